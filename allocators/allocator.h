@@ -1,0 +1,88 @@
+/* The contract between spanbench and an allocator: one const vtable per adapter.
+ *
+ * An adapter is one file `allocators/<name>.c` that defines `const struct allocator allocator`.
+ * The build links it with the cell (harness/cell/) into `build/cell/<name>`; that executable is the
+ * registration, no list exists. system.c is the template for a new adapter.
+ *
+ * Comment keys in an adapter's first comment, read by the Makefile and by scripts/deps.sh:
+ *   library:  what to link with: a library name that the compiler finds (libfoo.so), or a path,
+ *             in which * and @ARCH@ (uname -m) are expanded. Absent file: the adapter is skipped.
+ *   package:  the Debian package that provides it; installed by scripts/deps.sh.
+ *   cflags:   extra compiler options, for instance -I/opt/foo/include.
+ *
+ * Rules
+ *   - A slot holds the library's own function wherever the signatures agree. A wrapper is for a
+ *     function of another shape only: it never emulates what the library lacks, it ignores no
+ *     argument, and it adds no work to malloc or free.
+ *   - A NULL slot says "not supported" and is shown as such.
+ *   - Every function that is not a wrapper belongs to the object named in `object`. The cell proves
+ *     it before the first operation (harness/cell/identity.h); a mismatch is an error, not a row.
+ *
+ * Thread-safety: every slot may be called from any thread at any time, as malloc(3) may. */
+#ifndef SPANBENCH_ALLOCATOR_H
+#define SPANBENCH_ALLOCATOR_H
+
+#include <malloc.h>
+#include <stddef.h>
+
+/* Raised when a slot is added or changes its meaning; a cell refuses another value. */
+enum { ALLOCATOR_ABI = 1 };
+
+enum {
+    /* Live blocks overlap: this measures the harness, not an allocator. Exempt from checks of
+     * contents, marked in every output, never ranked. */
+    ALLOCATOR_FLOOR = 1u << 0,
+};
+
+/* struct allocator.object of an allocator that is linked into the cell itself. */
+#define ALLOCATOR_IN_CELL ""
+
+struct allocator {
+    unsigned abi;   /* ALLOCATOR_ABI. Required. */
+    unsigned flags; /* ALLOCATOR_*. */
+
+    /* How the base name of the object that owns malloc begins, for instance "libfoo.so".
+     * ALLOCATOR_IN_CELL: it is in the cell. NULL: it is the C library's, or the library that the
+     * driver preloaded; slots that this library leaves to another object count as unsupported. */
+    const char *object;
+
+    /* The library's version, a string that outlives the call. Called once, by --describe. */
+    const char *(*version)(void);
+
+    /* C17 7.22.3.4 and 7.22.3.3. Required. */
+    void *(*malloc)(size_t size);
+    void (*free)(void *block);
+
+    /* C17 7.22.3.2 and 7.22.3.5; reallocarray: POSIX.1-2024. */
+    void *(*calloc)(size_t count, size_t size);
+    void *(*realloc)(void *block, size_t size);
+    void *(*reallocarray)(void *block, size_t count, size_t size);
+
+    /* aligned_alloc: C17 7.22.3.1; posix_memalign: POSIX.1-2017; memalign: memalign(3). */
+    void *(*aligned_alloc)(size_t alignment, size_t size);
+    int (*posix_memalign)(void **block, size_t alignment, size_t size);
+    void *(*memalign)(size_t alignment, size_t size);
+
+    /* malloc_usable_size(3): bytes of the block that the caller may use; 0 for NULL. */
+    size_t (*usable_size)(void *block);
+
+    /* C23 7.24.3.4 and 7.24.3.5. `size` and `alignment` are those of the request, unchanged.
+     * free_sized: blocks of malloc, calloc, realloc; free_aligned_sized: of aligned_alloc. */
+    void (*free_sized)(void *block, size_t size);
+    void (*free_aligned_sized)(void *block, size_t alignment, size_t size);
+
+    /* Gives cached memory back to the operating system; the shape of malloc_trim(3). Called
+     * outside of any timed region, first by every thread that allocated (for caches of threads),
+     * then once more by one of them. `pad`: bytes that may be kept; the cell passes 0. The result
+     * is not used: what came back is measured from outside. */
+    int (*purge)(size_t pad);
+
+    /* The allocator's own account; the shape of mallinfo2(3), whose hblkhd is what mmap serves
+     * alone. The cell reads uordblks + hblkhd as the bytes in live blocks, arena + hblkhd as those
+     * held from the operating system. */
+    struct mallinfo2 (*stats)(void);
+};
+
+extern const struct allocator allocator;
+
+#endif

@@ -1,0 +1,48 @@
+/* mimalloc (Microsoft), through its mi_ names.
+ *
+ * library: libmimalloc.so
+ * package: libmimalloc-dev
+ */
+#include "allocator.h"
+
+#include <mimalloc.h>
+#include <stdio.h>
+
+static const char *version(void) {
+    static char text[16];
+    const int v = mi_version(); /* 209 is 2.0.9 */
+    snprintf(text, sizeof text, "%d.%d.%d", v / 100, v / 10 % 10, v % 10);
+    return text;
+}
+
+static size_t usable_size(void *block) {
+    return mi_usable_size(block);
+}
+
+static void free_aligned_sized(void *block, size_t alignment, size_t size) {
+    mi_free_size_aligned(block, size, alignment);
+}
+
+static int purge(size_t pad) {
+    (void)pad; /* mi_collect has no such argument; the contract passes 0 */
+    mi_collect(true);
+    return 1;
+}
+
+const struct allocator allocator = {
+    .abi                = ALLOCATOR_ABI,
+    .object             = "libmimalloc.so",
+    .version            = version,
+    .malloc             = mi_malloc,
+    .free               = mi_free,
+    .calloc             = mi_calloc,
+    .realloc            = mi_realloc,
+    .reallocarray       = mi_reallocarray,
+    .aligned_alloc      = mi_aligned_alloc,
+    .posix_memalign     = mi_posix_memalign,
+    .memalign           = mi_memalign,
+    .usable_size        = usable_size,
+    .free_sized         = mi_free_size,
+    .free_aligned_sized = free_aligned_sized,
+    .purge              = purge,
+};

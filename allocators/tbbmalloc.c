@@ -1,0 +1,26 @@
+/* The scalable allocator of oneTBB, through its scalable_ names. Its aligned_malloc needs a free
+ * function of its own, so the only aligned slot is posix_memalign.
+ *
+ * library: libtbbmalloc.so
+ * package: libtbb-dev
+ */
+#include "allocator.h"
+
+#include <oneapi/tbb/scalable_allocator.h>
+
+static int purge(size_t pad) {
+    (void)pad; /* the command has no such argument; the contract passes 0 */
+    return scalable_allocation_command(TBBMALLOC_CLEAN_ALL_BUFFERS, NULL) == TBBMALLOC_OK;
+}
+
+const struct allocator allocator = {
+    .abi            = ALLOCATOR_ABI,
+    .object         = "libtbbmalloc.so",
+    .malloc         = scalable_malloc,
+    .free           = scalable_free,
+    .calloc         = scalable_calloc,
+    .realloc        = scalable_realloc,
+    .posix_memalign = scalable_posix_memalign,
+    .usable_size    = scalable_msize,
+    .purge          = purge,
+};

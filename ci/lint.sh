@@ -1,0 +1,73 @@
+#!/bin/sh
+# Formatters and static analysis over every file of the project; says each finding and ends with 1 if
+# there is one, with 2 if a tool is missing. Changes nothing.
+#
+# shellcheck disable=SC2317  # the checks are called through `check`
+# shellcheck disable=SC2086,SC2046  # lists of files are split into words on purpose
+set -u
+cd "$(dirname "$0")/.." || exit 2
+
+for tool in clang-format clang-tidy shellcheck black mypy cc; do
+  if ! PATH=/usr/bin:$PATH command -v $tool >/dev/null; then
+    echo "lint.sh: $tool is not installed; run scripts/deps.sh test" >&2
+    exit 2
+  fi
+done
+PATH=/usr/bin:$PATH # Debian's Python tools, whatever else there is
+
+findings=0
+# check WHAT COMMAND...: runs the command, which prints its findings.
+check() {
+  what=$1
+  shift
+  if "$@"; then
+    echo "lint: $what: good"
+  else
+    echo "lint: $what: FINDINGS"
+    findings=1
+  fi
+}
+
+files() {
+  git ls-files --cached --others --exclude-standard -- "$@" | sort -u |
+    while read -r file; do [ -f "$file" ] && echo "$file"; done
+}
+c_files=$(files '*.c' '*.h' '*.cc')
+include='-Iallocators -Iworkloads -Iharness -Iharness/cell -Ibuild'
+jobs=$(nproc)
+
+whitespace() {
+  ! git grep -nIE --untracked '[[:blank:]]+$|'"$(printf '\r')" -- $(files ':!*.svg' ':!*.json')
+}
+
+tidy() {
+  make --no-print-directory build/workloads.inc build/version.h || return 1
+  # The leak that it sees in gbench.cc lies in Google Benchmark's header.
+  # shellcheck disable=SC2016
+  files '*.c' | include=$include xargs -P "$jobs" -n 1 sh -c '
+    ! clang-tidy --quiet "$1" -- -std=gnu17 -D_GNU_SOURCE -DBUILD="\"build\"" $include 2>&1 |
+      grep -E "(warning|error):"' tidy &&
+    ! clang-tidy --quiet --checks=-clang-analyzer-cplusplus.NewDeleteLeaks harness/gbench.cc -- \
+      -std=c++17 -Iharness 2>&1 | grep -E '(warning|error):'
+}
+
+headers_alone() {
+  failed=0
+  for header in $(files '*.h'); do
+    printf '#include "%s"\n' "${header##*/}" >build/alone.c
+    cc -fsyntax-only -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -I"${header%/*}" $include \
+      build/alone.c || failed=1
+  done
+  rm -f build/alone.c
+  return $failed
+}
+
+check 'white space' whitespace
+check 'clang-format' clang-format --dry-run -Werror $c_files
+check 'headers compile alone' headers_alone
+check 'includes' ci/includes.py
+check 'shellcheck' shellcheck $(files '*.sh') scripts/run-test .ci/run
+check 'black' black --quiet --check $(files '*.py')
+check 'mypy' mypy --no-error-summary $(files '*.py')
+check 'clang-tidy' tidy
+exit $findings

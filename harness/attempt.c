@@ -1,0 +1,85 @@
+#include "attempt.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The first respect in which a record is not what was asked for; false: it is all of it. */
+static bool contradicts(const struct attempt_request *q, const struct record *r, char *cause,
+                        size_t size) {
+    const char *object = cell_fact(q->cell, "object");
+    if (strcmp(r->object, object) != 0)
+        snprintf(cause, size, "identity: malloc belonged to %s, was announced as %s", r->object,
+                 object);
+    else if (strcmp(r->workload, q->workload) != 0 || r->threads != q->threads ||
+             (uint64_t)r->ops != q->ops || r->verified != q->verify)
+        snprintf(cause, size,
+                 "the record is of another sample: %s, %u threads, %" PRId64 " operations, %s",
+                 r->workload, r->threads, r->ops, r->verified ? "verified" : "timed");
+    else
+        return false;
+    return true;
+}
+
+/* Is the record of a process that ended by itself a good one? If not, `cause` says why. */
+static bool read_record(const struct attempt_request *q, const struct spawn_result *s,
+                        struct attempt *a) {
+    if (s->record_overflow) {
+        snprintf(a->cause, sizeof a->cause, "the cell printed more than a record");
+        return false;
+    }
+    return record_parse(s->record, s->record_length, &a->record, a->cause, sizeof a->cause) &&
+           !contradicts(q, &a->record, a->cause, sizeof a->cause);
+}
+
+/* The words of a failed check stand in the record; a death stands in the end of the process. */
+static void judge(const struct attempt_request *q, const struct spawn_result *s,
+                  struct attempt *a) {
+    const bool silent = s->code != 0 && s->record_length == 0;
+    a->end            = ATTEMPT_FAILED;
+    if (s->end == SPAWN_EXITED && !silent && !read_record(q, s, a))
+        return;
+    spawn_describe_end(s, q->timeout_seconds, a->cause, sizeof a->cause);
+    if (s->end == SPAWN_EXITED && s->code == 0)
+        a->end = ATTEMPT_GOOD;
+    else if (s->end == SPAWN_INTERRUPTED)
+        a->end = ATTEMPT_INTERRUPTED;
+    else if (s->end == SPAWN_TIMED_OUT)
+        a->end = ATTEMPT_TIMED_OUT;
+}
+
+void attempt_run(const struct attempt_request *q, struct attempt *a) {
+    static struct spawn_result result;
+    char threads[16], ops[24], seed[24], hold[16], fd[16];
+    snprintf(threads, sizeof threads, "%u", q->threads);
+    snprintf(ops, sizeof ops, "%" PRIu64, q->ops);
+    snprintf(seed, sizeof seed, "%" PRIu64, q->seed);
+    snprintf(hold, sizeof hold, "%u", q->hold_ms);
+    snprintf(fd, sizeof fd, "%d", SPAWN_RECORD_FD);
+
+    const char *argv[20];
+    size_t n  = 0;
+    argv[n++] = q->cell->path;
+    argv[n++] = "--run", argv[n++] = q->workload;
+    argv[n++] = "--threads", argv[n++] = threads;
+    argv[n++] = "--ops", argv[n++] = ops;
+    argv[n++] = "--seed", argv[n++] = seed;
+    argv[n++] = "--hold", argv[n++] = hold;
+    argv[n++] = "--fd", argv[n++] = fd;
+    if (*q->cell->preload)
+        argv[n++] = "--expect", argv[n++] = q->cell->preload;
+    if (q->verify)
+        argv[n++] = "--verify";
+    argv[n] = NULL;
+
+    *a = (struct attempt){0};
+    spawn_run(&(struct spawn_request){.argv    = (char *const *)argv,
+                                      .preload = *q->cell->preload ? q->cell->preload : NULL,
+                                      .timeout_seconds = q->timeout_seconds,
+                                      .tick            = q->tick,
+                                      .tick_seconds    = q->tick_seconds,
+                                      .arg             = q->arg},
+              &result);
+    a->seconds = result.seconds;
+    judge(q, &result, a);
+}

@@ -1,0 +1,32 @@
+/* One sample in one fresh process: start the cell, take its record, and believe it only if it is
+ * what was asked for. */
+#ifndef SPANBENCH_ATTEMPT_H
+#define SPANBENCH_ATTEMPT_H
+
+#include "record.h"
+#include "registry.h"
+#include "spawn.h"
+
+struct attempt_request {
+    const struct cell *cell; /* described */
+    const char *workload;
+    unsigned threads;
+    uint64_t ops, seed;
+    bool verify;      /* check every byte instead of taking the time */
+    unsigned hold_ms; /* rest at each instant at which memory is read */
+    double timeout_seconds;
+    spawn_tick *tick; /* as in struct spawn_request, with the next two */
+    double tick_seconds;
+    void *arg;
+};
+
+struct attempt {
+    enum { ATTEMPT_GOOD, ATTEMPT_FAILED, ATTEMPT_TIMED_OUT, ATTEMPT_INTERRUPTED } end;
+    struct record record; /* if ATTEMPT_GOOD */
+    char cause[640];      /* else: one sentence */
+    double seconds;       /* of the process */
+};
+
+void attempt_run(const struct attempt_request *, struct attempt *);
+
+#endif

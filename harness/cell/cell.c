@@ -1,0 +1,270 @@
+/* A cell: the process in which one allocator is measured. build/cell/<allocator> is this program
+ * linked with that allocator's adapter and with all workloads. The driver starts one cell a sample;
+ * a person may start it too.
+ *
+ * A cell allocates nothing of its own: its heap is the allocator under test. Books are mapped, text
+ * is static. (pthread_create(3) asks the process's malloc for a few hundred bytes a thread.)
+ *
+ * The protocol, the same for a cell in any language:
+ *   --describe                     what this cell is: one JSON object
+ *   --run WORKLOAD …               one sample: one JSON object, results/record.schema.json
+ * on file descriptor --fd (1 by default). Exit code 0: good; 1: a check failed; 2: wrong use, or
+ * the identity is not proven; then the object is {"error": {"check": …, "message": …}}. */
+#include "identity.h"
+#include "json.h"
+#include "sample.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PROTOCOL = 1 };
+enum { GOOD = 0, FINDING = 1, WRONG_USE = 2 };
+
+#define W(name) extern const struct workload workload_##name;
+#include "workloads.inc"
+#undef W
+#define W(name) &workload_##name,
+static const struct workload *const workloads[] = {
+#include "workloads.inc"
+};
+#undef W
+enum { WORKLOADS = sizeof workloads / sizeof *workloads };
+
+static struct options {
+    bool describe;
+    const char *workload;
+    const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
+    uint64_t threads, ops, seed, hold_ms, fd;
+    bool verify;
+} options = {.threads = 1, .seed = 1, .fd = STDOUT_FILENO};
+
+static struct json out;
+static struct identity identity;
+static struct allocator bound;
+
+static bool flush(void) {
+    static const char newline = '\n';
+    if (out.overflow) {
+        fprintf(stderr, "%s: the record does not fit in its buffer\n",
+                program_invocation_short_name);
+        return false;
+    }
+    for (size_t done = 0; done < out.length;) {
+        const ssize_t wrote = write((int)options.fd, out.text + done, out.length - done);
+        if (wrote < 0 && errno != EINTR) {
+            fprintf(stderr, "%s: cannot write the record to descriptor %d: %s\n",
+                    program_invocation_short_name, (int)options.fd, strerrordesc_np(errno));
+            return false;
+        }
+        done += wrote < 0 ? 0 : (size_t)wrote;
+    }
+    return write((int)options.fd, &newline, 1) == 1;
+}
+
+static int error(int code, const char *check, const char *message) {
+    json_open(&out, NULL, '{');
+    json_open(&out, "error", '{');
+    json_string(&out, "check", check);
+    json_string(&out, "message", message);
+    json_close(&out, '}');
+    json_close(&out, '}');
+    flush();
+    return code;
+}
+
+static void describe_workload(const struct workload *w) {
+    json_open(&out, NULL, '{');
+    json_string(&out, "name", w->name);
+    json_string(&out, "summary", w->summary);
+    json_uint(&out, "ops", w->ops);
+    json_uint(&out, "quick_ops", w->quick_ops);
+    json_uint(&out, "live_blocks", w->live_blocks);
+    json_uint(&out, "min_bytes", w->min_bytes);
+    json_uint(&out, "max_bytes", w->max_bytes);
+    json_close(&out, '}');
+}
+
+static int describe(void) {
+    json_open(&out, NULL, '{');
+    json_uint(&out, "protocol", PROTOCOL);
+    json_string(&out, "allocator", program_invocation_short_name);
+    json_string(&out, "version", bound.version ? bound.version() : NULL);
+    json_bool(&out, "floor", bound.flags & ALLOCATOR_FLOOR);
+    json_string(&out, "object", identity.object);
+    json_string(&out, "process_malloc", identity.process_malloc);
+    json_open(&out, "slots", '{'); /* the object file behind each function that is supported */
+    for (size_t i = 0; i < IDENTITY_SLOTS; i++)
+        json_string(&out, identity.slot[i].name,
+                    identity.slot[i].supported ? identity.slot[i].object : NULL);
+    json_close(&out, '}');
+    json_open(&out, "foreign", '{'); /* functions of another object, which are not used */
+    for (size_t i = 0; i < IDENTITY_SLOTS; i++)
+        if (identity.slot[i].object && !identity.slot[i].supported)
+            json_string(&out, identity.slot[i].name, identity.slot[i].object);
+    json_close(&out, '}');
+    json_open(&out, "workloads", '[');
+    for (size_t i = 0; i < WORKLOADS; i++)
+        describe_workload(workloads[i]);
+    json_close(&out, ']');
+    json_close(&out, '}');
+    return flush() ? GOOD : WRONG_USE;
+}
+
+static void memory_fields(const struct memory *m, const char *rss, const char *vsz) {
+    if (m) {
+        json_uint(&out, rss, m->rss);
+        json_uint(&out, vsz, m->vsz);
+    } else {
+        json_null(&out, rss);
+        json_null(&out, vsz);
+    }
+}
+
+static int run(const struct workload *workload) {
+    static struct sample_result r;
+    const struct sample_request request = {
+        .workload  = workload,
+        .allocator = &bound,
+        .seed      = options.seed,
+        .ops       = options.ops ? options.ops : workload->ops,
+        .threads   = (unsigned)options.threads,
+        .verify    = options.verify,
+        .hold_ms   = (unsigned)options.hold_ms,
+    };
+    sample_run(&request, &r);
+    if (*r.failed_check)
+        return error(FINDING, r.failed_check, r.failure);
+
+    char digest[17];
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)r.digest);
+    const struct memory *at = r.memory;
+    json_open(&out, NULL, '{');
+    json_uint(&out, "protocol", PROTOCOL);
+    json_string(&out, "allocator", program_invocation_short_name);
+    json_string(&out, "object", identity.object);
+    json_string(&out, "workload", workload->name);
+    json_uint(&out, "threads", request.threads);
+    json_uint(&out, "ops", request.ops);
+    json_uint(&out, "seed", request.seed);
+    json_string(&out, "digest", digest);
+    json_bool(&out, "verified", request.verify);
+    json_uint(&out, "wall_ns", r.wall_ns);
+    json_uint(&out, "cpu_ns", r.counters.cpu_ns);
+    json_uint(&out, "minor_faults", r.counters.minor_faults);
+    json_uint(&out, "major_faults", r.counters.major_faults);
+    json_uint(&out, "voluntary_switches", r.counters.voluntary_switches);
+    json_uint(&out, "involuntary_switches", r.counters.involuntary_switches);
+    json_uint(&out, "live_blocks", r.live_blocks);
+    json_uint(&out, "live_bytes", r.live_bytes);
+    memory_fields(&at[SAMPLE_START], "rss_start_bytes", "vsz_start_bytes");
+    memory_fields(&at[SAMPLE_LIVE], "rss_live_bytes", "vsz_live_bytes");
+    json_uint(&out, "rss_peak_bytes", at[SAMPLE_LIVE].rss_peak);
+    json_uint(&out, "vsz_peak_bytes", at[SAMPLE_LIVE].vsz_peak);
+    memory_fields(&at[SAMPLE_DRAINED], "rss_drained_bytes", "vsz_drained_bytes");
+    memory_fields(bound.purge ? &at[SAMPLE_PURGED] : NULL, "rss_purged_bytes", "vsz_purged_bytes");
+    if (bound.stats) {
+        json_uint(&out, "stats_allocated_bytes", r.stats.uordblks + r.stats.hblkhd);
+        json_uint(&out, "stats_held_bytes", r.stats.arena + r.stats.hblkhd);
+    } else {
+        json_null(&out, "stats_allocated_bytes");
+        json_null(&out, "stats_held_bytes");
+    }
+    json_close(&out, '}');
+    return flush() ? GOOD : WRONG_USE;
+}
+
+static void usage(FILE *to) {
+    fprintf(to,
+            "usage: %s --describe\n"
+            "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [--hold MS]\n"
+            "options:\n"
+            "  --describe       print what this cell is: the object file behind each function\n"
+            "  --run WORKLOAD   run one sample and print its record\n"
+            "  --threads T      1 to %d (default 1)\n"
+            "  --ops N          operations over all threads (default: the workload's)\n"
+            "  --seed S         of the request stream (default 1)\n"
+            "  --verify         check every byte of every block instead of taking the time\n"
+            "  --hold MS        rest at each instant at which memory is read\n"
+            "  --expect FILE    fail unless malloc belongs to this file\n"
+            "  --fd N           write the JSON there instead of to standard output\n"
+            "workloads:\n",
+            program_invocation_short_name, program_invocation_short_name, SAMPLE_MAX_THREADS);
+    for (size_t i = 0; i < WORKLOADS; i++)
+        fprintf(to, "  %-16s %s\n", workloads[i]->name, workloads[i]->summary);
+    fprintf(to, "example: %s --run %s --threads 2\n", program_invocation_short_name,
+            workloads[0]->name);
+}
+
+static bool number(const char *option, const char *text, uint64_t min, uint64_t max,
+                   uint64_t *value) {
+    char *end;
+    errno  = 0;
+    *value = strtoull(text, &end, 10);
+    if (errno || end == text || *end || *text == '-' || *value < min || *value > max) {
+        fprintf(stderr, "%s: --%s takes a whole number from %llu to %llu, not '%s'\n",
+                program_invocation_short_name, option, (unsigned long long)min,
+                (unsigned long long)max, text);
+        return false;
+    }
+    return true;
+}
+
+static bool parse(int argc, char **argv) {
+    enum { DESCRIBE, RUN, THREADS, OPS, SEED, VERIFY, HOLD, EXPECT, FD, HELP };
+    static const struct option known[] = {
+        {"describe", no_argument, NULL, DESCRIBE},
+        {"run", required_argument, NULL, RUN},
+        {"threads", required_argument, NULL, THREADS},
+        {"ops", required_argument, NULL, OPS},
+        {"seed", required_argument, NULL, SEED},
+        {"verify", no_argument, NULL, VERIFY},
+        {"hold", required_argument, NULL, HOLD},
+        {"expect", required_argument, NULL, EXPECT},
+        {"fd", required_argument, NULL, FD},
+        {"help", no_argument, NULL, HELP},
+        {NULL, 0, NULL, 0},
+    };
+    bool good = true;
+    for (int c; good && (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        switch (c) {
+        case DESCRIBE: options.describe = true; break;
+        case RUN: options.workload = optarg; break;
+        case THREADS:
+            good = number("threads", optarg, 1, SAMPLE_MAX_THREADS, &options.threads);
+            break;
+        case OPS: good = number("ops", optarg, 1, UINT64_MAX / 2, &options.ops); break;
+        case SEED: good = number("seed", optarg, 0, UINT64_MAX, &options.seed); break;
+        case VERIFY: options.verify = true; break;
+        case HOLD: good = number("hold", optarg, 0, 60000, &options.hold_ms); break;
+        case EXPECT: options.expected = optarg; break;
+        case FD: good = number("fd", optarg, 0, 1023, &options.fd); break;
+        case HELP: usage(stdout); exit(GOOD);
+        default: good = false;
+        }
+    }
+    if (good && optind == argc && options.describe != !!options.workload)
+        return true;
+    usage(stderr);
+    return false;
+}
+
+int main(int argc, char **argv) {
+    static char text[32 << 10];
+    json_begin(&out, text, sizeof text);
+    if (!parse(argc, argv))
+        return WRONG_USE;
+    if (!identity_bind(&allocator, options.expected, &bound, &identity))
+        return error(WRONG_USE, "identity", identity.problem);
+    if (!options.workload)
+        return describe();
+    for (size_t i = 0; i < WORKLOADS; i++)
+        if (strcmp(workloads[i]->name, options.workload) == 0)
+            return run(workloads[i]);
+    fprintf(stderr, "%s: no workload '%s'\n", program_invocation_short_name, options.workload);
+    usage(stderr);
+    return WRONG_USE;
+}

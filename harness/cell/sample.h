@@ -1,0 +1,46 @@
+/* One sample: a workload on an allocator by some threads, timed or verified, with the memory of the
+ * process read at known instants. */
+#ifndef SPANBENCH_SAMPLE_H
+#define SPANBENCH_SAMPLE_H
+
+#include "usage.h"
+#include "workload.h"
+
+enum { SAMPLE_MAX_THREADS = 256 };
+
+struct sample_request {
+    const struct workload *workload;
+    const struct allocator *allocator;
+    uint64_t seed;
+    uint64_t ops;     /* over all threads */
+    unsigned threads; /* 1 to SAMPLE_MAX_THREADS; the calling thread is the first of them */
+    bool verify;      /* check every byte instead of taking the time */
+    unsigned hold_ms; /* rest at each instant, for a sampler that looks from outside */
+};
+
+/* The instants. At each, every thread waits while the first one reads. */
+enum sample_instant {
+    SAMPLE_START,   /* before the first operation; the threads run, the books are resident: what
+                       the harness itself costs */
+    SAMPLE_LIVE,    /* all threads hold their live set */
+    SAMPLE_DRAINED, /* all blocks are freed; the threads, and so their caches, still exist */
+    SAMPLE_PURGED,  /* the allocator was asked to give cached memory back */
+    SAMPLE_INSTANTS
+};
+
+struct sample_result {
+    uint64_t wall_ns;         /* from the first thread's start to the last thread's end */
+    struct counters counters; /* over the same span */
+    uint64_t digest;          /* of the requests */
+    uint64_t live_blocks, live_bytes;
+    struct memory memory[SAMPLE_INSTANTS]; /* SAMPLE_PURGED: only with purge */
+    struct mallinfo2 stats;                /* the allocator's own account at SAMPLE_LIVE, if any */
+
+    const char *failed_check; /* "" = none; the first one that failed, by number of thread */
+    char failure[240];
+};
+
+/* Runs one sample. Call it once in a process: the books of the threads stay mapped. */
+void sample_run(const struct sample_request *, struct sample_result *);
+
+#endif

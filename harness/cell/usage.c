@@ -1,0 +1,70 @@
+#include "usage.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* The value of the line `name` in a /proc file of "name: value kB" lines, in bytes; 0 if absent. */
+static uint64_t kilobytes_of(const char *text, const char *name) {
+    const char *at = strstr(text, name);
+    return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+static void read_file(const char *path, char *text, size_t size) {
+    size_t length = 0;
+    const int fd  = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t got;
+        while (length + 1 < size && (got = read(fd, text + length, size - 1 - length)) > 0)
+            length += (size_t)got;
+        close(fd);
+    }
+    text[length] = '\0';
+}
+
+struct memory memory_now(void) {
+    char rollup[2048], status[4096]; /* both files are below 1.5 KiB; the lines used come early */
+    read_file("/proc/self/smaps_rollup", rollup, sizeof rollup);
+    read_file("/proc/self/status", status, sizeof status);
+    struct memory m = {
+        .rss      = kilobytes_of(rollup, "\nRss:"),
+        .vsz      = kilobytes_of(status, "\nVmSize:"),
+        .rss_peak = kilobytes_of(status, "\nVmHWM:"),
+        .vsz_peak = kilobytes_of(status, "\nVmPeak:"),
+    };
+    if (m.rss == 0)
+        m.rss = kilobytes_of(status, "\nVmRSS:");
+    if (m.rss_peak < m.rss)
+        m.rss_peak = m.rss;
+    return m;
+}
+
+static uint64_t nanoseconds(struct timeval t) {
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_usec * 1000u;
+}
+
+struct counters counters_now(void) {
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (struct counters){
+        .cpu_ns               = nanoseconds(u.ru_utime) + nanoseconds(u.ru_stime),
+        .minor_faults         = (uint64_t)u.ru_minflt,
+        .major_faults         = (uint64_t)u.ru_majflt,
+        .voluntary_switches   = (uint64_t)u.ru_nvcsw,
+        .involuntary_switches = (uint64_t)u.ru_nivcsw,
+    };
+}
+
+struct counters counters_since(const struct counters *then) {
+    const struct counters now = counters_now();
+    return (struct counters){
+        .cpu_ns               = now.cpu_ns - then->cpu_ns,
+        .minor_faults         = now.minor_faults - then->minor_faults,
+        .major_faults         = now.major_faults - then->major_faults,
+        .voluntary_switches   = now.voluntary_switches - then->voluntary_switches,
+        .involuntary_switches = now.involuntary_switches - then->involuntary_switches,
+    };
+}

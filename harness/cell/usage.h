@@ -1,0 +1,31 @@
+/* What this very process uses, as the kernel sees it: memory and counters. Allocates nothing. */
+#ifndef SPANBENCH_USAGE_H
+#define SPANBENCH_USAGE_H
+
+#include <stdint.h>
+
+/* In bytes. */
+struct memory {
+    uint64_t rss; /* resident set: /proc/self/smaps_rollup, which walks the page tables and is exact
+                     (VmRSS is counted in batches per CPU and lags); VmRSS where there is none */
+    uint64_t vsz; /* VmSize of /proc/self/status: mapped address space, touched or not */
+    uint64_t rss_peak; /* VmHWM; never below `rss`. Belongs to this program image alone, unlike
+                          ru_maxrss of getrusage(2), which a process inherits through exec */
+    uint64_t vsz_peak; /* VmPeak */
+};
+
+struct memory memory_now(void);
+
+/* Counted by the kernel for the whole process since it started: getrusage(2). */
+struct counters {
+    uint64_t cpu_ns; /* user and system time of all threads */
+    uint64_t minor_faults, major_faults;
+    uint64_t voluntary_switches, involuntary_switches;
+};
+
+struct counters counters_now(void);
+
+/* What has been counted since then. */
+struct counters counters_since(const struct counters *then);
+
+#endif

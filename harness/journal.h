@@ -1,0 +1,34 @@
+/* The samples of a run and their file, bench.json: nothing that was measured gets lost.
+ *
+ * The file's space is reserved before the first sample. While the run goes on, the file is renewed
+ * every few seconds, so that a killed driver loses little. What the results directory does not take
+ * at the end goes to $TMPDIR, and what that does not take to standard output. */
+#ifndef SPANBENCH_JOURNAL_H
+#define SPANBENCH_JOURNAL_H
+
+#include "document.h"
+#include "results.h"
+
+struct journal {
+    struct results results;
+    struct results_file file; /* the final bench.json */
+    json_t *context;
+    struct entry *entry; /* as many as Google Benchmark has, in its order */
+    size_t entries;
+    long checkpoint; /* when the file was last renewed, in seconds */
+    bool disk_trouble;
+};
+
+/* Creates the directory of the run and reserves the space for so many entries. `context` becomes
+ * the journal's. False: standard error says why. */
+bool journal_open(struct journal *, const char *parent, size_t entries, json_t *context);
+
+/* Adds one entry and renews the file if its time has come. Google Benchmark must have its
+ * counterparts of all entries before this one. */
+void journal_add(struct journal *, const struct entry *);
+
+/* Writes the file and points <parent>/latest at it; without any entry, removes the directory
+ * instead. False: the file is not where it should be; standard error says where it is. */
+bool journal_close(struct journal *, bool complete);
+
+#endif

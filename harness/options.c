@@ -1,0 +1,239 @@
+#include "options.h"
+
+#include "machine.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEFAULT_REPETITIONS = 8, QUICK_REPETITIONS = 3 };
+enum { DEFAULT_TIMEOUT = 60 };
+
+void options_usage(FILE *to) {
+    fprintf(
+        to,
+        "usage: spanbench [run] [options]    measure allocators, write results/latest/bench.json\n"
+        "       spanbench list               what can be measured, and what cannot and why\n"
+        "       spanbench describe [NAME …]  the object file behind each function, as JSON\n"
+        "       spanbench help\n"
+        "options:\n"
+        "  --allocators LIST    names, separated by commas or blanks (default: all)\n"
+        "  --workloads LIST     likewise\n"
+        "  --threads LIST       thread counts, 1 to %d (default: 1,2,4 and on to the CPUs)\n"
+        "  --preload FILE       also measure this library's malloc; NAME=FILE names the row\n"
+        "  --repetitions N      samples of each row, one in each block (default: %d; quick: %d)\n"
+        "  --seed N             of the requests and of the order of samples (default: 1)\n"
+        "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
+        "  --timeout SECONDS    for one sample (default: %d)\n"
+        "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"
+        "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
+        "  --benchmark_…        handed to Google Benchmark, such as --benchmark_filter=REGEX\n"
+        "examples:\n"
+        "  spanbench --quick\n"
+        "  spanbench --allocators mimalloc,jemalloc --workloads small --threads 1,2\n"
+        "  spanbench --quick --preload ./libfoo.so\n"
+        "  spanbench --benchmark_filter='^large/' --repetitions 20\n"
+        "exit code: 0 all samples are good, 1 a sample failed, 2 wrong use or environment\n",
+        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT);
+}
+
+static bool complain(const char *option, const char *what, const char *text) {
+    fprintf(stderr, "spanbench: --%s takes %s, not '%s'\n", option, what, text);
+    return false;
+}
+
+static bool parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
+                         uint64_t *value) {
+    char *end, what[80];
+    errno  = 0;
+    *value = strtoull(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && !errno && !*end && *value >= min && *value <= max)
+        return true;
+    snprintf(what, sizeof what, "a whole number from %llu to %llu", (unsigned long long)min,
+             (unsigned long long)max);
+    return complain(option, what, text);
+}
+
+static bool parse_seconds(const char *text, double *value) {
+    char *end;
+    *value = strtod(text, &end);
+    if (end != text && !*end && *value > 0 && *value <= 86400)
+        return true;
+    return complain("timeout", "seconds, more than 0", text);
+}
+
+static bool add_name(const char *option, struct names *names, const char *name) {
+    if (names->count == OPTIONS_MAX_NAMES) {
+        fprintf(stderr, "spanbench: --%s: too many names\n", option);
+        return false;
+    }
+    names->item[names->count++] = name;
+    return true;
+}
+
+/* Splits in place; argv is ours to write to. An empty list is as if the option were not given. */
+static bool parse_names(const char *option, char *text, struct names *names) {
+    bool good = true;
+    for (char *word; good && (word = strsep(&text, ", ")) != NULL;)
+        if (*word)
+            good = add_name(option, names, word);
+    return good;
+}
+
+static bool parse_threads(char *text, struct options *o) {
+    struct names list = {0};
+    if (!parse_names("threads", text, &list))
+        return false;
+    for (size_t i = 0; i < list.count; i++) {
+        uint64_t n;
+        if (!parse_number("threads", list.item[i], 1, OPTIONS_MAX_THREADS, &n))
+            return false;
+        bool known = false;
+        for (size_t j = 0; j < o->thread_counts; j++)
+            known |= o->threads[j] == n;
+        if (known)
+            continue;
+        if (o->thread_counts == sizeof o->threads / sizeof *o->threads) {
+            fprintf(stderr, "spanbench: --threads: too many counts\n");
+            return false;
+        }
+        o->threads[o->thread_counts++] = (unsigned)n;
+    }
+    return true;
+}
+
+/* 1, 2, 4 and, on a larger machine, on by powers of two to the number of CPUs; quick stops at 4. */
+static void default_threads(struct options *o) {
+    const unsigned cpus = machine_cpus();
+    const unsigned most = o->quick || cpus < 4 ? 4 : cpus;
+    for (unsigned n = 1; n <= most && n <= OPTIONS_MAX_THREADS; n *= 2)
+        o->threads[o->thread_counts++] = n;
+}
+
+static void default_cells(struct options *o) {
+    char self[PATH_MAX - 8];
+    const ssize_t length          = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = '\0';
+    char *slash                   = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(o->cells, sizeof o->cells, "%s/cell", self);
+}
+
+/* Moves the --benchmark_* arguments out of argv. Two of them would undo what the plan promises. */
+static bool take_benchmark_options(int *argc, char **argv, struct options *o) {
+    o->benchmark_argv = calloc((size_t)*argc + 1, sizeof *o->benchmark_argv);
+    if (!o->benchmark_argv)
+        return false;
+    o->benchmark_argv[o->benchmark_argc++] = argv[0];
+    int kept                               = 1;
+    for (int i = 1; i < *argc; i++) {
+        const char *a = argv[i];
+        if (strncmp(a, "--benchmark_", 12) != 0) {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        if (strncmp(a, "--benchmark_repetitions", 23) == 0 ||
+            strncmp(a, "--benchmark_enable_random_interleaving", 38) == 0) {
+            fprintf(stderr,
+                    "spanbench: %s: use --repetitions N; the plan spreads them over shuffled, "
+                    "balanced blocks\n",
+                    a);
+            return false;
+        }
+        o->list_only |= strcmp(a, "--benchmark_list_tests") == 0 ||
+                        strcmp(a, "--benchmark_list_tests=true") == 0;
+        o->benchmark_argv[o->benchmark_argc++] = argv[i];
+    }
+    *argc      = kept;
+    argv[kept] = NULL;
+    return true;
+}
+
+static bool parse_command(int argc, char **argv, struct options *o) {
+    static const char *const name[] = {"run", "list", "describe", "help"};
+    if (optind == argc)
+        return true;
+    const char *word = argv[optind++];
+    size_t i         = 0;
+    while (i < sizeof name / sizeof *name && strcmp(name[i], word) != 0)
+        i++;
+    if (i == sizeof name / sizeof *name) {
+        fprintf(stderr, "spanbench: no command '%s'; there are run, list, describe, help\n", word);
+        return false;
+    }
+    o->command = (enum command)i;
+    if (o->command == COMMAND_DESCRIBE)
+        while (optind < argc)
+            if (!parse_names("describe", argv[optind++], &o->allocators))
+                return false;
+    if (optind < argc) {
+        fprintf(stderr, "spanbench: '%s' takes no argument '%s'\n", word, argv[optind]);
+        return false;
+    }
+    return true;
+}
+
+bool options_parse(int argc, char **argv, struct options *o) {
+    enum {
+        ALLOCATORS,
+        WORKLOADS,
+        THREADS,
+        PRELOAD,
+        REPETITIONS,
+        SEED,
+        QUICK,
+        TIMEOUT,
+        OUT,
+        CELLS,
+        HELP
+    };
+    static const struct option known[] = {
+        {"allocators", required_argument, NULL, ALLOCATORS},
+        {"workloads", required_argument, NULL, WORKLOADS},
+        {"threads", required_argument, NULL, THREADS},
+        {"preload", required_argument, NULL, PRELOAD},
+        {"repetitions", required_argument, NULL, REPETITIONS},
+        {"seed", required_argument, NULL, SEED},
+        {"quick", no_argument, NULL, QUICK},
+        {"timeout", required_argument, NULL, TIMEOUT},
+        {"out", required_argument, NULL, OUT},
+        {"cells", required_argument, NULL, CELLS},
+        {"help", no_argument, NULL, HELP},
+        {NULL, 0, NULL, 0},
+    };
+    *o = (struct options){.seed = 1, .timeout_seconds = DEFAULT_TIMEOUT, .out = "results"};
+    default_cells(o);
+    if (!take_benchmark_options(&argc, argv, o))
+        return false;
+    bool good = true;
+    for (int c; good && (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        uint64_t n;
+        switch (c) {
+        case ALLOCATORS: good = parse_names("allocators", optarg, &o->allocators); break;
+        case WORKLOADS: good = parse_names("workloads", optarg, &o->workloads); break;
+        case THREADS: good = parse_threads(optarg, o); break;
+        case PRELOAD: good = !*optarg || add_name("preload", &o->preloads, optarg); break;
+        case REPETITIONS:
+            good           = parse_number("repetitions", optarg, 1, 1000, &n);
+            o->repetitions = (unsigned)n;
+            break;
+        case SEED: good = parse_number("seed", optarg, 0, UINT64_MAX, &o->seed); break;
+        case QUICK: o->quick = true; break;
+        case TIMEOUT: good = parse_seconds(optarg, &o->timeout_seconds); break;
+        case OUT: o->out = optarg; break;
+        case CELLS: snprintf(o->cells, sizeof o->cells, "%s", optarg); break;
+        case HELP: o->command = COMMAND_HELP; return true;
+        default: options_usage(stderr); return false;
+        }
+    }
+    if (!good || !parse_command(argc, argv, o))
+        return false;
+    if (!o->thread_counts)
+        default_threads(o);
+    if (!o->repetitions)
+        o->repetitions = o->quick ? QUICK_REPETITIONS : DEFAULT_REPETITIONS;
+    return true;
+}

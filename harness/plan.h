@@ -1,0 +1,38 @@
+/* Which sample runs when. Pure: the same input gives the same plan.
+ *
+ * A row is what is measured (an allocator on a workload by some threads). The plan is a list of
+ * blocks; a block holds every row exactly once, so that a machine that gets slower slows all alike.
+ * Within a block, the rows that are compared with each other (same workload, same threads) stand
+ * side by side, for the same reason; these groups come in shuffled order. In a group of n rows, the
+ * order is shuffled anew every n blocks and rotated by one place from block to block, so that over
+ * n blocks each row takes each place once (a cyclic Latin square). */
+#ifndef SPANBENCH_PLAN_H
+#define SPANBENCH_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct plan_row {
+    unsigned allocator, workload; /* numbers of the caller's; no two rows are equal */
+    unsigned threads;
+};
+
+struct plan_sample {
+    size_t row;
+    unsigned block;
+};
+
+struct plan {
+    struct plan_row *row;
+    size_t rows;
+    struct plan_sample *sample; /* rows * blocks of them, in the order of running */
+    size_t samples;
+};
+
+/* Owned by the caller; plan_free gives it back. False: out of memory, or no rows or blocks. */
+bool plan_make(struct plan *, const struct plan_row *rows, size_t count, unsigned blocks,
+               uint64_t seed);
+void plan_free(struct plan *);
+
+#endif

@@ -1,0 +1,51 @@
+#include "progress.h"
+
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOG_EVERY_SECONDS = 10 };
+
+static bool shown; /* a line stands on the terminal */
+
+static int terminal_width(void) {
+    struct winsize w;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col ? w.ws_col : 80;
+}
+
+const char *progress_duration(double seconds) {
+    static char text[32];
+    const unsigned s = seconds > 0 ? (unsigned)(seconds + 0.5) : 0;
+    if (s < 60)
+        snprintf(text, sizeof text, "%u s", s);
+    else
+        snprintf(text, sizeof text, "%u min %02u s", s / 60, s % 60);
+    return text;
+}
+
+void progress_clear(void) {
+    if (shown)
+        fputs("\r\033[K", stderr);
+    shown = false;
+}
+
+void progress_show(unsigned done, unsigned total, double seconds_left, const char *what) {
+    static time_t last;
+    const bool terminal = isatty(STDERR_FILENO);
+    const time_t now    = time(NULL);
+    char left[48]       = "";
+    if (seconds_left >= 0)
+        snprintf(left, sizeof left, ", %s left", progress_duration(seconds_left));
+    if (terminal) {
+        char line[256];
+        snprintf(line, sizeof line, "[%u/%u%s] %s", done, total, left, what);
+        progress_clear();
+        fprintf(stderr, "%.*s", terminal_width() - 1, line);
+        fflush(stderr);
+        shown = true;
+    } else if (now - last >= LOG_EVERY_SECONDS) {
+        fprintf(stderr, "spanbench: %u of %u%s\n", done, total, left);
+        last = now;
+    }
+}

@@ -1,0 +1,94 @@
+#include "record.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct record_number record_numbers[] = {
+#define REQUIRED(name) {#name, offsetof(struct record, name), true},
+#define OPTIONAL(name) {#name, offsetof(struct record, name), false},
+    RECORD_NUMBERS(REQUIRED, OPTIONAL)
+#undef REQUIRED
+#undef OPTIONAL
+};
+const size_t record_numbers_count = sizeof record_numbers / sizeof *record_numbers;
+
+enum { PROTOCOL = 1 };
+
+/* Copies the string member `key`; false if it is absent, no string, empty or too long. */
+static bool take_string(const json_t *root, const char *key, char *to, size_t size) {
+    const char *value = json_string_value(json_object_get(root, key));
+    if (!value || !*value || strlen(value) >= size)
+        return false;
+    memcpy(to, value, strlen(value) + 1);
+    return true;
+}
+
+static bool take_number(const json_t *root, const struct record_number *number, struct record *r) {
+    const json_t *value = json_object_get(root, number->name);
+    int64_t *to         = (int64_t *)((char *)r + number->offset);
+    *to                 = -1;
+    if (json_is_null(value))
+        return !number->required;
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *to = json_integer_value(value);
+    return true;
+}
+
+static bool is_digest(const char *text) {
+    return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
+}
+
+/* The name of the first member that is absent or of the wrong kind; NULL: all are good. */
+static const char *first_bad_member(const json_t *root, struct record *r) {
+    if (json_integer_value(json_object_get(root, "protocol")) != PROTOCOL)
+        return "protocol";
+    if (!take_string(root, "allocator", r->allocator, sizeof r->allocator))
+        return "allocator";
+    if (!take_string(root, "workload", r->workload, sizeof r->workload))
+        return "workload";
+    if (!take_string(root, "object", r->object, sizeof r->object))
+        return "object";
+    if (!take_string(root, "digest", r->digest, sizeof r->digest) || !is_digest(r->digest))
+        return "digest";
+    const json_t *threads = json_object_get(root, "threads");
+    if (!json_is_integer(threads) || json_integer_value(threads) < 1)
+        return "threads";
+    r->threads             = (unsigned)json_integer_value(threads);
+    const json_t *verified = json_object_get(root, "verified");
+    if (!json_is_boolean(verified))
+        return "verified";
+    r->verified = json_is_true(verified);
+    for (size_t i = 0; i < record_numbers_count; i++)
+        if (!take_number(root, &record_numbers[i], r))
+            return record_numbers[i].name;
+    if (r->ops == 0)
+        return "ops";
+    if (r->wall_ns == 0)
+        return "wall_ns";
+    return NULL;
+}
+
+bool record_parse(const char *text, size_t length, struct record *r, char *problem, size_t size) {
+    json_error_t error;
+    *r           = (struct record){0};
+    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (!root) {
+        snprintf(problem, size,
+                 length ? "the cell printed no valid JSON: %s" : "the cell printed no record",
+                 error.text);
+        return false;
+    }
+    const json_t *failed = json_object_get(root, "error");
+    const char *check    = json_string_value(json_object_get(failed, "check"));
+    const char *message  = json_string_value(json_object_get(failed, "message"));
+    const char *bad      = failed ? NULL : first_bad_member(root, r);
+    if (failed)
+        snprintf(problem, size, "%s: %s", check ? check : "error",
+                 message ? message : "no message");
+    else if (bad)
+        snprintf(problem, size, "the cell's record is not valid: '%s' is absent or wrong", bad);
+    json_decref(root);
+    return !failed && !bad;
+}

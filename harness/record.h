@@ -1,0 +1,63 @@
+/* What a cell says of one sample: the parsed form of the JSON of results/record.schema.json. */
+#ifndef SPANBENCH_RECORD_H
+#define SPANBENCH_RECORD_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The numbers of a record, under their names in the JSON; units are in the names. REQUIRED ones are
+ * in every record; OPTIONAL ones are null where the allocator does not support them. */
+#define RECORD_NUMBERS(REQUIRED, OPTIONAL)                                                         \
+    REQUIRED(ops)     /* malloc + free pairs, over all threads */                                  \
+    REQUIRED(wall_ns) /* first thread's start to last thread's end */                              \
+    REQUIRED(cpu_ns)  /* of all threads over that span; so are the next four */                    \
+    REQUIRED(minor_faults)                                                                         \
+    REQUIRED(major_faults)                                                                         \
+    REQUIRED(voluntary_switches)                                                                   \
+    REQUIRED(involuntary_switches)                                                                 \
+    REQUIRED(live_blocks)                                                                          \
+    REQUIRED(live_bytes)      /* as asked for */                                                   \
+    REQUIRED(rss_start_bytes) /* before the first operation */                                     \
+    REQUIRED(vsz_start_bytes)                                                                      \
+    REQUIRED(rss_live_bytes) /* all threads hold their live set */                                 \
+    REQUIRED(vsz_live_bytes)                                                                       \
+    REQUIRED(rss_peak_bytes) /* the most so far, at that instant */                                \
+    REQUIRED(vsz_peak_bytes)                                                                       \
+    REQUIRED(rss_drained_bytes) /* all blocks are freed */                                         \
+    REQUIRED(vsz_drained_bytes)                                                                    \
+    OPTIONAL(rss_purged_bytes) /* the allocator was asked to give memory back */                   \
+    OPTIONAL(vsz_purged_bytes)                                                                     \
+    OPTIONAL(stats_allocated_bytes) /* the allocator's own account of live blocks */               \
+    OPTIONAL(stats_held_bytes)      /* and of what it holds from the operating system */
+
+struct record {
+#define NUMBER(name) int64_t name;
+    RECORD_NUMBERS(NUMBER, NUMBER) /* -1: not supported */
+#undef NUMBER
+    char allocator[64], workload[64];
+    char object[PATH_MAX]; /* the file that owns malloc */
+    char digest[17];       /* of the request stream: 16 hexadecimal digits */
+    unsigned threads;
+    bool verified; /* a checked pass: wall_ns and cpu_ns mean nothing */
+};
+
+/* The same numbers as a table, for loops. */
+struct record_number {
+    const char *name;
+    size_t offset; /* of its int64_t in struct record */
+    bool required;
+};
+extern const struct record_number record_numbers[];
+extern const size_t record_numbers_count;
+
+static inline int64_t record_number(const struct record *r, size_t i) {
+    return *(const int64_t *)((const char *)r + record_numbers[i].offset);
+}
+
+/* Parses a cell's text. On failure returns false and puts one sentence into `problem`: what a
+ * failed check says ("contents: byte 3 of …"), or what is wrong with the text. */
+bool record_parse(const char *text, size_t length, struct record *, char *problem, size_t size);
+
+#endif

@@ -1,0 +1,54 @@
+/* The allocators that can be measured: the executables in the directory of cells, and the libraries
+ * that the user preloads into the cell `system`. No list exists anywhere else. */
+#ifndef SPANBENCH_REGISTRY_H
+#define SPANBENCH_REGISTRY_H
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cell {
+    char name[64];          /* of the row: the file's name, or the preloaded library's */
+    char path[PATH_MAX];    /* of the executable */
+    char preload[PATH_MAX]; /* absolute path of the library; "" for a cell's own allocator */
+    char skipped[512];      /* why it cannot be built or started here; "" = it can */
+    char broken[1024];      /* why it is no row although it can be started; "" = good */
+    bool floor;             /* no allocator: the harness alone */
+    json_t *description;    /* what --describe said; NULL before registry_describe */
+};
+
+struct workload_info {
+    char name[64];
+    char summary[256];
+    uint64_t ops, quick_ops;
+};
+
+struct registry {
+    struct cell *cell; /* sorted by name; preloads last */
+    size_t cells;
+    struct workload_info *workload; /* all that any described cell offers, sorted by name */
+    size_t workloads;
+};
+
+/* Finds the cells in `directory`: executable files, and files <name>.skip with a reason. False: the
+ * directory cannot be read or holds no cell; `problem` says so. */
+bool registry_open(struct registry *, const char *directory, char *problem, size_t size);
+void registry_close(struct registry *);
+
+/* Adds a row for a library, given as PATH or NAME=PATH; the name is by default the file's. False:
+ * there is no such library, or it cannot be preloaded; `problem` says why. */
+bool registry_add_preload(struct registry *, const char *spec, char *problem, size_t size);
+
+/* Asks cell i what it is (starts it once) and adds its workloads. Sets `broken` or `skipped` if it
+ * does not answer well. */
+void registry_describe(struct registry *, size_t i, double timeout_seconds);
+
+/* Does the described cell offer the workload of this number? */
+bool registry_offers(const struct registry *, const struct cell *, size_t workload);
+
+/* A string member of the description; "" if there is none. */
+const char *cell_fact(const struct cell *, const char *key);
+
+#endif

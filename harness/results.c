@@ -1,0 +1,129 @@
+#include "results.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* mkdir -p. */
+static bool make_directories(const char *path) {
+    char copy[PATH_MAX];
+    if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    for (char *slash = copy + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return mkdir(copy, 0777) == 0 || errno == EEXIST;
+}
+
+/* "20261120T101500Z-host"; the host's name up to its first dot, letters and digits only. */
+static void run_name(char *name, size_t size) {
+    char host[64], stamp[32];
+    const time_t t = time(NULL);
+    if (gethostname(host, sizeof host) != 0)
+        snprintf(host, sizeof host, "host");
+    host[sizeof host - 1]    = '\0';
+    host[strcspn(host, ".")] = '\0';
+    for (char *c = host; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *c))
+            *c = '_';
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime(&t));
+    snprintf(name, size, "%s-%s", stamp, host);
+}
+
+bool results_open(struct results *r, const char *parent, char *problem, size_t size) {
+    *r = (struct results){0};
+    if (snprintf(r->parent, sizeof r->parent, "%s", parent) >= (int)sizeof r->parent) {
+        snprintf(problem, size, "the path of the results directory is too long");
+        return false;
+    }
+    char base[100];
+    run_name(base, sizeof base);
+    bool made = make_directories(r->parent);
+    for (unsigned n = 1; made; n++) { /* another run may have begun in the same second */
+        snprintf(r->name, sizeof r->name, n > 1 ? "%s-%u" : "%s", base, n);
+        snprintf(r->directory, sizeof r->directory, "%s/%s", r->parent, r->name);
+        made = mkdir(r->directory, 0777) == 0;
+        if (made)
+            return true;
+        made = errno == EEXIST && n < 100;
+    }
+    snprintf(problem, size, "cannot make a directory in %s: %s; choose another with --out DIR",
+             r->parent, strerrordesc_np(errno));
+    return false;
+}
+
+bool results_create(const struct results *r, const char *name, size_t reserve,
+                    struct results_file *file, char *problem, size_t size) {
+    snprintf(file->final, sizeof file->final, "%.*s/%s", PATH_MAX - 64, r->directory, name);
+    static unsigned serial; /* two files of one final name may be under construction */
+    snprintf(file->temporary, sizeof file->temporary, "%.*s.%u.tmp", PATH_MAX - 24, file->final,
+             ++serial);
+    const int fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int error    = fd < 0 ? errno : 0;
+    if (!error && reserve)
+        error = posix_fallocate(fd, 0, (off_t)reserve);
+    file->stream = error ? NULL : fdopen(fd, "w");
+    if (file->stream)
+        return true;
+    snprintf(problem, size,
+             "cannot reserve %zu KiB for %s: %s; free some space or choose another "
+             "directory with --out DIR",
+             reserve / 1024, file->final, strerrordesc_np(error ? error : errno));
+    if (fd >= 0) {
+        close(fd);
+        unlink(file->temporary);
+    }
+    return false;
+}
+
+bool results_commit(struct results_file *file, char *problem, size_t size) {
+    FILE *f   = file->stream;
+    errno     = 0;
+    bool good = fflush(f) == 0 && !ferror(f) && ftruncate(fileno(f), ftello(f)) == 0 &&
+                fsync(fileno(f)) == 0;
+    int error    = good ? 0 : errno;
+    good         = fclose(f) == 0 && good;
+    file->stream = NULL;
+    if (good && rename(file->temporary, file->final) == 0)
+        return true;
+    snprintf(problem, size, "cannot write %s: %s", file->final,
+             strerrordesc_np(error ? error : errno));
+    unlink(file->temporary);
+    return false;
+}
+
+void results_discard(struct results_file *file) {
+    if (!file->stream)
+        return;
+    fclose(file->stream);
+    file->stream = NULL;
+    unlink(file->temporary);
+}
+
+bool results_publish(const struct results *r, char *problem, size_t size) {
+    char link[PATH_MAX], fresh[PATH_MAX];
+    snprintf(link, sizeof link, "%s/latest", r->parent);
+    snprintf(fresh, sizeof fresh, "%s/.latest-%d", r->parent, (int)getpid());
+    if (symlink(r->name, fresh) == 0) {
+        if (rename(fresh, link) == 0)
+            return true;
+        snprintf(problem, size, "cannot point %s at %s: %s", link, r->name, strerrordesc_np(errno));
+        unlink(fresh);
+    } else {
+        snprintf(problem, size, "cannot make a link in %s: %s", r->parent, strerrordesc_np(errno));
+    }
+    return false;
+}
+
+void results_remove(const struct results *r) {
+    rmdir(r->directory);
+}

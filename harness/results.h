@@ -1,0 +1,46 @@
+/* The directory of one run, <parent>/<UTC time>-<host>/, and the link <parent>/latest to the
+ * newest.
+ *
+ * Files are written under a temporary name and renamed, so that a reader never sees half a file.
+ * Their space is reserved before the first sample runs: a full disk is found then, not after. */
+#ifndef SPANBENCH_RESULTS_H
+#define SPANBENCH_RESULTS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct results {
+    char parent[PATH_MAX / 2];
+    char name[128];           /* of the run: 20261120T101500Z-host */
+    char directory[PATH_MAX]; /* parent/name */
+};
+
+/* Creates the directory (and its parent). False: `problem` says why and what to do. */
+bool results_open(struct results *, const char *parent, char *problem, size_t size);
+
+/* A file under construction. */
+struct results_file {
+    FILE *stream; /* NULL: not open */
+    char final[PATH_MAX], temporary[PATH_MAX];
+};
+
+/* Opens `name` in the directory for writing, with so many bytes reserved on the disk (0: none). */
+bool results_create(const struct results *, const char *name, size_t reserve, struct results_file *,
+                    char *problem, size_t size);
+
+/* Ends the file at the current position and gives it its name. False: the file of that name, if
+ * any, is as it was. Closes the stream either way. */
+bool results_commit(struct results_file *, char *problem, size_t size);
+
+/* Gives up a file that was not committed; nothing of it stays. */
+void results_discard(struct results_file *);
+
+/* Points <parent>/latest at this run. */
+bool results_publish(const struct results *, char *problem, size_t size);
+
+/* Removes the directory of a run that measured nothing. */
+void results_remove(const struct results *);
+
+#endif

@@ -1,0 +1,11 @@
+/* The command `run`: check, time, record. */
+#ifndef SPANBENCH_RUN_H
+#define SPANBENCH_RUN_H
+
+#include "options.h"
+
+/* Returns the exit code of the program: 0 all samples are good, 1 a sample failed, 2 wrong use or
+ * environment, 128 + n after signal n. */
+int run_command(const struct options *);
+
+#endif

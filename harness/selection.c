@@ -1,0 +1,81 @@
+#include "selection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool named(const struct names *names, const char *name) {
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->item[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool unknown(const char *kind, const char *name, const void *list, size_t count,
+                    size_t stride) {
+    fprintf(stderr, "spanbench: no %s '%s'; there are", kind, name);
+    for (size_t i = 0; i < count; i++) /* each item begins with its name */
+        fprintf(stderr, "%s %s", i ? "," : "", (const char *)list + i * stride);
+    fputc('\n', stderr);
+    return false;
+}
+
+static bool choose(const struct options *o, const struct registry *r, bool *chosen) {
+    for (size_t i = 0; i < r->cells; i++)
+        chosen[i] =
+            !o->allocators.count || named(&o->allocators, r->cell[i].name) || *r->cell[i].preload;
+    for (size_t n = 0; n < o->allocators.count; n++) {
+        bool known = false;
+        for (size_t i = 0; i < r->cells && !known; i++)
+            known = strcmp(r->cell[i].name, o->allocators.item[n]) == 0;
+        if (!known)
+            return unknown("allocator", o->allocators.item[n], r->cell, r->cells, sizeof *r->cell);
+    }
+    return true;
+}
+
+bool selection_open(const struct options *o, struct registry *r, bool **chosen) {
+    char problem[2 * PATH_MAX];
+    *chosen   = NULL;
+    bool good = registry_open(r, o->cells, problem, sizeof problem);
+    for (size_t i = 0; good && i < o->preloads.count; i++)
+        good = registry_add_preload(r, o->preloads.item[i], problem, sizeof problem);
+    if (!good)
+        fprintf(stderr, "spanbench: %s\n", problem);
+    *chosen = good ? calloc(r->cells, sizeof **chosen) : NULL;
+    if (!*chosen || !choose(o, r, *chosen))
+        return false;
+    for (size_t i = 0; i < r->cells; i++)
+        if ((*chosen)[i])
+            registry_describe(r, i, o->timeout_seconds);
+    return true;
+}
+
+bool selection_rows(const struct options *o, const struct registry *r, const bool *chosen,
+                    struct plan_row **rows, size_t *count) {
+    for (size_t n = 0; n < o->workloads.count; n++) {
+        bool known = false;
+        for (size_t i = 0; i < r->workloads && !known; i++)
+            known = strcmp(r->workload[i].name, o->workloads.item[n]) == 0;
+        if (!known && r->workloads)
+            return unknown("workload", o->workloads.item[n], r->workload, r->workloads,
+                           sizeof *r->workload);
+    }
+    *count = 0;
+    *rows  = calloc(r->cells * r->workloads * o->thread_counts + 1, sizeof **rows);
+    for (size_t w = 0; *rows && w < r->workloads; w++) {
+        if (o->workloads.count && !named(&o->workloads, r->workload[w].name))
+            continue;
+        for (size_t t = 0; t < o->thread_counts; t++)
+            for (size_t i = 0; i < r->cells; i++)
+                if (chosen[i] && !*r->cell[i].skipped &&
+                    (*r->cell[i].broken || registry_offers(r, &r->cell[i], w)))
+                    (*rows)[(*count)++] =
+                        (struct plan_row){(unsigned)i, (unsigned)w, o->threads[t]};
+    }
+    if (*count)
+        return true;
+    fprintf(stderr, "spanbench: nothing is left to measure; see 'spanbench list'\n");
+    free(*rows);
+    return false;
+}

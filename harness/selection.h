@@ -1,0 +1,21 @@
+/* From names to rows: which allocators, workloads and thread counts a run measures. */
+#ifndef SPANBENCH_SELECTION_H
+#define SPANBENCH_SELECTION_H
+
+#include "options.h"
+#include "plan.h"
+#include "registry.h"
+
+/* Opens the registry, adds the preloads, chooses the cells that the options name (none named: all;
+ * preloads always) and describes them. `chosen` is a new array with one flag a cell, which the
+ * caller frees. False: the environment or a name is wrong; standard error says how, and lists the
+ * names that there are. The caller closes the registry in any case. */
+bool selection_open(const struct options *, struct registry *, bool **chosen);
+
+/* The rows of the chosen, described cells, a new array that the caller frees. A broken cell has
+ * rows for everything: each of its samples will be a failed one. A skipped one has none. False: a
+ * workload is unknown, or nothing is left; standard error says so. */
+bool selection_rows(const struct options *, const struct registry *, const bool *chosen,
+                    struct plan_row **rows, size_t *count);
+
+#endif

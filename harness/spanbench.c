@@ -1,0 +1,81 @@
+/* The driver: spanbench run, list, describe. See options.c for its words. */
+#include "options.h"
+#include "registry.h"
+#include "run.h"
+#include "selection.h"
+#include "spawn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GOOD = 0, FINDING = 1, WRONG_USE = 2 };
+
+static void print_line(const struct cell *c) {
+    if (*c->skipped)
+        printf("  %-16s skipped: %s\n", c->name, c->skipped);
+    else if (*c->broken)
+        printf("  %-16s BROKEN: %s\n", c->name, c->broken);
+    else
+        printf("  %-16s %-20.20s %s%s\n", c->name, cell_fact(c, "version"), cell_fact(c, "object"),
+               c->floor ? "  (the floor: the harness alone, not an allocator)" : "");
+}
+
+static int list(const struct registry *r, const bool *chosen) {
+    int code = GOOD;
+    printf("allocators:\n");
+    for (size_t i = 0; i < r->cells; i++) {
+        if (chosen[i])
+            print_line(&r->cell[i]);
+        if (*r->cell[i].broken)
+            code = FINDING;
+    }
+    printf("workloads:\n");
+    for (size_t i = 0; i < r->workloads; i++)
+        printf("  %-16s %s\n", r->workload[i].name, r->workload[i].summary);
+    return code;
+}
+
+static int describe(const struct registry *r, const bool *chosen) {
+    int code    = GOOD;
+    json_t *all = json_object();
+    for (size_t i = 0; i < r->cells; i++) {
+        const struct cell *c = &r->cell[i];
+        if (!chosen[i])
+            continue;
+        if (*c->skipped)
+            json_object_set_new(all, c->name, json_pack("{s:s}", "skipped", c->skipped));
+        else if (*c->broken)
+            json_object_set_new(all, c->name, json_pack("{s:s}", "broken", c->broken));
+        else
+            json_object_set(all, c->name, c->description);
+        if (*c->broken)
+            code = FINDING;
+    }
+    json_dumpf(all, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(all);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    static struct options options;
+    if (!options_parse(argc, argv, &options))
+        return WRONG_USE;
+    if (options.command == COMMAND_HELP) {
+        options_usage(stdout);
+        return GOOD;
+    }
+    if (options.command == COMMAND_RUN)
+        return run_command(&options);
+    struct registry registry = {0};
+    bool *chosen             = NULL;
+    int code                 = WRONG_USE;
+    spawn_catch_signals();
+    if (selection_open(&options, &registry, &chosen))
+        code =
+            options.command == COMMAND_LIST ? list(&registry, chosen) : describe(&registry, chosen);
+    free(chosen);
+    registry_close(&registry);
+    return code;
+}

@@ -1,0 +1,66 @@
+/* Runs one child process to its end: its record on a pipe, its messages, a time limit, no
+ * survivors.
+ *
+ * The child is exec'd, so nothing of this process's memory is in it; it leads a process group of
+ * its own, which is killed as a whole on a time-out or an interrupt, and the kernel kills it if
+ * this process dies. Not thread-safe: one child at a time. */
+#ifndef SPANBENCH_SPAWN_H
+#define SPANBENCH_SPAWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum {
+    SPAWN_RECORD_FD    = 3, /* the descriptor on which the child finds the pipe for its record */
+    SPAWN_RECORD_BYTES = 64 << 10,
+    SPAWN_OUTPUT_BYTES = 4 << 10,
+};
+
+typedef void spawn_tick(void *arg, pid_t child, double seconds_since_start);
+
+struct spawn_request {
+    char *const *argv;      /* argv[0] is the path of the program; no search in PATH */
+    const char *preload;    /* LD_PRELOAD of the child; NULL: none, whatever this process has */
+    double timeout_seconds; /* 0: no limit */
+
+    /* Called every `tick_seconds` while the child runs; NULL: never, and then this process sleeps
+     * until the child has something to say. */
+    spawn_tick *tick;
+    double tick_seconds;
+    void *arg;
+};
+
+struct spawn_result {
+    enum spawn_end {
+        SPAWN_EXITED,      /* by itself; `code` is its exit code */
+        SPAWN_SIGNALED,    /* by a signal, `code` */
+        SPAWN_TIMED_OUT,   /* killed here, after the limit */
+        SPAWN_INTERRUPTED, /* killed here, after SIGINT, SIGTERM or SIGHUP */
+        SPAWN_FAILED,      /* could not be started; `code` is an errno */
+    } end;
+    int code;
+    double seconds; /* from fork to the end */
+
+    char record[SPAWN_RECORD_BYTES]; /* what came on SPAWN_RECORD_FD; terminated by a zero byte */
+    size_t record_length;
+    bool record_overflow;            /* there was more */
+    char output[SPAWN_OUTPUT_BYTES]; /* the last of its standard output and error, likewise */
+    size_t output_length;
+};
+
+/* Blocks SIGINT, SIGTERM, SIGHUP in this process but while it waits for a child, so that no
+ * interrupt is lost and none comes at another moment. Ignores SIGPIPE. Call once, at first. */
+void spawn_catch_signals(void);
+
+/* The signal that interrupted, or 0. Also notices one that came between two children. */
+int spawn_interrupted(void);
+
+void spawn_run(const struct spawn_request *, struct spawn_result *);
+
+/* How a child ended, for a person: "killed by SIGSEGV (Segmentation fault): <last line of output>".
+ * `text` gets at most `size` bytes with the final zero. */
+void spawn_describe_end(const struct spawn_result *, double timeout_seconds, char *text,
+                        size_t size);
+
+#endif

@@ -1,0 +1,68 @@
+/* Test Anything Protocol, version 13, for tests in C: https://testanything.org. Output through
+ * stdio; a test that must not allocate is not for this header. Usage:
+ *
+ *     int main(void) {
+ *         OK(2 + 2 == 4, "addition");
+ *         IS(parse("7"), 7, "a number");
+ *         return tap_done();
+ *     }
+ */
+#ifndef SPANBENCH_TAP_H
+#define SPANBENCH_TAP_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static int tap_tests, tap_failures;
+
+__attribute__((format(printf, 2, 3))) static inline bool tap_result(bool good, const char *format,
+                                                                    ...) {
+    va_list args;
+    if (tap_tests == 0)
+        puts("TAP version 13");
+    printf("%sok %d - ", good ? "" : "not ", ++tap_tests);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout);
+    tap_failures += !good;
+    return good;
+}
+
+/* A condition that must hold; further arguments describe it, as for printf. */
+#define OK(condition, ...)                                                                         \
+    (tap_result((condition), __VA_ARGS__) ||                                                       \
+     (printf("# %s:%d: not true: %s\n", __FILE__, __LINE__, #condition), false))
+
+/* Two whole numbers that must be equal; prints both if they are not. */
+#define IS(got, want, ...)                                                                         \
+    do {                                                                                           \
+        const long long tap_got = (long long)(got), tap_want = (long long)(want);                  \
+        if (!tap_result(tap_got == tap_want, __VA_ARGS__))                                         \
+            printf("# %s:%d: got %lld, want %lld\n", __FILE__, __LINE__, tap_got, tap_want);       \
+    } while (0)
+
+/* A text that must contain another. */
+#define CONTAINS(text, part, ...)                                                                  \
+    do {                                                                                           \
+        const char *tap_text = (text);                                                             \
+        if (!tap_result(strstr(tap_text, (part)) != NULL, __VA_ARGS__))                            \
+            printf("# %s:%d: '%s' is not in: %s\n", __FILE__, __LINE__, (part), tap_text);         \
+    } while (0)
+
+static inline void tap_skip(const char *what, const char *reason) {
+    if (tap_tests == 0)
+        puts("TAP version 13");
+    printf("ok %d - %s # SKIP %s\n", ++tap_tests, what, reason);
+}
+
+/* Prints the plan. Returns the exit code of the test: 1 if a test failed or none ran. */
+static inline int tap_done(void) {
+    printf("1..%d\n", tap_tests);
+    return tap_failures != 0 || tap_tests == 0;
+}
+
+#endif

@@ -1,0 +1,158 @@
+"""The cells of all allocators that are built: protocol, identity, same work, small floor."""
+
+import json
+import os
+import unittest
+
+import jsonschema
+
+from driving import CELLS, ROOT, cell, cell_names, run
+
+RECORD = json.loads((ROOT / "results" / "record.schema.json").read_text())
+MIB = 1 << 20
+
+
+class Cells(unittest.TestCase):
+    def test_there_are_at_least_the_null_and_the_system_cell(self) -> None:
+        self.assertLessEqual({"null", "system"}, set(cell_names()))
+
+    def test_record_is_as_its_schema_says(self) -> None:
+        for name in cell_names():
+            for words in ("--threads=2", "--verify"):
+                if name == "null" and words == "--verify":
+                    continue
+                record = cell(name, "--run", "tiny", "--ops", "100000", words)
+                jsonschema.validate(record, RECORD)
+                self.assertEqual(record["allocator"], name)
+
+    def test_error_is_as_its_schema_says(self) -> None:
+        result = run(CELLS / "null", "--run", "tiny", "--ops", "100000", "--verify")
+        self.assertEqual(result.returncode, 1)
+        error = json.loads(result.stdout)
+        jsonschema.validate(error, RECORD)
+        self.assertEqual(error["error"]["check"], "contents")
+
+    def test_only_the_null_cell_is_a_floor(self) -> None:
+        floors = [name for name in cell_names() if cell(name, "--describe")["floor"]]
+        self.assertEqual(floors, ["null"])
+
+    def test_wrong_use(self) -> None:
+        wrong: list[list[str]] = [
+            [],
+            ["--run", "nonsense"],
+            ["--run", "tiny", "--threads", "0"],
+            ["--run", "tiny", "--threads", "257"],
+            ["--run", "tiny", "--ops", "-1"],
+            ["--run", "tiny", "--ops", "1x"],
+            ["--describe", "--run", "tiny"],
+            ["--nonsense"],
+            ["stray", "--describe"],
+        ]
+        for words in wrong:
+            result = run(CELLS / "system", *words)
+            self.assertEqual(result.returncode, 2, words)
+            self.assertIn("usage:", result.stderr, words)
+
+    def test_record_that_cannot_be_written_is_an_error(self) -> None:
+        result = run("sh", "-c", f"{CELLS / 'system'} --describe >/dev/full")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("No space left", result.stderr)
+
+
+class SameWork(unittest.TestCase):
+    def test_digest_is_the_same_for_all_allocators_and_threads(self) -> None:
+        for workload, ops in (("tiny", 200000), ("small", 200000), ("large", 300)):
+            digests = {
+                cell(name, "--run", workload, "--ops", ops, "--threads", threads, "--seed", "9")[
+                    "digest"
+                ]
+                for name in cell_names()
+                for threads in (1, 3, 4)
+            }
+            self.assertEqual(len(digests), 1, workload)
+
+    def test_digest_depends_on_seed_operations_and_workload(self) -> None:
+        records = [
+            cell("system", "--run", workload, "--ops", ops, "--seed", seed)["digest"]
+            for workload, ops, seed in (
+                ("tiny", 1000, 1),
+                ("tiny", 1000, 2),
+                ("tiny", 1001, 1),
+                ("small", 1000, 1),
+            )
+        ]
+        self.assertEqual(len(set(records)), 4)
+
+    def test_live_bytes_are_equal_to_the_byte(self) -> None:
+        for workload, ops in (("tiny", 200000), ("small", 200000), ("large", 300)):
+            for threads in (1, 2, 4):
+                records = [
+                    cell(name, "--run", workload, "--ops", ops, "--threads", threads)
+                    for name in cell_names()
+                ]
+                self.assertEqual(len({r["live_bytes"] for r in records}), 1, workload)
+                self.assertEqual(len({r["live_blocks"] for r in records}), 1, workload)
+
+    def test_live_bytes_are_in_the_resident_set(self) -> None:
+        for name in cell_names():
+            if name == "null":
+                continue
+            record = cell(name, "--run", "large", "--ops", "300", "--threads", "2")
+            self.assertGreater(record["rss_live_bytes"], record["live_bytes"], name)
+            self.assertGreaterEqual(record["rss_peak_bytes"], record["rss_live_bytes"], name)
+            self.assertGreaterEqual(record["vsz_peak_bytes"], record["vsz_live_bytes"], name)
+            self.assertGreater(record["vsz_live_bytes"], record["rss_live_bytes"], name)
+
+    def test_floor_of_the_process_is_small(self) -> None:
+        for workload in ("tiny", "small", "large"):
+            record = cell("system", "--run", workload, "--ops", "1000")
+            self.assertLess(record["rss_start_bytes"], 2.5 * MIB, workload)
+
+
+class Identity(unittest.TestCase):
+    def identity_error(self, name: str, *words: str, preload: str = "") -> str:
+        environment = {**os.environ, "LD_PRELOAD": preload}
+        result = run(CELLS / name, "--describe", *words, env=environment)
+        self.assertEqual(result.returncode, 2, result.stdout)
+        error = json.loads(result.stdout)["error"]
+        self.assertEqual(error["check"], "identity")
+        return str(error["message"])
+
+    def other(self) -> str:
+        """The library of some allocator that replaces malloc."""
+        for name in cell_names():
+            description = cell(name, "--describe")
+            if name != "system" and description["process_malloc"] == description["object"]:
+                return str(description["object"])
+        self.skipTest("no allocator that replaces malloc is installed")
+
+    def test_every_supported_function_belongs_to_the_allocator_or_is_a_wrapper(self) -> None:
+        for name in cell_names():
+            d = cell(name, "--describe")
+            for slot, owner in d["slots"].items():
+                if owner is not None:
+                    self.assertIn(
+                        os.path.realpath(owner if "/" in owner else CELLS / owner),
+                        (d["object"], str(CELLS / name)),
+                        f"{name}: {slot}",
+                    )
+            self.assertEqual(d["foreign"], {}, name)
+
+    def test_preload_that_nobody_asked_for_is_an_error(self) -> None:
+        self.assertIn("LD_PRELOAD", self.identity_error("system", preload=self.other()))
+
+    def test_preload_that_did_not_take_effect_is_an_error(self) -> None:
+        self.assertIn("not loaded", self.identity_error("system", "--expect", self.other()))
+
+    def test_two_allocators_in_one_process_are_an_error(self) -> None:
+        message = self.identity_error("null", preload=self.other())
+        self.assertIn("two allocators in one process", message)
+
+    def test_preloaded_library_gives_its_functions_only(self) -> None:
+        library = self.other()
+        environment = {**os.environ, "LD_PRELOAD": library}
+        d = cell("system", "--describe", "--expect", library, env=environment)
+        self.assertEqual(d["object"], os.path.realpath(library))
+        owners = {os.path.realpath(owner) for owner in d["slots"].values() if owner}
+        self.assertEqual(owners, {os.path.realpath(library)})
+        self.assertIn("version", d["foreign"])  # that of the C library, which is not used

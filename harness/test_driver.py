@@ -1,0 +1,348 @@
+"""The command line of the driver: words, names, errors, results, interruption."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import jsonschema
+
+from driving import CELLS, ROOT, SPANBENCH, DriverTest, cell, cell_names, run, spanbench
+
+SHORT = ["--workloads", "tiny", "--threads", "1", "--repetitions", "2"]
+
+
+def is_running(text: str) -> bool:
+    """Does any process have this in its command line?"""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text.encode() in path.read_bytes():
+                return True
+        except OSError:
+            pass
+    return False
+
+
+class Words(DriverTest):
+    def test_help(self) -> None:
+        for words in (["help"], ["--help"]):
+            result = spanbench(*words)
+            self.assertEqual(result.returncode, 0)
+            self.assertIn("examples:", result.stdout)
+
+    def test_list_names_all(self) -> None:
+        result = spanbench("list")
+        self.assertEqual(result.returncode, 0)
+        for name in [*cell_names(), "tiny", "small", "large"]:
+            self.assertRegex(result.stdout, rf"(?m)^  {name} ")
+
+    def test_describe_is_json(self) -> None:
+        described = json.loads(spanbench("describe", "system", "null").stdout)
+        self.assertEqual(sorted(described), ["null", "system"])
+        self.assertIn("libc", described["system"]["slots"]["malloc"])
+
+    def test_wrong_words_name_the_right_ones(self) -> None:
+        for words, names in (
+            (["--allocators", "foo"], ["system", "null"]),
+            (["--workloads", "foo"], ["tiny", "small", "large"]),
+            (["--threads", "0"], ["1 to 256"]),
+            (["--threads", "1,x"], ["1 to 256"]),
+            (["--threads", "-3"], ["1 to 256"]),
+            (["--repetitions", "0"], ["1 to 1000"]),
+            (["--seed", "many"], ["whole number"]),
+            (["--timeout", "0"], ["seconds"]),
+            (["--foo"], ["--allocators", "--workloads"]),
+            (["foo"], ["run, list, describe, help"]),
+            (["list", "foo"], ["takes no argument"]),
+            (["describe", "foo"], ["system"]),
+            (["--benchmark_foo"], ["--benchmark_foo"]),
+            (["--benchmark_repetitions=3"], ["--repetitions"]),
+            (["--benchmark_enable_random_interleaving"], ["--repetitions"]),
+            (["--benchmark_filter=nothing"], ["--benchmark_list_tests"]),
+            (["--cells", "/nonexistent"], ["make"]),
+        ):
+            result = spanbench("--out", self.out, *words)
+            self.assertEqual(result.returncode, 2, words)
+            for name in names:
+                self.assertIn(name, result.stderr, words)
+            runs = list(self.out.iterdir()) if self.out.exists() else []
+            self.assertEqual(runs, [], "nothing is left behind")
+
+
+class Run(DriverTest):
+    def test_document(self) -> None:
+        result = self.quick("--allocators", "system null", "--repetitions", "3", "--seed", "5")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        document = self.document()
+        schemas = {
+            name: json.loads((ROOT / "results" / name).read_text())
+            for name in ("bench.schema.json", "record.schema.json")
+        }
+        resolver = jsonschema.RefResolver("", schemas["bench.schema.json"], store=schemas)
+        jsonschema.Draft202012Validator(schemas["bench.schema.json"], resolver=resolver).validate(
+            document
+        )
+        entries = document["benchmarks"]
+        rows = {e["name"] for e in entries}
+        self.assertEqual(len(rows), 2 * 3 * 3)
+        for block in range(3):
+            names = [e["name"] for e in entries if e["block"] == block]
+            self.assertEqual(sorted(names), sorted(rows), "each block holds each row once")
+        self.assertEqual([e["block"] for e in entries], sorted(e["block"] for e in entries))
+        orders = {tuple(e["name"] for e in entries if e["block"] == b) for b in range(3)}
+        self.assertEqual(len(orders), 3, "each in an order of its own")
+        self.assertTrue(document["context"]["spanbench"]["complete"])
+        for e in entries:
+            self.assertAlmostEqual(e["real_time"], e["wall_ns"] / 1e6)
+            self.assertAlmostEqual(e["ns_per_op"], e["wall_ns"] / e["ops"])
+            self.assertEqual(e["oversubscribed"], e["threads"] > len(os.sched_getaffinity(0)))
+        for line in result.stdout.splitlines():
+            self.assertRegex(line, r"^(tiny|small|large)/(system|null)/threads:\d+ .* ns/op")
+
+    def test_timeline(self) -> None:
+        self.assertEqual(self.quick(*SHORT, "--allocators", "system null").returncode, 0)
+        lines = (self.out / "latest" / "timeline.csv").read_text().splitlines()
+        self.assertEqual(lines[0], "workload,allocator,threads,seconds,rss_bytes,vsz_bytes")
+        for name in ("system", "null"):
+            times = [float(x.split(",")[3]) for x in lines if f",{name}," in x]
+            self.assertGreater(len(times), 10)
+            self.assertEqual(times, sorted(times))
+        rss = [int(x.split(",")[4]) for x in lines[1:] if ",system," in x]
+        self.assertGreater(max(rss), min(rss) + 500000, "the live set shows")
+
+    def test_seed(self) -> None:
+        runs = []
+        for seed in ("1", "1", "2"):
+            words = ["--allocators", "system null", "--workloads", "tiny", "--repetitions", "4"]
+            self.assertEqual(self.quick(*words, "--seed", seed).returncode, 0)
+            entries = self.document()["benchmarks"]
+            runs.append(([e["name"] for e in entries], {e["digest"] for e in entries}))
+        self.assertEqual(runs[0], runs[1], "same seed: same order, same requests")
+        self.assertNotEqual(runs[0][0], runs[2][0])
+        self.assertNotEqual(runs[0][1], runs[2][1])
+
+    def test_options_of_google_benchmark(self) -> None:
+        names = spanbench("--benchmark_list_tests", *SHORT).stdout.split()
+        self.assertEqual(len(names), 2 * len(cell_names()))
+        own = self.directory / "own.json"
+        filters = ["--benchmark_filter=/null/", f"--benchmark_out={own}"]
+        result = self.quick(*SHORT, *filters, "--allocators", "null system")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(len(self.document()["benchmarks"]), 2)
+        self.assertEqual(len(json.loads(own.read_text())["benchmarks"]), 2)
+
+    def test_compare_py_of_google_benchmark_reads_it(self) -> None:
+        compare = Path("/usr/share/benchmark/compare.py")
+        if not compare.exists():
+            self.skipTest(f"{compare} is not installed (libbenchmark-tools)")
+        self.quick("--allocators", "system null", "--workloads", "tiny", "--threads", "1")
+        document = self.out / "latest" / "bench.json"
+        result = run(
+            "/usr/bin/python3", compare, "--no-color", "filters", document, "/null/", "/system/"
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("tiny[/null/ vs. /system/]", result.stdout)
+        result = run("/usr/bin/python3", compare, "--no-color", "benchmarks", document, document)
+        self.assertIn("tiny/system/threads:1_pvalue", result.stdout)
+        self.assertEqual(run("/usr/bin/python3", "-m", "json.tool", document).returncode, 0)
+
+    def test_missing_library_is_skipped_with_its_reason(self) -> None:
+        self.use_cells(CELLS / "system")
+        (self.cells / "absent.skip").write_text("libabsent.so is not there; install it\n")
+        self.script_cell(
+            "gone", 'echo "gone: error while loading shared libraries: libgone.so" >&2; exit 127'
+        )
+        result = self.quick(*SHORT)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("absent is skipped: libabsent.so is not there; install", result.stderr)
+        self.assertIn("libgone.so", result.stderr)
+        allocators = self.document()["context"]["spanbench"]["allocators"]
+        skipped = sorted(a["name"] for a in allocators if "skipped" in a)
+        self.assertEqual(skipped, ["absent", "gone"])
+        self.assertEqual(self.quick(*SHORT, "--allocators", "absent").returncode, 2)
+
+
+class Preload(DriverTest):
+    def library(self) -> str:
+        for name in cell_names():
+            d = cell(name, "--describe")
+            if name != "system" and d["process_malloc"] == d["object"]:
+                return str(d["object"])
+        self.skipTest("no library that replaces malloc is installed")
+
+    def test_any_library_is_a_row(self) -> None:
+        library = self.library()
+        for spec, name in ((library, os.path.basename(library)), (f"mine={library}", "mine")):
+            result = self.quick(*SHORT, "--allocators", "system", "--preload", spec)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            objects = {e["object"] for e in self.document()["benchmarks"] if e["allocator"] == name}
+            self.assertEqual(objects, {library})
+            self.assertEqual(self.causes("system"), [None, None])
+
+    def test_what_cannot_be_preloaded_is_an_error_before_any_sample(self) -> None:
+        text, link = self.directory / "text.so", self.directory / "a b.so"
+        text.write_text("no library")
+        shutil.copy(self.library(), link)
+        libm = next(Path("/lib").glob("*-linux-gnu/libm.so.6"))
+        for spec, says in (
+            ("/nonexistent.so", "No such file"),
+            (text, "no shared library"),
+            (self.directory, "no shared library"),
+            (link, "blanks"),
+            (libm, "defines no malloc"),
+            (f"system={self.library()}", "taken"),
+            (f"a,b={self.library()}", "odd characters"),
+        ):
+            result = self.quick(*SHORT, "--preload", spec)
+            self.assertEqual(result.returncode, 2, spec)
+            self.assertIn(says, result.stderr)
+            self.assertFalse(self.out.exists())
+
+
+class Trouble(DriverTest):
+    def start(self, *words: Any, **options: Any) -> "subprocess.Popen[str]":
+        """A long run on cells of this test's own, so that its processes can be told apart."""
+        self.use_cells(CELLS / "system", CELLS / "null")
+        command = [SPANBENCH, "--quick", "--out", self.out, "--cells", self.cells]
+        return subprocess.Popen(
+            [str(w) for w in [*command, "--repetitions", "500", *words]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def await_lines(self, process: "subprocess.Popen[str]", count: int) -> None:
+        assert process.stdout
+        for _ in range(count):
+            self.assertIn("ns/op", process.stdout.readline())
+
+    def await_condition(self, condition: Callable[[], bool], seconds: int = 60) -> None:
+        """Polls until it holds."""
+        for _ in range(10 * seconds):
+            if condition():
+                return
+            time.sleep(0.1)
+        self.fail(f"waited {seconds} seconds in vain")
+
+    def test_interrupt_saves_the_finished_samples_and_leaves_no_child(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.start("--workloads", "small")
+            self.await_lines(process, 7)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 128 + number)
+            self.assertRegex(errors, r"\d+ of 3000 samples are finished and saved in ")
+            self.assertFalse(is_running(str(self.cells)), "a child is left")
+            document = self.document()
+            self.assertGreaterEqual(len(document["benchmarks"]), 7)
+            self.assertFalse(document["context"]["spanbench"]["complete"])
+            self.assertNotIn("error_occurred", json.dumps(document))
+            self.assertEqual(list(self.out.glob("*/*.tmp")), [], "no torn file")
+            shutil.rmtree(self.cells)
+
+    def test_killed_driver_leaves_no_child(self) -> None:
+        seconds = f"{os.getpid()}.75"  # a command line of its own
+        self.script_cell(
+            "sleeper", 'case $1 in --describe) exec {good} "$@";; esac\nexec sleep ' + seconds
+        )
+        process = subprocess.Popen(
+            [SPANBENCH, "--out", self.out, "--cells", self.cells], stderr=subprocess.DEVNULL
+        )
+        self.await_condition(lambda: is_running(f"sleep\0{seconds}"))
+        process.kill()
+        process.wait()
+        self.await_condition(lambda: not is_running(f"sleep\0{seconds}"), seconds=10)
+
+    def test_killed_driver_leaves_a_document(self) -> None:
+        process = self.start("--workloads", "small")
+        self.await_condition(lambda: any(self.out.glob("*/bench.json")))
+        process.kill()
+        process.communicate()
+        document = json.loads(next(self.out.glob("*/bench.json")).read_text())
+        self.assertGreater(len(document["benchmarks"]), 3)
+
+    def test_killed_child_costs_its_sample_only(self) -> None:
+        self.use_cells(CELLS / "system")
+        command = [SPANBENCH, "--out", self.out, "--cells", self.cells, "--workloads", "large"]
+        process = subprocess.Popen(
+            [str(w) for w in [*command, "--threads", "1", "--repetitions", "4"]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.await_lines(process, 1)
+        killed = False
+        while not killed and process.poll() is None:
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    if str(self.cells / "system").encode() in path.read_bytes().split(b"\0")[0]:
+                        os.kill(int(path.parent.name), signal.SIGKILL)
+                        killed = True
+                        break
+                except (OSError, ProcessLookupError):
+                    pass
+        process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 1)
+        failed = [c for c in self.causes("system") if c]
+        self.assertEqual(len(self.causes("system")), 4)
+        self.assertEqual(len(failed), 1)
+        self.assertIn("SIGKILL", failed[0] or "")
+
+    def test_results_directory_that_cannot_be_made(self) -> None:
+        result = spanbench("--quick", *SHORT, "--out", "/dev/null/results")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--out DIR", result.stderr)
+        self.assertEqual(result.stdout, "", "no sample ran")
+
+    def test_full_disk_is_said_before_any_sample_runs(self) -> None:
+        def limit() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+        result = self.quick(*SHORT, preexec_fn=limit)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("cannot reserve", result.stderr)
+        self.assertEqual(result.stdout, "", "no sample ran")
+        self.assertEqual(list(self.out.iterdir()), [], "nothing is left behind")
+
+    def test_lost_results_directory_loses_no_sample(self) -> None:
+        rescue = self.directory / "rescue"
+        rescue.mkdir()
+        process = self.start("--workloads", "tiny", env={**os.environ, "TMPDIR": str(rescue)})
+        self.await_lines(process, 3)
+        shutil.rmtree(self.out)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 2)
+        saved = list(rescue.iterdir())
+        self.assertIn(str(saved[0]), errors)
+        self.assertGreaterEqual(len(json.loads(saved[0].read_text())["benchmarks"]), 3)
+
+    def test_closed_output_ends_the_run_and_saves_it(self) -> None:
+        process = self.start("--workloads", "tiny")
+        self.await_lines(process, 2)
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        errors = process.stderr.read()
+        self.assertEqual(process.wait(timeout=60), 1)
+        self.assertIn("standard output is closed", errors)
+        self.assertGreaterEqual(len(self.document()["benchmarks"]), 2)
+
+    def test_progress_is_plain_lines_in_a_log(self) -> None:
+        result = self.quick(*SHORT, "--allocators", "null")
+        self.assertNotIn("\033", result.stderr + result.stdout)
+        self.assertIn("spanbench: 0 of ", result.stderr)
+
+    def test_options_of_allocators_in_the_environment_are_recorded(self) -> None:
+        environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+        self.quick(*SHORT, "--allocators", "system", env=environment)
+        recorded = self.document()["context"]["spanbench"]["environment"]
+        self.assertEqual(recorded["GLIBC_TUNABLES"], "glibc.malloc.tcache_count=0")

@@ -1,0 +1,125 @@
+"""Cells that are broken on purpose: each sample fails with its cause, and the rest runs."""
+
+import re
+import unittest
+
+from driving import CELLS, FAULTY, ROOT, DriverTest
+
+SMALL = ["--workloads", "small", "--threads", "2", "--repetitions", "2", "--timeout", "5"]
+DESCRIBE = 'case $1 in --describe) exec {good} "$@";; esac\n'
+
+
+class PlantedBugs(DriverTest):
+    """allocators/faulty/*.c, each rejected for the reason that it names."""
+
+    def test_each_is_caught_by_the_check_that_it_names(self) -> None:
+        sources = sorted((ROOT / "allocators" / "faulty").glob("*.c"))
+        self.assertGreaterEqual(len(sources), 12)
+        self.use_cells(*(FAULTY / s.stem for s in sources), CELLS / "system", CELLS / "null")
+        result = self.quick(*SMALL)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        for source in sources:
+            caught_by = re.search(r"caught-by: (.*?) \*/", source.read_text())
+            assert caught_by, f"{source.name} does not name the check that must catch it"
+            causes = self.causes(source.stem)
+            self.assertEqual(len(causes), 2, f"{source.stem}: a failed entry for each sample")
+            for cause in causes:
+                self.assertIn(caught_by[1], cause or "it passed", source.stem)
+        self.assertEqual(self.causes("system"), [None, None])
+        self.assertEqual(self.causes("null"), [None, None])
+
+
+class BadCells(DriverTest):
+    """Cells that break the protocol, beside a good one."""
+
+    def check(self, script: str, expected: str) -> None:
+        self.script_cell("bad", script)
+        self.use_cells(CELLS / "system")
+        result = self.quick(*SMALL)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        causes = self.causes("bad")
+        self.assertEqual(len(causes), 2)
+        for cause in causes:
+            self.assertIn(expected, cause or "it passed")
+        self.assertEqual(self.causes("system"), [None, None])
+
+    def test_garbage(self) -> None:
+        self.check(DESCRIBE + "echo garbage >&3", "no valid JSON")
+
+    def test_half_a_record(self) -> None:
+        self.check(DESCRIBE + '{good} "$@" 3>&1 | head -c 200 >&3', "no valid JSON")
+
+    def test_nothing(self) -> None:
+        self.check(DESCRIBE + "exit 0", "no record")
+
+    def test_too_much(self) -> None:
+        self.check(DESCRIBE + "seq 100000 >&3", "more than a record")
+
+    def test_record_and_more(self) -> None:
+        self.check(DESCRIBE + '{good} "$@"; {good} "$@"', "no valid JSON")
+
+    def test_words_on_standard_error_are_the_cause(self) -> None:
+        self.check(DESCRIBE + "echo out of luck >&2; exit 9", "exit code 9: out of luck")
+
+    def test_good_record_but_bad_exit_code(self) -> None:
+        self.check(DESCRIBE + '{good} "$@"; exit 3', "exit code 3")
+
+    def test_lie_about_identity(self) -> None:
+        lie = 'sed \'s|"object":"[^"]*|"object":"/lib/libfoo.so|\''
+        self.check(DESCRIBE + '{good} "$@" 3>&1 | ' + lie + " >&3", "identity: ")
+
+    def test_other_requests(self) -> None:
+        lie = 'sed \'s|"digest":"....|"digest":"0000|\''
+        # The first record of a run sets the digest; the good cell comes first by its own check.
+        self.script_cell("bad", DESCRIBE + '{good} "$@" 3>&1 | ' + lie + " >&3")
+        self.use_cells(CELLS / "system")
+        result = self.quick(*SMALL)
+        self.assertEqual(result.returncode, 1)
+        causes = self.causes("bad") + self.causes("system")
+        failed = [c for c in causes if c]
+        self.assertEqual(len(failed), 2, "the two are not compared")
+        for cause in failed:
+            self.assertIn("digest: ", cause)
+
+    def test_other_sample(self) -> None:
+        self.check(
+            DESCRIBE + '{good} "$@" 3>&1 | sed \'s|"threads":2|"threads":1|\' >&3',
+            "the record is of another sample",
+        )
+
+    def test_unverified_check(self) -> None:
+        self.check(
+            DESCRIBE + '{good} "$@" 3>&1 | sed \'s|"verified":true|"verified":false|\' >&3',
+            "the record is of another sample",
+        )
+
+    def test_crash_in_the_timed_pass_only(self) -> None:
+        self.check(
+            DESCRIBE + 'case "$*" in *--verify*) exec {good} "$@";; esac\nkill -ABRT $$', "SIGABRT"
+        )
+
+    def test_hang_in_the_timed_pass_costs_its_limit_once(self) -> None:
+        self.check(
+            DESCRIBE + 'case "$*" in *--verify*) exec {good} "$@";; esac\nsleep 100', "no end after"
+        )
+        self.assertIn("not run after this", self.causes("bad")[1] or "")
+
+    def test_description_that_is_none(self) -> None:
+        self.check("echo '{{}}' >&3", "no valid description")
+
+    def test_description_that_crashes(self) -> None:
+        self.check("kill -SEGV $$", "--describe killed by SIGSEGV")
+
+    def test_description_that_hangs(self) -> None:
+        self.check("sleep 100", "--describe no end after")
+
+    def test_flaky_sample_leaves_the_others(self) -> None:
+        self.script_cell(
+            "bad",
+            DESCRIBE
+            + 'case "$*" in *--verify*) exec {good} "$@";; esac\n'
+            + 'mkdir "$0.once" 2>/dev/null && exit 5\nexec {good} "$@"',
+        )
+        self.use_cells(CELLS / "system")
+        self.assertEqual(self.quick(*SMALL).returncode, 1)
+        self.assertEqual([bool(c) for c in self.causes("bad")], [True, False])

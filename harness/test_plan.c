@@ -1,0 +1,112 @@
+#include "plan.h"
+#include "tap.h"
+
+#include <stdlib.h>
+
+enum {
+    ALLOCATORS = 5,
+    WORKLOADS  = 3,
+    THREADS    = 2,
+    ROWS       = ALLOCATORS * WORKLOADS * THREADS,
+    BLOCKS     = 7
+};
+
+static size_t make_rows(struct plan_row *row) {
+    size_t n = 0;
+    for (unsigned a = 0; a < ALLOCATORS; a++)
+        for (unsigned w = 0; w < WORKLOADS; w++)
+            for (unsigned t = 0; t < THREADS; t++)
+                row[n++] = (struct plan_row){a, w, 1u << t};
+    return n;
+}
+
+static bool same_order(const struct plan *a, const struct plan *b) {
+    bool same = a->samples == b->samples;
+    for (size_t i = 0; same && i < a->samples; i++)
+        same = a->sample[i].row == b->sample[i].row;
+    return same;
+}
+
+/* How often the row of this number is in the block; SIZE_MAX: a sample of the block stands outside
+ * of the block's place in the list. */
+static size_t count_in_block(const struct plan *p, size_t row, unsigned block) {
+    size_t count = 0;
+    for (size_t i = 0; i < p->samples; i++) {
+        if ((p->sample[i].block == block) != (i / p->rows == block))
+            return SIZE_MAX;
+        count += p->sample[i].block == block && p->sample[i].row == row;
+    }
+    return count;
+}
+
+static void test_balance(const struct plan *p) {
+    size_t wrong = 0;
+    for (unsigned block = 0; block < BLOCKS; block++)
+        for (size_t row = 0; row < p->rows; row++)
+            wrong += count_in_block(p, row, block) != 1;
+    IS(p->samples, ROWS * BLOCKS, "a sample for each row in each block");
+    IS(wrong, 0, "each block holds each row exactly once");
+}
+
+static void test_neighbours(const struct plan *p) {
+    size_t apart = 0;
+    for (size_t i = 0; i < p->samples; i++) {
+        const struct plan_row *row   = &p->row[p->sample[i].row];
+        const struct plan_row *first = &p->row[p->sample[i - i % ALLOCATORS].row];
+        apart += row->workload != first->workload || row->threads != first->threads;
+    }
+    IS(apart, 0, "rows that are compared with each other stand side by side");
+}
+
+/* Over as many blocks as there are allocators, each takes each place in its group once. */
+static void test_places(const struct plan *p) {
+    size_t wrong = 0;
+    for (size_t row = 0; row < p->rows; row++) {
+        unsigned taken[ALLOCATORS] = {0};
+        for (size_t i = 0; i < p->rows * ALLOCATORS; i++)
+            taken[i % ALLOCATORS] += p->sample[i].row == row;
+        for (size_t place = 0; place < ALLOCATORS; place++)
+            wrong += taken[place] != 1;
+    }
+    IS(wrong, 0, "each row takes each place in its group once");
+}
+
+static void test_seed(const struct plan_row *rows, const struct plan *p) {
+    struct plan again, other;
+    plan_make(&again, rows, ROWS, BLOCKS, 42);
+    plan_make(&other, rows, ROWS, BLOCKS, 43);
+    OK(same_order(p, &again), "the same seed makes the same plan");
+    OK(!same_order(p, &other), "another seed makes another plan");
+    bool repeats = true;
+    for (size_t i = 0; i < ROWS; i++)
+        repeats &= p->sample[i].row == p->sample[ROWS + i].row;
+    OK(!repeats, "the second block has another order than the first");
+    plan_free(&again);
+    plan_free(&other);
+}
+
+static void test_uneven(void) {
+    const struct plan_row rows[] = {{0, 0, 1}, {1, 0, 1}, {0, 1, 1}};
+    struct plan p;
+    OK(plan_make(&p, rows, 3, 4, 1), "groups of different sizes");
+    size_t count[3] = {0};
+    for (size_t i = 0; i < p.samples; i++)
+        count[p.sample[i].row]++;
+    OK(count[0] == 4 && count[1] == 4 && count[2] == 4, "are balanced, too");
+    plan_free(&p);
+    OK(!plan_make(&p, rows, 0, 4, 1), "no rows, no plan");
+    OK(!plan_make(&p, rows, 3, 0, 1), "no blocks, no plan");
+}
+
+int main(void) {
+    struct plan_row rows[ROWS];
+    struct plan p;
+    OK(plan_make(&p, rows, make_rows(rows), BLOCKS, 42), "a plan is made");
+    test_balance(&p);
+    test_neighbours(&p);
+    test_places(&p);
+    test_seed(rows, &p);
+    plan_free(&p);
+    test_uneven();
+    return tap_done();
+}

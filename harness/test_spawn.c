@@ -1,0 +1,117 @@
+#include "record.h"
+#include "spawn.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct spawn_result result;
+static char end[300];
+
+/* Runs a shell script as the child. */
+static void run(const char *script, double timeout, const char *preload) {
+    char *argv[] = {"/bin/sh", "-c", (char *)script, NULL};
+    spawn_run(&(struct spawn_request){.argv = argv, .timeout_seconds = timeout, .preload = preload},
+              &result);
+    spawn_describe_end(&result, timeout, end, sizeof end);
+}
+
+static void test_ends(void) {
+    run("echo record >&3; echo out; echo err >&2; exit 7", 10, NULL);
+    OK(result.end == SPAWN_EXITED && result.code == 7, "exit code");
+    OK(strcmp(result.record, "record\n") == 0, "the record is read");
+    CONTAINS(result.output, "out\nerr\n", "standard output and error are read");
+    CONTAINS(end, "ended with exit code 7: err", "the end, for a person");
+
+    run("kill -SEGV $$", 10, NULL);
+    OK(result.end == SPAWN_SIGNALED && result.code == SIGSEGV, "death by a signal");
+    CONTAINS(end, "SIGSEGV", "which is named");
+
+    char *argv[] = {"/nonexistent/cell", NULL};
+    spawn_run(&(struct spawn_request){.argv = argv, .timeout_seconds = 10}, &result);
+    OK(result.end == SPAWN_FAILED && result.code == ENOENT, "a program that is not there");
+}
+
+static void test_timeout(void) {
+    run("echo early >&3; sleep 20 & echo $! >&3; wait", 0.3, NULL);
+    IS(result.end, SPAWN_TIMED_OUT, "a child that hangs is ended");
+    OK(result.seconds < 15, "soon after its limit");
+    CONTAINS(end, "no end after 0.3 s", "and that is said");
+    CONTAINS(result.record, "early", "what it said before is kept");
+    const pid_t grandchild = (pid_t)atoi(strchr(result.record, '\n'));
+    int tries              = 0;
+    while (kill(grandchild, 0) == 0 && tries++ < 100) /* init reaps it in its own time */
+        usleep(50000);
+    OK(grandchild > 1 && (tries < 100), "its own children are ended, too");
+}
+
+static void test_much_output(void) {
+    run("head -c 300000 /dev/zero | tr '\\0' x >&3; seq 100000; echo last", 20, NULL);
+    OK(result.end == SPAWN_EXITED && result.record_overflow, "too long a record is noticed");
+    CONTAINS(result.output + result.output_length - 5, "last", "the end of long output is kept");
+}
+
+static void test_environment(void) {
+    setenv("LD_PRELOAD", "", 1);
+    run("echo \"[$LD_PRELOAD]\" >&3", 10, NULL);
+    CONTAINS(result.record, "[]", "LD_PRELOAD of this process is not handed on");
+    run("echo \"[$LD_PRELOAD]\" >&3", 10, "/nonexistent.so");
+    CONTAINS(result.record, "[/nonexistent.so]", "a preload is");
+    CONTAINS(result.output, "cannot be preloaded", "the dynamic linker's complaint is kept");
+}
+
+static int ticks;
+static void tick(void *arg, pid_t child, double seconds) {
+    (void)seconds;
+    ticks += arg == &ticks && child > 0;
+}
+
+static void test_tick(void) {
+    char *argv[] = {"/bin/sleep", "0.5", NULL};
+    spawn_run(
+        &(struct spawn_request){
+            .argv = argv, .timeout_seconds = 10, .tick = tick, .tick_seconds = 0.01, .arg = &ticks},
+        &result);
+    OK(ticks >= 3 && ticks <= 51, "the sampler is called while the child runs (%d times)", ticks);
+}
+
+/* The parent's own memory must not show in a cell: not in its RSS, not in its peak. */
+static void test_memory(void) {
+    enum { MINE = 256 << 20 };
+    char *mine   = malloc(MINE);
+    char cell[]  = BUILD "/cell/system";
+    char *argv[] = {cell, "--run", "large", "--ops", "64", "--fd", "3", NULL};
+    struct record r;
+    char problem[200] = "";
+    memset(mine, 1, MINE);
+    spawn_run(&(struct spawn_request){.argv = argv, .timeout_seconds = 60}, &result);
+    OK(record_parse(result.record, result.record_length, &r, problem, sizeof problem),
+       "a cell runs %s", problem);
+    OK(r.rss_start_bytes < 3 << 20 && r.rss_peak_bytes < MINE / 2 && r.vsz_peak_bytes < MINE,
+       "256 MiB of the driver do not show in it (start %lld, peak %lld)",
+       (long long)r.rss_start_bytes, (long long)r.rss_peak_bytes);
+    OK(mine[MINE - 1] == 1, "they were there");
+    free(mine);
+}
+
+static void test_interrupt(void) {
+    raise(SIGINT); /* blocked: pending until the next child */
+    run("echo ran >&3", 10, NULL);
+    IS(result.end, SPAWN_INTERRUPTED, "an interrupt between two children is noticed");
+    OK(result.record_length == 0, "before the next one starts");
+    IS(spawn_interrupted(), SIGINT, "and remembered");
+}
+
+int main(void) {
+    spawn_catch_signals();
+    test_ends();
+    test_timeout();
+    test_much_output();
+    test_environment();
+    test_tick();
+    test_memory();
+    test_interrupt();
+    return tap_done();
+}

@@ -1,0 +1,44 @@
+/* small: requests of 16 bytes to 32 KiB, many small and few big: P(size > s) = 16 / s, that is an
+ * inverse-square density, mean 122 bytes, 98 % up to 1 KiB.
+ *
+ * Source of the shape: glibc's benchtests/bench-malloc-thread.c draws 4 to 32768 bytes from an
+ * inverse-square distribution, to mimic what real programs do. */
+#include "replace.h"
+
+enum {
+    MIN_BYTES = 16,
+    MAX_BYTES = 32 << 10,
+    STEPS     = 1 << 16, /* resolution at the upper end: sizes there are MAX / (1 + k / STEPS) */
+};
+
+_Static_assert((uint64_t)MAX_BYTES *STEPS <= UINT32_MAX, "32-bit division");
+
+/* Inverse transform: MAX / (1 + u) with u uniform in [0, MAX / MIN - 1). */
+static uint32_t draw(uint32_t random) {
+    const uint32_t u = (uint32_t)((uint64_t)random * (MAX_BYTES / MIN_BYTES - 1) * STEPS >> 32);
+    return (uint32_t)MAX_BYTES * STEPS / (STEPS + u);
+}
+
+static void run(struct worker *w) {
+    replace_run(w, draw);
+}
+
+static void verify(struct worker *w) {
+    replace_verify(w, draw);
+}
+
+const struct workload workload_small = {
+    .abi          = WORKLOAD_ABI,
+    .name         = "small",
+    .summary      = "16 B to 32 KiB, inverse-square; 65536 live blocks, random replacement",
+    .ops          = 6000000,
+    .quick_ops    = 1500000,
+    .live_blocks  = 65536,
+    .min_bytes    = MIN_BYTES,
+    .max_bytes    = MAX_BYTES,
+    .memory_bytes = replace_memory_bytes,
+    .run          = run,
+    .verify       = verify,
+    .inspect      = replace_inspect,
+    .drain        = replace_drain,
+};
