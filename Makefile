@@ -55,7 +55,7 @@ WORKLOADS_FOUND  := $(call names,workloads)
 key     = $(shell sed -n 's/^[ /]\*[ *]*$2: *//p;/\*\//q' allocators/$1.c)
 # The library of an adapter: a path, expanded, or a name that the compiler finds. Empty: not there.
 find    = $(filter /%,$(if $(filter /%,$1),$(lastword $(sort $(wildcard $1))),\
-            $(shell $(CC) -print-file-name=$1)))
+            $(shell command -v $(CC) >/dev/null && $(CC) -print-file-name=$1)))
 define inspect
 LIBRARY_$1 := $(call key,$1,library)
 CFLAGS_$1  := $(call key,$1,cflags)

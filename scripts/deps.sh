@@ -67,11 +67,21 @@ if [ "$(id -u)" != 0 ]; then
     exit 2
   fi
 fi
+log=build/deps.log
+: >$log
+# apt-get into the log; how far it is goes to standard error, renewed on a terminal.
 apt() {
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get -q -o DPkg::Lock::Timeout=300 "$@"
+  echo "deps.sh: apt-get $1 …" >&2
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" \
+    >>$log 2>&1 </dev/null &
+  while kill -0 $! 2>/dev/null; do
+    sleep 0.5
+    [ ! -t 2 ] || printf '\r\033[K%.70s' "$(tail -n 1 $log | tr -d '\r')" >&2
+  done
+  [ ! -t 2 ] || printf '\r\033[K' >&2
+  wait $!
 }
 
-echo "deps.sh: apt-get update, to install what spanbench is built and measured with"
 apt update || echo "deps.sh: apt-get update failed; trying with the lists that are there" >&2
 available=
 for package in $wanted; do
@@ -83,9 +93,10 @@ for package in $wanted; do
   fi
 done
 [ -n "$todo$available" ] || exit 0
-echo "deps.sh: installing" $todo $available
+echo "deps.sh: installing, to build and measure with (the log is $log):" $todo $available
 if ! apt install -y --no-install-recommends $todo $available; then
-  echo "deps.sh: apt-get install failed; install the packages above by hand, or run make with" >&2
-  echo "DEPS=skip to go on without." >&2
+  tail -n 15 $log >&2
+  echo "deps.sh: apt-get install failed (all of it in $log); install the packages above by hand," >&2
+  echo "or run make with DEPS=skip to go on without." >&2
   exit 2
 fi
