@@ -16,7 +16,7 @@ class Includes(unittest.TestCase):
                 path = Path(directory) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-            command = [sys.executable, ROOT / "ci" / "includes.py"]
+            command = [sys.executable, str(ROOT / "ci" / "includes.py")]
             result = subprocess.run(
                 command, cwd=directory, capture_output=True, text=True, check=False
             )

@@ -41,6 +41,7 @@ struct run {
     struct journal journal;
     struct results_file timeline;
 
+    int name_width; /* of the longest row's name */
     size_t failed;
     unsigned steps_done, steps; /* samples and passes of the timeline */
     struct timespec started;
@@ -159,15 +160,15 @@ static void add_counters(const struct record *r, bool oversubscribed, struct gbe
                 (struct gbench_counter){record_numbers[i].name, (double)record_number(r, i)};
 }
 
-static void print_sample(const char *name, const struct attempt *a) {
+static void print_sample(const char *name, int width, const struct attempt *a) {
     const struct record *r = &a->record;
     progress_clear();
     if (a->end == ATTEMPT_GOOD)
-        printf("%-36s %11.2f ns/op %9.3f Mop/s   RSS %7.1f MiB   VSZ %8.1f MiB\n", name,
+        printf("%-*s %11.2f ns/op %9.3f Mop/s   RSS %7.1f MiB   VSZ %10.1f MiB\n", width, name,
                (double)r->wall_ns / (double)r->ops, (double)r->ops * 1e3 / (double)r->wall_ns,
                (double)r->rss_live_bytes / 0x1p20, (double)r->vsz_live_bytes / 0x1p20);
     else
-        printf("%-36s FAILED: %s\n", name, a->cause);
+        printf("%-*s FAILED: %s\n", width, name, a->cause);
     fflush(stdout);
 }
 
@@ -205,7 +206,7 @@ static void run_sample(void *arg, struct gbench_outcome *out) {
                                                .record    = a.record});
     run->failed += !good;
     run->steps_done++;
-    print_sample(name, &a);
+    print_sample(name, run->name_width, &a);
 }
 
 /* --- the timeline --- */
@@ -300,6 +301,8 @@ static void register_samples(struct run *run) {
     for (size_t i = 0; i < run->plan.samples; i++) {
         run->sample[i] = (struct sample){run, &run->plan.sample[i]};
         row_name(run, run->plan.sample[i].row, name, sizeof name);
+        if ((int)strlen(name) > run->name_width)
+            run->name_width = (int)strlen(name);
         gbench_register(name, run_sample, &run->sample[i]);
     }
 }
