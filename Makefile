@@ -1,36 +1,53 @@
 # The only build file. Adapters, workloads and tests are found, never listed.
 #
 #: make          build the driver, build/spanbench, and a cell for each allocator that is here
-#: make bench    install what is missing, build, measure; table, and plots in results/latest/plots
+#: make bench    install what is missing, build, measure; table and plots of the run
 #:     QUICK=1                  under a minute
 #:     ALLOCATORS="a b"         WORKLOADS="tiny small large"   THREADS="1 2 4"   (default: all)
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
+#:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
 #: make lint     formatters and static analysis (ci/lint.sh)
 #: make clean    remove build/; results stay
 #: DEPS=skip     with any of them: install nothing
-#: B=dir CC=clang CFLAGS=… V=1   build elsewhere or otherwise; show the commands
+#: B=dir V=1     build elsewhere; show the commands
+#: CC=clang CXX=clang++ CFLAGS=… CXXFLAGS=… LDFLAGS=…   build otherwise
+#: WERROR=       warnings of a compiler that this was not tried with are no errors
 #
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
-B   ?= build
-CC   = cc
-CXX  = c++
+# What scripts/bench.sh reads from its environment: plain data, which neither make nor a shell reads.
+BENCH_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS
+$(foreach v,$(BENCH_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
+  $(eval override export $v := $$(value $v))))
+
+B ?= build
+export B
+ifeq ($(origin CC),default)
+CC := cc
+endif
+ifeq ($(origin CXX),default)
+CXX := c++
+endif
 ARCH := $(shell uname -m)
 
 CFLAGS   ?= -O2 -g
 CXXFLAGS ?= -O2 -g
+WERROR   ?= -Werror
 # Messages for people may be cut at the end of their buffer: no -Wformat-truncation.
-WARN     := -Wall -Wextra -Wshadow -Werror -Wno-format-truncation -Wno-unknown-warning-option
+WARN     := -Wall -Wextra -Wshadow $(WERROR) -Wno-format-truncation -Wno-unknown-warning-option
 # -fno-builtin-…: a compiler may drop or merge calls of malloc and free that it recognises.
 # -fno-lto: it would inline the allocators of this repository and none of the rivals.
-C_FLAGS   = -std=gnu17 -D_GNU_SOURCE $(WARN) -Wstrict-prototypes -Wmissing-prototypes -fPIE -fno-lto \
-            -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc \
-            -pthread $(CFLAGS)
+C_ALWAYS  = -std=gnu17 -D_GNU_SOURCE $(WARN) -Wstrict-prototypes -Wmissing-prototypes -fno-lto \
+            -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc -pthread
+C_FLAGS   = $(C_ALWAYS) -fPIE $(CFLAGS)
+# Of an allocator that is built here. initial-exec: as rivals do, it is linked or preloaded, never
+# opened by dlopen.
+LIB_FLAGS = $(C_ALWAYS) -fPIC -ftls-model=initial-exec -fvisibility=hidden -O2 $(CFLAGS)
 CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 # The dependency directions: a folder sees what it may include and nothing else.
 include_allocators   := -Iallocators
@@ -39,10 +56,13 @@ include_harness/cell := -Iharness/cell -Iworkloads -Iallocators -I$B
 include_harness      := -Iharness -I$B
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
 include = $(include_$(firstword $(foreach d,allocators workloads harness/cell harness,\
-            $(if $(filter $d/%,$1),$d)))) $(if $(findstring /test_,$1),-Iharness)
+            $(if $(filter $d/%,$1),$d)))) $(for_test)
+for_test = $(if $(findstring /test_,$1),-Iharness)
 
 # One short line a command; V=1 shows the commands.
-say = $(if $V,,@echo '  $1 $@';)
+say   = $(if $V,,@echo '  $1 $@';)
+# As one word of a shell.
+quote = '$(subst ','\'',$1)'
 
 # --- what is there --------------------------------------------------------------------------------
 names      = $(patsubst $1/%.c,%,$(sort $(filter-out $1/test_%,$(wildcard $1/*.c))))
@@ -51,55 +71,95 @@ ALLOCATORS_FOUND := $(call names,allocators)
 FAULTY_FOUND     := $(call names,allocators/faulty)
 WORKLOADS_FOUND  := $(call names,workloads)
 
-# The value of a comment key at the head of an adapter (allocators/allocator.h).
-key     = $(shell sed -n 's/^[ /]\*[ *]*$2: *//p;/\*\//q' allocators/$1.c)
-# The library of an adapter: a path, expanded, or a name that the compiler finds. Empty: not there.
-find    = $(filter /%,$(if $(filter /%,$1),$(lastword $(sort $(wildcard $1))),\
-            $(shell command -v $(CC) >/dev/null && $(CC) -print-file-name=$1)))
+# The comment keys at the head of the adapters (allocators/allocator.h), as KEY_<adapter>_<key>, all
+# read by one process; newlines do not pass through $(shell).
+define newline
+
+
+endef
+read_keys = awk 'FNR == 1 { head = 1 } \
+  head && match($$0, "^[ /][*][ *]*(library|package|cflags|built-from): *") { \
+    key = substr($$0, 1, RLENGTH); gsub("[^a-z-]", "", key); value = substr($$0, RLENGTH + 1); \
+    sub(" *[*]/.*| *$$", "", value); gsub("[$$]", "$$$$", value); gsub("[\#]", "\\\#", value); \
+    name = FILENAME; sub("^allocators/", "", name); sub("[.]c$$", "", name); \
+    print "KEY_" name "_" key " := " value "@newline@" } \
+  /[*]\// { head = 0 }' $(ALLOCATORS_FOUND:%=allocators/%.c) $(FAULTY_FOUND:%=allocators/faulty/%.c)
+$(eval $(subst @newline@,$(newline),$(shell $(read_keys))))
+key = $(KEY_$1_$2)
+
+# LIBRARY_<adapter>: the file to link with; empty: none, or it is not there.
+# A path is expanded, a name is what the compiler finds, `built-from` says what is built here.
+expand = $(lastword $(sort $(wildcard $1)))
+search = $(filter /%,$(shell $(CC) -print-file-name=$(call quote,$1) 2>/dev/null))
+find   = $(if $(findstring /,$1),$(call expand,$1),$(if $1,$(call search,$1)))
 define inspect
-LIBRARY_$1 := $(call key,$1,library)
-CFLAGS_$1  := $(call key,$1,cflags)
-PATH_$1     = $$(call find,$$(subst @ARCH@,$(ARCH),$$(LIBRARY_$1)))
-FOUND_$1   := $$(if $$(LIBRARY_$1),$$(PATH_$1),in-cell)
+FOLDER_$1  := $(firstword $(call key,$1,built-from))
+LIBRARY_$1 := $(if $(call key,$1,built-from),$B/lib$1.so,\
+                $(call find,$(subst @ARCH@,$(ARCH),$(call key,$1,library))))
 endef
 $(foreach a,$(ALLOCATORS_FOUND) $(FAULTY_FOUND:%=faulty/%),$(eval $(call inspect,$a)))
-HAVE := $(foreach a,$(ALLOCATORS_FOUND),$(if $(FOUND_$a),$a))
-SKIP := $(filter-out $(HAVE),$(ALLOCATORS_FOUND))
+HAVE  := $(foreach a,$(ALLOCATORS_FOUND),$(if $(call key,$a,library),$(if $(LIBRARY_$a),$a),$a))
+SKIP  := $(filter-out $(HAVE),$(ALLOCATORS_FOUND))
+BUILT := $(foreach a,$(HAVE),$(if $(FOLDER_$a),$a))
 
 # --- build ----------------------------------------------------------------------------------------
 CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads)
 DRIVER_OBJECTS := $(call objects,harness) $B/harness/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
-all: $B/spanbench $(HAVE:%=$B/cell/%) registry
+all: $B/spanbench $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
 
-$B/spanbench: $(DRIVER_OBJECTS)
-	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -o $@ $^ $(DRIVER_LIBS)
+$B/spanbench: $(DRIVER_OBJECTS) $B/stamp/link
+	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -o $@ $(filter %.o,$^) $(DRIVER_LIBS)
 
-# A cell is linked the way that users link the allocator.
+# An allocator that is built here, from the folder and with the flags of the adapter's `built-from`.
+# What replaces malloc in the process, interpose.c, is for the shared library alone.
+library_objects = $(patsubst %,$B/lib/$1/%.o,$(call names,allocators/$(FOLDER_$1)))
+flags_of        = $(wordlist 2,99,$(call key,$1,built-from))
+define library
+$(call library_objects,$1): $B/lib/$1/%.o: allocators/$(FOLDER_$1)/%.c allocators/$1.c $B/stamp/compile
+	@mkdir -p $$(@D)
+	$$(call say,CC  )$$(CC) $$(LIB_FLAGS) -Iallocators/$(FOLDER_$1) $(flags_of) -MMD -MP -c -o $$@ $$<
+
+$B/lib$1.so: $(call library_objects,$1) $B/stamp/link
+	$$(if $$(filter %.o,$$^),,$$(error allocators/$1.c: nothing to build in allocators/$(FOLDER_$1)/))
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) -shared -pthread -Wl,-soname,$$(@F),-z,defs -o $$@ $$(filter %.o,$$^)
+
+$B/lib$1.a: $(filter-out %/interpose.o,$(call library_objects,$1)) $B/stamp/link
+	$$(call say,AR  )rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
+endef
+$(foreach a,$(BUILT),$(eval $(call library,$a)))
+
+# A cell is linked the way that users link the allocator; by an absolute path, so that a library
+# without a soname is found from any directory, too.
+absolute = $(if $(filter /%,$1),$1,$(CURDIR)/$1)
+# Where the dynamic linker does not look by itself: what was named by its path, and odd places.
+needs_rpath = $(strip $(FOLDER_$1) $(findstring /,$(call key,$1,library)) \
+                $(filter-out /usr/% /lib/% /lib64/%,$(LIBRARY_$1)))
+link_with   = $(call quote,$(call absolute,$(LIBRARY_$1))) \
+  $(if $(needs_rpath),-Xlinker -rpath -Xlinker $(call quote,$(call absolute,$(patsubst %/,%,$(dir $(LIBRARY_$1))))))
 # $1: the executable, $2: the adapter, $3: the rest
 define cell
-$1: $B/allocators/$2.o $(call objects,allocators/$2) $3
+$1: $B/allocators/$2.o $3 $(LIBRARY_$2) $B/stamp/link
 	@mkdir -p $$(@D)
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) -pie -pthread -o $$@ $$^ $$(filter /%,$$(FOUND_$2)) \
-	  $$(patsubst %/,-Wl$$(,)-rpath$$(,)%,$$(dir $$(filter /usr/lib/llvm% /opt/% /home/%,$$(FOUND_$2))))
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) -pie -pthread -o $$@ $$(filter %.o,$$^) \
+	  $(if $(LIBRARY_$2),$(call link_with,$2))
 endef
-, := ,
 $(foreach a,$(HAVE),$(eval $(call cell,$B/cell/$a,$a,$(CELL_OBJECTS))))
 $(foreach a,$(FAULTY_FOUND),$(eval $(call cell,$B/faulty/$a,faulty/$a,$(CELL_OBJECTS))))
 
 # The registry is the directory: no cell without a source, and a reason where one cannot be built.
-registry: | $(HAVE:%=$B/cell/%)
-	@for f in $B/cell/*; do case " $(HAVE) " in *" $${f##*/} "*) ;; *) rm -f "$$f";; esac; done
-	@$(foreach a,$(SKIP),echo '$(LIBRARY_$a) is not there; install $(call key,$a,package)' >$B/cell/$a.skip;)
-	@$(foreach a,$(SKIP),echo 'skipped: $a: '"$$(cat $B/cell/$a.skip)";)
+why_not = $(call key,$1,library) is not there$(if $(call key,$1,package),; install $(call key,$1,package))
+registry: $B/stamp/link | $(HAVE:%=$B/cell/%)
+	@for f in $B/cell/*; do \
+	  case ' $(HAVE) $(SKIP:%=%.skip) ' in *" $${f##*/} "*) ;; *) rm -f "$$f";; esac; done
+	@$(foreach a,$(SKIP),echo $(call quote,$(call why_not,$a)) >$B/cell/$a.skip;)
+	@$(foreach a,$(SKIP),echo $(call quote,skipped: $a: $(call why_not,$a));)
 
 # --- tests ----------------------------------------------------------------------------------------
-TEST_NAMES     := $(patsubst %.c,%,$(sort $(filter-out %/test_contract.c,\
-                  $(wildcard harness/test_*.c harness/cell/test_*.c workloads/test_*.c \
-                    allocators/*/test_*.c))))
+test_sources   = $(patsubst %.c,%,$(sort $(wildcard $(1:%=%/test_*.c))))
+TEST_NAMES     := $(filter-out %/test_contract,$(call test_sources,harness harness/cell workloads))
 TEST_CONTRACTS := $(HAVE:%=$B/test/contract/%)
-TEST_PROGRAMS  := $(TEST_NAMES:%=$B/test/%) $(TEST_CONTRACTS)
 TEST_SCRIPTS   := $(sort $(wildcard */test_*.py))
 
 # What a test of a folder is linked with: the parts beside it.
@@ -107,61 +167,96 @@ parts_harness      = $(filter-out %/spanbench.o,$(DRIVER_OBJECTS))
 parts_harness/cell = $(filter-out %/cell.o,$(call objects,harness/cell))
 parts_workloads    = $(call objects,workloads)
 define test_program
-$B/test/$1: $B/$1.o $$(parts_$(patsubst %/,%,$(dir $1)))
+$B/test/$1: $B/$1.o $$(parts_$(patsubst %/,%,$(dir $1))) $B/stamp/link
 	@mkdir -p $$(@D)
-	$$(call say,LINK)$$(CXX) $$(LDFLAGS) -pie -pthread -o $$@ $$^ $$(DRIVER_LIBS) -lm
+	$$(call say,LINK)$$(CXX) $$(LDFLAGS) -pie -pthread -o $$@ $$(filter %.o,$$^) $$(DRIVER_LIBS) -lm
 endef
 $(foreach t,$(TEST_NAMES),$(eval $(call test_program,$t)))
 $(foreach a,$(HAVE),$(eval $(call cell,$B/test/contract/$a,$a,$B/harness/cell/test_contract.o \
   $(filter-out %/cell.o,$(CELL_OBJECTS)))))
 $B/workloads/test_workloads.o: $B/workloads.inc
 
+# The tests in the folder of an allocator, with its parts except interpose.c: plain, and once more
+# with each sanitiser, as test-<sanitiser>/allocators/<folder>/test_<part>.
+SANITIZERS    ?= asan tsan
+sanitize_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+sanitize_tsan := -fsanitize=thread
+VARIANTS       := test $(SANITIZERS:%=test-%)
+TESTED_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard allocators/*/test_*.c))))
+FOLDER_TESTS   := $(call test_sources,$(TESTED_FOLDERS))
+# $1: the variant, $2: the folder
+define folder_tests
+$(patsubst %.c,$B/$1/%.o,$(wildcard $2/*.c)): $B/$1/%.o: %.c $B/stamp/compile
+	@mkdir -p $$(@D)
+	$$(call say,CC  )$$(CC) $$(LIB_FLAGS) $(sanitize_$(1:test-%=%)) -I$2 $$(call for_test,$$<) -MMD -MP -c -o $$@ $$<
+
+$(patsubst %,$B/$1/%,$(call test_sources,$2)): %: %.o \
+    $(patsubst %,$B/$1/$2/%.o,$(filter-out interpose,$(call names,$2))) $B/stamp/link
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) $(sanitize_$(1:test-%=%)) -pie -pthread -o $$@ $$(filter %.o,$$^) -lm
+endef
+$(foreach f,$(TESTED_FOLDERS),$(foreach v,$(VARIANTS),$(eval $(call folder_tests,$v,$f))))
+
+TEST_PROGRAMS := $(TEST_NAMES:%=$B/test/%) $(TEST_CONTRACTS) \
+  $(foreach v,$(VARIANTS),$(FOLDER_TESTS:%=$B/$v/%))
 tests: all $(TEST_PROGRAMS) $(FAULTY_FOUND:%=$B/faulty/%)
 
 # --- rules ----------------------------------------------------------------------------------------
-$B/%.o: %.c
+$B/%.o: %.c $B/stamp/compile
 	@mkdir -p $(@D)
-	$(call say,CC  )$(CC) $(C_FLAGS) $(call include,$<) $(CFLAGS_$(patsubst allocators/%,%,$*)) -DBUILD='"$B"' -MMD -MP -c -o $@ $<
+	$(call say,CC  )$(CC) $(C_FLAGS) $(call include,$<) $(call adapter_flags,$(patsubst allocators/%,%,$*)) -DBUILD='"$B"' -MMD -MP -c -o $@ $<
+adapter_flags = $(FOLDER_$1:%=-Iallocators/%) $(call key,$1,cflags)
 
-$B/%.o: %.cc
+$B/%.o: %.cc $B/stamp/compile
 	@mkdir -p $(@D)
 	$(call say,CXX )$(CXX) $(CXX_FLAGS) $(call include,$<) -MMD -MP -c -o $@ $<
 
-# Generated headers, renewed only when their text changes.
-renew = @mkdir -p $(@D); printf '%b' $1 >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+# Generated files, renewed only when their text changes. $1: the arguments of printf.
+renew = @mkdir -p $(@D); printf $1 >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $B/harness/cell/cell.o: $B/workloads.inc
 $B/workloads.inc: FORCE
 	$(call renew,'$(foreach w,$(WORKLOADS_FOUND),W($w)\n)')
 $B/harness/document.o: $B/version.h
 $B/version.h: FORCE
-	$(call renew,"#define SPANBENCH_VERSION \"$$(git describe --always --dirty 2>/dev/null || echo unknown)\"\n")
+	$(call renew,'#define SPANBENCH_VERSION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)")
+
+# What the commands consist of beside their sources: with another compiler or other flags, all is
+# built again, with other parts or libraries, all is linked again.
+$B/stamp/compile: export TEXT = $(CC) $(LIB_FLAGS) $(C_FLAGS) $(CXX) $(CXX_FLAGS)
+$B/stamp/link: export TEXT = $(CC) $(CXX) $(LDFLAGS) $(CURDIR) $(CELL_OBJECTS) $(DRIVER_OBJECTS) \
+  $(foreach a,$(HAVE),$a $(LIBRARY_$a) $(if $(FOLDER_$a),$(call library_objects,$a)))
+$B/stamp/compile $B/stamp/link: FORCE
+	$(call need_compiler,CC,gcc)
+	$(call need_compiler,CXX,g++)
+	$(call renew,'%s\n' "$$TEXT")
+
+# Before anything is built or called missing. $1: the variable, $2: the package of its default
+need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call quote,spanbench: \
+  there is no compiler '$($1)' ($1). Install the package $(if $(findstring clang,$($1)),clang,$2) \
+  or give another: make $1=…); exit 2; }; $($1) -print-file-name=libc.so.6 >/dev/null || { echo >&2 \
+  $(call quote,spanbench: the compiler '$($1)' ($1) does not work: -print-file-name failed); exit 2; }
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 # --- what people run ------------------------------------------------------------------------------
+# These run one after another; what they build is built in parallel.
+ifneq ($(filter bench test lint clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
 # $1: bench or test
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
-jobs = -j$(shell nproc 2>/dev/null || echo 1)
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
-OUT ?= results
-BENCH_OPTIONS = $(if $(QUICK),--quick) --out '$(OUT)' \
-  $(if $(ALLOCATORS),--allocators '$(ALLOCATORS)') $(if $(WORKLOADS),--workloads '$(WORKLOADS)') \
-  $(if $(THREADS),--threads '$(THREADS)') $(if $(REPS),--repetitions '$(REPS)') \
-  $(if $(SEED),--seed '$(SEED)') $(if $(TIMEOUT),--timeout '$(TIMEOUT)') \
-  $(foreach p,$(PRELOAD),--preload '$p') $(ARGS)
-
-# Table and plots also of a run in which samples failed (exit code 1), then its exit code.
 bench:
 	$(call deps,bench)
 	@$(MAKE) $(jobs) all
-	@$B/spanbench run $(BENCH_OPTIONS); code=$$?; [ $$code -le 1 ] || exit $$code; \
-	  scripts/table.py '$(OUT)/latest' && scripts/plot.py '$(OUT)/latest' && exit $$code
+	@scripts/bench.sh
 
-# TEST='harness/test_spawn scripts/test_table.py' runs some of them.
+# A program is named by its source; a sanitised one by the folder of its variant, too.
+TESTS = $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%)) $(TEST_SCRIPTS)
 test:
 	$(call deps,test)
 	@$(MAKE) $(jobs) tests
-	@prove --timer --exec scripts/run-test $(if $(TEST),$(TEST),$(TEST_PROGRAMS:$B/test/%=%) $(TEST_SCRIPTS))
+	@prove --timer --exec scripts/run-test $(or $(TEST),$(TESTS))
 
 lint:
 	$(call deps,test)

@@ -5,10 +5,17 @@
  * registration, no list exists. system.c is the template for a new adapter.
  *
  * Comment keys in an adapter's first comment, read by the Makefile and by scripts/deps.sh:
- *   library:  what to link with: a library name that the compiler finds (libfoo.so), or a path,
+ *   library:  what to link with: a library name that the compiler finds (libfoo.so), or a path
+ *             with a slash in it, absolute or from the root of the project (../foo/libfoo.so),
  *             in which * and @ARCH@ (uname -m) are expanded. Absent file: the adapter is skipped.
  *   package:  the Debian package that provides it; installed by scripts/deps.sh.
  *   cflags:   extra compiler options, for instance -I/opt/foo/include.
+ *   built-from:
+ *             a folder in allocators/ and compiler options, in place of a library: the build makes
+ *             lib<name>.so, and .a, of it, and links the adapter with the former. Two adapters may
+ *             name one folder. The folder includes its own headers only, the adapter may include
+ *             <folder>.h; exported is what has the default visibility. interpose.c in it, which
+ *             replaces malloc in the process, goes into the .so only; test_*.c are its tests.
  *
  * Rules
  *   - A slot holds the library's own function wherever the signatures agree. A wrapper is for a
@@ -32,9 +39,15 @@ enum {
     /* Live blocks overlap: this measures the harness, not an allocator. Exempt from checks of
      * contents, marked in every output, never ranked. */
     ALLOCATOR_FLOOR = 1u << 0,
+
+    /* A planted bug of allocators/faulty/, which the suite must reject: no allocator of anybody's,
+     * never a row. */
+    ALLOCATOR_PLANTED = 1u << 1,
 };
 
-/* struct allocator.object of an allocator that is linked into the cell itself. */
+/* struct allocator.object where malloc is in the cell itself: with ALLOCATOR_FLOOR and
+ * ALLOCATOR_PLANTED only. A real allocator comes as an object file of its own, as its users get it:
+ * the compiler sees no further into it than into its rivals, and the cell can prove whose it is. */
 #define ALLOCATOR_IN_CELL ""
 
 struct allocator {
@@ -43,7 +56,8 @@ struct allocator {
 
     /* How the base name of the object that owns malloc begins, for instance "libfoo.so".
      * ALLOCATOR_IN_CELL: it is in the cell. NULL: it is the C library's, or the library that the
-     * driver preloaded; slots that this library leaves to another object count as unsupported. */
+     * driver preloaded; slots that this library leaves to another object count as unsupported, and
+     * so does `stats`, for only an adapter knows what a library means by its numbers. */
     const char *object;
 
     /* The library's version, a string that outlives the call. Called once, by --describe. */
@@ -78,8 +92,9 @@ struct allocator {
     int (*purge)(size_t pad);
 
     /* The allocator's own account; the shape of mallinfo2(3), whose hblkhd is what mmap serves
-     * alone. The cell reads uordblks + hblkhd as the bytes in live blocks, arena + hblkhd as those
-     * held from the operating system. */
+     * alone. The cell reads uordblks + hblkhd as the bytes in live blocks, with what rounding adds
+     * to them, and arena + hblkhd as those held from the operating system. A library that fills the
+     * structure by other rules (scudo) gets a wrapper; one that keeps no such account, NULL. */
     struct mallinfo2 (*stats)(void);
 };
 

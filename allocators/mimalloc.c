@@ -25,6 +25,13 @@ static void free_aligned_sized(void *block, size_t alignment, size_t size) {
 
 static int purge(size_t pad) {
     (void)pad; /* mi_collect has no such argument; the contract passes 0 */
+#if MI_MALLOC_VERSION >= 200 && MI_MALLOC_VERSION < 210
+    /* Before 2.1, mi_collect leaves pages that were freed within these delays (25 and 500 ms) to be
+     * given back by a later call, which here does not come. Set here and not sooner, for they
+     * change the work of malloc and free, too. */
+    mi_option_set(mi_option_decommit_delay, 0);
+    mi_option_set(mi_option_segment_decommit_delay, 0);
+#endif
     mi_collect(true);
     return 1;
 }

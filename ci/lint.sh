@@ -33,7 +33,11 @@ files() {
     while read -r file; do [ -f "$file" ] && echo "$file"; done
 }
 c_files=$(files '*.c' '*.h' '*.cc')
-include='-Iallocators -Iworkloads -Iharness -Iharness/cell -Ibuild'
+build=${B:-build}
+include="-Iallocators -Iworkloads -Iharness -Iharness/cell -I$build"
+for folder in allocators/*/; do # an adapter includes the header of its folder
+  include="$include -I${folder%/}"
+done
 jobs=$(nproc)
 
 whitespace() {
@@ -41,7 +45,7 @@ whitespace() {
 }
 
 tidy() {
-  make --no-print-directory build/workloads.inc build/version.h || return 1
+  make --no-print-directory "$build/workloads.inc" "$build/version.h" || return 1
   # The leak that it sees in gbench.cc lies in Google Benchmark's header.
   # shellcheck disable=SC2016
   files '*.c' | include=$include xargs -P "$jobs" -n 1 sh -c '
@@ -54,11 +58,11 @@ tidy() {
 headers_alone() {
   failed=0
   for header in $(files '*.h'); do
-    printf '#include "%s"\n' "${header##*/}" >build/alone.c
+    printf '#include "%s"\n' "${header##*/}" >"$build/alone.c"
     cc -fsyntax-only -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -I"${header%/*}" $include \
-      build/alone.c || failed=1
+      "$build/alone.c" || failed=1
   done
-  rm -f build/alone.c
+  rm -f "$build/alone.c"
   return $failed
 }
 

@@ -49,6 +49,35 @@ class Includes(unittest.TestCase):
         }
         self.assertIn("a.h -> b.h -> c.h -> a.h", self.findings(circle))
 
+    def test_folder_of_an_allocator_stands_alone(self) -> None:
+        good = {
+            "allocators/allocator.h": "",
+            "allocators/toy.c": '/*\n * built-from: toy\n */\n#include "allocator.h"\n#include "toy.h"\n',
+            "allocators/toy/toy.h": "",
+            "allocators/toy/plan.h": "",
+            "allocators/toy/toy.c": '#include "toy.h"\n#include "plan.h"\n',
+            "allocators/toy/test_toy.c": '#include "toy.h"\n#include "tap.h"\n',
+            "allocators/other/plan.h": "",
+            "harness/plan.h": "",
+            "harness/tap.h": "",
+            "harness/plan.c": '#include "plan.h"\n',
+        }
+        self.assertEqual(self.findings(good), "")
+        for name, text, says in (
+            ("allocators/toy.c", '#include "toy.h"\n', "may not include toy.h"),
+            ("allocators/toy/toy.c", '#include "allocator.h"\n', "may not include allocator.h"),
+            (
+                "allocators/other/a.c",
+                '#include "toy.h"\n',
+                "may not include toy.h of allocators/toy",
+            ),
+            ("allocators/toy.c", "/* built-from: toy */\n" + '#include "plan.h"\n', "plan.h"),
+            ("allocators/toy/deep/a.c", "", "does not know its folder"),
+            ("tools/a.c", "", "does not know its folder"),
+            ("allocators/toy/plan.h", '#include "plan.h"\n', "plan.h -> plan.h"),
+        ):
+            self.assertIn(says, self.findings({**good, name: text}), name)
+
     def test_the_project_is_good(self) -> None:
         result = subprocess.run(
             [sys.executable, "ci/includes.py"],

@@ -1,21 +1,48 @@
 #include "attempt.h"
 
+#include "machine.h"
+#include "text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The first respect in which a record is not what was asked for; false: it is all of it. */
+/* The first respect in which a record is not what was asked for. False: it is all of it. */
 static bool contradicts(const struct attempt_request *q, const struct record *r, char *cause,
                         size_t size) {
-    const char *object = cell_fact(q->cell, "object");
-    if (strcmp(r->object, object) != 0)
-        snprintf(cause, size, "identity: malloc belonged to %s, was announced as %s", r->object,
-                 object);
+    const char *object = cell_fact(q->cell, "object"), *name = cell_fact(q->cell, "allocator");
+    if (strcmp(r->object, object) != 0 || strcmp(r->allocator, name) != 0)
+        snprintf(cause, size, "identity: malloc of %s belonged to %s, was announced as %s of %s",
+                 r->allocator, r->object, object, name);
     else if (strcmp(r->workload, q->workload) != 0 || r->threads != q->threads ||
-             (uint64_t)r->ops != q->ops || r->verified != q->verify)
+             (uint64_t)r->ops != q->ops || (uint64_t)r->seed != q->seed || r->verified != q->verify)
         snprintf(cause, size,
-                 "the record is of another sample: %s, %u threads, %" PRId64 " operations, %s",
-                 r->workload, r->threads, r->ops, r->verified ? "verified" : "timed");
+                 "the record is of another sample: %s, %u threads, %" PRId64
+                 " operations, seed %" PRId64 ", %s",
+                 r->workload, r->threads, r->ops, r->seed, r->verified ? "verified" : "timed");
+    else
+        return false;
+    return true;
+}
+
+/* The first number of a record that cannot be, for instance because the library under test replaces
+ * a function by which it was measured. False: there is none. */
+static bool is_impossible(const struct attempt_request *q, const struct record *r,
+                          const struct attempt *a, char *cause, size_t size) {
+    static const double cpu_slack = 0.05; /* of accounting in ticks, in seconds */
+    const double wall = (double)r->wall_ns * 1e-9, cpu = (double)r->cpu_ns * 1e-9;
+    if (wall + (double)r->warm_up_ns * 1e-9 > a->seconds)
+        snprintf(cause, size, "impossible: it timed %.3g s, but ran for %.3g s", wall, a->seconds);
+    else if (cpu >
+             wall * machine_cpus_online() * 1.05 + cpu_slack) /* it may have threads of its own */
+        snprintf(cause, size, "impossible: it timed %.3g s, but used %.3g s of CPU time", wall,
+                 cpu);
+    else if (r->live_bytes == 0 || r->rss_start_bytes == 0 || r->vsz_live_bytes == 0)
+        snprintf(cause, size, "impossible: no live bytes, or no memory; is /proc there?");
+    else if (!q->cell->floor && r->rss_live_bytes < r->live_bytes)
+        snprintf(cause, size,
+                 "impossible: %" PRId64 " bytes are live and written, %" PRId64 " resident",
+                 r->live_bytes, r->rss_live_bytes);
     else
         return false;
     return true;
@@ -28,8 +55,12 @@ static bool read_record(const struct attempt_request *q, const struct spawn_resu
         snprintf(a->cause, sizeof a->cause, "the cell printed more than a record");
         return false;
     }
-    return record_parse(s->record, s->record_length, &a->record, a->cause, sizeof a->cause) &&
-           !contradicts(q, &a->record, a->cause, sizeof a->cause);
+    const bool good =
+        record_parse(s->record, s->record_length, &a->record, a->cause, sizeof a->cause) &&
+        !contradicts(q, &a->record, a->cause, sizeof a->cause) &&
+        !is_impossible(q, &a->record, a, a->cause, sizeof a->cause);
+    text_clean(a->cause);
+    return good;
 }
 
 /* The words of a failed check stand in the record; a death stands in the end of the process. */
@@ -80,6 +111,7 @@ void attempt_run(const struct attempt_request *q, struct attempt *a) {
                                       .tick_seconds    = q->tick_seconds,
                                       .arg             = q->arg},
               &result);
-    a->seconds = result.seconds;
+    a->seconds     = result.seconds;
+    a->cpu_seconds = result.cpu_seconds;
     judge(q, &result, a);
 }

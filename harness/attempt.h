@@ -7,6 +7,8 @@
 #include "registry.h"
 #include "spawn.h"
 
+enum { ATTEMPT_INSTANTS = 4 }; /* at which a cell reads its memory */
+
 struct attempt_request {
     const struct cell *cell; /* described */
     const char *workload;
@@ -24,7 +26,8 @@ struct attempt {
     enum { ATTEMPT_GOOD, ATTEMPT_FAILED, ATTEMPT_TIMED_OUT, ATTEMPT_INTERRUPTED } end;
     struct record record; /* if ATTEMPT_GOOD */
     char cause[640];      /* else: one sentence */
-    double seconds;       /* of the process */
+    double seconds;       /* of the process, from outside */
+    double cpu_seconds;   /* likewise */
 };
 
 void attempt_run(const struct attempt_request *, struct attempt *);

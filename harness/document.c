@@ -28,7 +28,9 @@ json_t *document_context(const struct options *o, const struct registry *r) {
     char started[32];
     const time_t now = time(NULL);
     strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-    json_t *allocators = json_array(), *workloads = json_array();
+    json_t *allocators = json_array(), *workloads = json_array(), *names = json_array();
+    for (size_t i = 0; i < r->cells; i++)
+        json_array_append_new(names, json_string(r->cell[i].name));
     for (size_t i = 0; i < r->cells; i++)
         if (*r->cell[i].skipped || *r->cell[i].broken || r->cell[i].description)
             json_array_append_new(allocators, cell_context(&r->cell[i]));
@@ -41,8 +43,10 @@ json_t *document_context(const struct options *o, const struct registry *r) {
     json_object_set_new(c, "quick", json_boolean(o->quick));
     json_object_set_new(c, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(c, "repetitions", json_integer(o->repetitions));
+    json_object_set_new(c, "names", names);
     json_object_set_new(c, "allocators", allocators);
     json_object_set_new(c, "workloads", workloads);
+    json_object_set_new(c, "timeline_failures", json_array());
     json_object_set_new(c, "machine", machine_facts());
     json_object_set_new(c, "environment", machine_environment());
     return c;

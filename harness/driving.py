@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -17,6 +18,28 @@ BUILD = ROOT / os.environ.get("B", "build")
 CELLS = BUILD / "cell"
 FAULTY = BUILD / "faulty"
 SPANBENCH = BUILD / "spanbench"
+
+# A shell starts what it puts into the background with these ignored; children would inherit that,
+# and no script of theirs could undo it.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+
+
+# What `make` reads beside the compilers and their flags.
+VARIABLES = (
+    "QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS "
+    "TEST SANITIZERS DEPS V WERROR"
+)
+
+
+def clean_environment(**more: Any) -> dict[str, str]:
+    """For a make of its own: without what `make test` and its caller set."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    return {
+        **{k: v for k, v in kept.items() if k not in VARIABLES.split()},
+        **{k: str(v) for k, v in more.items()},
+    }
 
 
 def cell_names() -> list[str]:
@@ -52,7 +75,7 @@ class DriverTest(unittest.TestCase):
         """Makes a directory of cells that holds links to these."""
         self.cells.mkdir(exist_ok=True)
         for path in paths:
-            (self.cells / path.name).hardlink_to(path)
+            (self.cells / path.name).symlink_to(path)
 
     def script_cell(self, name: str, script: str) -> None:
         """Adds a cell that is a shell script; {good} in it is the path of the cell `system`."""
@@ -63,6 +86,11 @@ class DriverTest(unittest.TestCase):
 
     def document(self) -> Any:
         return json.loads((self.out / "latest" / "bench.json").read_text())
+
+    def unfinished(self) -> Any:
+        """The document of the only run, of which `latest` may know nothing."""
+        (path,) = self.out.glob("*-*/bench.json")
+        return json.loads(path.read_text())
 
     def quick(self, *words: Any, **options: Any) -> subprocess.CompletedProcess[str]:
         """A short run into this test's directory, with this test's cells if it has some."""

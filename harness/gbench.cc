@@ -26,6 +26,8 @@ class Collector : public benchmark::BenchmarkReporter {
             run.run_name.iterations.clear();
             run.run_name.time_type.clear();
             run.threads              = last.threads;
+            run.iterations           = static_cast<benchmark::IterationCount>(last.operations);
+            run.time_unit            = benchmark::kNanosecond;
             run.cpu_accumulated_time = last.cpu_seconds;
             entries.push_back(run);
         }
@@ -50,8 +52,8 @@ void gbench_register(const char *name, gbench_function *function, void *arg) {
                                      for (size_t i = 0; i < last.counters; i++)
                                          state.counters[last.counter[i].name] =
                                              last.counter[i].value;
-                                     if (last.error)
-                                         state.SkipWithError(last.error);
+                                     if (last.error || last.discard)
+                                         state.SkipWithError(last.error ? last.error : "not run");
                                  })
         ->Iterations(1)
         ->UseManualTime()
@@ -60,7 +62,9 @@ void gbench_register(const char *name, gbench_function *function, void *arg) {
 
 size_t gbench_run(void) {
     Collector collector;
-    return benchmark::RunSpecifiedBenchmarks(&collector);
+    const size_t matched = benchmark::RunSpecifiedBenchmarks(&collector);
+    benchmark::ClearRegisteredBenchmarks();
+    return matched;
 }
 
 char *gbench_json(void) {

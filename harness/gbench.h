@@ -24,6 +24,7 @@ struct gbench_counter {
 /* What one run of a benchmark gives back. */
 struct gbench_outcome {
     double wall_seconds, cpu_seconds;
+    double operations; /* an entry's iterations: its times are per operation, in nanoseconds */
     unsigned threads;
     const char *error; /* NULL: good; else the entry bears this text instead of a time */
     bool discard;      /* leaves no entry at all */
@@ -40,12 +41,14 @@ bool gbench_initialize(int *argc, char **argv);
 /* Registers one benchmark; any number may share a name. They run in the order of registration. */
 void gbench_register(const char *name, gbench_function *, void *arg);
 
-/* Runs those that --benchmark_filter selects. Returns their number; 0: none matches. */
+/* Runs those that --benchmark_filter selects, and forgets all that are registered, so that more can
+ * follow (the library takes quadratic time for many at once). Returns their number; 0: none
+ * matches. */
 size_t gbench_run(void);
 
 /* The entries so far, in Google Benchmark's JSON, in the order of running, under the registered
- * names alone (the library would append /iterations:1/manual_time). free() the result; NULL: out of
- * memory. */
+ * names alone (the library's own files append /iterations:1/manual_time, and time whole runs).
+ * free() the result; NULL: out of memory. */
 char *gbench_json(void);
 
 #ifdef __cplusplus

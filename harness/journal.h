@@ -9,13 +9,15 @@
 #include "document.h"
 #include "results.h"
 
+#include <time.h>
+
 struct journal {
     struct results results;
     struct results_file file; /* the final bench.json */
     json_t *context;
     struct entry *entry; /* as many as Google Benchmark has, in its order */
-    size_t entries;
-    long checkpoint; /* when the file was last renewed, in seconds */
+    size_t entries, limit;
+    time_t checkpoint; /* when the file was last renewed */
     bool disk_trouble;
 };
 
@@ -23,12 +25,16 @@ struct journal {
  * the journal's. False: standard error says why. */
 bool journal_open(struct journal *, const char *parent, size_t entries, json_t *context);
 
-/* Adds one entry and renews the file if its time has come. Google Benchmark must have its
- * counterparts of all entries before this one. */
+/* Adds one entry, of no more than were announced, and renews the file if its time has come. Google
+ * Benchmark must have its counterparts of all entries before this one. */
 void journal_add(struct journal *, const struct entry *);
 
-/* Writes the file and points <parent>/latest at it; without any entry, removes the directory
- * instead. False: the file is not where it should be; standard error says where it is. */
+/* Notes in the context why a pass of the timeline failed. */
+void journal_add_failed_pass(struct journal *, const char *row, const char *cause);
+
+/* Writes the file and, of a complete run, points <parent>/latest at it; without any entry, removes
+ * the directory instead. False: one of these failed; standard error says why, and where the samples
+ * are. */
 bool journal_close(struct journal *, bool complete);
 
 #endif

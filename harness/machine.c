@@ -1,18 +1,78 @@
 #include "machine.h"
 
 #include <gnu/libc-version.h>
+#include <limits.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+/* CPUs' worth of time that cpu.max of one cgroup grants, rounded down, at least 1; 0: no limit, or
+ * no such file. Linux, Documentation/admin-guide/cgroup-v2.rst: "$MAX $PERIOD", or "max $PERIOD".
+ */
+static unsigned quota_of(const char *cgroup) {
+    char path[PATH_MAX];
+    unsigned long quota = 0, period = 0;
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", cgroup);
+    FILE *f            = fopen(path, "re");
+    const bool limited = f && fscanf(f, "%lu %lu", &quota, &period) == 2 && period > 0;
+    if (f)
+        fclose(f);
+    return !limited ? 0 : quota < period ? 1 : (unsigned)(quota / period);
+}
+
+/* The least that the cgroup of this process and those above it grant; 0: no limit. */
+static unsigned cgroup_cpus(void) {
+    char line[PATH_MAX] = "", *group = NULL;
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    while (f && !group && fgets(line, sizeof line, f))
+        group = strncmp(line, "0::/", 4) == 0 ? line + 3 : NULL;
+    if (f)
+        fclose(f);
+    unsigned least = 0;
+    if (!group)
+        return least;
+    group[strcspn(group, "\n")] = '\0';
+    for (char *slash; (slash = strrchr(group, '/'));) {
+        const unsigned quota = quota_of(group);
+        if (quota && (!least || quota < least))
+            least = quota;
+        *slash = '\0';
+    }
+    const unsigned quota = quota_of("");
+    return quota && (!least || quota < least) ? quota : least;
+}
+
 unsigned machine_cpus(void) {
+    static unsigned cpus;
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
+    if (cpus)
+        return cpus;
+    cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+    const unsigned quota = cgroup_cpus();
+    if (quota && quota < cpus)
+        cpus = quota;
+    return cpus;
+}
+
+unsigned machine_cpus_online(void) {
+    return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+double machine_busy_seconds(void) {
+    /* proc(5), /proc/stat: user nice system idle iowait irq softirq steal, in clock ticks */
+    unsigned long long t[8];
+    FILE *f         = fopen("/proc/stat", "re");
+    const bool good = f && fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1],
+                                  &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) == 8;
+    if (f)
+        fclose(f);
+    if (!good)
+        return -1;
+    return (double)(t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* The first line of a file, or, with a key, the text after "key : " of the first such line. */
@@ -58,7 +118,7 @@ json_t *machine_facts(void) {
     json_object_set_new(facts, "kernel", json_sprintf("%s %s", u.sysname, u.release));
     json_object_set_new(facts, "architecture", json_string(u.machine));
     json_object_set_new(facts, "cpu", line_of("/proc/cpuinfo", "model name"));
-    json_object_set_new(facts, "cpus_online", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+    json_object_set_new(facts, "cpus_online", json_integer(machine_cpus_online()));
     json_object_set_new(facts, "cpus_usable", json_integer(machine_cpus()));
     json_object_set_new(facts, "cpu_governor",
                         line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", NULL));
@@ -76,20 +136,26 @@ json_t *machine_facts(void) {
     return facts;
 }
 
-json_t *machine_environment(void) {
+/* Does an allocator or the dynamic linker take options from this variable? (LD_PRELOAD is taken
+ * away from the cells, or set for a row.) */
+static bool matters(const char *name) {
     static const char *const marks[] = {"MALLOC", "SCUDO", "GLIBC_TUNABLES", "TBB", "HEAP"};
-    json_t *found                    = json_object();
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strstr(name, marks[i]))
+            return true;
+    return strncmp(name, "LD_", strlen("LD_")) == 0 && strcmp(name, "LD_PRELOAD") != 0;
+}
+
+json_t *machine_environment(void) {
+    json_t *found = json_object();
     for (char **v = environ; *v; v++) {
+        char name[256];
         const size_t length = strcspn(*v, "=");
-        for (size_t i = 0; i < sizeof marks / sizeof *marks && (*v)[length]; i++) {
-            const char *at = strstr(*v, marks[i]);
-            if (!at || at >= *v + length)
-                continue;
-            char name[256];
-            snprintf(name, sizeof name, "%.*s", (int)length, *v);
-            json_object_set_new(found, name, json_string(*v + length + 1));
-            break;
-        }
+        snprintf(name, sizeof name, "%.*s", (int)length, *v);
+        if (!(*v)[length] || !matters(name))
+            continue;
+        json_t *value = json_string(*v + length + 1); /* NULL: no UTF-8 */
+        json_object_set_new(found, name, value ? value : json_string("(not UTF-8)"));
     }
     return found;
 }

@@ -4,14 +4,23 @@
 
 #include <jansson.h>
 
-/* CPUs that this process may run on. */
+/* CPUs that this process may run on at once: by its affinity, and by the quota of its cgroup
+ * (version 2), rounded down. */
 unsigned machine_cpus(void);
+
+/* Seconds for which CPUs of this machine have been busy since it started, with anything, and with
+ * other guests of the same host; the sum over all CPUs, in steps of 10 ms. Below 0: not known. */
+double machine_busy_seconds(void);
+
+/* CPUs that are switched on. */
+unsigned machine_cpus_online(void);
 
 /* A new object: kernel, CPU, memory, page size, transparent huge pages, overcommit, ASLR, C
  * library. A fact that cannot be read is null. */
 json_t *machine_facts(void);
 
-/* A new object: the environment variables that allocators take options from, as they are now. */
+/* A new object: the environment variables from which allocators and the dynamic linker take
+ * options, as they are now. */
 json_t *machine_environment(void);
 
 #endif

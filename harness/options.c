@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_REPETITIONS = 8, QUICK_REPETITIONS = 3 };
+enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
 enum { DEFAULT_TIMEOUT = 60 };
 
 void options_usage(FILE *to) {
@@ -28,14 +28,18 @@ void options_usage(FILE *to) {
         "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
         "  --timeout SECONDS    for one sample (default: %d)\n"
         "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"
+        "  --directory-to FILE  write the path of the run's directory there, for scripts\n"
         "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
-        "  --benchmark_…        handed to Google Benchmark, such as --benchmark_filter=REGEX\n"
+        "  --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_out=FILE,\n"
+        "  --benchmark_out_format=json|csv|console, --benchmark_context=KEY=VALUE\n"
+        "                       handed to Google Benchmark\n"
         "examples:\n"
         "  spanbench --quick\n"
         "  spanbench --allocators mimalloc,jemalloc --workloads small --threads 1,2\n"
         "  spanbench --quick --preload ./libfoo.so\n"
         "  spanbench --benchmark_filter='^large/' --repetitions 20\n"
-        "exit code: 0 all samples are good, 1 a sample failed, 2 wrong use or environment\n",
+        "exit code: 0 all samples are good, 1 one failed, 2 wrong use or environment, 128 + "
+        "signal\n",
         OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT);
 }
 
@@ -61,7 +65,7 @@ static bool parse_seconds(const char *text, double *value) {
     *value = strtod(text, &end);
     if (end != text && !*end && *value > 0 && *value <= 86400)
         return true;
-    return complain("timeout", "seconds, more than 0", text);
+    return complain("timeout", "seconds, more than 0 and at most 86400", text);
 }
 
 static bool add_name(const char *option, struct names *names, const char *name) {
@@ -122,31 +126,86 @@ static void default_cells(struct options *o) {
     snprintf(o->cells, sizeof o->cells, "%s/cell", self);
 }
 
-/* Moves the --benchmark_* arguments out of argv. Two of them would undo what the plan promises. */
+static bool truthy(const char *value) {
+    static const char *const yes[] = {"", "=1", "=t", "=true", "=y", "=yes", "=on"};
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        if (strcasecmp(value, yes[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The filter matches what the library calls a benchmark, which ends in the marks of its timing; a
+ * filter that ends in $ means the name as the user knows it. */
+static char *adapt_filter(char *option) {
+    static const char marks[] = "(/iterations:1/manual_time)?$";
+    const size_t length       = strlen(option);
+    char *adapted;
+    if (length == 0 || option[length - 1] != '$' ||
+        asprintf(&adapted, "%.*s%s", (int)length - 1, option, marks) < 0)
+        return option;
+    return adapted;
+}
+
+/* Can the file be written? Google Benchmark would end the process in the middle of the run. */
+static bool can_write(const char *path) {
+    FILE *f = fopen(path, "ae");
+    if (f)
+        fclose(f);
+    else
+        fprintf(stderr, "spanbench: cannot write %s: %s\n", path, strerrordesc_np(errno));
+    return f != NULL;
+}
+
+/* Takes one --benchmark_ option. The others of the library would undo what the plan promises, or
+ * have no effect here. */
+static bool take_benchmark_option(char *option, struct options *o) {
+    char *value              = option + strcspn(option, "=");
+    const size_t length      = (size_t)(value - option);
+    const char *name         = option + strlen("--benchmark_");
+    const size_t name_length = length - strlen("--benchmark_");
+#define IS_OPTION(text) (name_length == strlen(text) && strncmp(name, text, name_length) == 0)
+    if (IS_OPTION("list_tests")) {
+        o->list_only = truthy(value);
+        return true;
+    }
+    if (IS_OPTION("filter") && *value)
+        option = adapt_filter(option);
+    else if (IS_OPTION("out") && *value && can_write(value + 1))
+        o->one_session = true;
+    else if (IS_OPTION("out") && *value)
+        return false;
+    else if (!(IS_OPTION("context") && *value) &&
+             !(IS_OPTION("out_format") &&
+               (strcmp(value, "=json") == 0 || strcmp(value, "=csv") == 0 ||
+                strcmp(value, "=console") == 0))) {
+        fprintf(stderr,
+                "spanbench: '%s' is not handed to Google Benchmark; there are "
+                "--benchmark_filter=, _list_tests, _out=, _out_format=json|csv|console, _context=; "
+                "for more samples, use --repetitions\n",
+                option);
+        return false;
+    }
+#undef IS_OPTION
+    o->benchmark_argv[o->benchmark_argc++] = option;
+    return true;
+}
+
+/* Moves the --benchmark_ options out of argv. */
 static bool take_benchmark_options(int *argc, char **argv, struct options *o) {
-    o->benchmark_argv = calloc((size_t)*argc + 1, sizeof *o->benchmark_argv);
+    o->benchmark_argv = calloc((size_t)*argc + 2, sizeof *o->benchmark_argv);
     if (!o->benchmark_argv)
         return false;
-    o->benchmark_argv[o->benchmark_argc++] = argv[0];
+    static char program[]                  = "spanbench";
+    static char list_tests[]               = "--benchmark_list_tests";
+    o->benchmark_argv[o->benchmark_argc++] = program;
     int kept                               = 1;
-    for (int i = 1; i < *argc; i++) {
-        const char *a = argv[i];
-        if (strncmp(a, "--benchmark_", 12) != 0) {
+    for (int i = 1; i < *argc; i++)
+        if (strncmp(argv[i], "--benchmark_", strlen("--benchmark_")) != 0)
             argv[kept++] = argv[i];
-            continue;
-        }
-        if (strncmp(a, "--benchmark_repetitions", 23) == 0 ||
-            strncmp(a, "--benchmark_enable_random_interleaving", 38) == 0) {
-            fprintf(stderr,
-                    "spanbench: %s: use --repetitions N; the plan spreads them over shuffled, "
-                    "balanced blocks\n",
-                    a);
+        else if (!take_benchmark_option(argv[i], o))
             return false;
-        }
-        o->list_only |= strcmp(a, "--benchmark_list_tests") == 0 ||
-                        strcmp(a, "--benchmark_list_tests=true") == 0;
-        o->benchmark_argv[o->benchmark_argc++] = argv[i];
-    }
+    if (o->list_only)
+        o->benchmark_argv[o->benchmark_argc++] = list_tests;
     *argc      = kept;
     argv[kept] = NULL;
     return true;
@@ -187,6 +246,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         QUICK,
         TIMEOUT,
         OUT,
+        DIRECTORY_TO,
         CELLS,
         HELP
     };
@@ -200,6 +260,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         {"quick", no_argument, NULL, QUICK},
         {"timeout", required_argument, NULL, TIMEOUT},
         {"out", required_argument, NULL, OUT},
+        {"directory-to", required_argument, NULL, DIRECTORY_TO},
         {"cells", required_argument, NULL, CELLS},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -220,10 +281,14 @@ bool options_parse(int argc, char **argv, struct options *o) {
             good           = parse_number("repetitions", optarg, 1, 1000, &n);
             o->repetitions = (unsigned)n;
             break;
-        case SEED: good = parse_number("seed", optarg, 0, UINT64_MAX, &o->seed); break;
+        case SEED: good = parse_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
         case QUICK: o->quick = true; break;
         case TIMEOUT: good = parse_seconds(optarg, &o->timeout_seconds); break;
-        case OUT: o->out = optarg; break;
+        case OUT:
+            o->out = optarg;
+            good   = *optarg || complain("out", "a directory", optarg);
+            break;
+        case DIRECTORY_TO: o->directory_to = optarg; break;
         case CELLS: snprintf(o->cells, sizeof o->cells, "%s", optarg); break;
         case HELP: o->command = COMMAND_HELP; return true;
         default: options_usage(stderr); return false;

@@ -26,12 +26,15 @@ struct options {
     uint64_t seed;
     bool quick;
     double timeout_seconds;
-    const char *out;      /* parent directory of the run's */
-    char cells[PATH_MAX]; /* directory of the cells */
+    const char *out;          /* parent directory of the run's */
+    const char *directory_to; /* a file to write the path of the run's directory to, or NULL */
+    char cells[PATH_MAX];     /* directory of the cells */
 
     int benchmark_argc; /* argv[0] and the --benchmark_* options, for Google Benchmark */
     char **benchmark_argv;
-    bool list_only; /* --benchmark_list_tests: print the plan's names, run nothing */
+    bool list_only;   /* --benchmark_list_tests: print the plan's names, run nothing */
+    bool one_session; /* Google Benchmark writes a file of its own: it must see all samples at once
+                       */
 };
 
 /* Reads the command line; argv must outlive the options. False: it is wrong, and standard error

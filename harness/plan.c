@@ -41,7 +41,7 @@ static bool compared(const struct plan_row *a, const struct plan_row *b) {
     return a->workload == b->workload && a->threads == b->threads;
 }
 
-static void group_rows(const struct plan *plan, struct grouping *g) {
+static void group_rows(struct plan *plan, struct grouping *g) {
     size_t placed = 0;
     g->groups     = 0;
     for (size_t i = 0; i < plan->rows; i++) {
@@ -55,8 +55,10 @@ static void group_rows(const struct plan *plan, struct grouping *g) {
         g->groups++;
         group->first = placed;
         for (size_t j = i; j < plan->rows; j++)
-            if (compared(&plan->row[i], &plan->row[j]))
+            if (compared(&plan->row[i], &plan->row[j])) {
+                plan->row[j].group  = i;
                 g->member[placed++] = j;
+            }
         group->count = placed - group->first;
     }
 }
@@ -68,11 +70,9 @@ static struct plan_sample *add_block(struct plan_sample *next, unsigned block, s
     for (size_t t = 0; t < g->groups; t++) {
         const struct group *group = &g->group[g->turn[t]];
         size_t *member            = g->member + group->first;
-        const size_t n            = group->count;
-        if (n > 0 && block % n == 0)
-            shuffle(seed, member, n);
-        for (size_t i = 0; i < n; i++)
-            *next++ = (struct plan_sample){member[(i + block) % n], block};
+        shuffle(seed, member, group->count);
+        for (size_t i = 0; i < group->count; i++)
+            *next++ = (struct plan_sample){member[i], block};
     }
     return next;
 }

@@ -3,9 +3,8 @@
  * A row is what is measured (an allocator on a workload by some threads). The plan is a list of
  * blocks; a block holds every row exactly once, so that a machine that gets slower slows all alike.
  * Within a block, the rows that are compared with each other (same workload, same threads) stand
- * side by side, for the same reason; these groups come in shuffled order. In a group of n rows, the
- * order is shuffled anew every n blocks and rotated by one place from block to block, so that over
- * n blocks each row takes each place once (a cyclic Latin square). */
+ * side by side, for the same reason. The groups, and the rows within each, are shuffled anew for
+ * each block: no row always runs after the same one, or always first. */
 #ifndef SPANBENCH_PLAN_H
 #define SPANBENCH_PLAN_H
 
@@ -16,6 +15,7 @@
 struct plan_row {
     unsigned allocator, workload; /* numbers of the caller's; no two rows are equal */
     unsigned threads;
+    size_t group; /* set by plan_make: the first row that this one is compared with */
 };
 
 struct plan_sample {

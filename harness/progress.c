@@ -1,6 +1,9 @@
 #include "progress.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,22 +33,29 @@ void progress_clear(void) {
     shown = false;
 }
 
-void progress_show(unsigned done, unsigned total, double seconds_left, const char *what) {
+static bool on_terminal(void) {
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+void progress_show(const char *kind, size_t number, size_t total, double seconds_left,
+                   const char *what) {
     static time_t last;
-    const bool terminal = isatty(STDERR_FILENO);
-    const time_t now    = time(NULL);
-    char left[48]       = "";
+    const time_t now = time(NULL);
+    char line[256], left[48] = "";
     if (seconds_left >= 0)
         snprintf(left, sizeof left, ", %s left", progress_duration(seconds_left));
-    if (terminal) {
-        char line[256];
-        snprintf(line, sizeof line, "[%u/%u%s] %s", done, total, left, what);
+    snprintf(line, sizeof line, "%s %zu of %zu%s", kind, number, total, left);
+    if (on_terminal()) {
         progress_clear();
         fprintf(stderr, "%.*s", terminal_width() - 1, line);
+        const int room = terminal_width() - 1 - (int)strlen(line);
+        if (room > 4)
+            fprintf(stderr, ": %.*s", room - 2, what);
         fflush(stderr);
         shown = true;
     } else if (now - last >= LOG_EVERY_SECONDS) {
-        fprintf(stderr, "spanbench: %u of %u%s\n", done, total, left);
+        fprintf(stderr, "spanbench: %s\n", line);
         last = now;
     }
 }

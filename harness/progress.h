@@ -3,10 +3,12 @@
 #ifndef SPANBENCH_PROGRESS_H
 #define SPANBENCH_PROGRESS_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
-/* `done` of `total` steps; `seconds_left` below 0: not known yet. `what` runs now. */
-void progress_show(unsigned done, unsigned total, double seconds_left, const char *what);
+/* Step `number` of `total` begins: `kind` says of what ("sample"), `what` which. `seconds_left` of
+ * the whole run; below 0: not known yet. */
+void progress_show(const char *kind, size_t number, size_t total, double seconds_left,
+                   const char *what);
 
 /* Takes the line off the terminal, so that something else can be printed. */
 void progress_clear(void);

@@ -13,8 +13,6 @@ const struct record_number record_numbers[] = {
 };
 const size_t record_numbers_count = sizeof record_numbers / sizeof *record_numbers;
 
-enum { PROTOCOL = 1 };
-
 /* Copies the string member `key`; false if it is absent, no string, empty or too long. */
 static bool take_string(const json_t *root, const char *key, char *to, size_t size) {
     const char *value = json_string_value(json_object_get(root, key));
@@ -42,7 +40,7 @@ static bool is_digest(const char *text) {
 
 /* The name of the first member that is absent or of the wrong kind; NULL: all are good. */
 static const char *first_bad_member(const json_t *root, struct record *r) {
-    if (json_integer_value(json_object_get(root, "protocol")) != PROTOCOL)
+    if (json_integer_value(json_object_get(root, "protocol")) != RECORD_PROTOCOL)
         return "protocol";
     if (!take_string(root, "allocator", r->allocator, sizeof r->allocator))
         return "allocator";
@@ -53,7 +51,8 @@ static const char *first_bad_member(const json_t *root, struct record *r) {
     if (!take_string(root, "digest", r->digest, sizeof r->digest) || !is_digest(r->digest))
         return "digest";
     const json_t *threads = json_object_get(root, "threads");
-    if (!json_is_integer(threads) || json_integer_value(threads) < 1)
+    if (!json_is_integer(threads) || json_integer_value(threads) < 1 ||
+        json_integer_value(threads) > INT_MAX)
         return "threads";
     r->threads             = (unsigned)json_integer_value(threads);
     const json_t *verified = json_object_get(root, "verified");

@@ -7,9 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of the language between driver and cell; both say it. */
+enum { RECORD_PROTOCOL = 1 };
+
 /* The numbers of a record, under their names in the JSON; units are in the names. REQUIRED ones are
  * in every record; OPTIONAL ones are null where the allocator does not support them. */
 #define RECORD_NUMBERS(REQUIRED, OPTIONAL)                                                         \
+    REQUIRED(seed)                                                                                 \
     REQUIRED(ops)     /* malloc + free pairs, over all threads */                                  \
     REQUIRED(wall_ns) /* first thread's start to last thread's end */                              \
     REQUIRED(cpu_ns)  /* of all threads over that span; so are the next four */                    \
@@ -17,6 +21,9 @@
     REQUIRED(major_faults)                                                                         \
     REQUIRED(voluntary_switches)                                                                   \
     REQUIRED(involuntary_switches)                                                                 \
+    REQUIRED(start_skew_ns) /* from the first thread's start to the last one's */                  \
+    REQUIRED(warm_up_ns)    /* building the live set, before the timed operations */               \
+    REQUIRED(warm_up_minor_faults)                                                                 \
     REQUIRED(live_blocks)                                                                          \
     REQUIRED(live_bytes)      /* as asked for */                                                   \
     REQUIRED(rss_start_bytes) /* before the first operation */                                     \
@@ -27,7 +34,8 @@
     REQUIRED(vsz_peak_bytes)                                                                       \
     REQUIRED(rss_drained_bytes) /* all blocks are freed */                                         \
     REQUIRED(vsz_drained_bytes)                                                                    \
-    OPTIONAL(rss_purged_bytes) /* the allocator was asked to give memory back */                   \
+    REQUIRED(lazyfree_drained_bytes) /* of it, what the kernel may take back: MADV_FREE */         \
+    OPTIONAL(rss_purged_bytes)       /* the allocator was asked to give memory back */             \
     OPTIONAL(vsz_purged_bytes)                                                                     \
     OPTIONAL(stats_allocated_bytes) /* the allocator's own account of live blocks */               \
     OPTIONAL(stats_held_bytes)      /* and of what it holds from the operating system */

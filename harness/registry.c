@@ -1,6 +1,8 @@
 #include "registry.h"
 
+#include "record.h"
 #include "spawn.h"
+#include "text.h"
 
 #include <dirent.h>
 #include <elf.h>
@@ -33,6 +35,7 @@ static void read_reason(const char *path, char *to, size_t size) {
     if (!f || !fgets(to, (int)size, f))
         snprintf(to, size, "not built");
     to[strcspn(to, "\n")] = '\0';
+    text_clean(to);
     if (f)
         fclose(f);
 }
@@ -43,10 +46,18 @@ static bool add_file(struct registry *r, const char *directory, const char *file
     const size_t length = strlen(file), suffix = strlen(skip_suffix);
     const bool skip          = length > suffix && strcmp(file + length - suffix, skip_suffix) == 0;
     const size_t name_length = skip ? length - suffix : length;
-    if (name_length >= sizeof r->cell->name || strspn(file, name_letters) < name_length ||
-        snprintf(path, sizeof path, "%s/%s", directory, file) >= (int)sizeof path ||
+    if (*file == '.' || snprintf(path, sizeof path, "%s/%s", directory, file) >= (int)sizeof path ||
         stat(path, &s) != 0 || !S_ISREG(s.st_mode) || (!skip && access(path, X_OK) != 0))
-        return true; /* no cell, for instance a dependency file of the build */
+        return true; /* no cell */
+    if (name_length >= sizeof r->cell->name || strspn(file, name_letters) < name_length) {
+        fprintf(stderr, "spanbench: a cell in %s is ignored: its name is too long or odd\n",
+                directory);
+        return true;
+    }
+    char built[PATH_MAX]; /* a reason to skip counts only where there is no executable */
+    snprintf(built, sizeof built, "%s/%.*s", directory, (int)name_length, file);
+    if (skip && access(built, X_OK) == 0)
+        return true;
     struct cell *c = add_cell(r);
     if (!c)
         return false;
@@ -102,7 +113,10 @@ static const struct cell *find_cell(const struct registry *r, const char *name) 
 /* Can ld.so load it? Only the beginning is looked at; the cell proves the rest. */
 static const char *why_no_library(const char *path) {
     unsigned char head[EI_NIDENT] = {0};
-    const int fd                  = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat s;
+    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode))
+        return "it is no shared library";
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return strerrordesc_np(errno);
     const bool elf =
@@ -183,7 +197,9 @@ static bool add_workload(struct registry *r, const json_t *described) {
 /* A description names the file behind malloc and at least one workload. */
 static bool take_description(struct registry *r, struct cell *c) {
     const json_t *workloads = json_object_get(c->description, "workloads");
-    bool good               = *cell_fact(c, "object") && json_array_size(workloads) > 0;
+    const json_t *protocol  = json_object_get(c->description, "protocol");
+    bool good = json_integer_value(protocol) == RECORD_PROTOCOL && *cell_fact(c, "object") &&
+                json_array_size(workloads) > 0;
     for (size_t i = 0; good && i < json_array_size(workloads); i++)
         good = add_workload(r, json_array_get(workloads, i));
     c->floor = json_is_true(json_object_get(c->description, "floor"));
@@ -203,8 +219,11 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
               &result);
     char end[512];
     spawn_describe_end(&result, timeout_seconds, end, sizeof end);
-    /* 127 is the dynamic linker's, for a library that was there when the cell was built. */
-    if (result.end == SPAWN_EXITED && result.code == 127) {
+    if (result.end == SPAWN_INTERRUPTED)
+        return;
+    /* The dynamic linker's words, for a library that was there when the cell was built. */
+    if (result.end == SPAWN_EXITED && result.code == 127 &&
+        strstr(result.output, "shared librar")) {
         snprintf(c->skipped, sizeof c->skipped, "%s", end);
         return;
     }
@@ -213,8 +232,11 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
     if (error) {
         const char *check   = json_string_value(json_object_get(error, "check"));
         const char *message = json_string_value(json_object_get(error, "message"));
-        snprintf(c->broken, sizeof c->broken, "%s: %s", check ? check : "error",
-                 message ? message : end);
+        /* with what ld.so may have said of a preload that it did not take */
+        snprintf(c->broken, sizeof c->broken, "%s: %s%s%.*s", check ? check : "error",
+                 message ? message : end, result.output_length ? "; " : "",
+                 (int)strcspn(result.output, "\n"), result.output);
+        text_clean(c->broken);
     } else if (result.end != SPAWN_EXITED || result.code != 0) {
         snprintf(c->broken, sizeof c->broken, "--describe %s", end);
     } else if (!take_description(r, c)) {

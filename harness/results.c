@@ -74,10 +74,13 @@ bool results_create(const struct results *r, const char *name, size_t reserve,
     file->stream = error ? NULL : fdopen(fd, "w");
     if (file->stream)
         return true;
-    snprintf(problem, size,
-             "cannot reserve %zu KiB for %s: %s; free some space or choose another "
-             "directory with --out DIR",
-             reserve / 1024, file->final, strerrordesc_np(error ? error : errno));
+    char what[48] = "create";
+    if (reserve)
+        snprintf(what, sizeof what, "reserve %zu KiB for", reserve / 1024);
+    error = error ? error : errno;
+    snprintf(problem, size, "cannot %s %s: %s; %s", what, file->final, strerrordesc_np(error),
+             error == EFBIG ? "raise the limit of the size of files (ulimit -f)"
+                            : "free some space or choose another directory with --out DIR");
     if (fd >= 0) {
         close(fd);
         unlink(file->temporary);
@@ -113,6 +116,7 @@ bool results_publish(const struct results *r, char *problem, size_t size) {
     char link[PATH_MAX], fresh[PATH_MAX];
     snprintf(link, sizeof link, "%s/latest", r->parent);
     snprintf(fresh, sizeof fresh, "%s/.latest-%d", r->parent, (int)getpid());
+    unlink(fresh); /* of a process of that number that was killed here */
     if (symlink(r->name, fresh) == 0) {
         if (rename(fresh, link) == 0)
             return true;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+enum { RESULTS_PROBLEM_BYTES = 3 * PATH_MAX }; /* of a text that says what is wrong */
+
 struct results {
     char parent[PATH_MAX / 2];
     char name[128];           /* of the run: 20261120T101500Z-host */

@@ -71,11 +71,10 @@ bool selection_rows(const struct options *o, const struct registry *r, const boo
                 if (chosen[i] && !*r->cell[i].skipped &&
                     (*r->cell[i].broken || registry_offers(r, &r->cell[i], w)))
                     (*rows)[(*count)++] =
-                        (struct plan_row){(unsigned)i, (unsigned)w, o->threads[t]};
+                        (struct plan_row){(unsigned)i, (unsigned)w, o->threads[t], 0};
     }
     if (*count)
         return true;
     fprintf(stderr, "spanbench: nothing is left to measure; see 'spanbench list'\n");
-    free(*rows);
     return false;
 }

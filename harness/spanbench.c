@@ -5,11 +5,14 @@
 #include "selection.h"
 #include "spawn.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { GOOD = 0, FINDING = 1, WRONG_USE = 2 };
+enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
 
 static void print_line(const struct cell *c) {
     if (*c->skipped)
@@ -58,24 +61,68 @@ static int describe(const struct registry *r, const bool *chosen) {
     return code;
 }
 
+/* Files that this process opens must not become its standard output. */
+static void hold_standard_descriptors(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+/* Google Benchmark takes options from variables BENCHMARK_…, before main begins; they would change
+ * the plan behind its back. Starts this program again without them. */
+static void drop_benchmark_environment(char **argv) {
+    bool found = false;
+    for (char **v = environ; *v;) {
+        if (strncmp(*v, "BENCHMARK_", strlen("BENCHMARK_")) != 0) {
+            v++;
+            continue;
+        }
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*v, "="), *v);
+        fprintf(stderr, "spanbench: %s is ignored; give --benchmark_ options instead\n", name);
+        unsetenv(name);
+        found = true;
+        v     = environ;
+    }
+    const char *preload = getenv("LD_PRELOAD");
+    if (preload && *preload)
+        fprintf(stderr, "spanbench: LD_PRELOAD is ignored; give --preload %s instead\n", preload);
+    unsetenv("POSIXLY_CORRECT"); /* options may stand behind the command */
+    if (found)
+        execv("/proc/self/exe", argv);
+}
+
+/* Standard output may have been full or closed. */
+static int finish_output(int code) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "spanbench: cannot write to standard output: %s\n", strerrordesc_np(errno));
+    return WRONG_USE;
+}
+
 int main(int argc, char **argv) {
     static struct options options;
+    hold_standard_descriptors();
+    drop_benchmark_environment(argv);
     if (!options_parse(argc, argv, &options))
         return WRONG_USE;
     if (options.command == COMMAND_HELP) {
         options_usage(stdout);
-        return GOOD;
+        return finish_output(GOOD);
     }
+    spawn_prepare();
     if (options.command == COMMAND_RUN)
         return run_command(&options);
     struct registry registry = {0};
     bool *chosen             = NULL;
     int code                 = WRONG_USE;
-    spawn_catch_signals();
     if (selection_open(&options, &registry, &chosen))
         code =
             options.command == COMMAND_LIST ? list(&registry, chosen) : describe(&registry, chosen);
     free(chosen);
     registry_close(&registry);
-    return code;
+    return spawn_interrupted() ? SIGNALLED + spawn_interrupted() : finish_output(code);
 }

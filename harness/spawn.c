@@ -1,5 +1,7 @@
 #include "spawn.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,19 +11,20 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupt;
-static sigset_t original_mask; /* of the process before spawn_catch_signals; the child's */
+static sigset_t original_mask; /* of the process before spawn_prepare; the child's */
 
 static void on_signal(int number) {
     interrupt = number;
 }
 
-void spawn_catch_signals(void) {
-    static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
+void spawn_prepare(void) {
+    static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     sigset_t block;
     sigemptyset(&block);
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
@@ -33,7 +36,10 @@ void spawn_catch_signals(void) {
         sigaddset(&block, caught[i]);
     }
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     sigprocmask(SIG_BLOCK, &block, &original_mask);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 int spawn_interrupted(void) {
@@ -57,16 +63,20 @@ static void become(const struct spawn_request *request, pid_t parent, int record
     if (getppid() != parent) /* it died before the line above */
         _exit(127);
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     sigprocmask(SIG_SETMASK, &original_mask, NULL);
 
-    const int null = open("/dev/null", O_RDONLY);
+    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (request->preload)
         setenv("LD_PRELOAD", request->preload, 1);
     else
         unsetenv("LD_PRELOAD");
     if (dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
-        dup2(output, STDERR_FILENO) >= 0 && dup2(record, SPAWN_RECORD_FD) >= 0)
+        dup2(output, STDERR_FILENO) >= 0 && dup2(record, SPAWN_RECORD_FD) >= 0) {
+        /* what this process inherited is none of the child's business */
+        close_range(SPAWN_RECORD_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
         execv(request->argv[0], request->argv);
+    }
     const int error = errno;
     if (write(report, &error, sizeof error) < 0)
         _exit(126);
@@ -160,24 +170,57 @@ static enum spawn_end listen(const struct spawn_request *request, pid_t child, d
     return end;
 }
 
-/* After the child's end: what is still in the pipes. A grandchild may hold them open for ever, so
- * only what is there now. */
+/* After the child's end: what is still in the pipes. A descendant that escaped may hold them open,
+ * and write, for ever: only as much as a pipe holds. */
 static void drain(int fd, bool (*take)(int, struct spawn_result *), struct spawn_result *result) {
     struct pollfd p = {fd, POLLIN, 0};
-    while (poll(&p, 1, 0) == 1 && take(fd, result))
+    for (int reads = 0; reads < 64 && poll(&p, 1, 0) == 1 && take(fd, result); reads++)
         continue;
 }
 
+/* Kills and reaps what the child started and left behind outside of its group. Each that dies hands
+ * its own children to this process, so again until there is none. */
+static void reap_descendants(void) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    for (int rounds = 0; rounds < 100; rounds++) {
+        int child, found = 0;
+        FILE *list = fopen(path, "re");
+        while (list && fscanf(list, "%d", &child) == 1) {
+            found++;
+            kill(child, SIGKILL);
+            waitpid(child, NULL, 0);
+        }
+        if (list)
+            fclose(list);
+        if (!found)
+            return;
+    }
+}
+
+static double seconds_of(struct timeval t) {
+    return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
+}
+
 static void finish(pid_t child, enum spawn_end end, struct spawn_result *result) {
-    int status = 0;
+    int status          = 0;
+    struct rusage usage = {0};
     kill(-child, SIGKILL); /* what the child may have left behind; itself on a time-out */
     kill(child, SIGKILL);  /* before its setpgid, there is no group yet */
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    result->end = end;
+    pid_t ended;
+    do
+        ended = wait4(child, &status, 0, &usage);
+    while (ended < 0 && errno == EINTR);
+    const int error = errno;
+    reap_descendants();
+    result->cpu_seconds = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
+    result->end         = end;
     if (end != SPAWN_EXITED)
         return;
-    if (WIFSIGNALED(status)) {
+    if (ended < 0) {
+        result->end  = SPAWN_FAILED;
+        result->code = error;
+    } else if (WIFSIGNALED(status)) {
         result->end  = SPAWN_SIGNALED;
         result->code = WTERMSIG(status);
     } else {
@@ -210,17 +253,19 @@ void spawn_run(const struct spawn_request *request, struct spawn_result *result)
             result->code = error;
         else
             end = listen(request, child, start, record[0], output[0], result);
+        finish(child, end, result);
         if (end == SPAWN_EXITED) {
             drain(record[0], read_record, result);
             drain(output[0], read_output, result);
         }
-        finish(child, end, result);
     }
     close(record[0]);
     close(output[0]);
     close(report[0]);
     result->seconds = now() - start;
 }
+
+enum { LAST_LINE_BYTES = 300 };
 
 /* The last line with something on it. */
 static const char *last_line(const struct spawn_result *result, int *length) {
@@ -256,5 +301,7 @@ void spawn_describe_end(const struct spawn_result *result, double timeout_second
     }
     int length;
     const char *line = last_line(result, &length);
+    length           = length > LAST_LINE_BYTES ? LAST_LINE_BYTES : length;
     snprintf(text, size, "%s%s%.*s", how, length ? ": " : "", length, line);
+    text_clean(text);
 }

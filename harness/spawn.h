@@ -1,9 +1,10 @@
 /* Runs one child process to its end: its record on a pipe, its messages, a time limit, no
  * survivors.
  *
- * The child is exec'd, so nothing of this process's memory is in it; it leads a process group of
- * its own, which is killed as a whole on a time-out or an interrupt, and the kernel kills it if
- * this process dies. Not thread-safe: one child at a time. */
+ * The child is exec'd, so nothing of this process's memory is in it. It leads a process group of
+ * its own, which is killed as a whole at the end; descendants that left the group come back to this
+ * process, their subreaper, and are killed, too. If this process is killed, the kernel kills the
+ * child (not what the child started). Not thread-safe: one child at a time. */
 #ifndef SPANBENCH_SPAWN_H
 #define SPANBENCH_SPAWN_H
 
@@ -36,11 +37,12 @@ struct spawn_result {
         SPAWN_EXITED,      /* by itself; `code` is its exit code */
         SPAWN_SIGNALED,    /* by a signal, `code` */
         SPAWN_TIMED_OUT,   /* killed here, after the limit */
-        SPAWN_INTERRUPTED, /* killed here, after SIGINT, SIGTERM or SIGHUP */
+        SPAWN_INTERRUPTED, /* killed here, after one of the signals of spawn_prepare */
         SPAWN_FAILED,      /* could not be started; `code` is an errno */
     } end;
     int code;
-    double seconds; /* from fork to the end */
+    double seconds;     /* from fork to the end */
+    double cpu_seconds; /* user and system time of the child and of what it waited for */
 
     char record[SPAWN_RECORD_BYTES]; /* what came on SPAWN_RECORD_FD; terminated by a zero byte */
     size_t record_length;
@@ -49,9 +51,12 @@ struct spawn_result {
     size_t output_length;
 };
 
-/* Blocks SIGINT, SIGTERM, SIGHUP in this process but while it waits for a child, so that no
- * interrupt is lost and none comes at another moment. Ignores SIGPIPE. Call once, at first. */
-void spawn_catch_signals(void);
+/* Prepares this process; call once, before anything else of this file.
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT are blocked but while it waits for a child, so that no
+ * interrupt is lost and none comes at another moment. SIGPIPE and SIGXFSZ are ignored: writes
+ * report errors. SIGCHLD is as by default, whatever this process inherited: children can be waited
+ * for. */
+void spawn_prepare(void);
 
 /* The signal that interrupted, or 0. Also notices one that came between two children. */
 int spawn_interrupted(void);
@@ -59,7 +64,7 @@ int spawn_interrupted(void);
 void spawn_run(const struct spawn_request *, struct spawn_result *);
 
 /* How a child ended, for a person: "killed by SIGSEGV (Segmentation fault): <last line of output>".
- * `text` gets at most `size` bytes with the final zero. */
+ * `text` gets at most `size` bytes with the final zero, of clean text. */
 void spawn_describe_end(const struct spawn_result *, double timeout_seconds, char *text,
                         size_t size);
 

@@ -100,7 +100,8 @@ class Run(DriverTest):
         self.assertEqual(len(orders), 3, "each in an order of its own")
         self.assertTrue(document["context"]["spanbench"]["complete"])
         for e in entries:
-            self.assertAlmostEqual(e["real_time"], e["wall_ns"] / 1e6)
+            self.assertEqual(e["time_unit"], "ns")
+            self.assertAlmostEqual(e["real_time"], e["wall_ns"] / e["ops"])
             self.assertAlmostEqual(e["ns_per_op"], e["wall_ns"] / e["ops"])
             self.assertEqual(e["oversubscribed"], e["threads"] > len(os.sched_getaffinity(0)))
         for line in result.stdout.splitlines():
@@ -129,14 +130,31 @@ class Run(DriverTest):
         self.assertNotEqual(runs[0][1], runs[2][1])
 
     def test_options_of_google_benchmark(self) -> None:
-        names = spanbench("--benchmark_list_tests", *SHORT).stdout.split()
-        self.assertEqual(len(names), 2 * len(cell_names()))
+        for option in ("--benchmark_list_tests", "--benchmark_list_tests=1"):
+            names = spanbench(option, *SHORT, "--out", self.out).stdout.split()
+            self.assertEqual(len(names), 2 * len(cell_names()))
+            self.assertFalse(self.out.exists(), "nothing is measured")
         own = self.directory / "own.json"
-        filters = ["--benchmark_filter=/null/", f"--benchmark_out={own}"]
-        result = self.quick(*SHORT, *filters, "--allocators", "null system")
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertEqual(len(self.document()["benchmarks"]), 2)
-        self.assertEqual(len(json.loads(own.read_text())["benchmarks"]), 2)
+        # A row that is not selected is not checked either: this one would fail.
+        self.script_cell("bad", 'case $1 in --describe) exec {good} "$@";; esac\nexit 4')
+        self.use_cells(CELLS / "null", CELLS / "system")
+        for pattern in ("/null/", "^tiny/null/threads:1$"):
+            filters = [f"--benchmark_filter={pattern}", f"--benchmark_out={own}"]
+            result = self.quick(*SHORT, *filters)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            names = [e["name"] for e in self.document()["benchmarks"]]
+            self.assertEqual(names, ["tiny/null/threads:1"] * 2)
+            self.assertEqual(len(json.loads(own.read_text())["benchmarks"]), 2)
+            timeline = (self.out / "latest" / "timeline.csv").read_text()
+            self.assertEqual(re.findall("tiny,(?!null,)", timeline), [])
+        result = self.quick(*SHORT, "--benchmark_out=/nonexistent/own.json")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("/nonexistent/own.json", result.stderr)
+
+    def test_path_of_the_run_for_scripts(self) -> None:
+        told = self.directory / "told"
+        self.quick(*SHORT, "--allocators", "null", "--directory-to", told)
+        self.assertEqual(Path(told.read_text().rstrip("\n")), (self.out / "latest").resolve())
 
     def test_compare_py_of_google_benchmark_reads_it(self) -> None:
         compare = Path("/usr/share/benchmark/compare.py")
@@ -190,11 +208,14 @@ class Preload(DriverTest):
         text, link = self.directory / "text.so", self.directory / "a b.so"
         text.write_text("no library")
         shutil.copy(self.library(), link)
+        fifo = self.directory / "fifo.so"
+        os.mkfifo(fifo)
         libm = next(Path("/lib").glob("*-linux-gnu/libm.so.6"))
         for spec, says in (
             ("/nonexistent.so", "No such file"),
             (text, "no shared library"),
             (self.directory, "no shared library"),
+            (fifo, "no shared library"),
             (link, "blanks"),
             (libm, "defines no malloc"),
             (f"system={self.library()}", "taken"),
@@ -241,12 +262,14 @@ class Trouble(DriverTest):
             self.assertEqual(process.returncode, 128 + number)
             self.assertRegex(errors, r"\d+ of 3000 samples are finished and saved in ")
             self.assertFalse(is_running(str(self.cells)), "a child is left")
-            document = self.document()
+            self.assertFalse((self.out / "latest").exists(), "the newest complete run")
+            document = self.unfinished()
             self.assertGreaterEqual(len(document["benchmarks"]), 7)
             self.assertFalse(document["context"]["spanbench"]["complete"])
             self.assertNotIn("error_occurred", json.dumps(document))
             self.assertEqual(list(self.out.glob("*/*.tmp")), [], "no torn file")
             shutil.rmtree(self.cells)
+            shutil.rmtree(self.out)
 
     def test_killed_driver_leaves_no_child(self) -> None:
         seconds = f"{os.getpid()}.75"  # a command line of its own
@@ -321,7 +344,7 @@ class Trouble(DriverTest):
         shutil.rmtree(self.out)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 2)
+        self.assertEqual(process.returncode, 128 + signal.SIGINT)
         saved = list(rescue.iterdir())
         self.assertIn(str(saved[0]), errors)
         self.assertGreaterEqual(len(json.loads(saved[0].read_text())["benchmarks"]), 3)
@@ -332,17 +355,66 @@ class Trouble(DriverTest):
         assert process.stdout and process.stderr
         process.stdout.close()
         errors = process.stderr.read()
-        self.assertEqual(process.wait(timeout=60), 1)
+        self.assertEqual(process.wait(timeout=60), 2)
         self.assertIn("standard output is closed", errors)
-        self.assertGreaterEqual(len(self.document()["benchmarks"]), 2)
+        self.assertGreaterEqual(len(self.unfinished()["benchmarks"]), 2)
+
+    def test_full_output_ends_the_run_and_saves_it(self) -> None:
+        self.use_cells(CELLS / "null")
+        with open("/dev/full", "w") as full:
+            command = [SPANBENCH, "--quick", "--out", self.out, "--cells", self.cells, *SHORT]
+            result = subprocess.run(
+                [str(w) for w in command], stdout=full, stderr=subprocess.PIPE, text=True
+            )
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("No space left on device; 1 of 2 samples", result.stderr)
+        self.assertEqual(len(self.unfinished()["benchmarks"]), 1)
+
+    def test_what_cannot_be_published_is_an_error(self) -> None:
+        (self.out / "latest").mkdir(parents=True)
+        result = self.quick(*SHORT, "--allocators", "null")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("latest", result.stderr)
+        self.assertEqual(len(self.unfinished()["benchmarks"]), 2, "but the run is saved")
+
+    def test_failed_pass_of_the_timeline(self) -> None:
+        self.script_cell(
+            "bad", 'case "$*" in *"--hold 0"*|--describe*) exec {good} "$@";; esac\nexit 4'
+        )
+        result = self.quick(*SHORT)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(self.causes("bad"), [None, None], "no sample failed")
+        self.assertIn("no timeline of tiny/bad/threads:1: ended with exit code 4", result.stderr)
+        failures = self.document()["context"]["spanbench"]["timeline_failures"]
+        self.assertEqual([f["name"] for f in failures], ["tiny/bad/threads:1"])
+
+    def test_inherited_oddities_change_nothing(self) -> None:
+        """Ignored SIGCHLD, closed descriptors, variables of Google Benchmark and of ld.so."""
+        odd = {**os.environ, "BENCHMARK_FILTER": "nothing", "BENCHMARK_REPETITIONS": "7"}
+        odd["LD_PRELOAD"] = str(next(Path("/lib").glob("*-linux-gnu/libm.so.6")))
+        result = self.quick(
+            *SHORT,
+            "--allocators",
+            "null",
+            env=odd,
+            preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("BENCHMARK_FILTER is ignored", result.stderr)
+        self.assertIn("LD_PRELOAD is ignored; give --preload", result.stderr)
+        self.assertEqual(self.causes("null"), [None, None])
+        options = f"--quick --out {self.out} --allocators null " + " ".join(SHORT)
+        result = run("/bin/sh", "-c", f"exec {SPANBENCH} {options} <&- >&-")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.causes("null"), [None, None])
 
     def test_progress_is_plain_lines_in_a_log(self) -> None:
         result = self.quick(*SHORT, "--allocators", "null")
         self.assertNotIn("\033", result.stderr + result.stdout)
-        self.assertIn("spanbench: 0 of ", result.stderr)
+        self.assertIn("spanbench: sample 1 of 2", result.stderr)
 
     def test_options_of_allocators_in_the_environment_are_recorded(self) -> None:
-        environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
-        self.quick(*SHORT, "--allocators", "system", env=environment)
+        set_here = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "LD_BIND_NOW": "1"}
+        self.quick(*SHORT, "--allocators", "null", env={**os.environ, **set_here})
         recorded = self.document()["context"]["spanbench"]["environment"]
-        self.assertEqual(recorded["GLIBC_TUNABLES"], "glibc.malloc.tcache_count=0")
+        self.assertEqual({k: recorded.get(k) for k in set_here}, set_here)

@@ -1,7 +1,9 @@
 """Cells that are broken on purpose: each sample fails with its cause, and the rest runs."""
 
 import re
+import shutil
 import unittest
+from subprocess import CompletedProcess
 
 from driving import CELLS, FAULTY, ROOT, DriverTest
 
@@ -32,7 +34,7 @@ class PlantedBugs(DriverTest):
 class BadCells(DriverTest):
     """Cells that break the protocol, beside a good one."""
 
-    def check(self, script: str, expected: str) -> None:
+    def check(self, script: str, expected: str) -> "CompletedProcess[str]":
         self.script_cell("bad", script)
         self.use_cells(CELLS / "system")
         result = self.quick(*SMALL)
@@ -42,6 +44,7 @@ class BadCells(DriverTest):
         for cause in causes:
             self.assertIn(expected, cause or "it passed")
         self.assertEqual(self.causes("system"), [None, None])
+        return result
 
     def test_garbage(self) -> None:
         self.check(DESCRIBE + "echo garbage >&3", "no valid JSON")
@@ -61,6 +64,40 @@ class BadCells(DriverTest):
     def test_words_on_standard_error_are_the_cause(self) -> None:
         self.check(DESCRIBE + "echo out of luck >&2; exit 9", "exit code 9: out of luck")
 
+    def check_clean(self, script: str, *expected: str) -> None:
+        """As check; and no cause, and nothing that the driver prints, drives a terminal or is no
+        text. (The driver's output is decoded strictly: see driving.run.)"""
+        result = self.check(script, expected[0])
+        for text in [result.stdout, result.stderr, *filter(None, self.causes("bad"))]:
+            stray = [c for c in text if c in "\x7f\ufffd" or (c < " " and c not in "\t\n")]
+            self.assertEqual(stray, [], text)
+        for part in expected:
+            self.assertIn(part, self.causes("bad")[0] or "")
+
+    def test_words_that_drive_a_terminal(self) -> None:
+        self.check_clean(
+            DESCRIBE + r"printf '\033[2J\033]0;title\007out of \b luck\177' >&2; exit 9",
+            "exit code 9: ",
+            " luck",
+        )
+
+    def test_words_that_are_no_text(self) -> None:
+        words = r"printf 'caf\303\251 \377 \300\257 \355\240\200 \342\202' >&2; exit 9"
+        self.check_clean(DESCRIBE + words, "exit code 9: ", "caf\u00e9 ? ")
+
+    def test_finding_that_drives_a_terminal(self) -> None:
+        error = r'{{"error":{{"check":"contents","message":"\\u001b[31mred\\u0007 caf\303\251"}}}}'
+        self.check_clean(DESCRIBE + f"printf '{error}' >&3; exit 1", "contents: ", "caf\u00e9")
+
+    def test_finding_that_is_no_text(self) -> None:
+        error = r'{{"error":{{"check":"contents","message":"\377 caf\303"}}}}'
+        self.check_clean(DESCRIBE + f"printf '{error}' >&3; exit 1", "no valid JSON")
+
+    def test_description_that_is_no_text(self) -> None:
+        self.check_clean(
+            r"printf '\033[31m\377' >&2; exit 9", "--describe ended with exit code 9: "
+        )
+
     def test_good_record_but_bad_exit_code(self) -> None:
         self.check(DESCRIBE + '{good} "$@"; exit 3', "exit code 3")
 
@@ -69,17 +106,29 @@ class BadCells(DriverTest):
         self.check(DESCRIBE + '{good} "$@" 3>&1 | ' + lie + " >&3", "identity: ")
 
     def test_other_requests(self) -> None:
+        # The rows of most are good, wherever the odd one stands among them.
+        lie = DESCRIBE + '{good} "$@" 3>&1 | sed \'s|"digest":"....|"digest":"0000|\' >&3'
+        for name in ("a-first", "z-last"):
+            self.script_cell(name, lie)
+            self.use_cells(CELLS / "system")
+            (self.cells / "other").symlink_to(CELLS / "system")
+            result = self.quick(*SMALL)
+            self.assertEqual(result.returncode, 1)
+            for cause in self.causes(name):
+                self.assertIn("check failed: digest: ", cause or "it passed")
+            self.assertEqual(self.causes("system") + self.causes("other"), [None] * 4)
+            shutil.rmtree(self.cells)
+
+    def test_other_requests_in_the_timed_pass_only(self) -> None:
         lie = 'sed \'s|"digest":"....|"digest":"0000|\''
-        # The first record of a run sets the digest; the good cell comes first by its own check.
-        self.script_cell("bad", DESCRIBE + '{good} "$@" 3>&1 | ' + lie + " >&3")
-        self.use_cells(CELLS / "system")
-        result = self.quick(*SMALL)
-        self.assertEqual(result.returncode, 1)
-        causes = self.causes("bad") + self.causes("system")
-        failed = [c for c in causes if c]
-        self.assertEqual(len(failed), 2, "the two are not compared")
-        for cause in failed:
-            self.assertIn("digest: ", cause)
+        self.check(
+            DESCRIBE
+            + 'case "$*" in *--verify*) exec {good} "$@";; esac\n'
+            + '{good} "$@" 3>&1 | '
+            + lie
+            + " >&3",
+            "but the verifying passes had",
+        )
 
     def test_other_sample(self) -> None:
         self.check(

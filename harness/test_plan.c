@@ -16,7 +16,7 @@ static size_t make_rows(struct plan_row *row) {
     for (unsigned a = 0; a < ALLOCATORS; a++)
         for (unsigned w = 0; w < WORKLOADS; w++)
             for (unsigned t = 0; t < THREADS; t++)
-                row[n++] = (struct plan_row){a, w, 1u << t};
+                row[n++] = (struct plan_row){a, w, 1u << t, 0};
     return n;
 }
 
@@ -58,17 +58,29 @@ static void test_neighbours(const struct plan *p) {
     IS(apart, 0, "rows that are compared with each other stand side by side");
 }
 
-/* Over as many blocks as there are allocators, each takes each place in its group once. */
-static void test_places(const struct plan *p) {
-    size_t wrong = 0;
-    for (size_t row = 0; row < p->rows; row++) {
-        unsigned taken[ALLOCATORS] = {0};
-        for (size_t i = 0; i < p->rows * ALLOCATORS; i++)
-            taken[i % ALLOCATORS] += p->sample[i].row == row;
-        for (size_t place = 0; place < ALLOCATORS; place++)
-            wrong += taken[place] != 1;
+/* Over many blocks, each row takes each place in its group, and runs after each other row, about as
+ * often: within a factor of two of what chance gives. */
+static void test_chance(const struct plan_row *rows) {
+    enum { MANY = 500, EXPECTED = MANY / ALLOCATORS };
+    struct plan p;
+    size_t odd_places = 0, odd_neighbours = 0;
+    OK(plan_make(&p, rows, ROWS, MANY, 7), "a long plan");
+    for (size_t row = 0; row < ROWS; row++) {
+        unsigned place[ALLOCATORS] = {0}, after[ROWS] = {0};
+        for (size_t i = 0; i < p.samples; i++) {
+            place[i % ALLOCATORS] += p.sample[i].row == row;
+            if (i % ALLOCATORS && p.sample[i].row == row)
+                after[p.sample[i - 1].row]++;
+        }
+        for (size_t i = 0; i < ALLOCATORS; i++)
+            odd_places += place[i] < EXPECTED / 2 || place[i] > EXPECTED * 2;
+        for (size_t i = 0; i < ROWS; i++)
+            if (p.row[i].group == p.row[row].group && i != row)
+                odd_neighbours += after[i] < EXPECTED / 2 || after[i] > EXPECTED * 2;
     }
-    IS(wrong, 0, "each row takes each place in its group once");
+    IS(odd_places, 0, "each row takes each place in its group about as often");
+    IS(odd_neighbours, 0, "and runs after each row that it is compared with about as often");
+    plan_free(&p);
 }
 
 static void test_seed(const struct plan_row *rows, const struct plan *p) {
@@ -86,7 +98,7 @@ static void test_seed(const struct plan_row *rows, const struct plan *p) {
 }
 
 static void test_uneven(void) {
-    const struct plan_row rows[] = {{0, 0, 1}, {1, 0, 1}, {0, 1, 1}};
+    const struct plan_row rows[] = {{0, 0, 1, 0}, {1, 0, 1, 0}, {0, 1, 1, 0}};
     struct plan p;
     OK(plan_make(&p, rows, 3, 4, 1), "groups of different sizes");
     size_t count[3] = {0};
@@ -104,7 +116,7 @@ int main(void) {
     OK(plan_make(&p, rows, make_rows(rows), BLOCKS, 42), "a plan is made");
     test_balance(&p);
     test_neighbours(&p);
-    test_places(&p);
+    test_chance(rows);
     test_seed(rows, &p);
     plan_free(&p);
     test_uneven();

@@ -26,7 +26,7 @@ static void test_good(void) {
     struct record r;
     char problem[200] = "";
     OK(parse(good_record(), &r, problem, sizeof problem), "a good record is taken %s", problem);
-    IS(r.ops, 1000, "the first number");
+    IS(r.seed, 1000, "the first number");
     IS(r.stats_held_bytes, 1000 + (long long)record_numbers_count - 1, "the last number");
     IS(r.threads, 2, "threads");
     OK(strcmp(r.digest, "0123456789abcdef") == 0 && strcmp(r.object, "/lib/libfoo.so") == 0,

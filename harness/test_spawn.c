@@ -47,6 +47,36 @@ static void test_timeout(void) {
     OK(grandchild > 1 && (tries < 100), "its own children are ended, too");
 }
 
+static bool is_gone(pid_t process) {
+    return kill(process, 0) != 0 && errno == ESRCH;
+}
+
+/* A child's child in a session of its own is not in the group, nor is the child of that one, which
+ * comes to this process only when its parent has died. */
+static void test_daemon(void) {
+    run("setsid sh -c 'setsid sleep 20 & echo $$ $! >&3; exec 3>&-; sleep 20' >/dev/null 2>&1 &"
+        "sleep 0.3",
+        10, NULL);
+    char *second;
+    const pid_t daemon = (pid_t)strtol(result.record, &second, 10);
+    const pid_t its    = (pid_t)strtol(second, NULL, 10);
+    OK(result.end == SPAWN_EXITED && daemon > 1 && its > 1, "a child that leaves daemons behind");
+    OK(is_gone(daemon), "is ended with its daemon");
+    OK(is_gone(its), "and with its daemon's daemon");
+    OK(result.seconds < 15, "without waiting for their own end");
+}
+
+/* An ignored SIGCHLD, as some parents hand down, would make all children end well. */
+static void test_inherited_signals(void) {
+    run("exit 3", 10, NULL);
+    OK(result.end == SPAWN_EXITED && result.code == 3, "an inherited SIGCHLD does no harm");
+}
+
+static void test_clean_text(void) {
+    run("printf 'bad \\033[31m\\377 end\\n' >&2; exit 1", 10, NULL);
+    CONTAINS(end, "bad  [31m? end", "the child's words are cleaned");
+}
+
 static void test_much_output(void) {
     run("head -c 300000 /dev/zero | tr '\\0' x >&3; seq 100000; echo last", 20, NULL);
     OK(result.end == SPAWN_EXITED && result.record_overflow, "too long a record is noticed");
@@ -105,8 +135,12 @@ static void test_interrupt(void) {
 }
 
 int main(void) {
-    spawn_catch_signals();
+    signal(SIGCHLD, SIG_IGN);
+    spawn_prepare();
     test_ends();
+    test_daemon();
+    test_inherited_signals();
+    test_clean_text();
     test_timeout();
     test_much_output();
     test_environment();

@@ -1,19 +1,25 @@
 #include "timeline.h"
 
+#include "machine.h"
+#include "progress.h"
+#include "spawn.h"
+
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { INTERVAL_US = 2000 };
+enum {
+    INTERVAL_US   = 2000,
+    PASS_BYTES    = 64 << 10, /* of the file; a line has about 45 bytes */
+    REST_MS       = 100,      /* at each instant, so that its level can be seen */
+    REST_QUICK_MS = 30,
+};
 
 struct pass {
     FILE *csv;
     const struct attempt_request *request;
     int statm; /* /proc/<child>/statm; 0 before the first tick */
 };
-
-void timeline_header(FILE *csv) {
-    fputs("workload,allocator,threads,seconds,rss_bytes,vsz_bytes\n", csv);
-}
 
 static void tick(void *arg, pid_t child, double seconds_since_start) {
     struct pass *pass = arg;
@@ -34,18 +40,74 @@ static void tick(void *arg, pid_t child, double seconds_since_start) {
             vsz * page);
 }
 
-void timeline_pass(FILE *csv, const struct attempt_request *request, unsigned rest_ms,
-                   struct attempt *a) {
-    struct pass pass             = {.csv = csv, .request = request};
-    struct attempt_request rests = *request;
-    const long begin             = ftell(csv);
-    rests.hold_ms                = rest_ms;
-    rests.tick                   = tick;
-    rests.tick_seconds           = INTERVAL_US * 1e-6;
-    rests.arg                    = &pass;
-    attempt_run(&rests, a);
+static unsigned rest_ms(const struct rows *r) {
+    return r->options->quick ? REST_QUICK_MS : REST_MS;
+}
+
+/* One pass. A failed one leaves no lines. */
+static void run_pass(const struct rows *r, size_t row, FILE *csv, struct attempt *a) {
+    struct attempt_request request = rows_request(r, row);
+    struct pass pass               = {.csv = csv, .request = &request};
+    const long begin               = ftell(csv);
+    request.hold_ms                = rest_ms(r);
+    request.tick                   = tick;
+    request.tick_seconds           = INTERVAL_US * 1e-6;
+    request.arg                    = &pass;
+    attempt_run(&request, a);
     if (pass.statm > 0)
         close(pass.statm);
     if (a->end != ATTEMPT_GOOD)
         fseek(csv, begin, SEEK_SET);
+}
+
+static unsigned thread_count(const struct rows *r) {
+    unsigned best = r->plan.row[0].threads;
+    for (size_t row = 1; row < r->plan.rows; row++) {
+        const unsigned n = r->plan.row[row].threads;
+        const bool fits  = n <= machine_cpus();
+        if (fits ? best < n || best > machine_cpus() : best > n)
+            best = n;
+    }
+    return best;
+}
+
+size_t timeline_passes(const struct rows *r) {
+    size_t passes = 0;
+    for (size_t row = 0; row < r->plan.rows; row++)
+        passes += r->plan.row[row].threads == thread_count(r);
+    return passes;
+}
+
+double timeline_pass_seconds(const struct rows *r) {
+    return rows_sample_seconds(r) + 1e-3 * ATTEMPT_INSTANTS * rest_ms(r);
+}
+
+size_t timeline_bytes(const struct rows *r) {
+    return timeline_passes(r) * PASS_BYTES;
+}
+
+size_t timeline_run(struct rows *r, FILE *csv, struct journal *journal) {
+    static struct attempt a;
+    const size_t passes = timeline_passes(r);
+    size_t failed = 0, done = 0;
+    fputs("workload,allocator,threads,seconds,rss_bytes,vsz_bytes\n", csv);
+    for (size_t row = 0; row < r->plan.rows && !spawn_interrupted(); row++) {
+        char name[ROW_NAME_BYTES];
+        if (r->plan.row[row].threads != thread_count(r))
+            continue;
+        rows_name(r, row, name);
+        progress_show("timeline", done + 1, passes,
+                      (double)(passes - done) * timeline_pass_seconds(r), name);
+        done++;
+        if (*r->state[row].stopped)
+            continue;
+        run_pass(r, row, csv, &a);
+        if (a.end == ATTEMPT_GOOD || a.end == ATTEMPT_INTERRUPTED)
+            continue;
+        failed++;
+        progress_clear();
+        fprintf(stderr, "spanbench: no timeline of %s: %s\n", name, a.cause);
+        journal_add_failed_pass(journal, name, a.cause);
+    }
+    return failed;
 }

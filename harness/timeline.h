@@ -2,17 +2,23 @@
 #ifndef SPANBENCH_TIMELINE_H
 #define SPANBENCH_TIMELINE_H
 
-#include "attempt.h"
+#include "journal.h"
+#include "rows.h"
 
-#include <stdbool.h>
-#include <stdio.h>
+/* How many passes timeline_run will make: one for each row of one thread count, the largest that
+ * the CPUs can run at once (else the smallest of all). */
+size_t timeline_passes(const struct rows *);
 
-/* The first line of the file. */
-void timeline_header(FILE *csv);
+/* About how long a pass takes, in seconds. */
+double timeline_pass_seconds(const struct rows *);
 
-/* Runs the requested sample once more, with a rest at each instant at which the cell reads its
- * memory, and appends what is seen of its process every two milliseconds. A failed pass leaves no
- * lines; the attempt has the cause. */
-void timeline_pass(FILE *csv, const struct attempt_request *, unsigned rest_ms, struct attempt *);
+/* The size of the file to reserve, in bytes. */
+size_t timeline_bytes(const struct rows *);
+
+/* Writes the file: one more run of each good row of that thread count, with a rest at each instant
+ * at which the cell reads its memory, and what is seen of its process every two milliseconds. A
+ * pass that fails leaves no lines; standard error and the journal have the cause. Returns the
+ * number of failed passes. Stops at an interrupt. */
+size_t timeline_run(struct rows *, FILE *csv, struct journal *);
 
 #endif

@@ -1,36 +1,66 @@
 """Reads a run's results: bench.json into rows of samples, timeline.csv into series.
 
-The core takes parsed JSON and returns values; nothing here prints or draws.
+The shape of what is read is checked here, once, and what does not fit is an error that names the
+place. The core takes parsed JSON and returns values; nothing here prints or draws.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, Optional, TypeVar
 
 MIB = 1024 * 1024
+FEW = 5  # below so many samples quartiles say little: the spread is the whole range
+BUSY = 0.05  # share of the CPUs that other programs may take before the numbers are in doubt
+
+MOST = 2.0**63  # of bytes or nanoseconds; more is no measurement
+
+# What a good sample holds; the rest of the schema is not used.
+POSITIVE = ("ns_per_op", "ops_per_second")
+REQUIRED = (
+    "live_bytes",
+    "rss_start_bytes",
+    "rss_live_bytes",
+    "vsz_live_bytes",
+    "rss_drained_bytes",
+)
+OPTIONAL = ("rss_purged_bytes", "others_cpu_share")
+
+Sample = dict[str, float]
+
+
+class Unusable(ValueError):
+    """A file that cannot be used: which, and why, in one line."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of some samples: median and quartiles."""
+    """Median of some samples, and their quartiles or the whole range."""
 
     low: float
     median: float
     high: float
 
     @staticmethod
-    def of(values: Iterable[float]) -> "Spread":
+    def of(values: Iterable[float], quartiles: bool = True) -> Spread:
         v = sorted(values)
-        if len(v) < 2:
-            return Spread(v[0], v[0], v[0])
+        if len(v) < 2 or not quartiles:
+            return Spread(v[0], statistics.median(v), v[-1])
         low, median, high = statistics.quantiles(v, n=4, method="inclusive")
         return Spread(low, median, high)
+
+    def scaled(self, factor: float) -> Spread:
+        return Spread(self.low * factor, self.median * factor, self.high * factor)
+
+    def overlaps(self, other: Spread) -> bool:
+        return max(self.low, other.low) <= min(self.high, other.high)
 
 
 @dataclass
@@ -41,39 +71,68 @@ class Row:
     allocator: str
     threads: int
     floor: bool
-    samples: list[dict[str, Any]] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    quartiles: bool = True
 
     @property
     def ranked(self) -> bool:
         """May it be called the best? Not the floor, and not a row with a failed sample."""
         return not self.floor and not self.failures and bool(self.samples)
 
+    @property
+    def label(self) -> str:
+        return self.allocator + " (floor)" * self.floor
+
     def has(self, counter: str) -> bool:
         return bool(self.samples) and all(counter in s for s in self.samples)
 
     def spread(self, counter: str) -> Spread:
-        return Spread.of(s[counter] for s in self.samples)
+        return Spread.of((s[counter] for s in self.samples), self.quartiles)
 
     def median(self, counter: str) -> float:
         return self.spread(counter).median
+
+    def memory_ratio(self, counter: str) -> Optional[Spread]:
+        """Bytes that came on top of those at the start, for each live byte."""
+        if not self.has(counter) or any(s["live_bytes"] == 0 for s in self.samples):
+            return None
+        ratios = ((s[counter] - s["rss_start_bytes"]) / s["live_bytes"] for s in self.samples)
+        return Spread.of(ratios, self.quartiles)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Where and how a run was made."""
+
+    version: str
+    host: str
+    cpu: str
+    cpus: int  # that it could run on
+    started: str
+    quick: bool
+    complete: bool
+    environment: dict[str, str]  # variables that change allocators
+    names: list[str]  # every allocator that the driver knows, in an order that runs share
+    floors: set[str]
+    absent: list[tuple[str, str]]  # those that are no row, and why
+    timeline_failures: list[tuple[str, str]]
 
 
 @dataclass
 class Results:
     """One run. `rows` in the order of the file's first mention of each."""
 
-    context: dict[str, Any]
+    facts: Facts
     rows: list[Row]
 
     @property
-    def cpus(self) -> int:
-        return int(self.context["spanbench"]["machine"]["cpus_usable"])
-
-    @property
     def workloads(self) -> list[str]:
-        """Those that were measured, the one with the smallest blocks first."""
-        size = {r.workload: r.median("live_bytes") for r in self.rows if r.samples}
+        """Those that were measured, the one with the least live bytes first."""
+        size: dict[str, float] = {}
+        for row in self.rows:
+            for s in row.samples:
+                size[row.workload] = min(size.get(row.workload, math.inf), s["live_bytes"])
         return sorted({r.workload for r in self.rows}, key=lambda w: (size.get(w, 0), w))
 
     @property
@@ -89,7 +148,7 @@ class Results:
     @property
     def busiest(self) -> int:
         """The largest thread count that the CPUs can run at once, else the smallest of all."""
-        fits = [t for t in self.thread_counts if t <= self.cpus]
+        fits = [t for t in self.thread_counts if t <= self.facts.cpus]
         return max(fits) if fits else min(self.thread_counts)
 
     def select(self, workload: str, threads: int) -> list[Row]:
@@ -99,38 +158,185 @@ class Results:
         found = [r for r in self.select(workload, threads) if r.allocator == allocator]
         return found[0] if found else None
 
+    @property
+    def spread_name(self) -> str:
+        return "quartiles" if all(r.quartiles for r in self.rows) else "min .. max"
 
-def parse(document: dict[str, Any]) -> Results:
+    @property
+    def title(self) -> str:
+        """What run it is, in a line."""
+        f = self.facts
+        return f"spanbench {f.version} on {f.host}, {f.cpu}, {plural(f.cpus, 'CPU')}; {f.started}"
+
+    @property
+    def caveats(self) -> list[str]:
+        """What a reader must know before the numbers."""
+        said = []
+        if self.facts.quick:
+            work = f"a quarter of the work, {sample_count(self.rows)}"
+            said.append(f"QUICK RUN: {work}: not for comparison or publication")
+        if not self.facts.complete:
+            said.append("INTERRUPTED, or still running: not all samples are here")
+        shares = [
+            s["others_cpu_share"] for r in self.rows for s in r.samples if "others_cpu_share" in s
+        ]
+        if shares and (share := statistics.median(shares)) > BUSY:
+            said.append(
+                f"BUSY MACHINE: other programs took {share:.0%} of the CPUs while this ran; "
+                "repeat on a quiet machine"
+            )
+        if self.facts.environment:
+            variables = " ".join(f"{k}={v}" for k, v in sorted(self.facts.environment.items()))
+            said.append(f"ENVIRONMENT: options of allocators were set: {variables}")
+        return said
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def sample_count(rows: list[Row]) -> str:
+    """Good samples a row, of the rows that have any."""
+    counts = sorted(len(r.samples) for r in rows if r.samples) or [0]
+    range_ = f"{counts[0]} to " * (counts[0] != counts[-1])
+    return range_ + plural(counts[-1], "sample")
+
+
+T = TypeVar("T")
+KINDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number"}
+
+
+def member(of: Any, where: str, key: object, kind: type[T], default: Optional[T] = None) -> T:
+    """of[key], which must be of that kind. Absent or null is the default; without one, an error."""
+    if not isinstance(of, dict):
+        raise ValueError(f"{where} is not an object")
+    value = of.get(key)
+    if value is None:
+        value = default
+    if value is None:
+        raise ValueError(f"{where}: {key} is missing")
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+        raise ValueError(f"{where}: {key} is not {KINDS[kind]}")
+    return value
+
+
+def text(of: Any, where: str, key: object, default: Optional[str] = None) -> str:
+    """A string, in one line that can be printed."""
+    raw = member(of, where, key, str, default)
+    return " ".join("".join(c if c.isprintable() else " " for c in raw).split())
+
+
+def count(of: Any, where: str, key: str) -> int:
+    value = member(of, where, key, int)
+    if not 1 <= value < 2**31:
+        raise ValueError(f"{where}: {key} is out of range")
+    return value
+
+
+def amount(of: dict[str, Any], where: str, key: str) -> float:
+    value = of.get(key)
+    if value is None:
+        raise ValueError(f"{where}: {key} is missing")
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not good or not 0 <= value < MOST or (key in POSITIVE and value == 0):
+        raise ValueError(f"{where}: {key} is not a {'positive ' * (key in POSITIVE)}number")
+    return float(value)
+
+
+def parse_facts(context: Any, measured: set[str]) -> Facts:
+    where = "context.spanbench"
+    own = member(context, "context", "spanbench", dict)
+    machine = member(own, where, "machine", dict)
+    known, floors, preloads, absent = set(measured), set(), set(), []
+    for i, a in enumerate(member(own, where, "allocators", list)):
+        place = f"{where}.allocators[{i}]"
+        name = text(a, place, "name")
+        known.add(name)
+        if member(a, place, "floor", bool, False):
+            floors.add(name)
+        if member(a, place, "preload", bool, False):
+            preloads.add(name)
+        why = text(a, place, "skipped", "") or text(a, place, "broken", "")
+        if why:
+            absent.append((name, why))
+    named = dict(enumerate(member(own, where, "names", list, [])))
+    names = {text(named, f"{where}.names", i) for i in named} | known
+    place = f"{where}.timeline_failures"
+    failures = [
+        (text(f, place, "name"), text(f, place, "cause"))
+        for f in member(own, where, "timeline_failures", list, [])
+    ]
+    environment = member(own, where, "environment", dict, {})
+    started = text(own, where, "started", "date unknown")
+    if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", started):
+        started = f"{started[:10]} {started[11:16]} UTC"
+    return Facts(
+        version=text(own, where, "version", "(version unknown)"),
+        host=text(context, "context", "host_name", "(host unknown)"),
+        cpu=text(machine, f"{where}.machine", "cpu", "CPU unknown"),
+        cpus=count(machine, f"{where}.machine", "cpus_usable"),
+        started=started,
+        quick=member(own, where, "quick", bool, False),
+        complete=member(own, where, "complete", bool, True),
+        environment={k: text(environment, f"{where}.environment", k, "") for k in environment},
+        # A run with a library preloaded, and one without, agree on all that comes before it.
+        names=sorted(names - preloads) + sorted(preloads),
+        floors=floors,
+        absent=absent,
+        timeline_failures=failures,
+    )
+
+
+def parse(document: Any) -> Results:
     """The rows of a parsed bench.json. Raises ValueError if it is none, or if digests differ."""
-    try:
-        context = document["context"]
-        floor = {a["name"]: a.get("floor", False) for a in context["spanbench"]["allocators"]}
-        rows: dict[tuple[str, str, int], Row] = {}
-        digests: dict[str, set[str]] = defaultdict(set)
-        for entry in document["benchmarks"]:
-            if entry["run_type"] != "iteration":
-                continue
-            key = (entry["workload"], entry["allocator"], entry["threads"])
-            row = rows.setdefault(key, Row(*key, floor=floor.get(entry["allocator"], False)))
-            if entry.get("error_occurred"):
-                row.failures.append(entry["error_message"])
-            else:
-                row.samples.append(entry)
-                digests[entry["workload"]].add(entry["digest"])
-    except (KeyError, TypeError) as missing:
-        raise ValueError(f"not a bench.json of spanbench: {missing} is absent") from missing
-    for workload, found in digests.items():
+    rows: dict[tuple[str, str, int], Row] = {}
+    digests: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+    for i, entry in enumerate(member(document, "the file", "benchmarks", list)):
+        place = f"benchmarks[{i}]"
+        place += f" ({text(entry, place, 'name', 'no name')})"
+        if text(entry, place, "run_type") != "iteration":
+            continue  # an aggregate of Google Benchmark
+        workload, allocator = text(entry, place, "workload"), text(entry, place, "allocator")
+        threads = count(entry, place, "threads")
+        key = (workload, allocator, threads)
+        row = rows.setdefault(key, Row(*key, floor=False))
+        if member(entry, place, "error_occurred", bool, False):
+            row.failures.append(text(entry, place, "error_message"))
+            continue
+        counters = [*POSITIVE, *REQUIRED, *(c for c in OPTIONAL if entry.get(c) is not None)]
+        row.samples.append({c: amount(entry, place, c) for c in counters})
+        digests[(workload, threads)].setdefault(text(entry, place, "digest"), allocator)
+    for (workload, threads), found in digests.items():
         if len(found) > 1:
-            raise ValueError(f"samples of {workload} made different requests; never compared")
+            raise ValueError(
+                f"samples of {workload} at {plural(threads, 'thread')} made different requests "
+                f"({', '.join(sorted(found.values()))}): not comparable"
+            )
     if not rows:
         raise ValueError("no samples")
-    return Results(context, list(rows.values()))
+    facts = parse_facts(document.get("context"), {r.allocator for r in rows.values()})
+    quartiles = all(len(r.samples) >= FEW for r in rows.values() if r.samples)
+    for row in rows.values():
+        row.floor = row.allocator in facts.floors
+        row.quartiles = quartiles
+    return Results(facts, list(rows.values()))
 
 
 def load(path: Path) -> Results:
-    """Reads bench.json, or the directory of a run. Raises ValueError or OSError."""
-    with open(path / "bench.json" if path.is_dir() else path, encoding="utf-8") as f:
-        return parse(json.load(f))
+    """Reads bench.json, or the directory of a run. Raises Unusable."""
+    file = path / "bench.json" if path.is_dir() else path
+    try:
+        return parse(json.loads(file.read_bytes().decode("utf-8")))
+    except OSError as problem:
+        raise Unusable(f"{file}: {problem.strerror}") from problem
+    except UnicodeDecodeError as problem:
+        raise Unusable(f"{file}: not UTF-8 at byte {problem.start}") from problem
+    except json.JSONDecodeError as problem:
+        raise Unusable(f"{file}: not JSON: {problem}") from problem
+    except RecursionError as problem:
+        raise Unusable(f"{file}: nested too deeply") from problem
+    except ValueError as problem:
+        raise Unusable(f"{file}: not a run of spanbench: {problem}") from problem
 
 
 @dataclass
@@ -138,17 +344,28 @@ class Series:
     """One pass of the timeline: seconds since the process began, and bytes."""
 
     seconds: list[float] = field(default_factory=list)
-    rss: list[int] = field(default_factory=list)
-    vsz: list[int] = field(default_factory=list)
+    rss: list[float] = field(default_factory=list)
+    vsz: list[float] = field(default_factory=list)
 
 
 def load_timeline(path: Path) -> dict[tuple[str, str, int], Series]:
-    """timeline.csv by (workload, allocator, threads)."""
+    """timeline.csv by (workload, allocator, threads). Raises Unusable."""
     series: dict[tuple[str, str, int], Series] = defaultdict(Series)
-    with open(path, encoding="utf-8", newline="") as f:
-        for line in csv.DictReader(f):
-            s = series[(line["workload"], line["allocator"], int(line["threads"]))]
-            s.seconds.append(float(line["seconds"]))
-            s.rss.append(int(line["rss_bytes"]))
-            s.vsz.append(int(line["vsz_bytes"]))
+    line = 1
+    try:
+        with open(path, encoding="utf-8", newline="") as f:
+            for line, record in enumerate(csv.DictReader(f), 2):
+                s = series[(record["workload"], record["allocator"], int(record["threads"]))]
+                for values, key in (
+                    (s.seconds, "seconds"),
+                    (s.rss, "rss_bytes"),
+                    (s.vsz, "vsz_bytes"),
+                ):
+                    values.append(float(record[key]))
+                    if not 0 <= values[-1] < MOST:
+                        raise ValueError(key)
+    except OSError as problem:
+        raise Unusable(f"{path}: {problem.strerror}") from problem
+    except (csv.Error, KeyError, TypeError, ValueError) as problem:
+        raise Unusable(f"{path}: line {line} is not one of a timeline") from problem
     return dict(series)

@@ -1,75 +1,155 @@
 #!/usr/bin/python3
 """Prints a run as a table for people: per workload and thread count, one line an allocator.
 
-The best value of a column is bold; the floor and rows with a failed sample are never best. Colours
-are left out when standard output is no terminal or NO_COLOR is set.
+Bold are the best value of a column and all that cannot be told from it; the floor and rows with a
+failed sample never are. Colours are left out when standard output is no terminal or NO_COLOR is set.
 """
 
 from __future__ import annotations
 
-import argparse
-import math
 import os
+import re
 import sys
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
+
+import program
 import results
-from results import MIB, Results, Row
+from results import MIB, Results, Row, Spread, plural, sample_count
 
 BOLD, DIM, RED, PLAIN = "\033[1m", "\033[2m", "\033[31m", "\033[0m"
+WIDTH = 100  # of running text
+BASE = "system"  # the row that others are compared with
 
 
-def number(value: float) -> str:
-    """Three significant digits (more for whole numbers from 1000 on), without an exponent."""
-    if value >= 100 or value == 0:
-        return f"{value:,.0f}"
-    whole = max(1, math.floor(math.log10(value)) + 1)
-    decimals = 3 - whole if value >= 1 else 2 - math.floor(math.log10(value))
-    return f"{value:.{decimals}f}"
+def number(value: float, digits: int = 3) -> str:
+    """So many significant digits (more for large whole numbers), without an exponent."""
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])  # after rounding: 99.96 is 100
+    return f"{value:,.{max(0, digits - 1 - exponent) if value else 0}f}"
 
 
-def memory(counter: str) -> Callable[[Row], Optional[float]]:
-    return lambda row: row.median(counter) / MIB if row.has(counter) else None
+@dataclass(frozen=True)
+class Column:
+    """`text` and `spread` of a row are None where it has no such number."""
+
+    title: str
+    legend: str
+    text: Callable[[Row], Optional[str]]
+    spread: Optional[Callable[[Row], Optional[Spread]]] = None  # only of those that are ranked
+    less: bool = True  # is better
+    memory: bool = False
 
 
-# Title, value of a row, and whether less is better.
-COLUMNS: list[tuple[str, Callable[[Row], Optional[float]], bool]] = [
-    ("ns/op", lambda row: row.median("ns_per_op"), True),
-    ("Mop/s", lambda row: row.median("ops_per_second") / 1e6, False),
-    ("RSS", memory("rss_live_bytes"), True),
-    ("VSZ", memory("vsz_live_bytes"), True),
-    ("freed", memory("rss_drained_bytes"), True),
-    ("purged", memory("rss_purged_bytes"), True),
-]
-SPREAD_AFTER = 0  # the quartiles stand behind this column
+def measured(title: str, legend: str, counter: str, unit: float, less: bool = True) -> Column:
+    def spread(row: Row) -> Optional[Spread]:
+        return row.spread(counter).scaled(1 / unit) if row.has(counter) else None
+
+    def median(row: Row) -> Optional[str]:
+        found = spread(row)
+        return number(found.median) if found else None
+
+    return Column(title, legend, median, spread, less, memory=unit == MIB)
 
 
-def cells(row: Row) -> list[str]:
-    texts = []
-    for title, value, _ in COLUMNS:
-        v = value(row)
-        texts.append("-" if v is None else number(v))
+def middle(row: Row) -> str:
     spread = row.spread("ns_per_op")
-    texts.insert(SPREAD_AFTER + 1, f"{number(spread.low)} .. {number(spread.high)}")
-    return texts
+    return f"{number(spread.low)} .. {number(spread.high)}"
 
 
-def best_cells(rows: list[Row]) -> set[tuple[str, int]]:
-    """(allocator, column of `cells`) of the best of each column, as printed."""
-    best = set()
-    for i, (_, value, less) in enumerate(COLUMNS):
-        known = [(v, r.allocator) for r in rows if r.ranked and (v := value(r)) is not None]
-        if known:
-            top = (min if less else max)(v for v, _ in known)
-            place = i + (i > SPREAD_AFTER)
-            best |= {(a, place) for v, a in known if number(v) == number(top)}
-    return best
+COLUMNS = [
+    measured(
+        "ns/op",
+        "wall time of all threads together / operations (a malloc and a free each); "
+        "median of the samples, as is every number",
+        "ns_per_op",
+        1,
+    ),
+    Column("quartiles", "the middle half of the samples lies between them", middle),
+    Column("min .. max", "the fastest and the slowest sample", middle),
+    measured("Mop/s", "million operations a second", "ops_per_second", 1e6, less=False),
+    Column(f"vs {BASE}", f"ns/op / that of {BASE}; below 1 is faster", lambda row: None),
+    measured("start", "resident before the first operation", "rss_start_bytes", MIB),
+    measured("RSS", "resident while all threads hold their live set", "rss_live_bytes", MIB),
+    measured("VSZ", "mapped at the same instant", "vsz_live_bytes", MIB),
+    measured("freed", "resident after all is freed", "rss_drained_bytes", MIB),
+    measured(
+        "purged",
+        "resident after the allocator was asked to give memory back",
+        "rss_purged_bytes",
+        MIB,
+    ),
+]
+
+
+def columns_of(rows: list[Row]) -> list[Column]:
+    """Those in which at least one of the rows has a value."""
+    base = [r for r in rows if r.allocator == BASE and r.ranked]
+    hidden = "min .. max" if all(r.quartiles for r in rows) else "quartiles"
+    chosen = []
+    for column in COLUMNS:
+        if column.title == f"vs {BASE}" and base:
+            ns = base[0].median("ns_per_op")
+
+            def ratio(row: Row) -> str:
+                return number(row.median("ns_per_op") / ns, 2) + "x"
+
+            column = Column(column.title, column.legend, ratio)
+        if column.title != hidden and any(column.text(r) for r in rows):
+            chosen.append(column)
+    return chosen
+
+
+def best(column: Column, rows: list[Row]) -> set[str]:
+    """The allocators whose spread overlaps that of the one with the best median."""
+    if not column.spread:
+        return set()
+    known = {r.allocator: s for r in rows if r.ranked and (s := column.spread(r))}
+    if not known:
+        return set()
+    top = (min if column.less else max)(known.values(), key=lambda s: s.median)
+    return {a for a, s in known.items() if s.overlaps(top)}
+
+
+def align(texts: list[str]) -> list[str]:
+    """The same texts, padded so that their decimal points are below each other."""
+    if any(" .. " in t for t in texts):
+        low, high = zip(*(t.split(" .. ") for t in texts))
+        return [f"{a} .. {b}" for a, b in zip(align(list(low)), align(list(high)))]
+    parts = [re.fullmatch(r"([\d,-]*)(.*)", t) for t in texts]
+    pairs = [(m[1], m[2]) for m in parts if m]
+    left, right = (max(len(p[i]) for p in pairs) for i in (0, 1))
+    return [f"{a:>{left}}{b:<{right}}" for a, b in pairs]
 
 
 def order(row: Row) -> tuple[bool, bool, float]:
     """Fastest first, then the floor, then what has no sample."""
     return (not row.samples, row.floor, row.median("ns_per_op") if row.samples else 0.0)
+
+
+def causes(row: Row) -> str:
+    return "; ".join(dict.fromkeys(row.failures))
+
+
+def head(run: Results, rows: list[Row], workload: str, threads: int) -> str:
+    said = f"{workload}, {plural(threads, 'thread')}"
+    if threads > run.facts.cpus:
+        cpus = plural(run.facts.cpus, "CPU")
+        said += f" on {cpus} (OVERSUBSCRIBED: scheduling is measured, too)"
+    if rows:
+        live = number(rows[0].median("live_bytes") / MIB)
+        said += f": live set {live} MiB, {sample_count(rows)}"
+    return said
+
+
+def over_memory(columns: list[Column], widths: list[int]) -> str:
+    """The line above the titles: the unit of the memory columns, drawn over them."""
+    left = sum(w + 2 for c, w in zip(columns, widths) if not c.memory)
+    wide = sum(w + 2 for c, w in zip(columns, widths) if c.memory) - 2
+    return " " * left + " MiB ".center(wide, "-")
 
 
 def format_group(run: Results, workload: str, threads: int, colour: bool) -> list[str]:
@@ -82,69 +162,70 @@ def format_group(run: Results, workload: str, threads: int, colour: bool) -> lis
         return style + text + PLAIN if colour else text
 
     good = [r for r in rows if r.samples]
-    note = f", more than the {run.cpus} CPUs: scheduling is measured, too" * (threads > run.cpus)
-    live = f"; live set {number(good[0].median('live_bytes') / MIB)} MiB" if good else ""
-    head = f"{workload}, {threads} thread{'s' * (threads > 1)}{note}{live}"
-    titles = [title for title, _, _ in COLUMNS]
-    titles.insert(SPREAD_AFTER + 1, "quartiles")
-    texts = {r.allocator: cells(r) for r in good}
-    width = [max(len(t[i]) for t in [titles, *texts.values()]) for i in range(len(titles))]
-    name = max(len(r.allocator) + 8 * r.floor for r in rows)
-    best = best_cells(rows)
-    lines = ["", paint(head, BOLD)]
-    lines.append(f"  {'':{name}}  " + "  ".join(f"{t:>{w}}" for t, w in zip(titles, width)))
-    for row in rows:
-        label = f"{row.allocator + ' (floor)' * row.floor:{name}}"
-        if not row.samples:
-            lines.append(f"  {paint(label, RED)}  FAILED: {row.failures[0]}")
-            continue
-        texts_of_row = [
-            paint(f"{t:>{w}}", BOLD) if (row.allocator, i) in best else f"{t:>{w}}"
-            for i, (t, w) in enumerate(zip(texts[row.allocator], width))
-        ]
-        line = f"  {label}  " + "  ".join(texts_of_row)
-        if row.failures:
-            count = len(row.failures) + len(row.samples)
-            line += paint(f"  {len(row.failures)} of {count} FAILED: {row.failures[0]}", RED)
+    columns = columns_of(good)
+    texts = [align([c.text(r) or "-" for r in good]) for c in columns]
+    widths = [max(len(c.title), len(t[0])) for c, t in zip(columns, texts)]
+    bold = [best(c, good) for c in columns]
+    name = max(len(r.label) for r in rows)
+    lines = ["", paint(head(run, good, workload, threads), BOLD)]
+    if good:
+        lines.append(f"  {'':{name}}  {over_memory(columns, widths)}")
+        titles = "  ".join(f"{c.title:>{w}}" for c, w in zip(columns, widths))
+        lines.append(f"  {'':{name}}  {titles}")
+    for i, row in enumerate(good):
+        cells = [f"{t[i]:>{w}}" for t, w in zip(texts, widths)]
+        cells = [paint(c, BOLD) if row.allocator in b else c for c, b in zip(cells, bold)]
+        line = f"  {row.label:{name}}  {'  '.join(cells)}".rstrip()
         lines.append(paint(line, DIM) if row.floor else line)
+        if row.failures:
+            share = f"{len(row.failures)} of {len(row.failures) + len(row.samples)}"
+            lines.append(paint(f"  {'':{name}}  {share} samples FAILED: {causes(row)}", RED))
+    for row in rows[len(good) :]:
+        lines.append(paint(f"  {row.label:{name}}  FAILED: {causes(row)}", RED))
     return lines
 
 
-LEGEND = """
-ns/op: wall time of all threads together / operations (an operation is a malloc and a free), median
-and quartiles of the samples; RSS, VSZ: MiB while all threads hold their live set; freed: RSS after
-all is freed; purged: RSS after the allocator was asked to give memory back (-: no such call).
-floor: the harness alone, no allocator. Bold: best of the column."""
+def format_legend(run: Results, colour: bool) -> list[str]:
+    """What the titles and marks mean, of those that are there."""
+    groups = [run.select(w, t) for w in run.workloads for t in run.thread_counts]
+    groups = [[r for r in g if r.samples] for g in groups]
+    there = {c.title for g in groups for c in columns_of(g)}
+    marks = [(c.title, c.legend) for c in COLUMNS if c.title in there]
+    if any(c.text(r) is None for g in groups for c in columns_of(g) for r in g):
+        marks.append(("-", "there is no such number: the allocator has no such call"))
+    if any(r.floor and r.samples for r in run.rows):
+        marks.append(("floor", "the harness alone, no allocator; never ranked"))
+    if colour and any(r.ranked for r in run.rows):
+        marks.append(("bold", f"best of the column, and all whose {run.spread_name} overlap its"))
+    if any(r.failures for r in run.rows):
+        marks.append(("FAILED", "such samples are in no number, such rows are never best"))
+    marks += [(name, f"not measured: {why}") for name, why in run.facts.absent]
+    wide = max(len(title) for title, _ in marks)
+    lines = [""]
+    for title, meaning in marks:
+        indent = " " * (wide + 4)
+        lines += textwrap.wrap(f"  {title:{wide}}  {meaning}", WIDTH, subsequent_indent=indent)
+    return lines
 
 
 def format_run(run: Results, colour: bool) -> list[str]:
-    lines: list[str] = []
+    lines = [run.title]
+    for caveat in run.caveats:
+        lines.append(RED + caveat + PLAIN if colour else caveat)
     for workload in run.workloads:
         for threads in run.thread_counts:
             lines += format_group(run, workload, threads, colour)
-    return lines + LEGEND.split("\n")
+    return lines + format_legend(run, colour)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description="Print the results of a run as a table.",
-        epilog="example: scripts/table.py results/latest",
-    )
-    parser.add_argument("run", nargs="?", default="results/latest", help="directory or bench.json")
-    args = parser.parse_args()
-    try:
-        run = results.load(Path(args.run))
-    except (OSError, ValueError) as problem:
-        print(f"table.py: {args.run}: {problem}", file=sys.stderr)
-        return 2
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    parser = program.parser(__doc__, "scripts/table.py results/latest")
+    run = results.load(parser.parse_args().run)
+    dumb = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")
+    colour = sys.stdout.isatty() and not dumb
     print("\n".join(format_run(run, colour)))
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    program.run(main)

@@ -1,5 +1,7 @@
-"""plot.py on a stored run: four figures, as PNG and SVG, with what a person needs to read them."""
+"""plot.py and figures/: what is drawn where, read back from the axes, and the files it ends up in."""
 
+import math
+import os
 import shutil
 import struct
 import subprocess
@@ -8,41 +10,471 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 from pathlib import Path
+from typing import Any
 
-import matplotlib.text
+os.environ["MPLBACKEND"] = "Agg"
+
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
 
-import plot
+import figures
 import results
-from test_results import EXAMPLE, entry, made_up
+from figures import memory, pareto, style, throughput, timeline
+from figures.style import Styles
+from results import MIB, Results, Series
+from test_results import EXAMPLE, entry, failed, made_up
 
 PLOT = Path(__file__).resolve().parent / "plot.py"
 FIGURES = ("throughput", "timeline", "memory", "pareto")
+WORKLOADS = ("tiny", "small")
+# By allocator: million operations a second by one thread, and MiB above the start.
+SPEED = {"slow": 10.0, "fast": 80.0, "big": 75.0, "null": 300.0}
+MEMORY = {"slow": 12.0, "fast": 30.0, "big": 44.0, "null": 1.0}
+START, LIVE = 2.0, 10.0  # MiB
+SPREAD = (0.8, 1.0, 1.3)
 
 
-class Figures(unittest.TestCase):
+def speed(name: str, workload: str, threads: int) -> float:
+    """Different for all rows."""
+    return SPEED[name] * (1 + WORKLOADS.index(workload)) * (1 + 0.1 * threads)
+
+
+def invented(threads: tuple[int, ...] = (1, 2, 4), names: Any = SPEED) -> Results:
+    """Two workloads on 2 CPUs; each row has three samples and a spread of its own."""
+    samples = []
+    for workload in WORKLOADS:
+        for name in names:
+            for t in threads:
+                for factor in SPREAD:
+                    mops = speed(name, workload, t) * factor
+                    samples.append(
+                        entry(
+                            name,
+                            1e3 / mops,
+                            ops_per_second=mops * 1e6,
+                            workload=workload,
+                            threads=t,
+                            live_bytes=(LIVE + WORKLOADS.index(workload)) * MIB,
+                            rss_start_bytes=START * MIB,
+                            rss_live_bytes=(START + MEMORY[name] * factor) * MIB,
+                            rss_drained_bytes=(START + MEMORY[name] / 2) * MIB,
+                            rss_purged_bytes=(START + MEMORY[name] / 4) * MIB,
+                        )
+                    )
+    if 2 in threads:
+        samples.append(failed("fast", workload="tiny", threads=2))
+    return made_up(samples, quick=True)
+
+
+def crowd() -> Results:
+    """Many allocators with long names, all alike."""
+    names = [f"lib{c}alloc-$x_{i}.so.{i}" for i, c in enumerate("abcdefghijkl")] + [
+        "_a",
+        "__b$\\x$",
+    ]
+    return made_up([entry(n, 5 + i / 10) for i, n in enumerate(names)])
+
+
+def drawings(run: Results) -> dict[str, Figure]:
+    series = {
+        (r.workload, r.allocator, r.threads): Series([0.1, 0.2], [1e6, 2e6], [1e7, 2e8])
+        for r in run.rows
+    }
+    return figures.draw(run, series)
+
+
+def texts(figure: Figure) -> str:
+    """All that is written in a figure."""
+    figure.canvas.draw()
+    return "\n".join(t.get_text().replace("\n", " ") for t in figure.findobj(Text))
+
+
+def legend(figure: Figure) -> list[str]:
+    return [t.get_text() for t in figure.legends[0].get_texts()]
+
+
+def line(ax: Axes, look: dict[str, Any]) -> Any:
+    """The one line that looks so."""
+    marker = look["marker"] or "None"
+    found = [
+        drawn
+        for drawn in ax.lines
+        if drawn.get_color() == look["color"]
+        and str(drawn.get_marker() or "None") == marker
+        and drawn.get_linestyle() == look["linestyle"]
+    ]
+    assert len(found) == 1, (look, found)
+    return found[0]
+
+
+def bars(ax: Axes) -> set[tuple[float, ...]]:
+    """The ends (x0, y0, x1, y1) of all error bars."""
+    ends = set()
+    for collection in ax.collections:
+        for segment in collection.get_segments():
+            ends.add(tuple(round(float(v), 6) for v in segment.ravel()))
+    return ends
+
+
+def rounded(*values: float) -> tuple[float, ...]:
+    return tuple(round(v, 6) for v in values)
+
+
+class ThroughputFigure(unittest.TestCase):
+    def test_lines(self) -> None:
+        run = invented()
+        styles = Styles(run)
+        figure = throughput.draw(run, styles)
+        self.assertEqual([ax.get_title("left") for ax in figure.axes], ["tiny", "small"])
+        for ax, workload in zip(figure.axes, WORKLOADS):
+            expected = set()
+            for name in SPEED:
+                y = [speed(name, workload, t) for t in (1, 2, 4)]
+                drawn = line(ax, styles.of(name))
+                self.assertEqual(list(drawn.get_xdata()), [1, 2, 4])
+                for got, wanted in zip(drawn.get_ydata(), y):
+                    self.assertAlmostEqual(got, wanted)
+                for t, v in zip((1, 2, 4), y):
+                    expected.add(rounded(t, v * SPREAD[0], t, v * SPREAD[2]))
+            self.assertEqual(bars(ax), expected)
+            self.assertEqual((ax.get_xscale(), ax.get_yscale()), ("log", "log"))
+            self.assertEqual([t.get_text() for t in ax.get_xticklabels()], ["1", "2", "4"])
+            low, high = ax.get_ylim()
+            self.assertLess(low, min(y0 for _, y0, _, _ in expected))
+            self.assertGreater(high, max(y1 for _, _, _, y1 in expected))
+            self.assertEqual(ax.get_xlabel(), "threads")
+        self.assertEqual(figure.axes[0].get_ylabel(), "million ops a second (log)")
+        self.assertEqual(
+            legend(figure),
+            ["big", "fast", "slow", "null (harness alone)", "median, smallest to largest sample"],
+        )
+
+    def zone(self, ax: Axes) -> list[tuple[float, float]]:
+        return [(p.get_xy()[:, 0].min(), p.get_xy()[:, 0].max()) for p in ax.patches]
+
+    def test_oversubscription(self) -> None:
+        run = invented()
+        figure = throughput.draw(run, Styles(run))
+        ((begin, end),) = self.zone(figure.axes[0])
+        self.assertTrue(2 < begin < 4, begin)
+        self.assertEqual(end, figure.axes[0].get_xlim()[1])
+        self.assertGreater(end, 4)
+        self.assertIn("more threads than 2 CPUs", texts(figure))
+        run = invented(threads=(3, 4))
+        ax = throughput.draw(run, Styles(run)).axes[0]
+        self.assertLess(self.zone(ax)[0][0], 3)
+        run = invented(threads=(1, 2))
+        figure = throughput.draw(run, Styles(run))
+        self.assertEqual(self.zone(figure.axes[0]), [])
+        self.assertNotIn("CPUs\n", texts(figure))
+
+    def test_thread_counts_that_are_close(self) -> None:
+        run = made_up([entry("a", 5, threads=t) for t in range(1, 33)])
+        ax = throughput.draw(run, Styles(run)).axes[0]
+        written = [t.get_text() for t in ax.get_xticklabels()]
+        self.assertEqual(written[:3], ["1", "2", "3"])
+        self.assertLess(len(written), 12)
+
+    def test_one_thread_count(self) -> None:
+        run = invented(threads=(4,))
+        styles = Styles(run)
+        ax = throughput.draw(run, styles).axes[1]
+        names = ["fast", "big", "slow", "null"]
+        written = [t.get_text() for t in ax.get_xticklabels()]
+        self.assertEqual(written, ["fast", "big", "slow", "null (floor)"])
+        for place, name in enumerate(names[:3]):
+            drawn = line(ax, styles.of(name))
+            self.assertEqual(list(drawn.get_xdata()), [place])
+            self.assertAlmostEqual(drawn.get_ydata()[0], speed(name, "small", 4))
+        self.assertEqual(ax.get_xlabel(), "4 threads")
+
+
+class MemoryFigure(unittest.TestCase):
+    def test_bars(self) -> None:
+        figure = memory.draw(invented())
+        for ax, live in zip(figure.axes, (LIVE, LIVE + 1)):
+            names = ["null", "big", "fast", "slow"]  # from below
+            ratios = [MEMORY[n] / live for n in names]
+            written = [t.get_text() for t in ax.get_yticklabels()]
+            self.assertEqual(written, ["null (floor)", *names[1:]])
+            for place, (bar, ratio) in enumerate(zip(ax.patches, ratios)):
+                self.assertAlmostEqual(bar.get_width(), ratio)
+                self.assertAlmostEqual(bar.get_y() + bar.get_height() / 2, place)
+                self.assertEqual(bool(bar.get_hatch()), place == 0, "the floor is marked")
+            expected = {rounded(r * SPREAD[0], i, r * SPREAD[2], i) for i, r in enumerate(ratios)}
+            self.assertEqual(bars(ax), expected)
+            for marker, share in (("o", 0.5), ("D", 0.25)):
+                marks = [d for d in ax.lines if d.get_marker() == marker]
+                self.assertEqual([d.get_ydata()[0] for d in marks], [0, 1, 2, 3])
+                for drawn, ratio in zip(marks, ratios):
+                    self.assertAlmostEqual(drawn.get_xdata()[0], ratio * share)
+            said = [t.get_text() for t in ax.texts]
+            self.assertEqual(said, [f"{r:.2f}x" for r in ratios])
+            (one,) = [d for d in ax.lines if d.get_color() == memory.LIVE["color"]]
+            self.assertEqual(list(one.get_xdata()), [1, 1])
+            self.assertEqual(ax.get_xlim()[0], 0)
+            self.assertGreater(ax.get_xlim()[1], max(ratios) * SPREAD[2])
+            self.assertEqual(ax.get_xlabel(), "(RSS - RSS at start) / live bytes")
+        self.assertIn("2 threads, the most measured that 2 CPUs can run at once", texts(figure))
+        self.assertEqual(
+            legend(figure),
+            [
+                "live bytes alone",
+                "all blocks live",
+                "median, smallest to largest sample",
+                "after all is freed",
+                "after a purge",
+                "harness alone, holds no blocks",
+            ],
+        )
+
+    def test_less_than_at_the_start(self) -> None:
+        ax = memory.draw(made_up([entry("a", 1, rss_drained_bytes=MIB // 2)])).axes[0]
+        self.assertLess(ax.get_xlim()[0], -0.5)
+
+    def test_all_are_oversubscribed(self) -> None:
+        text = texts(memory.draw(invented(threads=(4, 8))))
+        self.assertIn("4 threads, the fewest measured, more than 2 CPUs", text)
+
+
+class ParetoFigure(unittest.TestCase):
+    def test_front(self) -> None:
+        points = [(3.0, 9.0), (1.0, 5.0), (2.0, 4.0), (2.0, 7.0), (4.0, 9.0)]
+        self.assertEqual(pareto.pareto_front(points), [(1.0, 5.0), (2.0, 7.0), (3.0, 9.0)])
+        self.assertEqual(pareto.pareto_front([]), [])
+        corners = [(1, 0), (1, 0), (1, 5), (2, 5), (2, 7), (9, 7)]
+        self.assertEqual(pareto.step_line([(1, 5), (2, 7)], bottom=0, right=9), corners)
+
+    def test_points(self) -> None:
+        run = invented()
+        styles = Styles(run)
+        figure = pareto.draw(run, styles)
+        for i, (ax, workload) in enumerate(zip(figure.axes, WORKLOADS)):
+            at = {n: (START + MEMORY[n], speed(n, workload, 2)) for n in ("slow", "fast", "big")}
+            expected = set()
+            for name, (x, y) in at.items():
+                drawn = line(ax, styles.of(name))
+                self.assertAlmostEqual(drawn.get_xdata()[0], x)
+                self.assertAlmostEqual(drawn.get_ydata()[0], y)
+                left, right = (START + MEMORY[name] * SPREAD[k] for k in (0, 2))
+                expected.add(rounded(left, y, right, y))
+                expected.add(rounded(x, y * SPREAD[0], x, y * SPREAD[2]))
+            self.assertEqual(bars(ax), expected)
+            (floor,) = [d for d in ax.lines if d.get_linestyle() == "--"]
+            self.assertAlmostEqual(floor.get_ydata()[0], speed("null", workload, 2))
+            (live,) = [d for d in ax.lines if d.get_linestyle() == ":"]
+            self.assertEqual(list(live.get_xdata()), [LIVE + i] * 2)
+            # `fast` has a failed sample of tiny, so `big` is on the front there.
+            names = ("slow", "big") if workload == "tiny" else ("slow", "fast")
+            corners = [at[n] for n in names]
+            (front,) = [d for d in ax.lines if d.get_color() == pareto.FRONT["color"]]
+            wanted = pareto.step_line(corners, ax.get_ylim()[0], ax.get_xlim()[1])
+            for got, corner in zip(zip(*front.get_data()), wanted):
+                self.assertEqual(rounded(*got), rounded(*corner))
+            self.assertEqual(len(front.get_xdata()), len(wanted))
+            self.assertEqual((ax.get_xscale(), ax.get_yscale()), ("log", "log"))
+            for k, (low, high) in enumerate((ax.get_xlim(), ax.get_ylim())):
+                self.assertLess(low, min(e[k] for e in expected))
+                self.assertGreater(high, max(e[k + 2] for e in expected))
+            self.assertEqual(ax.get_xlabel(), "RSS with all blocks live, MiB (log)")
+        self.assertEqual(
+            legend(figure),
+            [
+                "Pareto front: no row is both faster and leaner",
+                "live bytes alone",
+                "null (harness alone)",
+                "median, smallest to largest sample",
+            ],
+        )
+        self.assertIn("(better: up and left)", texts(figure))
+
+    def test_labels(self) -> None:
+        """Each at its own point, inside the axes, and over no other."""
+        for run in (invented(), crowd(), results.load(EXAMPLE)):
+            figure = pareto.draw(run, Styles(run))
+            figure.canvas.draw()
+            renderer = figure.canvas.get_renderer()
+            for ax, workload in zip(figure.axes, run.workloads):
+                rows = {r.allocator: r for r in run.select(workload, run.busiest) if not r.floor}
+                labels = [t for t in ax.texts if isinstance(t, Annotation)]
+                self.assertEqual({t.get_text() for t in labels}, set(rows))
+                for t in labels:
+                    row = rows[t.get_text()]
+                    wanted = (
+                        row.median("rss_live_bytes") / MIB,
+                        row.median("ops_per_second") / 1e6,
+                    )
+                    self.assertEqual(rounded(*t.xy), rounded(*wanted))
+                boxes = [Text.get_window_extent(t, renderer) for t in labels]
+                frame = ax.get_window_extent(renderer).padded(1)
+                for k, box in enumerate(boxes):
+                    inside = Bbox.intersection(box, frame)
+                    self.assertEqual(rounded(*inside.bounds), rounded(*box.bounds), labels[k])
+                    for other in boxes[:k]:
+                        self.assertLess(pareto.overlap(box, other), 3, labels[k])
+
+    def test_nothing_but_the_floor(self) -> None:
+        run = made_up([entry("null", 1)])
+        texts(pareto.draw(run, Styles(run)))
+
+
+class TimelineFigure(unittest.TestCase):
+    def test_lines(self) -> None:
+        run = made_up(
+            [entry("a", 1), entry("null", 1)], timeline_failures=[{"name": "n/b", "cause": "c"}]
+        )
+        styles = Styles(run)
+        series = {
+            ("tiny", "a", 2): Series([0.5, 0.7, 0.9], [MIB, 3 * MIB, 2 * MIB], [5e7, 6e8, 7e9]),
+            ("tiny", "null", 2): Series([0.1, 0.2, 0.3], [MIB, MIB, MIB], [1e7, 1e7, 1e7]),
+            ("other", "a", 2): Series([0.1], [9 * MIB], [1e10]),
+        }
+        figure = timeline.draw(run, styles, series)
+        rss, vsz = figure.axes
+        for name in ("a", "null"):
+            s = series["tiny", name, 2]
+            for ax, wanted in ((rss, s.rss), (vsz, s.vsz)):
+                drawn = line(ax, styles.of(name))
+                self.assertEqual(list(drawn.get_xdata()), s.seconds)
+                self.assertEqual([y * MIB for y in drawn.get_ydata()], wanted)
+        self.assertEqual([ax.get_yscale() for ax in figure.axes], ["linear", "log"])
+        self.assertEqual([ax.get_ylabel() for ax in figure.axes], ["RSS, MiB", "VSZ, MiB (log)"])
+        self.assertEqual([ax.get_xlim()[0] for ax in figure.axes] + [rss.get_ylim()[0]], [0, 0, 0])
+        self.assertGreater(vsz.get_ylim()[1], 7e9 / MIB)
+        self.assertEqual(legend(figure), ["a", "null (harness alone)"])
+        text = texts(figure)
+        self.assertIn("Memory over time, 2 threads:", text)
+        self.assertIn("one pass a row; passes that failed: n/b (c)", text)
+
+
+class Looks(unittest.TestCase):
+    def test_no_two_allocators_look_alike(self) -> None:
+        run = made_up([entry(f"a{i:02}", 5) for i in range(30)])
+        styles = Styles(run)
+        looks = [tuple(str(styles.of(a)[k]) for k in ("color", "marker")) for a in run.allocators]
+        self.assertEqual(len(set(looks)), 30)
+        first = {styles.of(a)["color"] for a in run.allocators[: len(style.COLOURS)]}
+        self.assertEqual(len(first), len(style.COLOURS))
+
+    def test_a_part_of_the_allocators_looks_as_in_the_whole(self) -> None:
+        names = ["a", "b", "c", "null"]
+        whole = Styles(made_up([entry(n, 5) for n in names], names=names))
+        part = Styles(made_up([entry(n, 5) for n in ("liba.so", "c", "null")], names=names))
+        for name in ("c", "null"):
+            self.assertEqual(whole.of(name), part.of(name))
+
+    def test_ticks(self) -> None:
+        for low in (1e-6, 0.0031, 0.1, 0.99, 1.7, 14.5, 123.0, 184000.0):
+            for ratio in (1.5625, 1.7, 2.5, 6, 20, 150, 1e4, 1e6, 1e9):
+                ticks = style.ticks_between(low, low * ratio)
+                self.assertEqual(ticks, sorted(set(ticks)))
+                self.assertTrue(low <= ticks[0] and ticks[-1] <= low * ratio)
+                self.assertTrue(3 <= len(ticks) <= 9, (low, ratio, ticks))
+                apart = min(math.log(b / a) for a, b in zip(ticks, ticks[1:]))
+                self.assertGreater(apart / math.log(ratio), 0.04, ticks)
+
+    def test_tick_labels(self) -> None:
+        ax = Figure().add_subplot()
+        for values, labels in (
+            ([0.003, 2.5], ["0.01", "0.1", "1"]),
+            ([14.5, 19], ["12.5", "15", "17.5", "20", "22.5"]),
+            ([1, 1e5], ["1", "10", "100", "1,000", "10,000", "100,000"]),
+        ):
+            style.log_scale(ax.yaxis, values)
+            self.assertEqual([t.get_text() for t in ax.get_yticklabels()], labels)
+            self.assertEqual(rounded(*ax.get_ylim()), rounded(values[0] / 1.25, values[-1] * 1.25))
+        style.log_scale(ax.xaxis, [0, 0])
+        self.assertEqual(ax.get_xscale(), "linear", "there is no logarithm of nothing")
+
+    def test_quartiles_are_called_so(self) -> None:
+        label, _ = style.spread_handle(made_up([entry("a", t) for t in (1, 2, 3, 4, 5)]))
+        self.assertEqual(label, "median, quartiles")
+
+
+class Pages(unittest.TestCase):
+    """What holds for all figures."""
+
+    def cases(self) -> list[Results]:
+        bad = failed("broken")
+        return [
+            results.load(EXAMPLE),
+            invented(),
+            crowd(),
+            made_up([entry("a", 1)]),
+            made_up([entry("a", 1, threads=4, live_bytes=0)]),
+            made_up([entry("null", 1)]),
+            made_up([bad]),
+            made_up([bad, entry("a", 3)]),
+        ]
+
+    def test_captions(self) -> None:
+        run = invented()
+        for name, figure in drawings(run).items():
+            text = texts(figure)
+            self.assertIn(run.title, text)
+            self.assertIn("QUICK RUN", text)
+            self.assertIn("one pass a row" if name == "timeline" else "3 samples a row", text)
+            self.assertIn("(better: ", text)
+
+    def test_names_and_workloads_are_written(self) -> None:
+        for run in (results.load(EXAMPLE), crowd()):
+            for figure in drawings(run).values():
+                text = texts(figure)
+                for name in run.allocators + run.workloads:
+                    self.assertIn(name, text)
+
+    def test_everything_is_on_the_page_and_nothing_on_another(self) -> None:
+        for run in self.cases():
+            for name, figure in drawings(run).items():
+                figure.canvas.draw()
+                renderer = figure.canvas.get_renderer()
+                title, caption = figure.texts
+                boxes = [p.get_tightbbox(renderer) for p in figure.axes]
+                for part in (caption, figure.legends[0], title):
+                    boxes.append(part.get_window_extent(renderer))
+                gap = boxes[-1].y0 - max(box.y1 for box in boxes[: len(figure.axes)])
+                self.assertLess(gap, 30, "no empty stripe below the title")
+                page = figure.bbox.padded(1)
+                for box in boxes:
+                    self.assertTrue(page.x0 <= box.x0 and box.x1 <= page.x1, (name, box, page))
+                    self.assertTrue(page.y0 <= box.y0 and box.y1 <= page.y1, (name, box, page))
+                for k, box in enumerate(boxes):
+                    for other in boxes[:k]:
+                        self.assertLess(pareto.overlap(box, other), 100, name)
+
+
+class Program(unittest.TestCase):
     directory: Path
     result: "subprocess.CompletedProcess[str]"
+
+    @staticmethod
+    def plot(*words: Any, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, PLOT, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **more},
+        )
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.directory = Path(tempfile.mkdtemp(prefix="spanbench-test-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory)
-        cls.result = subprocess.run(
-            [sys.executable, PLOT, EXAMPLE, "--out", cls.directory],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        cls.result = cls.plot(EXAMPLE, "--out", cls.directory / "plots", MPLBACKEND="nonsense")
 
     def test_all_are_there_and_nothing_else(self) -> None:
-        self.assertEqual(self.result.returncode, 0, self.result.stderr)
+        self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
         names = {f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")}
-        self.assertEqual({p.name for p in self.directory.iterdir()}, names)
+        self.assertEqual({p.name for p in (self.directory / "plots").iterdir()}, names)
+        for name in FIGURES:
+            self.assertIn(str(self.directory / "plots" / f"{name}.png"), self.result.stdout)
 
     def test_png_is_large_enough_to_print(self) -> None:
         for name in FIGURES:
-            data = (self.directory / f"{name}.png").read_bytes()
+            data = (self.directory / "plots" / f"{name}.png").read_bytes()
             self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
             width, height = struct.unpack(">II", data[16:24])
             self.assertGreaterEqual(width, 1500, name)
@@ -50,68 +482,64 @@ class Figures(unittest.TestCase):
 
     def test_svg_is_well_formed(self) -> None:
         for name in FIGURES:
-            root = xml.etree.ElementTree.parse(self.directory / f"{name}.svg").getroot()
+            root = xml.etree.ElementTree.parse(self.directory / "plots" / f"{name}.svg").getroot()
             self.assertTrue(root.tag.endswith("svg"), name)
 
-
-class Content(unittest.TestCase):
-    def texts(self, figure: Figure) -> str:
-        """All that is written in a figure."""
-        figure.canvas.draw()
-        return "\n".join(t.get_text() for t in figure.findobj(matplotlib.text.Text))
-
-    def test_units_names_and_floor_are_written(self) -> None:
-        run = results.load(EXAMPLE)
-        styles = plot.Styles(run)
-        series = results.load_timeline(EXAMPLE / "timeline.csv")
-        for figure, unit in (
-            (plot.plot_throughput(run, styles), "million operations a second"),
-            (plot.plot_timeline(run, styles, series), "MiB"),
-            (plot.plot_memory(run, styles), "RSS, MiB"),
-            (plot.plot_pareto(run, styles), "RSS with all blocks live, MiB"),
-        ):
-            text = self.texts(figure)
-            self.assertIn(unit, text)
-            for name in styles.names + run.workloads:
-                self.assertIn(name, text)
-        text = self.texts(plot.plot_throughput(run, styles))
-        self.assertIn("null (harness alone)", text)
-        self.assertIn("more than 2 CPUs", text)
-
-    def test_no_two_allocators_look_alike(self) -> None:
-        run = made_up([entry(f"a{i:02}", 5) for i in range(20)])
-        styles = plot.Styles(run)
-        looks = [tuple(str(styles.of(a)[k]) for k in ("color", "marker")) for a in styles.names]
-        self.assertEqual(len(set(looks)), 20)
-
-    def test_pareto_front(self) -> None:
-        points = [(3.0, 9.0), (1.0, 5.0), (2.0, 4.0), (2.0, 7.0), (4.0, 9.0)]
-        self.assertEqual(plot.pareto_front(points), [(1.0, 5.0), (2.0, 7.0), (3.0, 9.0)])
-        self.assertEqual(plot.pareto_front([]), [])
-
-    def test_runs_with_little_in_them(self) -> None:
-        bad = {**entry("broken", 1), "error_occurred": True, "error_message": "no luck"}
-        for entries in ([entry("null", 1)], [bad], [bad, entry("a", 3)]):
-            run = made_up(entries)
-            styles = plot.Styles(run)
-            for draw in (plot.plot_throughput, plot.plot_memory, plot.plot_pareto):
-                self.texts(draw(run, styles))
-
-
-class Program(unittest.TestCase):
-    def test_what_is_no_run(self) -> None:
+    def test_the_same_bytes_again(self) -> None:
+        """From a link, in another place, at another time, with settings of one's own."""
+        elsewhere = self.directory / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "matplotlibrc").write_text("axes.labelsize: 30\n")
+        (elsewhere / "link").symlink_to(PLOT)
+        out = self.directory / "again"
         result = subprocess.run(
-            [sys.executable, PLOT, "/nonexistent"], capture_output=True, text=True, check=False
+            ["./link", EXAMPLE / "bench.json", "--out", out],
+            cwd=elsewhere,
+            env={**os.environ, "PYTHONSAFEPATH": "1", "SOURCE_DATE_EPOCH": "1", "TZ": "Asia/Tokyo"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        for path in out.iterdir():
+            same = path.read_bytes() == (self.directory / "plots" / path.name).read_bytes()
+            self.assertTrue(same, path.name)
+
+    def test_what_is_no_run(self) -> None:
+        result = self.plot("/nonexistent")
         self.assertEqual(result.returncode, 2)
-        self.assertTrue(result.stderr.startswith("plot.py: /nonexistent"), result.stderr)
+        self.assertEqual(result.stderr, "plot.py: /nonexistent: No such file or directory\n")
+
+    def test_without_matplotlib(self) -> None:
+        missing = self.directory / "missing"
+        missing.mkdir()
+        (missing / "matplotlib.py").write_text("raise ModuleNotFoundError(name='matplotlib')\n")
+        result = self.plot(EXAMPLE, "--out", missing, PYTHONPATH=str(missing))
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("install python3-matplotlib", result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+
+    def test_where_nothing_can_be_written(self) -> None:
+        result = self.plot(EXAMPLE, "--out", "/dev/null/x")
+        self.assertEqual(result.returncode, 2)
+        self.assertRegex(result.stderr, "^plot.py: /dev/null/?x?: Not a directory\n$")
+
+    def test_disk_that_is_full(self) -> None:
+        out = self.directory / "full"
+        out.mkdir()
+        (out / ".throughput.png.part").symlink_to("/dev/full")
+        result = self.plot(EXAMPLE, "--out", out)
+        self.assertEqual(result.returncode, 2)
+        wanted = f"plot.py: {out}/throughput.png: No space left on device\n"
+        self.assertEqual(result.stderr, wanted)
+        self.assertEqual(list(out.iterdir()), [], "no half a file")
 
     def test_run_without_timeline(self) -> None:
-        with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
-            shutil.copy(EXAMPLE / "bench.json", directory)
-            result = subprocess.run(
-                [sys.executable, PLOT, directory], capture_output=True, text=True, check=False
-            )
-            self.assertEqual(result.returncode, 0)
-            self.assertIn("no plot of memory over time", result.stderr)
-            self.assertTrue((Path(directory) / "plots" / "pareto.svg").exists())
+        directory = self.directory / "run"
+        directory.mkdir()
+        shutil.copy(EXAMPLE / "bench.json", directory)
+        result = self.plot(directory)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("no plot of memory over time", result.stderr)
+        self.assertTrue((directory / "plots" / "pareto.svg").exists())
+        self.assertFalse((directory / "plots" / "timeline.svg").exists())

@@ -1,8 +1,11 @@
-/* large: requests over 32 KiB up to 4 MiB, each octave equally often, mean 860 KiB; every 4 KiB
- * page is written once. What an allocator asks of the operating system decides here. */
+/* large: requests over 32 KiB up to 4 MiB, each octave equally often and each size within it, so
+ * that the mean is 871 KiB; every 4 KiB page is written once. What an allocator asks of the
+ * operating system decides here. */
 #include "replace.h"
 
 enum {
+    SLOTS     = 32, /* of each thread */
+    ROUNDS    = 8,  /* from here on, page faults per operation fall no more */
     MIN_BYTES = (32 << 10) + 1,
     MAX_BYTES = 4 << 20,
     OCTAVES   = 7, /* 32 KiB << 7 is 4 MiB */
@@ -18,26 +21,13 @@ static uint32_t draw(uint32_t random) {
     return base + 1 + (uint32_t)((octaves & UINT32_MAX) * base >> 32);
 }
 
-static void run(struct worker *w) {
-    replace_run(w, draw);
-}
-
-static void verify(struct worker *w) {
-    replace_verify(w, draw);
-}
+static const struct replace load = {.slots = SLOTS, .rounds = ROUNDS, .draw = draw};
+REPLACE_WORKLOAD(load)
 
 const struct workload workload_large = {
-    .abi          = WORKLOAD_ABI,
-    .name         = "large",
-    .summary      = "over 32 KiB to 4 MiB, log-uniform, every page written; 64 live blocks",
-    .ops          = 4000,
-    .quick_ops    = 1000,
-    .live_blocks  = 64,
-    .min_bytes    = MIN_BYTES,
-    .max_bytes    = MAX_BYTES,
-    .memory_bytes = replace_memory_bytes,
-    .run          = run,
-    .verify       = verify,
-    .inspect      = replace_inspect,
-    .drain        = replace_drain,
+    .name      = "large",
+    .summary   = "over 32 KiB to 4 MiB, octaves alike, every page written; 32 live blocks a thread",
+    .ops       = 2000,
+    .quick_ops = 500,
+    REPLACE_MEMBERS,
 };

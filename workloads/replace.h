@@ -1,13 +1,16 @@
 /* Random replacement: the loop that tiny, small and large share.
  *
- * A thread fills its slots one by one; from then on each operation picks a random slot, frees the
- * block in it and allocates the next one there. The live set stays the same number of blocks, their
- * ages are geometric, and blocks die in another order than they were born in. (The scheme of Larson
- * and Krishnan, "Memory allocation for long-running server applications", ISMM 1998, within one
- * thread.)
+ * Each thread has slots. It fills them one by one; from then on each operation picks a random slot,
+ * frees the block in it and allocates the next one there. The live set stays the same number of
+ * blocks, their ages are geometric, and blocks die in another order than they were born in.
  *
- * The functions are inlined into each workload with its own `draw`, so that the compiler sees one
- * plain loop and the size distribution costs no call. */
+ * Replacing a random block by one of a random size is the inner loop of the benchmark of Larson and
+ * Krishnan ("Memory allocation for long-running server applications", ISMM 1998). Theirs also hands
+ * the blocks of a thread that ends to a new one, which frees them: here each block is freed by the
+ * thread that allocated it.
+ *
+ * The functions are inlined into each workload with its own parameters, so that the compiler sees
+ * one plain loop and the size distribution costs no call. */
 #ifndef SPANBENCH_REPLACE_H
 #define SPANBENCH_REPLACE_H
 
@@ -24,38 +27,75 @@ enum { REPLACE_PAGE = 4096 }; /* one write per so many bytes makes every page of
 /* Maps 32 random bits to a size in bytes. Integer arithmetic only: the same on every machine. */
 typedef uint32_t replace_draw(uint32_t random);
 
-/* The books: one pointer and one size a slot, in two arrays. */
+/* A workload of this scheme. */
+struct replace {
+    uint32_t slots; /* of each thread */
+    uint32_t
+        rounds; /* of the warm-up, each as many operations as there are slots; one fills them */
+    replace_draw *draw;
+};
+
+/* The books of a thread: one pointer and one size a slot, in two arrays. */
 struct replace_books {
     unsigned char **block;
     uint32_t *size;
 };
 
-REPLACE_INLINE struct replace_books replace_books_of(const struct worker *w) {
+#define REPLACE_MEMORY_BYTES(slots) ((slots) * (sizeof(unsigned char *) + sizeof(uint32_t)))
+
+REPLACE_INLINE struct replace_books replace_books_of(const struct worker *w, struct replace load) {
     unsigned char **block = w->memory;
-    return (struct replace_books){block, (uint32_t *)(block + w->slots)};
+    return (struct replace_books){block, (uint32_t *)(block + load.slots)};
 }
 
-REPLACE_INLINE size_t replace_memory_bytes(uint32_t slots) {
-    return slots * (sizeof(unsigned char *) + sizeof(uint32_t));
+#define REPLACE_STEP 0x9E3779B97F4A7C15u /* 2^64 / golden ratio, odd: a walk through all values */
+
+/* What a stream of random bits is for: no two share a part of their bits. */
+enum replace_purpose { REPLACE_TIMED, REPLACE_WARM_UP, REPLACE_PATTERN };
+
+/* A bijection of 64 bits, each of which changes about half of the others: the finaliser of
+ * splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014,
+ * with the constants of Vigna's splitmix64.c). */
+static inline uint64_t replace_mix(uint64_t x) {
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return x ^ x >> 31;
 }
 
-/* Operation i's 64 random bits: a counter through one wide multiplication (the finaliser of
- * wyhash), so that operations do not wait for each other and any can be computed alone. */
-REPLACE_INLINE uint64_t replace_random(uint64_t seed, uint64_t i) {
-    const uint64_t x      = seed + i * 0x9E3779B97F4A7C15u; /* 2^64 / golden ratio */
+/* Where a stream begins: seeds, purposes and threads that are neighbours lie far apart, so that
+ * their streams have nothing in common. */
+static inline uint64_t replace_key(uint64_t seed, enum replace_purpose purpose, uint32_t thread) {
+    const uint64_t of_seed = replace_mix(seed + REPLACE_STEP);
+    return replace_mix(of_seed ^ ((uint64_t)purpose << 32 | thread));
+}
+
+/* Operation i's 64 random bits in a stream: a counter through one wide multiplication (the
+ * finaliser of wyhash), so that operations do not wait for each other and any can be computed
+ * alone. */
+REPLACE_INLINE uint64_t replace_random(uint64_t key, uint64_t i) {
+    const uint64_t x      = key + i * REPLACE_STEP;
     const __uint128_t mix = (__uint128_t)x * (x ^ 0xE7037ED1A0B428DBu);
     return (uint64_t)(mix >> 64) ^ (uint64_t)mix;
 }
 
-/* The requests of one thread. A copy of the worker's fields: the compiler can keep it in registers,
- * where the worker might be changed by any write to a block. */
+/* A run of one thread's requests: its warm-up, or its timed operations. */
 struct replace_stream {
-    uint64_t seed, first_op;
-    uint32_t slots;
+    uint64_t key; /* of its random bits */
+    uint64_t first, ops;
+    uint64_t fill; /* so many operations at the beginning take the slots in their order */
 };
 
-REPLACE_INLINE struct replace_stream replace_stream_of(const struct worker *w) {
-    return (struct replace_stream){w->seed, w->first_op, w->slots};
+/* Each thread has a warm-up of its own; the timed operations are one stream for all threads. */
+REPLACE_INLINE struct replace_stream replace_warm_up_of(const struct worker *w,
+                                                        struct replace load) {
+    return (struct replace_stream){.key  = replace_key(w->seed, REPLACE_WARM_UP, w->thread),
+                                   .ops  = (uint64_t)load.slots * load.rounds,
+                                   .fill = load.slots};
+}
+
+REPLACE_INLINE struct replace_stream replace_timed_of(const struct worker *w) {
+    return (struct replace_stream){
+        .key = replace_key(w->seed, REPLACE_TIMED, 0), .first = w->first_op, .ops = w->ops};
 }
 
 /* A request: the upper half of the random bits picks the slot, the lower half the size. */
@@ -66,11 +106,11 @@ struct replace_request {
 };
 
 REPLACE_INLINE struct replace_request replace_request_of(struct replace_stream s, uint64_t nth,
-                                                         replace_draw *draw) {
-    const uint64_t random = replace_random(s.seed, s.first_op + nth);
-    const uint32_t size   = draw((uint32_t)random);
+                                                         struct replace load) {
+    const uint64_t random = replace_random(s.key, s.first + nth);
+    const uint32_t size   = load.draw((uint32_t)random);
     return (struct replace_request){
-        .slot   = nth < s.slots ? (uint32_t)nth : (uint32_t)((random >> 32) * s.slots >> 32),
+        .slot   = nth < s.fill ? (uint32_t)nth : (uint32_t)((random >> 32) * load.slots >> 32),
         .size   = size,
         .digest = (random | 1) * size,
     };
@@ -95,14 +135,13 @@ REPLACE_INLINE void replace_touch(unsigned char *block, uint32_t size, uint32_t 
     block[size - 1] = (unsigned char)slot;
 }
 
-REPLACE_INLINE void replace_run(struct worker *w, replace_draw *draw) {
+REPLACE_INLINE void replace_run_stream(struct worker *w, struct replace_stream s,
+                                       struct replace load) {
     const struct allocator *a      = w->allocator;
-    const struct replace_books has = replace_books_of(w);
-    const struct replace_stream s  = replace_stream_of(w);
-    const uint64_t ops             = w->ops;
+    const struct replace_books has = replace_books_of(w, load);
     uint64_t digest                = 0;
-    for (uint64_t i = 0; i < ops; i++) {
-        const struct replace_request r = replace_request_of(s, i, draw);
+    for (uint64_t i = 0; i < s.ops; i++) {
+        const struct replace_request r = replace_request_of(s, i, load);
         if (has.block[r.slot])
             a->free(has.block[r.slot]);           /* waits for the load of the slot */
         unsigned char *block = a->malloc(r.size); /* waits for nothing of the previous operation */
@@ -117,23 +156,26 @@ REPLACE_INLINE void replace_run(struct worker *w, replace_draw *draw) {
         has.size[r.slot]  = r.size;
         digest += r.digest;
     }
-    w->digest = digest;
+    w->digest += digest;
 }
 
 /* What verify keeps in the block in a slot: a run of 64-bit words that differs from that of every
- * other slot of every thread, and from itself at another offset. */
-REPLACE_INLINE uint64_t replace_pattern(const struct worker *w, uint32_t slot) {
-    return replace_random(~w->seed, (uint64_t)w->thread << 32 | slot);
+ * other slot of every thread, and from itself at another offset. `key`: of the thread's patterns.
+ */
+REPLACE_INLINE uint64_t replace_pattern(uint64_t key, uint32_t slot) {
+    return replace_random(key, slot);
+}
+
+REPLACE_INLINE uint64_t replace_pattern_key(const struct worker *w) {
+    return replace_key(w->seed, REPLACE_PATTERN, w->thread);
 }
 
 REPLACE_INLINE uint64_t replace_next_word(uint64_t word) {
-    return word + 0x9E3779B97F4A7C15u;
+    return word + REPLACE_STEP;
 }
 
-static inline void replace_fill(const struct worker *w, unsigned char *block, uint32_t size,
-                                uint32_t slot) {
-    uint64_t word = replace_pattern(w, slot);
-    uint32_t at   = 0;
+static inline void replace_fill(unsigned char *block, uint32_t size, uint64_t word) {
+    uint32_t at = 0;
     for (; size - at >= sizeof word; at += sizeof word, word = replace_next_word(word))
         memcpy(block + at, &word, sizeof word);
     memcpy(block + at, &word, size - at);
@@ -148,6 +190,8 @@ static inline uint32_t replace_first_difference(const unsigned char *block, uint
         if (is != word)
             break;
     }
+    if (size - at < sizeof word && memcmp(block + at, &word, size - at) == 0)
+        return size;
     const unsigned char *want = (const unsigned char *)&word;
     const uint32_t end        = size - at < sizeof word ? size : at + (uint32_t)sizeof word;
     for (; at < end; at++, want++)
@@ -156,10 +200,10 @@ static inline uint32_t replace_first_difference(const unsigned char *block, uint
     return size;
 }
 
-static inline void replace_compare(struct worker *w, uint32_t slot) {
-    const struct replace_books has = replace_books_of(w);
-    const uint32_t size            = has.size[slot];
-    const uint32_t at = replace_first_difference(has.block[slot], size, replace_pattern(w, slot));
+static inline void replace_compare(struct worker *w, struct replace_books has, uint64_t key,
+                                   uint32_t slot) {
+    const uint32_t size = has.size[slot];
+    const uint32_t at = replace_first_difference(has.block[slot], size, replace_pattern(key, slot));
     if (at < size)
         replace_fail(w, "contents",
                      "byte %u of a live block of %u bytes at %p has changed to 0x%02x: the "
@@ -169,9 +213,8 @@ static inline void replace_compare(struct worker *w, uint32_t slot) {
 
 /* C23 7.24.3: a block is aligned for every object that fits in it, at most for max_align_t. */
 static inline void replace_check_block(struct worker *w, void *block, uint32_t size) {
-    size_t alignment = _Alignof(max_align_t);
-    while (alignment > size)
-        alignment /= 2;
+    const size_t most = _Alignof(max_align_t), fits = (size_t)1 << (31 - __builtin_clz(size));
+    const size_t alignment = fits < most ? fits : most;
     if ((uintptr_t)block % alignment != 0)
         replace_fail(w, "alignment", "malloc(%u) returned %p, which is not aligned to %zu", size,
                      block, alignment);
@@ -181,14 +224,15 @@ static inline void replace_check_block(struct worker *w, void *block, uint32_t s
                      usable);
 }
 
-REPLACE_INLINE void replace_verify(struct worker *w, replace_draw *draw) {
+REPLACE_INLINE void replace_verify_stream(struct worker *w, struct replace_stream s,
+                                          struct replace load) {
     const struct allocator *a      = w->allocator;
-    const struct replace_books has = replace_books_of(w);
-    const struct replace_stream s  = replace_stream_of(w);
-    for (uint64_t i = 0; i < w->ops; i++) {
-        const struct replace_request r = replace_request_of(s, i, draw);
+    const struct replace_books has = replace_books_of(w, load);
+    const uint64_t key             = replace_pattern_key(w);
+    for (uint64_t i = 0; i < s.ops; i++) {
+        const struct replace_request r = replace_request_of(s, i, load);
         if (has.block[r.slot]) {
-            replace_compare(w, r.slot);
+            replace_compare(w, has, key, r.slot);
             if (*w->failed_check) /* freeing a block that is not ours could end the process */
                 return;
             a->free(has.block[r.slot]);
@@ -200,16 +244,33 @@ REPLACE_INLINE void replace_verify(struct worker *w, replace_draw *draw) {
             return;
         }
         replace_check_block(w, block, r.size);
-        replace_fill(w, block, r.size, r.slot);
+        replace_fill(block, r.size, replace_pattern(key, r.slot));
         has.size[r.slot] = r.size;
         w->digest += r.digest;
     }
 }
 
-static inline void replace_inspect(struct worker *w, bool verified) {
-    const struct replace_books has = replace_books_of(w);
+/* --- the functions of struct workload --- */
+
+REPLACE_INLINE void replace_warm_up(struct worker *w, bool verify, struct replace load) {
+    if (verify)
+        replace_verify_stream(w, replace_warm_up_of(w, load), load);
+    else
+        replace_run_stream(w, replace_warm_up_of(w, load), load);
+}
+
+REPLACE_INLINE void replace_run(struct worker *w, struct replace load) {
+    replace_run_stream(w, replace_timed_of(w), load);
+}
+
+REPLACE_INLINE void replace_verify(struct worker *w, struct replace load) {
+    replace_verify_stream(w, replace_timed_of(w), load);
+}
+
+static inline void replace_inspect(struct worker *w, bool verified, struct replace load) {
+    const struct replace_books has = replace_books_of(w, load);
     const bool overlaps            = w->allocator->flags & ALLOCATOR_FLOOR;
-    for (uint32_t slot = 0; slot < w->slots; slot++) {
+    for (uint32_t slot = 0; slot < load.slots; slot++) {
         const unsigned char *block = has.block[slot];
         if (!block)
             continue;
@@ -218,24 +279,47 @@ static inline void replace_inspect(struct worker *w, bool verified) {
         if (overlaps)
             continue;
         if (verified)
-            replace_compare(w, slot);
+            replace_compare(w, has, replace_pattern_key(w), slot);
         else if (block[0] != (unsigned char)slot ||
                  block[has.size[slot] - 1] != (unsigned char)slot)
-            replace_fail(
-                w, "contents",
-                "the first or last byte of a live block of %u bytes at %p has changed: the "
-                "allocator wrote into it or gave it to two owners",
-                has.size[slot], (const void *)block);
+            replace_fail(w, "contents",
+                         "the first or last byte of a live block of %u bytes at %p has changed: "
+                         "the allocator wrote into it or gave it to two owners",
+                         has.size[slot], (const void *)block);
     }
 }
 
-static inline void replace_drain(struct worker *w) {
-    const struct replace_books has = replace_books_of(w);
-    for (uint32_t slot = 0; slot < w->slots; slot++) {
+static inline void replace_drain(struct worker *w, struct replace load) {
+    const struct replace_books has = replace_books_of(w, load);
+    for (uint32_t slot = 0; slot < load.slots; slot++) {
         if (has.block[slot])
             w->allocator->free(has.block[slot]);
         has.block[slot] = NULL;
     }
 }
+
+/* Defines the functions of a workload of this scheme, by the names of their members. */
+#define REPLACE_WORKLOAD(load)                                                                     \
+    static void warm_up(struct worker *w, bool verify_it) {                                        \
+        replace_warm_up(w, verify_it, load);                                                       \
+    }                                                                                              \
+    static void run(struct worker *w) {                                                            \
+        replace_run(w, load);                                                                      \
+    }                                                                                              \
+    static void verify(struct worker *w) {                                                         \
+        replace_verify(w, load);                                                                   \
+    }                                                                                              \
+    static void inspect(struct worker *w, bool verified) {                                         \
+        replace_inspect(w, verified, load);                                                        \
+    }                                                                                              \
+    static void drain(struct worker *w) {                                                          \
+        replace_drain(w, load);                                                                    \
+    }
+
+/* The members of struct workload that such a workload has by its SLOTS, MIN_BYTES and MAX_BYTES. */
+#define REPLACE_MEMBERS                                                                            \
+    .abi = WORKLOAD_ABI, .live_blocks = SLOTS, .min_bytes = MIN_BYTES, .max_bytes = MAX_BYTES,     \
+    .memory_bytes = REPLACE_MEMORY_BYTES(SLOTS), .warm_up = warm_up, .run = run, .verify = verify, \
+    .inspect = inspect, .drain = drain
 
 #endif

@@ -6,6 +6,8 @@
 #include "replace.h"
 
 enum {
+    SLOTS     = 65536, /* of each thread */
+    ROUNDS    = 2,
     MIN_BYTES = 16,
     MAX_BYTES = 32 << 10,
     STEPS     = 1 << 16, /* resolution at the upper end: sizes there are MAX / (1 + k / STEPS) */
@@ -19,26 +21,13 @@ static uint32_t draw(uint32_t random) {
     return (uint32_t)MAX_BYTES * STEPS / (STEPS + u);
 }
 
-static void run(struct worker *w) {
-    replace_run(w, draw);
-}
-
-static void verify(struct worker *w) {
-    replace_verify(w, draw);
-}
+static const struct replace load = {.slots = SLOTS, .rounds = ROUNDS, .draw = draw};
+REPLACE_WORKLOAD(load)
 
 const struct workload workload_small = {
-    .abi          = WORKLOAD_ABI,
-    .name         = "small",
-    .summary      = "16 B to 32 KiB, inverse-square; 65536 live blocks, random replacement",
-    .ops          = 6000000,
-    .quick_ops    = 1500000,
-    .live_blocks  = 65536,
-    .min_bytes    = MIN_BYTES,
-    .max_bytes    = MAX_BYTES,
-    .memory_bytes = replace_memory_bytes,
-    .run          = run,
-    .verify       = verify,
-    .inspect      = replace_inspect,
-    .drain        = replace_drain,
+    .name      = "small",
+    .summary   = "16 B to 32 KiB, inverse-square; 65536 live blocks a thread",
+    .ops       = 4000000,
+    .quick_ops = 1000000,
+    REPLACE_MEMBERS,
 };

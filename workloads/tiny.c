@@ -1,33 +1,21 @@
-/* tiny: requests of 1 to 15 bytes, all sizes equally often: below the smallest size class of most
- * allocators, so that the bookkeeping per block decides. Go's tiny allocator serves this range. */
+/* tiny: requests of 1 to 15 bytes, all sizes equally often: what falls into the one or two smallest
+ * size classes of an allocator (8 and 16 bytes in most; one of 16 in scudo, of 24 in glibc), so
+ * that the bookkeeping per block decides. Go's tiny allocator serves this range. */
 #include "replace.h"
 
-enum { MIN_BYTES = 1, MAX_BYTES = 15 };
+enum { SLOTS = 65536, ROUNDS = 2, MIN_BYTES = 1, MAX_BYTES = 15 };
 
 static uint32_t draw(uint32_t random) {
     return MIN_BYTES + (uint32_t)((uint64_t)random * (MAX_BYTES - MIN_BYTES + 1) >> 32);
 }
 
-static void run(struct worker *w) {
-    replace_run(w, draw);
-}
-
-static void verify(struct worker *w) {
-    replace_verify(w, draw);
-}
+static const struct replace load = {.slots = SLOTS, .rounds = ROUNDS, .draw = draw};
+REPLACE_WORKLOAD(load)
 
 const struct workload workload_tiny = {
-    .abi          = WORKLOAD_ABI,
-    .name         = "tiny",
-    .summary      = "1 to 15 bytes, uniform; 65536 live blocks, random replacement",
-    .ops          = 12000000,
-    .quick_ops    = 3000000,
-    .live_blocks  = 65536,
-    .min_bytes    = MIN_BYTES,
-    .max_bytes    = MAX_BYTES,
-    .memory_bytes = replace_memory_bytes,
-    .run          = run,
-    .verify       = verify,
-    .inspect      = replace_inspect,
-    .drain        = replace_drain,
+    .name      = "tiny",
+    .summary   = "1 to 15 bytes, uniform; 65536 live blocks a thread",
+    .ops       = 8000000,
+    .quick_ops = 2000000,
+    REPLACE_MEMBERS,
 };

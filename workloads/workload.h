@@ -3,10 +3,15 @@
  * A workload is one file `workloads/<name>.c` that defines `const struct workload workload_<name>`;
  * the build finds it, no list exists.
  *
- * Same work: what a workload asks for is a pure function of the seed and of the number of the
- * operation, never of a clock, an address or the number of threads. Operation i of `ops` makes the
- * same request at every thread count; threads split the range [0, ops) among themselves. So equal
- * (workload, ops, seed) means equal requests, which the digest proves. */
+ * Same work: what a workload asks for is a pure function of the seed, the thread and the number of
+ * the operation, never of a clock or an address. So equal (workload, threads, ops, seed) means
+ * equal requests, which the digest proves. The timed operations are numbered over all threads:
+ * operation i of `ops` asks for the same size at every number of threads, which split [0, ops)
+ * among them.
+ *
+ * What is not measured: no block is freed by another thread than the one that allocated it, and of
+ * the functions of an allocator only malloc and free are timed. An allocator that is slow where
+ * threads hand blocks to each other, or in realloc, shows nothing of it here. */
 #ifndef SPANBENCH_WORKLOAD_H
 #define SPANBENCH_WORKLOAD_H
 
@@ -19,16 +24,15 @@
 struct worker {
     _Alignas(128) const struct allocator *allocator;
     uint64_t seed;
-    uint64_t first_op; /* this thread runs the operations [first_op, first_op + ops) */
+    uint64_t first_op; /* this thread runs the timed operations [first_op, first_op + ops) */
     uint64_t ops;
     uint32_t thread; /* 0 to threads - 1 */
-    uint32_t slots;  /* blocks that this thread keeps alive */
-    void *memory;    /* workload.memory_bytes(slots) bytes: zeroed, resident, page-aligned */
+    void *memory;    /* workload.memory_bytes bytes: zeroed, resident, page-aligned */
 
     /* Results. */
-    uint64_t digest;      /* of this thread's requests; the sum over threads is the sample's */
-    uint64_t live_blocks; /* set by inspect */
-    uint64_t live_bytes;  /* set by inspect: the sum of the sizes asked for */
+    uint64_t digest;      /* of all requests; the sum over threads is the sample's */
+    uint64_t live_blocks; /* added up by inspect, as is the next */
+    uint64_t live_bytes;  /* the sum of the sizes asked for */
 
     /* The first failed check: its name ("" = none) and a sentence for a person. */
     const char *failed_check;
@@ -42,23 +46,25 @@ struct workload {
     const char *name;
     const char *summary; /* one line: sizes, distribution, live set */
 
-    uint64_t ops;         /* of a sample, over all threads, by default */
+    uint64_t ops;         /* timed operations of a sample, over all threads, by default */
     uint64_t quick_ops;   /* the same with --quick */
-    uint32_t live_blocks; /* the live set over all threads; threads hold equal parts */
+    uint32_t live_blocks; /* that each thread holds */
     size_t min_bytes, max_bytes;
+    size_t memory_bytes; /* for a worker's own books */
 
-    /* Bytes that a worker with so many slots needs for its own books. */
-    size_t (*memory_bytes)(uint32_t slots);
+    /* Builds the live set and brings it to a steady state; not timed. `verify`: every byte of a
+     * block is written when it is made and compared before it is freed, alignment and usable size
+     * are checked. */
+    void (*warm_up)(struct worker *, bool verify);
 
-    /* The timed work. Leaves the live set alive, records the digest. */
+    /* The timed operations. Leaves the live set alive. */
     void (*run)(struct worker *);
 
-    /* The same requests in the same order, untimed: every byte of a block is written when it is
-     * made and compared before it is freed; alignment and the usable size are checked. */
+    /* The same requests in the same order as run, not timed, checked as in warm_up. */
     void (*verify)(struct worker *);
 
-    /* Untimed, while the live set is alive: counts it, checks that what run wrote is still there
-     * (left out for ALLOCATOR_FLOOR) and, after verify, compares every byte. */
+    /* While the live set is alive: counts it, checks that what run wrote is still there (left out
+     * for ALLOCATOR_FLOOR) and, after verify, compares every byte. */
     void (*inspect)(struct worker *, bool verified);
 
     /* Frees the live set. */

@@ -8,6 +8,7 @@ static void *half_malloc(size_t size) {
 
 const struct allocator allocator = {
     .abi    = ALLOCATOR_ABI,
+    .flags  = ALLOCATOR_PLANTED,
     .object = ALLOCATOR_IN_CELL,
     .malloc = half_malloc,
     .free   = free,

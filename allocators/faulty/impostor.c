@@ -8,6 +8,7 @@ static void *impostor_malloc(size_t size) {
 
 const struct allocator allocator = {
     .abi    = ALLOCATOR_ABI,
+    .flags  = ALLOCATOR_PLANTED,
     .object = "libmimalloc.so",
     .malloc = impostor_malloc,
     .free   = faulty_free,

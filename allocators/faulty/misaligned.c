@@ -19,6 +19,7 @@ static void misaligned_free(void *block) {
 
 const struct allocator allocator = {
     .abi    = ALLOCATOR_ABI,
+    .flags  = ALLOCATOR_PLANTED,
     .object = ALLOCATOR_IN_CELL,
     .malloc = misaligned_malloc,
     .free   = misaligned_free,

@@ -8,6 +8,7 @@ static void *old_malloc(size_t size) {
 
 const struct allocator allocator = {
     .abi    = ALLOCATOR_ABI + 1,
+    .flags  = ALLOCATOR_PLANTED,
     .object = ALLOCATOR_IN_CELL,
     .malloc = old_malloc,
     .free   = faulty_free,

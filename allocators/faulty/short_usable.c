@@ -12,6 +12,7 @@ static size_t short_usable_size(void *block) {
 
 const struct allocator allocator = {
     .abi         = ALLOCATOR_ABI,
+    .flags       = ALLOCATOR_PLANTED,
     .object      = ALLOCATOR_IN_CELL,
     .malloc      = short_malloc,
     .free        = faulty_free,

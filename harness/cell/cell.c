@@ -47,7 +47,7 @@ static struct identity identity;
 static struct allocator bound;
 
 static bool flush(void) {
-    static const char newline = '\n';
+    json_end(&out);
     if (out.overflow) {
         fprintf(stderr, "%s: the record does not fit in its buffer\n",
                 program_invocation_short_name);
@@ -62,7 +62,7 @@ static bool flush(void) {
         }
         done += wrote < 0 ? 0 : (size_t)wrote;
     }
-    return write((int)options.fd, &newline, 1) == 1;
+    return true;
 }
 
 static int error(int code, const char *check, const char *message) {
@@ -101,7 +101,7 @@ static int describe(void) {
         json_string(&out, identity.slot[i].name,
                     identity.slot[i].supported ? identity.slot[i].object : NULL);
     json_close(&out, '}');
-    json_open(&out, "foreign", '{'); /* functions of another object, which are not used */
+    json_open(&out, "foreign", '{'); /* functions that are there and not used: see identity_bind */
     for (size_t i = 0; i < IDENTITY_SLOTS; i++)
         if (identity.slot[i].object && !identity.slot[i].supported)
             json_string(&out, identity.slot[i].name, identity.slot[i].object);
@@ -152,12 +152,15 @@ static int run(const struct workload *workload) {
     json_uint(&out, "seed", request.seed);
     json_string(&out, "digest", digest);
     json_bool(&out, "verified", request.verify);
-    json_uint(&out, "wall_ns", r.wall_ns);
-    json_uint(&out, "cpu_ns", r.counters.cpu_ns);
-    json_uint(&out, "minor_faults", r.counters.minor_faults);
-    json_uint(&out, "major_faults", r.counters.major_faults);
-    json_uint(&out, "voluntary_switches", r.counters.voluntary_switches);
-    json_uint(&out, "involuntary_switches", r.counters.involuntary_switches);
+    json_uint(&out, "wall_ns", r.timed.wall_ns);
+    json_uint(&out, "cpu_ns", r.timed.counters.cpu_ns);
+    json_uint(&out, "minor_faults", r.timed.counters.minor_faults);
+    json_uint(&out, "major_faults", r.timed.counters.major_faults);
+    json_uint(&out, "voluntary_switches", r.timed.counters.voluntary_switches);
+    json_uint(&out, "involuntary_switches", r.timed.counters.involuntary_switches);
+    json_uint(&out, "start_skew_ns", r.timed.start_skew_ns);
+    json_uint(&out, "warm_up_ns", r.warm_up.wall_ns);
+    json_uint(&out, "warm_up_minor_faults", r.warm_up.counters.minor_faults);
     json_uint(&out, "live_blocks", r.live_blocks);
     json_uint(&out, "live_bytes", r.live_bytes);
     memory_fields(&at[SAMPLE_START], "rss_start_bytes", "vsz_start_bytes");
@@ -165,6 +168,7 @@ static int run(const struct workload *workload) {
     json_uint(&out, "rss_peak_bytes", at[SAMPLE_LIVE].rss_peak);
     json_uint(&out, "vsz_peak_bytes", at[SAMPLE_LIVE].vsz_peak);
     memory_fields(&at[SAMPLE_DRAINED], "rss_drained_bytes", "vsz_drained_bytes");
+    json_uint(&out, "lazyfree_drained_bytes", at[SAMPLE_DRAINED].lazyfree);
     memory_fields(bound.purge ? &at[SAMPLE_PURGED] : NULL, "rss_purged_bytes", "vsz_purged_bytes");
     if (bound.stats) {
         json_uint(&out, "stats_allocated_bytes", r.stats.uordblks + r.stats.hblkhd);
@@ -185,7 +189,7 @@ static void usage(FILE *to) {
             "  --describe       print what this cell is: the object file behind each function\n"
             "  --run WORKLOAD   run one sample and print its record\n"
             "  --threads T      1 to %d (default 1)\n"
-            "  --ops N          operations over all threads (default: the workload's)\n"
+            "  --ops N          timed operations over all threads (default: the workload's)\n"
             "  --seed S         of the request stream (default 1)\n"
             "  --verify         check every byte of every block instead of taking the time\n"
             "  --hold MS        rest at each instant at which memory is read\n"
@@ -204,7 +208,7 @@ static bool number(const char *option, const char *text, uint64_t min, uint64_t 
     char *end;
     errno  = 0;
     *value = strtoull(text, &end, 10);
-    if (errno || end == text || *end || *text == '-' || *value < min || *value > max) {
+    if (errno || *end || *text < '0' || *text > '9' || *value < min || *value > max) {
         fprintf(stderr, "%s: --%s takes a whole number from %llu to %llu, not '%s'\n",
                 program_invocation_short_name, option, (unsigned long long)min,
                 (unsigned long long)max, text);
@@ -237,7 +241,7 @@ static bool parse(int argc, char **argv) {
             good = number("threads", optarg, 1, SAMPLE_MAX_THREADS, &options.threads);
             break;
         case OPS: good = number("ops", optarg, 1, UINT64_MAX / 2, &options.ops); break;
-        case SEED: good = number("seed", optarg, 0, UINT64_MAX, &options.seed); break;
+        case SEED: good = number("seed", optarg, 0, INT64_MAX, &options.seed); break;
         case VERIFY: options.verify = true; break;
         case HOLD: good = number("hold", optarg, 0, 60000, &options.hold_ms); break;
         case EXPECT: options.expected = optarg; break;

@@ -89,6 +89,12 @@ static void check_owner(const struct allocator *claimed, const char *expected, s
     } else if (strncmp(base_name(has.path), claimed->object, strlen(claimed->object)) != 0) {
         PROBLEM(id, "malloc belongs to %s, expected %s", has.path, claimed->object);
     }
+    if (has.base == cell.base && !(claimed->flags & (ALLOCATOR_FLOOR | ALLOCATOR_PLANTED)))
+        PROBLEM(
+            id,
+            "malloc is in the cell itself, %s, as only that of the floor and of planted bugs may "
+            "be: an allocator comes from an object file of its own",
+            has.path);
 }
 
 bool identity_bind(const struct allocator *claimed, const char *expected, struct allocator *bound,
@@ -122,10 +128,11 @@ bool identity_bind(const struct allocator *claimed, const char *expected, struct
         *slot = (struct identity_slot){.name = slots[i].name};
         if (!function)
             continue;
+        const bool misread       = expected && slots[i].offset == offsetof(struct allocator, stats);
         const struct owner owner = owner_of(function);
         const bool wrapper       = claimed->object && i >= MANDATORY && owner.base == cell.base;
         slot->object             = owner.path;
-        slot->supported          = owner.base && (owner.base == has.base || wrapper);
+        slot->supported          = owner.base && (owner.base == has.base || wrapper) && !misread;
         if (slot->supported)
             continue;
         if (claimed->object || i < MANDATORY)

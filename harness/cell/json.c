@@ -19,19 +19,44 @@ static void put(struct json *j, const char *text, size_t length) {
     j->text[j->length] = '\0';
 }
 
-/* Strings of the cell are names, paths and messages; bytes outside of printable ASCII (a path may
- * hold any) are written as \u00XX, so that the text is valid JSON whatever its encoding was. */
+/* Bytes of the character that begins at `s` in UTF-8 (RFC 3629); 0: none does. */
+static size_t character(const unsigned char *s) {
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* that needs so many bytes */
+    const size_t bytes            = *s < 0x80             ? 1
+                                    : (*s & 0xe0) == 0xc0 ? 2
+                                    : (*s & 0xf0) == 0xe0 ? 3
+                                    : (*s & 0xf8) == 0xf0 ? 4
+                                                          : 0;
+    if (bytes < 2)
+        return bytes;
+    uint32_t code = *s & (0x7fu >> bytes);
+    for (size_t i = 1; i < bytes; i++) {
+        if ((s[i] & 0xc0) != 0x80) /* also the zero byte at the end */
+            return 0;
+        code = code << 6 | (s[i] & 0x3f);
+    }
+    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    return code < least[bytes] || code > 0x10ffff || surrogate ? 0 : bytes;
+}
+
+/* Strings of the cell are names, paths and messages, in UTF-8 or not: a path may hold any bytes,
+ * and a record must be valid JSON all the same. */
 static void put_quoted(struct json *j, const char *text) {
+    static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
     put(j, "\"", 1);
-    for (; *text; text++) {
+    for (size_t bytes; *text; text += bytes) {
         const unsigned char c = (unsigned char)*text;
         char escape[8];
+        bytes = character((const unsigned char *)text);
         if (c == '"' || c == '\\')
             put(j, escape, (size_t)snprintf(escape, sizeof escape, "\\%c", c));
-        else if (c < 0x20 || c >= 0x7f)
+        else if (c < 0x20 || c == 0x7f)
             put(j, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", c));
+        else if (bytes)
+            put(j, text, bytes);
         else
-            put(j, text, 1);
+            put(j, replacement, sizeof replacement - 1);
+        bytes += !bytes; /* a byte at a time until the next character */
     }
     put(j, "\"", 1);
 }
@@ -80,4 +105,8 @@ void json_bool(struct json *j, const char *key, bool value) {
 void json_null(struct json *j, const char *key) {
     put_key(j, key);
     put(j, "null", 4);
+}
+
+void json_end(struct json *j) {
+    put(j, "\n", 1);
 }

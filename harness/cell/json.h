@@ -1,4 +1,5 @@
-/* Writes JSON into a buffer of the caller's: no allocation, no floating point, no locale.
+/* Writes JSON into a buffer of the caller's: no allocation, no floating point, no locale. Whatever
+ * bytes a string holds, the text is valid UTF-8: bytes that are none become U+FFFD, one each.
  * Not thread-safe. Text that does not fit is dropped and `overflow` set; nothing is written past
  * the end. */
 #ifndef SPANBENCH_JSON_H
@@ -25,5 +26,8 @@ void json_string(struct json *, const char *key, const char *value); /* NULL bec
 void json_uint(struct json *, const char *key, uint64_t value);
 void json_bool(struct json *, const char *key, bool value);
 void json_null(struct json *, const char *key);
+
+/* Ends the text with a newline. */
+void json_end(struct json *);
 
 #endif

@@ -1,27 +1,64 @@
 #include "sample.h"
 
+#include "rendezvous.h"
+
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The threads of a sample, and what they share. Static, for a cell has no heap of its own. */
 static struct crew {
     const struct sample_request *request;
     struct sample_result *result;
-    pthread_barrier_t barrier;
+    struct rendezvous rendezvous;
+    cpu_set_t cpus; /* that this process may run on; none: not known */
     struct worker worker[SAMPLE_MAX_THREADS];
-    struct span {
-        _Alignas(128) uint64_t start, end; /* nanoseconds, written by the worker of this number */
-    } span[SAMPLE_MAX_THREADS];
+    struct clock {
+        _Alignas(128) uint64_t start; /* nanoseconds, written by the worker of this number */
+        uint64_t end;
+    } clock[SAMPLE_MAX_THREADS];
 } crew;
 
+/* By system call: a library under test may define clock_gettime. */
 static uint64_t monotonic_ns(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Puts the thread on a CPU of its own to begin with: a new thread, and one that waited for a lock
+ * of the kernel's, may share the CPU of the one that woke it until the scheduler's next tick. From
+ * then on it may move them as it likes. */
+static void spread(unsigned thread) {
+    const int count = CPU_COUNT(&crew.cpus);
+    int nth         = count > 0 ? (int)thread % count : -1;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &crew.cpus) || nth-- != 0)
+            continue;
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        sched_setaffinity(0, sizeof one, &one);
+        sched_setaffinity(0, sizeof crew.cpus, &crew.cpus);
+        return;
+    }
+}
+
+/* How many threads can run at once. */
+static unsigned cpus_to_use(void) {
+    const unsigned allowed = (unsigned)CPU_COUNT(&crew.cpus);
+    const unsigned quota   = cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+    return quota < allowed ? quota : allowed;
+}
+
+static void meet(void) {
+    rendezvous_wait(&crew.rendezvous);
 }
 
 static void rest(unsigned milliseconds) {
@@ -30,40 +67,62 @@ static void rest(unsigned milliseconds) {
         continue;
 }
 
-/* Everybody arrives, the first thread reads, everybody goes on. The barrier's happens-before makes
- * what the workers wrote visible to the reader, and the other way round. */
+/* Everybody arrives, the first thread reads, everybody goes on. */
 static void instant(const struct worker *w, enum sample_instant which) {
-    pthread_barrier_wait(&crew.barrier);
+    meet();
     if (w->thread == 0) {
         crew.result->memory[which] = memory_now();
         if (which == SAMPLE_LIVE && w->allocator->stats)
             crew.result->stats = w->allocator->stats();
-        rest(crew.request->hold_ms);
     }
-    pthread_barrier_wait(&crew.barrier);
+    rest(crew.request->hold_ms);
+    meet();
 }
 
-static void run(struct worker *w) {
-    const struct workload *load = crew.request->workload;
-    struct span *span           = &crew.span[w->thread];
-    struct counters before      = {0};
+static void measure(struct sample_span *span, const struct counters *before) {
+    uint64_t first = UINT64_MAX, last = 0, end = 0;
+    span->counters = counters_since(before);
+    for (unsigned i = 0; i < crew.request->threads; i++) {
+        const struct clock *c = &crew.clock[i];
+        first                 = c->start < first ? c->start : first;
+        last                  = c->start > last ? c->start : last;
+        end                   = c->end > end ? c->end : end;
+    }
+    span->wall_ns       = end - first;
+    span->start_skew_ns = last - first;
+}
+
+/* One thread's part of a span. */
+static void run_span(struct worker *w, struct sample_span *span,
+                     void (*part)(struct worker *, const struct sample_request *)) {
+    struct clock *clock    = &crew.clock[w->thread];
+    struct counters before = {0};
+    spread(w->thread);
+    meet();
     if (w->thread == 0)
         before = counters_now();
-    pthread_barrier_wait(&crew.barrier);
-
-    span->start = monotonic_ns();
-    if (crew.request->verify)
-        load->verify(w);
-    else
-        load->run(w);
-    span->end = monotonic_ns();
-
-    pthread_barrier_wait(&crew.barrier);
+    meet();
+    clock->start = monotonic_ns();
+    part(w, crew.request);
+    clock->end = monotonic_ns();
+    meet();
     if (w->thread == 0)
-        crew.result->counters = counters_since(&before);
+        measure(span, &before);
+    meet(); /* nobody goes on while the counters and clocks are read */
 }
 
-/* Called by all threads between the same two barriers, so that all get the same answer. */
+static void warm_up(struct worker *w, const struct sample_request *q) {
+    q->workload->warm_up(w, q->verify);
+}
+
+static void run(struct worker *w, const struct sample_request *q) {
+    if (q->verify && !*w->failed_check)
+        q->workload->verify(w);
+    else if (!q->verify)
+        q->workload->run(w);
+}
+
+/* Called by all threads between the same two meetings, so that all get the same answer. */
 static bool any_check_failed(void) {
     for (unsigned i = 0; i < crew.request->threads; i++)
         if (*crew.worker[i].failed_check)
@@ -74,19 +133,20 @@ static bool any_check_failed(void) {
 static void *work(void *arg) {
     struct worker *w            = arg;
     const struct workload *load = crew.request->workload;
-    memset(w->memory, 0, load->memory_bytes(w->slots)); /* resident, near this thread */
+    memset(w->memory, 0, load->memory_bytes); /* resident, near this thread */
     instant(w, SAMPLE_START);
-    run(w);
+    run_span(w, &crew.result->warm_up, warm_up);
+    run_span(w, &crew.result->timed, run);
     instant(w, SAMPLE_LIVE);
     load->inspect(w, crew.request->verify);
-    pthread_barrier_wait(&crew.barrier);
+    meet();
     if (any_check_failed()) /* freeing on a broken heap would hide the finding in a crash */
         return NULL;
     load->drain(w);
     instant(w, SAMPLE_DRAINED);
     if (w->allocator->purge) {
         w->allocator->purge(0);
-        pthread_barrier_wait(&crew.barrier);
+        meet();
         if (w->thread == 0) /* once more, after all the others gave theirs to the common heap */
             w->allocator->purge(0);
         instant(w, SAMPLE_PURGED);
@@ -103,7 +163,6 @@ static bool prepare(struct worker *w, unsigned thread) {
     const struct sample_request *q = crew.request;
     const unsigned n               = q->threads;
     const uint64_t first_op = part(q->ops, thread, n), end = part(q->ops, thread + 1, n);
-    const uint64_t blocks = q->workload->live_blocks;
 
     *w = (struct worker){
         .allocator    = q->allocator,
@@ -111,10 +170,9 @@ static bool prepare(struct worker *w, unsigned thread) {
         .first_op     = first_op,
         .ops          = end - first_op,
         .thread       = thread,
-        .slots        = (uint32_t)(part(blocks, thread + 1, n) - part(blocks, thread, n)),
         .failed_check = "",
     };
-    w->memory = mmap(NULL, q->workload->memory_bytes(w->slots), PROT_READ | PROT_WRITE,
+    w->memory = mmap(NULL, q->workload->memory_bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return w->memory != MAP_FAILED;
 }
@@ -128,18 +186,16 @@ static void fail(struct sample_result *result, const char *check, const char *te
 
 static void collect(void) {
     struct sample_result *r = crew.result;
-    uint64_t start = UINT64_MAX, end = 0;
     for (unsigned i = 0; i < crew.request->threads; i++) {
         const struct worker *w = &crew.worker[i];
         r->digest += w->digest;
         r->live_blocks += w->live_blocks;
         r->live_bytes += w->live_bytes;
-        start = crew.span[i].start < start ? crew.span[i].start : start;
-        end   = crew.span[i].end > end ? crew.span[i].end : end;
         if (*w->failed_check)
             fail(r, w->failed_check, w->failure);
     }
-    r->wall_ns = end - start;
+    if (r->memory[SAMPLE_START].rss == 0)
+        fail(r, "environment", "the memory of the process cannot be read in /proc/self");
 }
 
 void sample_run(const struct sample_request *request, struct sample_result *result) {
@@ -153,10 +209,12 @@ void sample_run(const struct sample_request *request, struct sample_result *resu
             fail(result, "environment", "no memory for the books of a thread");
             return;
         }
-    pthread_barrier_init(&crew.barrier, NULL, n);
+    if (sched_getaffinity(0, sizeof crew.cpus, &crew.cpus) != 0)
+        CPU_ZERO(&crew.cpus);
+    rendezvous_init(&crew.rendezvous, n, n <= cpus_to_use());
     for (unsigned i = 1; i < n; i++) {
         const int error = pthread_create(&thread[i], NULL, work, &crew.worker[i]);
-        if (error) { /* the threads that exist wait at the barrier; they end with the process */
+        if (error) { /* the threads that exist wait for the others; they end with the process */
             char text[120];
             snprintf(text, sizeof text, "thread %u of %u cannot be created: %s", i + 1, n,
                      strerrordesc_np(error));

@@ -12,7 +12,7 @@ struct sample_request {
     const struct workload *workload;
     const struct allocator *allocator;
     uint64_t seed;
-    uint64_t ops;     /* over all threads */
+    uint64_t ops;     /* timed operations over all threads */
     unsigned threads; /* 1 to SAMPLE_MAX_THREADS; the calling thread is the first of them */
     bool verify;      /* check every byte instead of taking the time */
     unsigned hold_ms; /* rest at each instant, for a sampler that looks from outside */
@@ -24,14 +24,21 @@ enum sample_instant {
                        the harness itself costs */
     SAMPLE_LIVE,    /* all threads hold their live set */
     SAMPLE_DRAINED, /* all blocks are freed; the threads, and so their caches, still exist */
-    SAMPLE_PURGED,  /* the allocator was asked to give cached memory back */
+    SAMPLE_PURGED,  /* the allocator was asked to give cached memory back; read at once */
     SAMPLE_INSTANTS
 };
 
-struct sample_result {
+/* The warm-up, or the timed operations. All threads leave a rendezvous at its beginning together.
+ */
+struct sample_span {
     uint64_t wall_ns;         /* from the first thread's start to the last thread's end */
-    struct counters counters; /* over the same span */
-    uint64_t digest;          /* of the requests */
+    uint64_t start_skew_ns;   /* from the first thread's start to the last thread's */
+    struct counters counters; /* over the same span, for the whole process */
+};
+
+struct sample_result {
+    struct sample_span warm_up, timed;
+    uint64_t digest; /* of all requests */
     uint64_t live_blocks, live_bytes;
     struct memory memory[SAMPLE_INSTANTS]; /* SAMPLE_PURGED: only with purge */
     struct mallinfo2 stats;                /* the allocator's own account at SAMPLE_LIVE, if any */

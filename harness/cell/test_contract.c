@@ -2,6 +2,7 @@
  * it offers does what its standard says for plain use. (Depth is the conformance suite's.) */
 #include "identity.h"
 #include "tap.h"
+#include "usage.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -44,8 +45,6 @@ static void test_malloc(void) {
     OK(good, "which keeps what is written");
     for (size_t i = 0; i < SIZES; i++)
         a.free(block[i]);
-    a.free(NULL);
-    OK(true, "free takes it back, and NULL");
 }
 
 static void test_calloc(void) {
@@ -61,6 +60,11 @@ static void test_calloc(void) {
         a.free(block);
     }
     OK(good, "calloc returns zeroed memory, reused or not");
+    unsigned char *product = a.calloc(100, 1000);
+    OK(product && filled(product, 100 * 1000, 0) && memset(product, 7, 100 * 1000),
+       "calloc multiplies");
+    a.free(product);
+    OK(!a.calloc(SIZE_MAX / 2, 4), "calloc refuses a product that overflows");
 }
 
 static void test_realloc(void) {
@@ -126,52 +130,139 @@ static void test_aligned(void) {
 }
 
 static void test_sizes(void) {
-    bool good = true;
-    if (have("usable_size", a.usable_size)) {
-        for (size_t i = 0; i < SIZES; i++) {
-            void *block = a.malloc(sizes[i]);
-            good &= a.usable_size(block) >= sizes[i];
-            a.free(block);
-        }
-        OK(good, "usable_size is at least what was asked for");
+    unsigned char *block[SIZES];
+    bool enough = true, ours = true;
+    if (!have("usable_size", a.usable_size))
+        return;
+    for (size_t i = 0; i < SIZES; i++) {
+        block[i] = a.malloc(sizes[i]);
+        enough &= a.usable_size(block[i]) >= sizes[i];
+        memset(block[i], (int)i + 1, a.usable_size(block[i]));
     }
-    if (have("free_sized", a.free_sized)) {
-        for (size_t i = 0; i < SIZES; i++)
-            a.free_sized(a.malloc(sizes[i]), sizes[i]);
-        a.free_sized(NULL, 1);
-        OK(true, "free_sized takes blocks of malloc, and NULL");
+    OK(enough, "usable_size is at least what was asked for");
+    for (size_t i = 0; i < SIZES; i++) {
+        ours &= filled(block[i], a.usable_size(block[i]), (unsigned char)(i + 1));
+        a.free(block[i]);
     }
-    if (have("free_aligned_sized", a.free_aligned_sized) && a.aligned_alloc) {
-        for (size_t i = 0; i < SIZES; i++) {
-            const size_t rounded = (sizes[i] + 63) / 64 * 64;
-            a.free_aligned_sized(a.aligned_alloc(64, rounded), 64, rounded);
-        }
-        a.free_aligned_sized(NULL, 64, 64);
-        OK(true, "free_aligned_sized takes blocks of aligned_alloc, and NULL");
-    }
+    OK(ours, "and all of it may be used");
+    IS(a.usable_size(NULL), 0, "usable_size of NULL is 0");
 }
 
-enum { HELD = 1 << 20 };
+/* Pages that are written and freed come back, to the allocator at least. */
+enum { FREED_BYTES = 1 << 20, FREED_TIMES = 128 };
 
-static void test_stats_and_purge(void) {
-    if (have("stats", a.stats)) {
-        const struct mallinfo2 before = a.stats();
-        void *block                   = a.malloc(HELD);
-        memset(block, 1, HELD);
-        const struct mallinfo2 after = a.stats();
-        /* large blocks of the C library are outside of uordblks, in hblkhd */
-        OK(after.uordblks + after.hblkhd >= before.uordblks + before.hblkhd + HELD,
-           "stats see a live block of 1 MiB");
-        OK(after.arena + after.hblkhd >= HELD, "and memory held for it");
-        a.free(block);
+static uint64_t resident(void) {
+    return memory_now().rss;
+}
+
+static void *aligned_block(size_t size) {
+    return a.aligned_alloc(64, size);
+}
+
+static void sized(void *block, size_t size) {
+    a.free_sized(block, size);
+}
+
+static void aligned_sized(void *block, size_t size) {
+    a.free_aligned_sized(block, 64, size);
+}
+
+static void unsized(void *block, size_t size) {
+    (void)size;
+    a.free(block);
+}
+
+static void test_free_function(const char *name, void *(*get)(size_t),
+                               void (*give)(void *, size_t)) {
+    const uint64_t before = resident();
+    bool good             = true;
+    for (size_t i = 0; good && i < FREED_TIMES; i++) {
+        void *block = get(FREED_BYTES);
+        good        = block && memset(block, 7, FREED_BYTES);
+        give(block, FREED_BYTES);
     }
-    if (have("purge", a.purge)) {
-        void *live = a.malloc(100);
-        memset(live, 7, 100);
-        a.purge(0);
-        OK(filled(live, 100, 7), "purge leaves live blocks alone");
-        a.free(live);
-    }
+    OK(good && resident() < before + (uint64_t)FREED_BYTES * FREED_TIMES / 2,
+       "what %s takes is used again", name);
+    for (size_t i = 0; i < SIZES; i++)
+        give(get((sizes[i] + 63) / 64 * 64), (sizes[i] + 63) / 64 * 64);
+    give(NULL, 64);
+    OK(true, "%s takes all sizes, and NULL", name);
+}
+
+static void test_frees(void) {
+    test_free_function("free", a.malloc, unsized);
+    if (have("free_sized", a.free_sized))
+        test_free_function("free_sized", a.malloc, sized);
+    if (have("free_aligned_sized", a.free_aligned_sized && a.aligned_alloc))
+        test_free_function("free_aligned_sized", aligned_block, aligned_sized);
+}
+
+/* A heap of some size, in blocks that no allocator here maps one by one. The last one stays alive
+ * when the others are freed, so that a heap that only ever shrinks at its end keeps them. */
+enum { HEAP_BLOCK = 40 << 10, HEAP_BLOCKS = 1024 };
+static const uint64_t heap_bytes = (uint64_t)HEAP_BLOCK * HEAP_BLOCKS;
+static unsigned char *heap[HEAP_BLOCKS];
+
+static void build_heap(void) {
+    for (size_t i = 0; i < HEAP_BLOCKS; i++)
+        memset(heap[i] = a.malloc(HEAP_BLOCK), 7, HEAP_BLOCK);
+}
+
+static void free_heap_but_last(void) {
+    for (size_t i = 0; i + 1 < HEAP_BLOCKS; i++)
+        a.free(heap[i]);
+}
+
+static uint64_t allocated(struct mallinfo2 m) {
+    return m.uordblks + m.hblkhd;
+}
+
+static uint64_t held(struct mallinfo2 m) {
+    return m.arena + m.hblkhd;
+}
+
+/* For what is rounded up, kept by caches of threads, and alive from before. */
+enum { STATS_SLACK = 4 << 20 };
+
+static void test_stats(void) {
+    if (!have("stats", a.stats))
+        return;
+    const uint64_t before = allocated(a.stats());
+    OK(before < STATS_SLACK, "stats: next to nothing is alive at first");
+    build_heap();
+    const struct mallinfo2 full = a.stats();
+    OK(allocated(full) >= heap_bytes, "stats: what is alive is allocated: %zu of %zu bytes",
+       (size_t)allocated(full), (size_t)heap_bytes);
+    OK(allocated(full) < heap_bytes * 5 / 4 + STATS_SLACK, "stats: and nothing much beside it");
+    OK(held(full) >= allocated(full), "stats: at least as much is held");
+    OK(held(full) < memory_now().vsz, "stats: and not more than the process has: %zu bytes",
+       (size_t)held(full));
+    void *big = a.malloc(heap_bytes);
+    OK(allocated(a.stats()) >= 2 * heap_bytes && held(a.stats()) >= 2 * heap_bytes,
+       "stats: one big block is seen, too");
+    a.free(big);
+    free_heap_but_last();
+    OK(allocated(a.stats()) < heap_bytes / 4, "stats: what is freed is not allocated: %zu bytes",
+       (size_t)allocated(a.stats()));
+    a.free(heap[HEAP_BLOCKS - 1]);
+}
+
+static void test_purge(void) {
+    if (!have("purge", a.purge))
+        return;
+    const uint64_t before = resident();
+    build_heap();
+    const uint64_t full = resident();
+    OK(full > before + heap_bytes / 2, "a heap of %zu bytes is resident", (size_t)heap_bytes);
+    free_heap_but_last();
+    a.purge(0);
+    a.purge(0); /* twice, as the cell's first thread does */
+    const uint64_t after = resident();
+    OK(after < before + heap_bytes / 2,
+       "purge gives most of what is free back: %zu bytes stay of %zu", (size_t)(after - before),
+       (size_t)(full - before));
+    OK(filled(heap[HEAP_BLOCKS - 1], HEAP_BLOCK, 7), "purge leaves live blocks alone");
+    a.free(heap[HEAP_BLOCKS - 1]);
 }
 
 static void *free_in_thread(void *block) {
@@ -191,18 +282,22 @@ static void test_threads(void) {
 
 int main(void) {
     static struct identity id;
+    static char output[BUFSIZ];
+    setvbuf(stdout, output, _IOLBF, sizeof output); /* else it is in the heap under test */
     OK(identity_bind(&allocator, NULL, &a, &id), "identity is proven: %s", id.problem);
     OK(!a.version || *a.version(), "version, if there is one, is a text");
     if (a.flags & ALLOCATOR_FLOOR) {
         tap_skip("all else", "this is the floor, no allocator");
         return tap_done();
     }
+    test_purge(); /* first: of memory that is resident from before, nothing is learnt */
     test_malloc();
     test_calloc();
     test_realloc();
     test_aligned();
     test_sizes();
-    test_stats_and_purge();
+    test_frees();
+    test_stats();
     test_threads();
     return tap_done();
 }

@@ -1,4 +1,5 @@
-/* What this very process uses, as the kernel sees it: memory and counters. Allocates nothing. */
+/* What this very process uses, as the kernel sees it: memory and counters; and how much of the CPUs
+ * it may use. Allocates nothing. */
 #ifndef SPANBENCH_USAGE_H
 #define SPANBENCH_USAGE_H
 
@@ -9,11 +10,13 @@ struct memory {
     uint64_t rss; /* resident set: /proc/self/smaps_rollup, which walks the page tables and is exact
                      (VmRSS is counted in batches per CPU and lags); VmRSS where there is none */
     uint64_t vsz; /* VmSize of /proc/self/status: mapped address space, touched or not */
+    uint64_t lazyfree; /* of rss: freed with MADV_FREE, so that the kernel may take it back */
     uint64_t rss_peak; /* VmHWM; never below `rss`. Belongs to this program image alone, unlike
                           ru_maxrss of getrusage(2), which a process inherits through exec */
     uint64_t vsz_peak; /* VmPeak */
 };
 
+/* All zero if /proc/self cannot be read. By system calls: a library under test may define open. */
 struct memory memory_now(void);
 
 /* Counted by the kernel for the whole process since it started: getrusage(2). */
@@ -27,5 +30,10 @@ struct counters counters_now(void);
 
 /* What has been counted since then. */
 struct counters counters_since(const struct counters *then);
+
+/* How many CPUs' time the control group of this process may use, and all groups above it: the least
+ * cpu.max of cgroup v2, rounded down, but at least 1; UINT_MAX: no limit is known. `membership` is
+ * /proc/self/cgroup, `mount` is /sys/fs/cgroup. */
+unsigned cpu_quota(const char *membership, const char *mount);
 
 #endif

@@ -1,0 +1,212 @@
+/* Memory and counters against what the test itself does and reads, and the quota of CPU time. */
+#include "tap.h"
+#include "usage.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MIB = 1 << 20, BLOCK = 16 * MIB, NEAR = 2 * MIB }; /* pages of the C library come in, too */
+
+static bool near(uint64_t a, uint64_t b) {
+    return a < b + NEAR && b < a + NEAR;
+}
+
+/* Pages of its own, none of them huge; PROT_NONE: reserved only. */
+static unsigned char *pages(size_t size, int protection) {
+    unsigned char *p =
+        mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        exit(99);
+    madvise(p, size, MADV_NOHUGEPAGE);
+    return p;
+}
+
+/* A field of /proc/self/statm, in bytes: 0 is the address space, 1 the resident set. */
+static uint64_t statm(int field) {
+    char text[200] = "", *at = text;
+    const int fd   = open("/proc/self/statm", O_RDONLY);
+    uint64_t value = 0;
+    if (read(fd, text, sizeof text - 1) > 0)
+        for (int i = 0; i <= field; i++)
+            value = strtoull(at, &at, 10);
+    close(fd);
+    return value * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void test_memory(void) {
+    const struct memory start = memory_now();
+    const uint64_t vsz = statm(0), rss = statm(1);
+    OK(start.rss > 0 && start.vsz > start.rss, "memory can be read");
+    IS(start.vsz, vsz, "vsz is the address space that the kernel says");
+    OK(near(start.rss, rss) || start.rss > rss,
+       "rss is the resident set that the kernel says, which may lag");
+    OK(start.rss_peak >= start.rss && start.vsz_peak >= start.vsz, "peaks are not below");
+    IS(start.lazyfree, 0, "nothing is freed lazily");
+
+    unsigned char *reserved       = pages(1 << 30, PROT_NONE);
+    const struct memory with_room = memory_now();
+    OK(near(with_room.vsz, start.vsz + (1 << 30)), "reserved memory is in vsz");
+    OK(near(with_room.rss, start.rss), "and not in rss");
+    OK(with_room.rss_peak < 1 << 30, "nor in the peak of rss");
+    munmap(reserved, 1 << 30);
+
+    unsigned char *block = pages(BLOCK, PROT_READ | PROT_WRITE);
+    OK(near(memory_now().rss, start.rss), "mapped memory is not in rss");
+    memset(block, 1, BLOCK);
+    const struct memory full = memory_now();
+    OK(near(full.rss, start.rss + BLOCK), "written memory is");
+    OK(near(full.vsz, start.vsz + BLOCK), "and in vsz");
+    OK(full.rss_peak >= full.rss, "the peak of rss is not below");
+    OK(full.vsz_peak >= with_room.vsz, "the peak of vsz remembers what was reserved");
+
+    madvise(block, BLOCK / 2, MADV_FREE);
+    const struct memory lazy = memory_now();
+    OK(lazy.lazyfree <= BLOCK / 2 && lazy.lazyfree + NEAR >= BLOCK / 2, "MADV_FREE is lazyfree");
+    OK(near(lazy.rss, full.rss), "and stays in rss");
+    munmap(block, BLOCK);
+    const struct memory end = memory_now();
+    OK(near(end.rss, start.rss) && near(end.vsz, start.vsz), "what is unmapped is in neither");
+    OK(end.rss_peak + NEAR >= full.rss && end.rss_peak > end.rss + BLOCK / 2,
+       "the peak of rss remembers it");
+}
+
+static uint64_t cpu_ns(const struct rusage *u) {
+    return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * 1000000000u +
+           (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1000u;
+}
+
+static bool between(uint64_t low, uint64_t value, uint64_t high) {
+    return low <= value && value <= high;
+}
+
+enum { BURN_US = 30000, NAPS = 50, FAULTS = 1000 };
+
+/* Until both user and system time are there, and both kinds of switches differ. */
+static void use_everything(void) {
+    struct rusage u;
+    do {
+        unsigned char *p = pages(FAULTS * 4096, PROT_READ | PROT_WRITE);
+        for (size_t i = 0; i < FAULTS; i++)
+            p[i * 4096] = 1;
+        munmap(p, FAULTS * 4096);
+        for (volatile unsigned i = 0; i < 1000000; i++)
+            continue;
+        getrusage(RUSAGE_SELF, &u);
+    } while (u.ru_utime.tv_sec == 0 && u.ru_stime.tv_sec == 0 &&
+             (u.ru_utime.tv_usec < BURN_US || u.ru_stime.tv_usec < BURN_US));
+    for (int i = 0; i < NAPS; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+}
+
+static void test_counters(void) {
+    const struct counters start = counters_now();
+    use_everything();
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
+    const struct counters c = counters_now();
+    getrusage(RUSAGE_SELF, &after);
+    OK(between(cpu_ns(&before), c.cpu_ns, cpu_ns(&after)), "cpu_ns is user and system time");
+#define COUNTS(member, field)                                                                      \
+    OK(between((uint64_t)before.field, c.member, (uint64_t)after.field), #member " is " #field)
+    COUNTS(minor_faults, ru_minflt);
+    COUNTS(major_faults, ru_majflt);
+    COUNTS(voluntary_switches, ru_nvcsw);
+    COUNTS(involuntary_switches, ru_nivcsw);
+#undef COUNTS
+    OK(c.minor_faults >= FAULTS && c.major_faults < FAULTS, "faults without the disk are minor");
+    OK(c.voluntary_switches >= NAPS / 2, "a thread that waits switches of its own will");
+
+    const struct counters since = counters_since(&start), now = counters_now();
+    OK(since.cpu_ns >= c.cpu_ns - start.cpu_ns && since.cpu_ns <= now.cpu_ns - start.cpu_ns,
+       "counters_since is the difference: cpu_ns");
+    OK(between(c.minor_faults - start.minor_faults, since.minor_faults,
+               now.minor_faults - start.minor_faults),
+       "minor_faults");
+    OK(between(c.major_faults - start.major_faults, since.major_faults,
+               now.major_faults - start.major_faults),
+       "major_faults");
+    OK(between(c.voluntary_switches - start.voluntary_switches, since.voluntary_switches,
+               now.voluntary_switches - start.voluntary_switches),
+       "voluntary_switches");
+    OK(between(c.involuntary_switches - start.involuntary_switches, since.involuntary_switches,
+               now.involuntary_switches - start.involuntary_switches),
+       "involuntary_switches");
+}
+
+static char directory[] = "/tmp/spanbench-test-XXXXXX";
+
+static void put(const char *name, const char *text) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        exit(99);
+    close(fd);
+}
+
+static unsigned quota(const char *membership) {
+    char path[PATH_MAX];
+    put("membership", membership);
+    snprintf(path, sizeof path, "%s/membership", directory);
+    return cpu_quota(path, directory);
+}
+
+static void test_quota(void) {
+    char path[PATH_MAX];
+    if (!mkdtemp(directory))
+        exit(99);
+    snprintf(path, sizeof path, "%s/outer", directory);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/outer/inner", directory);
+    mkdir(path, 0700);
+
+    IS(cpu_quota("/nonexistent", directory), UINT_MAX, "quota: no control groups, no limit");
+    IS(quota("0::/outer/inner\n"), UINT_MAX, "quota: no cpu.max, no limit");
+    put("outer/inner/cpu.max", "max 100000\n");
+    IS(quota("0::/outer/inner\n"), UINT_MAX, "quota: max is no limit");
+    put("outer/inner/cpu.max", "350000 100000\n");
+    IS(quota("0::/outer/inner\n"), 3, "quota: whole CPUs");
+    put("outer/inner/cpu.max", "50000 100000\n");
+    IS(quota("0::/outer/inner\n"), 1, "quota: at least one");
+    put("outer/inner/cpu.max", "800000 100000\n");
+    put("outer/cpu.max", "400000 100000\n");
+    IS(quota("0::/outer/inner\n"), 4, "quota: the least of the groups above, too");
+    put("cpu.max", "200000 100000\n");
+    IS(quota("0::/outer/inner\n"), 2, "quota: up to the mount");
+    IS(quota("0::/\n"), 2, "quota: of the mount itself, as in a container");
+    IS(quota("0::/../elsewhere\n"), 2, "quota: of a group that is not to be seen");
+    IS(quota("5:cpu:/outer\n3:memory:/x\n0::/outer\n"), 2, "quota: behind groups of version 1");
+    put("cpu.max", "900000 100000\n");
+    IS(quota("0::/outer"), 4, "quota: a line without an end");
+    IS(quota("0::/out"), 9, "quota: a group is a whole name");
+    put("cpu.max", "100000\n");
+    IS(quota("0::/\n"), UINT_MAX, "quota: what is not understood is no limit");
+    IS(quota("5:cpu:/outer\n"), UINT_MAX, "quota: version 1 alone is not looked at");
+    OK(cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup") >= 1, "quota: this process has a CPU");
+
+    static const char *const names[] = {"outer/inner/cpu.max",
+                                        "outer/inner",
+                                        "outer/cpu.max",
+                                        "outer",
+                                        "cpu.max",
+                                        "membership",
+                                        ""};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
+        remove(path);
+    }
+}
+
+int main(void) {
+    test_memory();
+    test_counters();
+    test_quota();
+    return tap_done();
+}

@@ -1,0 +1,80 @@
+"""Resident memory for each live byte, a panel per workload.
+
+What was resident before the first operation (the program, the harness's books, the allocator's own)
+is taken off: it is a constant that would drown the small workloads; the table has it.
+"""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from figures.style import GREY, ZONE, busiest, distances, finish, good_rows, page, spread_handle
+from results import Results, Row
+
+BAR = {"facecolor": "#9ECAE1", "edgecolor": "#08519C", "linewidth": 0.8}
+FLOOR_BAR = {"facecolor": ZONE, "edgecolor": GREY, "linewidth": 0.8, "hatch": "////"}
+LATER = {
+    "rss_drained_bytes": ("after all is freed", {"marker": "o", "markerfacecolor": "#FFFFFF"}),
+    "rss_purged_bytes": ("after a purge", {"marker": "D", "markerfacecolor": "#000000"}),
+}
+MARK = {"linestyle": "", "markeredgecolor": "#000000", "markersize": 4.5}
+LEAST_PLACES = 3  # so that the bar of a single allocator is no wall
+LIVE = {"color": "#D55E00", "linewidth": 1.5}
+
+
+def fill(ax: Axes, rows: list[Row]) -> None:
+    ends = []
+    for place, row in enumerate(rows):
+        live = row.memory_ratio("rss_live_bytes")
+        assert live
+        ax.barh(place, live.median, height=0.7, **(FLOOR_BAR if row.floor else BAR))
+        ax.errorbar(live.median, place, xerr=distances([live]), color="#000000", capsize=3)
+        end = live.high
+        for counter, (_, look) in LATER.items():
+            if ratio := row.memory_ratio(counter):
+                ax.plot(ratio.median, place, **MARK, **look)
+                end = max(end, ratio.median)
+        ends.append(end)
+        ax.annotate(
+            f"{live.median:.2f}x",
+            (end, place),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+        )
+    ax.axvline(1, zorder=1.5, **LIVE)
+    ax.set_yticks(range(len(rows)), [r.label for r in rows])
+    ax.set_ylim(-0.6, max(LEAST_PLACES, len(rows)) - 0.4)
+    ax.set_xlim(right=max([1.0, *ends]) * 1.2)
+    if ax.get_xlim()[0] > 0:
+        ax.set_xlim(left=0)
+
+
+def draw(run: Results) -> Figure:
+    threads = run.busiest
+    title = f"Resident memory for each live byte at {busiest(run)} (better: left)"
+    figure, axes = page(
+        run, title, rows=1, height=1.1 + 0.3 * max(LEAST_PLACES, len(run.allocators))
+    )
+    for ax, workload in zip(axes[0], run.workloads):
+        known = [(r, s) for r in good_rows(run, workload, threads)
+                 if (s := r.memory_ratio("rss_live_bytes"))]  # fmt: skip
+        known.sort(key=lambda k: (not k[0].floor, -k[1].median))
+        fill(ax, [row for row, _ in known])
+        ax.grid(axis="y", visible=False)
+        ax.set_title(workload)
+        ax.set_xlabel("(RSS - RSS at start) / live bytes")
+    handles = [
+        ("live bytes alone", Line2D([], [], **LIVE)),
+        ("all blocks live", Patch(**BAR)),
+        spread_handle(run),
+        *((label, Line2D([], [], **MARK, **look)) for label, look in LATER.values()),
+    ]
+    if run.facts.floors & set(run.allocators):
+        handles.append(("harness alone, holds no blocks", Patch(**FLOOR_BAR)))
+    finish(figure, run, handles)
+    return figure

@@ -1,0 +1,158 @@
+"""Throughput against RSS, a panel per workload: who is fast, and at what price."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
+
+from figures.style import (
+    GREY,
+    Styles,
+    busiest,
+    finish,
+    good_rows,
+    log_scale,
+    mib,
+    mops,
+    page,
+    plot_spreads,
+    spread_handle,
+)
+from results import MIB, Results, Spread
+
+Point = tuple[float, float]
+
+FRONT = {"color": "#B8B8B8", "linewidth": 3, "solid_joinstyle": "miter"}
+DIRECTIONS = 16  # in which a label may be from its point
+UNREADABLE = 100  # how much worse it is to cover a name, or to leave the axes, than to cover a line
+NEAR = 8  # points; a label further from its point has a line to it
+LIVE = {"color": GREY, "linestyle": ":", "linewidth": 1.3}
+
+
+def pareto_front(points: list[Point]) -> list[Point]:
+    """Those (memory, speed) that no other beats in both, by memory."""
+    front: list[Point] = []
+    for memory, speed in sorted(points, key=lambda p: (p[0], -p[1])):
+        if not front or speed > front[-1][1]:
+            front.append((memory, speed))
+    return front
+
+
+def step_line(front: list[Point], bottom: float, right: float) -> list[Point]:
+    """The corners of the front's border, from the axis below to the edge on the right."""
+    line = [(front[0][0], bottom)]
+    for memory, speed in front:
+        line += [(memory, line[-1][1]), (memory, speed)]
+    return [*line, (right, front[-1][1])]
+
+
+def overlap(a: Bbox, b: Bbox) -> float:
+    """Area that both cover."""
+    width = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height = min(a.y1, b.y1) - max(a.y0, b.y0)
+    return float(width * height) if width > 0 and height > 0 else 0.0
+
+
+def segments(ax: Axes, rows: list[tuple[Spread, Spread]], line: list[Point]) -> list[Bbox]:
+    """What lines cover, in pixels: error bars, and the border of the front."""
+    pairs = list(zip(line, line[1:]))
+    for x, y in rows:
+        pairs.append(((x.low, y.median), (x.high, y.median)))
+        pairs.append(((x.median, y.low), (x.median, y.high)))
+    boxes = []
+    for pair in pairs:
+        (x0, y0), (x1, y1) = ax.transData.transform(pair)
+        left, right, bottom, top = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
+        boxes.append(Bbox.from_extents(left - 2, bottom - 2, right + 2, top + 2))
+    return boxes
+
+
+def label_points(ax: Axes, points: dict[str, Point], taken: list[Bbox]) -> None:
+    """Writes each name near its point, inside the axes, where it covers no point, name or line."""
+    figure = ax.figure
+    renderer = figure.canvas.get_renderer()
+    point = figure.dpi / 72  # pixels of one
+    inside = ax.get_window_extent(renderer)
+    places = {name: ax.transData.transform(at) for name, at in points.items()}
+    taken = taken + [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in places.values()]
+    names: list[Bbox] = []
+    for name, (x, y) in sorted(places.items(), key=lambda item: float(-item[1][1])):
+        text = ax.annotate(
+            name,
+            points[name],
+            xytext=(0, 0),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkB": 4},
+        )
+        size = text.get_window_extent(renderer)
+        choices = []
+        for distance in (7, 12, 18, 26, 36, 48, 62, 78, 96, 116, 138):
+            for direction in range(DIRECTIONS):
+                angle = direction * 2 * math.pi / DIRECTIONS
+                dx = math.cos(angle) * (distance * point + size.width / 2)
+                dy = math.sin(angle) * (distance * point + size.height / 2)
+                box = Bbox.from_bounds(
+                    x + dx - size.width / 2, y + dy - size.height / 2, size.width, size.height
+                )
+                hidden = size.width * size.height - overlap(box, inside)
+                hidden += sum(overlap(box, n) for n in names)
+                covers = sum(overlap(box, t) for t in taken)
+                cost = UNREADABLE * hidden + covers + distance
+                choices.append((cost, distance, direction, dx, dy, box))
+        _, distance, _, dx, dy, box = min(choices, key=lambda c: c[:3])
+        text.set_position((dx / point, dy / point))
+        text.arrow_patch.set_visible(distance > NEAR)
+        names.append(box)
+
+
+def draw(run: Results, styles: Styles) -> Figure:
+    threads = run.busiest
+    title = f"Speed against memory at {busiest(run)} (better: up and left)"
+    figure, axes = page(run, title, rows=1, height=3.7)
+    labels: list[tuple[Axes, dict[str, Point], list[tuple[Spread, Spread]], list[Point]]] = []
+    floors = set()
+    for ax, workload in zip(axes[0], run.workloads):
+        ax.set_title(workload)
+        ax.set_xlabel("RSS with all blocks live, MiB (log)")
+        rows = good_rows(run, workload, threads)
+        floor = [r for r in rows if r.floor]
+        rows = [r for r in rows if not r.floor]
+        if not rows:
+            continue
+        live = rows[0].median("live_bytes") / MIB
+        xs, ys = [mib("rss_live_bytes")(r) for r in rows], [mops(r) for r in rows]
+        log_scale(ax.xaxis, [live, *(v for s in xs for v in (s.low, s.high))])
+        log_scale(ax.yaxis, [v for s in (*ys, *map(mops, floor)) for v in (s.low, s.high)])
+        for row, x, y in zip(rows, xs, ys):
+            look = {**styles.of(row.allocator), "markersize": 8}
+            plot_spreads(ax, [x], [y], look)
+        ranked = [(x.median, y.median) for row, x, y in zip(rows, xs, ys) if row.ranked]
+        line: list[Point] = []
+        if ranked:
+            line = step_line(pareto_front(ranked), ax.get_ylim()[0], ax.get_xlim()[1])
+            ax.plot(*zip(*line), zorder=1.5, **FRONT)
+        for row in floor:
+            ax.axhline(mops(row).median, **styles.of(row.allocator))
+            floors.add(row.allocator)
+        if live:
+            ax.axvline(live, **LIVE)
+        names = {r.allocator: (x.median, y.median) for r, x, y in zip(rows, xs, ys)}
+        labels.append((ax, names, list(zip(xs, ys)), line))
+    axes[0][0].set_ylabel("million ops a second (log)")
+    handles = [
+        ("Pareto front: no row is both faster and leaner", Line2D([], [], **FRONT)),
+        ("live bytes alone", Line2D([], [], **LIVE)),
+        *styles.handles(sorted(floors)),
+        spread_handle(run),
+    ]
+    finish(figure, run, handles)
+    for ax, names, spreads, line in labels:  # where they go depends on the final layout
+        label_points(ax, names, segments(ax, spreads, line))
+    return figure

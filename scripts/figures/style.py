@@ -1,0 +1,219 @@
+"""What all figures share: colours, axes, and a page of title, panels, legend and caption.
+
+Colours are those of Okabe and Ito (distinct to the colour-blind) and one of Tol, and each allocator
+also has a marker of its own, so that a print without colours can be read.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any, Callable, Iterable
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from results import MIB, Results, Row, Spread, plural, sample_count
+
+# Okabe and Ito, "Color universal design", 2008; instead of their yellow, which is too pale on white,
+# the wine of Paul Tol's "muted".
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h", "d"]
+LINES = ["-", "--", ":"]
+GREY = "#707070"  # the floor, and what is said beside the data
+ZONE = "#EEEEEE"
+
+PANEL_WIDTH, LEAST_WIDTH, MARGIN = 3.7, 7.4, 0.9  # inches
+TITLE_SIZE, CAPTION_SIZE = 12, 7.5  # points
+LETTER = 0.55  # mean width of a letter, of the size of its font
+MOST_TICKS, LEAST_TICKS = 7, 3
+
+matplotlib.rcdefaults()  # whatever matplotlibrc there is
+matplotlib.rcParams.update(
+    {
+        "font.size": 10,
+        "axes.titlesize": 11,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#DDDDDD",
+        "grid.linewidth": 0.6,
+        "axes.axisbelow": True,
+        "savefig.dpi": 150,
+        "svg.hashsalt": "spanbench",
+        "text.parse_math": False,  # a name may have a "$"
+    }
+)
+
+
+class Styles:
+    """One colour and marker an allocator: in all figures, and in all runs with the same names."""
+
+    def __init__(self, run: Results) -> None:
+        self.places = {name: i for i, name in enumerate(run.facts.names)}
+        self.floors = run.facts.floors
+
+    def of(self, allocator: str) -> dict[str, Any]:
+        if allocator in self.floors:
+            return {"color": GREY, "marker": "", "linestyle": "--", "linewidth": 1.2}
+        i = self.places[allocator]
+        return {
+            "color": COLOURS[i % len(COLOURS)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "linestyle": LINES[i // len(COLOURS) % len(LINES)],
+            "linewidth": 1.5,
+            "markersize": 7,
+            "markeredgecolor": "#FFFFFF",
+            "markeredgewidth": 0.5,
+        }
+
+    def handles(self, allocators: Iterable[str]) -> list[tuple[str, Any]]:
+        """For `finish`: a sample of each, the floor's name explained."""
+        return [
+            (a + " (harness alone)" * (a in self.floors), Line2D([], [], **self.of(a)))
+            for a in allocators
+        ]
+
+
+def busiest(run: Results) -> str:
+    """Which thread count it is that figures with room for one show."""
+    cpus = plural(run.facts.cpus, "CPU")
+    why = f"the most measured that {cpus} can run at once"
+    if run.busiest > run.facts.cpus:
+        why = f"the fewest measured, more than {cpus}"
+    return f"{plural(run.busiest, 'thread')}, {why}"
+
+
+def spread_handle(run: Results) -> tuple[str, Any]:
+    whole = "smallest to largest sample" if run.spread_name != "quartiles" else "quartiles"
+    return f"median, {whole}", Line2D([], [], color=GREY, marker="|", markersize=7)
+
+
+def page(run: Results, title: str, rows: int, height: float) -> tuple[Figure, list[list[Axes]]]:
+    """Rows of panels, each so many inches high, with a column for each workload."""
+    columns = len(run.workloads)
+    width = max(LEAST_WIDTH, MARGIN + PANEL_WIDTH * columns)
+    figure = Figure(figsize=(width, rows * height))
+    FigureCanvasAgg(figure)
+    heading = figure.suptitle(wrap(title, width, TITLE_SIZE), fontsize=TITLE_SIZE, va="top")
+    heading.set_in_layout(False)  # its room is made in `finish`
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, [list(line) for line in axes]
+
+
+def wrap(text: str, inches: float, size: float) -> str:
+    return "\n".join(textwrap.wrap(text, int(inches * 72 / (size * LETTER))))
+
+
+def finish(figure: Figure, run: Results, handles: list[tuple[str, Any]], basis: str = "") -> None:
+    """Adds the legend and the caption below the panels, and gives each its room."""
+    width, panels = figure.get_size_inches()
+    (heading,) = figure.texts
+    said = [run.title, basis or f"{sample_count(run.rows)} a row", *run.caveats]
+    caption = figure.text(
+        0.1 / width,
+        0,
+        wrap(" | ".join(said), width - 0.2, CAPTION_SIZE),
+        fontsize=CAPTION_SIZE,
+        color=GREY,
+        va="bottom",
+    )
+    for lines in range(1, len(handles) + 1):
+        legend = figure.legend(
+            [h for _, h in handles],
+            [str(i) for i in range(len(handles))],
+            loc="lower center",
+            ncol=-(-len(handles) // lines),
+            frameon=False,
+        )
+        for place, (label, _) in zip(legend.get_texts(), handles):
+            place.set_text(label)  # here, as a label with "_" at its beginning would be left out
+        legend_width, legend_height = extent(figure, legend)
+        if legend_width <= width or lines == len(handles):
+            break
+        legend.remove()
+    below = 0.05 + extent(figure, caption)[1]
+    above = 0.12 + extent(figure, heading)[1]
+    height = panels + below + legend_height + above
+    figure.set_figheight(height)
+    caption.set_y(0.05 / height)
+    legend.set_bbox_to_anchor((0.5, below / height))
+    heading.set_y(1 - 0.08 / height)
+    figure.tight_layout(rect=(0, (below + legend_height) / height, 1, 1 - above / height))
+
+
+def extent(figure: Figure, artist: Any) -> tuple[float, float]:
+    """Width and height in inches."""
+    box = artist.get_window_extent(figure.canvas.get_renderer())
+    return box.width / figure.dpi, box.height / figure.dpi
+
+
+def ticks_between(low: float, high: float) -> list[float]:
+    """Round numbers, at least three if there is any way, spread over a logarithmic axis."""
+    ticks: list[float] = []
+    for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,)):
+        ticks = [float(f"{m}e{e}") for e in range(-12, 20) for m in steps]
+        ticks = [t for t in ticks if low <= t <= high]
+        if len(ticks) <= MOST_TICKS:
+            break
+    if len(ticks) > MOST_TICKS:
+        ticks = ticks[:: -(-len(ticks) // MOST_TICKS)]
+    if len(ticks) < LEAST_TICKS:
+        ticks = [
+            t
+            for t in MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+            if low <= t <= high
+        ]
+    return ticks
+
+
+def log_scale(axis: Any, values: Iterable[float]) -> None:
+    """A logarithmic axis with readable ticks, with room around these values."""
+    known = [v for v in values if v > 0]
+    if not known:
+        return
+    low, high = min(known) / 1.25, max(known) * 1.25
+    axis.axes.set(**{f"{axis.axis_name}scale": "log", f"{axis.axis_name}lim": (low, high)})
+    axis.set_major_locator(FixedLocator(ticks_between(low, high)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def good_rows(run: Results, workload: str, threads: int) -> list[Row]:
+    return [r for r in run.select(workload, threads) if r.samples]
+
+
+def distances(spreads: list[Spread]) -> list[list[float]]:
+    """What errorbar() wants: how far down, and how far up."""
+    return [[s.median - s.low for s in spreads], [s.high - s.median for s in spreads]]
+
+
+def plot_spreads(
+    ax: Axes, x: list[Spread] | list[int], y: list[Spread], look: dict[str, Any]
+) -> None:
+    """Points at the medians, joined as the look says, with error bars for the spreads."""
+    across = [v for v in x if isinstance(v, Spread)]
+    drawn = ax.errorbar(
+        [s.median for s in across] or x,
+        [s.median for s in y],
+        distances(y),
+        distances(across) if across else None,
+        capsize=3,
+        elinewidth=1,
+        **look,
+    )
+    for cap in drawn.lines[1]:
+        cap.set(markeredgecolor=look["color"], markeredgewidth=1)  # not that of the point
+
+
+def mops(row: Row) -> Spread:
+    return row.spread("ops_per_second").scaled(1e-6)
+
+
+def mib(counter: str) -> Callable[[Row], Spread]:
+    return lambda row: row.spread(counter).scaled(1 / MIB)

@@ -1,0 +1,72 @@
+"""What the scripts share as programs: the argument that names a run, and how they end: with an exit
+code and, if they cannot go on, one line instead of a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Callable, NoReturn
+
+import results
+
+# What the scripts show when nothing is named, wherever they are called from.
+LATEST = Path(__file__).resolve().parent.parent / "results" / "latest"
+WRONG_USE = 2  # as of the driver: wrong use or environment
+INTERRUPTED = 128 + 2
+
+
+def parser(description: str, example: str) -> argparse.ArgumentParser:
+    """Of a script that shows a run, its first argument."""
+    made = argparse.ArgumentParser(
+        description=description,
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "run",
+        nargs="?",
+        type=Path,
+        default=LATEST,
+        help="directory, or bench.json (default: results/latest of spanbench)",
+    )
+    return made
+
+
+def stop_writing() -> None:
+    """What is left in the buffer of standard output goes nowhere, rather than fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Ends the process with what main returns, or with the exit code of what stopped it."""
+
+    def stop(problem: str) -> NoReturn:
+        print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
+        sys.exit(WRONG_USE)
+
+    if sys.stdout is None:
+        stop("standard output is closed")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # any name, in any locale
+    try:
+        try:
+            code = main()
+        except SystemExit as end:  # of argparse, which may have written help
+            code = end.code if isinstance(end.code, int) else WRONG_USE
+        sys.stdout.flush()
+    except results.Unusable as problem:
+        stop(str(problem))
+    except BrokenPipeError:  # the reader has seen enough
+        stop_writing()
+        code = 0
+    except OSError as error:
+        if error.filename is None:
+            stop_writing()
+        stop(f"{error.filename or 'standard output'}: {error.strerror}")
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
