@@ -54,8 +54,8 @@ static bool is_gone(pid_t process) {
 /* A child's child in a session of its own is not in the group, nor is the child of that one, which
  * comes to this process only when its parent has died. */
 static void test_daemon(void) {
-    run("setsid sh -c 'setsid sleep 20 & echo $$ $! >&3; exec 3>&-; sleep 20' >/dev/null 2>&1 &"
-        "sleep 0.3",
+    run("pids=$(setsid sh -c 'setsid sleep 20 >/dev/null 2>&1 3>&- & echo $$ $!;"
+        " exec >/dev/null 2>&1 3>&-; sleep 20' &); echo $pids >&3",
         10, NULL);
     char *second;
     const pid_t daemon = (pid_t)strtol(result.record, &second, 10);
