@@ -9,6 +9,7 @@
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
+#: make stress   a long campaign of the allocators that are built here (OPS=25000000 a thread count)
 #: make lint     formatters and static analysis (ci/lint.sh)
 #: make clean    remove build/; results stay
 #: DEPS=skip     with any of them: install nothing
@@ -160,7 +161,7 @@ registry: $B/stamp/link | $(HAVE:%=$B/cell/%)
 test_sources   = $(patsubst %.c,%,$(sort $(wildcard $(1:%=%/test_*.c))))
 TEST_NAMES     := $(filter-out %/test_contract,$(call test_sources,harness harness/cell workloads))
 TEST_CONTRACTS := $(HAVE:%=$B/test/contract/%)
-TEST_SCRIPTS   := $(sort $(wildcard */test_*.py))
+TEST_SCRIPTS   := $(sort $(wildcard */test_*.py allocators/*/test_*.py))
 
 # What a test of a folder is linked with: the parts beside it.
 parts_harness      = $(filter-out %/spanbench.o,$(DRIVER_OBJECTS))
@@ -176,28 +177,30 @@ $(foreach a,$(HAVE),$(eval $(call cell,$B/test/contract/$a,$a,$B/harness/cell/te
   $(filter-out %/cell.o,$(CELL_OBJECTS)))))
 $B/workloads/test_workloads.o: $B/workloads.inc
 
-# The tests in the folder of an allocator, with its parts except interpose.c: plain, and once more
-# with each sanitiser, as test-<sanitiser>/allocators/<folder>/test_<part>.
+# The tests in the folder of an allocator, with its parts except interpose.c: plain, once more with
+# each sanitiser, and once with the flags of each adapter that is built from it, as
+# test-<sanitiser or adapter>/allocators/<folder>/test_<part>.
 SANITIZERS    ?= asan tsan
-sanitize_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-sanitize_tsan := -fsanitize=thread
-VARIANTS       := test $(SANITIZERS:%=test-%)
+variant_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+variant_tsan := -fsanitize=thread
+$(foreach a,$(BUILT),$(eval variant_$a := $(call flags_of,$a)))
 TESTED_FOLDERS := $(patsubst %/,%,$(sort $(dir $(wildcard allocators/*/test_*.c))))
-FOLDER_TESTS   := $(call test_sources,$(TESTED_FOLDERS))
+built_from     = $(foreach a,$(BUILT),$(if $(filter $1,allocators/$(FOLDER_$a)),$a))
+variants       = test $(patsubst %,test-%,$(SANITIZERS) $(call built_from,$1))
 # $1: the variant, $2: the folder
 define folder_tests
 $(patsubst %.c,$B/$1/%.o,$(wildcard $2/*.c)): $B/$1/%.o: %.c $B/stamp/compile
 	@mkdir -p $$(@D)
-	$$(call say,CC  )$$(CC) $$(LIB_FLAGS) $(sanitize_$(1:test-%=%)) -I$2 $$(call for_test,$$<) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC  )$$(CC) $$(LIB_FLAGS) $(variant_$(1:test-%=%)) -I$2 $$(call for_test,$$<) -MMD -MP -c -o $$@ $$<
 
 $(patsubst %,$B/$1/%,$(call test_sources,$2)): %: %.o \
     $(patsubst %,$B/$1/$2/%.o,$(filter-out interpose,$(call names,$2))) $B/stamp/link
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) $(sanitize_$(1:test-%=%)) -pie -pthread -o $$@ $$(filter %.o,$$^) -lm
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) $(variant_$(1:test-%=%)) -pie -pthread -o $$@ $$(filter %.o,$$^) -lm
 endef
-$(foreach f,$(TESTED_FOLDERS),$(foreach v,$(VARIANTS),$(eval $(call folder_tests,$v,$f))))
+$(foreach f,$(TESTED_FOLDERS),$(foreach v,$(call variants,$f),$(eval $(call folder_tests,$v,$f))))
 
 TEST_PROGRAMS := $(TEST_NAMES:%=$B/test/%) $(TEST_CONTRACTS) \
-  $(foreach v,$(VARIANTS),$(FOLDER_TESTS:%=$B/$v/%))
+  $(foreach f,$(TESTED_FOLDERS),$(foreach v,$(call variants,$f),$(patsubst %,$B/$v/%,$(call test_sources,$f))))
 tests: all $(TEST_PROGRAMS) $(FAULTY_FOUND:%=$B/faulty/%)
 
 # --- rules ----------------------------------------------------------------------------------------
@@ -262,11 +265,17 @@ lint:
 	$(call deps,test)
 	@ci/lint.sh
 
+# $(OPS) operations with each number of threads, checked against shadow books: minutes.
+OPS    ?= 25000000
+STRESS := $(wildcard allocators/*/test_stress.c)
+stress: $(STRESS:%.c=$B/test/%)
+	@set -e; $(foreach t,$^,$t $(OPS);)
+
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench test lint help clean FORCE
+.PHONY: all registry tests bench test stress lint help clean FORCE
 .SECONDARY:

@@ -1,0 +1,53 @@
+#include "arena.h"
+
+#include "os.h"
+
+struct heap_arena *_Atomic arenas[ARENAS];
+size_t arena_sys;
+
+/* relaxed: who sees an outdated bound misses the newest arenas, no more. */
+static _Atomic size_t lowest = ARENAS, beyond;
+
+static void extend_bounds(size_t i) {
+    if (i < atomic_load_explicit(&lowest, memory_order_relaxed))
+        atomic_store_explicit(&lowest, i, memory_order_relaxed);
+    if (i >= atomic_load_explicit(&beyond, memory_order_relaxed))
+        atomic_store_explicit(&beyond, i + 1, memory_order_relaxed);
+}
+
+void arena_bounds(size_t *first, size_t *end) {
+    *first = atomic_load_explicit(&lowest, memory_order_relaxed);
+    *end   = atomic_load_explicit(&beyond, memory_order_relaxed);
+}
+
+struct mspan *arena_span_checked(uintptr_t address) {
+    if (address >> ARENA_SHIFT >= ARENAS)
+        return NULL;
+    struct heap_arena *a = arena_of(address);
+    return a ? atomic_load_explicit(&a->span[arena_page(address)], memory_order_relaxed) : NULL;
+}
+
+bool arena_prepare(uintptr_t base, size_t bytes) {
+    for (size_t i = base >> ARENA_SHIFT; i <= (base + bytes - 1) >> ARENA_SHIFT; i++) {
+        if (atomic_load_explicit(&arenas[i], memory_order_relaxed))
+            continue;
+        struct heap_arena *a = os_map(sizeof *a);
+        if (!a)
+            return false;
+        arena_sys += sizeof *a;
+        /* release: whoever reads the pointer at all finds zeros behind it */
+        atomic_store_explicit(&arenas[i], a, memory_order_release);
+        extend_bounds(i);
+    }
+    return true;
+}
+
+void arena_set(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
+    for (size_t i = 0; i < n; i++) {
+        const uintptr_t address = base + i * PAGE_BYTES;
+        struct heap_arena *a    = arena_of(address);
+        atomic_store_explicit(&a->span[arena_page(address)], s, memory_order_relaxed);
+        atomic_store_explicit(&a->page_class[arena_page(address)], (uint8_t)page_class,
+                              memory_order_relaxed);
+    }
+}

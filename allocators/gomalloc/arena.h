@@ -1,0 +1,66 @@
+/* From an address to what lies there (Go's heapArena): a flat table of the address space's 64 MiB
+ * arenas, and for each arena of the heap two maps over its 8192 pages. Both are outside of the
+ * memory that they describe. Readers take no lock; an entry of the table, once there, stays. */
+#ifndef GOMALLOC_ARENA_H
+#define GOMALLOC_ARENA_H
+
+#include "sizeclasses.h"
+
+#include <stdatomic.h>
+
+enum {
+    ARENA_SHIFT = 26,
+    ARENA_PAGES = 1 << (ARENA_SHIFT - PAGE_SHIFT),
+    ARENAS      = 1 << (47 - ARENA_SHIFT),
+};
+
+struct mspan;
+
+struct heap_arena {
+    /* The span class of the page, if all that free needs to know is that. 0: look at the span. */
+    _Atomic uint8_t page_class[ARENA_PAGES];
+    /* The span of each page of a span of small objects and of the first page of any other; NULL or
+     * outdated elsewhere. */
+    struct mspan *_Atomic span[ARENA_PAGES];
+};
+
+/* 16 MiB of address space, of which one page is resident for each 32 GiB of the heap's. */
+extern struct heap_arena *_Atomic arenas[ARENAS];
+
+/* NULL: no page of the heap lies near. The address is below 2^47. relaxed, here and below: whoever
+ * got the address from malloc, or from somebody who did, comes after the stores; for any other
+ * address there is no right answer. */
+static inline struct heap_arena *arena_of(uintptr_t address) {
+    return atomic_load_explicit(&arenas[address >> ARENA_SHIFT], memory_order_relaxed);
+}
+
+static inline unsigned arena_page(uintptr_t address) {
+    return address >> PAGE_SHIFT & (ARENA_PAGES - 1);
+}
+
+static inline unsigned arena_page_class(const struct heap_arena *a, uintptr_t address) {
+    return atomic_load_explicit(&a->page_class[arena_page(address)], memory_order_relaxed);
+}
+
+/* The span of a page of the heap. */
+static inline struct mspan *arena_span(uintptr_t address) {
+    return atomic_load_explicit(&arena_of(address)->span[arena_page(address)],
+                                memory_order_relaxed);
+}
+
+/* The same for any address whatsoever: NULL if it is not of the heap. */
+struct mspan *arena_span_checked(uintptr_t address);
+
+/* Makes the arenas of a range exist; false: no memory. Not thread-safe: under mheap's grow lock. */
+bool arena_prepare(uintptr_t base, size_t bytes);
+
+/* Sets the maps for n pages. */
+void arena_set(uintptr_t base, size_t n, struct mspan *, unsigned page_class);
+
+/* The arenas that exist lie within [first, end). */
+void arena_bounds(size_t *first, size_t *end);
+
+/* Bytes of metadata mapped; guarded by mheap's grow lock. */
+extern size_t arena_sys;
+
+#endif

@@ -1,0 +1,114 @@
+#include "fixalloc.h"
+
+#include "os.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+struct object {
+    struct object *next;
+};
+
+struct fixalloc_region {
+    struct fixalloc_region *next_open, *previous_open, *next;
+    struct object *free; /* freed objects */
+    uint32_t used;       /* live objects */
+    uint32_t end;        /* bytes of the region that were ever handed out, header included */
+    bool is_open;
+};
+
+enum { HEADER = 64 };
+_Static_assert(sizeof(struct fixalloc_region) <= HEADER, "the header has room");
+
+static void open_region(struct fixalloc *f, struct fixalloc_region *r) {
+    r->is_open       = true;
+    r->previous_open = NULL;
+    r->next_open     = f->open;
+    if (f->open)
+        f->open->previous_open = r;
+    f->open = r;
+}
+
+static void close_region(struct fixalloc *f, struct fixalloc_region *r) {
+    r->is_open = false;
+    if (r->previous_open)
+        r->previous_open->next_open = r->next_open;
+    else
+        f->open = r->next_open;
+    if (r->next_open)
+        r->next_open->previous_open = r->previous_open;
+}
+
+/* Called without the lock, for it asks the operating system. */
+static struct fixalloc_region *new_region(struct fixalloc *f) {
+    struct fixalloc_region *r = os_map_aligned(FIXALLOC_REGION, FIXALLOC_REGION);
+    if (!r)
+        return NULL;
+    lock_acquire(&f->lock);
+    r->end  = HEADER;
+    r->next = f->all;
+    f->all  = r;
+    f->sys += FIXALLOC_REGION;
+    open_region(f, r);
+    return r;
+}
+
+void *fixalloc_alloc(struct fixalloc *f) {
+    lock_acquire(&f->lock);
+    struct fixalloc_region *r = f->open;
+    if (!r) {
+        lock_release(&f->lock);
+        r = new_region(f);
+        if (!r)
+            return NULL;
+    }
+    struct object *object = r->free;
+    const bool used       = object != NULL;
+    if (used) {
+        r->free = object->next;
+    } else {
+        object = (struct object *)((char *)r + r->end);
+        r->end += f->size;
+    }
+    r->used++;
+    f->in_use += f->size;
+    if (!r->free && r->end + f->size > FIXALLOC_REGION)
+        close_region(f, r);
+    lock_release(&f->lock);
+    if (used)
+        memset(object, 0, f->size);
+    return object;
+}
+
+void fixalloc_free(struct fixalloc *f, void *memory) {
+    struct object *freed      = memory;
+    struct fixalloc_region *r = os_pointer((uintptr_t)memory & -(uintptr_t)FIXALLOC_REGION);
+    lock_acquire(&f->lock);
+    freed->next = r->free;
+    r->free     = freed;
+    r->used--;
+    f->in_use -= f->size;
+    if (!r->is_open)
+        open_region(f, r);
+    lock_release(&f->lock);
+}
+
+/* All but the first page, where the header lies, goes back; the region stays mapped and open. The
+ * system call is made under this lock: only an explicit trim comes here. */
+size_t fixalloc_trim(struct fixalloc *f) {
+    const size_t page = os_page_bytes();
+    size_t released   = 0;
+    lock_acquire(&f->lock);
+    for (struct fixalloc_region *r = f->all; r; r = r->next) {
+        if (r->used || r->end <= page)
+            continue;
+        if (!os_release((char *)r + page, FIXALLOC_REGION - page))
+            continue;
+        released += r->end - page;
+        memset((char *)r + HEADER, 0, page - HEADER);
+        r->free = NULL;
+        r->end  = HEADER;
+    }
+    lock_release(&f->lock);
+    return released;
+}

@@ -1,0 +1,33 @@
+/* Metadata of a fixed size (Go's fixalloc): span descriptors, caches. Memory comes in regions that
+ * are aligned to their size, so that an object finds its region by a mask; a region whose objects
+ * are all free can be given back to the operating system. Never shares a page with user memory. */
+#ifndef GOMALLOC_FIXALLOC_H
+#define GOMALLOC_FIXALLOC_H
+
+#include "lock.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FIXALLOC_REGION = 256 << 10 };
+
+struct fixalloc {
+    struct lock lock;
+    uint32_t size;                /* of an object: a multiple of 64, so that none shares a line */
+    struct fixalloc_region *open; /* the regions with a free object; the first serves */
+    struct fixalloc_region *all;
+    size_t in_use; /* bytes of live objects */
+    size_t sys;    /* bytes mapped */
+};
+
+#define FIXALLOC(bytes)                                                                            \
+    { .size = ((bytes) + 63) / 64 * 64 }
+
+/* An object, zeroed, aligned to 64; NULL: no memory. */
+void *fixalloc_alloc(struct fixalloc *);
+void fixalloc_free(struct fixalloc *, void *memory);
+
+/* Gives the memory of regions without live objects back; returns the number of bytes. */
+size_t fixalloc_trim(struct fixalloc *);
+
+#endif

@@ -1,0 +1,372 @@
+/* The API: from a request to the part that serves it. README.md follows one malloc and one free
+ * from here to the operating system. */
+#define GOM_API __attribute__((visibility("protected")))
+#include "gomalloc.h"
+
+#include "arena.h"
+#include "hardened.h"
+#include "mcache.h"
+#include "mheap.h"
+#include "os.h"
+#include "scavenge.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define NOINLINE            __attribute__((noinline))
+
+enum { SCAN = 0, NOSCAN = 1, MAX_ALIGN = 16 };
+
+static void *no_memory(void) {
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* --- malloc --- */
+
+/* The span class of a small request. Class 3 has 24 bytes, aligned to 8 only. */
+static unsigned spanclass_of(size_t size, unsigned flags) {
+    unsigned class = size_to_class(size);
+    if (class_to_size[class] == 24 && !(flags & GOM_WORD))
+        class ++;
+    return 2 * class + (flags & GOM_NOSCAN ? NOSCAN : SCAN);
+}
+
+static size_t pages_of(size_t size) {
+    return (size + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
+/* Memory is short: what this thread has cached may help. */
+static void flush_cache(void) {
+    struct mcache *c = mcache_enter();
+    mcache_flush(c);
+    mcache_leave(c);
+}
+
+/* `dirty` tells whether the memory may hold old bytes. */
+static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty) {
+    if (size > PTRDIFF_MAX - PAGE_BYTES)
+        return no_memory();
+    const size_t n  = size ? pages_of(size) : 1;
+    struct mspan *s = mheap_alloc_large(n, alignment, SPAN_LARGE, noscan);
+    if (UNLIKELY(!s)) {
+        flush_cache();
+        s = mheap_alloc_large(n, alignment, SPAN_LARGE, noscan);
+        if (!s)
+            return no_memory();
+    }
+    struct mcache *c = mcache_enter();
+    c->counts.mallocs[noscan]++;
+    c->counts.large_malloc_bytes += n * PAGE_BYTES;
+    mcache_leave(c);
+    *dirty = s->needs_zero;
+    return os_pointer(s->base);
+}
+
+static NOINLINE void *small_alloc(unsigned spanclass) {
+    struct mcache *c = mcache_enter();
+    void *object     = mcache_alloc(c, spanclass);
+    if (UNLIKELY(!object)) {
+        mcache_flush(c);
+        object = mcache_alloc(c, spanclass);
+    }
+    if (LIKELY(object))
+        hardened_allocated(object, spanclass);
+    mcache_leave(c);
+    return LIKELY(object) ? object : no_memory();
+}
+
+static NOINLINE void *malloc_more(size_t size) {
+    bool dirty;
+    if (size > SIZE_MAX_SMALL)
+        return large_alloc(size, 1, SCAN, &dirty);
+    const unsigned spanclass = spanclass_of(size, 0);
+    void *object             = HARDENED ? NULL : freelist_pop(&mcache_current->list[spanclass]);
+    return LIKELY(object) ? object : small_alloc(spanclass);
+}
+
+void *gom_malloc(size_t size) {
+    if (!HARDENED && LIKELY(size <= SMALL_MAX)) {
+        const unsigned offset = size_to_list8[(size + 7) / 8];
+        void *object          = freelist_pop((void *)((char *)mcache_current + offset));
+        if (LIKELY(object))
+            return object;
+    }
+    return malloc_more(size);
+}
+
+/* --- free --- */
+
+static NOINLINE void free_large(struct mspan *s, void *block) {
+    uint32_t live = span_word(SPAN_LARGE, 1);
+    /* acquire: of two threads that free the same block, one comes first */
+    if (os_pointer(s->base) != block ||
+        !atomic_compare_exchange_strong_explicit(&s->word, &live, span_word(SPAN_LARGE, 0),
+                                                 memory_order_acquire, memory_order_relaxed))
+        os_die("free of an address that is no block", block);
+    struct mcache *c = mcache_enter();
+    c->counts.frees[s->spanclass]++;
+    c->counts.large_free_bytes += mspan_span_bytes(s);
+    mcache_leave(c);
+    mheap_free_large(s);
+    scavenge_tick();
+}
+
+/* The span of a block that the program has, as far as it is known here. */
+#ifdef GOMALLOC_HARDENED
+#define SPAN_OF(block, verb) hardened_check(block, verb)
+#else
+#define SPAN_OF(block, verb) span_of(block, verb " of an address that is no block")
+static struct mspan *span_of(void *block, const char *reproach) {
+    struct mspan *s = arena_span_checked((uintptr_t)block);
+    if (!s)
+        os_die(reproach, block);
+    return s;
+}
+#endif
+
+/* What the page does not tell: no block, a large one, a tiny one; in the hardened build, all. */
+static void free_other(void *block) {
+    if (!block)
+        return;
+    struct mspan *s = SPAN_OF(block, "free");
+    if (!s->elem_bytes) {
+        free_large(s, block);
+        return;
+    }
+    struct mcache *c = mcache_enter();
+    hardened_freed(s, block);
+    if (s->spanclass == SPANCLASS_TINY)
+        mcache_free_tiny(c, s, block);
+    else if (c->list[s->spanclass].budget)
+        freelist_push(&c->list[s->spanclass], block);
+    else
+        mcache_free_more(c, s->spanclass, block);
+    mcache_leave(c);
+}
+
+/* The list is full, or the thread has no cache of its own, or the page does not tell. */
+static NOINLINE void free_more(void *block) {
+    const struct heap_arena *a = HARDENED ? NULL : arena_of((uintptr_t)block);
+    const unsigned spanclass   = a ? arena_page_class(a, (uintptr_t)block) : 0;
+    if (!spanclass) {
+        free_other(block);
+        return;
+    }
+    struct mcache *c     = mcache_enter();
+    const bool gave_back = mcache_free_more(c, spanclass, block);
+    mcache_leave(c);
+    if (gave_back)
+        scavenge_tick();
+}
+
+void gom_free(void *block) {
+    const uintptr_t address    = (uintptr_t)block;
+    const struct heap_arena *a = HARDENED ? NULL : arena_of(address);
+    if (LIKELY(a)) {
+        struct freelist *l = &mcache_current->list[arena_page_class(a, address)];
+        if (LIKELY(l->budget)) { /* 0 for class 0, too */
+            freelist_push(l, block);
+            return;
+        }
+    }
+    free_more(block);
+}
+
+void gom_free_sized(void *block, size_t size) {
+    (void)size; /* the page map is as fast, and right for blocks that realloc has shrunk */
+    gom_free(block);
+}
+
+void gom_free_aligned_sized(void *block, size_t alignment, size_t size) {
+    (void)alignment;
+    (void)size;
+    gom_free(block);
+}
+
+/* --- the rest of the family --- */
+
+static size_t usable(const struct mspan *s, const void *block) {
+    if (UNLIKELY(s->spanclass == SPANCLASS_TINY))
+        return tiny_usable(s, block);
+    return s->elem_bytes ? s->elem_bytes : mspan_span_bytes(s);
+}
+
+size_t gom_usable_size(void *block) {
+    if (!block)
+        return 0;
+    return usable(SPAN_OF(block, "usable size"), block);
+}
+
+static void *zeroed(size_t size) {
+    bool dirty  = true;
+    void *block = size > SIZE_MAX_SMALL ? large_alloc(size, 1, SCAN, &dirty) : gom_malloc(size);
+    if (block && dirty)
+        memset(block, 0, size);
+    return block;
+}
+
+void *gom_calloc(size_t count, size_t size) {
+    size_t bytes;
+    if (UNLIKELY(__builtin_mul_overflow(count, size, &bytes)))
+        return no_memory();
+    return zeroed(bytes);
+}
+
+static void *tiny_object(size_t size) {
+    struct mcache *c = mcache_enter();
+    void *piece      = mcache_alloc_tiny(c, size);
+    mcache_leave(c);
+    return LIKELY(piece) ? piece : no_memory();
+}
+
+/* The hardened build checks slots, not pieces of them: no tiny objects there. */
+void *gom_alloc(size_t size, unsigned flags) {
+    const bool tiny = flags & GOM_TINY && size < TINY_BYTES && size > 0 && !HARDENED;
+    bool dirty      = true;
+    void *block;
+    if (flags & GOM_TINY)
+        flags |= GOM_NOSCAN;
+    if (tiny)
+        block = tiny_object(size);
+    else if (size > SIZE_MAX_SMALL)
+        block = large_alloc(size, 1, flags & GOM_NOSCAN, &dirty);
+    else
+        block = small_alloc(spanclass_of(size, flags));
+    if (block && flags & GOM_ZERO && dirty)
+        memset(block, 0, size);
+    return block;
+}
+
+/* A large block stays where it is, longer or shorter. */
+static bool resize_large(struct mspan *s, size_t size) {
+    const size_t had = mspan_span_bytes(s);
+    if (size <= SIZE_MAX_SMALL || size > PTRDIFF_MAX - PAGE_BYTES)
+        return false;
+    if (pages_of(size) != s->npages && !mheap_resize_large(s, pages_of(size)))
+        return false;
+    const size_t has = mspan_span_bytes(s);
+    struct mcache *c = mcache_enter();
+    c->counts.large_malloc_bytes += has > had ? has - had : 0;
+    c->counts.large_free_bytes += has < had ? had - has : 0;
+    mcache_leave(c);
+    return true;
+}
+
+static void *move(void *block, size_t had, size_t size) {
+    /* A block that grows will often grow again: an eighth of address space lets it do so in place,
+     * and costs memory only if it was used before. */
+    const size_t more = size > had && size > SIZE_MAX_SMALL ? size / 8 : 0;
+    void *moved       = size <= PTRDIFF_MAX - more ? gom_malloc(size + more) : no_memory();
+    if (!moved && more)
+        moved = gom_malloc(size);
+    if (!moved)
+        return NULL;
+    memcpy(moved, block, had < size ? had : size);
+    gom_free(block);
+    return moved;
+}
+
+void *gom_realloc(void *block, size_t size) {
+    if (!block)
+        return gom_malloc(size);
+    if (size == 0) {
+        gom_free(block);
+        return NULL;
+    }
+    struct mspan *s  = SPAN_OF(block, "realloc");
+    const size_t had = usable(s, block);
+    if (s->elem_bytes ? size <= had && size > had / 2 : resize_large(s, size))
+        return block;
+    return move(block, had, size);
+}
+
+void *gom_reallocarray(void *block, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return no_memory();
+    return gom_realloc(block, bytes);
+}
+
+/* The slots of a class are aligned to the largest power of two that divides their size, at most to
+ * a page, so some class suits: one of the next, or pages. `alignment` is a power of two. */
+static void *aligned(size_t alignment, size_t size) {
+    if (alignment <= MAX_ALIGN)
+        return gom_malloc(size < alignment ? alignment : size);
+    if (size <= SIZE_MAX_SMALL && alignment <= PAGE_BYTES)
+        for (unsigned class = size_to_class(size); class < SIZE_CLASSES; class ++)
+            if (class_to_size[class] % alignment == 0)
+                return gom_malloc(class_to_size[class]);
+    bool dirty;
+    return large_alloc(size, alignment, SCAN, &dirty);
+}
+
+static bool is_power_of_two(size_t n) {
+    return n && !(n & (n - 1));
+}
+
+void *gom_aligned_alloc(size_t alignment, size_t size) {
+    if (is_power_of_two(alignment))
+        return aligned(alignment, size);
+    errno = EINVAL;
+    return NULL;
+}
+
+int gom_posix_memalign(void **block, size_t alignment, size_t size) {
+    if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+        return EINVAL;
+    const int saved = errno;
+    void *memory    = aligned(alignment, size);
+    errno           = saved;
+    if (!memory)
+        return ENOMEM;
+    *block = memory;
+    return 0;
+}
+
+/* As in glibc, an alignment that is no power of two is rounded up to one. */
+void *gom_memalign(size_t alignment, size_t size) {
+    if (alignment > PTRDIFF_MAX)
+        return no_memory();
+    size_t power = 1;
+    while (power < alignment)
+        power *= 2;
+    return aligned(power, size);
+}
+
+void *gom_valloc(size_t size) {
+    return aligned(os_page_bytes(), size);
+}
+
+void *gom_pvalloc(size_t size) {
+    const size_t page = os_page_bytes();
+    if (size > PTRDIFF_MAX - page)
+        return no_memory();
+    return aligned(page, (size + page - 1) / page * page);
+}
+
+void *gom_stack_alloc(size_t size) {
+    if (size > PTRDIFF_MAX - PAGE_BYTES)
+        return no_memory();
+    struct mspan *s = mheap_alloc_large(size ? pages_of(size) : 1, 1, SPAN_MANUAL, true);
+    return s ? os_pointer(s->base) : no_memory();
+}
+
+void gom_stack_free(void *stack) {
+    struct mspan *s = arena_span_checked((uintptr_t)stack);
+    if (!stack)
+        return;
+    if (!s || s->base != (uintptr_t)stack || span_state(s->word) != SPAN_MANUAL)
+        os_die("gom_stack_free of an address that is no stack", stack);
+    mheap_free_large(s);
+}
+
+int gom_trim(size_t pad) {
+    struct mcache *c = mcache_enter();
+    mcache_flush(c);
+    mcache_leave(c);
+    mcache_flush_all();
+    return scavenge_all(pad);
+}

@@ -1,0 +1,409 @@
+#include "mcache.h"
+
+#include "arena.h"
+#include "fixalloc.h"
+#include "hardened.h"
+#include "mcentral.h"
+#include "mheap.h"
+
+#include <pthread.h>
+
+_Static_assert(sizeof(struct freelist) == 16, "size_to_list8 is generated for this");
+_Static_assert(offsetof(struct mcache, list) == 0, "size_to_list8 holds offsets from here");
+
+/* Long lists go to the spans seldom: from 16 KiB and 256 objects to these numbers, the workload
+ * "small" became 6 % faster, at 2 % more memory. */
+enum {
+    LIST_BYTES_MAX   = 64 << 10, /* of the free objects on a list, but */
+    LIST_OBJECTS_MAX = 512,      /* no more than these, */
+    LIST_OBJECTS_MIN = 2,        /* and room for these */
+    FRESH_BYTES      = 4 << 10,
+};
+
+/* Without objects and room: of a thread that has not allocated yet, and of one that has ended. */
+static struct mcache unborn, ended;
+
+/* Of those that cannot have their own. */
+static struct mcache shared = {.is_owned = false};
+static struct lock shared_lock;
+
+_Thread_local struct mcache *mcache_current = &unborn;
+
+static struct fixalloc caches = FIXALLOC(sizeof(struct mcache));
+
+/* Of all threads' caches; guards also the counts of those that have ended. */
+static struct lock registry_lock;
+static struct mcache *registry;
+static struct mcache_counts counts_of_ended;
+static unsigned caches_begun;
+
+static atomic_uint flushes_wanted;
+
+/* --- the books of a list --- */
+
+static unsigned room(unsigned spanclass) {
+    const unsigned n = (unsigned)((uint64_t)LIST_BYTES_MAX * class_to_magic[spanclass / 2] >> 32);
+    return n > LIST_OBJECTS_MAX ? LIST_OBJECTS_MAX : n < LIST_OBJECTS_MIN ? LIST_OBJECTS_MIN : n;
+}
+
+/* Brings length and counts up to date; returns the length. */
+static unsigned keep_books(struct mcache *c, unsigned spanclass) {
+    struct freelist *l   = &c->list[spanclass];
+    const uint32_t frees = c->books[spanclass].given - l->budget;
+    c->counts.mallocs[spanclass] += l->mallocs;
+    c->counts.frees[spanclass] += frees;
+    c->books[spanclass].length += frees - l->mallocs;
+    c->books[spanclass].given = l->budget;
+    l->mallocs                = 0;
+    return c->books[spanclass].length;
+}
+
+static void open_books(struct mcache *c, unsigned spanclass, unsigned length) {
+    const unsigned most        = room(spanclass);
+    c->books[spanclass].length = length;
+    c->books[spanclass].given = c->list[spanclass].budget = length < most ? most - length : 0;
+}
+
+/* --- lists to spans --- */
+
+/* Slots of one word of a span that somebody else may own, to be freed together. */
+struct batch {
+    struct mspan *span;
+    unsigned word, count;
+    uint64_t bits;
+};
+
+static void commit(struct mcache *c, const struct batch *b) {
+    if (!b->bits)
+        return;
+    switch (mspan_free_remote(b->span, b->word, b->bits, b->count)) {
+    case DUTY_NONE: return;
+    case DUTY_PUSH:
+        if (!mcentral_push(b->span))
+            return;
+        break;
+    case DUTY_REMOVE_RELEASE: mcentral_remove(b->span); break;
+    case DUTY_RELEASE: break;
+    }
+    mheap_free_span(&c->pages, b->span);
+}
+
+static void *next_of(const void *object, unsigned spanclass) {
+#ifdef GOMALLOC_HARDENED
+    return hardened_next(object, spanclass);
+#else
+    (void)spanclass;
+    return link_next(object);
+#endif
+}
+
+/* Frees a chain of objects into their spans. */
+static void free_chain(struct mcache *c, unsigned spanclass, void *object) {
+    struct mspan *own = c->span[spanclass];
+    struct batch b    = {0};
+    while (object) {
+        void *next           = next_of(object, spanclass);
+        struct mspan *s      = arena_span((uintptr_t)object);
+        const unsigned slot  = mspan_slot(s, (uintptr_t)object);
+        const uint64_t bit   = (uint64_t)1 << slot % 64;
+        const bool same_word = s == b.span && slot / 64 == b.word;
+        if (s == own) {
+            mspan_free_owned(s, slot);
+        } else if (same_word) {
+            b.bits |= bit;
+            b.count++;
+        } else {
+            commit(c, &b);
+            b = (struct batch){s, slot / 64, 1, bit};
+        }
+        object = next;
+    }
+    commit(c, &b);
+}
+
+/* Keeps the first objects of a list, the last freed, and frees the others into their spans. */
+static void shorten(struct mcache *c, unsigned spanclass, unsigned keep) {
+    void *rest = c->list[spanclass].head, *last = NULL;
+    for (unsigned i = 0; i < keep && rest; i++) {
+        last = rest;
+        rest = next_of(rest, spanclass);
+    }
+    if (last)
+        link_set(last, NULL);
+    else
+        c->list[spanclass].head = NULL;
+    free_chain(c, spanclass, rest);
+}
+
+bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
+    struct freelist *l  = &c->list[spanclass];
+    const unsigned most = room(spanclass);
+    unsigned length     = keep_books(c, spanclass);
+    const bool is_long  = length > most / 2;
+    if (is_long) {
+        shorten(c, spanclass, most / 2);
+        length = most / 2;
+    }
+    link_set(object, l->head);
+    l->head = object;
+    c->counts.frees[spanclass]++;
+    open_books(c, spanclass, length + 1);
+    return is_long;
+}
+
+/* --- spans to lists --- */
+
+/* Makes another span the current one; false: no memory. */
+static bool next_span(struct mcache *c, unsigned spanclass) {
+    struct mspan *s = mcentral_take(spanclass, c->home, HOME_KEEPS);
+    if (!s) {
+        s = mheap_alloc_span(&c->pages, spanclass);
+        if (s)
+            s->home = c->home;
+        else
+            s = mcentral_take(spanclass, c->home, 0);
+    }
+    c->span[spanclass] = s;
+    return s != NULL;
+}
+
+/* How many slots to take off a span at once. Linking them touches them: of pages that may not be
+ * resident yet, no more than one of the kernel's. */
+static unsigned helping(const struct mspan *s, unsigned want) {
+    const unsigned few = FRESH_BYTES / s->elem_bytes;
+    return s->needs_zero || want <= few ? want : few ? few : 1;
+}
+
+/* Up to `want` objects, at least one, linked. 0: no memory. */
+static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want, void **head) {
+    for (;;) {
+        struct mspan *s      = c->span[spanclass];
+        const unsigned taken = s ? mspan_take(s, helping(s, want), head) : 0;
+        if (taken)
+            return taken;
+        if (s && (mspan_merge(s) || !mspan_give_up_full(s)))
+            continue;
+        if (!next_span(c, spanclass))
+            return 0;
+    }
+}
+
+static void *refill(struct mcache *c, unsigned spanclass) {
+    struct freelist *l = &c->list[spanclass];
+    void *object       = NULL;
+    keep_books(c, spanclass);
+    const unsigned n = take_objects(c, spanclass, room(spanclass) / 2, &object);
+    if (n) {
+        l->head = link_next(object);
+        c->counts.mallocs[spanclass]++;
+    }
+    open_books(c, spanclass, n ? n - 1 : 0);
+    return object;
+}
+
+void *mcache_alloc(struct mcache *c, unsigned spanclass) {
+    struct freelist *l = &c->list[spanclass];
+    void *object       = l->head;
+    if (!object)
+        return refill(c, spanclass);
+    l->head = next_of(object, spanclass);
+    l->mallocs++;
+    return object;
+}
+
+/* --- tiny objects --- */
+
+static void free_tiny_block(struct mcache *c, void *block) {
+    struct freelist *l = &c->list[SPANCLASS_TINY];
+    if (l->budget)
+        freelist_push(l, block);
+    else
+        mcache_free_more(c, SPANCLASS_TINY, block);
+}
+
+void *mcache_alloc_tiny(struct mcache *c, size_t size) {
+    void *piece = tiny_cut(&c->tiny, size), *freed;
+    if (!piece) {
+        void *block = mcache_alloc(c, SPANCLASS_TINY);
+        if (!block)
+            return NULL;
+        piece = tiny_cut_new(&c->tiny, block, size, &freed);
+        if (freed)
+            free_tiny_block(c, freed);
+    }
+    c->counts.tiny_mallocs++;
+    return piece;
+}
+
+void mcache_free_tiny(struct mcache *c, struct mspan *s, void *object) {
+    void *freed = tiny_free(s, object);
+    if (freed)
+        free_tiny_block(c, freed);
+}
+
+/* --- the caches of threads --- */
+
+void mcache_flush(struct mcache *c) {
+    void *tiny = tiny_give_up(&c->tiny);
+    if (tiny)
+        free_tiny_block(c, tiny);
+    for (unsigned i = 2; i < SPAN_CLASSES; i++) {
+        keep_books(c, i);
+        shorten(c, i, 0);
+        struct mspan *s = c->span[i];
+        c->span[i]      = NULL;
+        if (s && mcentral_uncache(s))
+            mheap_free_span(&c->pages, s);
+        c->list[i].budget = c->books[i].given = c->books[i].length = 0;
+    }
+    mheap_flush_cache(&c->pages);
+}
+
+static void add_counts(struct mcache_counts *to, const struct mcache_counts *from) {
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        to->mallocs[i] += from->mallocs[i];
+        to->frees[i] += from->frees[i];
+    }
+    to->large_malloc_bytes += from->large_malloc_bytes;
+    to->large_free_bytes += from->large_free_bytes;
+    to->tiny_mallocs += from->tiny_mallocs;
+}
+
+static void unregister(struct mcache *c) {
+    if (c->previous)
+        c->previous->next = c->next;
+    else
+        registry = c->next;
+    if (c->next)
+        c->next->previous = c->previous;
+}
+
+/* The destructor of the thread's key. What the thread allocates and frees after this, in other
+ * destructors and in the C library, goes through the shared cache. */
+static void end(void *cache) {
+    struct mcache *c = cache;
+    mcache_current   = &ended;
+    mcache_flush(c);
+    lock_acquire(&registry_lock);
+    unregister(c);
+    add_counts(&counts_of_ended, &c->counts);
+    lock_release(&registry_lock);
+    fixalloc_free(&caches, c);
+}
+
+static pthread_key_t key;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static bool key_exists;
+
+static void make_key(void) {
+    key_exists = pthread_key_create(&key, end) == 0;
+}
+
+/* Early, so that the key is one of the first 32, for which the C library needs no memory. */
+__attribute__((constructor)) static void make_key_early(void) {
+    pthread_once(&key_once, make_key);
+}
+
+static struct mcache *begin(void) {
+    struct mcache *c = fixalloc_alloc(&caches);
+    if (!c)
+        return NULL;
+    c->is_owned = true;
+    lock_acquire(&registry_lock);
+    c->home = (uint8_t)(caches_begun++ % HOMES);
+    c->next = registry;
+    if (registry)
+        registry->previous = c;
+    registry = c;
+    lock_release(&registry_lock);
+    mcache_current = c; /* before the rest, which may allocate */
+    pthread_once(&key_once, make_key);
+    if (key_exists)
+        pthread_setspecific(key, c); /* without it, the cache is lost when the thread ends */
+    return c;
+}
+
+struct mcache *mcache_enter(void) {
+    struct mcache *c = mcache_current;
+    if (__builtin_expect(c == &unborn, 0))
+        c = begin();
+    else if (__builtin_expect(c == &ended, 0))
+        c = NULL;
+    if (!c) {
+        lock_acquire(&shared_lock);
+        return &shared;
+    }
+    /* relaxed: it is a wish */
+    const unsigned wanted = atomic_load_explicit(&flushes_wanted, memory_order_relaxed);
+    if (__builtin_expect(c->flushes != wanted, 0)) {
+        c->flushes = wanted;
+        mcache_flush(c);
+    }
+    return c;
+}
+
+void mcache_leave(struct mcache *c) {
+    if (__builtin_expect(!c->is_owned, 0))
+        lock_release(&shared_lock);
+}
+
+void mcache_flush_all(void) {
+    atomic_fetch_add_explicit(&flushes_wanted, 1, memory_order_relaxed);
+    lock_acquire(&shared_lock);
+    mcache_flush(&shared);
+    lock_release(&shared_lock);
+}
+
+/* The counters of a running thread are its own; reading one is a benign race on an aligned word. */
+__attribute__((no_sanitize("thread"))) static void add_live(struct mcache_counts *to,
+                                                            const volatile struct mcache *c) {
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        to->mallocs[i] += c->counts.mallocs[i] + c->list[i].mallocs;
+        to->frees[i] += c->counts.frees[i] + (c->books[i].given - c->list[i].budget);
+    }
+    to->large_malloc_bytes += c->counts.large_malloc_bytes;
+    to->large_free_bytes += c->counts.large_free_bytes;
+    to->tiny_mallocs += c->counts.tiny_mallocs;
+}
+
+void mcache_sum(struct mcache_counts *sum) {
+    *sum = (struct mcache_counts){0};
+    lock_acquire(&registry_lock);
+    add_counts(sum, &counts_of_ended);
+    for (const struct mcache *c = registry; c; c = c->next)
+        add_live(sum, c);
+    lock_release(&registry_lock);
+    lock_acquire(&shared_lock);
+    add_live(sum, &shared);
+    lock_release(&shared_lock);
+}
+
+void mcache_before_fork(void) {
+    lock_acquire(&shared_lock);
+    lock_acquire(&registry_lock);
+    lock_acquire(&caches.lock);
+}
+
+/* The objects and spans in the caches of threads that the child does not have are lost to it: a
+ * thread may have been in the middle of changing them. */
+void mcache_after_fork(bool child) {
+    if (child) {
+        for (struct mcache *c = registry, *next; c; c = next) {
+            next = c->next;
+            if (c == mcache_current)
+                continue;
+            add_live(&counts_of_ended, c);
+            unregister(c);
+        }
+    }
+    lock_release(&caches.lock);
+    lock_release(&registry_lock);
+    lock_release(&shared_lock);
+}
+
+void mcache_memory(size_t *in_use, size_t *sys) {
+    lock_acquire(&caches.lock);
+    *in_use = caches.in_use;
+    *sys    = caches.sys;
+    lock_release(&caches.lock);
+}

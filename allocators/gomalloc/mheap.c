@@ -1,0 +1,369 @@
+#include "mheap.h"
+
+#include "arena.h"
+#include "hardened.h"
+#include "os.h"
+
+#include <string.h>
+
+struct mheap mheap = {
+    .pages = {.first_region = REGIONS, .search = UINTPTR_MAX},
+    .few   = FIXALLOC(sizeof(struct mspan) + SPAN_BITMAPS * SPAN_FEW_WORDS * 8),
+    .many  = FIXALLOC(sizeof(struct mspan) + SPAN_BITMAPS * SPAN_MANY_WORDS * 8),
+    .notes = FIXALLOC(PAGE_BYTES / 16 * sizeof(uint32_t)),
+};
+
+/* --- growth --- */
+
+enum {
+    GROW_PAGES = CHUNK_PAGES,      /* Go's step: 4 MiB */
+    GROW_SHARE = 16,               /* a bigger heap grows by a sixteenth, */
+    GROW_MAX   = 16 * CHUNK_PAGES, /* at most by 64 MiB: fewer system calls, no memory until used */
+    GROW_LESS  = 16, /* where memory is short: what is needed, up to a multiple of 128 KiB */
+};
+
+/* Addresses that nothing else takes, so that the heap grows in one piece (Go's hints). */
+enum { HINTS = 64, HINTS_TRIED = 3 };
+#if defined(__SANITIZE_THREAD__)
+#define HINT_FIRST ((uintptr_t)0x10 << 32) /* the part below 512 GiB is the program's, there */
+#define HINT_SHIFT 32
+#else
+#define HINT_FIRST ((uintptr_t)0xc0 << 32)
+#define HINT_SHIFT 40
+#endif
+
+static uintptr_t hint(unsigned i) {
+    return HINT_FIRST + ((uintptr_t)i << HINT_SHIFT);
+}
+
+/* So many bytes where the heap ends or at a hint; 0: not there. */
+static uintptr_t map_near(size_t bytes) {
+    if (mheap.grow_at && os_map_at(mheap.grow_at, bytes))
+        return mheap.grow_at;
+    for (unsigned i = 0; i < HINTS_TRIED && mheap.hint + i < HINTS; i++) {
+        const uintptr_t at = hint(mheap.hint + i);
+        if (!os_map_at(at, bytes))
+            continue;
+        mheap.hint += i + 1;
+        return at;
+    }
+    return 0;
+}
+
+/* Maps at least n pages, *n in the end. 0: there is no memory. */
+static uintptr_t map_pages(size_t *n) {
+    const size_t need = *n;
+    size_t step       = mheap.sys_pages / GROW_SHARE;
+    step              = step < GROW_PAGES ? GROW_PAGES : step > GROW_MAX ? GROW_MAX : step;
+    step              = step / GROW_PAGES * GROW_PAGES;
+    *n                = (need + step - 1) / step * step;
+    uintptr_t base    = map_near(*n * PAGE_BYTES);
+    if (!base)
+        base = (uintptr_t)os_map_aligned(*n * PAGE_BYTES, (size_t)1 << CHUNK_SHIFT);
+    if (!base) {
+        *n   = (need + GROW_LESS - 1) / GROW_LESS * GROW_LESS;
+        base = (uintptr_t)os_map_aligned(*n * PAGE_BYTES, PAGE_BYTES);
+    }
+    if (base && (base + *n * PAGE_BYTES) >> ADDRESS_BITS) {
+        os_unmap(os_pointer(base), *n * PAGE_BYTES); /* the tables end there; no kernel does this */
+        base = 0;
+    }
+    return base;
+}
+
+/* The page allocator's memory for [base, base + bytes). */
+static bool add_regions(uintptr_t base, size_t bytes) {
+    for (size_t r = region_of(base); r <= region_of(base + bytes - 1); r++) {
+        if (mheap.pages.region[r]) /* written under grow_lock only */
+            continue;
+        struct palloc_region *region = os_map(sizeof *region);
+        if (!region)
+            return false;
+        mheap.meta_sys += sizeof *region;
+        lock_acquire(&mheap.lock);
+        pagealloc_add_region(&mheap.pages, r, region);
+        lock_release(&mheap.lock);
+    }
+    return true;
+}
+
+static bool grow(size_t n) {
+    if (!mheap.sys_pages)
+        hardened_begin();
+    const uintptr_t base = map_pages(&n);
+    if (!base)
+        return false;
+    if (!arena_prepare(base, n * PAGE_BYTES) || !add_regions(base, n * PAGE_BYTES)) {
+        os_unmap(os_pointer(base), n * PAGE_BYTES);
+        return false;
+    }
+    mheap.grow_at = base + n * PAGE_BYTES;
+    lock_acquire(&mheap.lock);
+    pagealloc_grow(&mheap.pages, base, n);
+    mheap.sys_pages += n;
+    lock_release(&mheap.lock);
+    return true;
+}
+
+/* --- pages --- */
+
+/* Under the lock. The alignment's surplus pages go back at once; their scavenged bits are lost, so
+ * that the few that were count as resident. */
+static uintptr_t take_pages(size_t n, size_t align_pages, size_t *scavenged) {
+    if (align_pages <= 1)
+        return pagealloc_alloc(&mheap.pages, n, scavenged);
+    const size_t all     = n + align_pages - 1;
+    const uintptr_t base = pagealloc_alloc(&mheap.pages, all, scavenged);
+    if (!base)
+        return 0;
+    const uintptr_t at  = (base + align_pages * PAGE_BYTES - 1) & -(align_pages * PAGE_BYTES);
+    const size_t before = (at - base) / PAGE_BYTES, after = all - n - before;
+    const bool clean = *scavenged == all;
+    if (before)
+        pagealloc_free(&mheap.pages, base, before, clean);
+    if (after)
+        pagealloc_free(&mheap.pages, at + n * PAGE_BYTES, after, clean);
+    *scavenged = clean ? n : 0;
+    return at;
+}
+
+static uintptr_t try_pages(size_t n, size_t align_pages, size_t *scavenged) {
+    lock_acquire(&mheap.lock);
+    const uintptr_t base = take_pages(n, align_pages, scavenged);
+    lock_release(&mheap.lock);
+    return base;
+}
+
+/* One thread grows the heap at a time; the others wait for it and then look again. */
+static uintptr_t alloc_pages(size_t n, size_t align_pages, size_t *scavenged) {
+    uintptr_t base = try_pages(n, align_pages, scavenged);
+    if (base)
+        return base;
+    lock_acquire(&mheap.grow_lock);
+    base = try_pages(n, align_pages, scavenged);
+    if (!base && grow(n + align_pages - 1))
+        base = try_pages(n, align_pages, scavenged);
+    lock_release(&mheap.grow_lock);
+    return base;
+}
+
+static void free_pages(uintptr_t base, size_t n) {
+    lock_acquire(&mheap.lock);
+    pagealloc_free(&mheap.pages, base, n, false);
+    lock_release(&mheap.lock);
+}
+
+static bool try_refill(struct pagecache *c) {
+    lock_acquire(&mheap.lock);
+    c->base = pagealloc_take_block(&mheap.pages, &c->free, &c->scavenged);
+    lock_release(&mheap.lock);
+    return c->base != 0;
+}
+
+void mheap_refill_cache(struct pagecache *c) {
+    if (try_refill(c))
+        return;
+    lock_acquire(&mheap.grow_lock);
+    if (!try_refill(c) && grow(1))
+        try_refill(c);
+    lock_release(&mheap.grow_lock);
+}
+
+void mheap_flush_cache(struct pagecache *c) {
+    if (c->base) {
+        lock_acquire(&mheap.lock);
+        pagealloc_return_block(&mheap.pages, c->base, c->free, c->scavenged);
+        lock_release(&mheap.lock);
+    }
+    *c = (struct pagecache){0};
+}
+
+/* --- spans --- */
+
+static struct fixalloc *descriptors(unsigned nwords) {
+    return nwords <= SPAN_FEW_WORDS ? &mheap.few : &mheap.many;
+}
+
+static void count(_Atomic size_t *pages, size_t n) {
+    /* relaxed: a statistic */
+    atomic_fetch_add_explicit(pages, n, memory_order_relaxed);
+}
+
+/* What free learns from the page alone. Nothing in the hardened build, which looks at each block,
+ * nor for 16-byte noscan slots, which tiny objects may share. */
+static unsigned page_class(unsigned spanclass) {
+    return HARDENED || spanclass == SPANCLASS_TINY ? 0 : spanclass;
+}
+
+static uintptr_t small_pages(struct pagecache *c, unsigned n, size_t *scavenged) {
+    if (!c)
+        return alloc_pages(n, 1, scavenged);
+    if (!c->free) {
+        mheap_flush_cache(c);
+        mheap_refill_cache(c);
+    }
+    const uintptr_t base = pagecache_alloc(c, n, scavenged);
+    return base ? base : alloc_pages(n, 1, scavenged);
+}
+
+struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass) {
+    const unsigned class = spanclass / 2, n = class_to_pages[class];
+    const unsigned nwords = ((unsigned)(n * PAGE_BYTES) / class_to_size[class] + 63) / 64;
+    struct mspan *s       = fixalloc_alloc(descriptors(nwords));
+    if (!s)
+        return NULL;
+    size_t scavenged     = 0;
+    const uintptr_t base = small_pages(cache, n, &scavenged);
+    if (!base) {
+        fixalloc_free(descriptors(nwords), s);
+        return NULL;
+    }
+    mspan_init(s, base, spanclass, scavenged != n);
+    arena_set(base, n, s, page_class(spanclass));
+    count(&mheap.inuse_pages, n);
+    return s;
+}
+
+void mheap_free_span(struct pagecache *cache, struct mspan *s) {
+    const uintptr_t base = s->base;
+    const unsigned n     = s->npages;
+    assert(span_state(s->word) == SPAN_EMPTYING && span_live(s->word) == 0);
+    arena_set(base, n, NULL, 0);
+    count(&mheap.inuse_pages, (size_t)0 - n);
+    /* relaxed: nobody else knows the span any more */
+    atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
+    if (s->notes)
+        fixalloc_free(&mheap.notes, s->notes);
+    fixalloc_free(descriptors(s->nwords), s);
+    if (!cache || !pagecache_free(cache, base, n))
+        free_pages(base, n);
+}
+
+/* Pages of the map that a large span fills: hardened builds must recognise an address within. */
+static size_t mapped_pages(size_t n) {
+#ifdef GOMALLOC_HARDENED
+    return n;
+#else
+    return n != 0;
+#endif
+}
+
+static _Atomic size_t *counter(enum span_state state) {
+    return state == SPAN_MANUAL ? &mheap.manual_pages : &mheap.inuse_pages;
+}
+
+struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state state, bool noscan) {
+    if (n > UINT32_MAX / 2 || alignment / PAGE_BYTES > UINT32_MAX / 2)
+        return NULL; /* more than the address space has */
+    struct mspan *s = fixalloc_alloc(&mheap.few);
+    if (!s)
+        return NULL;
+    size_t scavenged = 0;
+    s->base = alloc_pages(n, alignment <= PAGE_BYTES ? 1 : alignment / PAGE_BYTES, &scavenged);
+    if (!s->base) {
+        fixalloc_free(&mheap.few, s);
+        return NULL;
+    }
+    s->npages     = (uint32_t)n;
+    s->spanclass  = noscan;
+    s->needs_zero = scavenged != n;
+    count(counter(state), n);
+    /* relaxed: the page map publishes the span */
+    atomic_store_explicit(&s->word, span_word(state, 1), memory_order_relaxed);
+    arena_set(s->base, mapped_pages(n), s, 0);
+    return s;
+}
+
+void mheap_free_large(struct mspan *s) {
+    const uintptr_t base = s->base;
+    const size_t n       = s->npages;
+    count(counter(span_state(s->word)), (size_t)0 - n);
+    arena_set(base, mapped_pages(n), NULL, 0);
+    /* relaxed: nobody else knows the span any more */
+    atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
+    fixalloc_free(&mheap.few, s);
+    free_pages(base, n);
+}
+
+bool mheap_resize_large(struct mspan *s, size_t n) {
+    const size_t had    = s->npages;
+    const uintptr_t end = s->base + had * PAGE_BYTES;
+    if (n > UINT32_MAX / 2)
+        return false;
+    if (n > had) {
+        size_t scavenged;
+        lock_acquire(&mheap.lock);
+        const bool taken = pagealloc_alloc_at(&mheap.pages, end, n - had, &scavenged);
+        lock_release(&mheap.lock);
+        if (!taken)
+            return false;
+        arena_set(end, mapped_pages(n) - mapped_pages(had), s, 0);
+    } else if (n < had) {
+        arena_set(s->base + n * PAGE_BYTES, mapped_pages(had) - mapped_pages(n), NULL, 0);
+        free_pages(s->base + n * PAGE_BYTES, had - n);
+    }
+    s->npages = (uint32_t)n;
+    count(counter(span_state(s->word)), n - had);
+    return true;
+}
+
+/* --- back to the operating system --- */
+
+/* Go 1.18's way: the pages are taken like any others, given back outside of the lock, and freed. */
+size_t mheap_scavenge(size_t most, bool dense) {
+    size_t done = 0;
+    while (done < most) {
+        uintptr_t base = 0;
+        lock_acquire(&mheap.lock);
+        const size_t n = pagealloc_take_dirty(&mheap.pages, most - done, dense, &base);
+        lock_release(&mheap.lock);
+        if (n == 0)
+            break;
+        const bool released = os_release(os_pointer(base), n * PAGE_BYTES);
+        lock_acquire(&mheap.lock);
+        pagealloc_free(&mheap.pages, base, n, released);
+        lock_release(&mheap.lock);
+        if (!released)
+            break;
+        done += n;
+    }
+    return done;
+}
+
+size_t mheap_dirty_pages(void) {
+    lock_acquire(&mheap.lock);
+    const size_t pages = mheap.pages.free_pages - mheap.pages.scavenged_pages;
+    lock_release(&mheap.lock);
+    return pages;
+}
+
+void mheap_metadata(size_t *in_use, size_t *sys) {
+    struct fixalloc *const all[] = {&mheap.few, &mheap.many, &mheap.notes};
+    *in_use = *sys = 0;
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+        lock_acquire(&all[i]->lock);
+        *in_use += all[i]->in_use;
+        *sys += all[i]->sys;
+        lock_release(&all[i]->lock);
+    }
+}
+
+size_t mheap_trim_metadata(void) {
+    return fixalloc_trim(&mheap.few) + fixalloc_trim(&mheap.many) + fixalloc_trim(&mheap.notes);
+}
+
+void mheap_lock_all(void) {
+    lock_acquire(&mheap.grow_lock);
+    lock_acquire(&mheap.lock);
+    lock_acquire(&mheap.few.lock);
+    lock_acquire(&mheap.many.lock);
+    lock_acquire(&mheap.notes.lock);
+}
+
+void mheap_unlock_all(void) {
+    lock_release(&mheap.notes.lock);
+    lock_release(&mheap.many.lock);
+    lock_release(&mheap.few.lock);
+    lock_release(&mheap.lock);
+    lock_release(&mheap.grow_lock);
+}

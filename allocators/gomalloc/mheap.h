@@ -1,0 +1,67 @@
+/* The page heap (Go's mheap): spans from pages, pages from the operating system. Its lock guards
+ * the page allocator, for some 100 ns at a time; no system call is made under it. One per process.
+ * All functions are thread-safe. */
+#ifndef GOMALLOC_MHEAP_H
+#define GOMALLOC_MHEAP_H
+
+#include "fixalloc.h"
+#include "lock.h"
+#include "mspan.h"
+#include "pagealloc.h"
+#include "pagecache.h"
+
+struct mheap {
+    struct lock lock; /* guards pages and sys_pages */
+    struct pagealloc pages;
+    size_t sys_pages;            /* got from the operating system, ever; none is unmapped */
+    _Atomic size_t inuse_pages;  /* in spans of objects */
+    _Atomic size_t manual_pages; /* in manual spans */
+
+    struct lock grow_lock; /* taken before `lock`; guards the rest */
+    uintptr_t grow_at;     /* where the heap would grow next */
+    unsigned hint;
+    size_t meta_sys; /* bytes of regions of the page allocator */
+
+    struct fixalloc few, many; /* descriptors of spans with few and with many slots */
+    struct fixalloc notes;     /* tiny.c's, of spans with tiny objects */
+};
+
+extern struct mheap mheap;
+
+/* A CACHED span of small objects, entered in the page map; from `cache` where it has room, which is
+ * refilled if it is empty (NULL: straight from the heap). NULL: no memory. */
+struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass);
+
+/* Takes a span of small objects back that nobody owns but the caller. Its pages go into `cache` if
+ * they are of its block. */
+void mheap_free_span(struct pagecache *cache, struct mspan *);
+
+/* A span of n pages as one object: SPAN_LARGE or SPAN_MANUAL. `alignment`: of the address, a power
+ * of two. */
+struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state, bool noscan);
+void mheap_free_large(struct mspan *);
+
+/* Makes a large span n pages long, in place; false: it stays as it is. */
+bool mheap_resize_large(struct mspan *, size_t n);
+
+void mheap_refill_cache(struct pagecache *);
+void mheap_flush_cache(struct pagecache *);
+
+/* Gives up to `most` free pages back to the operating system, the highest first; returns how many
+ * went. `dense`: also those in nearly full chunks. */
+size_t mheap_scavenge(size_t most, bool dense);
+
+/* Pages that are free but resident. */
+size_t mheap_dirty_pages(void);
+
+/* Bytes of descriptors of spans. */
+void mheap_metadata(size_t *in_use, size_t *sys);
+
+/* Gives the memory of unused ones back; returns the bytes. */
+size_t mheap_trim_metadata(void);
+
+/* fork(2): all locks of the heap, in their order. */
+void mheap_lock_all(void);
+void mheap_unlock_all(void);
+
+#endif

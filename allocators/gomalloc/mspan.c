@@ -1,0 +1,117 @@
+#include "mspan.h"
+
+#include "link.h"
+#include "os.h"
+
+_Static_assert(sizeof(struct mspan) <= 64, "the header of a span is within a cache line");
+
+void mspan_init(struct mspan *s, uintptr_t base, unsigned spanclass, bool needs_zero) {
+    const unsigned class = spanclass / 2;
+    s->base              = base;
+    s->npages            = class_to_pages[class];
+    s->elem_bytes        = class_to_size[class];
+    s->magic             = class_to_magic[class];
+    s->nelems            = (uint16_t)(mspan_span_bytes(s) / s->elem_bytes);
+    s->nwords            = (uint16_t)((s->nelems + 63) / 64);
+    s->spanclass         = (uint8_t)spanclass;
+    s->needs_zero        = needs_zero;
+    for (unsigned w = 0; w < s->nwords; w++)
+        mspan_avail(s)[w] = ~(uint64_t)0;
+    if (s->nelems % 64)
+        mspan_avail(s)[s->nwords - 1] = ((uint64_t)1 << s->nelems % 64) - 1;
+    /* relaxed: nobody knows the span yet; the page map publishes it */
+    atomic_store_explicit(&s->word, span_word(SPAN_CACHED, s->nelems), memory_order_relaxed);
+}
+
+unsigned mspan_take(struct mspan *s, unsigned most, void **head) {
+    unsigned count = 0, w = s->search;
+    void *last = NULL;
+    *head      = NULL;
+    for (; w < s->nwords && count < most; w++) {
+        uint64_t bits = mspan_avail(s)[w];
+        for (; bits && count < most; bits &= bits - 1, count++) {
+            void *object = os_pointer(mspan_address(s, w * 64 + (unsigned)__builtin_ctzll(bits)));
+            if (last)
+                link_set(last, object);
+            else
+                *head = object;
+            last = object;
+        }
+        mspan_avail(s)[w] = bits;
+        if (bits)
+            break;
+    }
+    s->search = (uint16_t)w;
+    if (last)
+        link_set(last, NULL);
+    return count;
+}
+
+enum span_duty mspan_free_remote(struct mspan *s, unsigned w, uint64_t bits, unsigned count) {
+    /* release: step 1 of the protocol */
+    const uint64_t before =
+        atomic_fetch_or_explicit(&mspan_freed(s)[w], bits, memory_order_release);
+    assert(!(before & bits));
+    (void)before;
+
+    uint32_t old = atomic_load_explicit(&s->word, memory_order_relaxed), new;
+    enum span_duty duty;
+    do {
+        const uint32_t live   = span_live(old) - count;
+        enum span_state state = span_state(old);
+        duty                  = DUTY_NONE;
+        assert(span_live(old) >= count && state >= SPAN_CACHED && state <= SPAN_PARTIAL);
+        if (live == 0 && (state == SPAN_FULL || state == SPAN_PARTIAL)) {
+            duty  = state == SPAN_FULL ? DUTY_RELEASE : DUTY_REMOVE_RELEASE;
+            state = SPAN_EMPTYING;
+        } else if (state == SPAN_FULL && live < s->nelems) {
+            duty  = DUTY_PUSH;
+            state = SPAN_PUSHING;
+        }
+        new = span_word(state, live);
+        /* acquire and release: step 2 of the protocol */
+    } while (!atomic_compare_exchange_weak_explicit(&s->word, &old, new, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    return duty;
+}
+
+unsigned mspan_merge(struct mspan *s) {
+    unsigned count = 0;
+    for (unsigned w = s->nwords; w-- > 0;) {
+        _Atomic uint64_t *freed = &mspan_freed(s)[w];
+        if (atomic_load_explicit(freed, memory_order_relaxed) == 0)
+            continue;
+        /* acquire: pairs with step 1 of a free */
+        const uint64_t bits = atomic_exchange_explicit(freed, 0, memory_order_acquire);
+        assert(!(mspan_avail(s)[w] & bits));
+        mspan_avail(s)[w] |= bits;
+        count += (unsigned)__builtin_popcountll(bits);
+        if (w < s->search)
+            s->search = (uint16_t)w;
+    }
+    if (count) {
+        s->needs_zero = true;
+        /* relaxed: the number alone matters; who ends at 0 has acquired the others' releases */
+        atomic_fetch_add_explicit(&s->word, count, memory_order_relaxed);
+    }
+    return count;
+}
+
+bool mspan_give_up_full(struct mspan *s) {
+    /* acquire: pairs with step 2 of a free, whose bit the merge below must then see */
+    uint32_t word = atomic_load_explicit(&s->word, memory_order_acquire);
+    assert(span_state(word) == SPAN_CACHED);
+    if (mspan_merge(s) || span_live(word) < s->nelems)
+        return false;
+    /* release: hands the plain fields over to the next owner */
+    return atomic_compare_exchange_strong_explicit(&s->word, &word,
+                                                   span_word(SPAN_FULL, span_live(word)),
+                                                   memory_order_release, memory_order_relaxed);
+}
+
+unsigned mspan_available(const struct mspan *s) {
+    unsigned count = 0;
+    for (unsigned w = s->search; w < s->nwords; w++)
+        count += (unsigned)__builtin_popcountll(s->bits[w]);
+    return count;
+}

@@ -1,0 +1,168 @@
+/* A run of pages, and which of its slots are free (Go's mspan).
+ *
+ * THE PROTOCOL BETWEEN THREADS. This is the one place where it is written down.
+ *
+ * A span of small objects has two bitmaps and one word:
+ *   avail[]  1: the slot may be handed out. Plain memory of whoever owns the span.
+ *   freed[]  1: somebody freed the slot, and the owner has not noticed yet. Atomic.
+ *   word     the state, and `live`: slots that are not free. Atomic.
+ *
+ * Exactly, live = slots in the hands of the program or of some thread's list of free objects
+ *               + frees between steps 1 and 2 below
+ *               + slots in avail[], while the span is CACHED: its owner has reserved them.
+ *
+ * States:
+ *   CACHED    the current span of one mcache, its owner. Only the owner leaves this state.
+ *   FULL      nobody owns it, no slot is free, it is on no list.
+ *   PUSHING   owned by the thread whose free made it less than full, on its way to the list.
+ *   PARTIAL   on the mcentral's list of its class. Nobody owns it.
+ *   EMPTYING  owned by the thread that freed its last slot; if it was PARTIAL before, still listed.
+ *   LARGE, MANUAL  one object, no slots: its user owns it.    DEAD  no span.
+ *
+ * Free, by any thread that is not the owner:
+ *   1. freed[i] |= bit      release: pairs with the acquire of the merge, so that what this thread
+ *                           wrote into the object comes before what its next owner writes.
+ *   2. word: live -= 1      release: whoever sees the new number also sees the bit. acquire: the
+ *                           thread that ends at 0 comes after all others' use of the span.
+ *      In the same compare-and-swap, since it knows the state and the number at one instant:
+ *        FULL, live < nelems   -> PUSHING: this thread pushes the span (the "first remote free")
+ *        FULL or PARTIAL, 0    -> EMPTYING: this thread gives the span back to the mheap
+ *      Before step 2, live counts the slot: the span cannot vanish under the freeing thread.
+ *   mcentral_push, under the lock of the class: PUSHING -> PARTIAL and onto the list; if live is 0
+ *      by now -> EMPTYING instead.
+ *   mcentral_remove, under the same lock: takes an EMPTYING span off the list.
+ *
+ * Refill, by the owner (Go's sweep):
+ *   merge: avail[i] |= exchange(freed[i], 0) (acquire), then live += the number of bits (they are
+ *      reserved). It may take a bit whose step 2 is still to come: such a slot counts twice in live
+ *      until then, so live is never too small, and 0 is always true.
+ *   nothing available: load the word (acquire), merge; still nothing, and live >= nelems: CAS of
+ *      exactly that word to FULL. If a free came between, the CAS fails, and the merge is repeated;
+ *      if it comes after, it sees FULL and pushes. So no free slot is forgotten.
+ *   next span: under the lock of the class, the first of the list that is not EMPTYING: CAS
+ *      PARTIAL -> CACHED (acquire: pairs with the release of whoever left it), off the list, merge.
+ *
+ * An owner that gives a span up before it is full (thread exit, trim): live -= slots in avail[];
+ * then 0 -> EMPTYING, else PARTIAL under the lock. Bits in avail[] stay for the next owner. */
+#ifndef GOMALLOC_MSPAN_H
+#define GOMALLOC_MSPAN_H
+
+#include "sizeclasses.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+enum span_state {
+    SPAN_DEAD, /* zeroed memory is a dead span */
+    SPAN_CACHED,
+    SPAN_FULL,
+    SPAN_PUSHING,
+    SPAN_PARTIAL,
+    SPAN_EMPTYING,
+    SPAN_LARGE,
+    SPAN_MANUAL,
+};
+
+struct mspan {
+    uintptr_t base;
+    uint32_t npages;
+    uint32_t elem_bytes; /* of a slot; large spans: 0 */
+    uint32_t magic;      /* class_to_magic */
+    uint16_t nelems;
+    uint16_t nwords;   /* 64-bit words of each bitmap */
+    uint16_t search;   /* no bit of avail[] is set in the words before */
+    uint8_t spanclass; /* 1 for a large span of noscan memory */
+    bool needs_zero;   /* slots may hold old bytes */
+    uint8_t home;      /* the group of threads that had it last (mcentral.h) */
+    _Atomic uint32_t word;
+    struct mspan *next, *previous;   /* of the list of a mcentral, guarded by its lock */
+    _Atomic uint32_t *_Atomic notes; /* tiny.c's, of each slot; NULL: none yet */
+    uint64_t bits[];                 /* avail, freed; hardened builds: in use by the program */
+};
+
+enum {
+    SPAN_LIVE_MASK = (1 << 24) - 1,
+    SPAN_SHIFT     = 24,
+#ifdef GOMALLOC_HARDENED
+    SPAN_BITMAPS = 3,
+#else
+    SPAN_BITMAPS = 2,
+#endif
+    SPAN_FEW_WORDS  = 4, /* all but the classes of 8, 16 and 24 bytes */
+    SPAN_MANY_WORDS = SPAN_MAX_SLOTS / 64,
+};
+
+static inline size_t mspan_bytes(unsigned nwords) {
+    return sizeof(struct mspan) + (size_t)SPAN_BITMAPS * nwords * 8;
+}
+
+static inline uint64_t *mspan_avail(struct mspan *s) {
+    return s->bits;
+}
+
+static inline _Atomic uint64_t *mspan_freed(struct mspan *s) {
+    return (_Atomic uint64_t *)(s->bits + s->nwords);
+}
+
+static inline uint32_t span_word(enum span_state state, uint32_t live) {
+    return (uint32_t)state << SPAN_SHIFT | live;
+}
+
+static inline enum span_state span_state(uint32_t word) {
+    return (enum span_state)(word >> SPAN_SHIFT);
+}
+
+static inline uint32_t span_live(uint32_t word) {
+    return word & SPAN_LIVE_MASK;
+}
+
+/* The slot that an address within the span lies in. */
+static inline unsigned mspan_slot(const struct mspan *s, uintptr_t address) {
+    return (unsigned)((address - s->base) * s->magic >> 32);
+}
+
+static inline uintptr_t mspan_address(const struct mspan *s, unsigned slot) {
+    return s->base + (uintptr_t)slot * s->elem_bytes;
+}
+
+static inline size_t mspan_span_bytes(const struct mspan *s) {
+    return (size_t)s->npages << PAGE_SHIFT;
+}
+
+/* Makes zeroed memory of mspan_bytes a CACHED span of the caller's, all slots available. */
+void mspan_init(struct mspan *, uintptr_t base, unsigned spanclass, bool needs_zero);
+
+/* Owner: takes up to `most` slots, links them through their first words in the order of their
+ * addresses. Returns their number, and the first in *head. */
+unsigned mspan_take(struct mspan *, unsigned most, void **head);
+
+/* Owner: puts a slot back. */
+static inline void mspan_free_owned(struct mspan *s, unsigned slot) {
+    const unsigned w = slot / 64;
+    assert(!(mspan_avail(s)[w] >> slot % 64 & 1));
+    mspan_avail(s)[w] |= (uint64_t)1 << slot % 64;
+    s->needs_zero = true;
+    if (w < s->search)
+        s->search = (uint16_t)w;
+}
+
+/* Anybody else: frees `count` slots, the bits of word w. What the caller must do next: */
+enum span_duty {
+    DUTY_NONE,
+    DUTY_PUSH,           /* mcentral_push */
+    DUTY_RELEASE,        /* give the span back */
+    DUTY_REMOVE_RELEASE, /* the same, but take it off the list first */
+};
+enum span_duty mspan_free_remote(struct mspan *, unsigned w, uint64_t bits, unsigned count);
+
+/* Owner: makes freed slots available; returns how many came. */
+unsigned mspan_merge(struct mspan *);
+
+/* Owner, after mspan_merge found nothing and nothing is available: gives the span up as FULL, true.
+ * False: slots were freed meanwhile, merge again. */
+bool mspan_give_up_full(struct mspan *);
+
+/* Owner: slots in avail[]. */
+unsigned mspan_available(const struct mspan *);
+
+#endif

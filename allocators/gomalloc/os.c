@@ -1,0 +1,114 @@
+#include "os.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000 /* Linux 4.17; older kernels take the address as a hint */
+#endif
+
+_Atomic int64_t os_maps_left = OS_NO_LIMIT;
+
+static bool may_map(void) {
+    if (atomic_load_explicit(&os_maps_left, memory_order_relaxed) == OS_NO_LIMIT)
+        return true;
+    return atomic_fetch_sub_explicit(&os_maps_left, 1, memory_order_relaxed) > 0;
+}
+
+static void *map(uintptr_t address, size_t bytes, int flags) {
+    const int saved = errno;
+    void *memory    = may_map() ? mmap(os_pointer(address), bytes, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0)
+                                : MAP_FAILED;
+    errno           = saved;
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void *os_map(size_t bytes) {
+    return map(0, bytes, 0);
+}
+
+void *os_map_aligned(size_t bytes, size_t alignment) {
+    if (bytes > SIZE_MAX - alignment)
+        return NULL;
+    char *memory = map(0, bytes + alignment, 0);
+    if (!memory)
+        return NULL;
+    const size_t before = -(uintptr_t)memory & (alignment - 1);
+    if (before)
+        os_unmap(memory, before);
+    os_unmap(memory + before + bytes, alignment - before);
+    return memory + before;
+}
+
+bool os_map_at(uintptr_t address, size_t bytes) {
+    void *memory = map(address, bytes, MAP_FIXED_NOREPLACE);
+    if (memory && (uintptr_t)memory != address) {
+        os_unmap(memory, bytes);
+        memory = NULL;
+    }
+    return memory;
+}
+
+void os_unmap(void *memory, size_t bytes) {
+    const int saved = errno;
+    munmap(memory, bytes);
+    errno = saved;
+}
+
+bool os_release(void *memory, size_t bytes) {
+    const int saved = errno;
+    const int code  = madvise(memory, bytes, MADV_DONTNEED);
+    errno           = saved;
+    return code == 0;
+}
+
+static uint64_t read_clock(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t os_now_ns(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t os_about_now_ns(void) {
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+size_t os_page_bytes(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void os_say(const char *text) {
+    const int saved = errno;
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
+        errno = saved; /* there is nobody left to tell */
+    errno = saved;
+}
+
+void os_die(const char *what, const void *address) {
+    static const char digit[] = "0123456789abcdef";
+    char text[160]            = "gomalloc: ";
+    size_t n                  = strlen(text);
+    for (; *what && n < sizeof text - 24; what++)
+        text[n++] = *what;
+    text[n++] = ':';
+    text[n++] = ' ';
+    text[n++] = '0';
+    text[n++] = 'x';
+    int shift = 8 * sizeof address - 4;
+    while (shift > 0 && ((uintptr_t)address >> shift) == 0)
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        text[n++] = digit[(uintptr_t)address >> shift & 15];
+    text[n++] = '\n';
+    text[n]   = '\0';
+    os_say(text);
+    abort();
+}

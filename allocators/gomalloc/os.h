@@ -1,0 +1,49 @@
+/* What gomalloc asks of the operating system: memory, time, and the last words. A leaf. All
+ * functions leave errno alone and may be called from any thread. */
+#ifndef GOMALLOC_OS_H
+#define GOMALLOC_OS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Addresses are numbers where they are computed with, and pointers where memory is touched. */
+static inline void *os_pointer(uintptr_t address) {
+    return (void *)address; // NOLINT(performance-no-int-to-ptr): this is the one place
+}
+
+/* Zeroed, readable and writable memory at an address of the kernel's choice; NULL: none. Resident
+ * only once it is touched. */
+void *os_map(size_t bytes);
+
+/* The same, aligned to a power of two above the page size. */
+void *os_map_aligned(size_t bytes, size_t alignment);
+
+/* The same, exactly at `address`; false: something is there, or there is no memory. */
+bool os_map_at(uintptr_t address, size_t bytes);
+
+void os_unmap(void *memory, size_t bytes);
+
+/* Gives the pages back; they stay mapped and read as zero. False: not done. */
+bool os_release(void *memory, size_t bytes);
+
+uint64_t os_now_ns(void);
+
+/* The same, some milliseconds old, for a few instructions. */
+uint64_t os_about_now_ns(void);
+
+/* Bytes of a page of the kernel's; at most PAGE_BYTES is assumed. */
+size_t os_page_bytes(void);
+
+/* Text to standard error, in one write, without stdio. */
+void os_say(const char *text);
+
+/* Says "gomalloc: <what>: 0x<address>" and aborts. */
+_Noreturn void os_die(const char *what, const void *address);
+
+/* For tests: so many more mappings succeed, then all fail, until it is set to OS_NO_LIMIT again. */
+#define OS_NO_LIMIT INT64_MAX
+extern _Atomic int64_t os_maps_left;
+
+#endif

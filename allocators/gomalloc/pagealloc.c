@@ -1,0 +1,312 @@
+#include "pagealloc.h"
+
+#include "os.h"
+
+#include <string.h>
+
+enum { FAN_OUT = 8, FAN_SHIFT = 3 };
+
+/* Pages that an entry of a level covers. */
+static size_t entry_pages(unsigned level) {
+    return (size_t)1 << (REGION_SHIFT - PAGE_SHIFT - FAN_SHIFT * level);
+}
+
+/* Entry `i` of a level, counted over the whole address space. The eight below one entry of the
+ * level above lie side by side. */
+static pallocsum *entry(struct pagealloc *p, unsigned level, size_t i) {
+    static const uint16_t first[SUMMARY_LEVELS] = {0, 0, 8, 8 + 64, 8 + 64 + 512};
+    const unsigned shift                        = FAN_SHIFT * level;
+    if (level == 0)
+        return &p->root[i];
+    return &p->region[i >> shift]->sum[first[level] + (i & (((size_t)1 << shift) - 1))];
+}
+
+static struct palloc_chunk *chunk_at(struct pagealloc *p, size_t c) {
+    return &p->region[c / REGION_CHUNKS]->chunk[c % REGION_CHUNKS];
+}
+
+static size_t chunk_of(uintptr_t address) {
+    return address >> CHUNK_SHIFT;
+}
+
+static unsigned page_in_chunk(uintptr_t address) {
+    return address >> PAGE_SHIFT & (CHUNK_PAGES - 1);
+}
+
+static uintptr_t page_address(size_t chunk, unsigned page) {
+    return ((uintptr_t)chunk << CHUNK_SHIFT) + ((uintptr_t)page << PAGE_SHIFT);
+}
+
+/* For each chunk that n pages from `base` touch: its number c, and that k pages from `from` on. */
+#define FOR_EACH_CHUNK(base, n)                                                                    \
+    size_t c = chunk_of(base), left = (n);                                                         \
+    unsigned from = page_in_chunk(base), k;                                                        \
+    for (; left && (k = left < CHUNK_PAGES - from ? (unsigned)left : CHUNK_PAGES - from, true);    \
+         c++, left -= k, from = 0)
+
+void pagealloc_init(struct pagealloc *p) {
+    p->first_region = REGIONS;
+    p->end_region   = 0;
+    p->search       = UINTPTR_MAX;
+}
+
+void pagealloc_add_region(struct pagealloc *p, size_t region, struct palloc_region *memory) {
+    p->region[region] = memory;
+    p->root[region]   = 0;
+    if (region < p->first_region)
+        p->first_region = region;
+    if (region >= p->end_region)
+        p->end_region = region + 1;
+}
+
+/* The summary of eight entries that cover `pages` each: less than 2^21, so none is SUM_ALL_FREE. */
+static pallocsum merge(const pallocsum sum[FAN_OUT], size_t pages) {
+    size_t start = SIZE_MAX, max = 0, run = 0;
+    for (unsigned i = 0; i < FAN_OUT; i++) {
+        const pallocsum s   = sum[i];
+        const size_t before = s & SUM_MASK, within = s >> SUM_BITS & SUM_MASK;
+        run += before;
+        if (before == pages)
+            continue;
+        start = start == SIZE_MAX ? run : start;
+        max   = run > max ? run : max;
+        max   = within > max ? within : max;
+        run   = s >> 2 * SUM_BITS;
+    }
+    start = start == SIZE_MAX ? run : start;
+    return sum_pack(start, run > max ? run : max, run);
+}
+
+/* Brings the summaries up to date with the bitmaps of n pages from `base` on; stops climbing where
+ * nothing changes. */
+static void update(struct pagealloc *p, uintptr_t base, size_t n) {
+    size_t first = chunk_of(base), last = chunk_of(base + n * PAGE_BYTES - 1);
+    bool changed = false;
+    for (size_t c = first; c <= last; c++) {
+        const pallocsum sum = chunk_summary(chunk_at(p, c)->used);
+        pallocsum *const at = entry(p, SUMMARY_LEVELS - 1, c);
+        changed |= *at != sum;
+        *at = sum;
+    }
+    for (unsigned level = SUMMARY_LEVELS - 1; level > 0 && changed; level--) {
+        changed = false;
+        first >>= FAN_SHIFT;
+        last >>= FAN_SHIFT;
+        for (size_t i = first; i <= last; i++) {
+            const pallocsum sum = merge(entry(p, level, i << FAN_SHIFT), entry_pages(level));
+            pallocsum *const at = entry(p, level - 1, i);
+            changed |= *at != sum;
+            *at = sum;
+        }
+    }
+}
+
+void pagealloc_grow(struct pagealloc *p, uintptr_t base, size_t n) {
+    FOR_EACH_CHUNK(base, n) {
+        struct palloc_region *r   = p->region[c / REGION_CHUNKS];
+        struct palloc_chunk *grow = chunk_at(p, c);
+        uint64_t *known           = &r->known[c % REGION_CHUNKS / 64];
+        if (!(*known >> c % 64 & 1))
+            memset(grow->used, 0xff, sizeof grow->used);
+        *known |= (uint64_t)1 << c % 64;
+        chunk_clear(grow->used, from, k);
+        chunk_set(grow->scavenged, from, k);
+    }
+    p->free_pages += n;
+    p->scavenged_pages += n;
+    if (base < p->search)
+        p->search = base;
+    update(p, base, n);
+}
+
+/* Marks n free pages as used; returns how many of them were scavenged. */
+static size_t take(struct pagealloc *p, uintptr_t base, size_t n) {
+    size_t scavenged = 0;
+    FOR_EACH_CHUNK(base, n) {
+        struct palloc_chunk *chunk = chunk_at(p, c);
+        const unsigned count       = chunk_count(chunk->scavenged, from, k);
+        chunk_set(chunk->used, from, k);
+        if (count)
+            chunk_clear(chunk->scavenged, from, k);
+        scavenged += count;
+    }
+    p->free_pages -= n;
+    p->scavenged_pages -= scavenged;
+    update(p, base, n);
+    return scavenged;
+}
+
+/* The narrowest part of the address space that is known to hold the first free page. */
+struct first_free {
+    uintptr_t base, last;
+};
+
+static void narrow(struct first_free *f, uintptr_t base, size_t pages) {
+    const uintptr_t last = base + (pages << PAGE_SHIFT) - 1;
+    if (f->base <= base && last <= f->last)
+        *f = (struct first_free){base, last};
+}
+
+/* Walks down the levels. On each it looks at the entries below the one chosen above, from the one
+ * with the search address on, and carries the run of free pages that ends where the next entry
+ * begins. Ends at an address, or in a chunk that has room. */
+static uintptr_t find(struct pagealloc *p, size_t n, struct first_free *first) {
+    size_t i = 0;
+    for (unsigned level = 0; level < SUMMARY_LEVELS; level++) {
+        const size_t pages   = entry_pages(level);
+        const unsigned shift = REGION_SHIFT - FAN_SHIFT * level;
+        size_t j             = level ? i << FAN_SHIFT : p->first_region;
+        const size_t end     = level ? j + FAN_OUT : p->end_region;
+        if (p->search >> shift > j)
+            j = p->search >> shift;
+        size_t run           = 0;
+        const pallocsum *sum = level && j < end ? entry(p, level, j) : NULL;
+        for (; j < end; j++) {
+            const pallocsum here = level ? *sum++ : p->root[j];
+            if (here == 0) {
+                run = 0;
+                continue;
+            }
+            const uintptr_t base = (uintptr_t)j << shift;
+            const size_t start   = sum_start(here);
+            narrow(first, base, pages);
+            if (run + start >= n)
+                return base - run * PAGE_BYTES;
+            if (sum_max(here) >= n)
+                break;
+            run = start == pages ? run + pages : sum_end(here);
+        }
+        if (j >= end)
+            return 0; /* only at the root: below, the level above has promised a place */
+        i = j;
+    }
+    struct palloc_chunk *chunk = chunk_at(p, i);
+    const int page             = chunk_find(chunk->used, n);
+    const int lowest           = chunk_find(chunk->used, 1);
+    narrow(first, page_address(i, (unsigned)lowest), 1);
+    if (page < 0)
+        os_die("page summaries and bitmaps disagree", os_pointer(page_address(i, 0)));
+    return page_address(i, (unsigned)page);
+}
+
+uintptr_t pagealloc_alloc(struct pagealloc *p, size_t n, size_t *scavenged) {
+    struct first_free first = {0, UINTPTR_MAX};
+    if (n > p->free_pages)
+        return 0;
+    const uintptr_t base = find(p, n, &first);
+    if (first.base > p->search)
+        p->search = first.base;
+    if (base == 0) {
+        if (n == 1)
+            p->search = UINTPTR_MAX;
+        return 0;
+    }
+    *scavenged = take(p, base, n);
+    return base;
+}
+
+bool pagealloc_alloc_at(struct pagealloc *p, uintptr_t base, size_t n, size_t *scavenged) {
+    FOR_EACH_CHUNK(base, n) {
+        const struct palloc_region *r =
+            c / REGION_CHUNKS < REGIONS ? p->region[c / REGION_CHUNKS] : NULL;
+        if (!r || !(r->known[c % REGION_CHUNKS / 64] >> c % 64 & 1) ||
+            chunk_count(r->chunk[c % REGION_CHUNKS].used, from, k))
+            return false;
+    }
+    *scavenged = take(p, base, n);
+    return true;
+}
+
+void pagealloc_free(struct pagealloc *p, uintptr_t base, size_t n, bool scavenged) {
+    if (base < p->search)
+        p->search = base;
+    FOR_EACH_CHUNK(base, n) {
+        chunk_clear(chunk_at(p, c)->used, from, k);
+        if (scavenged)
+            chunk_set(chunk_at(p, c)->scavenged, from, k);
+        else
+            p->region[c / REGION_CHUNKS]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;
+    }
+    p->free_pages += n;
+    p->scavenged_pages += scavenged ? n : 0;
+    update(p, base, n);
+}
+
+uintptr_t pagealloc_take_block(struct pagealloc *p, uint64_t *free, uint64_t *scavenged) {
+    struct first_free first = {0, UINTPTR_MAX};
+    const uintptr_t page    = p->free_pages ? find(p, 1, &first) : 0;
+    if (page == 0) {
+        p->search = UINTPTR_MAX;
+        return 0;
+    }
+    struct palloc_chunk *chunk = chunk_at(p, chunk_of(page));
+    const unsigned word        = page_in_chunk(page) / 64;
+    *free                      = ~chunk->used[word];
+    *scavenged                 = chunk->scavenged[word] & *free;
+    chunk->used[word]          = ~(uint64_t)0;
+    chunk->scavenged[word]     = 0;
+    p->free_pages -= (size_t)__builtin_popcountll(*free);
+    p->scavenged_pages -= (size_t)__builtin_popcountll(*scavenged);
+    const uintptr_t base = page_address(chunk_of(page), word * 64);
+    p->search            = base + 63 * PAGE_BYTES;
+    update(p, base, 64);
+    return base;
+}
+
+void pagealloc_return_block(struct pagealloc *p, uintptr_t base, uint64_t free,
+                            uint64_t scavenged) {
+    if (!free)
+        return;
+    const size_t c             = chunk_of(base);
+    struct palloc_chunk *chunk = chunk_at(p, c);
+    const unsigned word        = page_in_chunk(base) / 64;
+    chunk->used[word] &= ~free;
+    chunk->scavenged[word] |= scavenged;
+    p->free_pages += (size_t)__builtin_popcountll(free);
+    p->scavenged_pages += (size_t)__builtin_popcountll(scavenged);
+    if (free & ~scavenged)
+        p->region[c / REGION_CHUNKS]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;
+    if (base < p->search)
+        p->search = base;
+    update(p, base, 64);
+}
+
+/* The highest dirty pages in one word of a chunk, at most `most` in a row. */
+static size_t dirty_run(struct palloc_chunk *chunk, size_t most, unsigned *page) {
+    for (unsigned w = CHUNK_WORDS; w-- > 0;) {
+        const uint64_t dirty = ~chunk->used[w] & ~chunk->scavenged[w];
+        if (!dirty)
+            continue;
+        const unsigned top   = 63 - (unsigned)__builtin_clzll(dirty);
+        const uint64_t above = dirty << (63 - top); /* the run's top is bit 63 now */
+        unsigned run         = ~above ? (unsigned)__builtin_clzll(~above) : 64;
+        run                  = run < most ? run : (unsigned)most;
+        *page                = w * 64 + top + 1 - run;
+        return run;
+    }
+    return 0;
+}
+
+size_t pagealloc_take_dirty(struct pagealloc *p, size_t most, bool dense, uintptr_t *base) {
+    for (size_t r = p->end_region; r-- > p->first_region;) {
+        struct palloc_region *region = p->region[r];
+        for (size_t w = REGION_CHUNKS / 64; region && w-- > 0;) {
+            for (uint64_t left = region->dirty[w]; left;) {
+                const unsigned bit         = 63 - (unsigned)__builtin_clzll(left);
+                struct palloc_chunk *chunk = &region->chunk[w * 64 + bit];
+                unsigned page;
+                left &= ~((uint64_t)1 << bit);
+                if (!dense && chunk_count(chunk->used, 0, CHUNK_PAGES) >= DENSE_PAGES)
+                    continue;
+                const size_t n = dirty_run(chunk, most, &page);
+                if (n) {
+                    *base = page_address(r * REGION_CHUNKS + w * 64 + bit, page);
+                    take(p, *base, n);
+                    return n;
+                }
+                region->dirty[w] &= ~((uint64_t)1 << bit);
+            }
+        }
+    }
+    return 0;
+}

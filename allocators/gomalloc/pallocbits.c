@@ -1,0 +1,86 @@
+#include "pallocbits.h"
+
+/* The longest run of set bits, if it is longer than `most`; else `most`. */
+static unsigned longest_run(uint64_t bits, unsigned most) {
+    if (most >= 64)
+        return most;
+    for (bits = bits_runs(bits, most + 1); bits; bits &= bits >> 1)
+        most++;
+    return most;
+}
+
+/* First the runs that touch the border of a word: with those of 63 pages or more, the others need
+ * not be looked at. */
+pallocsum chunk_summary(const uint64_t used[CHUNK_WORDS]) {
+    unsigned start = CHUNK_PAGES, max = 0, run = 0;
+    for (unsigned w = 0; w < CHUNK_WORDS; w++) {
+        const uint64_t x = used[w];
+        if (x == 0) {
+            run += 64;
+            continue;
+        }
+        run += (unsigned)__builtin_ctzll(x);
+        start = start == CHUNK_PAGES ? run : start;
+        max   = run > max ? run : max;
+        run   = (unsigned)__builtin_clzll(x);
+    }
+    max = run > max ? run : max;
+    for (unsigned w = 0; w < CHUNK_WORDS && max < 62; w++)
+        if (used[w] && ~used[w])
+            max = longest_run(~used[w], max);
+    return sum_pack(start, max, run);
+}
+
+int chunk_find(const uint64_t used[CHUNK_WORDS], size_t n) {
+    size_t run = 0; /* free pages that end where the next word begins */
+    for (unsigned w = 0; w < CHUNK_WORDS; w++) {
+        const uint64_t x = used[w];
+        if (run + (x ? (unsigned)__builtin_ctzll(x) : 64) >= n)
+            return (int)(w * 64 - run);
+        if (x == 0) {
+            run += 64;
+            continue;
+        }
+        if (n <= 64) {
+            const uint64_t begin = bits_runs(~x, (unsigned)n);
+            if (begin)
+                return (int)(w * 64) + __builtin_ctzll(begin);
+        }
+        run = (unsigned)__builtin_clzll(x);
+    }
+    return NO_PAGES;
+}
+
+/* The number of the word that bit *from lies in; the bits of it that [*from, *from + *n) covers.
+ * Moves on behind them. */
+static unsigned next_word(unsigned *from, unsigned *n, uint64_t *mask) {
+    const unsigned w = *from / 64, room = 64 - *from % 64, k = *n < room ? *n : room;
+    *mask = bits_mask(*from % 64, k);
+    *from += k;
+    *n -= k;
+    return w;
+}
+
+void chunk_set(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n) {
+    for (uint64_t mask; n;) {
+        const unsigned w = next_word(&from, &n, &mask);
+        bits[w] |= mask;
+    }
+}
+
+void chunk_clear(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n) {
+    for (uint64_t mask; n;) {
+        const unsigned w = next_word(&from, &n, &mask);
+        bits[w] &= ~mask;
+    }
+}
+
+unsigned chunk_count(const uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n) {
+    unsigned count = 0;
+    for (uint64_t mask; n;) {
+        const unsigned w = next_word(&from, &n, &mask);
+        if (bits[w] & mask)
+            count += (unsigned)__builtin_popcountll(bits[w] & mask);
+    }
+    return count;
+}

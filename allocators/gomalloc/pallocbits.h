@@ -1,0 +1,65 @@
+/* Bitmaps of 512 pages (Go's mpallocbits.go): a set bit is a page in use. A leaf. */
+#ifndef GOMALLOC_PALLOCBITS_H
+#define GOMALLOC_PALLOCBITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CHUNK_PAGES = 512,
+    CHUNK_WORDS = CHUNK_PAGES / 64,
+    NO_PAGES    = -1, /* no place found */
+};
+
+/* Three numbers of pages in one word: free at the start, longest free run, free at the end. Each
+ * counts up to 2^21, which needs 22 bits only if all are free: bit 63 says that. 0: none free. */
+typedef uint64_t pallocsum;
+
+enum { SUM_BITS = 21 };
+#define SUM_ALL_FREE ((pallocsum)1 << 63)
+#define SUM_MASK     (((pallocsum)1 << SUM_BITS) - 1)
+
+static inline pallocsum sum_pack(size_t start, size_t max, size_t end) {
+    if (max >> SUM_BITS)
+        return SUM_ALL_FREE;
+    return (pallocsum)start | (pallocsum)max << SUM_BITS | (pallocsum)end << 2 * SUM_BITS;
+}
+
+static inline size_t sum_start(pallocsum s) {
+    return s & SUM_ALL_FREE ? (size_t)1 << SUM_BITS : s & SUM_MASK;
+}
+
+static inline size_t sum_max(pallocsum s) {
+    return s & SUM_ALL_FREE ? (size_t)1 << SUM_BITS : s >> SUM_BITS & SUM_MASK;
+}
+
+static inline size_t sum_end(pallocsum s) {
+    return s & SUM_ALL_FREE ? (size_t)1 << SUM_BITS : s >> 2 * SUM_BITS & SUM_MASK;
+}
+
+/* The bits at which n set bits in a row begin; n is 1 to 64. Doubling: log2(n) steps. */
+static inline uint64_t bits_runs(uint64_t bits, unsigned n) {
+    for (unsigned have = 1; have < n;) {
+        const unsigned add = have < n - have ? have : n - have;
+        bits &= bits >> add;
+        have += add;
+    }
+    return bits;
+}
+
+/* Bits [from, from + n) of a word; n is 1 to 64, from + n at most 64. */
+static inline uint64_t bits_mask(unsigned from, unsigned n) {
+    return (n == 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1) << from;
+}
+
+pallocsum chunk_summary(const uint64_t used[CHUNK_WORDS]);
+
+/* The first of n free pages in a row; n is at most CHUNK_PAGES. Or NO_PAGES. */
+int chunk_find(const uint64_t used[CHUNK_WORDS], size_t n);
+
+void chunk_set(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n);
+void chunk_clear(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n);
+unsigned chunk_count(const uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n);
+
+#endif

@@ -1,0 +1,15 @@
+/* Gives free pages back to the operating system (Go's mgcscavenge.go), the highest addresses first,
+ * at a pace that costs about 1 % of one processor. Works on the slow paths of threads that free,
+ * without a lock of its own. */
+#ifndef GOMALLOC_SCAVENGE_H
+#define GOMALLOC_SCAVENGE_H
+
+#include <stddef.h>
+
+/* Looks whether there is something to do: rarely, and then for a short time. */
+void scavenge_tick(void);
+
+/* Gives back all but `keep` bytes of the free pages; 1: some went. */
+int scavenge_all(size_t keep);
+
+#endif

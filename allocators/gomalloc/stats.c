@@ -1,0 +1,153 @@
+/* Statistics: the sums that the parts keep, in the words of Go's MemStats, and a table for people.
+ */
+#define GOM_API __attribute__((visibility("protected")))
+#include "gomalloc.h"
+
+#include "arena.h"
+#include "mcache.h"
+#include "mheap.h"
+#include "options.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+_Static_assert((int)GOM_SIZE_CLASSES == (int)SIZE_CLASSES, "the public header says the same");
+
+static void add_objects(struct gom_memstats *m) {
+    struct mcache_counts sum;
+    mcache_sum(&sum);
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        const uint64_t size    = class_to_size[i / 2];
+        m->by_size[i / 2].size = size;
+        m->by_size[i / 2].mallocs += sum.mallocs[i];
+        m->by_size[i / 2].frees += sum.frees[i];
+        m->mallocs += sum.mallocs[i];
+        m->frees += sum.frees[i];
+        m->total_alloc += size * sum.mallocs[i];
+        m->total_freed += size * sum.frees[i];
+    }
+    m->total_alloc += sum.large_malloc_bytes;
+    m->total_freed += sum.large_free_bytes;
+    m->heap_objects = m->mallocs - m->frees;
+    m->heap_alloc   = m->total_alloc - m->total_freed;
+    m->tiny_allocs  = sum.tiny_mallocs;
+}
+
+static void add_pages(struct gom_memstats *m) {
+    /* acquire: read before the pages that there are, so that they are hardly ever more */
+    const size_t manual = atomic_load_explicit(&mheap.manual_pages, memory_order_acquire);
+    const size_t inuse  = atomic_load_explicit(&mheap.inuse_pages, memory_order_acquire);
+    lock_acquire(&mheap.grow_lock);
+    m->gc_sys = mheap.meta_sys + arena_sys;
+    lock_acquire(&mheap.lock);
+    const size_t sys = mheap.sys_pages, released = mheap.pages.scavenged_pages;
+    lock_release(&mheap.lock);
+    lock_release(&mheap.grow_lock);
+    const size_t idle = sys > manual + inuse ? sys - manual - inuse : 0;
+    m->stack_inuse = m->stack_sys = manual * PAGE_BYTES;
+    m->heap_inuse                 = inuse * PAGE_BYTES;
+    m->heap_idle                  = idle * PAGE_BYTES;
+    m->heap_sys                   = m->heap_inuse + m->heap_idle;
+    /* Pages may have been freed and scavenged since the first lines. */
+    m->heap_released = (released < idle ? released : idle) * PAGE_BYTES;
+}
+
+void gom_memstats(struct gom_memstats *m) {
+    size_t in_use, sys;
+    *m = (struct gom_memstats){0};
+    add_objects(m);
+    add_pages(m);
+    mheap_metadata(&in_use, &sys);
+    m->mspan_inuse = in_use;
+    m->mspan_sys   = sys;
+    mcache_memory(&in_use, &sys);
+    m->mcache_inuse = in_use;
+    m->mcache_sys   = sys;
+    m->sys          = m->heap_sys + m->stack_sys + m->mspan_sys + m->mcache_sys + m->gc_sys;
+}
+
+struct mallinfo2 gom_mallinfo2(void) {
+    struct gom_memstats m;
+    gom_memstats(&m);
+    return (struct mallinfo2){.arena    = m.heap_sys,
+                              .uordblks = m.heap_alloc,
+                              .fordblks = m.heap_sys - m.heap_alloc,
+                              .keepcost = m.heap_idle - m.heap_released};
+}
+
+const char *gom_version(void) {
+    return "1";
+}
+
+/* --- the table --- */
+
+__attribute__((format(printf, 2, 3))) static void say(int fd, const char *format, ...) {
+    char line[160];
+    va_list args;
+    va_start(args, format);
+    const int n = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    for (int at = 0; at < n;) {
+        const ssize_t written = write(fd, line + at, (size_t)(n - at));
+        if (written <= 0)
+            return;
+        at += (int)written;
+    }
+}
+
+static double mib(uint64_t bytes) {
+    return (double)bytes / (1 << 20);
+}
+
+/* Spans and slots in use of each class. Other threads may change them meanwhile: each number is
+ * right at some time. */
+struct census {
+    size_t spans, slots, used, pages;
+};
+
+__attribute__((no_sanitize("thread"))) static void take_census(struct census of[SPAN_CLASSES]) {
+    size_t first, end;
+    arena_bounds(&first, &end);
+    for (size_t i = first; i < end; i++) {
+        const struct heap_arena *a = arena_of((uintptr_t)i << ARENA_SHIFT);
+        for (unsigned page = 0; a && page < ARENA_PAGES; page++) {
+            const uintptr_t address = ((uintptr_t)i << ARENA_SHIFT) + page * (uintptr_t)PAGE_BYTES;
+            const struct mspan *s   = arena_span(address);
+            if (!s || s->base != address || span_state(s->word) == SPAN_DEAD)
+                continue;
+            struct census *c = &of[s->spanclass];
+            c->spans++;
+            c->pages += s->npages;
+            c->slots += s->nelems;
+            c->used += span_live(s->word);
+        }
+    }
+}
+
+void gom_dump(int fd) {
+    struct census of[SPAN_CLASSES] = {0};
+    struct gom_memstats m;
+    gom_memstats(&m);
+    take_census(of);
+    say(fd, "gomalloc: heap %.2f MiB in objects, %.2f in spans, %.2f idle (%.2f not resident)\n",
+        mib(m.heap_alloc), mib(m.heap_inuse), mib(m.heap_idle), mib(m.heap_released));
+    say(fd, "%llu objects live, of %llu allocated; stacks %.2f MiB; metadata %.2f MiB in use\n",
+        (unsigned long long)m.heap_objects, (unsigned long long)m.mallocs, mib(m.stack_inuse),
+        mib(m.mspan_inuse + m.mcache_inuse));
+    say(fd, "%5s %6s %8s %10s %10s %10s %6s\n", "class", "size", "spans", "slots", "used", "MiB",
+        "full");
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        const struct census *c = &of[i];
+        if (c->spans)
+            say(fd, "%3u%-2s %6u %8zu %10zu %10zu %10.2f %5.1f%%\n", i / 2, i % 2 ? "n" : "",
+                class_to_size[i / 2], c->spans, c->slots, c->used, mib(c->pages * PAGE_BYTES),
+                c->slots ? 100.0 * (double)c->used / (double)c->slots : 100.0);
+    }
+    say(fd, "n: noscan. used: not free in the span, so with what threads' lists and spans hold\n");
+}
+
+__attribute__((destructor)) static void dump_at_exit(void) {
+    if (options.stats)
+        gom_dump(STDERR_FILENO);
+}

@@ -1,0 +1,248 @@
+/* Memory: what is asked of the operating system, what comes back, and what happens if it has none.
+ * Each part in a process of its own, so that none inherits the heap of another. */
+#include "gomalloc.h"
+#include "os.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static size_t statm(int field) {
+    char text[128] = "";
+    FILE *f        = fopen("/proc/self/statm", "r");
+    if (!f)
+        return 0;
+    size_t size = 0, resident = 0;
+    if (fgets(text, sizeof text, f))
+        sscanf(text, "%zu %zu", &size, &resident);
+    fclose(f);
+    return (field ? resident : size) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static size_t rss(void) {
+    return statm(1);
+}
+
+static double mib(size_t bytes) {
+    return (double)bytes / (1 << 20);
+}
+
+static uint64_t state = 88172645463325252u;
+
+static uint64_t next_random(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+/* A bit of everything; false: some request failed, with ENOMEM and nothing half done. */
+static bool some_of_everything(void) {
+    void *p[40] = {NULL};
+    bool good   = true;
+    for (unsigned i = 0; i < 40; i++) {
+        const size_t size = (size_t)1 << i / 2;
+        errno             = 0;
+        p[i]              = i % 3 == 0   ? gom_malloc(size)
+                            : i % 3 == 1 ? gom_calloc(2, size)
+                                         : gom_aligned_alloc(size < 32768 ? size : 32768, size);
+        if (!p[i] && errno != ENOMEM)
+            printf("# NULL, but errno is %d\n", errno);
+        good &= p[i] != NULL;
+        if (p[i]) {
+            memset(p[i], (int)i, size);
+            void *q = gom_realloc(p[i], size * 3);
+            good &= q != NULL;
+            p[i] = q ? q : p[i];
+        }
+    }
+    for (unsigned i = 0; i < 40; i++) {
+        if (p[i] && ((unsigned char *)p[i])[0] != i)
+            printf("# block %u has changed\n", i);
+        gom_free(p[i]);
+    }
+    return good;
+}
+
+static void *thread_of_everything(void *unused) {
+    some_of_everything();
+    return unused;
+}
+
+/* In a new process: mappings fail from the n-th on, first in the main thread, then in another; then
+ * there is memory again. Exits with 0: all good, with 1: good, and nothing failed: n is large. */
+static void fail_from(int n) {
+    pthread_t thread;
+    os_maps_left    = n;
+    const bool good = some_of_everything();
+    os_maps_left    = n;
+    if (pthread_create(&thread, NULL, thread_of_everything, NULL) != 0)
+        _exit(9);
+    pthread_join(thread, NULL);
+    gom_trim(0);
+    os_maps_left = OS_NO_LIMIT;
+    for (int i = 0; i < 3; i++)
+        if (!some_of_everything())
+            _exit(8);
+    gom_trim(0);
+    struct gom_memstats m;
+    gom_memstats(&m);
+    if (m.heap_objects != 0 || m.heap_inuse != 0)
+        _exit(7);
+    _exit(good ? 1 : 0);
+}
+
+static int status_of(void (*part)(int), int argument) {
+    int status;
+    fflush(stdout);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        part(argument);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+static void test_failing_maps(void) {
+    int n = 0, code;
+    while ((code = status_of(fail_from, n)) == 0)
+        n++;
+    OK(code == 1 && n > 5,
+       "mappings fail from the n-th on, for each n to %d: ENOMEM, then all works", n);
+    if (code != 1)
+        printf("# code %d\n", code);
+}
+
+/* In a new process: an address space of so many MiB more than there is. */
+static void in_small_space(int megabytes) {
+    struct rlimit limit;
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = statm(0) + ((size_t)megabytes << 20);
+    setrlimit(RLIMIT_AS, &limit);
+    enum { MOST = 1 << 16 };
+    static void *p[MOST];
+    size_t n = 0, bytes = 0;
+    while (n < MOST && (p[n] = gom_malloc(4096))) {
+        memset(p[n++], 1, 4096);
+        bytes += 4096;
+    }
+    if (n == MOST || errno != ENOMEM)
+        _exit(9);
+    if (bytes < (size_t)megabytes << 19) /* half of the space must be usable */
+        _exit(8);
+    if (gom_malloc((size_t)megabytes << 20) || errno != ENOMEM)
+        _exit(7);
+    while (n > 0)
+        gom_free(p[--n]);
+    for (n = 0; n < bytes / 8192 - 16; n++) /* and again, in other sizes; a few are cached */
+        if (!(p[n] = gom_malloc(8000)))
+            _exit(6);
+    _exit(0);
+}
+
+static void test_small_space(void) {
+    for (int megabytes = 4; megabytes <= 64; megabytes *= 2)
+        IS(status_of(in_small_space, megabytes), 0, "RLIMIT_AS leaves %d MiB: used, and ENOMEM",
+           megabytes);
+}
+
+/* Live blocks of a size, 99 % freed at random, then all. */
+static void fill_and_free(int size) {
+    const size_t total = (size_t)256 << 20, n = total / (size_t)size;
+    void **p = malloc(n * sizeof *p);
+    memset(p, 0, n * sizeof *p);
+    gom_free(gom_malloc(1));
+    const size_t start = rss();
+    for (size_t i = 0; i < n; i++)
+        memset(p[i] = gom_malloc((size_t)size), 1, (size_t)size);
+    const size_t full = rss();
+    for (size_t i = 0; i < n; i++)
+        if (next_random() % 100) {
+            gom_free(p[i]);
+            p[i] = NULL;
+        }
+    gom_trim(0);
+    const size_t sparse = rss();
+    for (size_t i = 0; i < n; i++)
+        gom_free(p[i]);
+    gom_trim(0);
+    const size_t end = rss();
+    printf(
+        "# 256 MiB in blocks of %d bytes: resident +%.1f MiB; 99 %% freed at random: +%.1f; all: "
+        "+%.1f\n",
+        size, mib(full - start), mib(sparse - start), end > start ? mib(end - start) : 0.0);
+    fflush(stdout);
+    _exit(full - start > total + total / 8 || end > start + (8u << 20));
+}
+
+static void test_comes_back(void) {
+    static const int sizes[] = {16, 64, 256, 1024, 4096};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        IS(status_of(fill_and_free, sizes[i]), 0,
+           "blocks of %d: all freed and trimmed, within 8 MiB of the start", sizes[i]);
+}
+
+static void reserve(int megabytes) {
+    gom_free(gom_malloc(1));
+    const size_t start = rss(), all = (size_t)megabytes << 20;
+    char *p               = gom_malloc(all);
+    const size_t reserved = rss();
+    memset(p, 1, all / 4);
+    const size_t touched = rss();
+    _exit(reserved > start + (1 << 20) || touched < start + all / 4 - (1 << 20) ||
+          touched > start + all / 4 + (1 << 20));
+}
+
+static void test_touched(void) {
+    IS(status_of(reserve, 400), 0, "address space costs nothing until it is touched");
+}
+
+/* Frees much and goes on a little: the scavenger must bring the memory back by itself. */
+static void scavenge_by_and_by(int megabytes) {
+    enum { BLOCK = 1 << 20 };
+    static void *p[1024];
+    const size_t start = rss();
+    for (int i = 0; i < megabytes; i++)
+        memset(p[i] = gom_malloc(BLOCK), 1, BLOCK);
+    for (int i = 0; i < megabytes; i++)
+        gom_free(p[i]);
+    const size_t full = rss();
+    for (int i = 0; i < 600 && rss() > start + ((size_t)megabytes << 19); i++) {
+        usleep(10000);
+        gom_free(gom_malloc(BLOCK));
+    }
+    printf("# after the free of %d MiB: resident +%.1f MiB, by and by +%.1f\n", megabytes,
+           mib(full - start), mib(rss() - start));
+    fflush(stdout);
+    _exit(full < start + ((size_t)megabytes << 19) ||
+          rss() > start + ((size_t)megabytes << 19) + (4 << 20));
+}
+
+static void test_scavenger(void) {
+    IS(status_of(scavenge_by_and_by, 100), 0, "freed memory goes back by and by, not at once");
+}
+
+#if defined(__SANITIZE_THREAD__)
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+
+int main(void) {
+    test_failing_maps();
+    if (SANITIZED) {
+        tap_skip("resident memory and small spaces", "ThreadSanitizer's own memory is in the way");
+        return tap_done();
+    }
+    test_small_space();
+    test_comes_back();
+    test_touched();
+    test_scavenger();
+    return tap_done();
+}

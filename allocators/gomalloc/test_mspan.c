@@ -1,0 +1,158 @@
+/* A span's bitmaps and the transitions of its state, one thread after the other; test_stress.c has
+ * the threads at the same time. And the allocator of descriptors. */
+#include "fixalloc.h"
+#include "link.h"
+#include "mcentral.h"
+#include "os.h"
+#include "tap.h"
+
+#include <stdlib.h>
+
+/* As many pages as the largest span has. */
+static _Alignas(PAGE_BYTES) char pages[SPAN_MAX_PAGES * PAGE_BYTES];
+
+static struct mspan *new_span(unsigned class) {
+    struct mspan *s = calloc(1, mspan_bytes(SPAN_MANY_WORDS));
+    if (s)
+        mspan_init(s, (uintptr_t)pages, class * 2, false);
+    return s;
+}
+
+static unsigned length(void *list) {
+    unsigned n = 0;
+    for (; list; list = link_next(list))
+        n++;
+    return n;
+}
+
+static enum span_state state_of(struct mspan *s) {
+    return span_state(atomic_load(&s->word));
+}
+
+static void test_take(void) {
+    unsigned wrong = 0;
+    for (unsigned class = 1; class < SIZE_CLASSES; class ++) {
+        struct mspan *s = new_span(class);
+        void *list      = NULL;
+        char *expect    = pages;
+        unsigned all    = 0, n;
+        while ((n = mspan_take(s, 7, &list)) > 0) {
+            wrong += n != length(list) || (n < 7 && all + n != s->nelems);
+            all += n;
+            for (void *o = list; o; o = link_next(o), expect += class_to_size[class])
+                wrong += o != expect || mspan_slot(s, (uintptr_t)o + 7) * class_to_size[class] !=
+                                            (size_t)(expect - pages);
+        }
+        wrong += all != s->nelems || list != NULL || mspan_available(s) != 0;
+        free(s);
+    }
+    IS(wrong, 0, "each class: slots come in order, each once, and all");
+}
+
+static void test_free_owned(void) {
+    struct mspan *s = new_span(1);
+    void *list;
+    mspan_take(s, 1024, &list);
+    mspan_free_owned(s, 700);
+    mspan_free_owned(s, 3);
+    IS(mspan_available(s), 2, "two slots are available again");
+    IS(mspan_take(s, 9, &list), 2, "both come");
+    OK((char *)list == pages + 3 * 8 && (char *)link_next(list) == pages + 700 * 8,
+       "the lower one first");
+    OK(s->needs_zero, "and may hold old bytes");
+    free(s);
+}
+
+static void test_remote(void) {
+    struct mspan *s = new_span(2); /* 512 slots */
+    void *list;
+    mspan_take(s, 512, &list);
+    IS(mspan_free_remote(s, 1, 6, 2), DUTY_NONE, "a free into a cached span is only noted");
+    OK(!mspan_give_up_full(s), "so it is not full");
+    IS(mspan_available(s), 2, "and the slots have been merged");
+    mspan_take(s, 2, &list);
+    OK(mspan_give_up_full(s) && state_of(s) == SPAN_FULL, "now it is full");
+    IS(mspan_free_remote(s, 7, 1, 1), DUTY_PUSH, "the first free into a full span must push it");
+    IS(mspan_free_remote(s, 7, 2, 1), DUTY_NONE, "the second need not");
+    OK(!mcentral_push(s) && state_of(s) == SPAN_PARTIAL, "it is on the list");
+    OK(mcentral_take(4, 0, 0) == s && mcentral_take(4, 0, 0) == NULL,
+       "from there it is taken, once");
+    IS(mspan_available(s), 2, "with what was freed");
+    OK(!mcentral_uncache(s) && state_of(s) == SPAN_PARTIAL, "given up, it is on the list again");
+    enum span_duty duty = DUTY_NONE;
+    for (unsigned slot = 0; slot < 512; slot++)
+        if (slot != 448 && slot != 449)
+            duty = mspan_free_remote(s, slot / 64, (uint64_t)1 << slot % 64, 1);
+    IS(duty, DUTY_REMOVE_RELEASE, "the free of the last slot must take it off and release it");
+    OK(mcentral_take(4, 0, 0) == NULL, "nobody else gets it meanwhile");
+    mcentral_remove(s);
+    OK(mcentrals[4].partial[0].first == NULL && mcentrals[4].partial[0].last == NULL,
+       "the list is empty");
+    free(s);
+}
+
+/* Partly available, given up, partly freed: nothing may be forgotten. */
+static void test_leftovers(void) {
+    struct mspan *s = new_span(2);
+    void *list;
+    mspan_take(s, 100, &list);
+    mcentral_uncache(s);
+    mspan_free_remote(s, 0, 1, 1);
+    mspan_free_remote(s, 1, 1, 1);
+    mcentral_take(4, 0, 0);
+    IS(mspan_available(s), 512 - 98, "what was available and what was freed is there");
+    IS(mspan_take(s, 512, &list), 512 - 98, "and can be taken");
+    IS(span_live(s->word), 512, "all slots count as live");
+    free(s);
+}
+
+static void test_single_slot(void) {
+    struct mspan *s = new_span(67);
+    void *list;
+    mspan_take(s, 5, &list);
+    OK(mspan_give_up_full(s), "a span with one slot is full");
+    IS(mspan_free_remote(s, 0, 1, 1), DUTY_RELEASE, "its free releases it, without a list");
+    free(s);
+    s = new_span(67);
+    OK(mcentral_uncache(s) && state_of(s) == SPAN_EMPTYING, "an untouched span is given back");
+    free(s);
+}
+
+static void test_fixalloc(void) {
+    enum { N = 10000, SIZE = 192 };
+    static struct fixalloc f = FIXALLOC(SIZE - 5);
+    static unsigned char *object[N];
+    unsigned wrong = 0;
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < N; i++) {
+            object[i] = fixalloc_alloc(&f);
+            for (unsigned b = 0; b < SIZE; b++)
+                wrong += object[i][b] != 0;
+            memset(object[i], (int)i, SIZE);
+            wrong += (uintptr_t)object[i] % 64 != 0;
+        }
+        for (unsigned i = 0; i < N; i++) {
+            for (unsigned b = 0; b < SIZE; b++)
+                wrong += object[i][b] != (unsigned char)i;
+            if (round != 1 || i % 2)
+                fixalloc_free(&f, object[i]);
+        }
+        for (unsigned i = 0; round == 1 && i < N; i += 2)
+            fixalloc_free(&f, object[i]);
+        IS(f.in_use, 0, "round %u: nothing is in use", round);
+        if (round == 0)
+            OK(fixalloc_trim(&f) > (size_t)N * SIZE * 9 / 10, "the memory can be given back");
+    }
+    IS(wrong, 0, "objects are zeroed, aligned, and do not overlap");
+    OK(f.sys < (size_t)N * SIZE * 2, "and their memory is used again");
+}
+
+int main(void) {
+    test_take();
+    test_free_owned();
+    test_remote();
+    test_leftovers();
+    test_single_slot();
+    test_fixalloc();
+    return tap_done();
+}

@@ -1,0 +1,263 @@
+/* The page allocator against a model: an array of pages, searched from its beginning. The pages are
+ * not memory: the allocator never touches them. */
+#include "pagealloc.h"
+#include "pagecache.h"
+#include "tap.h"
+
+#include <stdlib.h>
+
+enum {
+    MODEL_CHUNKS = 24, /* around the border of two regions */
+    MODEL_PAGES  = MODEL_CHUNKS * CHUNK_PAGES,
+};
+
+#define BASE (((uintptr_t)7 << REGION_SHIFT) - (uintptr_t)(MODEL_CHUNKS / 2 << CHUNK_SHIFT))
+
+enum page { ABSENT, USED, DIRTY, SCAVENGED };
+
+static struct pagealloc p;
+static unsigned char model[MODEL_PAGES];
+static uint64_t state = 1;
+
+static uint64_t next_random(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state * 0x2545F4914F6CDD1Du >> 11;
+}
+
+static bool is_free(size_t page) {
+    return model[page] == DIRTY || model[page] == SCAVENGED;
+}
+
+static size_t model_find(size_t n) {
+    size_t run = 0;
+    for (size_t i = 0; i < MODEL_PAGES; i++) {
+        run = is_free(i) ? run + 1 : 0;
+        if (run == n)
+            return i + 1 - n;
+    }
+    return MODEL_PAGES;
+}
+
+static size_t model_set(size_t from, size_t n, enum page to) {
+    size_t scavenged = 0;
+    for (size_t i = from; i < from + n; i++) {
+        scavenged += model[i] == SCAVENGED;
+        model[i] = (unsigned char)to;
+    }
+    return scavenged;
+}
+
+static uintptr_t address(size_t page) {
+    return BASE + page * PAGE_BYTES;
+}
+
+static bool add_region(size_t region) {
+    struct palloc_region *memory = calloc(1, sizeof *memory);
+    if (memory)
+        pagealloc_add_region(&p, region, memory);
+    return memory != NULL;
+}
+
+/* What is allocated now, to free it again. */
+static struct run { size_t from, n; } runs[MODEL_PAGES];
+static size_t count;
+
+static size_t draw_pages(void) {
+    const uint64_t r = next_random();
+    return r % 8 == 0 ? 1 + r / 8 % 2000 : r % 8 < 3 ? 1 + r / 8 % 100 : 1 + r / 8 % 10;
+}
+
+static bool step_alloc(void) {
+    const size_t n = draw_pages(), at = model_find(n);
+    size_t scavenged     = 0;
+    const uintptr_t base = pagealloc_alloc(&p, n, &scavenged);
+    if (at == MODEL_PAGES)
+        return base == 0;
+    runs[count++] = (struct run){at, n};
+    return base == address(at) && scavenged == model_set(at, n, USED);
+}
+
+static bool step_free(void) {
+    if (!count)
+        return true;
+    const size_t i       = next_random() % count;
+    struct run r         = runs[i];
+    const bool scavenged = next_random() % 4 == 0;
+    runs[i]              = runs[--count];
+    if (r.n > 2 && next_random() % 4 == 0) { /* a part of it */
+        const size_t keep = 1 + next_random() % (r.n - 1);
+        runs[count++]     = (struct run){r.from, keep};
+        r                 = (struct run){r.from + keep, r.n - keep};
+    }
+    pagealloc_free(&p, address(r.from), r.n, scavenged);
+    model_set(r.from, r.n, scavenged ? SCAVENGED : DIRTY);
+    return true;
+}
+
+static bool step_alloc_at(void) {
+    const size_t from = next_random() % MODEL_PAGES, n = 1 + next_random() % 600;
+    bool free        = from + n <= MODEL_PAGES;
+    size_t scavenged = 0;
+    for (size_t i = from; free && i < from + n; i++)
+        free = is_free(i);
+    if (pagealloc_alloc_at(&p, address(from), n, &scavenged) != free)
+        return false;
+    if (!free)
+        return true;
+    runs[count++] = (struct run){from, n};
+    return scavenged == model_set(from, n, USED);
+}
+
+/* A thread's block of pages comes and goes. */
+static bool step_block(void) {
+    uint64_t free = 0, scavenged = 0, want_free = 0, want_scavenged = 0;
+    const size_t first = model_find(1), block = first / 64 * 64;
+    const uintptr_t base = pagealloc_take_block(&p, &free, &scavenged);
+    if (first == MODEL_PAGES)
+        return base == 0;
+    for (size_t i = 0; i < 64; i++) {
+        want_free |= (uint64_t)is_free(block + i) << i;
+        want_scavenged |= (uint64_t)(model[block + i] == SCAVENGED) << i;
+    }
+    pagealloc_return_block(&p, base, free, scavenged);
+    return base == address(block) && free == want_free && scavenged == want_scavenged;
+}
+
+static bool step_scavenge(void) {
+    uintptr_t base = 0;
+    size_t top     = MODEL_PAGES;
+    while (top > 0 && model[top - 1] != DIRTY)
+        top--;
+    const size_t n = pagealloc_take_dirty(&p, 1 + next_random() % 70, true, &base);
+    if (n == 0)
+        return top == 0;
+    const size_t from = (base - BASE) / PAGE_BYTES;
+    bool good         = from + n == top; /* the highest ones */
+    for (size_t i = from; i < from + n; i++)
+        good &= model[i] == DIRTY;
+    pagealloc_free(&p, base, n, true);
+    model_set(from, n, SCAVENGED);
+    return good;
+}
+
+static bool counts_agree(void) {
+    size_t free = 0, scavenged = 0;
+    for (size_t i = 0; i < MODEL_PAGES; i++) {
+        free += is_free(i);
+        scavenged += model[i] == SCAVENGED;
+    }
+    return p.free_pages == free && p.scavenged_pages == scavenged;
+}
+
+static bool grow_some(size_t *grown) {
+    if (*grown == MODEL_PAGES)
+        return true;
+    size_t n = 1 + next_random() % (2 * CHUNK_PAGES);
+    n        = n < MODEL_PAGES - *grown ? n : MODEL_PAGES - *grown;
+    pagealloc_grow(&p, address(*grown), n);
+    model_set(*grown, n, SCAVENGED);
+    *grown += n;
+    return true;
+}
+
+static void test_model(void) {
+#if defined(__SANITIZE_THREAD__)
+    enum { STEPS = 50000 }; /* one thread: nothing for it to find, and slow */
+#else
+    enum { STEPS = 1000000 };
+#endif
+    size_t grown = 0, at = STEPS;
+    pagealloc_init(&p);
+    OK(add_region(region_of(BASE)) && add_region(region_of(BASE) + 1), "two regions");
+    for (size_t i = 0; i < STEPS && at == STEPS; i++) {
+        const unsigned kind = next_random() % 64;
+        /* mostly full for a while, then mostly empty */
+        const bool fill = i / 20000 % 2 == 0;
+        const bool good = kind < (fill ? 30 : 22)   ? step_alloc()
+                          : kind < 56               ? step_free()
+                          : kind < 58               ? step_alloc_at()
+                          : kind < 60               ? step_block()
+                          : kind < 62               ? step_scavenge()
+                          : kind < 63 && i % 8 == 0 ? grow_some(&grown)
+                          : i % 512 == 0            ? counts_agree()
+                                                    : true;
+        if (!good)
+            at = i;
+    }
+    IS(at, STEPS, "each of %d random operations gives what the model gives", STEPS);
+    OK(counts_agree(), "the counts agree at the end");
+    while (count)
+        step_free();
+    OK(counts_agree() && model_find(grown) == 0, "all is free after all is freed");
+}
+
+static void test_whole_region(void) {
+    size_t scavenged = 0;
+    const size_t all = (size_t)1 << (REGION_SHIFT - PAGE_SHIFT);
+    static struct pagealloc whole;
+    pagealloc_init(&whole);
+    struct palloc_region *memory = calloc(1, sizeof *memory);
+    pagealloc_add_region(&whole, 3, memory);
+    const uintptr_t base = (uintptr_t)3 << REGION_SHIFT;
+    pagealloc_grow(&whole, base, all);
+    OK(pagealloc_alloc(&whole, all + 1, &scavenged) == 0, "no more pages than there are");
+    OK(pagealloc_alloc(&whole, all, &scavenged) == base && scavenged == all,
+       "16 GiB in one piece: the number that needs a bit more");
+    OK(pagealloc_alloc(&whole, 1, &scavenged) == 0, "then none is left");
+    pagealloc_free(&whole, base + PAGE_BYTES, 1, false);
+    OK(pagealloc_alloc(&whole, 1, &scavenged) == base + PAGE_BYTES, "but the one that is freed");
+    free(memory);
+}
+
+static void test_dense(void) {
+    static struct pagealloc dense;
+    size_t scavenged = 0;
+    uintptr_t base   = 0;
+    pagealloc_init(&dense);
+    struct palloc_region *memory = calloc(1, sizeof *memory);
+    pagealloc_add_region(&dense, 3, memory);
+    const uintptr_t start = (uintptr_t)3 << REGION_SHIFT;
+    pagealloc_grow(&dense, start, CHUNK_PAGES);
+    pagealloc_alloc(&dense, CHUNK_PAGES, &scavenged);
+    pagealloc_free(&dense, start, CHUNK_PAGES - DENSE_PAGES, false);
+    IS(pagealloc_take_dirty(&dense, 64, false, &base), 0, "a dense chunk is left alone");
+    IS(pagealloc_take_dirty(&dense, 64, true, &base), 16, "unless it is asked for");
+    free(memory);
+}
+
+static void test_cache(void) {
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < 200000; i++) {
+        struct pagecache c = {BASE, next_random() & next_random() << 7, 0}, was;
+        c.scavenged        = c.free & next_random();
+        was                = c;
+        const unsigned n   = 1 + (unsigned)(next_random() % 70);
+        unsigned at        = 0;
+        for (unsigned run = 0; at < 64 && run < n; at++)
+            run = c.free >> at & 1 ? run + 1 : 0;
+        unsigned run = 0;
+        for (at = 0; at < 64 && run < n; at++)
+            run = c.free >> at & 1 ? run + 1 : 0;
+        size_t scavenged     = 0;
+        const uintptr_t base = pagecache_alloc(&c, n, &scavenged);
+        const uint64_t taken = run == n ? bits_mask(at - n, n) : 0;
+        wrong += base != (taken ? BASE + (at - n) * (uintptr_t)PAGE_BYTES : 0) ||
+                 c.free != (was.free & ~taken) || c.scavenged != (was.scavenged & ~taken) ||
+                 (taken && scavenged != (size_t)__builtin_popcountll(was.scavenged & taken));
+        wrong += taken && (!pagecache_free(&c, base, n) || c.free != was.free);
+    }
+    IS(wrong, 0, "the cache takes the lowest run that is long enough, and takes it back");
+    struct pagecache c = {BASE, 0, 0};
+    OK(!pagecache_free(&c, BASE - PAGE_BYTES, 1) && !pagecache_free(&c, BASE + 63 * PAGE_BYTES, 2),
+       "pages outside of the block are not the cache's");
+}
+
+int main(void) {
+    test_model();
+    test_whole_region();
+    test_dense();
+    test_cache();
+    return tap_done();
+}

@@ -1,0 +1,298 @@
+"""Real programs with libgomalloc.so preloaded do what they do without it; bad frees are reported."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+from driving import BUILD, ROOT, run
+
+LIBRARY = BUILD / "libgomalloc.so"
+HARDENED = BUILD / "libgomalloc-hardened.so"
+PYTHON = "/usr/bin/python3"
+
+JSON = """
+import json, threading
+def work(n, out, i):
+    out[i] = len(json.dumps([{"a": k, "b": str(k) * 3} for k in range(n)]))
+    assert json.loads(json.dumps({"k": list(range(n))}))["k"][-1] == n - 1
+out = [0] * 6
+threads = [threading.Thread(target=work, args=(20000 + i, out, i)) for i in range(6)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(out)
+"""
+
+PROCESSES = """
+import multiprocessing, threading
+def work(n): return sum(len(str(k) * 2) for k in range(n))
+stop = False
+def noise():
+    while not stop: [bytes(n) for n in range(500)]
+threads = [threading.Thread(target=noise) for _ in range(3)]
+for t in threads: t.start()
+with multiprocessing.get_context("fork").Pool(4) as pool:
+    print(pool.map(work, range(0, 20000, 1000)))
+stop = True
+for t in threads: t.join()
+"""
+
+SQLITE = """
+import sqlite3
+db = sqlite3.connect(":memory:")
+db.execute("create table t(a integer, b text)")
+rows = ((i * 7919 % 1000003, "row %d" % i) for i in range(1000000))
+db.executemany("insert into t values (?, ?)", rows)
+db.execute("create index i on t(a, b)")
+print(db.execute("select count(*), sum(a), max(b) from t where a between 1000 and 900000").fetchall())
+"""
+
+PERL = """
+my %h; $h{$_ x 3} = [$_, "v$_"] for 1 .. 100000;
+my $n = 0; $n += length($_) + $h{$_}[0] for keys %h; print "$n\\n";
+my $s = join ",", map { s/1/xx/gr } 1 .. 50000; print length($s), "\\n";
+"""
+
+NODE = """
+const o = []; for (let i = 0; i < 200000; i++) o.push({a: i, b: "x" + i, c: Buffer.alloc(i % 300)});
+console.log(JSON.stringify(o.map(x => [x.a, x.b])).length, o.reduce((n, x) => n + x.c.length, 0));
+"""
+
+FORKS = r"""
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile int stop;
+static void *busy(void *p) {
+    for (unsigned i = 0; !stop; i++) free(memset(malloc(i % 5000 + 1), 1, i % 5000 + 1));
+    return p;
+}
+int main(void) {
+    pthread_t t[4]; int good = 0;
+    for (int i = 0; i < 4; i++) pthread_create(&t[i], NULL, busy, NULL);
+    for (int i = 0; i < 300; i++) {
+        int status; pid_t pid = fork();
+        if (pid == 0) {
+            char *p[200];
+            alarm(20);
+            for (int k = 0; k < 200; k++) memset(p[k] = malloc(k * 37 + 1), k, k * 37 + 1);
+            for (int k = 0; k < 200; k++) { if (p[k][k * 37] != (char)k) _exit(1); free(p[k]); }
+            pthread_create(&t[0], NULL, busy, NULL);
+            exit(0);
+        }
+        waitpid(pid, &status, 0);
+        good += status == 0;
+    }
+    stop = 1;
+    printf("%d children ended well\n", good);
+    return 0;
+}
+"""
+
+CPP = r"""
+#include <cstdio>
+#include <map>
+#include <new>
+#include <string>
+#include <thread>
+#include <vector>
+struct alignas(256) Wide { char c[300]; };
+int main() {
+    std::map<std::string, std::vector<int>> m;
+    std::thread t([] { for (int i = 0; i < 1000; i++) delete new Wide; });
+    for (int i = 0; i < 20000; i++) m[std::to_string(i)].resize(i % 50);
+    Wide *w = new Wide[3];
+    std::printf("%zu %d\n", m.size(), (int)(reinterpret_cast<size_t>(w) % 256));
+    delete[] w;
+    t.join();
+    try { volatile size_t n = size_t(1) << 60; ::operator delete(::operator new(n)); }
+    catch (const std::bad_alloc &) { std::puts("bad_alloc"); }
+    volatile size_t n = size_t(1) << 60;
+    std::puts(::operator new(n, std::nothrow) ? "memory" : "nullptr");
+}
+"""
+
+
+def environment(library: Path, **more: str) -> dict[str, str]:
+    return {**os.environ, "LD_PRELOAD": str(library), **more}
+
+
+class Preload(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+
+    def same(self, *command: Any, proof: bool = True, **options: Any) -> str:
+        """Runs a command without and with each library; the output and the exit code must agree.
+        The library's own words at the end of the process prove that it was there, unless the program
+        closes its standard error before."""
+        if not shutil.which(str(command[0])):
+            self.skipTest(f"{command[0]} is not installed")
+        plain = run(*command, **options)
+        for library in (LIBRARY, HARDENED):
+            loaded = run(*command, env=environment(library, GOMALLOC_STATS="1"), **options)
+            self.assertEqual(loaded.returncode, plain.returncode, loaded.stderr)
+            self.assertEqual(loaded.stdout, plain.stdout)
+            if proof:
+                self.assertIn("gomalloc: heap", loaded.stderr)
+        return plain.stdout
+
+    def test_gcc(self) -> None:
+        source = ROOT / "allocators" / "gomalloc" / "pagealloc.c"
+        objects = []
+        for i, library in enumerate(("", str(LIBRARY), str(HARDENED))):
+            out = self.directory / f"{i}.s"
+            env = {**os.environ, "LD_PRELOAD": library}
+            result = run("gcc", "-std=gnu17", "-O2", "-S", "-o", out, source, env=env)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            objects.append(out.read_text())
+        self.assertEqual(objects[0], objects[1])
+        self.assertEqual(objects[0], objects[2])
+
+    def test_python_json_and_threads(self) -> None:
+        self.same(PYTHON, "-c", JSON)
+
+    def test_python_processes_forked_while_threads_run(self) -> None:
+        self.same(PYTHON, "-c", PROCESSES)
+
+    def test_sqlite_index_of_a_million_rows(self) -> None:
+        self.assertIn("(89", self.same(PYTHON, "-c", SQLITE))
+
+    def test_perl(self) -> None:
+        self.same("perl", "-e", PERL.replace("keys %h", "sort keys %h"))
+
+    def test_git(self) -> None:
+        if not (ROOT / ".git").exists():
+            self.skipTest("the sources are no git repository")
+        self.same("git", "--no-pager", "log", "--stat", "-20", cwd=ROOT)
+        clone = self.directory / "clone"
+        self.assertEqual(run("git", "clone", "-q", "--no-hardlinks", ROOT, clone).returncode, 0)
+        head = run("git", "rev-parse", "HEAD", cwd=clone).stdout
+        env = environment(LIBRARY)
+        gc = run("git", "gc", "-q", "--aggressive", "--prune=now", cwd=clone, env=env)
+        self.assertEqual(gc.returncode, 0, gc.stderr)
+        self.assertEqual(run("git", "fsck", "--full", "--strict", cwd=clone).returncode, 0)
+        self.assertEqual(run("git", "rev-parse", "HEAD", cwd=clone).stdout, head)
+
+    def test_node(self) -> None:
+        self.same("node", "-e", NODE)
+
+    def test_parallel_sort(self) -> None:
+        lines = self.directory / "lines"
+        state = 1
+        with lines.open("w", encoding="ascii") as f:
+            for _ in range(400000):
+                state = state * 1103515245 + 12345 & 0x7FFFFFFF
+                f.write(f"{state}\n")
+        self.same("sort", "--parallel=4", "-S", "50M", "-n", lines, proof=False)
+
+    def build(self, name: str, text: str, *compiler: str) -> Path:
+        source, program = self.directory / name, self.directory / "program"
+        source.write_text(text)
+        result = run(*compiler, "-O1", "-pthread", "-o", program, source)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return program
+
+    def test_forks_while_others_allocate(self) -> None:
+        self.assertEqual(self.same(self.build("a.c", FORKS, "gcc")), "300 children ended well\n")
+
+    def test_cpp(self) -> None:
+        program = self.build("a.cc", CPP, "g++", "-std=c++17")
+        self.assertEqual(self.same(program), "20000 0\nbad_alloc\nnullptr\n")
+
+    def test_redis(self) -> None:
+        if not shutil.which("redis-server") or not shutil.which("redis-benchmark"):
+            self.skipTest("redis-server is not installed")
+        for library in (LIBRARY, HARDENED):
+            self.serve(library)
+
+    def serve(self, library: Path) -> None:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = str(s.getsockname()[1])
+        words = ["redis-server", "--port", port, "--save", "", "--io-threads", "2"]
+        with subprocess.Popen(
+            words, cwd=self.directory, env=environment(library), stdout=subprocess.DEVNULL
+        ) as server:
+            try:
+                client = ["redis-cli", "-p", port]
+                deadline = time.monotonic() + 30
+                while run(*client, "ping").stdout != "PONG\n" and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                load = ["-p", port, "-q", "-n", "20000", "-r", "5000", "-d", "200", "-t"]
+                result = run("redis-benchmark", *load, "set,get,lpush,lrange_100,zadd,hset,mset")
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(run(*client, "set", "k", "v" * 100000).stdout, "OK\n")
+                self.assertEqual(run(*client, "strlen", "k").stdout, "100000\n")
+                maps = Path(f"/proc/{server.pid}/maps").read_text(encoding="ascii")
+                self.assertIn(library.name, maps)
+                run(*client, "shutdown", "nosave")
+                self.assertEqual(server.wait(timeout=30), 0)
+            finally:
+                server.kill()
+
+
+class BadFrees(unittest.TestCase):
+    def outcome(self, library: Path, statements: str) -> "subprocess.CompletedProcess[str]":
+        code = f"""
+import ctypes
+c = ctypes.CDLL(None)
+c.malloc.restype = c.realloc.restype = ctypes.c_void_p
+malloc, free, realloc = c.malloc, c.free, c.realloc
+free.argtypes, realloc.argtypes = [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_size_t]
+p, big = malloc(1000), malloc(100000)
+print(hex(p), hex(big), flush=True)
+{statements}
+"""
+        return run(PYTHON, "-c", code, env=environment(library))
+
+    def dies(self, library: Path, statements: str, reason: str, at: str = "") -> None:
+        result = self.outcome(library, statements)
+        self.assertEqual(result.returncode, -signal.SIGABRT, result.stderr)
+        self.assertRegex(result.stderr, rf"gomalloc: .*{reason}.*: 0x[0-9a-f]+")
+        p, big = (int(word, 16) for word in result.stdout.split())
+        if at:
+            address = re.search("0x[0-9a-f]+$", result.stderr.strip())
+            self.assertIsNotNone(address)
+            assert address
+            self.assertEqual(int(address.group(), 16), p + 8 if at == "p + 8" else {"p": p}[at])
+        self.assertNotEqual(p, big)
+
+    def test_hardened(self) -> None:
+        for statements, reason, at in (
+            ("free(p); free(p)", "double free", "p"),
+            ("free(p + 8)", "within a block", "p + 8"),
+            ("free(big); free(big)", "free memory", ""),
+            ("free(big + 8192)", "within a large block", ""),
+            ("free(0x1234560)", "outside of the heap", ""),
+            ("free(0xdeadbeefdeadbeef)", "outside of the heap", ""),
+            ("free(id(c.malloc) & ~0xfff | 8)", "free of an address", ""),
+            ("free(p); realloc(p, 5000)", "realloc of a block that is free", "p"),
+            (
+                "free(p); ctypes.memset(p, 0x41, 8)\nfor i in range(100): malloc(1000)",
+                "write after free",
+                "",
+            ),
+        ):
+            with self.subTest(statements):
+                self.dies(HARDENED, statements, reason, at)
+
+    def test_normal(self) -> None:
+        for statements, reason in (
+            ("free(big); free(big)", "no block"),
+            ("free(big + 8192)", "no block"),
+            ("free(0x1234560)", "no block"),
+        ):
+            with self.subTest(statements):
+                self.dies(LIBRARY, statements, reason)
