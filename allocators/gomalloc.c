@@ -7,9 +7,13 @@
 
 #include "gomalloc.h"
 
+#ifndef OBJECT
+#define OBJECT "libgomalloc.so"
+#endif
+
 const struct allocator allocator = {
     .abi                = ALLOCATOR_ABI,
-    .object             = "libgomalloc.so",
+    .object             = OBJECT,
     .version            = gom_version,
     .malloc             = gom_malloc,
     .free               = gom_free,
