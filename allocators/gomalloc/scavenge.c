@@ -16,7 +16,7 @@ enum {
     CPU_SHARE      = 100,       /* so many times as long nothing: 1 % */
     LOOK_NS        = 10000000,  /* between two looks */
     HALF_LIFE_NS   = 500000000, /* of the excess of the remembered peak over what is in use now */
-    THREAD_REST_NS = 50000000,
+    THREAD_REST_NS = 50000000,  /* of the background thread while there is nothing to do */
 };
 
 /* Nobody looks before; who moves it looks. */
@@ -51,7 +51,7 @@ static size_t recent_peak(uint64_t now) {
     return peak;
 }
 
-static void look(uint64_t now) {
+static bool look(uint64_t now) {
     const size_t peak  = recent_peak(now);
     const size_t goal  = peak + peak / 100 * options.retain_percent + SLACK_PAGES;
     const size_t dirty = mheap_dirty_pages(), resident = in_use() + dirty;
@@ -67,16 +67,17 @@ static void look(uint64_t now) {
     const uint64_t rest = (end - now) * CPU_SHARE;
     atomic_store_explicit(&next_look, end + (rest > LOOK_NS ? rest : LOOK_NS),
                           memory_order_relaxed);
+    return excess >= QUANTUM_PAGES;
 }
 
-void scavenge_tick(void) {
+bool scavenge_tick(void) {
     if (!options.scavenge)
-        return;
+        return false;
     uint64_t next = atomic_load_explicit(&next_look, memory_order_relaxed);
-    if (os_about_now_ns() >= next &&
-        atomic_compare_exchange_strong_explicit(&next_look, &next, UINT64_MAX, memory_order_relaxed,
-                                                memory_order_relaxed))
-        look(os_now_ns());
+    return os_about_now_ns() >= next &&
+           atomic_compare_exchange_strong_explicit(&next_look, &next, UINT64_MAX,
+                                                   memory_order_relaxed, memory_order_relaxed) &&
+           look(os_now_ns());
 }
 
 int scavenge_all(size_t keep) {
@@ -88,10 +89,10 @@ int scavenge_all(size_t keep) {
 
 /* A process that is idle comes by no slow path: this thread does its looking. */
 static void *run(void *unused) {
-    const struct timespec rest = {.tv_nsec = THREAD_REST_NS};
+    struct timespec rest = {.tv_nsec = THREAD_REST_NS};
     for (;;) {
         nanosleep(&rest, NULL);
-        scavenge_tick();
+        rest.tv_nsec = scavenge_tick() ? LOOK_NS * 3 / 2 : THREAD_REST_NS; /* the clock is coarse */
     }
     return unused;
 }

@@ -4,10 +4,12 @@
 #ifndef GOMALLOC_SCAVENGE_H
 #define GOMALLOC_SCAVENGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Looks whether there is something to do: rarely, and then for a short time. */
-void scavenge_tick(void);
+/* Looks whether there is something to do: rarely, and then for a short time. True: that was not all
+ * of it. */
+bool scavenge_tick(void);
 
 /* Gives back all but `keep` bytes of the free pages; 1: some went. */
 int scavenge_all(size_t keep);

@@ -228,13 +228,41 @@ static void test_scavenger(void) {
     IS(status_of(scavenge_by_and_by, 100), 0, "freed memory goes back by and by, not at once");
 }
 
+/* The same of a program that stands still, with the background thread: a process of its own again,
+ * for the option is read when it begins. */
+static int stand_still(void) {
+    enum { BLOCK = 1 << 20, COUNT = 100 };
+    static void *p[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        memset(p[i] = gom_malloc(BLOCK), 1, BLOCK);
+    for (int i = 0; i < COUNT; i++)
+        gom_free(p[i]);
+    const size_t full = rss();
+    for (int i = 0; i < 3000 && rss() > full / 2; i++)
+        usleep(10000);
+    return rss() > full / 2;
+}
+
+static void with_thread(int unused) {
+    (void)unused;
+    setenv("GOMALLOC_SCAVENGE", "thread", 1);
+    execl("/proc/self/exe", "test_memory", "stand-still", (char *)NULL);
+    _exit(2);
+}
+
+static void test_background(void) {
+    IS(status_of(with_thread, 0), 0, "the background thread gives back what an idle program holds");
+}
+
 #if defined(__SANITIZE_THREAD__)
 enum { SANITIZED = true };
 #else
 enum { SANITIZED = false };
 #endif
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "stand-still") == 0)
+        return stand_still();
     test_failing_maps();
     if (SANITIZED) {
         tap_skip("resident memory and small spaces", "ThreadSanitizer's own memory is in the way");
@@ -244,5 +272,6 @@ int main(void) {
     test_comes_back();
     test_touched();
     test_scavenger();
+    test_background();
     return tap_done();
 }
