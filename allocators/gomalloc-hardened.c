@@ -4,4 +4,4 @@
  * cflags: -Iallocators/gomalloc
  */
 #define OBJECT "libgomalloc-hardened.so"
-#include "gomalloc.c"
+#include "gomalloc.c" // NOLINT(bugprone-suspicious-include): one adapter, two builds

@@ -136,6 +136,7 @@ static void test_interrupt(void) {
 
 int main(void) {
     signal(SIGCHLD, SIG_IGN);
+    signal(SIGINT, SIG_DFL); /* a shell starts what is in the background with it ignored */
     spawn_prepare();
     test_ends();
     test_daemon();

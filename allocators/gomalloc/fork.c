@@ -3,6 +3,7 @@
 #include "mcache.h"
 #include "mcentral.h"
 #include "mheap.h"
+#include "scavenge.h"
 
 #include <pthread.h>
 
@@ -22,10 +23,12 @@ static void in_child(void) {
     mheap_unlock_all();
     mcentral_unlock_all();
     mcache_after_fork(true);
+    scavenge_after_fork();
 }
 
-/* As early as can be: handlers that were installed first run last before the fork, and first after
- * it, so that those of others may allocate. */
+/* Handlers that were installed first run last before the fork, and first after it, so that those of
+ * others may allocate. First of all constructors of the process: the shared library is linked with
+ * -z initfirst. */
 __attribute__((constructor(101))) static void install(void) {
     pthread_atfork(before, in_parent, in_child);
 }

@@ -6,17 +6,25 @@
 #include "link.h"
 #include "os.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/random.h>
 
 /* Set with the first span, before there is a link. */
 uintptr_t link_secret;
 
 void hardened_begin(void) {
-    /* The kernel gives each process 16 random bytes: no system call, nothing that may fail. */
-    const void *random = os_pointer(getauxval(AT_RANDOM));
-    if (random)
-        memcpy(&link_secret, random, sizeof link_secret);
+    const int error = errno;
+    uint64_t seed[2];
+    const void *random = os_pointer(getauxval(AT_RANDOM)); /* 16 bytes, which libc also uses: */
+    if (getrandom(&link_secret, sizeof link_secret, GRND_NONBLOCK) != sizeof link_secret &&
+        random) {
+        memcpy(seed, random, sizeof seed); /* so none of them may be read off a link */
+        const __uint128_t product = (__uint128_t)(seed[0] | 1) * (seed[1] | 1);
+        link_secret               = (uint64_t)(product >> 64) ^ (uint64_t)product;
+    }
+    errno = error;
 }
 
 static _Atomic uint64_t *in_use(struct mspan *s, unsigned slot) {
@@ -42,6 +50,7 @@ void hardened_allocated(void *object, unsigned spanclass) {
     if (atomic_fetch_or_explicit(in_use(s, slot), bit_of(slot), memory_order_acquire) &
         bit_of(slot))
         os_die("a block would be handed out twice", object);
+    *(uintptr_t *)object = 0; /* a link tells of the secret */
 }
 
 void *hardened_next(const void *object, unsigned spanclass) {

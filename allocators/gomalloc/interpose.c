@@ -3,6 +3,8 @@
 #define GOM_API __attribute__((visibility("protected")))
 #include "gomalloc.h"
 
+#include <dlfcn.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -71,6 +73,18 @@ EXPORT struct mallinfo2 mallinfo2(void) {
     return gom_mallinfo2();
 }
 
+static int at_most_int(size_t n) {
+    return n < INT_MAX ? (int)n : INT_MAX;
+}
+
+EXPORT struct mallinfo mallinfo(void) {
+    const struct mallinfo2 all = gom_mallinfo2();
+    return (struct mallinfo){.arena    = at_most_int(all.arena),
+                             .uordblks = at_most_int(all.uordblks),
+                             .fordblks = at_most_int(all.fordblks),
+                             .keepcost = at_most_int(all.keepcost)};
+}
+
 void cfree(void *block);
 EXPORT void cfree(void *block) {
     gom_free(block);
@@ -85,6 +99,21 @@ typedef void new_handler(void);
 extern new_handler *_ZSt15get_new_handlerv(void) __attribute__((weak));
 extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));
 
+/* A function of a libstdc++ that came later, with a plugin of a program in C. */
+static void *of_plugin(const char *name) {
+    void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    return library ? dlsym(library, name) : NULL;
+}
+
+static _Noreturn void throw_bad_alloc(void) {
+    void (*throw_it)(void) = _ZSt17__throw_bad_allocv;
+    if (!throw_it)
+        *(void **)&throw_it = of_plugin("_ZSt17__throw_bad_allocv");
+    if (throw_it)
+        throw_it();
+    abort();
+}
+
 /* [new.delete.single]: call the handler until there is memory; without a handler throw, or return
  * NULL from the nothrow forms. A handler that throws does so through here (-fexceptions). */
 static void *new_block(size_t alignment, size_t size, bool nothrow) {
@@ -92,15 +121,16 @@ static void *new_block(size_t alignment, size_t size, bool nothrow) {
         void *block = alignment ? gom_aligned_alloc(alignment, size) : gom_malloc(size);
         if (__builtin_expect(block != NULL, 1))
             return block;
-        new_handler *handler = _ZSt15get_new_handlerv ? _ZSt15get_new_handlerv() : NULL;
+        new_handler *(*get_handler)(void) = _ZSt15get_new_handlerv;
+        if (!get_handler)
+            *(void **)&get_handler = of_plugin("_ZSt15get_new_handlerv");
+        new_handler *handler = get_handler ? get_handler() : NULL;
         if (handler)
             handler();
         else if (nothrow)
             return NULL;
-        else if (_ZSt17__throw_bad_allocv)
-            _ZSt17__throw_bad_allocv();
         else
-            abort();
+            throw_bad_alloc();
     }
 }
 

@@ -262,8 +262,8 @@ static void *move(void *block, size_t had, size_t size) {
     void *moved       = size <= PTRDIFF_MAX - more ? gom_malloc(size + more) : no_memory();
     if (!moved && more)
         moved = gom_malloc(size);
-    if (!moved)
-        return NULL;
+    if (!moved) /* a block that is too long will do */
+        return size <= had ? block : NULL;
     memcpy(moved, block, had < size ? had : size);
     gom_free(block);
     return moved;
@@ -278,7 +278,8 @@ void *gom_realloc(void *block, size_t size) {
     }
     struct mspan *s  = SPAN_OF(block, "realloc");
     const size_t had = usable(s, block);
-    if (s->elem_bytes ? size <= had && size > had / 2 : resize_large(s, size))
+    const bool fits  = size <= had && (size > had / 2 || had <= class_to_size[1]);
+    if (s->elem_bytes ? fits : resize_large(s, size))
         return block;
     return move(block, had, size);
 }

@@ -355,26 +355,33 @@ void mcache_flush_all(void) {
 }
 
 /* The counters of a running thread are its own; reading one is a benign race on an aligned word. */
-__attribute__((no_sanitize("thread"))) static void add_live(struct mcache_counts *to,
-                                                            const volatile struct mcache *c) {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
-        to->mallocs[i] += c->counts.mallocs[i] + c->list[i].mallocs;
+__attribute__((no_sanitize("thread"))) static void add_live_frees(struct mcache_counts *to,
+                                                                  const volatile struct mcache *c) {
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
         to->frees[i] += c->counts.frees[i] + (c->books[i].given - c->list[i].budget);
-    }
-    to->large_malloc_bytes += c->counts.large_malloc_bytes;
     to->large_free_bytes += c->counts.large_free_bytes;
+}
+
+__attribute__((no_sanitize("thread"))) static void
+add_live_mallocs(struct mcache_counts *to, const volatile struct mcache *c) {
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        to->mallocs[i] += c->counts.mallocs[i] + c->list[i].mallocs;
+    to->large_malloc_bytes += c->counts.large_malloc_bytes;
     to->tiny_mallocs += c->counts.tiny_mallocs;
 }
 
+/* All frees first: what one thread allocates while this goes on, another may free. */
 void mcache_sum(struct mcache_counts *sum) {
-    *sum = (struct mcache_counts){0};
-    lock_acquire(&registry_lock);
-    add_counts(sum, &counts_of_ended);
-    for (const struct mcache *c = registry; c; c = c->next)
-        add_live(sum, c);
-    lock_release(&registry_lock);
     lock_acquire(&shared_lock);
-    add_live(sum, &shared);
+    lock_acquire(&registry_lock);
+    *sum = counts_of_ended;
+    add_live_frees(sum, &shared);
+    for (const struct mcache *c = registry; c; c = c->next)
+        add_live_frees(sum, c);
+    add_live_mallocs(sum, &shared);
+    for (const struct mcache *c = registry; c; c = c->next)
+        add_live_mallocs(sum, c);
+    lock_release(&registry_lock);
     lock_release(&shared_lock);
 }
 
@@ -392,7 +399,8 @@ void mcache_after_fork(bool child) {
             next = c->next;
             if (c == mcache_current)
                 continue;
-            add_live(&counts_of_ended, c);
+            add_live_frees(&counts_of_ended, c);
+            add_live_mallocs(&counts_of_ended, c);
             unregister(c);
         }
     }

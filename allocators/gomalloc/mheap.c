@@ -112,8 +112,12 @@ static bool grow(size_t n) {
 static uintptr_t take_pages(size_t n, size_t align_pages, size_t *scavenged) {
     if (align_pages <= 1)
         return pagealloc_alloc(&mheap.pages, n, scavenged);
-    const size_t all     = n + align_pages - 1;
-    const uintptr_t base = pagealloc_alloc(&mheap.pages, all, scavenged);
+    uintptr_t base = pagealloc_alloc(&mheap.pages, n, scavenged);
+    if (base % (align_pages * PAGE_BYTES) == 0) /* also if there is none, and then none of more */
+        return base;
+    pagealloc_free(&mheap.pages, base, n, *scavenged == n);
+    const size_t all = n + align_pages - 1;
+    base             = pagealloc_alloc(&mheap.pages, all, scavenged);
     if (!base)
         return 0;
     const uintptr_t at  = (base + align_pages * PAGE_BYTES - 1) & -(align_pages * PAGE_BYTES);

@@ -1,7 +1,7 @@
 #include "options.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 enum { RETAIN_DEFAULT = 10, RETAIN_MAX = 1000 };
 
@@ -22,16 +22,29 @@ static bool parse_number(const char *text, unsigned most, unsigned *number) {
     return true;
 }
 
-/* 102: before the constructors of this library that act on the options. */
-__attribute__((constructor(102))) static void read_options(void) {
+static const char *value_of(const char *name, char **environment) {
+    const size_t length = strlen(name);
+    for (char **v = environment; v && *v; v++)
+        if (strncmp(*v, name, length) == 0 && (*v)[length] == '=')
+            return *v + length + 1;
+    return NULL;
+}
+
+/* 102: before the constructors of this library that act on the options. It may come before those of
+ * the C library, whose getenv then knows nothing; glibc hands the environment to each. */
+__attribute__((constructor(102))) static void read_options(int argc, char **argv, char **envp) {
     const char *text;
     unsigned n;
-    if ((text = secure_getenv("GOMALLOC_SCAVENGE"))) {
+    (void)argc;
+    (void)argv;
+    if (getauxval(AT_SECURE)) /* the environment is not the owner's */
+        return;
+    if ((text = value_of("GOMALLOC_SCAVENGE", envp))) {
         options.scavenge_thread = strcmp(text, "thread") == 0;
         options.scavenge        = strcmp(text, "0") != 0;
     }
-    if ((text = secure_getenv("GOMALLOC_RETAIN")) && parse_number(text, RETAIN_MAX, &n))
+    if ((text = value_of("GOMALLOC_RETAIN", envp)) && parse_number(text, RETAIN_MAX, &n))
         options.retain_percent = n;
-    if ((text = secure_getenv("GOMALLOC_STATS")))
+    if ((text = value_of("GOMALLOC_STATS", envp)))
         options.stats = strcmp(text, "1") == 0;
 }

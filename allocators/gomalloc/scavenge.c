@@ -80,6 +80,10 @@ bool scavenge_tick(void) {
            look(os_now_ns());
 }
 
+void scavenge_after_fork(void) {
+    atomic_store_explicit(&next_look, 0, memory_order_relaxed);
+}
+
 int scavenge_all(size_t keep) {
     const size_t dirty = mheap_dirty_pages(), kept = keep / PAGE_BYTES;
     const size_t done = dirty > kept ? mheap_scavenge(dirty - kept, true) : 0;

@@ -11,6 +11,9 @@
  * of it. */
 bool scavenge_tick(void);
 
+/* In a forked child, whose parent's other threads may have been looking. */
+void scavenge_after_fork(void);
+
 /* Gives back all but `keep` bytes of the free pages; 1: some went. */
 int scavenge_all(size_t keep);
 

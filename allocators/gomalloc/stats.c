@@ -14,10 +14,17 @@
 
 _Static_assert((int)GOM_SIZE_CLASSES == (int)SIZE_CLASSES, "the public header says the same");
 
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* Of running threads, a counter may be read before its partner: never more frees than mallocs. */
 static void add_objects(struct gom_memstats *m) {
     struct mcache_counts sum;
     mcache_sum(&sum);
+    sum.large_free_bytes = least(sum.large_free_bytes, sum.large_malloc_bytes);
     for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        sum.frees[i]           = least(sum.frees[i], sum.mallocs[i]);
         const uint64_t size    = class_to_size[i / 2];
         m->by_size[i / 2].size = size;
         m->by_size[i / 2].mallocs += sum.mallocs[i];
@@ -50,7 +57,7 @@ static void add_pages(struct gom_memstats *m) {
     m->heap_idle                  = idle * PAGE_BYTES;
     m->heap_sys                   = m->heap_inuse + m->heap_idle;
     /* Pages may have been freed and scavenged since the first lines. */
-    m->heap_released = (released < idle ? released : idle) * PAGE_BYTES;
+    m->heap_released = least(released, idle) * PAGE_BYTES;
 }
 
 void gom_memstats(struct gom_memstats *m) {
@@ -72,7 +79,7 @@ struct mallinfo2 gom_mallinfo2(void) {
     gom_memstats(&m);
     return (struct mallinfo2){.arena    = m.heap_sys,
                               .uordblks = m.heap_alloc,
-                              .fordblks = m.heap_sys - m.heap_alloc,
+                              .fordblks = m.heap_sys - least(m.heap_sys, m.heap_alloc),
                               .keepcost = m.heap_idle - m.heap_released};
 }
 

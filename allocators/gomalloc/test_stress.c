@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SLOTS = 4096, LIFE = 50000 /* operations of a thread */, THREADS_MAX = 64 };
 
@@ -146,8 +147,19 @@ static void drain(void) {
     }
 }
 
+/* Gives free pages back all the time: none may be wiped when it is in use again. */
+static void *trim(void *ended) {
+    while (!atomic_load((atomic_bool *)ended)) {
+        gom_trim(0);
+        usleep(500);
+    }
+    return NULL;
+}
+
 static void run(long operations, unsigned threads) {
-    pthread_t thread[THREADS_MAX];
+    pthread_t thread[THREADS_MAX], trimmer;
+    atomic_bool ended      = false;
+    const bool trims       = pthread_create(&trimmer, NULL, trim, &ended) == 0;
     bool runs[THREADS_MAX] = {false};
     operations_left        = operations;
     for (unsigned i = 0; operations_left > 0; i = (i + 1) % threads) {
@@ -158,6 +170,9 @@ static void run(long operations, unsigned threads) {
     for (unsigned i = 0; i < threads; i++)
         if (runs[i])
             pthread_join(thread[i], NULL);
+    atomic_store(&ended, true);
+    if (trims)
+        pthread_join(trimmer, NULL);
     drain();
     gom_trim(0);
 

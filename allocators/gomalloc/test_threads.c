@@ -110,11 +110,21 @@ static void *keep_busy(void *unused) {
         state            = state * 6364136223846793005u + 1442695040888963407u;
         const unsigned i = state >> 58;
         gom_free(p[i]);
-        p[i] = gom_malloc(state >> 33 & 0xffff);
+        p[i] = gom_malloc(state >> 40 & 1 ? state >> 33 & 0x3fff : 30000 + (state >> 33 & 0x7fff));
     }
     for (unsigned i = 0; i < 64; i++)
         gom_free(p[i]);
     return unused;
+}
+
+/* Objects that this thread holds meanwhile, of a class that no other thread uses. */
+enum { HELD = 50, HELD_BYTES = 20480 };
+
+static uint64_t live_of(const struct gom_memstats *m, uint64_t size) {
+    for (unsigned i = 0; i < GOM_SIZE_CLASSES; i++)
+        if (m->by_size[i].size == size)
+            return m->by_size[i].mallocs - m->by_size[i].frees;
+    return 0;
 }
 
 static void check_identities(const char *when) {
@@ -127,8 +137,8 @@ static void check_identities(const char *when) {
     if (m.heap_sys != m.heap_inuse + m.heap_idle || m.heap_objects != m.mallocs - m.frees ||
         m.heap_alloc != m.total_alloc - m.total_freed || mallocs != m.mallocs || frees != m.frees ||
         m.sys != m.heap_sys + m.stack_sys + m.mspan_sys + m.mcache_sys + m.gc_sys ||
-        m.heap_released > m.heap_idle || m.mspan_inuse > m.mspan_sys ||
-        m.mcache_inuse > m.mcache_sys) {
+        m.heap_released > m.heap_idle || m.frees > m.mallocs || live_of(&m, HELD_BYTES) != HELD ||
+        m.mspan_inuse > m.mspan_sys || m.mcache_inuse > m.mcache_sys) {
         printf("# an identity is broken %s\n", when);
         bad_stats++;
     }
@@ -160,6 +170,9 @@ static void test_statistics(void) {
 }
 
 static void test_busy_statistics(void) {
+    void *held[HELD];
+    for (unsigned i = 0; i < HELD; i++)
+        held[i] = gom_malloc(HELD_BYTES);
     pthread_t thread[4];
     for (unsigned i = 0; i < 4; i++)
         pthread_create(&thread[i], NULL, keep_busy, NULL);
@@ -170,6 +183,8 @@ static void test_busy_statistics(void) {
         pthread_join(thread[i], NULL);
     stop = false;
     check_identities("afterwards");
+    for (unsigned i = 0; i < HELD; i++)
+        gom_free(held[i]);
     IS(bad_stats, 0, "the identities hold at each time");
 }
 
@@ -183,22 +198,32 @@ static void *child_work(void *unused) {
     return free_blocks(unused);
 }
 
+/* Keeps the locks of the heap busy, too. */
+static void *keep_heap_busy(void *unused) {
+    for (unsigned i = 0; !stop; i++) {
+        gom_free(gom_realloc(gom_malloc(40000 + i % 7 * 8192), 100000));
+        gom_trim(0);
+    }
+    return unused;
+}
+
 static void test_fork(void) {
     enum { FORKS = 200 };
     pthread_t thread[4];
     unsigned wrong = 0;
     for (unsigned i = 0; i < 4; i++)
-        pthread_create(&thread[i], NULL, keep_busy, NULL);
-    for (unsigned i = 0; i < FORKS; i++) {
+        pthread_create(&thread[i], NULL, i < 2 ? keep_heap_busy : keep_busy, NULL);
+    for (unsigned i = 0; i < FORKS && !wrong; i++) {
         int status      = -1;
         char *p         = gom_malloc(77);
         *p              = 5;
         const pid_t pid = fork();
         if (pid == 0) {
-            alarm(30);
+            alarm(20);
             const bool same = *p == 5;
             gom_free(p);
             child_work(NULL);
+            gom_free(gom_malloc(1 << 20));
             run(child_work, NULL);
             gom_trim(0);
             _exit(!same);
