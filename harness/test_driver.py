@@ -272,7 +272,7 @@ class Trouble(DriverTest):
             shutil.rmtree(self.out)
 
     def test_killed_driver_leaves_no_child(self) -> None:
-        seconds = f"{os.getpid()}.75"  # a command line of its own
+        seconds = f"90.{os.getpid()}"  # a command line of its own
         self.script_cell(
             "sleeper", 'case $1 in --describe) exec {good} "$@";; esac\nexec sleep ' + seconds
         )

@@ -353,7 +353,11 @@ class Program(unittest.TestCase):
             pipe = Path(directory) / "pipe"
             os.mkfifo(pipe)
             with subprocess.Popen(
-                [sys.executable, TABLE, pipe], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                [sys.executable, TABLE, pipe],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                # a shell starts what is in the background with it ignored
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             ) as process:
                 with open(pipe, "wb"):  # which waits until it is opened there
                     process.send_signal(signal.SIGINT)
