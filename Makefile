@@ -6,6 +6,9 @@
 #:     ALLOCATORS="a b"         WORKLOADS="tiny small large"   THREADS="1 2 4"   (default: all)
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
+#: make check    conformance: every promise of malloc on every allocator
+#:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc
+#:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
@@ -22,7 +25,7 @@
 MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
 # What scripts/bench.sh reads from its environment: plain data, which neither make nor a shell reads.
-BENCH_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS
+BENCH_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE
 $(foreach v,$(BENCH_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -53,10 +56,11 @@ CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 # The dependency directions: a folder sees what it may include and nothing else.
 include_allocators   := -Iallocators
 include_workloads    := -Iworkloads -Iallocators -I$B
+include_workloads/checks := -Iworkloads/checks -Iworkloads -Iallocators
 include_harness/cell := -Iharness/cell -Iworkloads -Iallocators -I$B
 include_harness      := -Iharness -I$B
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
-include = $(include_$(firstword $(foreach d,allocators workloads harness/cell harness,\
+include = $(include_$(firstword $(foreach d,allocators workloads/checks workloads harness/cell harness,\
             $(if $(filter $d/%,$1),$d)))) $(for_test)
 for_test = $(if $(findstring /test_,$1),-Iharness)
 
@@ -104,11 +108,16 @@ SKIP  := $(filter-out $(HAVE),$(ALLOCATORS_FOUND))
 BUILT := $(foreach a,$(HAVE),$(if $(FOLDER_$a),$a))
 
 # --- build ----------------------------------------------------------------------------------------
-CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads)
+CHECK_OBJECTS  := $(call objects,workloads/checks)
+CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads) $(CHECK_OBJECTS)
 DRIVER_OBJECTS := $(call objects,harness) $B/harness/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
-all: $B/spanbench $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
+all: $B/spanbench $B/known-failures.json $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
+
+$B/known-failures.json: allocators/known-failures.json
+	@mkdir -p $(@D)
+	$(call say,COPY)cp $< $@
 
 $B/spanbench: $(DRIVER_OBJECTS) $B/stamp/link
 	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -o $@ $(filter %.o,$^) $(DRIVER_LIBS)
@@ -166,7 +175,7 @@ TEST_SCRIPTS   := $(sort $(wildcard */test_*.py allocators/*/test_*.py))
 
 # What a test of a folder is linked with: the parts beside it.
 parts_harness      = $(filter-out %/spanbench.o,$(DRIVER_OBJECTS))
-parts_harness/cell = $(filter-out %/cell.o,$(call objects,harness/cell))
+parts_harness/cell = $(filter-out %/cell.o,$(call objects,harness/cell)) $(CHECK_OBJECTS)
 parts_workloads    = $(call objects,workloads)
 define test_program
 $B/test/$1: $B/$1.o $$(parts_$(patsubst %/,%,$(dir $1))) $B/stamp/link
@@ -243,7 +252,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench test lint clean,$(MAKECMDGOALS)),)
+ifneq ($(filter bench check test lint clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # $1: bench or test
@@ -254,6 +263,11 @@ bench:
 	$(call deps,bench)
 	@$(MAKE) $(jobs) all
 	@scripts/bench.sh
+
+check:
+	$(call deps,bench)
+	@$(MAKE) $(jobs) all
+	@scripts/check.sh
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 TESTS = $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%)) $(TEST_SCRIPTS)
@@ -278,5 +292,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench test stress lint help clean FORCE
+.PHONY: all registry tests bench check test stress lint help clean FORCE
 .SECONDARY:

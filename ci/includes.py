@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "allocators": {"allocators"},
     "allocators/faulty": {"allocators", "allocators/faulty"},
     "workloads": {"workloads", "allocators"},
+    "workloads/checks": {"workloads/checks", "workloads", "allocators"},
     "harness/cell": {"harness/cell", "workloads", "allocators"},
     "harness": {"harness"},
 }

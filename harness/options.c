@@ -11,10 +11,14 @@
 enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
 enum { DEFAULT_TIMEOUT = 60 };
 
+const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", NULL};
+
 void options_usage(FILE *to) {
     fprintf(
         to,
         "usage: spanbench [run] [options]    measure allocators, write results/latest/bench.json\n"
+        "       spanbench check [options]    conformance: each promise of malloc on each "
+        "allocator\n"
         "       spanbench list               what can be measured, and what cannot and why\n"
         "       spanbench describe [NAME …]  the object file behind each function, as JSON\n"
         "       spanbench help\n"
@@ -30,6 +34,15 @@ void options_usage(FILE *to) {
         "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"
         "  --directory-to FILE  write the path of the run's directory there, for scripts\n"
         "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
+        "options of check (and --allocators, --preload, --seed, --timeout, --out, --cells):\n"
+        "  --checks GLOBS       those whose names match, for instance 'realloc.*' (default: all)\n"
+        "  --profile NAME       c17, c23, posix2024 or glibc: what counts (default: what any\n"
+        "                       standard requires)\n"
+        "  --tap                print TAP 13 instead of the matrix\n"
+        "  --verbose            print each verdict, and the steps that failing checks tell\n"
+        "  --known FILE         failures that are known (default: known-failures.json beside\n"
+        "                       this program)\n"
+        "options of run, for Google Benchmark:\n"
         "  --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_out=FILE,\n"
         "  --benchmark_out_format=json|csv|console, --benchmark_context=KEY=VALUE\n"
         "                       handed to Google Benchmark\n"
@@ -38,6 +51,7 @@ void options_usage(FILE *to) {
         "  spanbench --allocators mimalloc,jemalloc --workloads small --threads 1,2\n"
         "  spanbench --quick --preload ./libfoo.so\n"
         "  spanbench --benchmark_filter='^large/' --repetitions 20\n"
+        "  spanbench check --preload ./libfoo.so --checks 'fork.*,limits.*'\n"
         "exit code: 0 all samples are good, 1 one failed, 2 wrong use or environment, 128 + "
         "signal\n",
         OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT);
@@ -108,6 +122,13 @@ static bool parse_threads(char *text, struct options *o) {
     return true;
 }
 
+static bool parse_profile(const char *text, unsigned *profile) {
+    for (*profile = 0; options_profiles[*profile]; ++*profile)
+        if (strcmp(options_profiles[*profile], text) == 0)
+            return true;
+    return complain("profile", "c17, c23, posix2024, glibc or all", text);
+}
+
 /* 1, 2, 4 and, on a larger machine, on by powers of two to the number of CPUs; quick stops at 4. */
 static void default_threads(struct options *o) {
     const unsigned cpus = machine_cpus();
@@ -124,6 +145,7 @@ static void default_cells(struct options *o) {
     if (slash)
         *slash = '\0';
     snprintf(o->cells, sizeof o->cells, "%s/cell", self);
+    snprintf(o->known, sizeof o->known, "%.*s/known-failures.json", PATH_MAX - 32, self);
 }
 
 static bool truthy(const char *value) {
@@ -212,7 +234,7 @@ static bool take_benchmark_options(int *argc, char **argv, struct options *o) {
 }
 
 static bool parse_command(int argc, char **argv, struct options *o) {
-    static const char *const name[] = {"run", "list", "describe", "help"};
+    static const char *const name[] = {"run", "list", "describe", "help", "check"};
     if (optind == argc)
         return true;
     const char *word = argv[optind++];
@@ -220,7 +242,8 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     while (i < sizeof name / sizeof *name && strcmp(name[i], word) != 0)
         i++;
     if (i == sizeof name / sizeof *name) {
-        fprintf(stderr, "spanbench: no command '%s'; there are run, list, describe, help\n", word);
+        fprintf(stderr, "spanbench: no command '%s'; there are run, check, list, describe, help\n",
+                word);
         return false;
     }
     o->command = (enum command)i;
@@ -248,7 +271,12 @@ bool options_parse(int argc, char **argv, struct options *o) {
         OUT,
         DIRECTORY_TO,
         CELLS,
-        HELP
+        HELP,
+        CHECKS,
+        PROFILE,
+        TAP,
+        VERBOSE,
+        KNOWN
     };
     static const struct option known[] = {
         {"allocators", required_argument, NULL, ALLOCATORS},
@@ -263,6 +291,11 @@ bool options_parse(int argc, char **argv, struct options *o) {
         {"directory-to", required_argument, NULL, DIRECTORY_TO},
         {"cells", required_argument, NULL, CELLS},
         {"help", no_argument, NULL, HELP},
+        {"checks", required_argument, NULL, CHECKS},
+        {"profile", required_argument, NULL, PROFILE},
+        {"tap", no_argument, NULL, TAP},
+        {"verbose", no_argument, NULL, VERBOSE},
+        {"known", required_argument, NULL, KNOWN},
         {NULL, 0, NULL, 0},
     };
     *o = (struct options){.seed = 1, .timeout_seconds = DEFAULT_TIMEOUT, .out = "results"};
@@ -290,6 +323,11 @@ bool options_parse(int argc, char **argv, struct options *o) {
             break;
         case DIRECTORY_TO: o->directory_to = optarg; break;
         case CELLS: snprintf(o->cells, sizeof o->cells, "%s", optarg); break;
+        case CHECKS: good = parse_names("checks", optarg, &o->checks); break;
+        case PROFILE: good = parse_profile(optarg, &o->profile); break;
+        case TAP: o->tap = true; break;
+        case VERBOSE: o->verbose = true; break;
+        case KNOWN: snprintf(o->known, sizeof o->known, "%s", optarg); break;
         case HELP: o->command = COMMAND_HELP; return true;
         default: options_usage(stderr); return false;
         }

@@ -17,7 +17,13 @@ struct names {
 };
 
 struct options {
-    enum command { COMMAND_RUN, COMMAND_LIST, COMMAND_DESCRIBE, COMMAND_HELP } command;
+    enum command {
+        COMMAND_RUN,
+        COMMAND_LIST,
+        COMMAND_DESCRIBE,
+        COMMAND_HELP,
+        COMMAND_CHECK
+    } command;
     struct names allocators, workloads; /* empty: all */
     struct names preloads;              /* PATH or NAME=PATH */
     unsigned threads[32];
@@ -26,9 +32,13 @@ struct options {
     uint64_t seed;
     bool quick;
     double timeout_seconds;
+    struct names checks;      /* of `check`: globs; empty: all */
+    unsigned profile;         /* of `check`: the number of one of options_profiles; 0: none */
+    bool tap, verbose;        /* of `check` */
     const char *out;          /* parent directory of the run's */
     const char *directory_to; /* a file to write the path of the run's directory to, or NULL */
     char cells[PATH_MAX];     /* directory of the cells */
+    char known[PATH_MAX];     /* file of known failures */
 
     int benchmark_argc; /* argv[0] and the --benchmark_* options, for Google Benchmark */
     char **benchmark_argv;
@@ -36,6 +46,9 @@ struct options {
     bool one_session; /* Google Benchmark writes a file of its own: it must see all samples at once
                        */
 };
+
+/* Names of the profiles of checks, as cells list them; that of 0 is "all". Ends with NULL. */
+extern const char *const options_profiles[];
 
 /* Reads the command line; argv must outlive the options. False: it is wrong, and standard error
  * says how and what would be right. */

@@ -1,4 +1,5 @@
-/* The driver: spanbench run, list, describe. See options.c for its words. */
+/* The driver: spanbench run, check, list, describe. See options.c for its words. */
+#include "conform.h"
 #include "options.h"
 #include "registry.h"
 #include "run.h"
@@ -116,6 +117,8 @@ int main(int argc, char **argv) {
     spawn_prepare();
     if (options.command == COMMAND_RUN)
         return run_command(&options);
+    if (options.command == COMMAND_CHECK)
+        return finish_output(conform_command(&options));
     struct registry registry = {0};
     bool *chosen             = NULL;
     int code                 = WRONG_USE;

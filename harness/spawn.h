@@ -14,7 +14,7 @@
 
 enum {
     SPAWN_RECORD_FD    = 3, /* the descriptor on which the child finds the pipe for its record */
-    SPAWN_RECORD_BYTES = 64 << 10,
+    SPAWN_RECORD_BYTES = 128 << 10,
     SPAWN_OUTPUT_BYTES = 4 << 10,
 };
 

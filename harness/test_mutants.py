@@ -292,6 +292,30 @@ MUTANTS = [
         "test_each_is_caught_by_the_check_that_it_names",
     ),
     Mutant(
+        "conformance: a broken promise is a failure",
+        "workloads/checks/check.c",
+        "    if (good || c->verdict == CHECK_FAIL)\n        return good;",
+        "    if (good || c->verdict != CHECK_FAIL)\n        return true;",
+        "harness/test_conformance.py:PlantedBugs",
+        "test_each_is_rejected_by_each_check_that_it_names",
+    ),
+    Mutant(
+        "conformance: what is written is looked at, to the last byte",
+        "workloads/checks/check.c",
+        "if (memcmp(bytes + at, &word, part) == 0)",
+        "if (memcmp(bytes + at, &word, part) == 0 || part == sizeof word)",
+        "harness/test_conformance.py:PlantedBugs",
+        "test_each_is_rejected_by_each_check_that_it_names",
+    ),
+    Mutant(
+        "conformance: of a known failure, what was seen is known, too",
+        "harness/checklist.c",
+        '(!seen || strstr(seen, text_of(entry, "seen")))',
+        "true",
+        "harness/test_conformance.py:Output.test_another_failure_of_the_same_check_is_not_known",
+        "test_another_failure_of_the_same_check_is_not_known",
+    ),
+    Mutant(
         "disk: space is reserved before any sample",
         "harness/results.c",
         "if (!error && reserve)",
@@ -313,7 +337,7 @@ class Mutants(Tree):
     def build(self, test: str) -> "subprocess.CompletedProcess[str]":
         target = f"build/test/{test}"
         if ".py" in test:
-            target = "tests" if "PlantedBugs" in test else "all"
+            target = "tests" if "PlantedBugs" in test or "conformance" in test else "all"
         return self.make(target, "DEPS=skip", "CFLAGS=-O2 -w -Wno-error")
 
     def test_each_mutant_is_rejected(self) -> None:

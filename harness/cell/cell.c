@@ -8,8 +8,11 @@
  * The protocol, the same for a cell in any language:
  *   --describe                     what this cell is: one JSON object
  *   --run WORKLOAD …               one sample: one JSON object, results/record.schema.json
+ *   --list-checks                  the conformance checks that it has: one JSON object
+ *   --check NAME [--seed S]        one of them: one JSON object with its verdict
  * on file descriptor --fd (1 by default). Exit code 0: good; 1: a check failed; 2: wrong use, or
  * the identity is not proven; then the object is {"error": {"check": …, "message": …}}. */
+#include "conformance.h"
 #include "identity.h"
 #include "json.h"
 #include "sample.h"
@@ -35,11 +38,11 @@ static const struct workload *const workloads[] = {
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 
 static struct options {
-    bool describe;
-    const char *workload;
+    bool describe, list_checks;
+    const char *workload, *check;
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, hold_ms, fd;
-    bool verify;
+    bool verify, verbose;
 } options = {.threads = 1, .seed = 1, .fd = STDOUT_FILENO};
 
 static struct json out;
@@ -181,10 +184,28 @@ static int run(const struct workload *workload) {
     return flush() ? GOOD : WRONG_USE;
 }
 
+static int check(const char *name) {
+    bool failed;
+    if (!conformance_run(name, &bound, identity.object, options.seed, options.verbose, &out,
+                         &failed)) {
+        fprintf(stderr, "%s: no check '%s'; --list-checks names them\n",
+                program_invocation_short_name, name);
+        return WRONG_USE;
+    }
+    return !flush() ? WRONG_USE : failed ? FINDING : GOOD;
+}
+
+static int list_checks(void) {
+    conformance_list(&out);
+    return flush() ? GOOD : WRONG_USE;
+}
+
 static void usage(FILE *to) {
     fprintf(to,
             "usage: %s --describe\n"
             "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [--hold MS]\n"
+            "       %s --list-checks\n"
+            "       %s --check NAME [--seed S] [--verbose]\n"
             "options:\n"
             "  --describe       print what this cell is: the object file behind each function\n"
             "  --run WORKLOAD   run one sample and print its record\n"
@@ -193,9 +214,13 @@ static void usage(FILE *to) {
             "  --seed S         of the request stream (default 1)\n"
             "  --verify         check every byte of every block instead of taking the time\n"
             "  --hold MS        rest at each instant at which memory is read\n"
+            "  --list-checks    print the conformance checks, their clauses and classes\n"
+            "  --check NAME     run one of them and print its verdict\n"
+            "  --verbose        tell the steps of a check on standard error\n"
             "  --expect FILE    fail unless malloc belongs to this file\n"
             "  --fd N           write the JSON there instead of to standard output\n"
             "workloads:\n",
+            program_invocation_short_name, program_invocation_short_name,
             program_invocation_short_name, program_invocation_short_name, SAMPLE_MAX_THREADS);
     for (size_t i = 0; i < WORKLOADS; i++)
         fprintf(to, "  %-16s %s\n", workloads[i]->name, workloads[i]->summary);
@@ -218,7 +243,21 @@ static bool number(const char *option, const char *text, uint64_t min, uint64_t 
 }
 
 static bool parse(int argc, char **argv) {
-    enum { DESCRIBE, RUN, THREADS, OPS, SEED, VERIFY, HOLD, EXPECT, FD, HELP };
+    enum {
+        DESCRIBE,
+        RUN,
+        THREADS,
+        OPS,
+        SEED,
+        VERIFY,
+        HOLD,
+        EXPECT,
+        FD,
+        HELP,
+        LIST_CHECKS,
+        CHECK_NAME,
+        VERBOSE
+    };
     static const struct option known[] = {
         {"describe", no_argument, NULL, DESCRIBE},
         {"run", required_argument, NULL, RUN},
@@ -229,6 +268,9 @@ static bool parse(int argc, char **argv) {
         {"hold", required_argument, NULL, HOLD},
         {"expect", required_argument, NULL, EXPECT},
         {"fd", required_argument, NULL, FD},
+        {"list-checks", no_argument, NULL, LIST_CHECKS},
+        {"check", required_argument, NULL, CHECK_NAME},
+        {"verbose", no_argument, NULL, VERBOSE},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
     };
@@ -246,25 +288,33 @@ static bool parse(int argc, char **argv) {
         case HOLD: good = number("hold", optarg, 0, 60000, &options.hold_ms); break;
         case EXPECT: options.expected = optarg; break;
         case FD: good = number("fd", optarg, 0, 1023, &options.fd); break;
+        case LIST_CHECKS: options.list_checks = true; break;
+        case CHECK_NAME: options.check = optarg; break;
+        case VERBOSE: options.verbose = true; break;
         case HELP: usage(stdout); exit(GOOD);
         default: good = false;
         }
     }
-    if (good && optind == argc && options.describe != !!options.workload)
+    const int asked = options.describe + options.list_checks + !!options.workload + !!options.check;
+    if (good && optind == argc && asked == 1)
         return true;
     usage(stderr);
     return false;
 }
 
 int main(int argc, char **argv) {
-    static char text[32 << 10];
+    static char text[128 << 10];
     json_begin(&out, text, sizeof text);
     if (!parse(argc, argv))
         return WRONG_USE;
     if (!identity_bind(&allocator, options.expected, &bound, &identity))
         return error(WRONG_USE, "identity", identity.problem);
-    if (!options.workload)
+    if (options.describe)
         return describe();
+    if (options.list_checks)
+        return list_checks();
+    if (options.check)
+        return check(options.check);
     for (size_t i = 0; i < WORKLOADS; i++)
         if (strcmp(workloads[i]->name, options.workload) == 0)
             return run(workloads[i]);

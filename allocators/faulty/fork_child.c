@@ -1,0 +1,13 @@
+/* Has no memory in a forked child.
+ * caught-by: check fork.single fork.nested */
+#include "family.h"
+
+#include <unistd.h>
+
+static void *home_malloc(size_t size) {
+    static pid_t home;
+    home = home ? home : getpid();
+    return getpid() == home ? malloc(size) : NULL;
+}
+
+FAULTY_FAMILY(.malloc = home_malloc);

@@ -1,0 +1,31 @@
+/* Nothing that is freed is ever used again.
+ * caught-by: check memory.reuse_malloc memory.reuse_calloc memory.reuse_realloc
+ * memory.reuse_aligned_alloc memory.reuse_posix_memalign memory.reuse_threads
+ * memory.reuse_free_sized memory.reuse_free_aligned_sized */
+#include "family.h"
+
+static void lose(void *block) {
+    (void)block;
+}
+
+static void lose_sized(void *block, size_t size) {
+    (void)block;
+    (void)size;
+}
+
+static void lose_aligned(void *block, size_t alignment, size_t size) {
+    (void)block;
+    (void)alignment;
+    (void)size;
+}
+
+static void *leaking_realloc(void *old, size_t size) {
+    const size_t had = old ? malloc_usable_size(old) : 0;
+    void *block      = malloc(size);
+    if (block && had)
+        memcpy(block, old, had < size ? had : size);
+    return block;
+}
+
+FAULTY_FAMILY(.free = lose, .free_sized = lose_sized, .free_aligned_sized = lose_aligned,
+              .realloc = leaking_realloc);

@@ -1,0 +1,36 @@
+/* Adds a header to the size, and multiplies, without looking at the carry.
+ * caught-by: check overflow.malloc overflow.calloc overflow.realloc overflow.reallocarray
+ * overflow.aligned_alloc overflow.posix_memalign */
+#include "family.h"
+
+static size_t plus(size_t size) {
+    return size > SIZE_MAX - (1 << 20) ? size + (1 << 20) : size;
+}
+
+static void *wrap_malloc(size_t size) {
+    return malloc(plus(size));
+}
+
+static void *wrap_calloc(size_t count, size_t size) {
+    return calloc(1, plus(count * size));
+}
+
+static void *wrap_realloc(void *old, size_t size) {
+    return realloc(old, plus(size));
+}
+
+static void *wrap_reallocarray(void *old, size_t count, size_t size) {
+    return realloc(old, plus(count * size));
+}
+
+static void *wrap_aligned_alloc(size_t alignment, size_t size) {
+    return sound_aligned_alloc(alignment, plus(size));
+}
+
+static int wrap_posix_memalign(void **block, size_t alignment, size_t size) {
+    return posix_memalign(block, alignment, plus(size));
+}
+
+FAULTY_FAMILY(.malloc = wrap_malloc, .calloc = wrap_calloc, .realloc = wrap_realloc,
+              .reallocarray = wrap_reallocarray, .aligned_alloc = wrap_aligned_alloc,
+              .posix_memalign = wrap_posix_memalign);

@@ -1,0 +1,100 @@
+#include "conformance.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { PROTOCOL = 1, MAX_CHECKS = 512 };
+
+static const char *const class_name[CHECK_CLASSES] = {
+    [CHECK_REQUIRED]  = "required",
+    [CHECK_CHOICE]    = "implementation-defined",
+    [CHECK_EXTENSION] = "extension",
+    [CHECK_QUALITY]   = "quality",
+};
+static const char *const verdict_name[] = {
+    [CHECK_PASS]        = "pass",
+    [CHECK_FAIL]        = "fail",
+    [CHECK_UNSUPPORTED] = "not supported",
+    [CHECK_RECORDED]    = "recorded",
+};
+static const char *const profile_name[] = {"c17", "c23", "posix2024", "glibc"};
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const struct check *const *)a)->name, (*(const struct check *const *)b)->name);
+}
+
+static void list_check(struct json *out, const struct check *check) {
+    json_open(out, NULL, '{');
+    json_string(out, "name", check->name);
+    json_string(out, "class", class_name[check->kind]);
+    json_open(out, "profiles", '[');
+    for (unsigned i = 0; i < sizeof profile_name / sizeof *profile_name; i++)
+        if (check->profiles & 1u << i)
+            json_string(out, NULL, profile_name[i]);
+    json_close(out, ']');
+    json_open(out, "needs", '[');
+    for (unsigned i = 0; i < CHECK_NEEDS; i++)
+        if (check->needs & 1u << i)
+            json_string(out, NULL, check_need_name(i));
+    json_close(out, ']');
+    json_string(out, "clause", check->clause);
+    json_string(out, "summary", check->summary);
+    json_close(out, '}');
+}
+
+void conformance_list(struct json *out) {
+    static const struct check *sorted[MAX_CHECKS];
+    size_t count = 0;
+    for (const struct check *const *p = check_first; p < check_end && count < MAX_CHECKS; p++)
+        sorted[count++] = *p;
+    qsort(sorted, count, sizeof *sorted, by_name);
+    json_open(out, NULL, '{');
+    json_uint(out, "protocol", PROTOCOL);
+    json_open(out, "checks", '[');
+    for (size_t i = 0; i < count; i++)
+        list_check(out, sorted[i]);
+    json_close(out, ']');
+    json_close(out, '}');
+}
+
+static void write_record(const struct check *check, const struct check_run *run, const char *object,
+                         struct json *out) {
+    const bool failed = run->verdict == CHECK_FAIL,
+               told   = failed || run->verdict == CHECK_UNSUPPORTED;
+    json_open(out, NULL, '{');
+    json_uint(out, "protocol", PROTOCOL);
+    json_string(out, "allocator", program_invocation_short_name);
+    json_string(out, "object", object);
+    json_string(out, "check", check->name);
+    json_uint(out, "seed", run->seed);
+    json_string(out, "verdict", verdict_name[run->verdict]);
+    json_string(out, "clause", check->clause);
+    json_string(out, "expected", failed ? run->expected : NULL);
+    json_string(out, failed ? "seen" : "reason", told ? run->seen : NULL);
+    json_string(out, "choice", run->verdict == CHECK_RECORDED ? run->choice : NULL);
+    json_close(out, '}');
+}
+
+bool conformance_run(const char *name, const struct allocator *a, const char *object, uint64_t seed,
+                     bool verbose, struct json *out, bool *failed) {
+    const struct check *const *p = check_first;
+    while (p < check_end && strcmp((*p)->name, name) != 0)
+        p++;
+    if (p == check_end)
+        return false;
+    struct check_run *run =
+        mmap(NULL, sizeof *run, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (run == MAP_FAILED)
+        return false;
+    *run                = (struct check_run){.a = a, .seed = seed, .verbose = verbose};
+    const char *missing = check_missing(a, (*p)->needs);
+    if (missing)
+        check_unsupported(run, "the allocator has no %s", missing);
+    else
+        (*p)->run(run);
+    write_record(*p, run, object, out);
+    *failed = run->verdict == CHECK_FAIL;
+    return true;
+}

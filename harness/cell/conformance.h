@@ -1,0 +1,16 @@
+/* The conformance checks of a cell: --list-checks and --check (workloads/check.h). */
+#ifndef SPANBENCH_CONFORMANCE_H
+#define SPANBENCH_CONFORMANCE_H
+
+#include "check.h"
+#include "json.h"
+
+/* Writes an object whose "checks" are all checks, sorted by name. */
+void conformance_list(struct json *);
+
+/* Runs a check on the allocator and writes its record: an object with the verdict. False: there is
+ * no check of this name, or no memory for its books. `*failed`: its verdict is a failure. */
+bool conformance_run(const char *name, const struct allocator *, const char *object, uint64_t seed,
+                     bool verbose, struct json *, bool *failed);
+
+#endif

@@ -1,0 +1,120 @@
+#include "checklist.h"
+
+#include "record.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool chosen(const struct options *o, const struct check_info *check) {
+    bool named = !o->checks.count;
+    for (size_t i = 0; i < o->checks.count; i++)
+        named |= fnmatch(o->checks.item[i], check->name, 0) == 0;
+    return named && (!o->profile || check->profiles & 1u << o->profile);
+}
+
+static bool copy(char *to, size_t size, const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text && *text && snprintf(to, size, "%s", text) < (int)size;
+}
+
+static bool add(struct checklist *list, const struct options *o, const json_t *listed) {
+    struct check_info check = {0};
+    if (!copy(check.name, sizeof check.name, listed, "name") ||
+        !copy(check.kind, sizeof check.kind, listed, "class") ||
+        !copy(check.clause, sizeof check.clause, listed, "clause") ||
+        !copy(check.summary, sizeof check.summary, listed, "summary"))
+        return false;
+    const json_t *profiles = json_object_get(listed, "profiles");
+    for (size_t i = 0; i < json_array_size(profiles); i++)
+        for (unsigned p = 1; options_profiles[p]; p++)
+            if (strcmp(json_string_value(json_array_get(profiles, i)), options_profiles[p]) == 0)
+                check.profiles |= 1u << p;
+    size_t at = 0;
+    while (at < list->checks && strcmp(list->check[at].name, check.name) < 0)
+        at++;
+    const bool there = at < list->checks && strcmp(list->check[at].name, check.name) == 0;
+    if (there || !chosen(o, &check))
+        return true;
+    struct check_info *grown = reallocarray(list->check, list->checks + 1, sizeof *grown);
+    if (!grown)
+        return false;
+    list->check = grown;
+    memmove(grown + at + 1, grown + at, (list->checks - at) * sizeof *grown);
+    grown[at] = check;
+    list->checks++;
+    return true;
+}
+
+bool checklist_add(struct checklist *list, const struct options *o, struct cell *cell) {
+    static struct spawn_result result;
+    char *argv[] = {
+        cell->path, "--list-checks", "--fd", "3", *cell->preload ? "--expect" : NULL, cell->preload,
+        NULL};
+    spawn_run(&(struct spawn_request){.argv            = argv,
+                                      .preload         = *cell->preload ? cell->preload : NULL,
+                                      .timeout_seconds = o->timeout_seconds},
+              &result);
+    json_t *document     = json_loadb(result.record, result.record_length, 0, NULL);
+    const json_t *checks = json_object_get(document, "checks");
+    bool good = result.end == SPAWN_EXITED && result.code == 0 && json_array_size(checks) &&
+                json_integer_value(json_object_get(document, "protocol")) == RECORD_PROTOCOL;
+    for (size_t i = 0; good && i < json_array_size(checks); i++)
+        good = add(list, o, json_array_get(checks, i));
+    json_decref(document);
+    if (!good && result.end != SPAWN_INTERRUPTED)
+        snprintf(cell->broken, sizeof cell->broken, "--list-checks printed no valid list");
+    return good;
+}
+
+bool checklist_read_known(struct checklist *list, const char *path) {
+    json_error_t error;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return true;
+    json_t *document = json_load_file(path, 0, &error);
+    list->known      = json_incref(json_object_get(document, "failures"));
+    const bool good  = json_is_array(list->known);
+    if (!good)
+        fprintf(stderr, "spanbench: %s is no file of known failures: %s\n", path,
+                document ? "it has no array 'failures'" : error.text);
+    json_decref(document);
+    return good;
+}
+
+void checklist_close(struct checklist *list) {
+    free(list->check);
+    json_decref(list->known);
+    *list = (struct checklist){0};
+}
+
+bool checklist_counts(const struct check_info *check, unsigned profile) {
+    if (profile && !(check->profiles & 1u << profile))
+        return false;
+    return strcmp(check->kind, "required") == 0 ||
+           strcmp(check->kind, "implementation-defined") == 0 ||
+           (profile && strcmp(check->kind, "extension") == 0);
+}
+
+static const char *text_of(const json_t *entry, const char *key) {
+    const char *text = json_string_value(json_object_get(entry, key));
+    return text ? text : "";
+}
+
+const json_t *checklist_known(const struct checklist *list, const struct cell *cell,
+                              const char *check, const char *seen) {
+    const char *version = cell_fact(cell, "version");
+    for (size_t i = 0; i < json_array_size(list->known); i++) {
+        const json_t *entry = json_array_get(list->known, i);
+        const char *of      = text_of(entry, "version");
+        if (fnmatch(text_of(entry, "object"), cell_fact(cell, "object"), 0) == 0 &&
+            fnmatch(text_of(entry, "check"), check, 0) == 0 &&
+            (!*version || !*of || strcmp(version, of) == 0) &&
+            (!seen || strstr(seen, text_of(entry, "seen"))))
+            return entry;
+    }
+    return NULL;
+}

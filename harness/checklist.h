@@ -1,0 +1,41 @@
+/* The conformance checks that the chosen cells offer, and the failures that are known of released
+ * allocators. Names only: what a check does is the cell's business. */
+#ifndef SPANBENCH_CHECKLIST_H
+#define SPANBENCH_CHECKLIST_H
+
+#include "options.h"
+#include "registry.h"
+
+struct check_info {
+    char name[64];
+    char kind[32]; /* required, implementation-defined, extension, quality */
+    char clause[256];
+    char summary[200];
+    unsigned profiles; /* bit n: that of options_profiles[n] */
+};
+
+struct checklist {
+    struct check_info *check; /* sorted by name */
+    size_t checks;
+    json_t *known; /* an array; NULL: none */
+};
+
+/* Asks the cell for its checks and keeps those that the options choose. False: it has none; the
+ * cell is then broken, and says why. */
+bool checklist_add(struct checklist *, const struct options *, struct cell *);
+
+/* Reads the file of known failures; a file that is not there is an empty one. False: it is no such
+ * file, and standard error says why. */
+bool checklist_read_known(struct checklist *, const char *path);
+
+void checklist_close(struct checklist *);
+
+/* Does a failure count as one in this profile? */
+bool checklist_counts(const struct check_info *, unsigned profile);
+
+/* The entry of the file of known failures for this check of this cell, and for what was seen where
+ * `seen` is given; NULL: there is none. */
+const json_t *checklist_known(const struct checklist *, const struct cell *, const char *check,
+                              const char *seen);
+
+#endif

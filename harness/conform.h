@@ -1,0 +1,11 @@
+/* The command `check`: every promise of malloc on every allocator. */
+#ifndef SPANBENCH_CONFORM_H
+#define SPANBENCH_CONFORM_H
+
+#include "options.h"
+
+/* Returns the exit code of the program: 0 nothing found that is not known, 1 a finding, 2 wrong use
+ * or environment, 128 + n after signal n. */
+int conform_command(const struct options *);
+
+#endif

@@ -1,0 +1,118 @@
+#include "verdict.h"
+
+#include "record.h"
+#include "spawn.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *verdict_word(const struct verdict *v) {
+    switch (v->end) {
+    case VERDICT_PASS: return v->known ? "fixed" : "pass";
+    case VERDICT_RECORDED: return v->known ? "fixed" : v->choice;
+    case VERDICT_UNSUPPORTED: return "-";
+    case VERDICT_FAIL: return !v->counts ? "no" : v->known ? "known" : "FAIL";
+    case VERDICT_NONE: break;
+    }
+    return "";
+}
+
+bool verdict_is_finding(const struct verdict *v) {
+    if (v->end == VERDICT_FAIL)
+        return v->counts && !v->known;
+    return (v->end == VERDICT_PASS || v->end == VERDICT_RECORDED) && v->known;
+}
+
+void verdict_command(const struct options *o, const struct cell *cell,
+                     const struct check_info *check, char *text, size_t size) {
+    snprintf(text, size, "%s%s%s%s --check %s --seed %" PRIu64 " --verbose%s%s",
+             *cell->preload ? "LD_PRELOAD=" : "", cell->preload, *cell->preload ? " " : "",
+             cell->path, check->name, o->seed, *cell->preload ? " --expect " : "", cell->preload);
+}
+
+static const char *text_of(const json_t *record, const char *key) {
+    const char *text = json_string_value(json_object_get(record, key));
+    return text ? text : "";
+}
+
+/* Believes a record only if it is of this check, this seed, this allocator and object. */
+static bool read_verdict(const json_t *record, const struct options *o, const struct cell *cell,
+                         const struct check_info *check, struct verdict *v) {
+    static const struct {
+        const char *word;
+        enum verdict_end end;
+    } words[]           = {{"pass", VERDICT_PASS},
+                           {"fail", VERDICT_FAIL},
+                           {"recorded", VERDICT_RECORDED},
+                           {"not supported", VERDICT_UNSUPPORTED}};
+    const json_t *error = json_object_get(record, "error");
+    if (error) {
+        v->end = VERDICT_FAIL;
+        snprintf(v->expected, sizeof v->expected, "a check that runs");
+        snprintf(v->seen, sizeof v->seen, "%s: %s", text_of(error, "check"),
+                 text_of(error, "message"));
+        return true;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(text_of(record, "verdict"), words[i].word) == 0)
+            v->end = words[i].end;
+    snprintf(v->choice, sizeof v->choice, "%s", text_of(record, "choice"));
+    snprintf(v->expected, sizeof v->expected, "%s", text_of(record, "expected"));
+    snprintf(v->seen, sizeof v->seen, "%s",
+             text_of(record, v->end == VERDICT_FAIL ? "seen" : "reason"));
+    return v->end != VERDICT_NONE && strcmp(text_of(record, "check"), check->name) == 0 &&
+           strcmp(text_of(record, "object"), cell_fact(cell, "object")) == 0 &&
+           strcmp(text_of(record, "allocator"), cell_fact(cell, "allocator")) == 0 &&
+           (uint64_t)json_integer_value(json_object_get(record, "seed")) == o->seed;
+}
+
+/* A process that ended with a record and the exit code that belongs to it, or else a failure. */
+static void judge(const struct options *o, const struct cell *cell, const struct check_info *check,
+                  const struct spawn_result *s, struct verdict *v) {
+    json_t *record  = json_loadb(s->record, s->record_length, 0, NULL);
+    const bool good = s->end == SPAWN_EXITED && record && read_verdict(record, o, cell, check, v) &&
+                      (s->code == 0 || v->end == VERDICT_FAIL);
+    json_decref(record);
+    if (s->end == SPAWN_INTERRUPTED) {
+        v->end = VERDICT_NONE;
+    } else if (!good) {
+        v->end = VERDICT_FAIL;
+        snprintf(v->expected, sizeof v->expected, "%s",
+                 s->end == SPAWN_EXITED ? "a verdict" : "no crash and no hang");
+        spawn_describe_end(s, o->timeout_seconds, v->seen, sizeof v->seen);
+    }
+    text_clean(v->seen);
+    text_clean(v->expected);
+    text_clean(v->choice);
+}
+
+void verdict_run(const struct checklist *list, const struct options *o, const struct cell *cell,
+                 const struct check_info *check, struct verdict *v, char *told, size_t size) {
+    static struct spawn_result result;
+    char seed[24], name[sizeof check->name], path[PATH_MAX], expect[PATH_MAX];
+    snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
+    memcpy(name, check->name, sizeof name);
+    memcpy(path, cell->path, sizeof path);
+    memcpy(expect, cell->preload, sizeof expect);
+    char *argv[16] = {path, "--check", name, "--seed", seed, "--fd", "3"};
+    size_t words   = 7;
+    if (o->verbose)
+        argv[words++] = "--verbose";
+    if (*expect) {
+        argv[words++] = "--expect";
+        argv[words++] = expect;
+    }
+    spawn_run(&(struct spawn_request){.argv            = argv,
+                                      .preload         = *expect ? expect : NULL,
+                                      .timeout_seconds = o->timeout_seconds},
+              &result);
+    *v = (struct verdict){.counts = checklist_counts(check, o->profile), .seconds = result.seconds};
+    judge(o, cell, check, &result, v);
+    if (v->counts && v->end != VERDICT_UNSUPPORTED)
+        v->known =
+            checklist_known(list, cell, check->name, v->end == VERDICT_FAIL ? v->seen : NULL);
+    snprintf(told, size, "%.*s", (int)result.output_length, result.output);
+    text_clean(told);
+}

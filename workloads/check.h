@@ -1,0 +1,149 @@
+/* The contract between a conformance check and the cell that runs it (harness/cell/conformance.c).
+ *
+ * A check is a function behind CHECK(...) in a file of workloads/checks/; the build links every
+ * file there, and the linker collects the checks in a section, so no list exists. One file holds
+ * the checks of one noun; a check is called noun.promise.
+ *
+ * Each runs in a process of its own, single-threaded at its begin, and states one promise with the
+ * clause that makes it. A check that only looks at what the clause says is worth more than one that
+ * looks at more: an oracle that is wrong once is believed never again. Where the standard leaves a
+ * choice, the check records it.
+ *
+ * A check lands with a planted bug in allocators/faulty/ that it must reject. */
+#ifndef SPANBENCH_CHECK_H
+#define SPANBENCH_CHECK_H
+
+#include "allocator.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum check_class {
+    CHECK_REQUIRED,  /* by the clause: a failure is a failure */
+    CHECK_CHOICE,    /* implementation-defined: recorded; a failure is to do none of what may be */
+    CHECK_EXTENSION, /* promised by a manual, not by a standard: counts in the profiles it names */
+    CHECK_QUALITY,   /* promised by nobody, good to have: never counts */
+    CHECK_CLASSES
+};
+
+/* Profiles: what somebody may ask of an allocator. A check names all in which it counts. */
+enum {
+    PROFILE_C17       = 1u << 0, /* ISO/IEC 9899:2018 */
+    PROFILE_C23       = 1u << 1, /* ISO/IEC 9899:2024 */
+    PROFILE_POSIX2024 = 1u << 2, /* IEEE Std 1003.1-2024 */
+    PROFILE_GLIBC     = 1u << 3, /* the manual pages and the manual of the GNU C library */
+    PROFILES_C        = PROFILE_C17 | PROFILE_C23 | PROFILE_POSIX2024 | PROFILE_GLIBC,
+    PROFILES_POSIX    = PROFILE_POSIX2024 | PROFILE_GLIBC,
+};
+
+/* Slots of the vtable without which a check has no meaning; malloc and free are always there. */
+enum {
+    NEEDS_CALLOC             = 1u << 0,
+    NEEDS_REALLOC            = 1u << 1,
+    NEEDS_REALLOCARRAY       = 1u << 2,
+    NEEDS_ALIGNED_ALLOC      = 1u << 3,
+    NEEDS_POSIX_MEMALIGN     = 1u << 4,
+    NEEDS_MEMALIGN           = 1u << 5,
+    NEEDS_USABLE_SIZE        = 1u << 6,
+    NEEDS_FREE_SIZED         = 1u << 7,
+    NEEDS_FREE_ALIGNED_SIZED = 1u << 8,
+    NEEDS_PURGE              = 1u << 9,
+    CHECK_NEEDS              = 10, /* how many there are */
+};
+
+enum check_verdict { CHECK_PASS, CHECK_FAIL, CHECK_UNSUPPORTED, CHECK_RECORDED };
+
+/* One run of one check. In memory that is shared with the processes that the check forks, so that
+ * what a child finds is found. */
+struct check_run {
+    const struct allocator *a;
+    uint64_t seed;  /* of all that is random in it */
+    uint64_t state; /* of check_random */
+    bool verbose;   /* tell each step on standard error */
+
+    enum check_verdict verdict;
+    const char *expected; /* of CHECK_FAIL: what the clause says */
+    char seen[400];       /* and what was; of CHECK_UNSUPPORTED: the reason */
+    char choice[24];      /* of CHECK_RECORDED: one short word */
+};
+
+struct check {
+    const char *name;
+    enum check_class kind;
+    unsigned profiles;   /* PROFILE_*, or'ed */
+    unsigned needs;      /* NEEDS_*, or'ed */
+    const char *clause;  /* what makes the promise: a clause, a manual page, an issue */
+    const char *summary; /* the promise, one line */
+    void (*run)(struct check_run *);
+};
+
+/* CHECK(function, .name = "noun.promise", .kind = …, …) { body } */
+#define CHECK(function, ...)                                                                       \
+    static void function(struct check_run *c);                                                     \
+    static const struct check check_##function = {.run = (function), __VA_ARGS__};                 \
+    __attribute__((section("spanbench_checks"),                                                    \
+                   used)) static const struct check *const check_entry_##function =                \
+        &check_##function;                                                                         \
+    static void function(struct check_run *c)
+
+/* All checks, in no order that means anything. */
+extern const struct check *const check_first[] __asm__("__start_spanbench_checks");
+extern const struct check *const check_end[] __asm__("__stop_spanbench_checks");
+
+/* The name of a slot by the number of its bit in NEEDS_*, and the first that the allocator does not
+ * have; NULL: it has them all. */
+const char *check_need_name(unsigned bit);
+const char *check_missing(const struct allocator *, unsigned needs);
+
+/* Notes a failure unless `good`; the first one stays. Returns `good`. `expected` is a literal: what
+ * the clause says; the format says what was seen, with the call that showed it. */
+__attribute__((format(printf, 4, 5))) bool check_that(struct check_run *, bool good,
+                                                      const char *expected, const char *seen, ...);
+
+/* The same, and leaves the check: what comes after a failure would run on a broken heap. */
+#define MUST(c, good, expected, ...)                                                               \
+    do {                                                                                           \
+        if (!check_that((c), (good), (expected), __VA_ARGS__))                                     \
+            return;                                                                                \
+    } while (0)
+
+/* Ends the check with a choice, or as not supported, for the reason given; return after it. */
+void check_choice(struct check_run *, const char *choice);
+__attribute__((format(printf, 2, 3))) void check_unsupported(struct check_run *, const char *reason,
+                                                             ...);
+
+/* A step told on standard error with --verbose. */
+__attribute__((format(printf, 2, 3))) void check_tell(const struct check_run *, const char *step,
+                                                      ...);
+
+/* Pseudo-random numbers from the seed. Not for two threads at once; check_mix has no state. */
+uint64_t check_random(struct check_run *);
+uint64_t check_mix(uint64_t);
+
+/* Fills a block with bytes that depend on `key` and on the place; tells where they are not there:
+ * the offset of the first wrong byte, or `size`. */
+void check_fill(void *block, size_t size, uint64_t key);
+size_t check_intact(const void *block, size_t size, uint64_t key);
+
+/* The offset of the first byte that is not zero, or `size`. */
+size_t check_zero(const void *block, size_t size);
+
+/* The largest power of two that divides the address. */
+size_t check_alignment(const void *block);
+
+/* What C23 7.24.3p1 asks of a block of `size` bytes: the largest fundamental alignment of an object
+ * that fits into it. An object's size is a multiple of its alignment. */
+size_t check_fundamental(size_t size);
+
+/* Runs `body` in a forked child, for at most so many seconds. A failure that it notes is noted
+ * here; a death or a hang is one, against `expected`. Returns whether all went well. */
+bool check_child(struct check_run *, void (*body)(struct check_run *, void *arg), void *arg,
+                 unsigned seconds, const char *expected);
+
+/* Bytes of address space, those that RLIMIT_DATA counts, and resident bytes of this process,
+ * without allocating. */
+size_t check_vsz(void);
+size_t check_data(void);
+size_t check_rss(void);
+
+#endif

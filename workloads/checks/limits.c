@@ -1,0 +1,257 @@
+/* When the system has no more memory: NULL and ENOMEM, no death, nothing lost, and all is well
+ * again afterwards. */
+#include "check.h"
+#include "trap.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { SPARE = 128 << 20, HELD = 1 << 16, ENOUGH = 512 << 20 };
+static unsigned char *held[HELD];
+
+/* Takes blocks until there is no more. Returns how many; 0 and no failure: the limit does not bind.
+ */
+static size_t exhaust(struct check_run *c, size_t size) {
+    size_t count = 0;
+    while (count < HELD && count * size < ENOUGH) {
+        errno       = EDOM;
+        held[count] = c->a->malloc(size);
+        if (!held[count]) {
+            check_that(c, errno == ENOMEM, "NULL, and errno is ENOMEM",
+                       "at the limit, malloc(%zu) gave NULL and errno %s", size,
+                       strerrorname_np(errno));
+            return count;
+        }
+        check_fill(held[count], size, count);
+        count++;
+    }
+    check_unsupported(c,
+                      "%zu MiB of blocks of %zu bytes came in spite of a limit of %d MiB: the "
+                      "address space was reserved before",
+                      count * size >> 20, size, SPARE >> 20);
+    return 0;
+}
+
+/* A limit of what the process has and some more, for the child alone. */
+static bool limit(struct check_run *c, int resource) {
+    struct rlimit l;
+    getrlimit(resource, &l);
+    l.rlim_cur = (resource == RLIMIT_AS ? check_vsz() : check_data()) + SPARE;
+    if (setrlimit(resource, &l) == 0)
+        return true;
+    check_unsupported(c, "the limit cannot be set");
+    return false;
+}
+
+struct limited {
+    int resource;
+    size_t size;
+};
+
+static void at_limit(struct check_run *c, void *arg) {
+    const struct limited *l = arg;
+    void *early             = c->a->malloc(1000); /* the allocator is at work */
+    c->a->free(early);
+    const size_t count = limit(c, l->resource) ? exhaust(c, l->size) : 0;
+    if (c->verdict != CHECK_PASS)
+        return;
+    check_tell(c, "%zu blocks of %zu bytes until the limit", count, l->size);
+    MUST(c, count > 0, "some blocks before the limit",
+         "with %d MiB to spare, malloc(%zu) gave NULL at once", SPARE >> 20, l->size);
+    for (size_t i = 0; i < count; i++)
+        MUST(c, check_intact(held[i], l->size, i) == l->size,
+             "a live block belongs to its owner alone", "a block of %zu bytes changed at the limit",
+             l->size);
+    for (size_t i = 0; i < count; i++)
+        c->a->free(held[i]);
+    for (size_t i = 0; i < count / 2; i++) {
+        held[i] = c->a->malloc(l->size);
+        MUST(c, held[i] != NULL, "what was freed is made available for further allocation",
+             "after %zu blocks of %zu bytes were freed at the limit, only %zu could be had", count,
+             l->size, i);
+        check_fill(held[i], l->size, i);
+    }
+    for (size_t i = 0; i < count / 2; i++)
+        MUST(c, check_intact(held[i], l->size, i) == l->size,
+             "a live block belongs to its owner alone",
+             "a block of %zu bytes changed after the limit", l->size);
+}
+
+static void under(struct check_run *c, int resource, size_t size) {
+    struct limited l = {resource, size};
+    check_child(c, at_limit, &l, 30, "NULL at the limit");
+}
+
+CHECK(address_space_large, .name = "limits.address_space_large", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_POSIX,
+      .clause   = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc [ENOMEM]",
+      .summary  = "blocks of 1 MiB under RLIMIT_AS: NULL, ENOMEM, nothing lost, recovery") {
+    under(c, RLIMIT_AS, 1 << 20);
+}
+
+CHECK(address_space_medium, .name = "limits.address_space_medium", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_POSIX,
+      .clause   = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc [ENOMEM]",
+      .summary  = "blocks of 20 KB under RLIMIT_AS: NULL, ENOMEM, nothing lost, recovery") {
+    under(c, RLIMIT_AS, 20000);
+}
+
+CHECK(address_space_small, .name = "limits.address_space_small", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_POSIX,
+      .clause   = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc [ENOMEM]",
+      .summary  = "blocks of 3 KB under RLIMIT_AS: NULL, ENOMEM, nothing lost, recovery") {
+    under(c, RLIMIT_AS, 3000);
+}
+
+CHECK(data_limit, .name = "limits.data", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
+      .clause  = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc [ENOMEM]; getrlimit(2)",
+      .summary = "blocks of 1 MiB under RLIMIT_DATA: NULL, ENOMEM, nothing lost, recovery") {
+    under(c, RLIMIT_DATA, 1 << 20);
+}
+
+/* Growing at the limit fails and keeps the block. */
+static void grow_at_limit(struct check_run *c, void *arg) {
+    (void)arg;
+    size_t size = 1 << 16, i = 0;
+    unsigned char *block = c->a->malloc(size);
+    if (!block || !limit(c, RLIMIT_AS))
+        return;
+    check_fill(block, size, 1);
+    for (; i < 40; i++) {
+        errno       = EDOM;
+        void *grown = c->a->realloc(block, size * 2);
+        const int e = errno;
+        if (!grown) {
+            MUST(c, e == ENOMEM, "NULL, and errno is ENOMEM",
+                 "at the limit, realloc to %zu gave NULL and errno %s", size * 2,
+                 strerrorname_np(e));
+            MUST(c, check_intact(block, size, 1) == size, "the old object is unchanged",
+                 "realloc from %zu to %zu failed and changed byte %zu", size, size * 2,
+                 check_intact(block, size, 1));
+            c->a->free(block);
+            return;
+        }
+        block = grown;
+        size *= 2;
+        check_fill(block, size, 1);
+    }
+}
+
+CHECK(grows, .name = "limits.realloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
+      .needs = NEEDS_REALLOC, .clause = "C17 7.22.3.5p3-4; POSIX.1-2024 realloc [ENOMEM]",
+      .summary = "realloc under RLIMIT_AS: NULL, ENOMEM, and the block is as it was") {
+    check_child(c, grow_at_limit, NULL, 30, "NULL at the limit");
+}
+
+/* --- the n-th system call fails --- */
+
+enum { TAKEN = 300, MORE = 100, WINDOW = 6 };
+
+static size_t taken_size(size_t nth) {
+    const uint64_t random = check_mix(nth);
+    return 1 + (random >> 8) % ((size_t)2 << random % 22);
+}
+
+/* Blocks of all sizes, of which each that comes is filled; while system calls fail, some do not
+ * come. */
+static void take(struct check_run *c, size_t *failed) {
+    for (size_t i = 0; i < TAKEN; i++) {
+        errno   = EDOM;
+        held[i] = c->a->malloc(taken_size(i));
+        if (held[i])
+            check_fill(held[i], taken_size(i), i);
+        else
+            MUST(c, errno == ENOMEM, "NULL, and errno is ENOMEM",
+                 "when mmap failed, malloc(%zu) gave NULL and errno %s", taken_size(i),
+                 strerrorname_np(errno));
+        *failed += !held[i];
+    }
+    for (size_t i = 0; i < TAKEN; i++) {
+        MUST(c, !held[i] || check_intact(held[i], taken_size(i), i) == taken_size(i),
+             "a live block belongs to its owner alone",
+             "a block of %zu bytes changed when mmap failed", taken_size(i));
+        c->a->free(held[i]);
+    }
+}
+
+static void fail_mmap(struct check_run *c, void *arg) {
+    const unsigned first = *(unsigned *)arg;
+    size_t failed = 0, later = 0;
+    if (!trap_install(TRAP_GET))
+        return check_unsupported(c, "seccomp filters are not to be had here");
+    trap_fail(first, WINDOW);
+    take(c, &failed);
+    const unsigned calls = trap_calls();
+    trap_fail(0, 0);
+    if (c->verdict == CHECK_PASS)
+        take(c, &later);
+    check_tell(c, "calls %u to %u of %u failed: %zu blocks did not come, then %zu", first,
+               first + WINDOW, calls, failed, later);
+    MUST(c, later == 0, "with memory again, malloc succeeds",
+         "after calls %u to %u for memory had failed, %zu of %d blocks still did not come", first,
+         first + WINDOW - 1, later, TAKEN);
+}
+
+CHECK(no_mmap, .name = "limits.mmap_fails", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
+      .clause = "C17 7.22.3.4p3; POSIX.1-2024 malloc, ERRORS [ENOMEM]",
+      .summary =
+          "when calls n to n + 5 of mmap, mremap, brk fail: NULL, ENOMEM, nothing lost, recovery") {
+    c->a->free(c->a->malloc(1)); /* not its first call: that is a matter of starting a process */
+    for (unsigned first = 0; first < 40 && c->verdict == CHECK_PASS; first += 1 + first / 4)
+        check_child(c, fail_mmap, &first, 20, "NULL where there is no memory");
+}
+
+/* Frees blocks of all sizes while nothing can be given back. */
+static void fail_munmap(struct check_run *c, void *arg) {
+    const bool look_at_errno = *(bool *)arg;
+    if (!trap_install(TRAP_GIVE))
+        return check_unsupported(c, "seccomp filters are not to be had here");
+    trap_fail(0, 0);
+    for (size_t i = 0; i < TAKEN; i++) {
+        held[i] = c->a->malloc(taken_size(i));
+        MUST(c, held[i] != NULL, "a block", "malloc(%zu) gave NULL", taken_size(i));
+        check_fill(held[i], taken_size(i), i);
+    }
+    for (size_t i = TAKEN; i < TAKEN * MORE; i++)
+        held[i] = c->a->malloc(2000);
+    trap_fail(0, 1u << 30);
+    for (size_t i = 0; i < TAKEN; i++) {
+        MUST(c, check_intact(held[i], taken_size(i), i) == taken_size(i),
+             "a live block belongs to its owner alone",
+             "a block of %zu bytes changed when munmap failed", taken_size(i));
+        if (i % 20 == 0) /* what was freed long enough ago is given back by the next call */
+            usleep(i == 100 ? 600000 : 40000);
+        errno = EDOM;
+        for (size_t more = 0; more < MORE; more++) /* many, for some count their calls */
+            c->a->free(held[i + more * TAKEN]);
+        if (look_at_errno)
+            MUST(c, errno == EDOM, "errno is not modified",
+                 "free of a block of %zu bytes, or others, set errno to %s when munmap, madvise or "
+                 "mprotect "
+                 "failed",
+                 taken_size(i), strerrorname_np(errno));
+    }
+    check_tell(c, "%u calls of munmap, madvise, mprotect failed", trap_calls());
+    trap_fail(0, 0);
+    size_t failed = 0;
+    take(c, &failed);
+    MUST(c, failed == 0, "a heap that works", "afterwards, %zu of %d blocks did not come", failed,
+         TAKEN);
+}
+
+CHECK(no_munmap, .name = "limits.munmap_fails", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
+      .clause  = "C17 7.22.3.3p2",
+      .summary = "when munmap, madvise and mprotect fail in free: no death, nothing lost") {
+    bool look_at_errno = false;
+    check_child(c, fail_munmap, &look_at_errno, 20, "a free that frees or keeps");
+}
+
+CHECK(free_errno, .name = "errno.free_munmap_fails", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_POSIX,
+      .clause   = "POSIX.1-2024 free, DESCRIPTION; Austin Group defect 385; glibc bug 17924",
+      .summary  = "free leaves errno alone also when munmap, madvise or mprotect fail") {
+    bool look_at_errno = true;
+    check_child(c, fail_munmap, &look_at_errno, 20, "errno is not modified");
+}

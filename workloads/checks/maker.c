@@ -1,0 +1,48 @@
+#include "maker.h"
+
+static void *by_malloc(const struct allocator *a, size_t alignment, size_t size) {
+    (void)alignment;
+    return a->malloc(size);
+}
+
+static void *by_calloc(const struct allocator *a, size_t alignment, size_t size) {
+    (void)alignment;
+    return a->calloc(1, size);
+}
+
+static void *by_realloc(const struct allocator *a, size_t alignment, size_t size) {
+    (void)alignment;
+    return a->realloc(NULL, size);
+}
+
+static void *by_reallocarray(const struct allocator *a, size_t alignment, size_t size) {
+    (void)alignment;
+    return a->reallocarray(NULL, size, 1);
+}
+
+static void *by_aligned_alloc(const struct allocator *a, size_t alignment, size_t size) {
+    return a->aligned_alloc(alignment, size);
+}
+
+static void *by_posix_memalign(const struct allocator *a, size_t alignment, size_t size) {
+    void *block = NULL;
+    return a->posix_memalign(&block, alignment, size) == 0 ? block : NULL;
+}
+
+static void *by_memalign(const struct allocator *a, size_t alignment, size_t size) {
+    return a->memalign(alignment, size);
+}
+
+const struct maker makers[MAKERS] = {
+    {"malloc", 0, false, 1, by_malloc},
+    {"calloc", NEEDS_CALLOC, false, 1, by_calloc},
+    {"realloc", NEEDS_REALLOC, false, 1, by_realloc},
+    {"reallocarray", NEEDS_REALLOCARRAY, false, 1, by_reallocarray},
+    {"aligned_alloc", NEEDS_ALIGNED_ALLOC, true, 1, by_aligned_alloc},
+    {"posix_memalign", NEEDS_POSIX_MEMALIGN, true, sizeof(void *), by_posix_memalign},
+    {"memalign", NEEDS_MEMALIGN, true, 1, by_memalign},
+};
+
+bool maker_has(const struct maker *m, const struct allocator *a) {
+    return !check_missing(a, m->needs);
+}

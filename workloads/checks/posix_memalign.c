@@ -1,0 +1,75 @@
+/* posix_memalign: errors come as its result. */
+#include "check.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Not a power of two, or not a multiple of sizeof(void *). */
+static const size_t invalid[] = {
+    0,           1,  2,  3,   4,    5,    6,    7,    9,     12,          20,       24,
+    40,          48, 96, 100, 1000, 4095, 4097, 4104, 65528, 1 << 20 | 8, SIZE_MAX, SIZE_MAX - 7,
+    SIZE_MAX / 2};
+enum { INVALID = sizeof invalid / sizeof *invalid };
+
+CHECK(invalid_alignment, .name = "posix_memalign.invalid_alignment", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
+      .clause  = "POSIX.1-2024 posix_memalign, ERRORS [EINVAL]",
+      .summary = "EINVAL for what is no power of two that is a multiple of sizeof(void *)") {
+    for (size_t i = 0; i < INVALID; i++) {
+        void *block     = NULL;
+        const int error = c->a->posix_memalign(&block, invalid[i], 100);
+        MUST(c, error == EINVAL, "EINVAL", "posix_memalign(&p, %zu, 100) returned %d and %p",
+             invalid[i], error, block);
+    }
+}
+
+static bool fails_with(struct check_run *c, bool or_null) {
+    static const struct {
+        size_t alignment, size;
+    } bad[] = {{3, 100},
+               {0, 100},
+               {24, 100},
+               {64, SIZE_MAX},
+               {64, SIZE_MAX / 2 + 1},
+               {4096, SIZE_MAX - 100}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char here;
+        void *block     = &here;
+        const int error = c->a->posix_memalign(&block, bad[i].alignment, bad[i].size);
+        if (!check_that(c, error && (block == &here || (or_null && !block)),
+                        or_null ? "an error; the pointer is as it was, or NULL"
+                                : "an error; the pointer is as it was",
+                        "posix_memalign(&p, %zu, %zu) returned %d and changed the pointer to %p",
+                        bad[i].alignment, bad[i].size, error, block))
+            return false;
+    }
+    return true;
+}
+
+CHECK(failure, .name = "posix_memalign.failure", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
+      .needs = NEEDS_POSIX_MEMALIGN, .clause = "POSIX.1-2024 posix_memalign, RETURN VALUE",
+      .summary = "on failure the pointer is left unmodified, or is NULL") {
+    fails_with(c, true);
+}
+
+CHECK(untouched, .name = "posix_memalign.untouched", .kind = CHECK_EXTENSION,
+      .profiles = PROFILE_GLIBC, .needs = NEEDS_POSIX_MEMALIGN,
+      .clause  = "posix_memalign(3): on Linux, memptr is not modified on failure",
+      .summary = "on failure the pointer is left unmodified") {
+    fails_with(c, false);
+}
+
+CHECK(succeeds, .name = "posix_memalign.valid_alignment", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
+      .clause  = "POSIX.1-2024 posix_memalign, ERRORS [EINVAL]",
+      .summary = "no EINVAL for a power of two that is a multiple of sizeof(void *)") {
+    for (size_t alignment = sizeof(void *); alignment <= 1 << 20; alignment *= 2)
+        for (size_t size = 1; size <= 1 << 20; size = size * 7 + 3) {
+            void *block     = NULL;
+            const int error = c->a->posix_memalign(&block, alignment, size);
+            MUST(c, error == 0 && block, "0 and a block",
+                 "posix_memalign(&p, %zu, %zu) returned %d and %p", alignment, size, error, block);
+            check_fill(block, size, alignment);
+            c->a->free(block);
+        }
+}

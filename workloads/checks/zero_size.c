@@ -1,0 +1,205 @@
+/* Requests for no bytes, and the null pointer as an argument. C17 7.22.3p1:
+ * "implementation-defined: either a null pointer is returned, or the behavior is as if the size
+ * were some nonzero value, except that the returned pointer shall not be used to access an object".
+ * So whatever is not NULL is a live block: distinct from all other live blocks, and to be freed. */
+#include "check.h"
+#include "maker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCKS = 200, NEIGHBOUR = 24 };
+
+static int by_address(const void *a, const void *b) {
+    const uintptr_t x = (uintptr_t)((void *const *)a)[0], y = (uintptr_t)((void *const *)b)[0];
+    return x < y ? -1 : x > y;
+}
+
+/* Blocks of no bytes among blocks that are written: distinct, in the way of nobody, freed. */
+static void hold_empty(struct check_run *c, const char *call,
+                       void *(*make)(const struct allocator *)) {
+    static void *empty[BLOCKS], *full[BLOCKS], *all[2 * BLOCKS];
+    size_t live = 0;
+    for (size_t i = 0; i < BLOCKS; i++) {
+        empty[i] = make(c->a);
+        full[i]  = c->a->malloc(NEIGHBOUR);
+        MUST(c, full[i] != NULL, "a block", "malloc(%d) gave NULL", NEIGHBOUR);
+        check_fill(full[i], NEIGHBOUR, i);
+        all[live++] = full[i];
+        if (empty[i])
+            all[live++] = empty[i];
+    }
+    qsort(all, live, sizeof *all, by_address);
+    for (size_t i = 1; i < live; i++)
+        MUST(c, all[i] != all[i - 1], "NULL, or a pointer unlike that of any live block",
+             "%s gave %p, which another live block has", call, all[i]);
+    for (size_t i = 0; i < BLOCKS; i++)
+        c->a->free(empty[i]);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        MUST(c, check_intact(full[i], NEIGHBOUR, i) == NEIGHBOUR, "neighbours keep their bytes",
+             "a neighbour of blocks by %s changed when they were freed", call);
+        c->a->free(full[i]);
+    }
+}
+
+static void *empty_malloc(const struct allocator *a) {
+    return a->malloc(0);
+}
+
+static void *empty_calloc_count(const struct allocator *a) {
+    return a->calloc(0, 16);
+}
+
+static void *empty_calloc_size(const struct allocator *a) {
+    return a->calloc(16, 0);
+}
+
+static void *empty_aligned_alloc(const struct allocator *a) {
+    return a->aligned_alloc(64, 0);
+}
+
+static void *empty_posix_memalign(const struct allocator *a) {
+    void *block = NULL;
+    return a->posix_memalign(&block, 64, 0) == 0 ? block : NULL;
+}
+
+static void *empty_memalign(const struct allocator *a) {
+    return a->memalign(64, 0);
+}
+
+static void *empty_realloc(const struct allocator *a) {
+    return a->realloc(NULL, 0);
+}
+
+static void *empty_reallocarray(const struct allocator *a) {
+    return a->reallocarray(NULL, 0, 16);
+}
+
+/* Which of the two it does, always. */
+static void record(struct check_run *c, const char *call, void *(*make)(const struct allocator *)) {
+    size_t null = 0;
+    for (size_t i = 0; i < BLOCKS; i++) {
+        void *block = make(c->a);
+        null += !block;
+        c->a->free(block);
+    }
+    MUST(c, null == 0 || null == BLOCKS, "one of the two", "%s gave NULL %zu times of %d", call,
+         null, BLOCKS);
+    check_choice(c, null ? "NULL" : "unique");
+}
+
+CHECK(malloc_distinct, .name = "zero_size.malloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
+      .clause  = "C17 7.22.3p1",
+      .summary = "malloc(0) is NULL, or distinct from all live blocks and freeable") {
+    hold_empty(c, "malloc(0)", empty_malloc);
+}
+
+CHECK(malloc_choice, .name = "zero_size.malloc_choice", .kind = CHECK_CHOICE,
+      .profiles = PROFILES_C, .clause = "C17 7.22.3p1, J.3.12p1",
+      .summary = "what malloc(0) returns: NULL or a unique pointer") {
+    record(c, "malloc(0)", empty_malloc);
+}
+
+CHECK(calloc_distinct, .name = "zero_size.calloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
+      .needs = NEEDS_CALLOC, .clause = "C17 7.22.3p1",
+      .summary = "calloc(0, n) and calloc(n, 0) are NULL, or distinct and freeable") {
+    hold_empty(c, "calloc(0, 16)", empty_calloc_count);
+    if (c->verdict == CHECK_PASS)
+        hold_empty(c, "calloc(16, 0)", empty_calloc_size);
+}
+
+CHECK(calloc_choice, .name = "zero_size.calloc_choice", .kind = CHECK_CHOICE,
+      .profiles = PROFILES_C, .needs = NEEDS_CALLOC, .clause = "C17 7.22.3p1, J.3.12p1",
+      .summary = "what calloc of no bytes returns: NULL or a unique pointer") {
+    record(c, "calloc(0, 16)", empty_calloc_count);
+}
+
+CHECK(aligned_distinct, .name = "zero_size.aligned_alloc", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC, .clause = "C17 7.22.3p1",
+      .summary = "aligned_alloc(64, 0) is NULL, or distinct and freeable") {
+    hold_empty(c, "aligned_alloc(64, 0)", empty_aligned_alloc);
+}
+
+CHECK(aligned_choice, .name = "zero_size.aligned_alloc_choice", .kind = CHECK_CHOICE,
+      .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC, .clause = "C17 7.22.3p1, J.3.12p1",
+      .summary = "what aligned_alloc of no bytes returns: NULL or a unique pointer") {
+    record(c, "aligned_alloc(64, 0)", empty_aligned_alloc);
+}
+
+CHECK(posix_distinct, .name = "zero_size.posix_memalign", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
+      .clause  = "POSIX.1-2024 posix_memalign, DESCRIPTION",
+      .summary = "posix_memalign of no bytes gives NULL, or a distinct and freeable pointer") {
+    hold_empty(c, "posix_memalign(&p, 64, 0)", empty_posix_memalign);
+}
+
+CHECK(posix_choice, .name = "zero_size.posix_memalign_choice", .kind = CHECK_CHOICE,
+      .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
+      .clause  = "POSIX.1-2024 posix_memalign, DESCRIPTION",
+      .summary = "what posix_memalign of no bytes gives: NULL or a unique pointer") {
+    record(c, "posix_memalign(&p, 64, 0)", empty_posix_memalign);
+}
+
+CHECK(memalign_distinct, .name = "zero_size.memalign", .kind = CHECK_EXTENSION,
+      .profiles = PROFILE_GLIBC, .needs = NEEDS_MEMALIGN, .clause = "posix_memalign(3)",
+      .summary = "memalign(64, 0) is NULL, or distinct and freeable") {
+    hold_empty(c, "memalign(64, 0)", empty_memalign);
+}
+
+CHECK(realloc_null_distinct, .name = "zero_size.realloc_null", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_C, .needs = NEEDS_REALLOC, .clause = "C17 7.22.3.5p3, 7.22.3p1",
+      .summary = "realloc(NULL, 0) is malloc(0): NULL, or distinct and freeable") {
+    hold_empty(c, "realloc(NULL, 0)", empty_realloc);
+}
+
+CHECK(realloc_null_unique, .name = "zero_size.realloc_null_unique", .kind = CHECK_QUALITY,
+      .profiles = PROFILE_GLIBC, .needs = NEEDS_REALLOC,
+      .clause  = "malloc(3); mimalloc issue 622: grep takes NULL for a lack of memory",
+      .summary = "realloc(NULL, 0) is not NULL") {
+    void *block = empty_realloc(c->a);
+    MUST(c, block != NULL, "a unique pointer, as programs expect", "realloc(NULL, 0) gave NULL");
+    c->a->free(block);
+}
+
+CHECK(reallocarray_distinct, .name = "zero_size.reallocarray", .kind = CHECK_REQUIRED,
+      .profiles = PROFILES_POSIX, .needs = NEEDS_REALLOCARRAY,
+      .clause  = "POSIX.1-2024 realloc, reallocarray, DESCRIPTION",
+      .summary = "reallocarray(NULL, 0, n) is NULL, or distinct and freeable") {
+    hold_empty(c, "reallocarray(NULL, 0, 16)", empty_reallocarray);
+}
+
+/* C17 7.22.3.5p4 leaves the result of a size of zero open, C23 7.24.3.7p3 the behaviour, so this is
+ * no promise of C23. What was done with the block cannot be seen where NULL comes back. */
+CHECK(realloc_choice, .name = "zero_size.realloc_choice", .kind = CHECK_CHOICE,
+      .profiles = PROFILE_C17 | PROFILE_POSIX2024 | PROFILE_GLIBC, .needs = NEEDS_REALLOC,
+      .clause  = "C17 7.22.3.5p4, J.3.12p1; undefined in C23 7.24.3.7p3",
+      .summary = "what realloc(p, 0) returns: NULL or a unique pointer") {
+    size_t null = 0;
+    for (size_t i = 0; i < BLOCKS; i++) {
+        void *block = c->a->malloc(100);
+        MUST(c, block != NULL, "a block", "malloc(100) gave NULL");
+        memset(block, 1, 100);
+        block = c->a->realloc(block, 0);
+        null += !block;
+        c->a->free(block);
+    }
+    MUST(c, null == 0 || null == BLOCKS, "one of the two",
+         "realloc(p, 0) gave NULL %zu times of %d", null, BLOCKS);
+    check_choice(c, null ? "NULL" : "unique");
+}
+
+CHECK(free_null, .name = "zero_size.free_null", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
+      .clause = "C17 7.22.3.3p2", .summary = "free(NULL) does nothing") {
+    unsigned char *block = c->a->malloc(64);
+    MUST(c, block != NULL, "a block", "malloc(64) gave NULL");
+    check_fill(block, 64, c->seed);
+    for (size_t i = 0; i < BLOCKS; i++)
+        c->a->free(NULL);
+    MUST(c, check_intact(block, 64, c->seed) == 64, "no action occurs",
+         "a live block changed when NULL was freed");
+    void *other = c->a->malloc(64);
+    MUST(c, other && other != block, "no action occurs",
+         "after free(NULL), malloc gave %p while %p is live", other, (void *)block);
+    c->a->free(other);
+    c->a->free(block);
+}
