@@ -570,6 +570,44 @@ static void test_cpus(void) {
     IS(narrow, 0, "every thread may run on every CPU that the process was given");
 }
 
+enum { LOOKS = 20, LOOKS_MOST = 5000 };
+static bool first_sleeps;
+
+/* Whether the first thread, which has nothing to do and waits for this one, does so asleep: looks
+ * until it is, at most so often. */
+static void look_at_first(unsigned looks) {
+    char path[64], text[256] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tids[0]);
+    for (first_sleeps = false; !first_sleeps && looks-- > 0; rest_ms(2)) {
+        FILE *f           = fopen(path, "re");
+        const size_t size = f ? fread(text, 1, sizeof text - 1, f) : 0;
+        text[size]        = '\0';
+        const char *state = strrchr(text, ')'); /* the end of the name: proc(5) */
+        first_sleeps      = state && strncmp(state, ") S", 3) == 0;
+        if (f)
+            fclose(f);
+    }
+}
+
+static void look_for_sleep(unsigned thread) {
+    if (thread == 1)
+        look_at_first(LOOKS_MOST);
+}
+
+static void look_for_long(unsigned thread) {
+    if (thread == 1)
+        look_at_first(LOOKS);
+}
+
+static void test_waiting(void) {
+    sample((struct script){.act[RUN] = look_for_sleep},
+           (struct sample_request){.threads = 2, .cpus = 1});
+    OK(first_sleeps, "more threads than CPUs: one that waits sleeps");
+    sample((struct script){.act[RUN] = look_for_long},
+           (struct sample_request){.threads = 2, .cpus = 2});
+    OK(!first_sleeps, "a CPU for each: one that waits spins");
+}
+
 int main(void) {
     alarm(300); /* a rendezvous that nobody leaves must not hang the tests */
     sched_getaffinity(0, sizeof at_first, &at_first);
@@ -590,5 +628,6 @@ int main(void) {
     test_memory();
     test_hold();
     test_cpus();
+    test_waiting();
     return tap_done();
 }

@@ -1,14 +1,12 @@
-/* Memory and counters against what the test itself does and reads, and the quota of CPU time. */
+/* Memory and counters against what the test itself does and reads. */
 #include "tap.h"
 #include "usage.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,73 +138,8 @@ static void test_counters(void) {
        "involuntary_switches");
 }
 
-static char directory[] = "/tmp/spanbench-test-XXXXXX";
-
-static void put(const char *name, const char *text) {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        exit(99);
-    close(fd);
-}
-
-static unsigned quota(const char *membership) {
-    char path[PATH_MAX];
-    put("membership", membership);
-    snprintf(path, sizeof path, "%s/membership", directory);
-    return cpu_quota(path, directory);
-}
-
-static void test_quota(void) {
-    char path[PATH_MAX];
-    if (!mkdtemp(directory))
-        exit(99);
-    snprintf(path, sizeof path, "%s/outer", directory);
-    mkdir(path, 0700);
-    snprintf(path, sizeof path, "%s/outer/inner", directory);
-    mkdir(path, 0700);
-
-    IS(cpu_quota("/nonexistent", directory), UINT_MAX, "quota: no control groups, no limit");
-    IS(quota("0::/outer/inner\n"), UINT_MAX, "quota: no cpu.max, no limit");
-    put("outer/inner/cpu.max", "max 100000\n");
-    IS(quota("0::/outer/inner\n"), UINT_MAX, "quota: max is no limit");
-    put("outer/inner/cpu.max", "350000 100000\n");
-    IS(quota("0::/outer/inner\n"), 3, "quota: whole CPUs");
-    put("outer/inner/cpu.max", "50000 100000\n");
-    IS(quota("0::/outer/inner\n"), 1, "quota: at least one");
-    put("outer/inner/cpu.max", "800000 100000\n");
-    put("outer/cpu.max", "400000 100000\n");
-    IS(quota("0::/outer/inner\n"), 4, "quota: the least of the groups above, too");
-    put("cpu.max", "200000 100000\n");
-    IS(quota("0::/outer/inner\n"), 2, "quota: up to the mount");
-    IS(quota("0::/\n"), 2, "quota: of the mount itself, as in a container");
-    IS(quota("0::/../elsewhere\n"), 2, "quota: of a group that is not to be seen");
-    IS(quota("5:cpu:/outer\n3:memory:/x\n0::/outer\n"), 2, "quota: behind groups of version 1");
-    put("cpu.max", "900000 100000\n");
-    IS(quota("0::/outer"), 4, "quota: a line without an end");
-    IS(quota("0::/out"), 9, "quota: a group is a whole name");
-    put("cpu.max", "100000\n");
-    IS(quota("0::/\n"), UINT_MAX, "quota: what is not understood is no limit");
-    IS(quota("5:cpu:/outer\n"), UINT_MAX, "quota: version 1 alone is not looked at");
-    OK(cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup") >= 1, "quota: this process has a CPU");
-
-    static const char *const names[] = {"outer/inner/cpu.max",
-                                        "outer/inner",
-                                        "outer/cpu.max",
-                                        "outer",
-                                        "cpu.max",
-                                        "membership",
-                                        ""};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
-        remove(path);
-    }
-}
-
 int main(void) {
     test_memory();
     test_counters();
-    test_quota();
     return tap_done();
 }
