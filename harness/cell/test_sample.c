@@ -3,6 +3,7 @@
  * or by each other. */
 #include "sample.h"
 #include "tap.h"
+#include "test_pages.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -389,9 +390,7 @@ enum { PAGES = 4000, PAGE = 4096 };
 
 static void touch_pages_all(unsigned thread) {
     (void)thread;
-    unsigned char *p =
-        mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE);
+    unsigned char *p = pages(PAGES * PAGE, READ_WRITE);
     for (size_t i = 0; i < PAGES; i++)
         p[i * PAGE] = 1;
     munmap(p, PAGES * PAGE);
@@ -452,38 +451,29 @@ static void test_counters(void) {
 enum { HELD = 64 * MIB, MORE = 16 * MIB, CACHED = 32 * MIB, LAZY = 8 * MIB, SPIKE = 96 * MIB };
 static const uint64_t reserved = (uint64_t)1 << 30;
 
-static unsigned char *map(size_t size, int protection) {
-    unsigned char *p =
-        mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        exit(99);
-    madvise(p, size, MADV_NOHUGEPAGE);
-    if (protection != PROT_NONE)
-        memset(p, 1, size);
-    return p;
+static unsigned char *resident(size_t size) {
+    return memset(pages(size, READ_WRITE), 1, size);
 }
 
 static unsigned char *held, *more, *cached, *lazy, *seen, *room;
-enum { READ_WRITE = PROT_READ | PROT_WRITE };
-
 static void build(unsigned thread) {
     if (thread != 1)
         return;
-    munmap(map(SPIKE, READ_WRITE), SPIKE);
-    held   = map(HELD, READ_WRITE);
-    cached = map(CACHED, READ_WRITE);
-    lazy   = map(LAZY, READ_WRITE);
-    room   = map(reserved, PROT_NONE);
+    munmap(resident(SPIKE), SPIKE);
+    held   = resident(HELD);
+    cached = resident(CACHED);
+    lazy   = resident(LAZY);
+    room   = pages(reserved, PROT_NONE);
 }
 
 static void grow(unsigned thread) {
     if (thread == 1)
-        more = map(MORE, READ_WRITE);
+        more = resident(MORE);
 }
 
 static void look(unsigned thread) {
     if (thread == 1)
-        seen = map(SPIKE, READ_WRITE);
+        seen = resident(SPIKE);
 }
 
 static void tear_down(unsigned thread) {

@@ -1,5 +1,6 @@
 /* Memory and counters against what the test itself does and reads. */
 #include "tap.h"
+#include "test_pages.h"
 #include "usage.h"
 
 #include <fcntl.h>
@@ -14,16 +15,6 @@ enum { MIB = 1 << 20, BLOCK = 16 * MIB, NEAR = 2 * MIB }; /* pages of the C libr
 
 static bool near(uint64_t a, uint64_t b) {
     return a < b + NEAR && b < a + NEAR;
-}
-
-/* Pages of its own, none of them huge; PROT_NONE: reserved only. */
-static unsigned char *pages(size_t size, int protection) {
-    unsigned char *p =
-        mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        exit(99);
-    madvise(p, size, MADV_NOHUGEPAGE);
-    return p;
 }
 
 /* A field of /proc/self/statm, in bytes: 0 is the address space, 1 the resident set. */
@@ -55,7 +46,7 @@ static void test_memory(void) {
     OK(with_room.rss_peak < 1 << 30, "nor in the peak of rss");
     munmap(reserved, 1 << 30);
 
-    unsigned char *block = pages(BLOCK, PROT_READ | PROT_WRITE);
+    unsigned char *block = pages(BLOCK, READ_WRITE);
     OK(near(memory_now().rss, start.rss), "mapped memory is not in rss");
     memset(block, 1, BLOCK);
     const struct memory full = memory_now();
@@ -90,7 +81,7 @@ enum { BURN_US = 30000, NAPS = 50, FAULTS = 1000 };
 static void use_everything(void) {
     struct rusage u;
     do {
-        unsigned char *p = pages(FAULTS * 4096, PROT_READ | PROT_WRITE);
+        unsigned char *p = pages(FAULTS * 4096, READ_WRITE);
         for (size_t i = 0; i < FAULTS; i++)
             p[i * 4096] = 1;
         munmap(p, FAULTS * 4096);
@@ -122,20 +113,15 @@ static void test_counters(void) {
     OK(c.voluntary_switches >= NAPS / 2, "a thread that waits switches of its own will");
 
     const struct counters since = counters_since(&start), now = counters_now();
-    OK(since.cpu_ns >= c.cpu_ns - start.cpu_ns && since.cpu_ns <= now.cpu_ns - start.cpu_ns,
-       "counters_since is the difference: cpu_ns");
-    OK(between(c.minor_faults - start.minor_faults, since.minor_faults,
-               now.minor_faults - start.minor_faults),
-       "minor_faults");
-    OK(between(c.major_faults - start.major_faults, since.major_faults,
-               now.major_faults - start.major_faults),
-       "major_faults");
-    OK(between(c.voluntary_switches - start.voluntary_switches, since.voluntary_switches,
-               now.voluntary_switches - start.voluntary_switches),
-       "voluntary_switches");
-    OK(between(c.involuntary_switches - start.involuntary_switches, since.involuntary_switches,
-               now.involuntary_switches - start.involuntary_switches),
-       "involuntary_switches");
+#define DIFFERS(member)                                                                            \
+    OK(between(c.member - start.member, since.member, now.member - start.member),                  \
+       "counters_since is the difference: " #member)
+    DIFFERS(cpu_ns);
+    DIFFERS(minor_faults);
+    DIFFERS(major_faults);
+    DIFFERS(voluntary_switches);
+    DIFFERS(involuntary_switches);
+#undef DIFFERS
 }
 
 int main(void) {
