@@ -1,7 +1,6 @@
 /* gomalloc in its hardened build: a bad free ends the process with a message.
  *
  * built-from: gomalloc -DNDEBUG -DGOMALLOC_HARDENED
- * cflags: -Iallocators/gomalloc
  */
 #define OBJECT "libgomalloc-hardened.so"
 #include "gomalloc.c" // NOLINT(bugprone-suspicious-include): one adapter, two builds

@@ -1,7 +1,6 @@
 /* gomalloc, the Go-style reference allocator of this repository, through its gom_ names.
  *
  * built-from: gomalloc -DNDEBUG
- * cflags: -Iallocators/gomalloc
  */
 #include "allocator.h"
 

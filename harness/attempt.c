@@ -81,10 +81,11 @@ static void judge(const struct attempt_request *q, const struct spawn_result *s,
 
 void attempt_run(const struct attempt_request *q, struct attempt *a) {
     static struct spawn_result result;
-    char threads[16], ops[24], seed[24], hold[16], fd[16];
+    char threads[16], ops[24], seed[24], cpus[16], hold[16], fd[16];
     snprintf(threads, sizeof threads, "%u", q->threads);
     snprintf(ops, sizeof ops, "%" PRIu64, q->ops);
     snprintf(seed, sizeof seed, "%" PRIu64, q->seed);
+    snprintf(cpus, sizeof cpus, "%u", machine_cpus());
     snprintf(hold, sizeof hold, "%u", q->hold_ms);
     snprintf(fd, sizeof fd, "%d", SPAWN_RECORD_FD);
 
@@ -95,6 +96,7 @@ void attempt_run(const struct attempt_request *q, struct attempt *a) {
     argv[n++] = "--threads", argv[n++] = threads;
     argv[n++] = "--ops", argv[n++] = ops;
     argv[n++] = "--seed", argv[n++] = seed;
+    argv[n++] = "--cpus", argv[n++] = cpus;
     argv[n++] = "--hold", argv[n++] = hold;
     argv[n++] = "--fd", argv[n++] = fd;
     if (*q->cell->preload)

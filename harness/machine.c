@@ -5,45 +5,54 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* CPUs' worth of time that cpu.max of one cgroup grants, rounded down, at least 1; 0: no limit, or
- * no such file. Linux, Documentation/admin-guide/cgroup-v2.rst: "$MAX $PERIOD", or "max $PERIOD".
- */
-static unsigned quota_of(const char *cgroup) {
-    char path[PATH_MAX];
-    unsigned long quota = 0, period = 0;
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", cgroup);
-    FILE *f            = fopen(path, "re");
-    const bool limited = f && fscanf(f, "%lu %lu", &quota, &period) == 2 && period > 0;
+/* "" if it cannot be read; cut at the end of the buffer. */
+static void read_file(const char *path, char *text, size_t size) {
+    FILE *f                                   = fopen(path, "re");
+    text[f ? fread(text, 1, size - 1, f) : 0] = '\0';
     if (f)
         fclose(f);
-    return !limited ? 0 : quota < period ? 1 : (unsigned)(quota / period);
 }
 
-/* The least that the cgroup of this process and those above it grant; 0: no limit. */
-static unsigned cgroup_cpus(void) {
-    char line[PATH_MAX] = "", *group = NULL;
-    FILE *f = fopen("/proc/self/cgroup", "re");
-    while (f && !group && fgets(line, sizeof line, f))
-        group = strncmp(line, "0::/", 4) == 0 ? line + 3 : NULL;
-    if (f)
-        fclose(f);
-    unsigned least = 0;
-    if (!group)
-        return least;
-    group[strcspn(group, "\n")] = '\0';
-    for (char *slash; (slash = strrchr(group, '/'));) {
-        const unsigned quota = quota_of(group);
-        if (quota && (!least || quota < least))
-            least = quota;
-        *slash = '\0';
+/* A text of cpu.max: "QUOTA PERIOD", both in microseconds, or "max PERIOD". */
+static unsigned whole_cpus(const char *text) {
+    char *rest;
+    const unsigned long quota  = strtoul(text, &rest, 10);
+    const unsigned long period = rest != text ? strtoul(rest, NULL, 10) : 0;
+    if (period == 0 || quota / period >= UINT_MAX)
+        return UINT_MAX;
+    return quota < period ? 1 : (unsigned)(quota / period);
+}
+
+unsigned machine_quota(const char *membership, const char *mount) {
+    char groups[4096], path[PATH_MAX], text[64];
+    unsigned least = UINT_MAX;
+    read_file(membership, groups, sizeof groups);
+    const char *own = groups; /* the line of version 2: "0::/path"; those of version 1 precede it */
+    while (own && strncmp(own, "0::/", 4) != 0)
+        own = (own = strchr(own, '\n')) ? own + 1 : NULL;
+    if (!own)
+        return UINT_MAX;
+    own += sizeof "0::" - 1;
+    const int top = snprintf(path, sizeof path, "%s", mount);
+    int length =
+        top + snprintf(path + top, sizeof path - (size_t)top, "%.*s", (int)strcspn(own, "\n"), own);
+    const int room = (int)(sizeof path - sizeof "/cpu.max");
+    while (length >= top && length < room) {
+        snprintf(path + length, sizeof path - (size_t)length, "/cpu.max");
+        read_file(path, text, sizeof text);
+        const unsigned cpus = whole_cpus(text);
+        least               = cpus < least ? cpus : least;
+        do /* to the group above */
+            length--;
+        while (length > top && path[length] != '/');
     }
-    const unsigned quota = quota_of("");
-    return quota && (!least || quota < least) ? quota : least;
+    return least;
 }
 
 unsigned machine_cpus(void) {
@@ -51,10 +60,9 @@ unsigned machine_cpus(void) {
     cpu_set_t set;
     if (cpus)
         return cpus;
+    const unsigned quota = machine_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-    const unsigned quota = cgroup_cpus();
-    if (quota && quota < cpus)
-        cpus = quota;
+    cpus = quota < cpus ? quota : cpus;
     return cpus;
 }
 

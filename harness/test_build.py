@@ -87,7 +87,7 @@ class Libraries(Tree):
         blanks = self.directory / "a tree"  # paths with blanks are quoted everywhere
         self.tree = self.tree.rename(blanks)
 
-    def library(self, path: str, *flags: str) -> Path:
+    def shared_object(self, path: str, *flags: str) -> Path:
         text = "#include <stdlib.h>\nvoid *own_malloc(size_t n); void own_free(void *p);\n"
         text += "void *own_malloc(size_t n) { return malloc(n); }\n"
         source = self.write("own.c", text + "void own_free(void *p) { free(p); }\n")
@@ -106,8 +106,8 @@ class Libraries(Tree):
         self.write(f"allocators/{name}.c", head + text)
 
     def test_library_may_be_a_path(self) -> None:
-        bare = self.library("own/libbare.so")  # without a soname
-        named = self.library("../beside/libnamed.so.2", "-Wl,-soname,libnamed.so.2")
+        bare = self.shared_object("own/libbare.so")  # without a soname
+        named = self.shared_object("../beside/libnamed.so.2", "-Wl,-soname,libnamed.so.2")
         elsewhere = self.directory / "elsewhere"
         elsewhere.mkdir()
         shutil.copy(bare, elsewhere / "libbare-1.so")
@@ -126,7 +126,7 @@ class Libraries(Tree):
         for name, (_, path) in libraries.items():
             self.assertEqual(self.describe(name)["object"], str(path))
 
-        self.library("own/libabsent.so")
+        self.shared_object("own/libabsent.so")
         self.assertNotIn("build/harness/", self.make_well().stdout)
         self.assertLessEqual({"absent"}, self.built_cells())
         self.assertNotIn("absent.skip", self.built_cells())

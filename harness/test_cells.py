@@ -45,6 +45,7 @@ class Cells(unittest.TestCase):
             ["--run", "tiny", "--threads", "257"],
             ["--run", "tiny", "--ops", "-1"],
             ["--run", "tiny", "--ops", "1x"],
+            ["--run", "tiny", "--cpus", "0"],
             ["--describe", "--run", "tiny"],
             ["--nonsense"],
             ["stray", "--describe"],

@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import jsonschema
 
-from driving import CELLS, ROOT, SPANBENCH, DriverTest, cell, cell_names, run, spanbench
+from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, cell, cell_names, run, spanbench
 
 SHORT = ["--workloads", "tiny", "--threads", "1", "--repetitions", "2"]
 
@@ -151,6 +151,16 @@ class Run(DriverTest):
         self.assertEqual(result.returncode, 2)
         self.assertIn("/nonexistent/own.json", result.stderr)
 
+    def test_cells_are_told_how_many_cpus_there_are(self) -> None:
+        self.quick(*SHORT, "--allocators", "null")
+        cpus = self.document()["context"]["spanbench"]["machine"]["cpus_usable"]
+        self.script_cell(
+            "told",
+            f'case "$*" in --describe*|*"--cpus {cpus} "*) exec {{good}} "$@";; esac\nexit 4',
+        )
+        self.assertEqual(self.quick(*SHORT).returncode, 0)
+        self.assertEqual(self.causes("told"), [None, None])
+
     def test_path_of_the_run_for_scripts(self) -> None:
         told = self.directory / "told"
         self.quick(*SHORT, "--allocators", "null", "--directory-to", told)
@@ -188,15 +198,17 @@ class Run(DriverTest):
 
 
 class Preload(DriverTest):
-    def library(self) -> str:
+    def replacement(self) -> str:
+        """A library of the system that replaces malloc."""
         for name in cell_names():
             d = cell(name, "--describe")
-            if name != "system" and d["process_malloc"] == d["object"]:
+            own = name == "system" or Path(d["object"]).is_relative_to(BUILD)
+            if not own and d["process_malloc"] == d["object"]:
                 return str(d["object"])
         self.skipTest("no library that replaces malloc is installed")
 
     def test_any_library_is_a_row(self) -> None:
-        library = self.library()
+        library = self.replacement()
         for spec, name in ((library, os.path.basename(library)), (f"mine={library}", "mine")):
             result = self.quick(*SHORT, "--allocators", "system", "--preload", spec)
             self.assertEqual(result.returncode, 0, result.stderr)
@@ -207,7 +219,7 @@ class Preload(DriverTest):
     def test_what_cannot_be_preloaded_is_an_error_before_any_sample(self) -> None:
         text, link = self.directory / "text.so", self.directory / "a b.so"
         text.write_text("no library")
-        shutil.copy(self.library(), link)
+        shutil.copy(self.replacement(), link)
         fifo = self.directory / "fifo.so"
         os.mkfifo(fifo)
         libm = next(Path("/lib").glob("*-linux-gnu/libm.so.6"))
@@ -218,8 +230,8 @@ class Preload(DriverTest):
             (fifo, "no shared library"),
             (link, "blanks"),
             (libm, "defines no malloc"),
-            (f"system={self.library()}", "taken"),
-            (f"a,b={self.library()}", "odd characters"),
+            (f"system={self.replacement()}", "taken"),
+            (f"a,b={self.replacement()}", "odd characters"),
         ):
             result = self.quick(*SHORT, "--preload", spec)
             self.assertEqual(result.returncode, 2, spec)

@@ -10,8 +10,8 @@
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
 #   B=dir                      where the driver was built (default: build)
 #
-# Exit code: that of the driver, 0 good, 1 a sample failed, 2 wrong use or environment, 128 + n
-# signal n; else that of the table or of the plots.
+# Exit code: that of the driver, 0 good, 1 a sample or a timeline failed, 2 wrong use or environment,
+# 128 + n signal n; else that of the table or of the plots.
 #
 # shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
@@ -19,7 +19,7 @@ case $# in
 0) ;;
 *)
   [ "$*" = --help ] || exec >&2
-  sed -n '2,/^# signal/s/^# \{0,1\}//p' "$0"
+  sed -n '2,/^# 128/s/^# \{0,1\}//p' "$0"
   [ "$*" = --help ] && exit 0
   exit 2
   ;;

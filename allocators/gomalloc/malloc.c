@@ -137,14 +137,17 @@ static void free_other(void *block) {
         return;
     }
     struct mcache *c = mcache_enter();
+    bool gave_back   = false;
     hardened_freed(s, block);
     if (s->spanclass == SPANCLASS_TINY)
-        mcache_free_tiny(c, s, block);
+        gave_back = mcache_free_tiny(c, s, block);
     else if (c->list[s->spanclass].budget)
         freelist_push(&c->list[s->spanclass], block);
     else
-        mcache_free_more(c, s->spanclass, block);
+        gave_back = mcache_free_more(c, s->spanclass, block);
     mcache_leave(c);
+    if (gave_back)
+        scavenge_tick();
 }
 
 /* The list is full, or the thread has no cache of its own, or the page does not tell. */

@@ -213,12 +213,12 @@ void *mcache_alloc(struct mcache *c, unsigned spanclass) {
 
 /* --- tiny objects --- */
 
-static void free_tiny_block(struct mcache *c, void *block) {
+static bool free_tiny_block(struct mcache *c, void *block) {
     struct freelist *l = &c->list[SPANCLASS_TINY];
-    if (l->budget)
-        freelist_push(l, block);
-    else
-        mcache_free_more(c, SPANCLASS_TINY, block);
+    if (!l->budget)
+        return mcache_free_more(c, SPANCLASS_TINY, block);
+    freelist_push(l, block);
+    return false;
 }
 
 void *mcache_alloc_tiny(struct mcache *c, size_t size) {
@@ -235,10 +235,9 @@ void *mcache_alloc_tiny(struct mcache *c, size_t size) {
     return piece;
 }
 
-void mcache_free_tiny(struct mcache *c, struct mspan *s, void *object) {
+bool mcache_free_tiny(struct mcache *c, struct mspan *s, void *object) {
     void *freed = tiny_free(s, object);
-    if (freed)
-        free_tiny_block(c, freed);
+    return freed && free_tiny_block(c, freed);
 }
 
 /* --- the caches of threads --- */

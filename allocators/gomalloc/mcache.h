@@ -65,8 +65,8 @@ bool mcache_free_more(struct mcache *, unsigned spanclass, void *object);
 /* A piece of 1 to 15 bytes of a shared block; NULL: no memory. */
 void *mcache_alloc_tiny(struct mcache *, size_t size);
 
-/* Frees a piece, or an object of its class that is none. */
-void mcache_free_tiny(struct mcache *, struct mspan *, void *object);
+/* Frees a piece, or an object of its class that is none. True: as above. */
+bool mcache_free_tiny(struct mcache *, struct mspan *, void *object);
 
 /* Gives everything that is cached back. */
 void mcache_flush(struct mcache *);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct mheap mheap = {
-    .pages = {.first_region = REGIONS, .search = UINTPTR_MAX},
+    .pages = PAGEALLOC_EMPTY,
     .few   = FIXALLOC(sizeof(struct mspan) + SPAN_BITMAPS * SPAN_FEW_WORDS * 8),
     .many  = FIXALLOC(sizeof(struct mspan) + SPAN_BITMAPS * SPAN_MANY_WORDS * 8),
     .notes = FIXALLOC(PAGE_BYTES / 16 * sizeof(uint32_t)),

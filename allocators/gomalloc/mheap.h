@@ -1,6 +1,7 @@
 /* The page heap (Go's mheap): spans from pages, pages from the operating system. Its lock guards
- * the page allocator, for some 100 ns at a time; no system call is made under it. One per process.
- * All functions are thread-safe. */
+ * the page allocator: it is held while that searches its summaries and marks pages, which takes the
+ * longer the more pages a span has, and never over a system call. One per process. All functions
+ * are thread-safe. */
 #ifndef GOMALLOC_MHEAP_H
 #define GOMALLOC_MHEAP_H
 

@@ -44,12 +44,6 @@ static uintptr_t page_address(size_t chunk, unsigned page) {
     for (; left && (k = left < CHUNK_PAGES - from ? (unsigned)left : CHUNK_PAGES - from, true);    \
          c++, left -= k, from = 0)
 
-void pagealloc_init(struct pagealloc *p) {
-    p->first_region = REGIONS;
-    p->end_region   = 0;
-    p->search       = UINTPTR_MAX;
-}
-
 void pagealloc_add_region(struct pagealloc *p, size_t region, struct palloc_region *memory) {
     p->region[region] = memory;
     p->root[region]   = 0;

@@ -50,8 +50,9 @@ static inline size_t region_of(uintptr_t address) {
     return address >> REGION_SHIFT;
 }
 
-/* Must be called before any other function: everything is zero before, and stays empty. */
-void pagealloc_init(struct pagealloc *);
+/* Without a region: what it must be before any function is called. */
+#define PAGEALLOC_EMPTY                                                                            \
+    { .first_region = REGIONS, .search = UINTPTR_MAX }
 
 /* Gives a region its memory: zeroed, sizeof(struct palloc_region), of which little is touched. */
 void pagealloc_add_region(struct pagealloc *, size_t region, struct palloc_region *memory);

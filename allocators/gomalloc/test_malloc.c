@@ -50,14 +50,15 @@ static void test_too_much(void) {
     OK(!gom_calloc(half, 2) && errno == ENOMEM, "calloc: the product overflows to 0: ENOMEM");
     errno = 0;
     OK(!gom_calloc(huge, huge) && errno == ENOMEM, "calloc: the product overflows to 1: ENOMEM");
-    void *p = gom_malloc(100);
-    errno   = 0;
+    unsigned char *p = gom_malloc(100);
+    memset(p, 0x5a, 100);
+    errno = 0;
     OK(!gom_reallocarray(p, half, 2) && errno == ENOMEM, "reallocarray: the same");
     errno = 0;
     OK(!gom_realloc(p, huge) && errno == ENOMEM, "realloc to too much: ENOMEM");
+    OK(is_filled(p, 0, 100, 0x5a), "the block keeps its contents");
     memset(p, 1, 100);
     gom_free(p);
-    OK(true, "the block is still there after them");
     errno = 0;
     OK(!gom_pvalloc(huge) && errno == ENOMEM && !gom_valloc(huge), "valloc and pvalloc: ENOMEM");
     OK(!gom_stack_alloc(huge) && !gom_alloc(huge, GOM_NOSCAN), "and the others");

@@ -203,29 +203,49 @@ static void test_touched(void) {
     IS(status_of(reserve, 400), 0, "address space costs nothing until it is touched");
 }
 
+/* Ways to go on: with large blocks, with more small ones than a thread keeps to itself, and with
+ * pieces of shared ones. */
+enum way { LARGE, SMALL, TINY, WAYS };
+static const char *const way_names[] = {"large", "small", "tiny"};
+
+static void go_on(enum way way) {
+    enum { COUNT = 2048 };
+    static void *p[COUNT];
+    const size_t n = way == LARGE ? 1 : COUNT;
+    for (size_t i = 0; i < n; i++)
+        p[i] = way == LARGE   ? gom_malloc(1 << 20)
+               : way == SMALL ? gom_malloc(64)
+                              : gom_alloc(8, GOM_TINY);
+    for (size_t i = 0; i < n; i++)
+        gom_free(p[i]);
+}
+
 /* Frees much and goes on a little: the scavenger must bring the memory back by itself. */
-static void scavenge_by_and_by(int megabytes) {
-    enum { BLOCK = 1 << 20 };
-    static void *p[1024];
+static void scavenge_by_and_by(int way) {
+    enum { BLOCK = 1 << 20, MEGABYTES = 100 };
+    static void *p[MEGABYTES];
     const size_t start = rss();
-    for (int i = 0; i < megabytes; i++)
+    for (int i = 0; i < MEGABYTES; i++)
         memset(p[i] = gom_malloc(BLOCK), 1, BLOCK);
-    for (int i = 0; i < megabytes; i++)
+    for (int i = 0; i < MEGABYTES; i++)
         gom_free(p[i]);
     const size_t full = rss();
-    for (int i = 0; i < 600 && rss() > start + ((size_t)megabytes << 19); i++) {
+    for (int i = 0; i < 600 && rss() > start + ((size_t)MEGABYTES << 19); i++) {
         usleep(10000);
-        gom_free(gom_malloc(BLOCK));
+        go_on((enum way)way);
     }
-    printf("# after the free of %d MiB: resident +%.1f MiB, by and by +%.1f\n", megabytes,
+    printf("# after the free of %d MiB: resident +%.1f MiB, by and by +%.1f\n", MEGABYTES,
            mib(full - start), mib(rss() - start));
     fflush(stdout);
-    _exit(full < start + ((size_t)megabytes << 19) ||
-          rss() > start + ((size_t)megabytes << 19) + (4 << 20));
+    _exit(full < start + ((size_t)MEGABYTES << 19) ||
+          rss() > start + ((size_t)MEGABYTES << 19) + (4 << 20));
 }
 
 static void test_scavenger(void) {
-    IS(status_of(scavenge_by_and_by, 100), 0, "freed memory goes back by and by, not at once");
+    for (int way = 0; way < WAYS; way++)
+        IS(status_of(scavenge_by_and_by, way), 0,
+           "freed memory goes back by and by, not at once, while %s blocks are freed",
+           way_names[way]);
 }
 
 /* The same of a program that stands still, with the background thread: a process of its own again,

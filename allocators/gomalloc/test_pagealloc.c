@@ -15,7 +15,7 @@ enum {
 
 enum page { ABSENT, USED, DIRTY, SCAVENGED };
 
-static struct pagealloc p;
+static struct pagealloc p = PAGEALLOC_EMPTY;
 static unsigned char model[MODEL_PAGES];
 static uint64_t state = 1;
 
@@ -169,7 +169,6 @@ static void test_model(void) {
     enum { STEPS = 1000000 };
 #endif
     size_t grown = 0, at = STEPS;
-    pagealloc_init(&p);
     OK(add_region(region_of(BASE)) && add_region(region_of(BASE) + 1), "two regions");
     for (size_t i = 0; i < STEPS && at == STEPS; i++) {
         const unsigned kind = next_random() % 64;
@@ -194,11 +193,10 @@ static void test_model(void) {
 }
 
 static void test_whole_region(void) {
-    size_t scavenged = 0;
-    const size_t all = (size_t)1 << (REGION_SHIFT - PAGE_SHIFT);
-    static struct pagealloc whole;
-    pagealloc_init(&whole);
-    struct palloc_region *memory = calloc(1, sizeof *memory);
+    size_t scavenged              = 0;
+    const size_t all              = (size_t)1 << (REGION_SHIFT - PAGE_SHIFT);
+    static struct pagealloc whole = PAGEALLOC_EMPTY;
+    struct palloc_region *memory  = calloc(1, sizeof *memory);
     pagealloc_add_region(&whole, 3, memory);
     const uintptr_t base = (uintptr_t)3 << REGION_SHIFT;
     pagealloc_grow(&whole, base, all);
@@ -212,11 +210,10 @@ static void test_whole_region(void) {
 }
 
 static void test_dense(void) {
-    static struct pagealloc dense;
-    size_t scavenged = 0;
-    uintptr_t base   = 0;
-    pagealloc_init(&dense);
-    struct palloc_region *memory = calloc(1, sizeof *memory);
+    static struct pagealloc dense = PAGEALLOC_EMPTY;
+    size_t scavenged              = 0;
+    uintptr_t base                = 0;
+    struct palloc_region *memory  = calloc(1, sizeof *memory);
     pagealloc_add_region(&dense, 3, memory);
     const uintptr_t start = (uintptr_t)3 << REGION_SHIFT;
     pagealloc_grow(&dense, start, CHUNK_PAGES);

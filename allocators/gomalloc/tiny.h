@@ -2,11 +2,13 @@
  * GOM_TINY.
  *
  * In Go the collector frees a block when nothing points into it. Here each piece is freed by
- * itself: a span that has such blocks has a note of 32 bits for each slot, bits 0 to 14   a live
- * piece begins at this byte bit 15         the block is some thread's current one (so no piece
- * begins at byte 15) bits 16 to 31  a piece begins or ends at this byte, live or not: what its size
- * is told from and who clears the last of the bits 0 to 15 frees the block. A note of 0: no shared
- * block.
+ * itself: a span that has such blocks has a note of 32 bits for each slot.
+ *
+ * - bits 0 to 14: a live piece begins at this byte.
+ * - bit 15: the block is some thread's current one (so no piece begins at byte 15).
+ * - bits 16 to 31: a piece begins or ends at this byte, live or not; its size is told from these.
+ *
+ * Who clears the last of the bits 0 to 15 frees the block. A note of 0: no shared block.
  *
  * Blocks come from and go to the mcache, which is above. Thread-safe but for struct tiny. */
 #ifndef GOMALLOC_TINY_H

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static struct options {
     bool describe, list_checks;
     const char *workload, *check;
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
-    uint64_t threads, ops, seed, hold_ms, fd;
+    uint64_t threads, ops, seed, cpus, hold_ms, fd;
     bool verify, verbose;
 } options = {.threads = 1, .seed = 1, .fd = STDOUT_FILENO};
 
@@ -135,6 +136,7 @@ static int run(const struct workload *workload) {
         .seed      = options.seed,
         .ops       = options.ops ? options.ops : workload->ops,
         .threads   = (unsigned)options.threads,
+        .cpus      = (unsigned)options.cpus,
         .verify    = options.verify,
         .hold_ms   = (unsigned)options.hold_ms,
     };
@@ -201,27 +203,30 @@ static int list_checks(void) {
 }
 
 static void usage(FILE *to) {
-    fprintf(to,
-            "usage: %s --describe\n"
-            "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [--hold MS]\n"
-            "       %s --list-checks\n"
-            "       %s --check NAME [--seed S] [--verbose]\n"
-            "options:\n"
-            "  --describe       print what this cell is: the object file behind each function\n"
-            "  --run WORKLOAD   run one sample and print its record\n"
-            "  --threads T      1 to %d (default 1)\n"
-            "  --ops N          timed operations over all threads (default: the workload's)\n"
-            "  --seed S         of the request stream (default 1)\n"
-            "  --verify         check every byte of every block instead of taking the time\n"
-            "  --hold MS        rest at each instant at which memory is read\n"
-            "  --list-checks    print the conformance checks, their clauses and classes\n"
-            "  --check NAME     run one of them and print its verdict\n"
-            "  --verbose        tell the steps of a check on standard error\n"
-            "  --expect FILE    fail unless malloc belongs to this file\n"
-            "  --fd N           write the JSON there instead of to standard output\n"
-            "workloads:\n",
-            program_invocation_short_name, program_invocation_short_name,
-            program_invocation_short_name, program_invocation_short_name, SAMPLE_MAX_THREADS);
+    fprintf(
+        to,
+        "usage: %s --describe\n"
+        "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [OPTION…]\n"
+        "       %s --list-checks\n"
+        "       %s --check NAME [--seed S] [--verbose]\n"
+        "options:\n"
+        "  --describe       print what this cell is: the object file behind each function\n"
+        "  --run WORKLOAD   run one sample and print its record\n"
+        "  --threads T      1 to %d (default 1)\n"
+        "  --ops N          timed operations over all threads (default: the workload's)\n"
+        "  --seed S         of the request stream (default 1)\n"
+        "  --verify         check every byte of every block instead of taking the time\n"
+        "  --cpus N         CPUs that can be used at once, more threads sleep where they wait for\n"
+        "                   each other (default: those that the affinity allows)\n"
+        "  --hold MS        rest at each instant at which memory is read\n"
+        "  --list-checks    print the conformance checks, their clauses and classes\n"
+        "  --check NAME     run one of them and print its verdict\n"
+        "  --verbose        tell the steps of a check on standard error\n"
+        "  --expect FILE    fail unless malloc belongs to this file\n"
+        "  --fd N           write the JSON there instead of to standard output\n"
+        "workloads:\n",
+        program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
+        program_invocation_short_name, SAMPLE_MAX_THREADS);
     for (size_t i = 0; i < WORKLOADS; i++)
         fprintf(to, "  %-16s %s\n", workloads[i]->name, workloads[i]->summary);
     fprintf(to, "example: %s --run %s --threads 2\n", program_invocation_short_name,
@@ -249,6 +254,7 @@ static bool parse(int argc, char **argv) {
         THREADS,
         OPS,
         SEED,
+        CPUS,
         VERIFY,
         HOLD,
         EXPECT,
@@ -264,6 +270,7 @@ static bool parse(int argc, char **argv) {
         {"threads", required_argument, NULL, THREADS},
         {"ops", required_argument, NULL, OPS},
         {"seed", required_argument, NULL, SEED},
+        {"cpus", required_argument, NULL, CPUS},
         {"verify", no_argument, NULL, VERIFY},
         {"hold", required_argument, NULL, HOLD},
         {"expect", required_argument, NULL, EXPECT},
@@ -284,6 +291,7 @@ static bool parse(int argc, char **argv) {
             break;
         case OPS: good = number("ops", optarg, 1, UINT64_MAX / 2, &options.ops); break;
         case SEED: good = number("seed", optarg, 0, INT64_MAX, &options.seed); break;
+        case CPUS: good = number("cpus", optarg, 1, UINT_MAX, &options.cpus); break;
         case VERIFY: options.verify = true; break;
         case HOLD: good = number("hold", optarg, 0, 60000, &options.hold_ms); break;
         case EXPECT: options.expected = optarg; break;

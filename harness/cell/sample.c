@@ -50,13 +50,6 @@ static void spread(unsigned thread) {
     }
 }
 
-/* How many threads can run at once. */
-static unsigned cpus_to_use(void) {
-    const unsigned allowed = (unsigned)CPU_COUNT(&crew.cpus);
-    const unsigned quota   = cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup");
-    return quota < allowed ? quota : allowed;
-}
-
 static void meet(void) {
     rendezvous_wait(&crew.rendezvous);
 }
@@ -211,7 +204,8 @@ void sample_run(const struct sample_request *request, struct sample_result *resu
         }
     if (sched_getaffinity(0, sizeof crew.cpus, &crew.cpus) != 0)
         CPU_ZERO(&crew.cpus);
-    rendezvous_init(&crew.rendezvous, n, n <= cpus_to_use());
+    const unsigned cpus = request->cpus ? request->cpus : (unsigned)CPU_COUNT(&crew.cpus);
+    rendezvous_init(&crew.rendezvous, n, n <= cpus);
     for (unsigned i = 1; i < n; i++) {
         const int error = pthread_create(&thread[i], NULL, work, &crew.worker[i]);
         if (error) { /* the threads that exist wait for the others; they end with the process */

@@ -14,6 +14,7 @@ struct sample_request {
     uint64_t seed;
     uint64_t ops;     /* timed operations over all threads */
     unsigned threads; /* 1 to SAMPLE_MAX_THREADS; the calling thread is the first of them */
+    unsigned cpus;    /* that can run at once: more threads do not spin; 0: by affinity */
     bool verify;      /* check every byte instead of taking the time */
     unsigned hold_ms; /* rest at each instant, for a sampler that looks from outside */
 };

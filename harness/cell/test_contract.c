@@ -183,10 +183,18 @@ static void test_free_function(const char *name, void *(*get)(size_t),
     }
     OK(good && resident() < before + (uint64_t)FREED_BYTES * FREED_TIMES / 2,
        "what %s takes is used again", name);
-    for (size_t i = 0; i < SIZES; i++)
-        give(get((sizes[i] + 63) / 64 * 64), (sizes[i] + 63) / 64 * 64);
-    give(NULL, 64);
-    OK(true, "%s takes all sizes, and NULL", name);
+    /* Freeing is seen to do no harm in what lives beside. */
+    bool whole = true;
+    for (size_t i = 0; i < SIZES; i++) {
+        const size_t size    = (sizes[i] + 63) / 64 * 64;
+        unsigned char *guard = get(size), *block = get(size);
+        memset(guard, 9, size);
+        give(block, size);
+        give(NULL, size);
+        whole &= filled(guard, size, 9);
+        give(guard, size);
+    }
+    OK(whole, "%s takes all sizes, and NULL; what is beside keeps its contents", name);
 }
 
 static void test_frees(void) {

@@ -3,6 +3,7 @@
  * or by each other. */
 #include "sample.h"
 #include "tap.h"
+#include "test_pages.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -389,9 +390,7 @@ enum { PAGES = 4000, PAGE = 4096 };
 
 static void touch_pages_all(unsigned thread) {
     (void)thread;
-    unsigned char *p =
-        mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE);
+    unsigned char *p = pages(PAGES * PAGE, READ_WRITE);
     for (size_t i = 0; i < PAGES; i++)
         p[i * PAGE] = 1;
     munmap(p, PAGES * PAGE);
@@ -452,38 +451,29 @@ static void test_counters(void) {
 enum { HELD = 64 * MIB, MORE = 16 * MIB, CACHED = 32 * MIB, LAZY = 8 * MIB, SPIKE = 96 * MIB };
 static const uint64_t reserved = (uint64_t)1 << 30;
 
-static unsigned char *map(size_t size, int protection) {
-    unsigned char *p =
-        mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        exit(99);
-    madvise(p, size, MADV_NOHUGEPAGE);
-    if (protection != PROT_NONE)
-        memset(p, 1, size);
-    return p;
+static unsigned char *resident(size_t size) {
+    return memset(pages(size, READ_WRITE), 1, size);
 }
 
 static unsigned char *held, *more, *cached, *lazy, *seen, *room;
-enum { READ_WRITE = PROT_READ | PROT_WRITE };
-
 static void build(unsigned thread) {
     if (thread != 1)
         return;
-    munmap(map(SPIKE, READ_WRITE), SPIKE);
-    held   = map(HELD, READ_WRITE);
-    cached = map(CACHED, READ_WRITE);
-    lazy   = map(LAZY, READ_WRITE);
-    room   = map(reserved, PROT_NONE);
+    munmap(resident(SPIKE), SPIKE);
+    held   = resident(HELD);
+    cached = resident(CACHED);
+    lazy   = resident(LAZY);
+    room   = pages(reserved, PROT_NONE);
 }
 
 static void grow(unsigned thread) {
     if (thread == 1)
-        more = map(MORE, READ_WRITE);
+        more = resident(MORE);
 }
 
 static void look(unsigned thread) {
     if (thread == 1)
-        seen = map(SPIKE, READ_WRITE);
+        seen = resident(SPIKE);
 }
 
 static void tear_down(unsigned thread) {
@@ -570,6 +560,44 @@ static void test_cpus(void) {
     IS(narrow, 0, "every thread may run on every CPU that the process was given");
 }
 
+enum { LOOKS = 20, LOOKS_MOST = 5000 };
+static bool first_sleeps;
+
+/* Whether the first thread, which has nothing to do and waits for this one, does so asleep: looks
+ * until it is, at most so often. */
+static void look_at_first(unsigned looks) {
+    char path[64], text[256] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tids[0]);
+    for (first_sleeps = false; !first_sleeps && looks-- > 0; rest_ms(2)) {
+        FILE *f           = fopen(path, "re");
+        const size_t size = f ? fread(text, 1, sizeof text - 1, f) : 0;
+        text[size]        = '\0';
+        const char *state = strrchr(text, ')'); /* the end of the name: proc(5) */
+        first_sleeps      = state && strncmp(state, ") S", 3) == 0;
+        if (f)
+            fclose(f);
+    }
+}
+
+static void look_for_sleep(unsigned thread) {
+    if (thread == 1)
+        look_at_first(LOOKS_MOST);
+}
+
+static void look_for_long(unsigned thread) {
+    if (thread == 1)
+        look_at_first(LOOKS);
+}
+
+static void test_waiting(void) {
+    sample((struct script){.act[RUN] = look_for_sleep},
+           (struct sample_request){.threads = 2, .cpus = 1});
+    OK(first_sleeps, "more threads than CPUs: one that waits sleeps");
+    sample((struct script){.act[RUN] = look_for_long},
+           (struct sample_request){.threads = 2, .cpus = 2});
+    OK(!first_sleeps, "a CPU for each: one that waits spins");
+}
+
 int main(void) {
     alarm(300); /* a rendezvous that nobody leaves must not hang the tests */
     sched_getaffinity(0, sizeof at_first, &at_first);
@@ -590,5 +618,6 @@ int main(void) {
     test_memory();
     test_hold();
     test_cpus();
+    test_waiting();
     return tap_done();
 }

@@ -1,14 +1,13 @@
-/* Memory and counters against what the test itself does and reads, and the quota of CPU time. */
+/* Memory and counters against what the test itself does and reads. */
 #include "tap.h"
+#include "test_pages.h"
 #include "usage.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,16 +15,6 @@ enum { MIB = 1 << 20, BLOCK = 16 * MIB, NEAR = 2 * MIB }; /* pages of the C libr
 
 static bool near(uint64_t a, uint64_t b) {
     return a < b + NEAR && b < a + NEAR;
-}
-
-/* Pages of its own, none of them huge; PROT_NONE: reserved only. */
-static unsigned char *pages(size_t size, int protection) {
-    unsigned char *p =
-        mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        exit(99);
-    madvise(p, size, MADV_NOHUGEPAGE);
-    return p;
 }
 
 /* A field of /proc/self/statm, in bytes: 0 is the address space, 1 the resident set. */
@@ -57,7 +46,7 @@ static void test_memory(void) {
     OK(with_room.rss_peak < 1 << 30, "nor in the peak of rss");
     munmap(reserved, 1 << 30);
 
-    unsigned char *block = pages(BLOCK, PROT_READ | PROT_WRITE);
+    unsigned char *block = pages(BLOCK, READ_WRITE);
     OK(near(memory_now().rss, start.rss), "mapped memory is not in rss");
     memset(block, 1, BLOCK);
     const struct memory full = memory_now();
@@ -92,7 +81,7 @@ enum { BURN_US = 30000, NAPS = 50, FAULTS = 1000 };
 static void use_everything(void) {
     struct rusage u;
     do {
-        unsigned char *p = pages(FAULTS * 4096, PROT_READ | PROT_WRITE);
+        unsigned char *p = pages(FAULTS * 4096, READ_WRITE);
         for (size_t i = 0; i < FAULTS; i++)
             p[i * 4096] = 1;
         munmap(p, FAULTS * 4096);
@@ -124,89 +113,19 @@ static void test_counters(void) {
     OK(c.voluntary_switches >= NAPS / 2, "a thread that waits switches of its own will");
 
     const struct counters since = counters_since(&start), now = counters_now();
-    OK(since.cpu_ns >= c.cpu_ns - start.cpu_ns && since.cpu_ns <= now.cpu_ns - start.cpu_ns,
-       "counters_since is the difference: cpu_ns");
-    OK(between(c.minor_faults - start.minor_faults, since.minor_faults,
-               now.minor_faults - start.minor_faults),
-       "minor_faults");
-    OK(between(c.major_faults - start.major_faults, since.major_faults,
-               now.major_faults - start.major_faults),
-       "major_faults");
-    OK(between(c.voluntary_switches - start.voluntary_switches, since.voluntary_switches,
-               now.voluntary_switches - start.voluntary_switches),
-       "voluntary_switches");
-    OK(between(c.involuntary_switches - start.involuntary_switches, since.involuntary_switches,
-               now.involuntary_switches - start.involuntary_switches),
-       "involuntary_switches");
-}
-
-static char directory[] = "/tmp/spanbench-test-XXXXXX";
-
-static void put(const char *name, const char *text) {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        exit(99);
-    close(fd);
-}
-
-static unsigned quota(const char *membership) {
-    char path[PATH_MAX];
-    put("membership", membership);
-    snprintf(path, sizeof path, "%s/membership", directory);
-    return cpu_quota(path, directory);
-}
-
-static void test_quota(void) {
-    char path[PATH_MAX];
-    if (!mkdtemp(directory))
-        exit(99);
-    snprintf(path, sizeof path, "%s/outer", directory);
-    mkdir(path, 0700);
-    snprintf(path, sizeof path, "%s/outer/inner", directory);
-    mkdir(path, 0700);
-
-    IS(cpu_quota("/nonexistent", directory), UINT_MAX, "quota: no control groups, no limit");
-    IS(quota("0::/outer/inner\n"), UINT_MAX, "quota: no cpu.max, no limit");
-    put("outer/inner/cpu.max", "max 100000\n");
-    IS(quota("0::/outer/inner\n"), UINT_MAX, "quota: max is no limit");
-    put("outer/inner/cpu.max", "350000 100000\n");
-    IS(quota("0::/outer/inner\n"), 3, "quota: whole CPUs");
-    put("outer/inner/cpu.max", "50000 100000\n");
-    IS(quota("0::/outer/inner\n"), 1, "quota: at least one");
-    put("outer/inner/cpu.max", "800000 100000\n");
-    put("outer/cpu.max", "400000 100000\n");
-    IS(quota("0::/outer/inner\n"), 4, "quota: the least of the groups above, too");
-    put("cpu.max", "200000 100000\n");
-    IS(quota("0::/outer/inner\n"), 2, "quota: up to the mount");
-    IS(quota("0::/\n"), 2, "quota: of the mount itself, as in a container");
-    IS(quota("0::/../elsewhere\n"), 2, "quota: of a group that is not to be seen");
-    IS(quota("5:cpu:/outer\n3:memory:/x\n0::/outer\n"), 2, "quota: behind groups of version 1");
-    put("cpu.max", "900000 100000\n");
-    IS(quota("0::/outer"), 4, "quota: a line without an end");
-    IS(quota("0::/out"), 9, "quota: a group is a whole name");
-    put("cpu.max", "100000\n");
-    IS(quota("0::/\n"), UINT_MAX, "quota: what is not understood is no limit");
-    IS(quota("5:cpu:/outer\n"), UINT_MAX, "quota: version 1 alone is not looked at");
-    OK(cpu_quota("/proc/self/cgroup", "/sys/fs/cgroup") >= 1, "quota: this process has a CPU");
-
-    static const char *const names[] = {"outer/inner/cpu.max",
-                                        "outer/inner",
-                                        "outer/cpu.max",
-                                        "outer",
-                                        "cpu.max",
-                                        "membership",
-                                        ""};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", directory, names[i]);
-        remove(path);
-    }
+#define DIFFERS(member)                                                                            \
+    OK(between(c.member - start.member, since.member, now.member - start.member),                  \
+       "counters_since is the difference: " #member)
+    DIFFERS(cpu_ns);
+    DIFFERS(minor_faults);
+    DIFFERS(major_faults);
+    DIFFERS(voluntary_switches);
+    DIFFERS(involuntary_switches);
+#undef DIFFERS
 }
 
 int main(void) {
     test_memory();
     test_counters();
-    test_quota();
     return tap_done();
 }

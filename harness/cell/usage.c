@@ -1,8 +1,6 @@
 #include "usage.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -73,40 +71,4 @@ struct counters counters_since(const struct counters *then) {
         .voluntary_switches   = now.voluntary_switches - then->voluntary_switches,
         .involuntary_switches = now.involuntary_switches - then->involuntary_switches,
     };
-}
-
-/* A text of cpu.max: "QUOTA PERIOD", both in microseconds, or "max PERIOD". */
-static unsigned whole_cpus(const char *text) {
-    char *rest;
-    const unsigned long quota  = strtoul(text, &rest, 10);
-    const unsigned long period = rest != text ? strtoul(rest, NULL, 10) : 0;
-    if (period == 0 || quota / period >= UINT_MAX)
-        return UINT_MAX;
-    return quota < period ? 1 : (unsigned)(quota / period);
-}
-
-unsigned cpu_quota(const char *membership, const char *mount) {
-    char groups[4096], path[PATH_MAX], text[64];
-    unsigned least = UINT_MAX;
-    read_file(membership, groups, sizeof groups);
-    const char *own = groups; /* the line of version 2: "0::/path"; those of version 1 precede it */
-    while (own && strncmp(own, "0::/", 4) != 0)
-        own = (own = strchr(own, '\n')) ? own + 1 : NULL;
-    if (!own)
-        return UINT_MAX;
-    own += sizeof "0::" - 1;
-    const int top = snprintf(path, sizeof path, "%s", mount);
-    int length =
-        top + snprintf(path + top, sizeof path - (size_t)top, "%.*s", (int)strcspn(own, "\n"), own);
-    const int room = (int)(sizeof path - sizeof "/cpu.max");
-    while (length >= top && length < room) {
-        snprintf(path + length, sizeof path - (size_t)length, "/cpu.max");
-        read_file(path, text, sizeof text);
-        const unsigned cpus = whole_cpus(text);
-        least               = cpus < least ? cpus : least;
-        do /* to the group above */
-            length--;
-        while (length > top && path[length] != '/');
-    }
-    return least;
 }

@@ -1,5 +1,4 @@
-/* What this very process uses, as the kernel sees it: memory and counters; and how much of the CPUs
- * it may use. Allocates nothing. */
+/* What this very process uses, as the kernel sees it: memory and counters. Allocates nothing. */
 #ifndef SPANBENCH_USAGE_H
 #define SPANBENCH_USAGE_H
 
@@ -30,10 +29,5 @@ struct counters counters_now(void);
 
 /* What has been counted since then. */
 struct counters counters_since(const struct counters *then);
-
-/* How many CPUs' time the control group of this process may use, and all groups above it: the least
- * cpu.max of cgroup v2, rounded down, but at least 1; UINT_MAX: no limit is known. `membership` is
- * /proc/self/cgroup, `mount` is /sys/fs/cgroup. */
-unsigned cpu_quota(const char *membership, const char *mount);
 
 #endif
