@@ -68,6 +68,24 @@ class Catalogue(unittest.TestCase):
             source = ROOT / "workloads" / "checks" / (c["name"].split(".")[0] + ".c")
             self.assertTrue(source.exists() or c["name"].startswith("memalign."), c["name"])
 
+    def test_a_check_counts_where_its_clause_is(self) -> None:
+        for c in checks():
+            clause, profiles = c["clause"], set(c["profiles"])
+            c17, c23, posix = ("C17 " in clause, "C23 " in clause, "POSIX.1-2024 " in clause)
+            with self.subTest(c["name"] + ": " + clause):
+                self.assertTrue(c17 or "c17" not in profiles, "C17 promises nothing here")
+                self.assertTrue(c17 or c23 or "c23" not in profiles, "C23 promises nothing here")
+                self.assertTrue(c17 or posix or "posix2024" not in profiles, "nor does POSIX")
+                if c["class"] in ("required", "implementation-defined"):
+                    self.assertTrue(c17 or c23 or posix or profiles == {"glibc"}, "no standard")
+                if c["class"] == "extension":
+                    self.assertEqual(profiles, {"glibc"}, "of a manual, not of a standard")
+                if profiles & {"c17", "c23"} and c["class"] == "required":
+                    self.assertTrue(
+                        {"posix2024", "glibc"} <= profiles or profiles == {"c23"},
+                        "POSIX.1-2024 contains C17, and the C library promises both",
+                    )
+
 
 class Output(ConformanceTest):
     FEW = ["--checks", "zero_size.malloc*,errno.free,sized_free.null"]
