@@ -93,6 +93,10 @@ static void judge(const struct options *o, const struct cell *cell, const struct
         snprintf(v->expected, sizeof v->expected, "%s",
                  s->end == SPAWN_EXITED ? "a verdict" : "no crash and no hang");
         spawn_describe_end(s, o->timeout_seconds, v->seen, sizeof v->seen);
+        const size_t length = strlen(v->seen);
+        if (s->end == SPAWN_TIMED_OUT) /* a hang, or a machine that is busy with other things? */
+            snprintf(v->seen + length, sizeof v->seen - length,
+                     "; it had %.1f s of processor time (--timeout gives it more)", s->cpu_seconds);
     }
     text_clean(v->seen);
     text_clean(v->expected);
