@@ -228,7 +228,7 @@ renew = @mkdir -p $(@D); printf $1 >$@.new; cmp -s $@.new $@ && rm $@.new || mv 
 $B/harness/cell/cell.o: $B/workloads.inc
 $B/workloads.inc: FORCE
 	$(call renew,'$(foreach w,$(WORKLOADS_FOUND),W($w)\n)')
-$B/harness/document.o: $B/version.h
+$B/harness/document.o $B/harness/report.o: $B/version.h
 $B/version.h: FORCE
 	$(call renew,'#define SPANBENCH_VERSION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)")
 

@@ -2,6 +2,7 @@
 
 #include "record.h"
 #include "spawn.h"
+#include "suggest.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -22,6 +23,33 @@ static bool copy(char *to, size_t size, const json_t *object, const char *key) {
     return text && *text && snprintf(to, size, "%s", text) < (int)size;
 }
 
+static bool add_name(struct checklist *list, const char *name) {
+    void *grown = reallocarray(list->name, list->names + 1, sizeof *list->name);
+    if (!grown)
+        return false;
+    list->name = grown;
+    snprintf(list->name[list->names++], sizeof *list->name, "%s", name);
+    return true;
+}
+
+bool checklist_names_exist(const struct checklist *list, const struct options *o) {
+    bool all = true;
+    for (size_t i = 0; i < o->checks.count; i++) {
+        const char *glob = o->checks.item[i];
+        size_t n         = 0;
+        while (n < list->names && fnmatch(glob, list->name[n], 0) != 0)
+            n++;
+        if (n < list->names)
+            continue;
+        const char *near = suggest(glob, list->name, list->names, sizeof *list->name);
+        fprintf(stderr,
+                "spanbench: no check matches '%s'; %s%s%s--list-checks of a cell lists all\n", glob,
+                near ? "did you mean " : "", near ? near : "", near ? "? " : "");
+        all = false;
+    }
+    return all;
+}
+
 static bool add(struct checklist *list, const struct options *o, const json_t *listed) {
     struct check_info check = {0};
     if (!copy(check.name, sizeof check.name, listed, "name") ||
@@ -34,6 +62,8 @@ static bool add(struct checklist *list, const struct options *o, const json_t *l
         for (unsigned p = 1; options_profiles[p]; p++)
             if (strcmp(json_string_value(json_array_get(profiles, i)), options_profiles[p]) == 0)
                 check.profiles |= 1u << p;
+    if (!add_name(list, check.name))
+        return false;
     size_t at = 0;
     while (at < list->checks && strcmp(list->check[at].name, check.name) < 0)
         at++;
@@ -87,6 +117,7 @@ bool checklist_read_known(struct checklist *list, const char *path) {
 
 void checklist_close(struct checklist *list) {
     free(list->check);
+    free(list->name);
     json_decref(list->known);
     *list = (struct checklist){0};
 }

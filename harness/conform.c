@@ -2,6 +2,7 @@
 
 #include "matrix.h"
 #include "progress.h"
+#include "report.h"
 #include "results.h"
 #include "selection.h"
 #include "spawn.h"
@@ -11,6 +12,14 @@
 #include <unistd.h>
 
 enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
+
+/* Of a file for each verdict in it, and for the rest; what is not needed is given back. */
+enum { RESERVE_EACH = 4 << 10, RESERVE_ONCE = 256 << 10 };
+
+/* The two files of a run; their space is reserved before the first check. */
+struct files {
+    struct results_file json, junit;
+};
 
 /* Which of the chosen cells take part. A cell that is broken is a finding. */
 static bool prepare(const struct options *o, struct registry *r, struct checklist *list,
@@ -29,76 +38,143 @@ static bool prepare(const struct options *o, struct registry *r, struct checklis
                     : *c->skipped ? c->skipped
                                   : "the floor is no allocator, its live blocks overlap");
     }
+    if (any && !spawn_interrupted() && !checklist_names_exist(list, o))
+        return false;
     if (any && list->checks)
         return checklist_read_known(list, o->known);
-    if (!spawn_interrupted() && !*broken)
-        fprintf(stderr, "spanbench: nothing is left to check; see 'spanbench list' and "
-                        "--list-checks of a cell\n");
+    if (spawn_interrupted())
+        return false;
+    if (any)
+        fprintf(stderr, "spanbench: none of the checks named is of the profile %s\n",
+                options_profiles[o->profile]);
+    else
+        fprintf(stderr, "spanbench: no allocator is left to check; see 'spanbench list'\n");
     return false;
+}
+
+static void tell(const struct matrix *m, size_t cell, size_t check, const char *told) {
+    const struct verdict *v = matrix_at(m, cell, check);
+    fprintf(stderr, "%s %s: %s (%.2f s)\n", m->registry->cell[cell].name,
+            m->list->check[check].name, verdict_word(v), v->seconds);
+    if (v->end == VERDICT_UNSUPPORTED)
+        fprintf(stderr, "  %s\n", v->seen);
+    if (v->end == VERDICT_FAIL)
+        matrix_print_failure(m, cell, check, "  ", stderr);
+    fputs(told, stderr);
+}
+
+static size_t all_of(const struct matrix *m) {
+    size_t all = 0;
+    for (size_t i = 0; i < m->registry->cells; i++)
+        all += m->chosen[i] ? m->list->checks : 0;
+    return all;
 }
 
 /* Every check on every cell; stops at an interrupt. Returns how many were run. */
 static size_t run_all(struct matrix *m) {
-    size_t done = 0, all = 0;
     static char told[SPAWN_OUTPUT_BYTES];
-    for (size_t i = 0; i < m->registry->cells; i++)
-        all += m->chosen[i] ? m->list->checks : 0;
+    const size_t all = all_of(m);
+    size_t done      = 0;
+    double seconds   = 0;
     if (m->options->tap)
         printf("TAP version 13\n1..%zu\n", all);
     for (size_t i = 0; i < m->registry->cells; i++)
         for (size_t k = 0; m->chosen[i] && k < m->list->checks; k++) {
             const struct check_info *check = &m->list->check[k];
             struct verdict *v              = matrix_at(m, i, k);
-            progress_show("check", done + 1, all, -1, check->name);
+            char what[160];
+            snprintf(what, sizeof what, "%s %s", m->registry->cell[i].name, check->name);
+            /* those of one allocator last as long as those of another, more or less */
+            progress_show(
+                "check", done + 1, all,
+                done < m->list->checks ? -1 : seconds / (double)done * (double)(all - done), what);
             verdict_run(m->list, m->options, &m->registry->cell[i], check, v, told, sizeof told);
             if (spawn_interrupted())
                 return done;
             progress_clear();
             m->findings += verdict_is_finding(v);
+            seconds += v->seconds;
             done++;
             if (m->options->tap)
-                matrix_print_tap(m, i, k, done, stdout);
-            if (m->options->verbose) {
-                fprintf(stderr, "%s %s: %s (%.2f s)\n", m->registry->cell[i].name, check->name,
-                        verdict_word(v), v->seconds);
-                if (v->end == VERDICT_UNSUPPORTED)
-                    fprintf(stderr, "  %s\n", v->seen);
-                if (v->end == VERDICT_FAIL)
-                    matrix_print_failure(m, i, k, "  ", stderr);
-                fputs(told, stderr);
-            }
+                report_tap(m, i, k, done, stdout, stderr);
+            if (m->options->verbose)
+                tell(m, i, k, told);
         }
+    m->complete = true;
     return done;
 }
 
-/* A file of the run's, whole or not at all. */
-static bool save(const struct matrix *m, const struct results *r, const char *name, bool json) {
+static bool open_files(const struct matrix *m, struct results *r, struct files *f) {
     char problem[RESULTS_PROBLEM_BYTES];
-    struct results_file file;
-    bool good = results_create(r, name, 0, &file, problem, sizeof problem);
-    if (good) {
-        json_t *document = json ? matrix_json(m) : NULL;
-        if (json)
-            json_dumpf(document, file.stream, JSON_INDENT(1));
-        else
-            matrix_write_junit(m, file.stream);
-        json_decref(document);
-        good = results_commit(&file, problem, sizeof problem);
-    }
-    if (!good)
-        fprintf(stderr, "spanbench: %s\n", problem);
-    return good;
+    const size_t reserve = RESERVE_ONCE + all_of(m) * RESERVE_EACH;
+    *f                   = (struct files){0};
+    const bool opened    = results_open(r, m->options->out, problem, sizeof problem);
+    if (opened &&
+        results_create(r, "conformance.json", reserve, &f->json, problem, sizeof problem) &&
+        results_create(r, "conformance.xml", reserve, &f->junit, problem, sizeof problem))
+        return true;
+    fprintf(stderr, "spanbench: %s\n", problem);
+    results_discard(&f->json);
+    if (opened)
+        results_remove(r);
+    return false;
 }
 
-static int run_matrix(struct matrix *m, struct results *r) {
-    const size_t done = run_all(m);
-    const bool saved  = save(m, r, "conformance.json", true) & save(m, r, "conformance.xml", false);
+/* Both files, each whole or not at all. */
+static bool save(const struct matrix *m, struct files *f) {
+    char problem[RESULTS_PROBLEM_BYTES];
+    json_t *document = report_json(m);
+    const bool made  = document && json_dumpf(document, f->json.stream, JSON_INDENT(1)) == 0;
+    json_decref(document);
+    report_junit(m, f->junit.stream);
+    bool good = results_commit(&f->json, problem, sizeof problem);
+    if (!good || !made)
+        fprintf(stderr, "spanbench: %s\n", good ? "conformance.json: out of memory" : problem);
+    if (!results_commit(&f->junit, problem, sizeof problem)) {
+        fprintf(stderr, "spanbench: %s\n", problem);
+        good = false;
+    }
+    return good && made;
+}
+
+/* Ends a run that was interrupted before its first verdict: nothing of it stays. */
+static int give_up(struct results *r, struct files *f) {
+    results_discard(&f->json);
+    results_discard(&f->junit);
+    results_remove(r);
     progress_clear();
+    fprintf(stderr, "spanbench: interrupted before the first verdict; nothing is saved\n");
+    return SIGNALLED + spawn_interrupted();
+}
+
+static int run_matrix(struct matrix *m) {
+    struct results results;
+    struct files files;
+    if (!open_files(m, &results, &files))
+        return WRONG_USE;
+    const size_t done = run_all(m);
+    if (!done)
+        return give_up(&results, &files);
+    progress_clear();
+    const bool saved = save(m, &files);
     if (!m->options->tap)
         matrix_print(m, stdout);
+    else if (!m->complete)
+        puts("Bail out! interrupted");
     fflush(stdout);
-    fprintf(stderr, "spanbench: %zu checks run, %zu findings: %s/conformance.json\n", done,
-            m->findings, r->directory);
+    if (!m->complete)
+        fprintf(stderr,
+                "spanbench: interrupted: %zu of %zu checks were run, the others have no verdict\n",
+                done, all_of(m));
+    fprintf(stderr, "spanbench: %zu check%s, %zu finding%s, seed %llu, profile %s\n", done,
+            done == 1 ? "" : "s", m->findings, m->findings == 1 ? "" : "s",
+            (unsigned long long)m->options->seed, options_profiles[m->options->profile]);
+    for (size_t i = 0; i < m->registry->cells; i++)
+        if (*m->registry->cell[i].broken)
+            fprintf(stderr, "spanbench: not checked, for it is BROKEN: %s\n",
+                    m->registry->cell[i].name);
+    if (saved)
+        fprintf(stderr, "spanbench: %s/conformance.json, conformance.xml\n", results.directory);
     if (spawn_interrupted())
         return SIGNALLED + spawn_interrupted();
     return !saved ? WRONG_USE : m->findings ? FINDING : GOOD;
@@ -107,21 +183,23 @@ static int run_matrix(struct matrix *m, struct results *r) {
 int conform_command(const struct options *o) {
     struct registry registry = {0};
     struct checklist list    = {0};
-    struct results results;
-    bool *chosen  = NULL;
-    size_t broken = 0;
-    int code      = WRONG_USE;
-    char problem[RESULTS_PROBLEM_BYTES];
+    bool *chosen             = NULL;
+    size_t broken            = 0;
+    int code                 = WRONG_USE;
     if (selection_open(o, &registry, &chosen) && prepare(o, &registry, &list, chosen, &broken)) {
-        struct matrix m = {o, &list, &registry, chosen, NULL, 0};
-        m.verdict       = calloc(registry.cells * list.checks, sizeof *m.verdict);
-        if (m.verdict && results_open(&results, o->out, problem, sizeof problem))
-            code = run_matrix(&m, &results);
+        struct matrix m = {.options  = o,
+                           .list     = &list,
+                           .registry = &registry,
+                           .chosen   = chosen,
+                           .verdict  = calloc(registry.cells * list.checks, sizeof *m.verdict),
+                           .started  = time(NULL)};
+        if (m.verdict)
+            code = run_matrix(&m);
         else
-            fprintf(stderr, "spanbench: %s\n", m.verdict ? problem : "out of memory");
+            fprintf(stderr, "spanbench: out of memory\n");
         free(m.verdict);
     }
-    if (broken && code != WRONG_USE && code < SIGNALLED)
+    if (broken && code == GOOD)
         code = FINDING;
     if (spawn_interrupted() && code == WRONG_USE)
         code = SIGNALLED + spawn_interrupted();

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-static json_t *cell_context(const struct cell *c) {
+json_t *document_cell(const struct cell *c) {
     json_t *o = json_object();
     json_object_set_new(o, "name", json_string(c->name));
     if (*c->skipped || *c->broken) {
@@ -33,7 +33,7 @@ json_t *document_context(const struct options *o, const struct registry *r) {
         json_array_append_new(names, json_string(r->cell[i].name));
     for (size_t i = 0; i < r->cells; i++)
         if (*r->cell[i].skipped || *r->cell[i].broken || r->cell[i].description)
-            json_array_append_new(allocators, cell_context(&r->cell[i]));
+            json_array_append_new(allocators, document_cell(&r->cell[i]));
     for (size_t i = 0; i < r->workloads; i++)
         json_array_append_new(workloads, json_pack("{s:s, s:s}", "name", r->workload[i].name,
                                                    "summary", r->workload[i].summary));

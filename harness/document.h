@@ -18,6 +18,10 @@ struct entry {
     struct record record;
 };
 
+/* What a run says of one of its allocators: name, version, object, or why there is nothing. A new
+ * object. */
+json_t *document_cell(const struct cell *);
+
 /* What stands in the context of the document, beside Google Benchmark's own. A new object. */
 json_t *document_context(const struct options *, const struct registry *);
 

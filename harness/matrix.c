@@ -1,14 +1,62 @@
 #include "matrix.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum {
+    WIDTH      = 100, /* where there is no terminal that says */
+    NARROWEST  = 40,
+    GAP        = 2,
+    LONG_NAME  = 20, /* longer ones are cut in the middle: libraries differ at their ends */
+    MOST_CELLS = 512
+};
+
+/* One band of columns: the cells from `first` to before `end`. */
+struct band {
+    size_t first, end;
+    bool stairs; /* names stand above each other, for they are wider than what is below them */
+};
+
+static int width_of[MOST_CELLS];
 
 struct verdict *matrix_at(const struct matrix *m, size_t cell, size_t check) {
     return &m->verdict[cell * m->list->checks + check];
 }
 
-static const char *reason(const struct verdict *v) {
+const char *matrix_reason(const struct verdict *v) {
     const char *text = json_string_value(json_object_get(v->known, "why"));
-    return text ? text : "known";
+    return text ? text : v->known ? "known" : "";
+}
+
+static void count(struct tally *t, const struct check_info *check, const struct verdict *v) {
+    const bool good = v->end == VERDICT_PASS || v->end == VERDICT_RECORDED;
+    t->seconds += v->seconds;
+    t->not_run += v->end == VERDICT_NONE;
+    t->unsupported += v->end == VERDICT_UNSUPPORTED;
+    t->choices += v->end == VERDICT_RECORDED;
+    t->fixed += good && v->known;
+    if (v->end != VERDICT_PASS && v->end != VERDICT_FAIL)
+        return;
+    if (v->counts) {
+        t->pass += good && !v->known;
+        t->known += !good && v->known;
+        t->fail += !good && !v->known;
+    } else if (*check->kind == 'e') {
+        t->extension_yes += good;
+        t->extension_no += !good;
+    } else {
+        t->quality_yes += good;
+        t->quality_no += !good;
+    }
+}
+
+struct tally matrix_tally(const struct matrix *m, size_t cell) {
+    struct tally t = {0};
+    for (size_t k = 0; k < m->list->checks; k++)
+        count(&t, &m->list->check[k], matrix_at(m, cell, k));
+    return t;
 }
 
 void matrix_print_failure(const struct matrix *m, size_t cell, size_t check, const char *indent,
@@ -16,18 +64,113 @@ void matrix_print_failure(const struct matrix *m, size_t cell, size_t check, con
     const struct check_info *info = &m->list->check[check];
     const struct cell *c          = &m->registry->cell[cell];
     const struct verdict *v       = matrix_at(m, cell, check);
-    char command[3 * PATH_MAX];
+    char command[VERDICT_COMMAND_BYTES];
     verdict_command(m->options, c, info, command, sizeof command);
-    fprintf(to, "%spromise:  %s (%s)\n", indent, info->summary, info->clause);
+    fprintf(to, "%spromise:  %s\n%sclause:   %s (%s)\n", indent, info->summary, indent,
+            info->clause, info->kind);
     if (v->end == VERDICT_FAIL)
         fprintf(to, "%sexpected: %s\n%sseen:     %s\n", indent, v->expected, indent, v->seen);
     if (v->known)
-        fprintf(to, "%sknown:    %s\n", indent, reason(v));
+        fprintf(to, "%sknown:    %s\n", indent, matrix_reason(v));
     fprintf(to, "%srepeat:   %s\n", indent, command);
 }
 
-static void print_rows(const struct matrix *m, const int *width, int name_width, FILE *to) {
-    const char *noun = "";
+/* --- the terminal --- */
+
+static int greater(int a, int b) {
+    return a > b ? a : b;
+}
+
+static bool colours(FILE *to) {
+    const char *term = getenv("TERM"), *no = getenv("NO_COLOR"); /* https://no-color.org */
+    return isatty(fileno(to)) && term && strcmp(term, "dumb") != 0 && !(no && *no);
+}
+
+static int terminal_width(FILE *to) {
+    struct winsize w;
+    const char *columns = getenv("COLUMNS");
+    int width           = columns ? (int)strtol(columns, NULL, 10) : 0;
+    if (ioctl(fileno(to), TIOCGWINSZ, &w) == 0 && w.ws_col)
+        width = w.ws_col;
+    return width <= 0 ? WIDTH : width < NARROWEST ? NARROWEST : width;
+}
+
+/* An allocator's name in at most LONG_NAME columns. */
+static const char *short_name(const struct matrix *m, size_t cell) {
+    static char text[80];
+    enum { HEAD = 11, TAIL = LONG_NAME - HEAD - 1 };
+    const char *name    = m->registry->cell[cell].name;
+    const size_t length = strlen(name);
+    if (length <= LONG_NAME)
+        return name;
+    snprintf(text, sizeof text, "%.*s~%s", HEAD, name, name + length - TAIL);
+    return text;
+}
+
+/* Behind `gap` blanks. Returns how many are left to the end of its column. */
+static int print_word(const struct verdict *v, int gap, int width, bool coloured, FILE *to) {
+    const char *word  = verdict_word(v);
+    const char *start = "";
+    if (verdict_is_finding(v))
+        start = v->end == VERDICT_FAIL ? "\033[1;31m" : "\033[36m";
+    else if (v->end == VERDICT_FAIL)
+        start = v->known ? "\033[33m" : "\033[2;31m";
+    else if (v->end == VERDICT_UNSUPPORTED)
+        start = "\033[2m";
+    const bool dressed = coloured && *start;
+    if (*word)
+        fprintf(to, "%*s%s%s%s", gap, "", dressed ? start : "", word, dressed ? "\033[0m" : "");
+    return *word ? width - (int)strlen(word) : gap + width;
+}
+
+/* The next band that fits into the width; at least one column. */
+static struct band next_band(const struct matrix *m, size_t first, int name_width, int width) {
+    struct band b = {first, first, false};
+    for (unsigned pass = 0; pass < 2; pass++) { /* with names in one line, and else as stairs */
+        int at   = name_width + 2;              /* and the class */
+        bool any = false;
+        for (b.end = first; b.end < m->registry->cells; b.end++) {
+            if (!m->chosen[b.end])
+                continue;
+            const int name = (int)strlen(short_name(m, b.end)), column = width_of[b.end];
+            if (any && at + GAP + greater(name, column) > width)
+                break;
+            at += GAP + (b.stairs ? column : greater(name, column));
+            any = true;
+        }
+        if (b.end == m->registry->cells || b.stairs)
+            break;
+        b.stairs = true;
+    }
+    for (size_t i = first; i < b.end && !b.stairs; i++) {
+        width_of[i] = greater(width_of[i], (int)strlen(short_name(m, i)));
+    }
+    return b;
+}
+
+static void print_names(const struct matrix *m, const struct band *b, int name_width, FILE *to) {
+    int gap = name_width + 2;
+    for (size_t i = b->first; i < b->end; i++) {
+        if (!m->chosen[i])
+            continue;
+        if (!b->stairs) {
+            fprintf(to, "%*s%s", gap + GAP, "", short_name(m, i));
+            gap = width_of[i] - (int)strlen(short_name(m, i));
+            continue;
+        }
+        fprintf(to, "%*s", name_width + 2, "");
+        for (size_t before = b->first; before < i; before++)
+            if (m->chosen[before])
+                fprintf(to, "%*s%-*s", GAP, "", width_of[before], "|");
+        fprintf(to, "%*s%s\n", GAP, "", short_name(m, i));
+    }
+    if (!b->stairs)
+        fputc('\n', to);
+}
+
+static void print_rows(const struct matrix *m, const struct band *b, int name_width, FILE *to) {
+    const bool coloured = colours(to);
+    const char *noun    = "";
     for (size_t k = 0; k < m->list->checks; k++) {
         const struct check_info *info = &m->list->check[k];
         const size_t length           = strcspn(info->name, ".");
@@ -35,9 +178,10 @@ static void print_rows(const struct matrix *m, const int *width, int name_width,
             fputc('\n', to);
         noun = info->name;
         fprintf(to, "%-*s %c", name_width, info->name, *info->kind);
-        for (size_t i = 0; i < m->registry->cells; i++)
+        int gap = 0; /* no blanks at the end of a line */
+        for (size_t i = b->first; i < b->end; i++)
             if (m->chosen[i])
-                fprintf(to, "  %-*s", width[i], verdict_word(matrix_at(m, i, k)));
+                gap = print_word(matrix_at(m, i, k), gap + GAP, width_of[i], coloured, to);
         fputc('\n', to);
     }
 }
@@ -53,132 +197,59 @@ static void print_findings(const struct matrix *m, FILE *to) {
             }
 }
 
+static void print_part(size_t yes, size_t no, FILE *to) {
+    char text[48] = "-";
+    if (yes + no)
+        snprintf(text, sizeof text, "%zu of %zu", yes, yes + no);
+    fprintf(to, "  %-10s", text);
+}
+
+static void print_tallies(const struct matrix *m, FILE *to) {
+    fprintf(to, "\n%-*s  pass  known  FAIL  fixed  choices  extensions  quality     -\n", LONG_NAME,
+            "");
+    for (size_t i = 0; i < m->registry->cells; i++) {
+        if (!m->chosen[i])
+            continue;
+        const struct tally t = matrix_tally(m, i);
+        fprintf(to, "%-*s  %-4zu  %-5zu  %-4zu  %-5zu  %-7zu", LONG_NAME, short_name(m, i), t.pass,
+                t.known, t.fail, t.fixed, t.choices);
+        print_part(t.extension_yes, t.extension_no, to);
+        print_part(t.quality_yes, t.quality_no, to);
+        fprintf(to, "  %zu", t.unsupported);
+        if (t.not_run)
+            fprintf(to, "  (%zu not run)", t.not_run);
+        fputc('\n', to);
+    }
+}
+
 void matrix_print(const struct matrix *m, FILE *to) {
-    enum { MOST_CELLS = 512, WORD = 8 };
-    static int width[MOST_CELLS];
     int name_width = 0;
     for (size_t k = 0; k < m->list->checks; k++)
-        if ((int)strlen(m->list->check[k].name) > name_width)
-            name_width = (int)strlen(m->list->check[k].name);
-    fprintf(to, "%-*s  ", name_width, "");
+        name_width = greater(name_width, (int)strlen(m->list->check[k].name));
     for (size_t i = 0; i < m->registry->cells && i < MOST_CELLS; i++) {
-        const int length = (int)strlen(m->registry->cell[i].name);
-        width[i]         = length > WORD ? length : WORD;
-        if (m->chosen[i])
-            fprintf(to, "  %-*s", width[i], m->registry->cell[i].name);
+        width_of[i] = (int)strlen("pass");
+        for (size_t k = 0; m->chosen[i] && k < m->list->checks; k++)
+            width_of[i] = greater(width_of[i], (int)strlen(verdict_word(matrix_at(m, i, k))));
     }
-    fputc('\n', to);
-    print_rows(m, width, name_width, to);
-    fputs("\nr required, i implementation-defined: the choice, e extension, q quality; FAIL: a "
-          "failure that counts,\nknown: one that is explained, fixed: a known one that passes, no: "
-          "one that does not count,\n-: not supported, or nothing to see\n",
+    const int width = terminal_width(to);
+    unsigned bands  = 0;
+    for (size_t at = 0; at < m->registry->cells && at < MOST_CELLS;) {
+        while (at < m->registry->cells && !m->chosen[at])
+            at++;
+        if (at == m->registry->cells)
+            break;
+        const struct band b = next_band(m, at, name_width, width);
+        if (bands++)
+            fputc('\n', to);
+        print_names(m, &b, name_width, to);
+        print_rows(m, &b, name_width, to);
+        at = b.end;
+    }
+    fputs("\nr required, i implementation-defined (the choice), e extension, q quality\n"
+          "FAIL a failure that counts   known one that is explained   no one that does not count\n"
+          "fixed a known failure that passes   - the allocator has no such function, or nothing to "
+          "see\n",
           to);
     print_findings(m, to);
-}
-
-void matrix_print_tap(const struct matrix *m, size_t cell, size_t check, size_t nth, FILE *to) {
-    const struct verdict *v = matrix_at(m, cell, check);
-    const bool todo         = v->end == VERDICT_FAIL && v->known;
-    fprintf(to, "%sok %zu - %s %s", verdict_is_finding(v) || todo ? "not " : "", nth,
-            m->registry->cell[cell].name, m->list->check[check].name);
-    if (v->end == VERDICT_UNSUPPORTED)
-        fprintf(to, " # SKIP %s", v->seen);
-    else if (todo)
-        fprintf(to, " # TODO %s", reason(v));
-    fputc('\n', to);
-    if (v->end == VERDICT_RECORDED)
-        fprintf(to, "# choice: %s\n", v->choice);
-    if (v->end == VERDICT_FAIL || verdict_is_finding(v))
-        matrix_print_failure(m, cell, check, "# ", to);
-    fflush(to);
-}
-
-static void xml(FILE *to, const char *text) {
-    for (; *text; text++)
-        switch (*text) {
-        case '&': fputs("&amp;", to); break;
-        case '<': fputs("&lt;", to); break;
-        case '>': fputs("&gt;", to); break;
-        case '"': fputs("&quot;", to); break;
-        default: fputc(*text, to);
-        }
-}
-
-static void junit_case(const struct matrix *m, size_t cell, size_t check, FILE *to) {
-    const struct verdict *v       = matrix_at(m, cell, check);
-    const struct check_info *info = &m->list->check[check];
-    fputs("    <testcase classname=\"", to);
-    xml(to, m->registry->cell[cell].name);
-    fprintf(to, "\" name=\"%s\" time=\"%.3f\">", info->name, v->seconds);
-    if (verdict_is_finding(v)) {
-        fputs("<failure message=\"", to);
-        xml(to, v->end == VERDICT_FAIL ? v->seen : "a known failure passes");
-        fputs("\">", to);
-        xml(to, info->clause);
-        fputs("</failure>", to);
-    } else if (v->end == VERDICT_UNSUPPORTED || v->end == VERDICT_FAIL || v->end == VERDICT_NONE) {
-        fputs("<skipped message=\"", to);
-        xml(to, v->end == VERDICT_NONE ? "not run" : v->known ? reason(v) : v->seen);
-        fputs("\"/>", to);
-    }
-    fputs("</testcase>\n", to);
-}
-
-void matrix_write_junit(const struct matrix *m, FILE *to) {
-    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n", to);
-    for (size_t i = 0; i < m->registry->cells; i++) {
-        size_t findings = 0;
-        if (!m->chosen[i])
-            continue;
-        for (size_t k = 0; k < m->list->checks; k++)
-            findings += verdict_is_finding(matrix_at(m, i, k));
-        fputs("  <testsuite name=\"", to);
-        xml(to, m->registry->cell[i].name);
-        fprintf(to, "\" tests=\"%zu\" failures=\"%zu\">\n", m->list->checks, findings);
-        for (size_t k = 0; k < m->list->checks; k++)
-            junit_case(m, i, k, to);
-        fputs("  </testsuite>\n", to);
-    }
-    fputs("</testsuites>\n", to);
-}
-
-static json_t *or_null(const char *text) {
-    return *text ? json_string(text) : json_null();
-}
-
-static json_t *result_json(const struct matrix *m, size_t cell, size_t check) {
-    const struct verdict *v         = matrix_at(m, cell, check);
-    const struct cell *c            = &m->registry->cell[cell];
-    static const char *const ends[] = {"not run", "pass", "recorded", "not supported", "fail"};
-    char command[3 * PATH_MAX];
-    verdict_command(m->options, c, &m->list->check[check], command, sizeof command);
-    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:f, s:s}", "allocator",
-                     c->name, "check", m->list->check[check].name, "verdict", ends[v->end],
-                     "counts", (int)v->counts, "finding", (int)verdict_is_finding(v), "known",
-                     v->known ? json_string(reason(v)) : json_null(), "choice", or_null(v->choice),
-                     "expected", or_null(v->expected), "seen", or_null(v->seen), "seconds",
-                     v->seconds, "repeat", command);
-}
-
-json_t *matrix_json(const struct matrix *m) {
-    json_t *cells = json_array(), *checks = json_array(), *results = json_array();
-    for (size_t k = 0; k < m->list->checks; k++) {
-        const struct check_info *info = &m->list->check[k];
-        json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:s}", "name", info->name, "class",
-                                                info->kind, "clause", info->clause, "summary",
-                                                info->summary));
-    }
-    for (size_t i = 0; i < m->registry->cells; i++) {
-        const struct cell *c = &m->registry->cell[i];
-        if (!m->chosen[i])
-            continue;
-        json_array_append_new(cells, json_pack("{s:s, s:o, s:o}", "name", c->name, "version",
-                                               or_null(cell_fact(c, "version")), "object",
-                                               or_null(cell_fact(c, "object"))));
-        for (size_t k = 0; k < m->list->checks; k++)
-            json_array_append_new(results, result_json(m, i, k));
-    }
-    return json_pack("{s:i, s:s, s:I, s:o, s:o, s:o}", "schema", 1, "profile",
-                     options_profiles[m->options->profile], "seed", (json_int_t)m->options->seed,
-                     "allocators", cells, "checks", checks, "results", results);
+    print_tallies(m, to);
 }

@@ -1,8 +1,10 @@
-/* What a conformance run says: the matrix for a terminal, TAP, JUnit XML, JSON. */
+/* What a conformance run found, checks x allocators, and how a terminal shows it. */
 #ifndef SPANBENCH_MATRIX_H
 #define SPANBENCH_MATRIX_H
 
 #include "verdict.h"
+
+#include <time.h>
 
 struct matrix {
     const struct options *options;
@@ -11,23 +13,30 @@ struct matrix {
     const bool *chosen;      /* which cells take part; the floor does not */
     struct verdict *verdict; /* [cell * checks + check] */
     size_t findings;
+    time_t started;
+    bool complete; /* every check was run */
 };
 
 struct verdict *matrix_at(const struct matrix *, size_t cell, size_t check);
 
-/* Checks x allocators, then every finding in words. */
+/* How many of one allocator's checks ended in which way. A failure that counts is in `fail` or
+ * `known`, one that does not in `no`; a known failure that passes is in `fixed`. */
+struct tally {
+    size_t pass, fail, known, fixed, choices, unsupported, not_run; /* pass: of those that count */
+    size_t extension_yes, extension_no, quality_yes, quality_no;    /* of those that do not */
+    double seconds;
+};
+struct tally matrix_tally(const struct matrix *, size_t cell);
+
+/* The matrix, in as many bands of columns as the terminal's width asks for, every finding in words,
+ * and a line for each allocator. Colours on a terminal only, and not where NO_COLOR is set. */
 void matrix_print(const struct matrix *, FILE *);
 
-/* One line of TAP 13, number `nth`. */
-void matrix_print_tap(const struct matrix *, size_t cell, size_t check, size_t nth, FILE *);
-
-/* A finding or any other failure in some lines: expected, seen, how to repeat it. */
+/* A failure in some lines: what was promised, expected, and seen, and how to repeat it. */
 void matrix_print_failure(const struct matrix *, size_t cell, size_t check, const char *indent,
                           FILE *);
 
-void matrix_write_junit(const struct matrix *, FILE *);
-
-/* The document of conformance.json, a new object. */
-json_t *matrix_json(const struct matrix *);
+/* Why a failure is known; "" where it is not. */
+const char *matrix_reason(const struct verdict *);
 
 #endif

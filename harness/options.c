@@ -126,7 +126,7 @@ static bool parse_profile(const char *text, unsigned *profile) {
     for (*profile = 0; options_profiles[*profile]; ++*profile)
         if (strcmp(options_profiles[*profile], text) == 0)
             return true;
-    return complain("profile", "c17, c23, posix2024, glibc or all", text);
+    return complain("profile", "c17, c23, posix2024, glibc, or all", text);
 }
 
 /* 1, 2, 4 and, on a larger machine, on by powers of two to the number of CPUs; quick stops at 4. */

@@ -1,5 +1,7 @@
 #include "selection.h"
 
+#include "suggest.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,9 @@ static bool named(const struct names *names, const char *name) {
 
 static bool unknown(const char *kind, const char *name, const void *list, size_t count,
                     size_t stride) {
-    fprintf(stderr, "spanbench: no %s '%s'; there are", kind, name);
+    const char *near = suggest(name, list, count, stride);
+    fprintf(stderr, "spanbench: no %s '%s'; %s%s%sthere are", kind, name,
+            near ? "did you mean " : "", near ? near : "", near ? "? " : "");
     for (size_t i = 0; i < count; i++) /* each item begins with its name */
         fprintf(stderr, "%s %s", i ? "," : "", (const char *)list + i * stride);
     fputc('\n', stderr);

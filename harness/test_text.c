@@ -8,7 +8,20 @@ static void test(const char *from, const char *to, const char *what) {
     OK(strcmp(text, to) == 0, "%s", what);
 }
 
+static void test_word(const char *word, const char *to) {
+    char text[64] = "x=";
+    text_add_word(text, sizeof text, word);
+    OK(strcmp(text, to) == 0, "as a word of a shell: %s", word);
+}
+
 int main(void) {
+    test_word("/usr/lib/a_b-1.so", "x=/usr/lib/a_b-1.so");
+    test_word("two words", "x='two words'");
+    test_word("it's $HOME", "x='it'\\''s $HOME'");
+    test_word("", "x=''");
+    char small[8] = "";
+    text_add_word(small, sizeof small, "0123456789");
+    OK(strcmp(small, "0123456") == 0, "a word is cut at the end of the text");
     test("plain, tab\t, newline\n", "plain, tab\t, newline\n", "plain text stays");
     test("\033[31mred\033[0m\x7f\x01", " [31mred [0m  ", "control characters become blanks");
     test("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82",

@@ -1,6 +1,6 @@
 #include "text.h"
 
-#include <stddef.h>
+#include <string.h>
 
 /* Bytes of the UTF-8 sequence that begins here (RFC 3629: no overlong forms, no surrogates); 0:
  * none.
@@ -40,4 +40,27 @@ void text_clean(char *text) {
             *s = ' ';
         s += bytes ? bytes : 1;
     }
+}
+
+static void add(char *text, size_t size, const char *more, size_t length) {
+    const size_t had = strlen(text), room = size - had - 1;
+    length = length < room ? length : room;
+    memcpy(text + had, more, length);
+    text[had + length] = '\0';
+}
+
+void text_add_word(char *text, size_t size, const char *word) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+@%:,./";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        add(text, size, word, strlen(word));
+        return;
+    }
+    add(text, size, "'", 1);
+    for (const char *quote; (quote = strchr(word, '\'')) != NULL; word = quote + 1) {
+        add(text, size, word, (size_t)(quote - word));
+        add(text, size, "'\\''", 4);
+    }
+    add(text, size, word, strlen(word));
+    add(text, size, "'", 1);
 }

@@ -27,9 +27,20 @@ bool verdict_is_finding(const struct verdict *v) {
 
 void verdict_command(const struct options *o, const struct cell *cell,
                      const struct check_info *check, char *text, size_t size) {
-    snprintf(text, size, "%s%s%s%s --check %s --seed %" PRIu64 " --verbose%s%s",
-             *cell->preload ? "LD_PRELOAD=" : "", cell->preload, *cell->preload ? " " : "",
-             cell->path, check->name, o->seed, *cell->preload ? " --expect " : "", cell->preload);
+    char options[160];
+    snprintf(options, sizeof options, " --check %s --seed %" PRIu64 " --verbose", check->name,
+             o->seed);
+    snprintf(text, size, "%s", *cell->preload ? "LD_PRELOAD=" : "");
+    if (*cell->preload) {
+        text_add_word(text, size, cell->preload);
+        strncat(text, " ", size - strlen(text) - 1);
+    }
+    text_add_word(text, size, cell->path);
+    strncat(text, options, size - strlen(text) - 1);
+    if (*cell->preload) {
+        strncat(text, " --expect ", size - strlen(text) - 1);
+        text_add_word(text, size, cell->preload);
+    }
 }
 
 static const char *text_of(const json_t *record, const char *key) {
@@ -82,6 +93,10 @@ static void judge(const struct options *o, const struct cell *cell, const struct
         snprintf(v->expected, sizeof v->expected, "%s",
                  s->end == SPAWN_EXITED ? "a verdict" : "no crash and no hang");
         spawn_describe_end(s, o->timeout_seconds, v->seen, sizeof v->seen);
+        const size_t length = strlen(v->seen);
+        if (s->end == SPAWN_TIMED_OUT) /* a hang, or a machine that is busy with other things? */
+            snprintf(v->seen + length, sizeof v->seen - length,
+                     "; it had %.1f s of processor time (--timeout gives it more)", s->cpu_seconds);
     }
     text_clean(v->seen);
     text_clean(v->expected);

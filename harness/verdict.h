@@ -4,6 +4,8 @@
 
 #include "checklist.h"
 
+enum { VERDICT_COMMAND_BYTES = 4 * PATH_MAX };
+
 struct verdict {
     enum verdict_end {
         VERDICT_NONE, /* not run: interrupted, or the cell is skipped */

@@ -9,7 +9,24 @@
  * looks at more: an oracle that is wrong once is believed never again. Where the standard leaves a
  * choice, the check records it.
  *
- * A check lands with a planted bug in allocators/faulty/ that it must reject. */
+ * A check lands with a planted bug in allocators/faulty/ that it must reject.
+ *
+ * Clauses are cited as "C17 7.22.3.5p3": ISO/IEC 9899:2018, paragraph 3. Where C23, ISO/IEC
+ * 9899:2024, promises the same, only C17 is cited; it is found there by
+ *
+ *                             C17         C23                               C17         C23
+ *     in general              7.22.3      7.24.3      malloc                7.22.3.4    7.24.3.6
+ *     aligned_alloc           7.22.3.1    7.24.3.1    realloc               7.22.3.5    7.24.3.7
+ *     calloc                  7.22.3.2    7.24.3.2    atexit                7.22.4.2    7.24.4.2
+ *     free                    7.22.3.3    7.24.3.3    exit                  7.22.4.4    7.24.4.4
+ *     free_sized              -           7.24.3.4    alignment of objects  6.2.8       6.2.8
+ *     free_aligned_sized      -           7.24.3.5    errno                 7.5         7.5
+ *
+ * They differ in what a check must know: C23 7.24.3p1 asks for alignment for types that fit into
+ * the block only; C23 7.24.3.7p3 leaves realloc(p, 0) undefined; defect report 460 (in C17) took
+ * from aligned_alloc the rule that the size be a multiple of the alignment. POSIX.1-2024 is IEEE
+ * Std 1003.1-2024, cited by its page and section ("free, DESCRIPTION"), or XSH with a section; it
+ * asks for errno where C does not. "malloc(3)" is a page of man-pages 6.03. */
 #ifndef SPANBENCH_CHECK_H
 #define SPANBENCH_CHECK_H
 

@@ -1,5 +1,5 @@
-/* malloc that succeeds clears errno.
- * caught-by: check errno.never_zero */
+/* malloc and posix_memalign that succeed clear errno.
+ * caught-by: check errno.never_zero errno.never_zero_posix */
 #include "family.h"
 
 static void *clearing_malloc(size_t size) {
@@ -9,4 +9,9 @@ static void *clearing_malloc(size_t size) {
     return block;
 }
 
-FAULTY_FAMILY(.malloc = clearing_malloc);
+static int clearing_posix_memalign(void **block, size_t alignment, size_t size) {
+    errno = 0;
+    return posix_memalign(block, alignment, size);
+}
+
+FAULTY_FAMILY(.malloc = clearing_malloc, .posix_memalign = clearing_posix_memalign);

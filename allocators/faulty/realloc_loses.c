@@ -6,8 +6,9 @@
 /* The sizes asked for are not known here: the byte at each power of two goes instead, so that no
  * size is without one. */
 static void *losing_realloc(void *old, size_t size) {
-    const size_t had = old ? malloc_usable_size(old) : 0, kept = had < size ? had : size;
+    const size_t had     = old ? malloc_usable_size(old) : 0;
     unsigned char *block = realloc(old, size);
+    const size_t kept    = had < size ? had : size;
     for (size_t at = 1; block && old && at <= kept; at *= 2)
         block[at - 1] ^= 0xff;
     return block;

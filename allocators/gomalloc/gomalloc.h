@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* C17 7.22.3, C23 7.24.3, POSIX.1-2024, malloc(3). malloc(0) is a block of its own; realloc(p, 0)
- * frees p and returns NULL, as glibc does. free leaves errno alone. */
+ * frees p and returns NULL, as glibc does, and sets errno to EINVAL. free leaves errno alone. */
 GOM_API void *gom_malloc(size_t size);
 GOM_API void *gom_calloc(size_t count, size_t size);
 GOM_API void *gom_realloc(void *block, size_t size);

@@ -277,6 +277,7 @@ void *gom_realloc(void *block, size_t size) {
         return gom_malloc(size);
     if (size == 0) {
         gom_free(block);
+        errno = EINVAL; /* POSIX.1-2024: by this, it is told from success */
         return NULL;
     }
     struct mspan *s  = SPAN_OF(block, "realloc");

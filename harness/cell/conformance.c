@@ -1,9 +1,12 @@
 #include "conformance.h"
 
+#include "trace.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { PROTOCOL = 1, MAX_CHECKS = 512 };
 
@@ -77,6 +80,22 @@ static void write_record(const struct check *check, const struct check_run *run,
     json_close(out, '}');
 }
 
+static void run_verbosely(const struct check *check, struct check_run *run) {
+    const struct allocator *traced = trace_begin(run->a);
+    check_tell(run, "%s, %s by %s", check->name, class_name[check->kind], check->clause);
+    check_tell(run, "%s; seed %llu", check->summary, (unsigned long long)run->seed);
+    run->a = traced ? traced : run->a;
+    check->run(run);
+    check_tell(run, "verdict: %s%s%s", verdict_name[run->verdict],
+               run->verdict == CHECK_RECORDED ? ", " : "", run->choice);
+    if (run->verdict != CHECK_FAIL)
+        return;
+    check_tell(run, "expected: %s", run->expected);
+    check_tell(run, "seen: %s", run->seen);
+    if (traced)
+        trace_print(STDERR_FILENO);
+}
+
 bool conformance_run(const char *name, const struct allocator *a, const char *object, uint64_t seed,
                      bool verbose, struct json *out, bool *failed) {
     const struct check *const *p = check_first;
@@ -92,8 +111,10 @@ bool conformance_run(const char *name, const struct allocator *a, const char *ob
     const char *missing = check_missing(a, (*p)->needs);
     if (missing)
         check_unsupported(run, "the allocator has no %s", missing);
-    else
+    else if (!verbose)
         (*p)->run(run);
+    else
+        run_verbosely(*p, run);
     write_record(*p, run, object, out);
     *failed = run->verdict == CHECK_FAIL;
     return true;

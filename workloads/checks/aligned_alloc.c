@@ -25,7 +25,7 @@ CHECK(aligned_invalid, .name = "aligned_alloc.invalid_alignment", .kind = CHECK_
 CHECK(aligned_einval, .name = "aligned_alloc.einval", .kind = CHECK_EXTENSION,
       .profiles = PROFILE_GLIBC, .needs = NEEDS_ALIGNED_ALLOC,
       .clause  = "posix_memalign(3), RETURN VALUE and ERRORS [EINVAL]",
-      .summary = "aligned_alloc that refuses an alignment sets errno to EINVAL") {
+      .summary = "aligned_alloc refuses an alignment of 48, and sets errno to EINVAL") {
     errno       = EDOM;
     void *block = c->a->aligned_alloc(48, 96);
     MUST(c, !block && errno == EINVAL, "NULL, and errno is EINVAL",
@@ -50,7 +50,7 @@ CHECK(aligned_fundamental, .name = "aligned_alloc.fundamental", .kind = CHECK_RE
 CHECK(aligned_extended, .name = "aligned_alloc.extended", .kind = CHECK_QUALITY,
       .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC,
       .clause  = "C17 6.2.8p3: which extended alignments are supported is implementation-defined",
-      .summary = "alignments up to 64 KiB are supported") {
+      .summary = "alignments of 32 B to 64 KiB are supported") {
     for (size_t alignment = 32; alignment <= 65536; alignment *= 2) {
         void *block = c->a->aligned_alloc(alignment, alignment);
         MUST(c, block != NULL, "a block", "aligned_alloc(%zu, %zu) gave NULL", alignment,

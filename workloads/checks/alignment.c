@@ -38,20 +38,22 @@ static void all_sizes(struct check_run *c, const struct maker *m) {
     }
 }
 
-#define ALIGNMENT_CHECK(function, which, profiles_, needs_)                                        \
+#define ALIGNMENT_CHECK(function, which, profiles_, needs_, clause_)                               \
     CHECK(by_##function, .name = "alignment." #function, .kind = CHECK_REQUIRED,                   \
-          .profiles = (profiles_), .needs = (needs_), .clause = "C17 7.22.3p1, C23 7.24.3p1",      \
+          .profiles = (profiles_), .needs = (needs_), .clause = (clause_),                         \
           .summary = #function " aligns for every type that fits into the block") {                \
         all_sizes(c, &makers[which]);                                                              \
     }
 
-ALIGNMENT_CHECK(malloc, 0, PROFILES_C, 0)
-ALIGNMENT_CHECK(calloc, 1, PROFILES_C, NEEDS_CALLOC)
-ALIGNMENT_CHECK(realloc, 2, PROFILES_C, NEEDS_REALLOC)
-ALIGNMENT_CHECK(reallocarray, 3, PROFILES_POSIX, NEEDS_REALLOCARRAY)
+#define C_CLAUSE "C17 7.22.3p1, C23 7.24.3p1"
+ALIGNMENT_CHECK(malloc, 0, PROFILES_C, 0, C_CLAUSE)
+ALIGNMENT_CHECK(calloc, 1, PROFILES_C, NEEDS_CALLOC, C_CLAUSE)
+ALIGNMENT_CHECK(realloc, 2, PROFILES_C, NEEDS_REALLOC, C_CLAUSE)
+ALIGNMENT_CHECK(reallocarray, 3, PROFILES_POSIX, NEEDS_REALLOCARRAY,
+                "POSIX.1-2024 realloc, reallocarray, DESCRIPTION")
 
 CHECK(realloc_moved, .name = "alignment.realloc_moved", .kind = CHECK_REQUIRED,
-      .profiles = PROFILES_C, .needs = NEEDS_REALLOC, .clause = "C17 7.22.3p1, C23 7.24.3p1",
+      .profiles = PROFILES_C, .needs = NEEDS_REALLOC, .clause = C_CLAUSE,
       .summary = "a block that realloc grew or shrank is aligned for what fits into it") {
     void *held[64] = {NULL};
     for (size_t step = 0; step < 4000; step++) {
@@ -71,21 +73,25 @@ CHECK(realloc_moved, .name = "alignment.realloc_moved", .kind = CHECK_REQUIRED,
 
 CHECK(of_tiny, .name = "alignment.tiny_choice", .kind = CHECK_CHOICE, .profiles = PROFILES_C,
       .clause  = "C17 7.22.3p1 against C23 7.24.3p1; WG14 N2293",
-      .summary = "the least alignment of blocks of 1 to 15 bytes") {
-    size_t least = 1024;
-    void *block[256];
+      .summary = "the least alignment of blocks of 1 to 15 bytes, up to 16") {
+    size_t least = _Alignof(max_align_t);
+    void *block[256], *between[256];
     for (size_t size = 1; size < 16; size++) {
         for (size_t i = 0; i < 256; i++) {
             block[i] = c->a->malloc(size);
-            MUST(c, block[i] != NULL, "a block", "malloc(%zu) gave NULL", size);
+            between[i] =
+                c->a->malloc(16 + i * 8 % 128); /* that no stride is a power of two by luck */
+            MUST(c, block[i] && between[i], "a block", "malloc(%zu) gave NULL", size);
             if (check_alignment(block[i]) < least)
                 least = check_alignment(block[i]);
         }
-        for (size_t i = 0; i < 256; i++)
+        for (size_t i = 0; i < 256; i++) {
             c->a->free(block[i]);
+            c->a->free(between[i]);
+        }
     }
     char text[24];
-    snprintf(text, sizeof text, "%zu bytes", least);
+    snprintf(text, sizeof text, "%zu B", least);
     check_choice(c, text);
 }
 
@@ -139,21 +145,21 @@ static void requested(struct check_run *c, const struct maker *m, size_t most) {
 enum { MOST = 1 << 20, HUGE = 1 << 30 };
 
 CHECK(by_aligned_alloc, .name = "alignment.aligned_alloc", .kind = CHECK_REQUIRED,
-      .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC, .clause = "C17 7.22.3.1p2",
-      .summary = "what aligned_alloc returns has the alignment, for 1 B to 1 MiB and many sizes") {
+      .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC, .clause = "C17 7.22.3.1p2, 7.22.3p1",
+      .summary = "blocks of aligned_alloc have the alignment, 1 B to 1 MiB, and are disjoint") {
     requested(c, &makers[4], MOST);
 }
 
 CHECK(by_posix_memalign, .name = "alignment.posix_memalign", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
       .clause  = "POSIX.1-2024 posix_memalign, DESCRIPTION",
-      .summary = "what posix_memalign gives has the alignment, for 8 B to 1 MiB and many sizes") {
+      .summary = "blocks of posix_memalign have the alignment, 8 B to 1 MiB, and are disjoint") {
     requested(c, &makers[5], MOST);
 }
 
 CHECK(by_memalign, .name = "alignment.memalign", .kind = CHECK_EXTENSION, .profiles = PROFILE_GLIBC,
       .needs = NEEDS_MEMALIGN, .clause = "posix_memalign(3)",
-      .summary = "what memalign returns has the alignment, for 1 B to 1 MiB and many sizes") {
+      .summary = "blocks of memalign have the alignment, 1 B to 1 MiB, and are disjoint") {
     requested(c, &makers[6], MOST);
 }
 

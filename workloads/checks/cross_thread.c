@@ -131,7 +131,7 @@ static void *only_free(void *arg) {
 }
 
 CHECK(free_only, .name = "cross_thread.free_only", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
-      .clause = "C17 7.22.3.3p2", .summary = "threads that never allocate may free") {
+      .clause = "C17 7.22.3p2, 7.22.3.3p2", .summary = "threads that never allocate may free") {
     for (unsigned round = 0; round < 20; round++) {
         pthread_t thread;
         bear(c);

@@ -77,7 +77,8 @@ static void again(struct check_run *c, void *arg) {
 }
 
 CHECK(nested, .name = "fork.nested", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
-      .clause = "POSIX.1-2024 fork, DESCRIPTION", .summary = "and so do its children's children") {
+      .clause  = "POSIX.1-2024 fork, DESCRIPTION",
+      .summary = "a child's child allocates and frees, and so on for five generations") {
     size_t depth = 4;
     if (hold(c))
         check_child(c, again, &depth, 60, "a child that works");

@@ -66,14 +66,18 @@ static void at_limit(struct check_run *c, void *arg) {
              l->size);
     for (size_t i = 0; i < count; i++)
         c->a->free(held[i]);
-    for (size_t i = 0; i < count / 2; i++) {
+    /* A quarter: what is cached for other sizes or threads, or cannot be split without memory for
+     * the allocator's books, is not lost. jemalloc 5.3.0 gives half of it back, or all, as the
+     * system lays out its address space. */
+    const size_t again = count / 4;
+    for (size_t i = 0; i < again; i++) {
         held[i] = c->a->malloc(l->size);
         MUST(c, held[i] != NULL, "what was freed is made available for further allocation",
              "after %zu blocks of %zu bytes were freed at the limit, only %zu could be had", count,
              l->size, i);
         check_fill(held[i], l->size, i);
     }
-    for (size_t i = 0; i < count / 2; i++)
+    for (size_t i = 0; i < again; i++)
         MUST(c, check_intact(held[i], l->size, i) == l->size,
              "a live block belongs to its owner alone",
              "a block of %zu bytes changed after the limit", l->size);

@@ -74,7 +74,7 @@ REUSE_CHECK(reuse_realloc, "reuse_realloc", 0, 2, PROFILES_C, NEEDS_REALLOC,
 REUSE_CHECK(reuse_aligned, "reuse_aligned_alloc", 4, 0, PROFILES_C, NEEDS_ALIGNED_ALLOC,
             "C17 7.22.3.3p2", "aligned_alloc and free")
 REUSE_CHECK(reuse_posix, "reuse_posix_memalign", 5, 0, PROFILES_POSIX, NEEDS_POSIX_MEMALIGN,
-            "POSIX.1-2024 free", "posix_memalign and free")
+            "POSIX.1-2024 free, DESCRIPTION", "posix_memalign and free")
 REUSE_CHECK(reuse_sized, "reuse_free_sized", 0, 1, PROFILE_C23, NEEDS_FREE_SIZED, "C23 7.24.3.4p2",
             "malloc and free_sized")
 REUSE_CHECK(reuse_aligned_sized, "reuse_free_aligned_sized", 4, 1, PROFILE_C23,

@@ -36,7 +36,7 @@ enum { PRODUCTS = sizeof product / sizeof *product };
 
 CHECK(overflow_malloc, .name = "overflow.malloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
       .clause  = "C17 7.22.3.4p2-3",
-      .summary = "malloc of more than an address space is NULL, also where rounding wraps around") {
+      .summary = "malloc of 4 EiB and more is NULL, also where rounding up would wrap around") {
     for (size_t i = 0; i < TOO_LARGE; i++) {
         void *block = c->a->malloc(too_large[i]);
         MUST(c, !block, "a null pointer: no such object can exist", "malloc(%zu) gave %p",
@@ -46,7 +46,7 @@ CHECK(overflow_malloc, .name = "overflow.malloc", .kind = CHECK_REQUIRED, .profi
 
 CHECK(overflow_calloc, .name = "overflow.calloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
       .needs = NEEDS_CALLOC, .clause = "C17 7.22.3.2p2, C23 7.24.3.2p3",
-      .summary = "calloc whose product wraps around is NULL") {
+      .summary = "calloc whose product wraps around, or is 8 EiB and more, is NULL") {
     for (size_t i = 0; i < PRODUCTS; i++) {
         void *block = c->a->calloc(product[i][0], product[i][1]);
         MUST(c, !block, "a null pointer: no such array can exist", "calloc(%zu, %zu) gave %p",
@@ -56,7 +56,7 @@ CHECK(overflow_calloc, .name = "overflow.calloc", .kind = CHECK_REQUIRED, .profi
 
 CHECK(overflow_realloc, .name = "overflow.realloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
       .needs = NEEDS_REALLOC, .clause = "C17 7.22.3.5p3-4",
-      .summary = "realloc to more than an address space is NULL and leaves the block as it was") {
+      .summary = "realloc to 4 EiB and more is NULL and leaves the block as it was") {
     for (size_t size = 8; size <= 1 << 20; size *= 8) {
         void *block = c->a->malloc(size);
         MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL", size);
@@ -75,8 +75,8 @@ CHECK(overflow_realloc, .name = "overflow.realloc", .kind = CHECK_REQUIRED, .pro
 
 CHECK(overflow_reallocarray, .name = "overflow.reallocarray", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_POSIX, .needs = NEEDS_REALLOCARRAY,
-      .clause  = "POSIX.1-2024 reallocarray, RETURN VALUE and ERRORS",
-      .summary = "reallocarray whose product wraps around is NULL and leaves the block as it was") {
+      .clause  = "POSIX.1-2024 realloc, reallocarray, RETURN VALUE and ERRORS",
+      .summary = "reallocarray whose product wraps around is NULL and leaves the block alone") {
     void *block = c->a->malloc(1000);
     MUST(c, block != NULL, "a block", "malloc(1000) gave NULL");
     check_fill(block, 1000, c->seed);
@@ -97,7 +97,7 @@ enum { ALIGNMENTS = sizeof alignments / sizeof *alignments };
 
 CHECK(overflow_aligned_alloc, .name = "overflow.aligned_alloc", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC, .clause = "C17 7.22.3.1p2-3",
-      .summary = "aligned_alloc whose size plus alignment wraps around is NULL") {
+      .summary = "aligned_alloc of 4 EiB and more is NULL, also where the sum wraps around") {
     for (size_t i = 0; i < ALIGNMENTS; i++)
         for (size_t s = 0; s < TOO_LARGE; s++) {
             const size_t size = too_large[s] & -alignments[i]; /* a multiple, as some ask for */
@@ -110,7 +110,7 @@ CHECK(overflow_aligned_alloc, .name = "overflow.aligned_alloc", .kind = CHECK_RE
 CHECK(overflow_posix_memalign, .name = "overflow.posix_memalign", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
       .clause  = "POSIX.1-2024 posix_memalign, ERRORS [ENOMEM]",
-      .summary = "posix_memalign whose size plus alignment wraps around returns ENOMEM") {
+      .summary = "posix_memalign of 4 EiB and more returns ENOMEM, also where the sum wraps") {
     for (size_t i = 0; i < ALIGNMENTS; i++)
         for (size_t s = 0; s < TOO_LARGE; s++) {
             void *block     = NULL;
@@ -125,7 +125,7 @@ CHECK(overflow_posix_memalign, .name = "overflow.posix_memalign", .kind = CHECK_
 CHECK(overflow_memalign, .name = "overflow.memalign", .kind = CHECK_EXTENSION,
       .profiles = PROFILE_GLIBC, .needs = NEEDS_MEMALIGN,
       .clause  = "posix_memalign(3); glibc bugs 15857, 16038, 22343",
-      .summary = "memalign whose size plus alignment wraps around is NULL") {
+      .summary = "memalign of 4 EiB and more is NULL, also where the sum wraps around") {
     for (size_t i = 0; i < ALIGNMENTS; i++)
         for (size_t s = 0; s < TOO_LARGE; s++) {
             void *block = c->a->memalign(alignments[i], too_large[s]);

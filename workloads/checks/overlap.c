@@ -130,10 +130,9 @@ static void free_by(struct check_run *c, const struct maker *m, unsigned way, vo
         a->free(block);
 }
 
-CHECK(
-    matrix, .name = "overlap.matrix", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
-    .clause  = "C17 7.22.3p1, 7.22.3.3p2, C23 7.24.3.4-5",
-    .summary = "function x size x alignment x legal way to free: contents, alignment, neighbours") {
+CHECK(matrix, .name = "overlap.matrix", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
+      .clause  = "C17 7.22.3p1, 7.22.3.3p2, C23 7.24.3.4-5",
+      .summary = "function x size x alignment x legal way to free: live blocks keep their bytes") {
     enum { WAYS = 4, LIVE = 6 };
     for (size_t which = 0; which < MAKERS; which++)
         for (size_t alignment = 8; alignment <= 8192; alignment *= 4)

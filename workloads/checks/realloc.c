@@ -148,7 +148,7 @@ CHECK(of_aligned_alloc, .name = "realloc.of_aligned_alloc", .kind = CHECK_REQUIR
 
 CHECK(of_posix_memalign, .name = "realloc.of_posix_memalign", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_POSIX, .needs = NEEDS_REALLOC | NEEDS_POSIX_MEMALIGN,
-      .clause  = "POSIX.1-2024 realloc, DESCRIPTION: the equivalent functions",
+      .clause  = "POSIX.1-2024 realloc, DESCRIPTION; posix_memalign, DESCRIPTION",
       .summary = "realloc of a block of posix_memalign keeps its bytes") {
     of_aligned(c, &makers[5]);
 }
@@ -161,7 +161,7 @@ CHECK(of_memalign, .name = "realloc.of_memalign", .kind = CHECK_EXTENSION,
 
 CHECK(array_keeps, .name = "realloc.array_keeps", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_POSIX, .needs = NEEDS_REALLOCARRAY,
-      .clause  = "POSIX.1-2024 reallocarray, DESCRIPTION",
+      .clause  = "POSIX.1-2024 realloc, reallocarray, DESCRIPTION",
       .summary = "reallocarray(p, n, size) is realloc(p, n * size)") {
     void *block = NULL;
     size_t had  = 0;

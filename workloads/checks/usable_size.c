@@ -32,7 +32,7 @@ CHECK(usable_enough, .name = "usable_size.enough", .kind = CHECK_EXTENSION,
 
 /* What the sum of all usable bytes says is each block's own. */
 CHECK(usable_own, .name = "usable_size.own", .kind = CHECK_EXTENSION, .profiles = PROFILE_GLIBC,
-      .needs = NEEDS_USABLE_SIZE, .clause = "malloc_usable_size(3), NOTES",
+      .needs = NEEDS_USABLE_SIZE, .clause = "malloc_usable_size(3) up to man-pages 6.03, NOTES",
       .summary = "all usable bytes can be written and are in no other live block") {
     static struct {
         void *block;

@@ -1,10 +1,12 @@
 /* Requests for no bytes, and the null pointer as an argument. C17 7.22.3p1:
- * "implementation-defined: either a null pointer is returned, or the behavior is as if the size
- * were some nonzero value, except that the returned pointer shall not be used to access an object".
+ * "implementation-defined: either a null pointer is returned to indicate an error, or the behavior
+ * is as if the size were some nonzero value, except that the returned pointer shall not be used to
+ * access an object".
  * So whatever is not NULL is a live block: distinct from all other live blocks, and to be freed. */
 #include "check.h"
 #include "maker.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,9 +154,9 @@ CHECK(realloc_null_distinct, .name = "zero_size.realloc_null", .kind = CHECK_REQ
     hold_empty(c, "realloc(NULL, 0)", empty_realloc);
 }
 
-CHECK(realloc_null_unique, .name = "zero_size.realloc_null_unique", .kind = CHECK_QUALITY,
+CHECK(realloc_null_unique, .name = "zero_size.realloc_null_unique", .kind = CHECK_EXTENSION,
       .profiles = PROFILE_GLIBC, .needs = NEEDS_REALLOC,
-      .clause  = "malloc(3); mimalloc issue 622: grep takes NULL for a lack of memory",
+      .clause  = "malloc(3), DESCRIPTION; mimalloc issue 622: grep takes NULL for a lack of memory",
       .summary = "realloc(NULL, 0) is not NULL") {
     void *block = empty_realloc(c->a);
     MUST(c, block != NULL, "a unique pointer, as programs expect", "realloc(NULL, 0) gave NULL");
@@ -168,11 +170,12 @@ CHECK(reallocarray_distinct, .name = "zero_size.reallocarray", .kind = CHECK_REQ
     hold_empty(c, "reallocarray(NULL, 0, 16)", empty_reallocarray);
 }
 
-/* C17 7.22.3.5p4 leaves the result of a size of zero open, C23 7.24.3.7p3 the behaviour, so this is
- * no promise of C23. What was done with the block cannot be seen where NULL comes back. */
+/* C17 7.22.3p1 and 7.22.3.5p3 leave the result of a size of zero open, and what becomes of the
+ * block where it is NULL, which cannot be seen; C23 7.24.3.7p3 makes the behaviour undefined, so
+ * this is no promise of C23. */
 CHECK(realloc_choice, .name = "zero_size.realloc_choice", .kind = CHECK_CHOICE,
       .profiles = PROFILE_C17 | PROFILE_POSIX2024 | PROFILE_GLIBC, .needs = NEEDS_REALLOC,
-      .clause  = "C17 7.22.3.5p4, J.3.12p1; undefined in C23 7.24.3.7p3",
+      .clause  = "C17 7.22.3p1, 7.22.3.5p3, J.3.12p1; undefined in C23 7.24.3.7p3",
       .summary = "what realloc(p, 0) returns: NULL or a unique pointer") {
     size_t null = 0;
     for (size_t i = 0; i < BLOCKS; i++) {
@@ -186,6 +189,46 @@ CHECK(realloc_choice, .name = "zero_size.realloc_choice", .kind = CHECK_CHOICE,
     MUST(c, null == 0 || null == BLOCKS, "one of the two",
          "realloc(p, 0) gave NULL %zu times of %d", null, BLOCKS);
     check_choice(c, null ? "NULL" : "unique");
+}
+
+/* POSIX.1-2024 adds to C17: where the result is NULL, it is told from success by errno. It marks
+ * size 0 obsolescent. The C library does not do this, and its manual says so: no part of its
+ * profile. */
+static void null_sets_errno(struct check_run *c, const char *call,
+                            void *(*to_nothing)(const struct allocator *, void *)) {
+    for (size_t i = 0; i < BLOCKS; i++) {
+        void *block = c->a->malloc(1 + i * i);
+        MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL", 1 + i * i);
+        errno       = EDOM;
+        block       = to_nothing(c->a, block);
+        const int e = errno;
+        MUST(c, block || e == EINVAL, "a pointer, or NULL and EINVAL in errno",
+             "%s of a block of %zu bytes gave NULL and %s %s", call, 1 + i * i,
+             e == EDOM ? "left errno at" : "set errno to", strerrorname_np(e));
+        c->a->free(block);
+    }
+}
+
+static void *realloc_to_nothing(const struct allocator *a, void *block) {
+    return a->realloc(block, 0);
+}
+
+static void *reallocarray_to_nothing(const struct allocator *a, void *block) {
+    return a->reallocarray(block, 16, 0);
+}
+
+CHECK(realloc_einval, .name = "zero_size.realloc_errno", .kind = CHECK_REQUIRED,
+      .profiles = PROFILE_POSIX2024, .needs = NEEDS_REALLOC,
+      .clause  = "POSIX.1-2024 realloc, reallocarray, RETURN VALUE",
+      .summary = "realloc(p, 0) gives a pointer, or NULL and EINVAL in errno") {
+    null_sets_errno(c, "realloc(p, 0)", realloc_to_nothing);
+}
+
+CHECK(reallocarray_einval, .name = "zero_size.reallocarray_errno", .kind = CHECK_REQUIRED,
+      .profiles = PROFILE_POSIX2024, .needs = NEEDS_REALLOCARRAY,
+      .clause  = "POSIX.1-2024 realloc, reallocarray, RETURN VALUE",
+      .summary = "reallocarray(p, n, 0) gives a pointer, or NULL and EINVAL in errno") {
+    null_sets_errno(c, "reallocarray(p, 16, 0)", reallocarray_to_nothing);
 }
 
 CHECK(free_null, .name = "zero_size.free_null", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,

@@ -1,0 +1,385 @@
+"""The command `check`: what it prints and writes, for people and for programs, and how it ends."""
+
+import json
+import os
+import pty
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import unittest
+import xml.etree.ElementTree
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from driving import CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, clean_environment, run, spanbench
+
+SCHEMA = json.loads((ROOT / "results" / "conformance.schema.json").read_text())
+FEW = "zero_size.malloc*,errno.free,errno.posix_memalign,sized_free.null"
+VERDICTS = 5 * 2
+
+
+class CheckTest(DriverTest):
+    def check(self, *words: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
+        cells = ["--cells", self.cells] if self.cells.exists() else []
+        return spanbench("check", "--out", self.out, *cells, *words, **options)
+
+    def written(self, name: str) -> Path:
+        (path,) = self.out.glob("*/" + name)
+        return path
+
+    def document(self) -> Any:
+        document = json.loads(self.written("conformance.json").read_text())
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+        return document
+
+
+class Output(CheckTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.use_cells(FAULTY / "free_errno", CELLS / "system", CELLS / "null")
+        (self.cells / "absent.skip").write_text("libabsent.so is not there\n")
+
+    def test_document_is_as_its_schema_says(self) -> None:
+        result = self.check("--checks", FEW, "--seed", "7", "--profile", "posix2024")
+        self.assertEqual(result.returncode, 1)
+        document = self.document()
+        self.assertEqual((document["seed"], document["profile"]), (7, "posix2024"))
+        self.assertTrue(document["complete"])
+        self.assertIn("kernel", document["machine"])
+        cells = {c["name"]: c for c in document["allocators"]}
+        self.assertEqual(set(cells), {"free_errno", "system", "absent"})
+        self.assertRegex(cells["system"]["version"], r"^2\.\d+")
+        self.assertIn("libabsent", cells["absent"]["skipped"])
+        (bad,) = [r for r in document["results"] if r["finding"]]
+        self.assertEqual((bad["allocator"], bad["check"]), ("free_errno", "errno.free"))
+        self.assertEqual(bad["class"], "required")
+        self.assertIn("POSIX.1-2024 free", bad["clause"])
+        self.assertIn("--seed 7", bad["repeat"])
+
+    def test_the_schema_rejects_what_is_wrong(self) -> None:
+        self.check("--checks", FEW)
+        validator = jsonschema.Draft202012Validator(SCHEMA)
+        validator.check_schema(SCHEMA)
+        good = self.document()
+        for path in (("machine",), ("seed",), ("results", 0, "clause"), ("checks", 0, "class")):
+            document = json.loads(json.dumps(good))
+            part = document
+            for key in path[:-1]:
+                part = part[key]
+            del part[path[-1]]
+            self.assertFalse(validator.is_valid(document), path)
+        good["results"][0].update(verdict="fail", seen=None)
+        self.assertFalse(validator.is_valid(good), "a failure says what was seen")
+
+    def test_junit(self) -> None:
+        self.check("--checks", FEW)
+        root = xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
+        suites = {s.get("name"): s for s in root.findall("testsuite")}
+        self.assertEqual(set(suites), {"free_errno", "system"})
+        for suite in suites.values():
+            cases = suite.findall("testcase")
+            self.assertEqual(int(suite.get("tests", "")), len(cases))
+            for kind in ("failures", "errors", "skipped"):
+                found = [c for c in cases if c.find(kind.removesuffix("s")) is not None]
+                self.assertEqual(int(suite.get(kind, "")), len(found), kind)
+        (failure,) = suites["free_errno"].findall("testcase/failure")
+        self.assertIn("EINVAL", failure.get("message", ""))
+        for text in ("expected: errno is not modified", "seen:     free", "--check errno.free"):
+            self.assertIn(text, failure.text or "")
+        skipped = [s.get("message", "") for s in suites["system"].findall("testcase/skipped")]
+        self.assertEqual(len(skipped), 2, skipped)
+        self.assertTrue(any(s.startswith("not supported: the allocator has no") for s in skipped))
+        self.assertTrue(any(s.startswith("a failure that does not count: ") for s in skipped))
+
+    def test_tap(self) -> None:
+        result = self.check("--checks", FEW, "--tap")
+        lines = result.stdout.splitlines()
+        self.assertEqual(lines[:2], ["TAP version 13", f"1..{VERDICTS}"])
+        tests = [s for s in lines if re.match("(not )?ok ", s)]
+        self.assertEqual(
+            [int(re.findall(r"\d+", s)[0]) for s in tests], list(range(1, VERDICTS + 1))
+        )
+        self.assertIn("not ok 1 - free_errno errno.free", tests)
+        self.assertTrue(any("errno.posix_memalign # TODO quality" in s for s in tests), tests)
+        self.assertTrue(any("sized_free.null # SKIP the allocator has no" in s for s in tests))
+        after = lines[lines.index("not ok 1 - free_errno errno.free") + 1 :]
+        block = after[: after.index("  ...")]
+        self.assertEqual(block[0], "  ---")
+        values = {s.split(": ")[0].strip(): json.loads(s.split(": ", 1)[1]) for s in block[1:]}
+        self.assertEqual(values["expected"], "errno is not modified")
+        self.assertIn("EINVAL", values["seen"])
+        self.assertIn("# FAIL: free_errno errno.free", result.stderr, "where prove shows it")
+        self.assertIn("#   seen:     " + values["seen"], result.stderr)
+
+    def test_prove_takes_it(self) -> None:
+        command = f"{SPANBENCH} check --tap --out {self.out} --cells {self.cells} --checks {FEW}"
+        result = run("prove", "--exec", command + " --allocators", "free_errno", "system")
+        text = result.stdout + result.stderr
+        self.assertRegex(text, r"free_errno \.+ *\n?(.*\n)*.*Failed 1/5 subtests")
+        self.assertRegex(text, r"system \.+ ok")
+        self.assertIn("expected: errno is not modified", text)
+        self.assertNotEqual(result.returncode, 0)
+
+    def test_summary_counts(self) -> None:
+        text = self.check("--checks", FEW).stdout
+        #                               pass    known   FAIL    fixed choices ext.  quality    -
+        self.assertRegex(text, r"\nfree_errno +2 +0 +1 +0 +1 +- +0 of 1 +0\n")
+        self.assertRegex(text, r"\nsystem +2 +0 +0 +0 +1 +- +0 of 1 +1\n")
+
+    def test_failure_in_words_can_be_repeated_by_a_shell(self) -> None:
+        blank = self.directory / "it's a $HOME"
+        blank.mkdir()
+        shutil.copy(FAULTY / "free_errno", blank / "free_errno")
+        self.cells = blank
+        result = self.check("--checks", "errno.free", "--seed", "11")
+        for text in ("FAIL: free_errno errno.free", "promise:  free leaves errno alone"):
+            self.assertIn(text, result.stdout)
+        (command,) = re.findall(r"repeat: +(.*)", result.stdout)
+        (seen,) = re.findall(r"seen: +(.*)", result.stdout)
+        repeated = run("sh", "-c", command, cwd="/")
+        self.assertEqual(repeated.returncode, 1, command)
+        record = json.loads(repeated.stdout)
+        self.assertEqual((record["seen"], record["seed"]), (seen, 11))
+
+    def test_preloaded_library_is_repeated_with_it(self) -> None:
+        source, library = self.directory / "it.c", self.directory / "it's.so"
+        source.write_text(
+            """
+            #include <stddef.h>
+            static char heap[1 << 26]; static size_t used;
+            void *malloc(size_t n) { used += (n + 31) & ~15ul; return heap + used; }
+            void free(void *p) { (void)p; }
+            void *calloc(size_t n, size_t m) { return malloc(n * m); }
+            void *realloc(void *p, size_t n) { (void)p; return malloc(n); }
+        """
+        )
+        build = run("cc", "-w", "-O1", "-shared", "-fPIC", "-o", library, source)
+        self.assertEqual(build.returncode, 0, build.stderr)
+        result = self.check(
+            "--allocators", "system", "--preload", f"it={library}", "--checks", "overflow.calloc"
+        )
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertRegex(result.stdout, r"\noverflow.calloc +r +pass +FAIL\n")
+        (command,) = re.findall(r"repeat: +(.*)", result.stdout)
+        repeated = run("sh", "-c", command, cwd="/")
+        self.assertEqual(repeated.returncode, 1, repeated.stderr)
+        self.assertEqual(json.loads(repeated.stdout)["object"], str(library))
+
+    def test_verbose_tells_the_steps(self) -> None:
+        result = self.check("--allocators", "system", "--checks", "limits.data", "--verbose")
+        self.assertRegex(result.stderr, r"\d+ blocks of 1048576 bytes until the limit")
+        alone = run(CELLS / "system", "--check", "limits.data", "--verbose")
+        for text in ("limits.data", "required", "POSIX.1-2024 malloc", "seed 1", "verdict: pass"):
+            self.assertIn(text, alone.stderr)
+        self.assertEqual(run(CELLS / "system", "--check", "limits.data").stderr, "")
+
+
+class Width(CheckTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.cells.mkdir()
+        self.names = [f"allocator-{n:02}" for n in range(13)] + [
+            "an-allocator-of-a-very-long-name.so"
+        ]
+        for name in self.names:
+            (self.cells / name).symlink_to(CELLS / "system")
+
+    def matrix(self, columns: str) -> list[str]:
+        environment = {**os.environ, "COLUMNS": columns}
+        text = self.check("--checks", "zero_size.*", env=environment).stdout
+        return text[: text.index("\nr required")].splitlines()
+
+    def test_as_many_bands_as_the_width_asks_for(self) -> None:
+        for columns, bands in (("80", 3), ("110", 2), ("300", 1)):
+            lines = self.matrix(columns)
+            self.assertLessEqual(max(len(s) for s in lines), int(columns))
+            self.assertEqual(sum("zero_size.malloc " in s for s in lines), bands, columns)
+            words = [s.split()[2:] for s in lines if "zero_size.malloc_choice" in s]
+            self.assertEqual(sum(words, []), ["unique"] * len(self.names))
+            for name in self.names[:-1] + ["an-allocato~-name.so"]:
+                self.assertEqual(sum(name in s for s in lines), 1, name)
+            self.assertFalse([s for s in lines if s != s.rstrip()], "blanks at the end")
+
+    def test_colours_on_a_terminal_only(self) -> None:
+        options = ["--allocators", "free_errno", "--checks", "errno.free"]
+        command = [
+            str(SPANBENCH),
+            "check",
+            "--out",
+            str(self.out),
+            "--cells",
+            str(FAULTY),
+            *options,
+        ]
+        found = []
+        for name, value in (("TERM", "xterm"), ("NO_COLOR", "1"), ("TERM", "dumb")):
+            ours, theirs = pty.openpty()
+            kept = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+            environment = {**kept, "TERM": "xterm", name: value}
+            with subprocess.Popen(
+                command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment
+            ) as process:
+                os.close(theirs)
+                text = b""
+                try:
+                    while part := os.read(ours, 4096):
+                        text += part
+                except OSError:  # the other side is closed
+                    pass
+                process.wait(timeout=60)
+            os.close(ours)
+            self.assertIn(b"FAIL", text)
+            found.append(b"\033[" in text)
+        self.assertEqual(found, [True, False, False])
+        self.assertNotIn("\033", self.check("--cells", FAULTY, *options).stdout)
+
+
+class Misuse(CheckTest):
+    def test_names_that_are_not_there(self) -> None:
+        cases: list[tuple[list[Any], str]] = [
+            (["--checks", "overlp.tiny"], "did you mean overlap.tiny?"),
+            (["--checks", "nothing.of.this"], "no check matches 'nothing.of.this'"),
+            (["--checks", "overlap.tiny,foo*"], "no check matches 'foo*'"),
+            (["--allocators", "sistem"], "did you mean system?"),
+            (["--allocators", "null"], "no allocator is left to check"),
+            (["--profile", "c71"], "c17, c23, posix2024, glibc"),
+            (["--profile", "c17", "--checks", "errno.free"], "of the profile c17"),
+            (["--preload", "/nonexistent.so"], "cannot preload '/nonexistent.so'"),
+            (["--preload", ROOT / "README.md"], "no shared library"),
+            (["--known", ROOT / "README.md"], "no file of known failures"),
+            (["--out", "/dev/null/results"], "--out DIR"),
+        ]
+        for words, told in cases:
+            result = spanbench("check", "--out", self.out, *words)
+            self.assertEqual(result.returncode, 2, (words, result.stderr))
+            self.assertIn(told, result.stderr)
+            self.assertEqual(result.stdout, "")
+            self.assertEqual(list(self.out.glob("*")), [], "nothing is left behind")
+
+    def test_library_without_malloc_is_refused(self) -> None:
+        source, library = self.directory / "it.c", self.directory / "libnothing.so"
+        source.write_text("int nothing;\n")
+        self.assertEqual(run("cc", "-shared", "-fPIC", "-o", library, source).returncode, 0)
+        words = ["--allocators", "system", "--preload", library, "--checks", "overlap.tiny"]
+        result = self.check(*words)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"libnothing.so is BROKEN: identity: .*defines no malloc")
+        self.assertIn("not checked, for it is BROKEN: libnothing.so", result.stderr)
+        self.assertNotIn("libnothing", result.stdout, "no column")
+        broken = [c for c in self.document()["allocators"] if "broken" in c]
+        self.assertEqual([c["name"] for c in broken], ["libnothing.so"])
+
+
+class Trouble(CheckTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.seconds = f"90.{os.getpid()}"  # a command line of its own
+        hang = f'case "$*" in *overlap.small*) exec sleep {self.seconds};; esac\n'
+        self.script_cell("sleeper", hang + 'exec {good} "$@"')
+
+    def interrupt(self, *words: str) -> tuple[str, str]:
+        """Starts, waits for the hang, interrupts; what was printed."""
+        sleeper = f"sleep\0{self.seconds}".encode()
+
+        def sleeps() -> bool:
+            found = False
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    found |= sleeper in path.read_bytes()
+                except OSError:
+                    pass
+            return found
+
+        command = [SPANBENCH, "check", "--out", self.out, "--cells", self.cells, *words]
+        with subprocess.Popen(
+            [str(w) for w in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            while process.poll() is None and not sleeps():
+                pass
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 128 + signal.SIGINT, errors)
+        self.assertFalse(sleeps(), "a child is left")
+        self.assertEqual(list(self.out.glob("*/*.tmp")), [], "no torn file")
+        return output, errors
+
+    def test_interrupt_saves_what_was_judged(self) -> None:
+        output, errors = self.interrupt("--checks", "overlap.large,overlap.small,overlap.tiny")
+        self.assertIn("interrupted: 1 of 3 checks", errors)
+        document = self.document()
+        self.assertFalse(document["complete"])
+        verdicts = [r["verdict"] for r in document["results"]]
+        self.assertEqual(len(verdicts), 3)
+        self.assertEqual(verdicts[1:], ["not run"] * 2)
+        self.assertNotEqual(verdicts[0], "not run")
+        self.assertIn("(2 not run)", output)
+        root = xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
+        self.assertEqual(len(root.findall(".//skipped[@message='not run: interrupted']")), 2)
+
+    def test_interrupt_ends_tap_loudly(self) -> None:
+        output, _ = self.interrupt("--tap", "--checks", "overlap.large,overlap.small,overlap.tiny")
+        self.assertIn("Bail out! interrupted", output)
+
+    def test_interrupt_before_the_first_verdict_leaves_nothing(self) -> None:
+        _, errors = self.interrupt("--checks", "overlap.small")
+        self.assertIn("nothing is saved", errors)
+        self.assertEqual(list(self.out.iterdir()), [])
+
+    def test_full_disk_is_said_before_any_check_runs(self) -> None:
+        def limit() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+        result = self.check("--checks", "overlap.small", preexec_fn=limit)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("cannot reserve", result.stderr)
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(list(self.out.iterdir()), [], "nothing is left behind")
+
+    def test_full_output_is_an_error_and_the_files_are_there(self) -> None:
+        shutil.rmtree(self.cells)
+        with open("/dev/full", "w") as full:
+            command = [SPANBENCH, "check", "--out", self.out, "--allocators", "system"]
+            result = subprocess.run(
+                [str(w) for w in [*command, "--checks", "errno.free"]],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("No space left on device", result.stderr)
+        self.assertEqual(len(self.document()["results"]), 1)
+
+
+class MakeCheck(CheckTest):
+    """`make check`, without installing and building anew."""
+
+    def make(self, **variables: str) -> "subprocess.CompletedProcess[str]":
+        environment = clean_environment(DEPS="skip", OUT=self.out, **variables)
+        environment.pop("PROFILE", None) if "PROFILE" not in variables else None
+        return run(ROOT / "scripts" / "check.sh", cwd=ROOT, env=environment)
+
+    def test_variables_reach_the_driver(self) -> None:
+        result = self.make(
+            ALLOCATORS="system", CHECKS="errno.free zero_size.malloc", PROFILE="glibc", SEED="5"
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        document = self.document()
+        self.assertEqual((document["profile"], document["seed"]), ("glibc", 5))
+        self.assertEqual(
+            {c["name"] for c in document["checks"]}, {"errno.free", "zero_size.malloc"}
+        )
+        last = result.stderr.splitlines()[-1]
+        self.assertIn(str(self.written("conformance.json")), last, "ends with where they are")
+
+    def test_exit_code_is_the_driver_s(self) -> None:
+        self.assertEqual(self.make(CHECKS="none.such").returncode, 2)
+        found = self.make(ALLOCATORS="free_errno", CHECKS="errno.free", ARGS=f"--cells {FAULTY}")
+        self.assertEqual(found.returncode, 1, found.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
