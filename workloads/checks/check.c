@@ -38,15 +38,17 @@ const char *check_missing(const struct allocator *a, unsigned needs) {
     return NULL;
 }
 
-bool check_that(struct check_run *c, bool good, const char *expected, const char *seen, ...) {
-    if (good || c->verdict == CHECK_FAIL)
-        return good;
+bool check_note(struct check_run *c, const struct check_assertion *assertion, const char *expected,
+                const char *seen, ...) {
+    /* of several threads, one notes; relaxed: who reads it waits for their end */
+    if (__atomic_exchange_n(&c->verdict, CHECK_FAIL, __ATOMIC_RELAXED) == CHECK_FAIL)
+        return false;
     va_list args;
     va_start(args, seen);
     vsnprintf(c->seen, sizeof c->seen, seen, args);
     va_end(args);
-    c->expected = expected;
-    c->verdict  = CHECK_FAIL;
+    c->assertion = assertion;
+    c->expected  = expected;
     return false;
 }
 

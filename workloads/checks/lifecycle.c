@@ -58,12 +58,16 @@ CHECK(before, .name = before_name, .kind = CHECK_QUALITY, .profiles = PROFILE_GL
 static struct check_run *at_exit_run;
 static void *at_exit_block;
 
+/* Runs twice: before and after what the allocator may have registered at its first call. The block
+ * lives until the second. */
 static void at_exit(void) {
     struct check_run *c = at_exit_run;
-    MUST(c, !at_exit_block || check_intact(at_exit_block, 3000, 9) == 3000,
-         "a live block belongs to its owner alone", "a block changed before atexit's function ran");
-    c->a->free(at_exit_block);
-    at_exit_block = NULL;
+    if (c->choice[0]) {
+        MUST(c, check_intact(at_exit_block, 3000, 9) == 3000,
+             "a live block belongs to its owner alone",
+             "a block changed before atexit's functions ended");
+        c->a->free(at_exit_block);
+    }
     for (size_t size = 1; size < 1 << 20; size = size * 3) {
         void *block = c->a->malloc(size);
         MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL in a function of atexit", size);
