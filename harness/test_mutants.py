@@ -308,6 +308,32 @@ MUTANTS = [
         "test_each_is_rejected_by_each_check_that_it_names",
     ),
     Mutant(
+        "conformance: an assertion that looks at nothing",
+        "workloads/checks/realloc.c",
+        'MUST(c, good == held[i].size, "no other live block changes",',
+        'MUST(c, good <= held[i].size, "no other live block changes",',
+        "harness/test_conformance.py:PlantedBugs",
+        "test_each_is_rejected_by_each_check_that_it_names",
+    ),
+    Mutant(
+        "conformance: an assertion that is gone",
+        "workloads/checks/zero_size.c",
+        'MUST(c, check_intact(block, 64, c->seed) == 64, "no action occurs",\n'
+        '         "a live block changed when NULL was freed");',
+        "",
+        "harness/test_conformance.py:PlantedBugs.test_each_names_one_assertion",
+        "test_each_names_one_assertion",
+    ),
+    Mutant(
+        "conformance: an assertion without a planted bug",
+        "workloads/checks/usable_size.c",
+        "const size_t size = c->a->usable_size(NULL);",
+        "const size_t size = c->a->usable_size(NULL);\n"
+        '    MUST(c, size < 9, "little", "it is not little");',
+        "harness/test_conformance.py:PlantedBugs.test_every_assertion_has_one",
+        "test_every_assertion_has_one",
+    ),
+    Mutant(
         "conformance: of a known failure, what was seen is known, too",
         "harness/checklist.c",
         '(!seen || strstr(seen, text_of(entry, "seen")))',

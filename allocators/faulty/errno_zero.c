@@ -1,5 +1,6 @@
 /* malloc that succeeds clears errno.
- * caught-by: check errno.never_zero */
+ * caught-by: check
+ *   errno.never_zero at never_zero "%s of %zu bytes set errno to 0" */
 #include "family.h"
 
 static void *clearing_malloc(size_t size) {
