@@ -142,7 +142,8 @@ class PlantedBugs(unittest.TestCase):
         listed = list(assertions())
         for claim in all_claims():
             with self.subTest(f"{claim.bug}: {claim.check} {claim.place}"):
-                self.assertEqual(len(named_by(claim.place, listed)), 1)
+                named = [str(p) for p in named_by(claim.place, listed)]
+                self.assertEqual(len(named), 1, f"it fits {named}")
 
     def test_every_check_has_one(self) -> None:
         named, there = {claim.check for claim in all_claims()}, {c["name"] for c in checks()}

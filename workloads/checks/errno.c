@@ -101,6 +101,7 @@ CHECK(free_preserves, .name = "errno.free", .kind = CHECK_REQUIRED, .profiles = 
          strerrorname_np(errno));
 }
 
+/* The clause binds the functions of C; of its others, POSIX says the same: XSH 2.3. */
 CHECK(never_zero, .name = "errno.never_zero", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
       .clause = "C17 7.5p3", .summary = "no function sets errno to zero") {
     for (size_t m = 0; m < MAKERS; m++) {
