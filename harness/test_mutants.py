@@ -294,9 +294,10 @@ MUTANTS = [
     Mutant(
         "conformance: a broken promise is a failure",
         "workloads/checks/check.c",
-        "    if (good || c->verdict == CHECK_FAIL)\n        return good;",
-        "    if (good || c->verdict != CHECK_FAIL)\n        return true;",
-        "harness/test_conformance.py:PlantedBugs",
+        "return false;\n    va_list args;",
+        "return false;\n    c->verdict = CHECK_PASS;\n    return true;\n    va_list args;",
+        "harness/test_conformance.py:PlantedBugs."
+        "test_each_is_rejected_by_each_check_that_it_names",
         "test_each_is_rejected_by_each_check_that_it_names",
     ),
     Mutant(
@@ -304,8 +305,36 @@ MUTANTS = [
         "workloads/checks/check.c",
         "if (memcmp(bytes + at, &word, part) == 0)",
         "if (memcmp(bytes + at, &word, part) == 0 || part == sizeof word)",
-        "harness/test_conformance.py:PlantedBugs",
+        "harness/test_conformance.py:PlantedBugs."
         "test_each_is_rejected_by_each_check_that_it_names",
+        "test_each_is_rejected_by_each_check_that_it_names",
+    ),
+    Mutant(
+        "conformance: an assertion that looks at nothing",
+        "workloads/checks/realloc.c",
+        'MUST(c, good == held[i].size, "no other live block changes",',
+        'MUST(c, good <= held[i].size, "no other live block changes",',
+        "harness/test_conformance.py:PlantedBugs."
+        "test_each_is_rejected_by_each_check_that_it_names",
+        "test_each_is_rejected_by_each_check_that_it_names",
+    ),
+    Mutant(
+        "conformance: an assertion that is gone",
+        "workloads/checks/zero_size.c",
+        'MUST(c, check_intact(block, 64, c->seed) == 64, "no action occurs",\n'
+        '         "a live block changed when NULL was freed");',
+        "",
+        "harness/test_conformance.py:PlantedBugs.test_each_names_one_assertion",
+        "test_each_names_one_assertion",
+    ),
+    Mutant(
+        "conformance: an assertion without a planted bug",
+        "workloads/checks/usable_size.c",
+        "const size_t size = c->a->usable_size(NULL);",
+        "const size_t size = c->a->usable_size(NULL);\n"
+        '    MUST(c, size < 9, "little", "it is not little");',
+        "harness/test_conformance.py:PlantedBugs.test_every_assertion_has_one",
+        "test_every_assertion_has_one",
     ),
     Mutant(
         "conformance: of a known failure, what was seen is known, too",

@@ -9,7 +9,8 @@
  * looks at more: an oracle that is wrong once is believed never again. Where the standard leaves a
  * choice, the check records it.
  *
- * A check lands with a planted bug in allocators/faulty/ that it must reject.
+ * A check lands with planted bugs in allocators/faulty/ that it must reject, one for each of its
+ * assertions; the linker collects those, too.
  *
  * Clauses are cited as "C17 7.22.3.5p3": ISO/IEC 9899:2018, paragraph 3. Where C23, ISO/IEC
  * 9899:2024, promises the same, only C17 is cited; it is found there by
@@ -70,6 +71,13 @@ enum {
 
 enum check_verdict { CHECK_PASS, CHECK_FAIL, CHECK_UNSUPPORTED, CHECK_RECORDED };
 
+/* An assertion: a place where a check may find a failure. */
+struct check_assertion {
+    const char *file, *function;
+    unsigned line;
+    const char *seen; /* the format of what it sees */
+};
+
 /* One run of one check. In memory that is shared with the processes that the check forks, so that
  * what a child finds is found. */
 struct check_run {
@@ -79,9 +87,10 @@ struct check_run {
     bool verbose;   /* tell each step on standard error */
 
     enum check_verdict verdict;
-    const char *expected; /* of CHECK_FAIL: what the clause says */
-    char seen[400];       /* and what was; of CHECK_UNSUPPORTED: the reason */
-    char choice[24];      /* of CHECK_RECORDED: one short word */
+    const struct check_assertion *assertion; /* of CHECK_FAIL: which one it was, */
+    const char *expected;                    /* what the clause says */
+    char seen[400];                          /* and what was; of CHECK_UNSUPPORTED: the reason */
+    char choice[24];                         /* of CHECK_RECORDED: one short word */
 };
 
 struct check {
@@ -107,14 +116,33 @@ struct check {
 extern const struct check *const check_first[] __asm__("__start_spanbench_checks");
 extern const struct check *const check_end[] __asm__("__stop_spanbench_checks");
 
+/* All assertions, likewise. */
+extern const struct check_assertion *const
+    check_assertion_first[] __asm__("__start_spanbench_assertions");
+extern const struct check_assertion *const
+    check_assertion_end[] __asm__("__stop_spanbench_assertions");
+
 /* The name of a slot by the number of its bit in NEEDS_*, and the first that the allocator does not
  * have; NULL: it has them all. */
 const char *check_need_name(unsigned bit);
 const char *check_missing(const struct allocator *, unsigned needs);
 
-/* Notes a failure unless `good`; the first one stays. Returns `good`. `expected` is a literal: what
- * the clause says; the format says what was seen, with the call that showed it. */
-__attribute__((format(printf, 4, 5))) bool check_that(struct check_run *, bool good,
+/* check_that(run, good, expected, format, …): notes a failure unless `good`; the first one stays.
+ * Returns `good`, and looks at the rest only if that is false. `expected` outlives the check: what
+ * the clause says; the format is a literal: what was seen, with the call that showed it. It tells
+ * an assertion from the others of its function, for planted bugs name them by both. */
+#define check_that(c, good, expected, ...)                                                         \
+    ({                                                                                             \
+        static const struct check_assertion check_this = {__FILE__, __func__, __LINE__,            \
+                                                          CHECK_FORMAT(__VA_ARGS__, )};            \
+        __attribute__((section("spanbench_assertions"),                                            \
+                       used)) static const struct check_assertion *const check_this_entry =        \
+            &check_this;                                                                           \
+        (good) || check_note((c), &check_this, (expected), __VA_ARGS__);                           \
+    })
+#define CHECK_FORMAT(format, ...) format
+__attribute__((format(printf, 4, 5))) bool check_note(struct check_run *,
+                                                      const struct check_assertion *,
                                                       const char *expected, const char *seen, ...);
 
 /* The same, and leaves the check: what comes after a failure would run on a broken heap. */

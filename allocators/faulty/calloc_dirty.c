@@ -1,6 +1,9 @@
 /* calloc trusts its memory to be zero: what comes back from free is not, and its last byte never.
- * caught-by: check calloc.zeroed calloc.zeroed_reuse calloc.zeroed_split
- * calloc.zeroed_after_realloc */
+ * caught-by: check
+ *   calloc.zeroed at zeroed_fresh "calloc(1, %zu): byte %zu is not 0"
+ *   calloc.zeroed_reuse at zeroed_reused "is not 0"
+ *   calloc.zeroed_split at zeroed_split "step %zu: calloc(1, %zu): byte %zu is not 0"
+ *   calloc.zeroed_after_realloc at zeroed_shrunk "calloc(1" */
 #include "family.h"
 
 static void *dirty_calloc(size_t count, size_t size) {

@@ -1,5 +1,6 @@
 /* calloc of several objects reserves one byte too few.
- * caught-by: check calloc.product */
+ * caught-by: check
+ *   calloc.product at product_size "is another block's, too" */
 #include "family.h"
 
 static char arena[16 << 20];

@@ -1,7 +1,9 @@
 /* Blocks of 48 bytes lie at odd multiples of 8, as in a size class whose first block comes behind a
  * header; they are never freed.
- * caught-by: check alignment.malloc alignment.calloc alignment.realloc alignment.reallocarray
- * alignment.realloc_moved */
+ * caught-by: check
+ *   alignment.malloc alignment.calloc alignment.realloc alignment.reallocarray
+ *     at all_sizes "%s of %zu bytes gave %p, aligned to %zu of %zu"
+ *   alignment.realloc_moved at realloc_moved "realloc(p, %zu) gave %p, aligned to %zu of %zu" */
 #include "family.h"
 
 static void *make(size_t alignment, size_t size) {

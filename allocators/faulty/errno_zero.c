@@ -1,5 +1,6 @@
 /* malloc and posix_memalign that succeed clear errno.
- * caught-by: check errno.never_zero errno.never_zero_posix */
+ * caught-by: check
+ *   errno.never_zero errno.never_zero_posix at never_zero "%s of %zu bytes set errno to 0" */
 #include "family.h"
 
 static void *clearing_malloc(size_t size) {

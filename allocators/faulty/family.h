@@ -1,6 +1,5 @@
 /* A whole family of functions that is right, for planted bugs that conformance checks must find: a
- * bug replaces some slots. Sound by itself: where the C library of Debian 12 is not (aligned_alloc
- * takes any alignment), this is. */
+ * bug replaces some slots. Sound by itself, also where the C library of Debian 12 is not. */
 #ifndef SPANBENCH_FAMILY_H
 #define SPANBENCH_FAMILY_H
 
@@ -21,12 +20,19 @@ static inline void *sound_calloc(size_t count, size_t size) {
     return calloc(count, size);
 }
 
+/* The C library frees a block that becomes nothing, and says it in no errno; POSIX.1-2024 asks. */
 static inline void *sound_realloc(void *block, size_t size) {
-    return realloc(block, size);
+    void *moved = realloc(block, size);
+    if (block && !size && !moved)
+        errno = EINVAL;
+    return moved;
 }
 
 static inline void *sound_reallocarray(void *block, size_t count, size_t size) {
-    return reallocarray(block, count, size);
+    void *moved = reallocarray(block, count, size);
+    if (block && (!count || !size) && !moved)
+        errno = EINVAL;
+    return moved;
 }
 
 static inline void *sound_aligned_alloc(size_t alignment, size_t size) {
@@ -36,8 +42,23 @@ static inline void *sound_aligned_alloc(size_t alignment, size_t size) {
     return NULL;
 }
 
+/* Leaves errno alone, as that of the C library does not. */
 static inline int sound_posix_memalign(void **block, size_t alignment, size_t size) {
-    return posix_memalign(block, alignment, size);
+    const int before = errno, error = posix_memalign(block, alignment, size);
+    errno = before;
+    return error;
+}
+
+static inline void *sound_memalign(size_t alignment, size_t size) {
+    return memalign(alignment, size);
+}
+
+static inline size_t sound_usable_size(void *block) {
+    return malloc_usable_size(block);
+}
+
+static inline int sound_purge(size_t pad) {
+    return malloc_trim(pad);
 }
 
 static inline void sound_free_sized(void *block, size_t size) {
@@ -63,6 +84,9 @@ static inline void sound_free_aligned_sized(void *block, size_t alignment, size_
                                         .reallocarray       = sound_reallocarray,                  \
                                         .aligned_alloc      = sound_aligned_alloc,                 \
                                         .posix_memalign     = sound_posix_memalign,                \
+                                        .memalign           = sound_memalign,                      \
+                                        .usable_size        = sound_usable_size,                   \
+                                        .purge              = sound_purge,                         \
                                         .free_sized         = sound_free_sized,                    \
                                         .free_aligned_sized = sound_free_aligned_sized,            \
                                         __VA_ARGS__}
@@ -106,6 +130,7 @@ static inline void sound_free_aligned_sized(void *block, size_t alignment, size_
     }                                                                                              \
     FAULTY_FAMILY(.malloc = made_malloc, .free = (release), .calloc = made_calloc,                 \
                   .realloc = made_realloc, .reallocarray = made_reallocarray,                      \
-                  .aligned_alloc = made_aligned_alloc, .posix_memalign = made_posix_memalign)
+                  .aligned_alloc = made_aligned_alloc, .posix_memalign = made_posix_memalign,      \
+                  .memalign = made_aligned_alloc)
 
 #endif

@@ -1,7 +1,8 @@
 /* Planted bugs: an allocator that is the C library's but for one fault, in a file of its own. It
  * names the check that must catch it in its first comment, as "caught-by: CHECK"; the tests build
- * each as a cell and prove that the driver rejects it for that reason. "caught-by: check NAME …"
- * names conformance checks instead, each of which must fail; such a bug has a whole family
+ * each as a cell and prove that the driver rejects it for that reason. "caught-by: check NAME … at
+ * FUNCTION "TEXT"" names conformance checks instead, each of which must fail, and the assertion at
+ * which it does (CONTRIBUTING.md, Add a check); such a bug has a whole family
  * (family.h). All but one (in_cell.c) bear ALLOCATOR_PLANTED: their malloc is in the cell, which no
  * allocator's may be.
  *

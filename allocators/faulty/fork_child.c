@@ -1,5 +1,7 @@
 /* Has no memory in a forked child.
- * caught-by: check fork.single fork.nested */
+ * caught-by: check
+ *   fork.single fork.nested at live_on "malloc(%zu) gave NULL in the child"
+ *   fork.threads at use_little "malloc(%zu) gave NULL in the child" */
 #include "family.h"
 
 #include <unistd.h>

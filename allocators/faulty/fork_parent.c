@@ -1,5 +1,6 @@
 /* Does not come back from a fork in the parent: the lock that its handler took is not given back.
- * caught-by: check fork.parent */
+ * caught-by: check
+ *   fork.parent at parent "malloc gave NULL" */
 #include "family.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 /* A thread has a cache once it allocated; free takes it for granted.
- * caught-by: check cross_thread.free_only */
+ * caught-by: check
+ *   cross_thread.free_only at process "SIGSEGV" */
 #include "family.h"
 
 static _Thread_local char *cache;

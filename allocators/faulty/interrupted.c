@@ -1,5 +1,6 @@
 /* Gives up when a signal interrupts one of its waits.
- * caught-by: check lifecycle.signals */
+ * caught-by: check
+ *   lifecycle.signals at signals "malloc(%zu) gave NULL" */
 #include "family.h"
 
 #include <time.h>

@@ -1,5 +1,9 @@
 /* Rounds an alignment that is no power of two up to one, instead of refusing it.
- * caught-by: check aligned_alloc.invalid_alignment posix_memalign.invalid_alignment */
+ * caught-by: check
+ *   aligned_alloc.invalid_alignment at aligned_invalid "aligned_alloc(%zu, %zu) gave %p"
+ *   aligned_alloc.einval at aligned_einval "aligned_alloc(48, 96) gave %p, errno is %s"
+ *   posix_memalign.invalid_alignment
+ *     at invalid_alignment "posix_memalign(&p, %zu, 100) returned %d and %p" */
 #include "family.h"
 
 static size_t power(size_t alignment) {

@@ -1,7 +1,13 @@
 /* Nothing that is freed is ever used again.
- * caught-by: check memory.reuse_malloc memory.reuse_calloc memory.reuse_realloc
- * memory.reuse_aligned_alloc memory.reuse_posix_memalign memory.reuse_threads
- * memory.reuse_free_sized memory.reuse_free_aligned_sized */
+ * caught-by: check
+ *   memory.reuse_malloc memory.reuse_calloc memory.reuse_aligned_alloc memory.reuse_posix_memalign
+ *     memory.reuse_free_sized memory.reuse_free_aligned_sized at churn "rounds with a free in each"
+ *   memory.reuse_realloc at churn "realloc to %zu bytes gave NULL after %zu rounds"
+ *   memory.reuse_threads at reuse_threads "%zu threads that freed all left %zu MiB resident"
+ *   memory.returned at returned "of %zu KiB, %zu KiB stayed resident"
+ *   memory.phases at phases "MiB of live blocks"
+ *   realloc.in_place at in_place "realloc from"
+ *   realloc.gives_back at gives_back "%zu MiB were resident, %zu MiB are" */
 #include "family.h"
 
 static void lose(void *block) {

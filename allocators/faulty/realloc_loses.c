@@ -1,6 +1,12 @@
 /* realloc copies one byte too few.
- * caught-by: check realloc.grow_keeps realloc.shrink_keeps realloc.neighbours realloc.of_calloc
- * realloc.of_aligned_alloc realloc.of_posix_memalign realloc.array_keeps realloc.huge */
+ * caught-by: check
+ *   realloc.grow_keeps realloc.shrink_keeps at pairs "realloc from %zu to %zu lost byte %zu"
+ *   realloc.neighbours at walk "step %zu: realloc from %zu to %zu lost byte %zu"
+ *   realloc.of_calloc at of_calloc "realloc of calloc(%zu, 1) to %zu lost bytes"
+ *   realloc.of_aligned_alloc realloc.of_posix_memalign realloc.of_memalign
+ *     at of_aligned "lost byte"
+ *   realloc.array_keeps at array_keeps "reallocarray(p, %zu, %zu) lost byte %zu of %zu"
+ *   realloc.huge at grow_huge "realloc from %zu to %zu lost byte %zu" */
 #include "family.h"
 
 /* The sizes asked for are not known here: the byte at each power of two goes instead, so that no

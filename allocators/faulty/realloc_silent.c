@@ -1,5 +1,7 @@
 /* realloc to no bytes frees the block and returns NULL without a word in errno, as glibc's.
- * caught-by: check zero_size.realloc_errno zero_size.reallocarray_errno */
+ * caught-by: check
+ *   zero_size.realloc_errno zero_size.reallocarray_errno
+ *     at null_sets_errno "gave NULL and %s %s" */
 #include "family.h"
 
 static void *silent_realloc(void *old, size_t size) {

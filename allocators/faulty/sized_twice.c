@@ -1,6 +1,10 @@
 /* What a sized free takes is handed out twice; it takes NULL for a block, too.
- * caught-by: check sized_free.malloc sized_free.calloc sized_free.realloc sized_free.null
- * sized_free.aligned sized_free.aligned_small sized_free.aligned_null */
+ * caught-by: check
+ *   sized_free.malloc sized_free.calloc sized_free.aligned sized_free.aligned_small
+ *     at rounds ") changed"
+ *   sized_free.realloc at sized_realloc "step %zu: a live block of %zu bytes changed"
+ *   sized_free.null sized_free.aligned_null
+ *     at rest "after sized frees of NULL, two calls of malloc gave" */
 #include "family.h"
 
 static void *stash;

@@ -1,5 +1,6 @@
 /* Has no memory for a thread whose own destructor has run.
- * caught-by: check lifecycle.thread_destructors */
+ * caught-by: check
+ *   lifecycle.thread_destructors at destroy "malloc(%zu) gave NULL in a destructor" */
 #include "family.h"
 
 #include <pthread.h>

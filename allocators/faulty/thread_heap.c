@@ -1,5 +1,7 @@
 /* What a thread allocated goes with it: it is written to when the thread ends.
- * caught-by: check cross_thread.orphans */
+ * caught-by: check
+ *   lifecycle.thread_destructors at destroy "a block changed before the destructor of its key ran"
+ *   cross_thread.orphans at orphans "a block of" */
 #include "family.h"
 
 #include <pthread.h>
@@ -13,6 +15,11 @@ static void end(void *last) {
 
 static void begin(void) {
     pthread_key_create(&key, end);
+}
+
+/* Its key is the first, and its destructor runs before those of later keys. */
+__attribute__((constructor)) static void construct(void) {
+    pthread_once(&once, begin);
 }
 
 static void *own_malloc(size_t size) {

@@ -1,6 +1,13 @@
 /* Gives every 50th block of a thread to two owners, and frees none.
- * caught-by: check overlap.tiny overlap.small overlap.large overlap.functions overlap.threads
- * overlap.matrix cross_thread.small cross_thread.large */
+ * caught-by: check
+ *   overlap.tiny overlap.small overlap.large overlap.functions overlap.threads
+ *     at release "byte %zu of a live block of %u at %p changed"
+ *   overlap.matrix at matrix "freed in way"
+ *   cross_thread.small cross_thread.large at consume "of a block of"
+ *   alignment.aligned_alloc alignment.posix_memalign alignment.memalign
+ *     at requested "a live block changed"
+ *   usable_size.own at usable_own "usable ones changed as others were written"
+ *   calloc.product at product_size "is another block's, too" */
 #include "family.h"
 
 static void *make(size_t alignment, size_t size) {

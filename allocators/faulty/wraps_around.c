@@ -1,6 +1,13 @@
 /* Adds a header to the size, and multiplies, without looking at the carry.
- * caught-by: check overflow.malloc overflow.calloc overflow.realloc overflow.reallocarray
- * overflow.aligned_alloc overflow.posix_memalign */
+ * caught-by: check
+ *   overflow.malloc at overflow_malloc "malloc(%zu) gave %p"
+ *   overflow.calloc at overflow_calloc "calloc(%zu, %zu) gave %p"
+ *   overflow.realloc at overflow_realloc "realloc of %zu bytes to %zu gave %p"
+ *   overflow.reallocarray at overflow_reallocarray "reallocarray(p, %zu, %zu) gave %p"
+ *   overflow.aligned_alloc at overflow_aligned_alloc "aligned_alloc(%zu, %zu) gave %p"
+ *   overflow.posix_memalign
+ *     at overflow_posix_memalign "posix_memalign(&p, %zu, %zu) returned %d and %p"
+ *   overflow.memalign at overflow_memalign "memalign(%zu, %zu) gave %p" */
 #include "family.h"
 
 static size_t plus(size_t size) {
@@ -27,10 +34,14 @@ static void *wrap_aligned_alloc(size_t alignment, size_t size) {
     return sound_aligned_alloc(alignment, plus(size));
 }
 
+static void *wrap_memalign(size_t alignment, size_t size) {
+    return memalign(alignment, plus(size));
+}
+
 static int wrap_posix_memalign(void **block, size_t alignment, size_t size) {
     return posix_memalign(block, alignment, plus(size));
 }
 
 FAULTY_FAMILY(.malloc = wrap_malloc, .calloc = wrap_calloc, .realloc = wrap_realloc,
               .reallocarray = wrap_reallocarray, .aligned_alloc = wrap_aligned_alloc,
-              .posix_memalign = wrap_posix_memalign);
+              .posix_memalign = wrap_posix_memalign, .memalign = wrap_memalign);

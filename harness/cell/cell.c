@@ -9,6 +9,7 @@
  *   --describe                     what this cell is: one JSON object
  *   --run WORKLOAD …               one sample: one JSON object, results/record.schema.json
  *   --list-checks                  the conformance checks that it has: one JSON object
+ *   --list-assertions              the places where a check may fail: one JSON object
  *   --check NAME [--seed S]        one of them: one JSON object with its verdict
  * on file descriptor --fd (1 by default). Exit code 0: good; 1: a check failed; 2: wrong use, or
  * the identity is not proven; then the object is {"error": {"check": …, "message": …}}. */
@@ -39,7 +40,7 @@ static const struct workload *const workloads[] = {
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 
 static struct options {
-    bool describe, list_checks;
+    bool describe, list_checks, list_assertions;
     const char *workload, *check;
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, cpus, hold_ms, fd;
@@ -202,12 +203,17 @@ static int list_checks(void) {
     return flush() ? GOOD : WRONG_USE;
 }
 
+static int list_assertions(void) {
+    conformance_list_assertions(&out);
+    return flush() ? GOOD : WRONG_USE;
+}
+
 static void usage(FILE *to) {
     fprintf(
         to,
         "usage: %s --describe\n"
         "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [OPTION…]\n"
-        "       %s --list-checks\n"
+        "       %s --list-checks | --list-assertions\n"
         "       %s --check NAME [--seed S] [--verbose]\n"
         "options:\n"
         "  --describe       print what this cell is: the object file behind each function\n"
@@ -220,6 +226,8 @@ static void usage(FILE *to) {
         "                   each other (default: those that the affinity allows)\n"
         "  --hold MS        rest at each instant at which memory is read\n"
         "  --list-checks    print the conformance checks, their clauses and classes\n"
+        "  --list-assertions\n"
+        "                   print the assertions of the checks: each is where one may fail\n"
         "  --check NAME     run one of them and print its verdict\n"
         "  --verbose        tell the steps of a check on standard error\n"
         "  --expect FILE    fail unless malloc belongs to this file\n"
@@ -261,6 +269,7 @@ static bool parse(int argc, char **argv) {
         FD,
         HELP,
         LIST_CHECKS,
+        LIST_ASSERTIONS,
         CHECK_NAME,
         VERBOSE
     };
@@ -276,6 +285,7 @@ static bool parse(int argc, char **argv) {
         {"expect", required_argument, NULL, EXPECT},
         {"fd", required_argument, NULL, FD},
         {"list-checks", no_argument, NULL, LIST_CHECKS},
+        {"list-assertions", no_argument, NULL, LIST_ASSERTIONS},
         {"check", required_argument, NULL, CHECK_NAME},
         {"verbose", no_argument, NULL, VERBOSE},
         {"help", no_argument, NULL, HELP},
@@ -297,13 +307,15 @@ static bool parse(int argc, char **argv) {
         case EXPECT: options.expected = optarg; break;
         case FD: good = number("fd", optarg, 0, 1023, &options.fd); break;
         case LIST_CHECKS: options.list_checks = true; break;
+        case LIST_ASSERTIONS: options.list_assertions = true; break;
         case CHECK_NAME: options.check = optarg; break;
         case VERBOSE: options.verbose = true; break;
         case HELP: usage(stdout); exit(GOOD);
         default: good = false;
         }
     }
-    const int asked = options.describe + options.list_checks + !!options.workload + !!options.check;
+    const int asked = options.describe + options.list_checks + options.list_assertions +
+                      !!options.workload + !!options.check;
     if (good && optind == argc && asked == 1)
         return true;
     usage(stderr);
@@ -321,6 +333,8 @@ int main(int argc, char **argv) {
         return describe();
     if (options.list_checks)
         return list_checks();
+    if (options.list_assertions)
+        return list_assertions();
     if (options.check)
         return check(options.check);
     for (size_t i = 0; options.workload && i < WORKLOADS; i++)

@@ -62,6 +62,27 @@ void conformance_list(struct json *out) {
     json_close(out, '}');
 }
 
+static void write_assertion(struct json *out, const char *key,
+                            const struct check_assertion *assertion) {
+    json_open(out, key, '{');
+    json_string(out, "file", assertion->file);
+    json_uint(out, "line", assertion->line);
+    json_string(out, "function", assertion->function);
+    json_string(out, "seen", assertion->seen);
+    json_close(out, '}');
+}
+
+void conformance_list_assertions(struct json *out) {
+    json_open(out, NULL, '{');
+    json_uint(out, "protocol", PROTOCOL);
+    json_open(out, "assertions", '[');
+    for (const struct check_assertion *const *p = check_assertion_first; p < check_assertion_end;
+         p++)
+        write_assertion(out, NULL, *p);
+    json_close(out, ']');
+    json_close(out, '}');
+}
+
 static void write_record(const struct check *check, const struct check_run *run, const char *object,
                          struct json *out) {
     const bool failed = run->verdict == CHECK_FAIL,
@@ -76,6 +97,10 @@ static void write_record(const struct check *check, const struct check_run *run,
     json_string(out, "clause", check->clause);
     json_string(out, "expected", failed ? run->expected : NULL);
     json_string(out, failed ? "seen" : "reason", told ? run->seen : NULL);
+    if (failed && run->assertion)
+        write_assertion(out, "assertion", run->assertion);
+    else
+        json_null(out, "assertion");
     json_string(out, "choice", run->verdict == CHECK_RECORDED ? run->choice : NULL);
     json_close(out, '}');
 }

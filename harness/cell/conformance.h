@@ -8,6 +8,9 @@
 /* Writes an object whose "checks" are all checks, sorted by name. */
 void conformance_list(struct json *);
 
+/* Writes an object whose "assertions" are all assertions of all checks. */
+void conformance_list_assertions(struct json *);
+
 /* Runs a check on the allocator and writes its record: an object with the verdict. False: there is
  * no check of this name, or no memory for its books. `*failed`: its verdict is a failure. */
 bool conformance_run(const char *name, const struct allocator *, const char *object, uint64_t seed,

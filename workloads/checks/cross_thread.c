@@ -168,10 +168,8 @@ static void *trade(void *arg) {
     for (size_t i = 0; i < e->blocks && c->verdict != CHECK_FAIL; i++) {
         const size_t size      = 16 + i % 7 * 40;
         struct labelled *block = c->a->malloc(sizeof *block + size);
-        if (!block) {
-            check_that(c, false, "a block", "malloc(%zu) gave NULL", size);
+        if (!check_that(c, block != NULL, "a block", "malloc(%zu) gave NULL", size))
             break;
-        }
         block->key  = i * 2 + e->shift;
         block->size = size;
         check_fill(block->rest, size, block->key);

@@ -15,6 +15,7 @@ static const size_t too_large[] = {
     SIZE_MAX - 8191,  SIZE_MAX - 65535, SIZE_MAX - 1048575, SIZE_MAX - (4 << 20) + 1,
     SIZE_MAX / 2 + 1, SIZE_MAX / 2 + 2, SIZE_MAX / 2,       SIZE_MAX / 4 + 1};
 enum { TOO_LARGE = sizeof too_large / sizeof *too_large };
+_Static_assert(sizeof(size_t) == 8, "no address space has so much");
 
 /* Pairs whose product is too large or wraps around: to 0, to a small number, to one that is less
  * than a factor. */

@@ -113,12 +113,16 @@ CHECK(overlap_threads, .name = "overlap.threads", .kind = CHECK_REQUIRED, .profi
         pthread_join(thread[i], NULL);
 }
 
-/* Every function that allocates x size x alignment x every function that may free. */
+/* Every function that allocates x size x alignment x every function that may free: free_sized takes
+ * blocks of malloc, calloc and realloc, free_aligned_sized those of aligned_alloc; for others, of
+ * which C23 does not know, they are undefined. A function that is not of C takes part because its
+ * blocks, too, must be disjoint from those of malloc. */
 static void free_by(struct check_run *c, const struct maker *m, unsigned way, void *block,
                     size_t alignment, size_t size) {
     const struct allocator *a = c->a;
     const bool of_aligned     = m->needs == NEEDS_ALIGNED_ALLOC;
-    if (way == 1 && a->free_sized && !m->takes_alignment)
+    const bool of_c           = !m->takes_alignment && m->needs != NEEDS_REALLOCARRAY;
+    if (way == 1 && a->free_sized && of_c)
         a->free_sized(block, size);
     else if (way == 1 && a->free_aligned_sized && of_aligned)
         a->free_aligned_sized(block, alignment, size);

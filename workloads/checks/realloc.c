@@ -31,9 +31,13 @@ static void pairs(struct check_run *c, bool up) {
                  "realloc from %zu to %zu lost byte %zu", sizes[from], sizes[to],
                  check_intact(block, kept, from));
             check_fill(block, sizes[to], to);
+            void *next = c->a->malloc(sizes[to]); /* what lies behind the block is not in it */
+            if (next)
+                memset(next, 0xa5, sizes[to]);
             MUST(c, check_intact(block, sizes[to], to) == sizes[to], "a block of the new size",
-                 "realloc from %zu to %zu gave memory that does not keep what is written",
-                 sizes[from], sizes[to]);
+                 "realloc from %zu to %zu: byte %zu is another block's, too", sizes[from],
+                 sizes[to], check_intact(block, sizes[to], to));
+            c->a->free(next);
             c->a->free(block);
         }
 }

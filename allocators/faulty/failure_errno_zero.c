@@ -1,0 +1,13 @@
+/* malloc that fails sets errno to zero.
+ * caught-by: check
+ *   errno.never_zero at never_zero "%s of %zu bytes gave %p and set errno to 0"
+ *   errno.malloc at no_memory "%s of %zu bytes gave NULL and %s %s" */
+#include "family.h"
+
+static void *zeroing_malloc(size_t size) {
+    void *block = malloc(size);
+    errno       = block ? errno : 0;
+    return block;
+}
+
+FAULTY_FAMILY(.malloc = zeroing_malloc);

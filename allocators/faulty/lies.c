@@ -1,0 +1,15 @@
+/* Gives 64 bytes where nobody could have as many as were asked for.
+ * caught-by: check
+ *   errno.malloc at no_memory "%s of %zu bytes gave %p"
+ *   overflow.malloc at overflow_malloc "malloc(%zu) gave %p" */
+#include "family.h"
+
+static size_t cut(size_t size) {
+    return size > SIZE_MAX / 4 ? 64 : size;
+}
+
+static void *lying_malloc(size_t size) {
+    return malloc(cut(size));
+}
+
+FAULTY_FAMILY(.malloc = lying_malloc);
