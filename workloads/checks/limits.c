@@ -180,7 +180,7 @@ static void fail_mmap(struct check_run *c, void *arg) {
     const unsigned first = *(unsigned *)arg;
     size_t failed = 0, later = 0;
     if (!trap_install(TRAP_GET))
-        return check_unsupported(c, "seccomp filters are not to be had here");
+        return check_unsupported(c, "seccomp user notification is not to be had here");
     trap_fail(first, WINDOW);
     take(c, &failed);
     const unsigned calls = trap_calls();
@@ -207,7 +207,7 @@ CHECK(no_mmap, .name = "limits.mmap_fails", .kind = CHECK_REQUIRED, .profiles = 
 static void fail_munmap(struct check_run *c, void *arg) {
     const bool look_at_errno = *(bool *)arg;
     if (!trap_install(TRAP_GIVE))
-        return check_unsupported(c, "seccomp filters are not to be had here");
+        return check_unsupported(c, "seccomp user notification is not to be had here");
     trap_fail(0, 0);
     for (size_t i = 0; i < TAKEN; i++) {
         held[i] = c->a->malloc(taken_size(i));
