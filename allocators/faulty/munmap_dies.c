@@ -1,5 +1,5 @@
 /* Takes a munmap that fails for the end of the world.
- * caught-by: check limits.munmap_fails */
+ * caught-by: check limits.munmap_fails nth_call.munmap */
 #include "family.h"
 
 #include <sys/mman.h>

@@ -19,7 +19,7 @@ static const char *const verdict_name[] = {
     [CHECK_UNSUPPORTED] = "not supported",
     [CHECK_RECORDED]    = "recorded",
 };
-static const char *const profile_name[] = {"c17", "c23", "posix2024", "glibc"};
+static const char *const profile_name[] = {"c17", "c23", "posix2024", "glibc", "cxx17"};
 
 static int by_name(const void *a, const void *b) {
     return strcmp((*(const struct check *const *)a)->name, (*(const struct check *const *)b)->name);
