@@ -1,5 +1,5 @@
 /* Takes its heap down when the process ends, before others are done with it.
- * caught-by: check lifecycle.atexit */
+ * caught-by: check lifecycle.atexit exit.while_allocating */
 #include "family.h"
 
 static bool gone, registered;

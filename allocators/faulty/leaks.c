@@ -1,7 +1,7 @@
 /* Nothing that is freed is ever used again.
  * caught-by: check memory.reuse_malloc memory.reuse_calloc memory.reuse_realloc
  * memory.reuse_aligned_alloc memory.reuse_posix_memalign memory.reuse_threads
- * memory.reuse_free_sized memory.reuse_free_aligned_sized */
+ * memory.reuse_free_sized memory.reuse_free_aligned_sized plugin.without_growth */
 #include "family.h"
 
 static void lose(void *block) {
