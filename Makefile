@@ -113,9 +113,13 @@ CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads) $(CHECK
 DRIVER_OBJECTS := $(call objects,harness) $B/harness/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
-all: $B/spanbench $B/known-failures.json $B/plugin.so $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
+all: $B/spanbench $B/known-failures.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
 
 $B/known-failures.json: allocators/known-failures.json
+	@mkdir -p $(@D)
+	$(call say,COPY)cp $< $@
+
+$B/stacks: harness/stacks.sh
 	@mkdir -p $(@D)
 	$(call say,COPY)cp $< $@
 

@@ -119,6 +119,8 @@ int conform_command(const struct options *o) {
             code = run_matrix(&m, &results);
         else
             fprintf(stderr, "spanbench: %s\n", m.verdict ? problem : "out of memory");
+        for (size_t i = 0; m.verdict && i < registry.cells * list.checks; i++)
+            free(m.verdict[i].stacks);
         free(m.verdict);
     }
     if (broken && code != WRONG_USE && code < SIGNALLED)

@@ -21,6 +21,12 @@ void matrix_print_failure(const struct matrix *m, size_t cell, size_t check, con
     fprintf(to, "%spromise:  %s (%s)\n", indent, info->summary, info->clause);
     if (v->end == VERDICT_FAIL)
         fprintf(to, "%sexpected: %s\n%sseen:     %s\n", indent, v->expected, indent, v->seen);
+    for (const char *line = v->stacks; line && *line; line += *line == '\n') {
+        const size_t length = strcspn(line, "\n");
+        fprintf(to, "%s%s%.*s\n", indent, line == v->stacks ? "stacks:   " : "          ",
+                (int)length, line);
+        line += length;
+    }
     if (v->known)
         fprintf(to, "%sknown:    %s\n", indent, reason(v));
     fprintf(to, "%srepeat:   %s\n", indent, command);
@@ -152,12 +158,12 @@ static json_t *result_json(const struct matrix *m, size_t cell, size_t check) {
     static const char *const ends[] = {"not run", "pass", "recorded", "not supported", "fail"};
     char command[3 * PATH_MAX];
     verdict_command(m->options, c, &m->list->check[check], command, sizeof command);
-    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:f, s:s}", "allocator",
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:f, s:s}", "allocator",
                      c->name, "check", m->list->check[check].name, "verdict", ends[v->end],
                      "counts", (int)v->counts, "finding", (int)verdict_is_finding(v), "known",
                      v->known ? json_string(reason(v)) : json_null(), "choice", or_null(v->choice),
-                     "expected", or_null(v->expected), "seen", or_null(v->seen), "seconds",
-                     v->seconds, "repeat", command);
+                     "expected", or_null(v->expected), "seen", or_null(v->seen), "stacks",
+                     or_null(v->stacks ? v->stacks : ""), "seconds", v->seconds, "repeat", command);
 }
 
 json_t *matrix_json(const struct matrix *m) {

@@ -66,6 +66,7 @@ struct check_run {
     const char *expected; /* of CHECK_FAIL: what the clause says */
     char seen[400];       /* and what was; of CHECK_UNSUPPORTED: the reason */
     char choice[24];      /* of CHECK_RECORDED: one short word */
+    char stacks[4096];    /* where the threads of a forked child stood that did not end, or "" */
 };
 
 struct check {

@@ -1,5 +1,5 @@
 /* free still writes to its block a while after it returned, as a list that is built too late does.
- * caught-by: check cross_thread.happens_before */
+ * caught-by: check cross_thread.happens_before cross_thread.reuse */
 #include "family.h"
 
 enum { LATE = 8 };
