@@ -1,8 +1,8 @@
 /* Fails without a word: errno stays as it was.
  * caught-by: check errno.malloc errno.calloc errno.realloc errno.reallocarray errno.aligned_alloc
  * errno.calloc_overflow errno.reallocarray_overflow limits.address_space_large
- * limits.address_space_medium limits.address_space_small limits.data limits.realloc
- * limits.mmap_fails */
+ * limits.address_space_medium limits.address_space_small limits.data limits.data_medium
+ * limits.data_small limits.realloc limits.mmap_fails */
 #include "family.h"
 
 #define SILENTLY(call)                                                                             \

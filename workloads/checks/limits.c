@@ -111,6 +111,19 @@ CHECK(data_limit, .name = "limits.data", .kind = CHECK_REQUIRED, .profiles = PRO
     under(c, RLIMIT_DATA, 1 << 20);
 }
 
+/* Of small blocks, too: this limit also binds who reserved the address space before. */
+CHECK(data_medium, .name = "limits.data_medium", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
+      .clause  = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc [ENOMEM]; getrlimit(2)",
+      .summary = "blocks of 20 KB under RLIMIT_DATA: NULL, ENOMEM, nothing lost, recovery") {
+    under(c, RLIMIT_DATA, 20000);
+}
+
+CHECK(data_small, .name = "limits.data_small", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
+      .clause  = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc [ENOMEM]; getrlimit(2)",
+      .summary = "blocks of 3 KB under RLIMIT_DATA: NULL, ENOMEM, nothing lost, recovery") {
+    under(c, RLIMIT_DATA, 3000);
+}
+
 /* Growing at the limit fails and keeps the block. */
 static void grow_at_limit(struct check_run *c, void *arg) {
     (void)arg;
