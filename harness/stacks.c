@@ -21,15 +21,16 @@ static long now_ms(void) {
 
 /* In the child: becomes the program, which writes into `output`. */
 static _Noreturn void become(pid_t process, int output) {
-    char path[PATH_MAX]  = "", number[24];
-    const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 16);
-    char *slash          = length > 0 ? strrchr(path, '/') : NULL;
-    snprintf(number, sizeof number, "%d", (int)process);
+    char folder[PATH_MAX] = "", program[PATH_MAX + 16], number[24];
+    const ssize_t length  = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    char *slash           = length > 0 ? strrchr(folder, '/') : NULL;
     if (slash)
-        strcpy(slash + 1, "stacks"); /* it fits: see the size above */
+        *slash = '\0';
+    snprintf(program, sizeof program, "%s/stacks", folder);
+    snprintf(number, sizeof number, "%d", (int)process);
     setpgid(0, 0);
     if (dup2(output, STDOUT_FILENO) >= 0)
-        execl(path, path, number, (char *)NULL);
+        execl(program, program, number, (char *)NULL);
     _exit(127);
 }
 

@@ -41,8 +41,10 @@ static void op_delete(void *block);
     DELETE(delete_##name##_sa, "_Zd" d "Pv" Z "St11align_val_t", size_t size, size_t alignment)    \
     DELETE(delete_##name##_aq, "_Zd" d "PvSt11align_val_tRKSt9nothrow_t", size_t alignment,        \
            const void *nothrow)
+/* NOLINTBEGIN(misc-unused-parameters): the bugs look at none of them */
 KIND(one, "w", "l")
 KIND(array, "a", "a")
+/* NOLINTEND(misc-unused-parameters) */
 
 SYMBOL(set_handler, "_ZSt15set_new_handlerPFvvE", void *, void *handler) {
     return handler;

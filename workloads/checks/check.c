@@ -1,11 +1,9 @@
 #include "check.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,31 +142,35 @@ size_t check_fundamental(size_t size) {
 }
 
 /* Fills c->stacks by the program `stacks` in the folder above the cell's (harness/stacks.sh), as
- * the driver does for the cell. posix_spawn calls no fork handler of an allocator that hangs. */
+ * the driver does for the cell. _Fork calls no fork handler of an allocator that hangs. */
 static void take_stacks(struct check_run *c, pid_t child) {
-    char path[PATH_MAX + 8], number[24];
+    char folder[PATH_MAX], path[PATH_MAX + 8], number[24];
     int ends[2];
-    pid_t reader  = 0;
-    size_t length = 0;
-    posix_spawn_file_actions_t to_pipe;
-    const ssize_t self        = readlink("/proc/self/exe", path, PATH_MAX - 1);
-    path[self < 0 ? 0 : self] = '\0';
-    for (int i = 0; i < 2 && strrchr(path, '/'); i++)
-        *strrchr(path, '/') = '\0';
-    strcat(path, "/stacks");
+    size_t length               = 0;
+    const ssize_t self          = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    folder[self < 0 ? 0 : self] = '\0';
+    for (int i = 0; i < 2; i++) {
+        char *slash = strrchr(folder, '/');
+        if (slash)
+            *slash = '\0';
+    }
+    snprintf(path, sizeof path, "%s/stacks", folder);
     snprintf(number, sizeof number, "%d", (int)child);
     if (pipe2(ends, O_CLOEXEC) != 0)
         return;
-    posix_spawn_file_actions_init(&to_pipe);
-    posix_spawn_file_actions_adddup2(&to_pipe, ends[1], STDOUT_FILENO);
-    char *const argv[] = {path, number, NULL};
-    const bool began   = posix_spawn(&reader, path, &to_pipe, NULL, argv, environ) == 0;
+    const pid_t reader = _Fork();
+    if (reader == 0) {
+        if (dup2(ends[1], STDOUT_FILENO) >= 0)
+            execl(path, path, number, (char *)NULL);
+        _exit(127);
+    }
     close(ends[1]);
-    for (ssize_t got = 1;
-         got > 0 && length<sizeof c->stacks - 1; length += got> 0 ? (size_t)got : 0)
+    for (ssize_t got = 1; got > 0 && length < sizeof c->stacks - 1;) {
         got = read(ends[0], c->stacks + length, sizeof c->stacks - 1 - length);
+        length += got > 0 ? (size_t)got : 0;
+    }
     close(ends[0]);
-    if (began)
+    if (reader > 0)
         waitpid(reader, NULL, 0);
     c->stacks[length] = '\0';
 }

@@ -18,8 +18,11 @@ static bool find(struct check_run *c, char *path, size_t size) {
     char self[PATH_MAX];
     const ssize_t length          = readlink("/proc/self/exe", self, sizeof self - 1);
     self[length < 0 ? 0 : length] = '\0';
-    for (int i = 0; i < 2 && strrchr(self, '/'); i++)
-        *strrchr(self, '/') = '\0';
+    for (int i = 0; i < 2; i++) {
+        char *slash = strrchr(self, '/');
+        if (slash)
+            *slash = '\0';
+    }
     plugin_host = (struct plugin_host){.a = c->a};
     if (snprintf(path, size, "%s/plugin.so", self) < (int)size && access(path, R_OK) == 0)
         return true;
@@ -31,9 +34,8 @@ static bool find(struct check_run *c, char *path, size_t size) {
 static bool come_and_go(struct check_run *c, const char *path, unsigned times) {
     for (unsigned i = 0; i < times; i++) {
         void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        if (!check_that(c, library != NULL, "a library that can be opened", "dlopen: %s",
-                        library ? "" : dlerror()))
-            return false;
+        if (!library)
+            return check_that(c, false, "a library that can be opened", "dlopen: %s", dlerror());
         dlclose(library);
         if (!check_that(c, !plugin_host.missing, "a block",
                         "malloc gave NULL in the constructor of a library") ||
