@@ -7,7 +7,7 @@
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
 #: make check    conformance: every promise of malloc on every allocator
-#:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc
+#:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
@@ -113,14 +113,23 @@ CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads) $(CHECK
 DRIVER_OBJECTS := $(call objects,harness) $B/harness/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
-all: $B/spanbench $B/known-failures.json $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
+all: $B/spanbench $B/known-failures.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
 
 $B/known-failures.json: allocators/known-failures.json
 	@mkdir -p $(@D)
 	$(call say,COPY)cp $< $@
 
+$B/stacks: harness/stacks.sh
+	@mkdir -p $(@D)
+	$(call say,COPY)cp $< $@
+
 $B/spanbench: $(DRIVER_OBJECTS) $B/stamp/link
 	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -o $@ $(filter %.o,$^) $(DRIVER_LIBS)
+
+# The library that the checks of plugin.c open; it finds plugin_host in the cell.
+$B/plugin.so: workloads/checks/plugin/library.c workloads/checks/plugin.h allocators/allocator.h $B/stamp/compile
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(C_ALWAYS) -fPIC $(CFLAGS) $(LDFLAGS) $(call include,$<) -shared -o $@ $<
 
 # An allocator that is built here, from the folder and with the flags of the adapter's `built-from`.
 # What replaces malloc in the process, interpose.c, is for the shared library alone. initfirst: other
@@ -153,8 +162,8 @@ link_with   = $(call quote,$(call absolute,$(LIBRARY_$1))) \
 define cell
 $1: $B/allocators/$2.o $3 $(LIBRARY_$2) $B/stamp/link
 	@mkdir -p $$(@D)
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) -pie -pthread -o $$@ $$(filter %.o,$$^) \
-	  $(if $(LIBRARY_$2),$(call link_with,$2))
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) -pie -pthread -Wl,--export-dynamic-symbol=plugin_host -o $$@ \
+	  $$(filter %.o,$$^) $(if $(LIBRARY_$2),$(call link_with,$2))
 endef
 $(foreach a,$(HAVE),$(eval $(call cell,$B/cell/$a,$a,$(CELL_OBJECTS))))
 $(foreach a,$(FAULTY_FOUND),$(eval $(call cell,$B/faulty/$a,faulty/$a,$(CELL_OBJECTS))))

@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "allocators/faulty": {"allocators", "allocators/faulty"},
     "workloads": {"workloads", "allocators"},
     "workloads/checks": {"workloads/checks", "workloads", "allocators"},
+    "workloads/checks/plugin": {"workloads/checks"},
     "harness/cell": {"harness/cell", "workloads", "allocators"},
     "harness": {"harness"},
 }

@@ -197,6 +197,8 @@ int conform_command(const struct options *o) {
             code = run_matrix(&m);
         else
             fprintf(stderr, "spanbench: out of memory\n");
+        for (size_t i = 0; m.verdict && i < registry.cells * list.checks; i++)
+            free(m.verdict[i].stacks);
         free(m.verdict);
     }
     if (broken && code == GOOD)

@@ -70,6 +70,12 @@ void matrix_print_failure(const struct matrix *m, size_t cell, size_t check, con
             info->clause, info->kind);
     if (v->end == VERDICT_FAIL)
         fprintf(to, "%sexpected: %s\n%sseen:     %s\n", indent, v->expected, indent, v->seen);
+    for (const char *line = v->stacks; line && *line; line += *line == '\n') {
+        const size_t length = strcspn(line, "\n");
+        fprintf(to, "%s%s%.*s\n", indent, line == v->stacks ? "stacks:   " : "          ",
+                (int)length, line);
+        line += length;
+    }
     if (v->known)
         fprintf(to, "%sknown:    %s\n", indent, matrix_reason(v));
     fprintf(to, "%srepeat:   %s\n", indent, command);

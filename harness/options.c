@@ -11,7 +11,7 @@
 enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
 enum { DEFAULT_TIMEOUT = 60 };
 
-const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", NULL};
+const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", "cxx17", NULL};
 
 void options_usage(FILE *to) {
     fprintf(
@@ -36,7 +36,7 @@ void options_usage(FILE *to) {
         "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
         "options of check (and --allocators, --preload, --seed, --timeout, --out, --cells):\n"
         "  --checks GLOBS       those whose names match, for instance 'realloc.*' (default: all)\n"
-        "  --profile NAME       c17, c23, posix2024 or glibc: what counts (default: what any\n"
+        "  --profile NAME       c17, c23, posix2024, glibc or cxx17: what counts (default: what any\n"
         "                       standard requires)\n"
         "  --tap                print TAP 13 instead of the matrix\n"
         "  --verbose            print each verdict, and the steps that failing checks tell\n"
@@ -126,7 +126,7 @@ static bool parse_profile(const char *text, unsigned *profile) {
     for (*profile = 0; options_profiles[*profile]; ++*profile)
         if (strcmp(options_profiles[*profile], text) == 0)
             return true;
-    return complain("profile", "c17, c23, posix2024, glibc, or all", text);
+    return complain("profile", "c17, c23, posix2024, glibc, cxx17, or all", text);
 }
 
 /* 1, 2, 4 and, on a larger machine, on by powers of two to the number of CPUs; quick stops at 4. */

@@ -49,6 +49,8 @@ void report_tap(const struct matrix *m, size_t cell, size_t check, size_t nth, F
         print_yaml("class", info->kind, to);
         print_yaml("expected", failed ? v->expected : "the known failure", to);
         print_yaml("seen", failed ? v->seen : "the promise kept", to);
+        if (v->stacks)
+            print_yaml("stacks", v->stacks, to);
         print_yaml("known", matrix_reason(v), to);
         print_yaml("repeat", command, to);
         fputs("  ...\n", to);
@@ -112,6 +114,10 @@ static void junit_case(const struct matrix *m, size_t cell, size_t check, FILE *
         xml(to, failed ? v->expected : matrix_reason(v));
         fputs("\nseen:     ", to);
         xml(to, failed ? v->seen : "the promise kept");
+        if (v->stacks) {
+            fputs("\nstacks:\n", to);
+            xml(to, v->stacks);
+        }
         fputs("\nrepeat:   ", to);
         xml(to, command);
         fputs("\n</failure>", to);
@@ -178,14 +184,14 @@ static json_t *result_json(const struct matrix *m, size_t cell, size_t check) {
     char command[VERDICT_COMMAND_BYTES];
     verdict_command(m->options, c, info, command, sizeof command);
     const bool failed = v->end == VERDICT_FAIL;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:O, s:o, s:o, s:o, s:o, s:f, s:s}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:O, s:o, s:o, s:o, s:o, s:o, s:f, s:s}",
                      "allocator", c->name, "check", info->name, "class", info->kind, "clause",
                      info->clause, "verdict", ends[v->end], "counts", (int)v->counts, "finding",
                      (int)verdict_is_finding(v), "known", v->known ? v->known : json_null(),
                      "choice", or_null(v->choice), "expected", or_null(failed ? v->expected : ""),
                      "seen", or_null(failed ? v->seen : ""), "reason",
-                     or_null(v->end == VERDICT_UNSUPPORTED ? v->seen : ""), "seconds", v->seconds,
-                     "repeat", command);
+                     or_null(v->end == VERDICT_UNSUPPORTED ? v->seen : ""), "stacks",
+                     or_null(v->stacks ? v->stacks : ""), "seconds", v->seconds, "repeat", command);
 }
 
 static json_t *check_json(const struct check_info *info) {

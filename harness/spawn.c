@@ -253,6 +253,8 @@ void spawn_run(const struct spawn_request *request, struct spawn_result *result)
             result->code = error;
         else
             end = listen(request, child, start, record[0], output[0], result);
+        if (end == SPAWN_TIMED_OUT && request->stuck)
+            request->stuck(request->arg, child);
         finish(child, end, result);
         if (end == SPAWN_EXITED) {
             drain(record[0], read_record, result);

@@ -29,6 +29,9 @@ struct spawn_request {
      * until the child has something to say. */
     spawn_tick *tick;
     double tick_seconds;
+
+    /* Called once when the child has not ended in time, before it is killed; NULL: never. */
+    void (*stuck)(void *arg, pid_t child);
     void *arg;
 };
 

@@ -5,6 +5,7 @@ import fnmatch
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import unittest
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from driving import CELLS, FAULTY, ROOT, DriverTest, cell_names, run, spanbench
+from driving import BUILD, CELLS, FAULTY, ROOT, DriverTest, cell_names, run, spanbench
 
 TIMEOUT = 60  # seconds; the slowest bug takes a tenth of that
 
@@ -258,6 +259,49 @@ class Output(ConformanceTest):
         self.assertEqual(code, 1)
         self.assertIn("no end after 2 s", results["hang", "overlap.tiny"]["seen"])
         self.assertIn("SIGSEGV", results["crash", "overlap.tiny"]["seen"])
+        self.assertIsNone(results["crash", "overlap.tiny"]["stacks"])
+
+
+class Stacks(ConformanceTest):
+    """A hang shows where the threads stood: of the check's process, and of a child of it."""
+
+    def hang(self, bug: str, check: str, *words: str) -> tuple[str, str]:
+        self.use_cells(FAULTY / bug)
+        _, text, results = self.check("--checks", check, *words)
+        stacks = results[bug, check]["stacks"]
+        self.assertIsNotNone(stacks)
+        return text, stacks
+
+    def test_of_the_process(self) -> None:
+        text, stacks = self.hang("hang", "overlap.tiny", "--timeout", "2")
+        self.assertRegex(stacks, r"#\d+ .*hang_malloc")
+        self.assertRegex(text, r"\n  stacks: +process \d+ \(hang\):\n")
+        self.assertIn(stacks.splitlines()[-1], text)
+
+    def test_of_a_forked_child(self) -> None:
+        _, stacks = self.hang("fork_locked", "fork.threads")
+        self.assertRegex(stacks, r"#\d+ .*orphaned_malloc")
+
+    def test_in_tap_as_diagnostics(self) -> None:
+        text, stacks = self.hang("hang", "overlap.tiny", "--timeout", "2", "--tap")
+        for line in stacks.splitlines():
+            self.assertRegex(text, r"\n# .*" + re.escape(line) + r"\n")
+
+    def test_without_a_tool_proc_tells_and_a_package_is_named(self) -> None:
+        tools = self.directory / "tools"
+        tools.mkdir()
+        for name in ("sh", "cat", "sed", "grep", "timeout"):
+            path = shutil.which(name)
+            assert path
+            (tools / name).symlink_to(path)
+        sleeper = subprocess.Popen(["sleep", "600"])
+        try:
+            result = run("env", f"PATH={tools}", BUILD / "stacks", sleeper.pid)
+        finally:
+            sleeper.kill()
+            sleeper.wait()
+        self.assertRegex(result.stdout, r"thread \d+ \(sleep\): state S .*, system call \d")
+        self.assertIn("install the package elfutils", result.stdout)
 
 
 class KnownFailures(ConformanceTest):

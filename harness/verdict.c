@@ -2,10 +2,12 @@
 
 #include "record.h"
 #include "spawn.h"
+#include "stacks.h"
 #include "text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *verdict_word(const struct verdict *v) {
@@ -69,6 +71,8 @@ static bool read_verdict(const json_t *record, const struct options *o, const st
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(text_of(record, "verdict"), words[i].word) == 0)
             v->end = words[i].end;
+    if (*text_of(record, "stacks")) /* of a child of the cell's that hung */
+        v->stacks = strdup(text_of(record, "stacks"));
     snprintf(v->choice, sizeof v->choice, "%s", text_of(record, "choice"));
     snprintf(v->expected, sizeof v->expected, "%s", text_of(record, "expected"));
     snprintf(v->seen, sizeof v->seen, "%s",
@@ -103,9 +107,14 @@ static void judge(const struct options *o, const struct cell *cell, const struct
     text_clean(v->choice);
 }
 
+static void take_stacks(void *text, pid_t child) {
+    stacks_take(child, text, STACKS_BYTES);
+}
+
 void verdict_run(const struct checklist *list, const struct options *o, const struct cell *cell,
                  const struct check_info *check, struct verdict *v, char *told, size_t size) {
     static struct spawn_result result;
+    char stacks[STACKS_BYTES] = "";
     char seed[24], name[sizeof check->name], path[PATH_MAX], expect[PATH_MAX];
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
     memcpy(name, check->name, sizeof name);
@@ -121,10 +130,14 @@ void verdict_run(const struct checklist *list, const struct options *o, const st
     }
     spawn_run(&(struct spawn_request){.argv            = argv,
                                       .preload         = *expect ? expect : NULL,
-                                      .timeout_seconds = o->timeout_seconds},
+                                      .timeout_seconds = o->timeout_seconds,
+                                      .stuck           = take_stacks,
+                                      .arg             = stacks},
               &result);
     *v = (struct verdict){.counts = checklist_counts(check, o->profile), .seconds = result.seconds};
     judge(o, cell, check, &result, v);
+    if (*stacks && !v->stacks)
+        v->stacks = strdup(stacks);
     if (v->counts && v->end != VERDICT_UNSUPPORTED)
         v->known =
             checklist_known(list, cell, check->name, v->end == VERDICT_FAIL ? v->seen : NULL);

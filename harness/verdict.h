@@ -20,6 +20,7 @@ struct verdict {
     char choice[24];
     char expected[200];
     char seen[640];
+    char *stacks; /* of a hang: where the threads stood, in lines; the caller frees it; or NULL */
     double seconds;
 };
 

@@ -2,7 +2,7 @@
 # Runs the conformance checks with the driver; the variables are those of `make check`.
 #
 # usage: [VARIABLE=value …] scripts/check.sh        after `make`; `make check` does both
-#   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   PROFILE=c17|c23|posix2024|glibc
+#   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   PROFILE=c17|c23|posix2024|glibc|cxx17
 #   CHECKS="fork.* realloc.*"  SEED=n   TIMEOUT=s          OUT=dir   B=dir
 #   ARGS="--tap --verbose"     further options of the driver
 #

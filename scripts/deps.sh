@@ -14,7 +14,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-matplotlib"
+tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-matplotlib
+  elfutils"
 test_tools="git perl clang clang-format clang-tidy shellcheck black mypy python3-tap python3-jsonschema
   libbenchmark-tools python3-scipy redis-server nodejs"
 

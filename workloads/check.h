@@ -50,6 +50,7 @@ enum {
     PROFILE_C23       = 1u << 1, /* ISO/IEC 9899:2024 */
     PROFILE_POSIX2024 = 1u << 2, /* IEEE Std 1003.1-2024 */
     PROFILE_GLIBC     = 1u << 3, /* the manual pages and the manual of the GNU C library */
+    PROFILE_CXX17     = 1u << 4, /* ISO/IEC 14882:2017 */
     PROFILES_C        = PROFILE_C17 | PROFILE_C23 | PROFILE_POSIX2024 | PROFILE_GLIBC,
     PROFILES_POSIX    = PROFILE_POSIX2024 | PROFILE_GLIBC,
 };
@@ -91,6 +92,7 @@ struct check_run {
     const char *expected;                    /* what the clause says */
     char seen[400];                          /* and what was; of CHECK_UNSUPPORTED: the reason */
     char choice[24];                         /* of CHECK_RECORDED: one short word */
+    char stacks[4096]; /* where the threads of a forked child stood that did not end, or "" */
 };
 
 struct check {

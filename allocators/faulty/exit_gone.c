@@ -1,6 +1,7 @@
 /* Takes its heap down when the process ends, before others are done with it.
  * caught-by: check
- *   lifecycle.atexit at at_exit "malloc(%zu) gave NULL in a function of atexit" */
+ *   lifecycle.atexit at at_exit "malloc(%zu) gave NULL in a function of atexit"
+ *   exit.while_allocating */
 #include "family.h"
 
 static bool gone, registered;

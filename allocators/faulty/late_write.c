@@ -1,6 +1,7 @@
 /* free still writes to blocks a while after it returned, as a list that is built too late does.
  * caught-by: check
- *   cross_thread.happens_before at unwritten "of a block of" */
+ *   cross_thread.happens_before at unwritten "of a block of"
+ *   cross_thread.reuse */
 #include "family.h"
 
 enum { LATE = 8 };

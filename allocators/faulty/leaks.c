@@ -7,7 +7,8 @@
  *   memory.returned at returned "of %zu KiB, %zu KiB stayed resident"
  *   memory.phases at phases "MiB of live blocks"
  *   realloc.in_place at in_place "realloc from"
- *   realloc.gives_back at gives_back "%zu MiB were resident, %zu MiB are" */
+ *   realloc.gives_back at gives_back "%zu MiB were resident, %zu MiB are"
+ *   plugin.without_growth */
 #include "family.h"
 
 static void lose(void *block) {

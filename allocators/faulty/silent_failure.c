@@ -5,6 +5,7 @@
  *   errno.calloc_overflow at calloc_wraps "errno is"
  *   errno.reallocarray_overflow at array_wraps "errno is"
  *   limits.address_space_large limits.address_space_medium limits.address_space_small limits.data
+ *     limits.data_medium limits.data_small
  *     at exhaust "at the limit, malloc(%zu) gave NULL and errno %s"
  *   limits.realloc at grow_at_limit "gave NULL and errno"
  *   limits.mmap_fails at take ") gave NULL and errno" */

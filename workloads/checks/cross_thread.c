@@ -197,3 +197,69 @@ CHECK(happens_before, .name = "cross_thread.happens_before", .kind = CHECK_REQUI
     pthread_join(thread, NULL);
     c->a->free(atomic_load_explicit(&channel.slot[0], memory_order_relaxed));
 }
+
+/* --- reuse, with no order but the allocator's --- */
+
+/* Blocks go one way: the producer's writes happen before the consumer's, by release and acquire.
+ * The consumer writes to each, too, and frees it; that a slot is empty is told relaxed and before
+ * that, so that the allocator alone orders the consumer's writes before those of the producer when
+ * it gets the block again. */
+enum { ONE_WAY = 200000, KEPT = 32 };
+static _Atomic(void *) way[RING];
+
+static void *overwrite(void *arg) {
+    const struct end *e = arg;
+    for (size_t i = 0; i < e->blocks; i++) {
+        unsigned char *block;
+        /* acquire pairs with the producer's release: the contents */
+        while (!(block = atomic_load_explicit(&way[i % RING], memory_order_acquire))) {
+            if (e->c->verdict == CHECK_FAIL)
+                return NULL;
+            sched_yield();
+        }
+        atomic_store_explicit(&way[i % RING], NULL, memory_order_relaxed);
+        check_fill(block, size_of(e, i), ~i);
+        e->c->a->free(block);
+    }
+    return NULL;
+}
+
+/* Its blocks are its own for a while before they go. */
+static void *keep_and_send(void *arg) {
+    const struct end *e = arg;
+    void *kept[KEPT]    = {NULL};
+    for (size_t i = 0; i < e->blocks + KEPT && e->c->verdict != CHECK_FAIL; i++) {
+        const size_t gone = i - KEPT;
+        if (i >= KEPT) {
+            const size_t size = size_of(e, gone), good = check_intact(kept[i % KEPT], size, gone);
+            if (!check_that(e->c, good == size, "free happens before the malloc that reuses it",
+                            "byte %zu of a block of %zu changed in the hands of its new owner",
+                            good, size))
+                break;
+            while (atomic_load_explicit(&way[gone % RING], memory_order_relaxed) &&
+                   e->c->verdict != CHECK_FAIL)
+                sched_yield();
+            /* release pairs with the consumer's acquire: the contents */
+            atomic_store_explicit(&way[gone % RING], kept[i % KEPT], memory_order_release);
+        }
+        if (i >= e->blocks)
+            continue;
+        kept[i % KEPT] = e->c->a->malloc(size_of(e, i));
+        if (!check_that(e->c, kept[i % KEPT] != NULL, "a block", "malloc(%zu) gave NULL",
+                        size_of(e, i)))
+            break;
+        check_fill(kept[i % KEPT], size_of(e, i), i);
+    }
+    return NULL;
+}
+
+CHECK(relaxed, .name = "cross_thread.reuse", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
+      .clause  = "C17 7.22.3p2: free synchronizes with the allocation of all or part of the region",
+      .summary = "writes before free come before those after the malloc that reuses the block") {
+    struct end e = {c, ONE_WAY, 8};
+    pthread_t consumer;
+    if (pthread_create(&consumer, NULL, overwrite, &e) != 0)
+        return check_unsupported(c, "no thread can be created");
+    keep_and_send(&e);
+    pthread_join(consumer, NULL);
+}

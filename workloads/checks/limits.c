@@ -117,6 +117,19 @@ CHECK(data_limit, .name = "limits.data", .kind = CHECK_REQUIRED, .profiles = PRO
     under(c, RLIMIT_DATA, 1 << 20);
 }
 
+/* Of small blocks, too: this limit also binds who reserved the address space before. */
+CHECK(data_medium, .name = "limits.data_medium", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
+      .clause  = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc [ENOMEM]; getrlimit(2)",
+      .summary = "blocks of 20 KB under RLIMIT_DATA: NULL, ENOMEM, nothing lost, recovery") {
+    under(c, RLIMIT_DATA, 20000);
+}
+
+CHECK(data_small, .name = "limits.data_small", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
+      .clause  = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc [ENOMEM]; getrlimit(2)",
+      .summary = "blocks of 3 KB under RLIMIT_DATA: NULL, ENOMEM, nothing lost, recovery") {
+    under(c, RLIMIT_DATA, 3000);
+}
+
 /* Growing at the limit fails and keeps the block. */
 static void grow_at_limit(struct check_run *c, void *arg) {
     (void)arg;
@@ -189,7 +202,7 @@ static void fail_mmap(struct check_run *c, void *arg) {
     const unsigned first = *(unsigned *)arg;
     size_t failed = 0, later = 0;
     if (!trap_install(TRAP_GET))
-        return check_unsupported(c, "seccomp filters are not to be had here");
+        return check_unsupported(c, "seccomp user notification is not to be had here");
     trap_fail(first, WINDOW);
     take(c, &failed);
     const unsigned calls = trap_calls();
@@ -216,7 +229,7 @@ CHECK(no_mmap, .name = "limits.mmap_fails", .kind = CHECK_REQUIRED, .profiles = 
 static void fail_munmap(struct check_run *c, void *arg) {
     const bool look_at_errno = *(bool *)arg;
     if (!trap_install(TRAP_GIVE))
-        return check_unsupported(c, "seccomp filters are not to be had here");
+        return check_unsupported(c, "seccomp user notification is not to be had here");
     trap_fail(0, 0);
     for (size_t i = 0; i < TAKEN; i++) {
         held[i] = c->a->malloc(taken_size(i));

@@ -1,7 +1,7 @@
 /* No two live blocks overlap, and what is written stays. C17 7.22.3p1: "Each such allocation shall
  * yield a pointer to an object disjoint from any other object." */
 #include "check.h"
-#include "maker.h"
+#include "releaser.h"
 
 #include <pthread.h>
 
@@ -113,56 +113,48 @@ CHECK(overlap_threads, .name = "overlap.threads", .kind = CHECK_REQUIRED, .profi
         pthread_join(thread[i], NULL);
 }
 
-/* Every function that allocates x size x alignment x every function that may free: free_sized takes
- * blocks of malloc, calloc and realloc, free_aligned_sized those of aligned_alloc; for others, of
- * which C23 does not know, they are undefined. A function that is not of C takes part because its
- * blocks, too, must be disjoint from those of malloc. */
-static void free_by(struct check_run *c, const struct maker *m, unsigned way, void *block,
-                    size_t alignment, size_t size) {
-    const struct allocator *a = c->a;
-    const bool of_aligned     = m->needs == NEEDS_ALIGNED_ALLOC;
-    const bool of_c           = !m->takes_alignment && m->needs != NEEDS_REALLOCARRAY;
-    if (way == 1 && a->free_sized && of_c)
-        a->free_sized(block, size);
-    else if (way == 1 && a->free_aligned_sized && of_aligned)
-        a->free_aligned_sized(block, alignment, size);
-    else if (way == 2 && a->realloc)
-        a->free(a->realloc(block, size / 2 + 1));
-    else if (way == 3 && a->realloc)
-        a->free(a->realloc(block, size * 2));
-    else
-        a->free(block);
+/* Six blocks at once of one function, size and alignment, freed in one way. */
+static bool family(struct check_run *c, size_t maker, const struct releaser *r, size_t alignment,
+                   size_t size) {
+    enum { LIVE = 6 };
+    const struct maker *m = &makers[maker];
+    void *block[LIVE];
+    for (size_t i = 0; i < LIVE; i++) {
+        block[i] = m->make(c->a, alignment, size);
+        if (!check_that(c, block[i] || m->takes_alignment, "a block", "%s of %zu bytes gave NULL",
+                        m->name, size))
+            return false;
+        if (block[i])
+            check_fill(block[i], size, i);
+    }
+    for (size_t i = 0; i < LIVE; i++)
+        if (block[i] &&
+            (!check_that(c, check_intact(block[i], size, i) == size,
+                         "a live block belongs to its owner alone",
+                         "%s with alignment %zu, size %zu, ended by %s: a live block changed",
+                         m->name, alignment, size, r->name) ||
+             !check_that(c, r->release(r, c->a, block[i], alignment, size, i),
+                         "a new block with the bytes of the old",
+                         "%s with alignment %zu, size %zu, then %s: no block, or other bytes",
+                         m->name, alignment, size, r->name)))
+            return false;
+    return true;
 }
 
+/* C++'s operators have a matrix of their own, in operators.c: their blocks are for delete alone. */
 CHECK(matrix, .name = "overlap.matrix", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
-      .clause  = "C17 7.22.3p1, 7.22.3.3p2, C23 7.24.3.4-5",
-      .summary = "function x size x alignment x legal way to free: live blocks keep their bytes") {
-    enum { WAYS = 4, LIVE = 6 };
-    for (size_t which = 0; which < MAKERS; which++)
-        for (size_t alignment = 8; alignment <= 8192; alignment *= 4)
-            for (size_t size = 1; size <= 300000; size = size * 2 + size / 3 + 1)
-                for (unsigned way = 0; way < WAYS; way++) {
-                    const struct maker *m = &makers[which];
-                    const size_t rounded =
-                        m->takes_alignment ? (size + alignment - 1) & -alignment : size;
-                    void *block[LIVE];
-                    if (!maker_has(m, c->a) || (!m->takes_alignment && alignment > 8))
-                        continue;
-                    for (size_t i = 0; i < LIVE; i++) {
-                        block[i] = m->make(c->a, alignment, rounded);
-                        MUST(c, block[i] || m->takes_alignment, "a block",
-                             "%s of %zu bytes gave NULL", m->name, rounded);
-                        if (block[i])
-                            check_fill(block[i], rounded, i);
-                    }
-                    for (size_t i = 0; i < LIVE; i++) {
-                        MUST(c, !block[i] || check_intact(block[i], rounded, i) == rounded,
-                             "a live block belongs to its owner alone",
-                             "%s with alignment %zu, size %zu, freed in way %u: a live block "
-                             "changed",
-                             m->name, alignment, rounded, way);
-                        if (block[i])
-                            free_by(c, m, way, block[i], alignment, rounded);
-                    }
-                }
+      .clause  = "C17 7.22.3p1, 7.22.3.3p2, 7.22.3.5p2-3, C23 7.24.3.4-5",
+      .summary = "function x size x alignment x legal way to free: contents, neighbours") {
+    for (size_t maker = 0; maker < MAKERS; maker++)
+        for (const struct releaser *r = releasers; r < releasers + RELEASERS; r++)
+            for (size_t alignment = 8; alignment <= 8192; alignment *= 4) {
+                const bool aligned = makers[maker].takes_alignment;
+                if (!maker_has(&makers[maker], c->a) || !releaser_takes(r, c->a, maker) ||
+                    (!aligned && alignment > 8))
+                    continue;
+                for (size_t size = 1; size <= 300000; size = size * 2 + size / 3 + 1)
+                    if (!family(c, maker, r, alignment,
+                                aligned ? (size + alignment - 1) & -alignment : size))
+                        return;
+            }
 }

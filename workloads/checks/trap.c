@@ -1,141 +1,150 @@
 #include "trap.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
+#include <unistd.h>
 
-#if defined(__x86_64__) || defined(__aarch64__)
+/* Shared with the supervisor. Relaxed: a caught call waits in the kernel until the supervisor has
+ * answered, which orders all that comes before and after it. */
+static struct shared { atomic_uint calls, fail_first, fail_end; } * shared;
 
-/* The one place whose system calls the filter lets pass: it knows it by the address behind the
- * instruction. */
-long trap_call(long number, long a, long b, long c, long d, long e, long f);
-extern const char trap_call_return[];
+/* The kernel of another day may have longer structures than those of this day's header. */
+enum { ROOM = 512 };
+union notification {
+    struct seccomp_notif call;
+    char room[ROOM];
+};
+union answer {
+    struct seccomp_notif_resp how;
+    char room[ROOM];
+};
 
-#if defined(__x86_64__)
-enum { ARCHITECTURE = AUDIT_ARCH_X86_64 };
-__asm__(".text\n"
-        ".globl trap_call, trap_call_return\n"
-        ".hidden trap_call, trap_call_return\n"
-        ".type trap_call, @function\n"
-        "trap_call:\n"
-        "  mov %rdi, %rax\n"
-        "  mov %rsi, %rdi\n"
-        "  mov %rdx, %rsi\n"
-        "  mov %rcx, %rdx\n"
-        "  mov %r8, %r10\n"
-        "  mov %r9, %r8\n"
-        "  mov 8(%rsp), %r9\n"
-        "  syscall\n"
-        "trap_call_return:\n"
-        "  ret\n"
-        ".size trap_call, . - trap_call\n");
-#define ARGUMENT(context, n) ((context)->uc_mcontext.gregs[register_of[n]])
-#define RESULT(context)      ((context)->uc_mcontext.gregs[REG_RAX])
-static const int register_of[] = {REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9};
-#else
-enum { ARCHITECTURE = AUDIT_ARCH_AARCH64 };
-__asm__(".text\n"
-        ".globl trap_call, trap_call_return\n"
-        ".hidden trap_call, trap_call_return\n"
-        ".type trap_call, @function\n"
-        "trap_call:\n"
-        "  mov x8, x0\n"
-        "  mov x0, x1\n"
-        "  mov x1, x2\n"
-        "  mov x2, x3\n"
-        "  mov x3, x4\n"
-        "  mov x4, x5\n"
-        "  mov x5, x6\n"
-        "  svc #0\n"
-        "trap_call_return:\n"
-        "  ret\n"
-        ".size trap_call, . - trap_call\n");
-#define ARGUMENT(context, n) ((long)(context)->uc_mcontext.regs[n])
-#define RESULT(context)      ((context)->uc_mcontext.regs[0])
-#endif
-
-/* Relaxed: a handler runs in the thread that made the call, and counts need no order. */
-static atomic_uint calls, fail_first, fail_end;
-
-static void on_call(int number, siginfo_t *info, void *context) {
-    ucontext_t *c    = context;
-    const unsigned n = atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed);
-    (void)number;
-    if (n >= atomic_load_explicit(&fail_first, memory_order_relaxed) &&
-        n < atomic_load_explicit(&fail_end, memory_order_relaxed)) {
-        /* brk tells a failure by returning the old end, which it does for an address of 0 */
-        RESULT(c) = info->si_syscall == SYS_brk ? trap_call(SYS_brk, 0, 0, 0, 0, 0, 0) : -ENOMEM;
-        return;
+/* Sends or receives one descriptor over a socket. Returns the one received, or -1. */
+static int pass(int socket, int descriptor) {
+    char byte = 0;
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control            = {.room = ""};
+    struct iovec data    = {&byte, 1};
+    struct msghdr m      = {.msg_iov        = &data,
+                            .msg_iovlen     = 1,
+                            .msg_control    = control.room,
+                            .msg_controllen = sizeof control.room};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&m);
+    if (descriptor < 0) {
+        if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != 1 || !(head = CMSG_FIRSTHDR(&m)))
+            return -1;
+        memcpy(&descriptor, CMSG_DATA(head), sizeof descriptor);
+        return descriptor;
     }
-    RESULT(c) = trap_call(info->si_syscall, ARGUMENT(c, 0), ARGUMENT(c, 1), ARGUMENT(c, 2),
-                          ARGUMENT(c, 3), ARGUMENT(c, 4), ARGUMENT(c, 5));
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type  = SCM_RIGHTS;
+    head->cmsg_len   = CMSG_LEN(sizeof descriptor);
+    memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
+    return sendmsg(socket, &m, MSG_NOSIGNAL) == 1 ? descriptor : -1;
 }
 
-bool trap_install(enum trap_set set) {
-    const uint64_t at       = (uintptr_t)trap_call_return;
-    const uint32_t wanted[] = {set == TRAP_GET ? SYS_mmap : SYS_munmap,
-                               set == TRAP_GET ? SYS_mremap : SYS_madvise,
-                               set == TRAP_GET ? SYS_brk : SYS_mprotect};
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define LOAD_HIGH(field)                                                                           \
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field) + 4)
-#define JUMP(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
-    struct sock_filter filter[] = {
-        LOAD(arch),
-        JUMP(ARCHITECTURE, 0, 8),
-        LOAD(nr),
-        JUMP(wanted[0], 2, 0),
-        JUMP(wanted[1], 1, 0),
-        JUMP(wanted[2], 0, 5 - 1),
-        LOAD(instruction_pointer),
-        JUMP((uint32_t)at, 0, 3),
-        LOAD_HIGH(instruction_pointer),
-        JUMP((uint32_t)(at >> 32), 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+/* Answers call after call. `end_of_data` is where brk stands: it tells a failure by returning that,
+ * and only the calls seen here change it. */
+static _Noreturn void supervise(int listener, uint64_t end_of_data) {
+    for (;;) {
+        union notification n = {.room = ""};
+        union answer a       = {.room = ""};
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &n) != 0) {
+            if (errno == EINTR || errno == ENOENT) /* the caller was killed meanwhile */
+                continue;
+            _exit(0);
+        }
+        const unsigned nth = atomic_fetch_add_explicit(&shared->calls, 1, memory_order_relaxed);
+        const bool brk     = n.call.data.nr == SYS_brk;
+        a.how.id           = n.call.id;
+        if (nth < atomic_load_explicit(&shared->fail_first, memory_order_relaxed) ||
+            nth >= atomic_load_explicit(&shared->fail_end, memory_order_relaxed)) {
+            a.how.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+            if (brk && n.call.data.args[0])
+                end_of_data = n.call.data.args[0];
+        } else if (brk) {
+            a.how.val = (int64_t)end_of_data;
+        } else {
+            a.how.error = -ENOMEM;
+        }
+        (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &a);
+    }
+}
+
+/* Hands the calls of the set to a listener, whose descriptor it returns; -1: it cannot. */
+static int listen_to(unsigned set) {
+    static const struct {
+        unsigned set, number;
+    } calls[] = {
+        {TRAP_GET, SYS_mmap},    {TRAP_GET, SYS_mremap},   {TRAP_GET, SYS_brk},
+        {TRAP_GIVE, SYS_munmap}, {TRAP_GIVE, SYS_madvise}, {TRAP_GIVE, SYS_mprotect},
     };
-    const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
-    atomic_store_explicit(&fail_end, 0, memory_order_relaxed);
-    sigaction(SIGSYS,
-              &(struct sigaction){.sa_sigaction = on_call, .sa_flags = SA_SIGINFO | SA_NODEFER},
-              NULL);
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    enum { CALLS = sizeof calls / sizeof *calls };
+    struct sock_filter filter[1 + 2 * CALLS + 1];
+    unsigned short length = 0;
+    filter[length++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < CALLS; i++)
+        if (calls[i].set & set) {
+            filter[length++] =
+                (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number, 0, 1);
+            filter[length++] =
+                (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+        }
+    filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    const struct sock_fprog program = {length, filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return -1;
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                        &program);
+}
+
+bool trap_install(unsigned set) {
+    const pid_t self           = getpid();
+    const uint64_t end_of_data = (uint64_t)syscall(SYS_brk, 0);
+    int ends[2];
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return false;
+    const pid_t supervisor = fork(); /* before the filter: its own calls are not caught */
+    if (supervisor == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(ends[0]);
+        const int listener = getppid() == self ? pass(ends[1], -1) : -1;
+        if (listener >= 0)
+            supervise(listener, end_of_data);
+        _exit(1);
+    }
+    const int listener = supervisor > 0 ? listen_to(set) : -1;
+    /* a listener that is kept open here would let calls wait for ever if the supervisor died */
+    const bool good = listener >= 0 && pass(ends[0], listener) == listener;
+    if (listener >= 0)
+        close(listener);
+    close(ends[0]);
+    close(ends[1]);
+    return good;
 }
 
 void trap_fail(unsigned first, unsigned count) {
-    atomic_store_explicit(&fail_end, 0, memory_order_relaxed);
-    atomic_store_explicit(&calls, 0, memory_order_relaxed);
-    atomic_store_explicit(&fail_first, first, memory_order_relaxed);
-    atomic_store_explicit(&fail_end, first + count, memory_order_relaxed);
+    atomic_store_explicit(&shared->fail_end, 0, memory_order_relaxed);
+    atomic_store_explicit(&shared->calls, 0, memory_order_relaxed);
+    atomic_store_explicit(&shared->fail_first, first, memory_order_relaxed);
+    atomic_store_explicit(&shared->fail_end, first + count, memory_order_relaxed);
 }
 
 unsigned trap_calls(void) {
-    return atomic_load_explicit(&calls, memory_order_relaxed);
+    return atomic_load_explicit(&shared->calls, memory_order_relaxed);
 }
-
-#else
-
-bool trap_install(enum trap_set set) {
-    (void)set;
-    return false;
-}
-
-void trap_fail(unsigned first, unsigned count) {
-    (void)first;
-    (void)count;
-}
-
-unsigned trap_calls(void) {
-    return 0;
-}
-
-#endif

@@ -1,17 +1,19 @@
-/* Lets system calls of this process fail, in whatever library they are made: a seccomp filter turns
- * them into SIGSYS, whose handler fails or makes the call. Needs no privilege and no symbol of the
- * library. Cannot be undone: for forked children. x86-64 and aarch64. */
+/* Lets system calls of this process fail, in whatever library they are made: seccomp hands each to
+ * a supervisor, a process forked for that, which fails it or lets it be made (seccomp_unotify(2)).
+ * Needs no privilege, no symbol of the library, no signal and no stack of the thread that calls, so
+ * it works in libraries that block all signals around a call, too. Linux 5.5 or later. Cannot be
+ * undone: for forked children. The supervisor ends with the thread that called trap_install. */
 #ifndef SPANBENCH_TRAP_H
 #define SPANBENCH_TRAP_H
 
 #include <stdbool.h>
 
-/* The calls that get memory from the system (mmap, mremap, brk), and those that give it back or
- * change it (munmap, madvise, mprotect). */
-enum trap_set { TRAP_GET, TRAP_GIVE };
+/* Or'ed: the calls that get memory from the system (mmap, mremap, brk), and those that give it back
+ * or change it (munmap, madvise, mprotect). */
+enum { TRAP_GET = 1, TRAP_GIVE = 2 };
 
-/* Catches these calls from now on, of all threads to come. False: seccomp is not to be had. */
-bool trap_install(enum trap_set);
+/* Catches these calls from now on, of all threads to come. False: it is not to be had here. */
+bool trap_install(unsigned set);
 
 /* Of the calls from now on, numbered from 0, `count` fail with ENOMEM from number `first` on. */
 void trap_fail(unsigned first, unsigned count);

@@ -1,0 +1,17 @@
+/* new is malloc under another name: NULL for nothing and where there is no memory, no exception, no
+ * new_handler.
+ * caught-by: check operators.zero_size operators.zero_size_aligned operators.new_fails
+ * operators.new_handler */
+#include "operators.h"
+
+static void *op_new(size_t alignment, size_t size) {
+    if (!size)
+        return NULL;
+    return alignment ? memalign(alignment, size) : malloc(size);
+}
+
+static void op_delete(void *block) {
+    free(block);
+}
+
+FAULTY_FAMILY();

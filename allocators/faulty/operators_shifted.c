@@ -1,0 +1,17 @@
+/* A header of 8 bytes before each block of new spoils its alignment, and its addition wraps around.
+ * caught-by: check operators.default_alignment operators.aligned operators.nothrow_fails */
+#include "operators.h"
+
+enum { HEADER = 8 };
+
+static void *op_new(size_t alignment, size_t size) {
+    (void)alignment;
+    unsigned char *block = malloc((size & SIZE_MAX / 2) + HEADER);
+    return block ? block + HEADER : NULL;
+}
+
+static void op_delete(void *block) {
+    free(block ? (unsigned char *)block - HEADER : NULL);
+}
+
+FAULTY_FAMILY();
