@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "allocators/faulty": {"allocators", "allocators/faulty"},
     "workloads": {"workloads", "allocators"},
     "workloads/checks": {"workloads/checks", "workloads", "allocators"},
+    "workloads/misuses": {"workloads/misuses", "workloads", "allocators"},
     "harness/cell": {"harness/cell", "workloads", "allocators"},
     "harness": {"harness"},
 }
