@@ -212,14 +212,15 @@ void grid_print(const struct grid *g, FILE *to) {
     }
     print_sums(g, name_width, to);
     print_void(g, to);
-    fprintf(to,
-            "\n%u runs of each, with seeds from %" PRIu64 " on; C: all of them, C4X1: 4 and 1. "
-            "caught:\nA at the access (it faulted), C in the misusing call or the first free of "
-            "the block, L in a later\ncall; not caught: ! a fault in the allocator without a word, "
-            "H a hang, X went on with damage\nthat was proven, . went on, and no damage was found; "
-            "- not supported, ? void: fails without the\nmisuse, too. Blocks are as large as "
-            "usable_size says: no slack but what the allocator hides.\n",
-            g->options->runs, g->options->seed);
+    fprintf(
+        to,
+        "\n%u runs of each, with seeds from %" PRIu64 " on; C: all of them, C4X1: 4 and 1. "
+        "caught:\nA at the access (it faulted), C in the misusing call or the first free of "
+        "the block, L in a later\ncall; not caught: ! a fault in the allocator without a word, "
+        "H a hang, X went on with damage\nthat was proven, s survived, and no damage was found; "
+        "- not supported, ? void: fails without the\nmisuse, too. Blocks are as large as "
+        "usable_size says: no slack but what the allocator hides.\n",
+        g->options->runs, g->options->seed);
 }
 
 static json_t *place_json(const struct grid *g, size_t cell, size_t misuse, unsigned size) {

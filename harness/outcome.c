@@ -24,7 +24,7 @@ const char *const outcome_word[OUTCOME_KINDS] = {
 const char outcome_letter[OUTCOME_KINDS] = {
     [OUTCOME_NONE] = ' ',    [OUTCOME_ACCESS] = 'A',   [OUTCOME_CALL] = 'C',
     [OUTCOME_LATER] = 'L',   [OUTCOME_CRASH] = '!',    [OUTCOME_HANG] = 'H',
-    [OUTCOME_CORRUPT] = 'X', [OUTCOME_SURVIVED] = '.', [OUTCOME_UNSUPPORTED] = '-',
+    [OUTCOME_CORRUPT] = 'X', [OUTCOME_SURVIVED] = 's', [OUTCOME_UNSUPPORTED] = '-',
     [OUTCOME_VOID] = '?',
 };
 
