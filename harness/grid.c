@@ -218,7 +218,8 @@ void grid_print(const struct grid *g, FILE *to) {
         "caught:\nA at the access (it faulted), C in the misusing call or the first free of "
         "the block, L in a later\ncall; not caught: ! a fault in the allocator without a word, "
         "H a hang, X went on with damage\nthat was proven, s survived, and no damage was found; "
-        "- not supported, ? void: fails without the\nmisuse, too. Blocks are as large as "
+        "- not supported, ? void: fails without the\nmisuse, too, _ not run. Blocks are as large "
+        "as "
         "usable_size says: no slack but what the allocator hides.\n",
         g->options->runs, g->options->seed);
 }

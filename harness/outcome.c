@@ -22,7 +22,7 @@ const char *const outcome_word[OUTCOME_KINDS] = {
     [OUTCOME_VOID]        = "void",
 };
 const char outcome_letter[OUTCOME_KINDS] = {
-    [OUTCOME_NONE] = ' ',    [OUTCOME_ACCESS] = 'A',   [OUTCOME_CALL] = 'C',
+    [OUTCOME_NONE] = '_',    [OUTCOME_ACCESS] = 'A',   [OUTCOME_CALL] = 'C',
     [OUTCOME_LATER] = 'L',   [OUTCOME_CRASH] = '!',    [OUTCOME_HANG] = 'H',
     [OUTCOME_CORRUPT] = 'X', [OUTCOME_SURVIVED] = 's', [OUTCOME_UNSUPPORTED] = '-',
     [OUTCOME_VOID] = '?',

@@ -366,7 +366,7 @@ int main(int argc, char **argv) {
         return list_misuses();
     if (options.misuse)
         return misuse(options.misuse);
-    for (size_t i = 0; i < WORKLOADS; i++)
+    for (size_t i = 0; options.workload && i < WORKLOADS; i++)
         if (strcmp(workloads[i]->name, options.workload) == 0)
             return run(workloads[i]);
     fprintf(stderr, "%s: no workload '%s'\n", program_invocation_short_name, options.workload);

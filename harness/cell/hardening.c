@@ -70,7 +70,7 @@ static void tell(enum misuse_step step, const char *what) {
 }
 
 /* Without anything that runs at an exit: the heap may be in any state. */
-static _Noreturn void end(const char *outcome, const char *seen) {
+static __attribute__((noreturn)) void end(const char *outcome, const char *seen) {
     char text[1024];
     struct json line;
     json_begin(&line, text, sizeof text);

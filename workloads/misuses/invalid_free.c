@@ -2,6 +2,7 @@
 #include "misuse.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 
 enum { OWN_BYTES = 64 << 10, INSIDE = 4096 };
@@ -69,6 +70,10 @@ MISUSE(free_wild, .name = "invalid_free.wild", .weakness = "CWE-590", .sizeless 
 
 MISUSE(free_impossible, .name = "invalid_free.impossible", .weakness = "CWE-590", .sizeless = true,
        .summary = "free of an address that the processor cannot have, of random bits") {
-    const uintptr_t address = ((uintptr_t)check_mix(m->seed) | (uintptr_t)1 << 62) & ~(uintptr_t)15;
-    free_that(m, (void *)(address & INTPTR_MAX), "free of an address out of bounds");
+    /* bit 62 and not 63: user space ends at bit 47, or 56 */
+    const uintptr_t bits =
+        ((uintptr_t)check_mix(m->seed) | (uintptr_t)1 << 62) & INTPTR_MAX & ~(uintptr_t)15;
+    void *address;
+    memcpy(&address, &bits, sizeof address);
+    free_that(m, address, "free of an address out of bounds");
 }
