@@ -9,6 +9,9 @@
 #: make check    conformance: every promise of malloc on every allocator
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
+#: make harden   hardening: what each allocator makes of misuses, a matrix of rates
+#:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=k of each (default 5)
+#:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
@@ -24,8 +27,9 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
-# What scripts/bench.sh reads from its environment: plain data, which neither make nor a shell reads.
-BENCH_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE
+# What scripts/bench.sh and check.sh read from their environment: plain data, which neither make nor a shell reads.
+BENCH_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
+  MISUSES SIZES RUNS
 $(foreach v,$(BENCH_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -57,10 +61,11 @@ CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 include_allocators   := -Iallocators
 include_workloads    := -Iworkloads -Iallocators -I$B
 include_workloads/checks := -Iworkloads/checks -Iworkloads -Iallocators
+include_workloads/misuses := -Iworkloads/misuses -Iworkloads -Iallocators
 include_harness/cell := -Iharness/cell -Iworkloads -Iallocators -I$B
 include_harness      := -Iharness -I$B
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
-include = $(include_$(firstword $(foreach d,allocators workloads/checks workloads harness/cell harness,\
+include = $(include_$(firstword $(foreach d,allocators workloads/checks workloads/misuses workloads harness/cell harness,\
             $(if $(filter $d/%,$1),$d)))) $(for_test)
 for_test = $(if $(findstring /test_,$1),-Iharness)
 
@@ -108,7 +113,7 @@ SKIP  := $(filter-out $(HAVE),$(ALLOCATORS_FOUND))
 BUILT := $(foreach a,$(HAVE),$(if $(FOLDER_$a),$a))
 
 # --- build ----------------------------------------------------------------------------------------
-CHECK_OBJECTS  := $(call objects,workloads/checks)
+CHECK_OBJECTS  := $(call objects,workloads/checks) $(call objects,workloads/misuses)
 CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads) $(CHECK_OBJECTS)
 DRIVER_OBJECTS := $(call objects,harness) $B/harness/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
@@ -261,7 +266,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench check test lint clean,$(MAKECMDGOALS)),)
+ifneq ($(filter bench check harden test lint clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # $1: bench or test
@@ -276,7 +281,12 @@ bench:
 check:
 	$(call deps,bench)
 	@$(MAKE) $(jobs) all
-	@scripts/check.sh
+	@scripts/check.sh check
+
+harden:
+	$(call deps,bench)
+	@$(MAKE) $(jobs) all
+	@scripts/check.sh harden
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 TESTS = $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%)) $(TEST_SCRIPTS)
@@ -301,5 +311,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check test stress lint help clean FORCE
+.PHONY: all registry tests bench check harden test stress lint help clean FORCE
 .SECONDARY:

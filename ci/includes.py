@@ -19,6 +19,7 @@ MAY_INCLUDE = {
     "workloads": {"workloads", "allocators"},
     "workloads/checks": {"workloads/checks", "workloads", "allocators"},
     "workloads/checks/plugin": {"workloads/checks"},
+    "workloads/misuses": {"workloads/misuses", "workloads", "allocators"},
     "harness/cell": {"harness/cell", "workloads", "allocators"},
     "harness": {"harness"},
 }

@@ -1,7 +1,5 @@
 #include "checklist.h"
 
-#include "record.h"
-#include "spawn.h"
 #include "suggest.h"
 
 #include <errno.h>
@@ -12,10 +10,8 @@
 #include <unistd.h>
 
 static bool chosen(const struct options *o, const struct check_info *check) {
-    bool named = !o->checks.count;
-    for (size_t i = 0; i < o->checks.count; i++)
-        named |= fnmatch(o->checks.item[i], check->name, 0) == 0;
-    return named && (!o->profile || check->profiles & 1u << o->profile);
+    return options_match(&o->checks, check->name) &&
+           (!o->profile || check->profiles & 1u << o->profile);
 }
 
 static bool copy(char *to, size_t size, const json_t *object, const char *key) {
@@ -81,23 +77,14 @@ static bool add(struct checklist *list, const struct options *o, const json_t *l
 }
 
 bool checklist_add(struct checklist *list, const struct options *o, struct cell *cell) {
-    static struct spawn_result result;
-    char *argv[] = {
-        cell->path, "--list-checks", "--fd", "3", *cell->preload ? "--expect" : NULL, cell->preload,
-        NULL};
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *cell->preload ? cell->preload : NULL,
-                                      .timeout_seconds = o->timeout_seconds},
-              &result);
-    json_t *document     = json_loadb(result.record, result.record_length, 0, NULL);
+    json_t *document     = cell_ask(cell, "--list-checks", "checks", o->timeout_seconds);
     const json_t *checks = json_object_get(document, "checks");
-    bool good = result.end == SPAWN_EXITED && result.code == 0 && json_array_size(checks) &&
-                json_integer_value(json_object_get(document, "protocol")) == RECORD_PROTOCOL;
+    bool good            = document != NULL;
     for (size_t i = 0; good && i < json_array_size(checks); i++)
         good = add(list, o, json_array_get(checks, i));
-    json_decref(document);
-    if (!good && result.end != SPAWN_INTERRUPTED)
+    if (document && !good)
         snprintf(cell->broken, sizeof cell->broken, "--list-checks printed no valid list");
+    json_decref(document);
     return good;
 }
 

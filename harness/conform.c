@@ -29,14 +29,11 @@ static bool prepare(const struct options *o, struct registry *r, struct checklis
         struct cell *c = &r->cell[i];
         if (!chosen[i])
             continue;
-        chosen[i] = !*c->skipped && !*c->broken && !c->floor && checklist_add(list, o, c);
+        if (!*c->skipped && !*c->broken && !c->floor)
+            (void)checklist_add(list, o, c); /* marks a cell that has none as broken */
+        chosen[i] = selection_takes_part(c);
         any |= chosen[i];
         *broken += *c->broken != '\0';
-        if (*c->broken || *c->skipped || c->floor)
-            fprintf(stderr, "spanbench: %s is %s: %s\n", c->name, *c->broken ? "BROKEN" : "skipped",
-                    *c->broken    ? c->broken
-                    : *c->skipped ? c->skipped
-                                  : "the floor is no allocator, its live blocks overlap");
     }
     if (any && !spawn_interrupted() && !checklist_names_exist(list, o))
         return false;

@@ -3,15 +3,18 @@
 #include "machine.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
-enum { DEFAULT_TIMEOUT = 60 };
+enum { DEFAULT_TIMEOUT = 60, HARDEN_TIMEOUT = 10 };
+enum { DEFAULT_RUNS = 5 };
 
 const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", "cxx17", NULL};
+const char *const options_sizes[]    = {"tiny", "small", "large", NULL};
 
 void options_usage(FILE *to) {
     fprintf(
@@ -19,6 +22,7 @@ void options_usage(FILE *to) {
         "usage: spanbench [run] [options]    measure allocators, write results/latest/bench.json\n"
         "       spanbench check [options]    conformance: each promise of malloc on each "
         "allocator\n"
+        "       spanbench harden [options]   what each allocator makes of misuses: a matrix\n"
         "       spanbench list               what can be measured, and what cannot and why\n"
         "       spanbench describe [NAME …]  the object file behind each function, as JSON\n"
         "       spanbench help\n"
@@ -30,18 +34,24 @@ void options_usage(FILE *to) {
         "  --repetitions N      samples of each row, one in each block (default: %d; quick: %d)\n"
         "  --seed N             of the requests and of the order of samples (default: 1)\n"
         "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
-        "  --timeout SECONDS    for one sample (default: %d)\n"
+        "  --timeout SECONDS    for one sample (default: %d; of harden: 10)\n"
         "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"
         "  --directory-to FILE  write the path of the run's directory there, for scripts\n"
         "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
         "options of check (and --allocators, --preload, --seed, --timeout, --out, --cells):\n"
         "  --checks GLOBS       those whose names match, for instance 'realloc.*' (default: all)\n"
-        "  --profile NAME       c17, c23, posix2024, glibc or cxx17: what counts (default: what any\n"
+        "  --profile NAME       c17, c23, posix2024, glibc or cxx17: what counts (default: what "
+        "any\n"
         "                       standard requires)\n"
         "  --tap                print TAP 13 instead of the matrix\n"
         "  --verbose            print each verdict, and the steps that failing checks tell\n"
         "  --known FILE         failures that are known (default: known-failures.json beside\n"
         "                       this program)\n"
+        "options of harden (and --allocators, --preload, --seed, --timeout, --out, --cells):\n"
+        "  --misuses GLOBS      those whose names match, for instance 'double_free.*'\n"
+        "  --sizes LIST         tiny, small, large (default: all)\n"
+        "  --runs K             of each, with K seeds (default: %d)\n"
+        "  --verbose            print each run, and how to repeat it\n"
         "options of run, for Google Benchmark:\n"
         "  --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_out=FILE,\n"
         "  --benchmark_out_format=json|csv|console, --benchmark_context=KEY=VALUE\n"
@@ -52,9 +62,17 @@ void options_usage(FILE *to) {
         "  spanbench --quick --preload ./libfoo.so\n"
         "  spanbench --benchmark_filter='^large/' --repetitions 20\n"
         "  spanbench check --preload ./libfoo.so --checks 'fork.*,limits.*'\n"
+        "  spanbench harden --misuses 'double_free.*' --runs 20 --preload ./libfoo.so\n"
         "exit code: 0 all samples are good, 1 one failed, 2 wrong use or environment, 128 + "
         "signal\n",
-        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT);
+        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT, DEFAULT_RUNS);
+}
+
+bool options_match(const struct names *globs, const char *name) {
+    bool matches = !globs->count;
+    for (size_t i = 0; i < globs->count; i++)
+        matches |= fnmatch(globs->item[i], name, 0) == 0;
+    return matches;
 }
 
 static bool complain(const char *option, const char *what, const char *text) {
@@ -127,6 +145,17 @@ static bool parse_profile(const char *text, unsigned *profile) {
         if (strcmp(options_profiles[*profile], text) == 0)
             return true;
     return complain("profile", "c17, c23, posix2024, glibc, cxx17, or all", text);
+}
+
+static bool parse_sizes(char *text, struct names *sizes) {
+    bool good = parse_names("sizes", text, sizes);
+    for (size_t i = 0; good && i < sizes->count; i++) {
+        bool known = false;
+        for (unsigned n = 0; options_sizes[n]; n++)
+            known |= strcmp(sizes->item[i], options_sizes[n]) == 0;
+        good = known || complain("sizes", "tiny, small and large", sizes->item[i]);
+    }
+    return good;
 }
 
 /* 1, 2, 4 and, on a larger machine, on by powers of two to the number of CPUs; quick stops at 4. */
@@ -234,7 +263,7 @@ static bool take_benchmark_options(int *argc, char **argv, struct options *o) {
 }
 
 static bool parse_command(int argc, char **argv, struct options *o) {
-    static const char *const name[] = {"run", "list", "describe", "help", "check"};
+    static const char *const name[] = {"run", "list", "describe", "help", "check", "harden"};
     if (optind == argc)
         return true;
     const char *word = argv[optind++];
@@ -242,7 +271,9 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     while (i < sizeof name / sizeof *name && strcmp(name[i], word) != 0)
         i++;
     if (i == sizeof name / sizeof *name) {
-        fprintf(stderr, "spanbench: no command '%s'; there are run, check, list, describe, help\n",
+        fprintf(stderr,
+                "spanbench: no command '%s'; there are run, check, harden, list, describe, "
+                "help\n",
                 word);
         return false;
     }
@@ -276,7 +307,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
         PROFILE,
         TAP,
         VERBOSE,
-        KNOWN
+        KNOWN,
+        MISUSES,
+        SIZES,
+        RUNS
     };
     static const struct option known[] = {
         {"allocators", required_argument, NULL, ALLOCATORS},
@@ -296,9 +330,12 @@ bool options_parse(int argc, char **argv, struct options *o) {
         {"tap", no_argument, NULL, TAP},
         {"verbose", no_argument, NULL, VERBOSE},
         {"known", required_argument, NULL, KNOWN},
+        {"misuses", required_argument, NULL, MISUSES},
+        {"sizes", required_argument, NULL, SIZES},
+        {"runs", required_argument, NULL, RUNS},
         {NULL, 0, NULL, 0},
     };
-    *o = (struct options){.seed = 1, .timeout_seconds = DEFAULT_TIMEOUT, .out = "results"};
+    *o = (struct options){.seed = 1, .runs = DEFAULT_RUNS, .out = "results"};
     default_cells(o);
     if (!take_benchmark_options(&argc, argv, o))
         return false;
@@ -328,6 +365,12 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case TAP: o->tap = true; break;
         case VERBOSE: o->verbose = true; break;
         case KNOWN: snprintf(o->known, sizeof o->known, "%s", optarg); break;
+        case MISUSES: good = parse_names("misuses", optarg, &o->misuses); break;
+        case SIZES: good = parse_sizes(optarg, &o->sizes); break;
+        case RUNS:
+            good    = parse_number("runs", optarg, 1, 1000, &n);
+            o->runs = (unsigned)n;
+            break;
         case HELP: o->command = COMMAND_HELP; return true;
         default: options_usage(stderr); return false;
         }
@@ -336,6 +379,8 @@ bool options_parse(int argc, char **argv, struct options *o) {
         return false;
     if (!o->thread_counts)
         default_threads(o);
+    if (!(o->timeout_seconds > 0))
+        o->timeout_seconds = o->command == COMMAND_HARDEN ? HARDEN_TIMEOUT : DEFAULT_TIMEOUT;
     if (!o->repetitions)
         o->repetitions = o->quick ? QUICK_REPETITIONS : DEFAULT_REPETITIONS;
     return true;

@@ -22,7 +22,8 @@ struct options {
         COMMAND_LIST,
         COMMAND_DESCRIBE,
         COMMAND_HELP,
-        COMMAND_CHECK
+        COMMAND_CHECK,
+        COMMAND_HARDEN
     } command;
     struct names allocators, workloads; /* empty: all */
     struct names preloads;              /* PATH or NAME=PATH */
@@ -34,7 +35,11 @@ struct options {
     double timeout_seconds;
     struct names checks;      /* of `check`: globs; empty: all */
     unsigned profile;         /* of `check`: the number of one of options_profiles; 0: none */
-    bool tap, verbose;        /* of `check` */
+    bool tap;                 /* of `check` */
+    bool verbose;             /* of `check` and `harden` */
+    struct names misuses;     /* of `harden`: globs; empty: all */
+    struct names sizes;       /* of `harden`; empty: all */
+    unsigned runs;            /* of `harden`: of each cell of its matrix */
     const char *out;          /* parent directory of the run's */
     const char *directory_to; /* a file to write the path of the run's directory to, or NULL */
     char cells[PATH_MAX];     /* directory of the cells */
@@ -49,6 +54,13 @@ struct options {
 
 /* Names of the profiles of checks, as cells list them; that of 0 is "all". Ends with NULL. */
 extern const char *const options_profiles[];
+
+/* Names of the size classes of misuses; ends with NULL. */
+extern const char *const options_sizes[];
+enum { OPTIONS_SIZES = 3 };
+
+/* Does one of the globs match? None given: yes. */
+bool options_match(const struct names *globs, const char *name);
 
 /* Reads the command line; argv must outlive the options. False: it is wrong, and standard error
  * says how and what would be right. */

@@ -244,6 +244,26 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
     }
 }
 
+json_t *cell_ask(struct cell *c, const char *option, const char *key, double timeout_seconds) {
+    static struct spawn_result result;
+    char word[64];
+    snprintf(word, sizeof word, "%s", option);
+    char *argv[] = {c->path, word, "--fd", "3", *c->preload ? "--expect" : NULL, c->preload, NULL};
+    spawn_run(&(struct spawn_request){.argv            = argv,
+                                      .preload         = *c->preload ? c->preload : NULL,
+                                      .timeout_seconds = timeout_seconds},
+              &result);
+    json_t *document = json_loadb(result.record, result.record_length, 0, NULL);
+    if (result.end == SPAWN_EXITED && result.code == 0 &&
+        json_array_size(json_object_get(document, key)) &&
+        json_integer_value(json_object_get(document, "protocol")) == RECORD_PROTOCOL)
+        return document;
+    json_decref(document);
+    if (result.end != SPAWN_INTERRUPTED)
+        snprintf(c->broken, sizeof c->broken, "%s printed no valid list", option);
+    return NULL;
+}
+
 bool registry_offers(const struct registry *r, const struct cell *c, size_t workload) {
     const json_t *workloads = json_object_get(c->description, "workloads");
     for (size_t i = 0; i < json_array_size(workloads); i++) {

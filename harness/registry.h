@@ -45,6 +45,10 @@ bool registry_add_preload(struct registry *, const char *spec, char *problem, si
  * does not answer well. */
 void registry_describe(struct registry *, size_t i, double timeout_seconds);
 
+/* Starts the cell with an option that lists something: a new object of this protocol whose array
+ * `key` is not empty. NULL: it printed none, and is then marked as broken; or an interrupt. */
+json_t *cell_ask(struct cell *, const char *option, const char *key, double timeout_seconds);
+
 /* Does the described cell offer the workload of this number? */
 bool registry_offers(const struct registry *, const struct cell *, size_t workload);
 

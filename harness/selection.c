@@ -55,6 +55,16 @@ bool selection_open(const struct options *o, struct registry *r, bool **chosen) 
     return true;
 }
 
+bool selection_takes_part(const struct cell *c) {
+    if (!*c->broken && !*c->skipped && !c->floor)
+        return true;
+    fprintf(stderr, "spanbench: %s is %s: %s\n", c->name, *c->broken ? "BROKEN" : "skipped",
+            *c->broken    ? c->broken
+            : *c->skipped ? c->skipped
+                          : "the floor is no allocator, its live blocks overlap");
+    return false;
+}
+
 bool selection_rows(const struct options *o, const struct registry *r, const bool *chosen,
                     struct plan_row **rows, size_t *count) {
     for (size_t n = 0; n < o->workloads.count; n++) {

@@ -12,6 +12,9 @@
  * names that there are. The caller closes the registry in any case. */
 bool selection_open(const struct options *, struct registry *, bool **chosen);
 
+/* Can this chosen cell be checked? Else says on standard error why not. */
+bool selection_takes_part(const struct cell *);
+
 /* The rows of the chosen, described cells, a new array that the caller frees in any case. A broken
  * cell has rows for everything: each of its samples will be a failed one. A skipped one has none.
  * False: a workload is unknown, or nothing is left; standard error says so. */

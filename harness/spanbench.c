@@ -1,5 +1,6 @@
-/* The driver: spanbench run, check, list, describe. See options.c for its words. */
+/* The driver: spanbench run, check, harden, list, describe. See options.c for its words. */
 #include "conform.h"
+#include "harden.h"
 #include "options.h"
 #include "registry.h"
 #include "run.h"
@@ -119,6 +120,8 @@ int main(int argc, char **argv) {
         return run_command(&options);
     if (options.command == COMMAND_CHECK)
         return finish_output(conform_command(&options));
+    if (options.command == COMMAND_HARDEN)
+        return finish_output(harden_command(&options));
     struct registry registry = {0};
     bool *chosen             = NULL;
     int code                 = WRONG_USE;

@@ -59,7 +59,7 @@ class Words(DriverTest):
             (["--seed", "many"], ["whole number"]),
             (["--timeout", "0"], ["seconds"]),
             (["--foo"], ["--allocators", "--workloads"]),
-            (["foo"], ["run, check, list, describe, help"]),
+            (["foo"], ["run, check, harden, list, describe, help"]),
             (["list", "foo"], ["takes no argument"]),
             (["describe", "foo"], ["system"]),
             (["--benchmark_foo"], ["--benchmark_foo"]),

@@ -3,6 +3,7 @@ the test case named beside it must reject it. A mutant that does not apply, does
 or fails in other cases only, is a failure of this test; so is a test that fails without a mutant."""
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -345,6 +346,30 @@ MUTANTS = [
         "test_another_failure_of_the_same_check_is_not_known",
     ),
     Mutant(
+        "hardening: who dies without being misused scores nothing",
+        "harness/outcome.c",
+        "if (control.kind == OUTCOME_SURVIVED)",
+        "if (control.kind != OUTCOME_NONE)",
+        "harness/test_hardening.py:Outcomes",
+        "test_broken_allocators_score_nothing",
+    ),
+    Mutant(
+        "hardening: damage is looked for",
+        "workloads/misuses/misuse.c",
+        "if (at != l->size)",
+        "if (at > l->size)",
+        "harness/test_hardening.py:Outcomes",
+        "test_each_planted_behaviour_is_recognised",
+    ),
+    Mutant(
+        "hardening: a death counts at the step that was announced",
+        "harness/outcome.c",
+        'strcmp(outcome->step, "later") == 0 ? OUTCOME_LATER',
+        'strcmp(outcome->step, "") == 0 ? OUTCOME_LATER',
+        "harness/test_hardening.py:Outcomes",
+        "test_each_planted_behaviour_is_recognised",
+    ),
+    Mutant(
         "disk: space is reserved before any sample",
         "harness/results.c",
         "if (!error && reserve)",
@@ -366,7 +391,7 @@ class Mutants(Tree):
     def build(self, test: str) -> "subprocess.CompletedProcess[str]":
         target = f"build/test/{test}"
         if ".py" in test:
-            target = "tests" if "PlantedBugs" in test or "conformance" in test else "all"
+            target = "tests" if re.search("PlantedBugs|conformance|hardening", test) else "all"
         return self.make(target, "DEPS=skip", "CFLAGS=-O2 -w -Wno-error")
 
     def test_each_mutant_is_rejected(self) -> None:

@@ -1,9 +1,12 @@
 #!/bin/sh
-# Runs the conformance checks with the driver; the variables are those of `make check`.
+# Runs the conformance checks, or the hardening matrix, with the driver; the variables are those of
+# `make check` and `make harden`.
 #
-# usage: [VARIABLE=value …] scripts/check.sh        after `make`; `make check` does both
-#   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   PROFILE=c17|c23|posix2024|glibc|cxx17
-#   CHECKS="fork.* realloc.*"  SEED=n   TIMEOUT=s          OUT=dir   B=dir
+# usage: [VARIABLE=value …] scripts/check.sh [check]    after `make`; `make check` does both
+#        [VARIABLE=value …] scripts/check.sh harden     `make harden`
+#   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   SEED=n TIMEOUT=s OUT=dir B=dir
+#   CHECKS="fork.* realloc.*"  PROFILE=c17|c23|posix2024|glibc|cxx17     of check
+#   MISUSES="double_free.*"    SIZES="tiny small large"   RUNS=k         of harden
 #   ARGS="--tap --verbose"     further options of the driver
 #
 # Exit code: that of the driver.
@@ -13,10 +16,24 @@ set -euf
 root=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)/
 [ "$root" != "$(pwd -P)/" ] || root=
 build=${B:-${root}build}
-set -- check --out "${OUT:-${root}results}"
+command=${1:-check}
+set -- "$command" --out "${OUT:-${root}results}"
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
-[ -z "${CHECKS:-}" ] || set -- "$@" --checks "$CHECKS"
-[ -z "${PROFILE:-}" ] || set -- "$@" --profile "$PROFILE"
+case $command in
+check)
+  [ -z "${CHECKS:-}" ] || set -- "$@" --checks "$CHECKS"
+  [ -z "${PROFILE:-}" ] || set -- "$@" --profile "$PROFILE"
+  ;;
+harden)
+  [ -z "${MISUSES:-}" ] || set -- "$@" --misuses "$MISUSES"
+  [ -z "${SIZES:-}" ] || set -- "$@" --sizes "$SIZES"
+  [ -z "${RUNS:-}" ] || set -- "$@" --runs "$RUNS"
+  ;;
+*)
+  echo "check.sh: no command '$command'; there are check, harden" >&2
+  exit 2
+  ;;
+esac
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
 for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done

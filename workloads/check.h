@@ -32,6 +32,7 @@
 #define SPANBENCH_CHECK_H
 
 #include "allocator.h"
+#include "section.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -107,16 +108,8 @@ struct check {
 
 /* CHECK(function, .name = "noun.promise", .kind = …, …) { body } */
 #define CHECK(function, ...)                                                                       \
-    static void function(struct check_run *c);                                                     \
-    static const struct check check_##function = {.run = (function), __VA_ARGS__};                 \
-    __attribute__((section("spanbench_checks"),                                                    \
-                   used)) static const struct check *const check_entry_##function =                \
-        &check_##function;                                                                         \
-    static void function(struct check_run *c)
-
-/* All checks, in no order that means anything. */
-extern const struct check *const check_first[] __asm__("__start_spanbench_checks");
-extern const struct check *const check_end[] __asm__("__stop_spanbench_checks");
+    SECTION_PLUGIN(check, "spanbench_checks", function, struct check_run *c, __VA_ARGS__)
+SECTION_PLUGINS(check, "spanbench_checks");
 
 /* All assertions, likewise. */
 extern const struct check_assertion *const

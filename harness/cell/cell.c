@@ -11,9 +11,12 @@
  *   --list-checks                  the conformance checks that it has: one JSON object
  *   --list-assertions              the places where a check may fail: one JSON object
  *   --check NAME [--seed S]        one of them: one JSON object with its verdict
+ *   --list-misuses                 the misuses that it can commit: one JSON object
+ *   --misuse NAME --size CLASS     one of them: a JSON object a line, hardening.h
  * on file descriptor --fd (1 by default). Exit code 0: good; 1: a check failed; 2: wrong use, or
  * the identity is not proven; then the object is {"error": {"check": …, "message": …}}. */
 #include "conformance.h"
+#include "hardening.h"
 #include "identity.h"
 #include "json.h"
 #include "sample.h"
@@ -40,12 +43,13 @@ static const struct workload *const workloads[] = {
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 
 static struct options {
-    bool describe, list_checks, list_assertions;
-    const char *workload, *check;
+    bool describe, list_checks, list_assertions, list_misuses;
+    const char *workload, *check, *misuse;
+    const char *size;     /* of the misuse: a class */
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, cpus, hold_ms, fd;
-    bool verify, verbose;
-} options = {.threads = 1, .seed = 1, .fd = STDOUT_FILENO};
+    bool verify, verbose, control;
+} options = {.size = "small", .threads = 1, .seed = 1, .fd = STDOUT_FILENO};
 
 static struct json out;
 static struct identity identity;
@@ -208,13 +212,37 @@ static int list_assertions(void) {
     return flush() ? GOOD : WRONG_USE;
 }
 
+static int list_misuses(void) {
+    hardening_list(&out);
+    return flush() ? GOOD : WRONG_USE;
+}
+
+static int misuse(const char *name) {
+    const struct hardening_request request = {
+        .name    = name,
+        .size    = hardening_size(options.size),
+        .control = options.control,
+        .seed    = options.seed,
+        .object  = identity.object,
+        .fd      = (int)options.fd,
+    };
+    if (request.size != MISUSE_SIZES)
+        hardening_run(&request, &bound); /* which ends the process */
+    fprintf(stderr,
+            "%s: no misuse '%s' of size '%s'; --list-misuses names them; sizes are tiny, "
+            "small, large\n",
+            program_invocation_short_name, name, options.size);
+    return WRONG_USE;
+}
+
 static void usage(FILE *to) {
     fprintf(
         to,
         "usage: %s --describe\n"
         "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [OPTION…]\n"
-        "       %s --list-checks | --list-assertions\n"
+        "       %s --list-checks | --list-assertions | --list-misuses\n"
         "       %s --check NAME [--seed S] [--verbose]\n"
+        "       %s --misuse NAME [--size CLASS] [--seed S] [--control]\n"
         "options:\n"
         "  --describe       print what this cell is: the object file behind each function\n"
         "  --run WORKLOAD   run one sample and print its record\n"
@@ -230,11 +258,15 @@ static void usage(FILE *to) {
         "                   print the assertions of the checks: each is where one may fail\n"
         "  --check NAME     run one of them and print its verdict\n"
         "  --verbose        tell the steps of a check on standard error\n"
+        "  --list-misuses   print the misuses of the hardening matrix\n"
+        "  --misuse NAME    commit one of them, and print each step before it is taken\n"
+        "  --size CLASS     of its blocks: tiny, small (default) or large\n"
+        "  --control        leave the misusing step out\n"
         "  --expect FILE    fail unless malloc belongs to this file\n"
         "  --fd N           write the JSON there instead of to standard output\n"
         "workloads:\n",
         program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-        program_invocation_short_name, SAMPLE_MAX_THREADS);
+        program_invocation_short_name, program_invocation_short_name, SAMPLE_MAX_THREADS);
     for (size_t i = 0; i < WORKLOADS; i++)
         fprintf(to, "  %-16s %s\n", workloads[i]->name, workloads[i]->summary);
     fprintf(to, "example: %s --run %s --threads 2\n", program_invocation_short_name,
@@ -271,7 +303,11 @@ static bool parse(int argc, char **argv) {
         LIST_CHECKS,
         LIST_ASSERTIONS,
         CHECK_NAME,
-        VERBOSE
+        VERBOSE,
+        LIST_MISUSES,
+        MISUSE_NAME,
+        SIZE,
+        CONTROL
     };
     static const struct option known[] = {
         {"describe", no_argument, NULL, DESCRIBE},
@@ -288,6 +324,10 @@ static bool parse(int argc, char **argv) {
         {"list-assertions", no_argument, NULL, LIST_ASSERTIONS},
         {"check", required_argument, NULL, CHECK_NAME},
         {"verbose", no_argument, NULL, VERBOSE},
+        {"list-misuses", no_argument, NULL, LIST_MISUSES},
+        {"misuse", required_argument, NULL, MISUSE_NAME},
+        {"size", required_argument, NULL, SIZE},
+        {"control", no_argument, NULL, CONTROL},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
     };
@@ -310,12 +350,17 @@ static bool parse(int argc, char **argv) {
         case LIST_ASSERTIONS: options.list_assertions = true; break;
         case CHECK_NAME: options.check = optarg; break;
         case VERBOSE: options.verbose = true; break;
+        case LIST_MISUSES: options.list_misuses = true; break;
+        case MISUSE_NAME: options.misuse = optarg; break;
+        case SIZE: options.size = optarg; break;
+        case CONTROL: options.control = true; break;
         case HELP: usage(stdout); exit(GOOD);
         default: good = false;
         }
     }
     const int asked = options.describe + options.list_checks + options.list_assertions +
-                      !!options.workload + !!options.check;
+                      options.list_misuses + !!options.workload + !!options.check +
+                      !!options.misuse;
     if (good && optind == argc && asked == 1)
         return true;
     usage(stderr);
@@ -337,6 +382,10 @@ int main(int argc, char **argv) {
         return list_assertions();
     if (options.check)
         return check(options.check);
+    if (options.list_misuses)
+        return list_misuses();
+    if (options.misuse)
+        return misuse(options.misuse);
     for (size_t i = 0; options.workload && i < WORKLOADS; i++)
         if (strcmp(workloads[i]->name, options.workload) == 0)
             return run(workloads[i]);

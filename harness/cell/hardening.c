@@ -1,0 +1,118 @@
+#include "hardening.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PROTOCOL = 1, MOST_MISUSES = 256 };
+
+/* A misuse may spin for ever. This is much more than any takes, whatever else the machine does. */
+enum { CPU_SECONDS = 2 };
+
+static struct misuse_run run;
+static int lines;
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const struct misuse *const *)a)->name,
+                  (*(const struct misuse *const *)b)->name);
+}
+
+void hardening_list(struct json *out) {
+    static const struct misuse *sorted[MOST_MISUSES];
+    size_t count = 0;
+    for (const struct misuse *const *p = misuse_first; p < misuse_end && count < MOST_MISUSES; p++)
+        sorted[count++] = *p;
+    qsort(sorted, count, sizeof *sorted, by_name);
+    json_open(out, NULL, '{');
+    json_uint(out, "protocol", PROTOCOL);
+    json_open(out, "misuses", '[');
+    for (size_t i = 0; i < count; i++) {
+        json_open(out, NULL, '{');
+        json_string(out, "name", sorted[i]->name);
+        json_string(out, "weakness", sorted[i]->weakness);
+        json_string(out, "summary", sorted[i]->summary);
+        json_bool(out, "sizeless", sorted[i]->sizeless);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+    json_close(out, '}');
+}
+
+enum misuse_size hardening_size(const char *name) {
+    unsigned size = 0;
+    while (size < MISUSE_SIZES && strcmp(misuse_size_name[size], name) != 0)
+        size++;
+    return (enum misuse_size)size;
+}
+
+/* Ends the line and writes it; a line that cannot be written is found missing by the reader. */
+static void put(struct json *line) {
+    json_close(line, '}');
+    json_end(line);
+    for (size_t done = 0; done < line->length;) {
+        const ssize_t wrote = write(lines, line->text + done, line->length - done);
+        if (wrote < 0 && errno != EINTR)
+            _exit(2);
+        done += wrote < 0 ? 0 : (size_t)wrote;
+    }
+}
+
+static void tell(enum misuse_step step, const char *what) {
+    char text[512];
+    struct json line;
+    json_begin(&line, text, sizeof text);
+    json_open(&line, NULL, '{');
+    json_string(&line, "step", misuse_step_name[step]);
+    json_string(&line, "what", what);
+    put(&line);
+}
+
+/* Without anything that runs at an exit: the heap may be in any state. */
+static __attribute__((noreturn)) void end(const char *outcome, const char *seen) {
+    char text[1024];
+    struct json line;
+    json_begin(&line, text, sizeof text);
+    json_open(&line, NULL, '{');
+    json_string(&line, "outcome", outcome);
+    json_string(&line, "seen", seen);
+    put(&line);
+    _exit(0);
+}
+
+static void head(const struct hardening_request *q) {
+    char text[4096];
+    struct json line;
+    json_begin(&line, text, sizeof text);
+    json_open(&line, NULL, '{');
+    json_uint(&line, "protocol", PROTOCOL);
+    json_string(&line, "allocator", program_invocation_short_name);
+    json_string(&line, "object", q->object);
+    json_string(&line, "misuse", q->name);
+    json_string(&line, "size", misuse_size_name[q->size]);
+    json_uint(&line, "seed", q->seed);
+    json_bool(&line, "control", q->control);
+    put(&line);
+}
+
+void hardening_run(const struct hardening_request *q, const struct allocator *a) {
+    const struct misuse *const *p = misuse_first;
+    while (p < misuse_end && strcmp((*p)->name, q->name) != 0)
+        p++;
+    if (p == misuse_end)
+        return;
+    /* hundreds of deaths would leave as many core files */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_SECONDS, CPU_SECONDS + 1});
+    lines = q->fd;
+    run   = (struct misuse_run){
+          .a = a, .seed = q->seed, .class = q->size, .control = q->control, .tell = tell, .end = end};
+    head(q);
+    const char *missing = check_missing(a, (*p)->needs);
+    if (missing)
+        misuse_unsupported(&run, "the allocator has no %s", missing);
+    misuse_begin(&run);
+    (*p)->run(&run);
+    end("survived", *run.note ? run.note : NULL);
+}

@@ -1,0 +1,272 @@
+#include "grid.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool copy(char *to, size_t size, const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text && *text && snprintf(to, size, "%s", text) < (int)size;
+}
+
+static bool add(struct grid *g, const json_t *listed) {
+    struct misuse_info info = {.sizeless = json_is_true(json_object_get(listed, "sizeless"))};
+    if (!copy(info.name, sizeof info.name, listed, "name") ||
+        !copy(info.weakness, sizeof info.weakness, listed, "weakness") ||
+        !copy(info.summary, sizeof info.summary, listed, "summary"))
+        return false;
+    size_t at = 0;
+    while (at < g->misuses && strcmp(g->misuse[at].name, info.name) < 0)
+        at++;
+    const bool there = at < g->misuses && strcmp(g->misuse[at].name, info.name) == 0;
+    if (there || !options_match(&g->options->misuses, info.name))
+        return true;
+    struct misuse_info *grown = reallocarray(g->misuse, g->misuses + 1, sizeof *grown);
+    if (!grown)
+        return false;
+    g->misuse = grown;
+    memmove(grown + at + 1, grown + at, (g->misuses - at) * sizeof *grown);
+    grown[at] = info;
+    g->misuses++;
+    return true;
+}
+
+bool grid_add(struct grid *g, struct cell *cell) {
+    json_t *document = cell_ask(cell, "--list-misuses", "misuses", g->options->timeout_seconds);
+    const json_t *misuses = json_object_get(document, "misuses");
+    bool good             = document != NULL;
+    for (size_t i = 0; good && i < json_array_size(misuses); i++)
+        good = add(g, json_array_get(misuses, i));
+    if (document && !good)
+        snprintf(cell->broken, sizeof cell->broken, "--list-misuses printed no valid list");
+    json_decref(document);
+    return good;
+}
+
+bool grid_open(struct grid *g) {
+    for (unsigned s = 0; s < OPTIONS_SIZES; s++)
+        g->size[s] = options_match(&g->options->sizes, options_sizes[s]);
+    g->outcome = calloc(g->registry->cells * g->misuses * OPTIONS_SIZES * g->options->runs,
+                        sizeof *g->outcome);
+    return g->outcome != NULL;
+}
+
+void grid_close(struct grid *g) {
+    free(g->misuse);
+    free(g->outcome);
+    *g = (struct grid){0};
+}
+
+bool grid_has(const struct grid *g, size_t cell, size_t misuse, unsigned size) {
+    if (!g->chosen[cell])
+        return false;
+    return g->misuse[misuse].sizeless ? size == 0 : g->size[size];
+}
+
+struct outcome *grid_at(const struct grid *g, size_t cell, size_t misuse, unsigned size) {
+    return &g->outcome[((cell * g->misuses + misuse) * OPTIONS_SIZES + size) * g->options->runs];
+}
+
+static void count(const struct grid *g, const struct outcome *runs, unsigned *of) {
+    for (unsigned i = 0; i < g->options->runs; i++)
+        of[runs[i].kind]++;
+}
+
+enum { PLACE_BYTES = 32 };
+
+/* A place in letters: "C" if all runs ended so, "C4X1" if not, the most frequent first. */
+static void letters(const struct grid *g, const struct outcome *runs, char *text) {
+    unsigned of[OUTCOME_KINDS] = {0};
+    count(g, runs, of);
+    size_t length = 0;
+    *text         = '\0';
+    for (unsigned most = g->options->runs; most > 0; most--)
+        for (unsigned k = 0; k < OUTCOME_KINDS; k++) {
+            char number[16] = "";
+            if (of[k] != most || length + sizeof number > PLACE_BYTES)
+                continue;
+            if (most != g->options->runs)
+                snprintf(number, sizeof number, "%u", most);
+            length += (size_t)snprintf(text + length, PLACE_BYTES - length, "%c%s",
+                                       outcome_letter[k], number);
+        }
+}
+
+/* Width of a size's column of a cell. */
+static int width_of(const struct grid *g, size_t cell, unsigned size) {
+    int width = (int)strlen(options_sizes[size]);
+    for (size_t m = 0; m < g->misuses; m++) {
+        char text[PLACE_BYTES] = "";
+        if (grid_has(g, cell, m, size) && !g->misuse[m].sizeless)
+            letters(g, grid_at(g, cell, m, size), text);
+        if ((int)strlen(text) > width)
+            width = (int)strlen(text);
+    }
+    return width;
+}
+
+/* Of all columns of a cell, with a blank between two. */
+static int cell_width(const struct grid *g, size_t cell) {
+    int width = -1;
+    for (unsigned s = 0; s < OPTIONS_SIZES; s++)
+        width += g->size[s] ? 1 + width_of(g, cell, s) : 0;
+    const int name = (int)strlen(g->registry->cell[cell].name);
+    return width > name ? width : name;
+}
+
+static void print_place(const struct grid *g, size_t cell, size_t misuse, FILE *to) {
+    int room = cell_width(g, cell);
+    if (g->misuse[misuse].sizeless) {
+        char text[PLACE_BYTES];
+        letters(g, grid_at(g, cell, misuse, 0), text);
+        fprintf(to, "  %-*s", room, text);
+        return;
+    }
+    fputc(' ', to);
+    for (unsigned s = 0; s < OPTIONS_SIZES; s++) {
+        char text[PLACE_BYTES];
+        if (!g->size[s])
+            continue;
+        letters(g, grid_at(g, cell, misuse, s), text);
+        room -= fprintf(to, " %-*s", width_of(g, cell, s), text);
+    }
+    fprintf(to, "%*s", room + 1 > 0 ? room + 1 : 0, "");
+}
+
+static void print_head(const struct grid *g, int name_width, FILE *to) {
+    fprintf(to, "%-*s", name_width, "");
+    for (size_t i = 0; i < g->registry->cells; i++)
+        if (g->chosen[i])
+            fprintf(to, "  %-*s", cell_width(g, i), g->registry->cell[i].name);
+    fprintf(to, "\n%-*s", name_width, "");
+    for (size_t i = 0; i < g->registry->cells; i++) {
+        if (!g->chosen[i])
+            continue;
+        int room = cell_width(g, i) + 1;
+        fputc(' ', to);
+        for (unsigned s = 0; s < OPTIONS_SIZES; s++)
+            if (g->size[s])
+                room -= fprintf(to, " %-*s", width_of(g, i, s), options_sizes[s]);
+        fprintf(to, "%*s", room > 0 ? room : 0, "");
+    }
+    fputc('\n', to);
+}
+
+/* How the runs of each allocator ended, in all: no score, for misuses are not alike. */
+static void print_sums(const struct grid *g, int name_width, FILE *to) {
+    static const enum outcome_kind shown[] = {OUTCOME_ACCESS,   OUTCOME_CALL, OUTCOME_LATER,
+                                              OUTCOME_CRASH,    OUTCOME_HANG, OUTCOME_CORRUPT,
+                                              OUTCOME_SURVIVED, OUTCOME_VOID, OUTCOME_UNSUPPORTED};
+    fprintf(to, "\n%-*s  of all runs, by outcome:\n%-*s", name_width, "", name_width, "");
+    for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)
+        fprintf(to, "  %s", outcome_word[shown[k]]);
+    fputc('\n', to);
+    for (size_t i = 0; i < g->registry->cells; i++) {
+        unsigned of[OUTCOME_KINDS] = {0};
+        if (!g->chosen[i])
+            continue;
+        for (size_t m = 0; m < g->misuses; m++)
+            for (unsigned s = 0; s < OPTIONS_SIZES; s++)
+                if (grid_has(g, i, m, s))
+                    count(g, grid_at(g, i, m, s), of);
+        fprintf(to, "%-*s", name_width, g->registry->cell[i].name);
+        for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)
+            fprintf(to, "  %*u", (int)strlen(outcome_word[shown[k]]), of[shown[k]]);
+        fputc('\n', to);
+    }
+}
+
+/* Allocators that score nothing, and why. */
+static void print_void(const struct grid *g, FILE *to) {
+    for (size_t i = 0; i < g->registry->cells; i++) {
+        const struct outcome *first = NULL;
+        for (size_t m = 0; m < g->misuses && !first; m++)
+            for (unsigned s = 0; s < OPTIONS_SIZES; s++)
+                for (unsigned r = 0; grid_has(g, i, m, s) && r < g->options->runs && !first; r++)
+                    if (grid_at(g, i, m, s)[r].kind == OUTCOME_VOID)
+                        first = &grid_at(g, i, m, s)[r];
+        if (first)
+            fprintf(to, "\n%s: runs that say nothing, the first: %s\n", g->registry->cell[i].name,
+                    first->seen);
+    }
+}
+
+void grid_print(const struct grid *g, FILE *to) {
+    int name_width = 0;
+    for (size_t m = 0; m < g->misuses; m++)
+        if ((int)strlen(g->misuse[m].name) > name_width)
+            name_width = (int)strlen(g->misuse[m].name);
+    for (size_t i = 0; i < g->registry->cells; i++)
+        if (g->chosen[i] && (int)strlen(g->registry->cell[i].name) > name_width)
+            name_width = (int)strlen(g->registry->cell[i].name);
+    print_head(g, name_width, to);
+    for (size_t m = 0; m < g->misuses; m++) {
+        const char *name = g->misuse[m].name;
+        if (m && strncmp(name, g->misuse[m - 1].name, strcspn(name, ".") + 1) != 0)
+            fputc('\n', to);
+        fprintf(to, "%-*s", name_width, name);
+        for (size_t i = 0; i < g->registry->cells; i++)
+            if (g->chosen[i])
+                print_place(g, i, m, to);
+        fputc('\n', to);
+    }
+    print_sums(g, name_width, to);
+    print_void(g, to);
+    fprintf(
+        to,
+        "\n%u runs of each, with seeds from %" PRIu64 " on; C: all of them, C4X1: 4 and 1. "
+        "caught:\nA at the access (it faulted), C in the misusing call or the first free of "
+        "the block, L in a later\ncall; not caught: ! a fault in the allocator without a word, "
+        "H a hang, X went on with damage\nthat was proven, s survived, and no damage was found; "
+        "- not supported, ? void: fails without the\nmisuse, too, _ not run. Blocks are as large "
+        "as "
+        "usable_size says: no slack but what the allocator hides.\n",
+        g->options->runs, g->options->seed);
+}
+
+static json_t *place_json(const struct grid *g, size_t cell, size_t misuse, unsigned size) {
+    unsigned of[OUTCOME_KINDS] = {0};
+    const struct outcome *runs = grid_at(g, cell, misuse, size);
+    const char *class          = g->misuse[misuse].sizeless ? NULL : options_sizes[size];
+    json_t *counts = json_object(), *list = json_array();
+    count(g, runs, of);
+    for (unsigned k = 0; k < OUTCOME_KINDS; k++)
+        if (of[k])
+            json_object_set_new(counts, outcome_word[k], json_integer(of[k]));
+    for (unsigned r = 0; r < g->options->runs; r++) {
+        char command[3 * PATH_MAX];
+        outcome_command(&g->registry->cell[cell], &g->misuse[misuse], options_sizes[size],
+                        runs[r].seed, command, sizeof command);
+        json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:f, s:s}", "seed",
+                                              (json_int_t)runs[r].seed, "outcome",
+                                              outcome_word[runs[r].kind], "step", runs[r].step,
+                                              "what", runs[r].what, "seen", runs[r].seen, "seconds",
+                                              runs[r].seconds, "repeat", command));
+    }
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "allocator", g->registry->cell[cell].name,
+                     "misuse", g->misuse[misuse].name, "size",
+                     class ? json_string(class) : json_null(), "outcomes", counts, "runs", list);
+}
+
+json_t *grid_json(const struct grid *g) {
+    json_t *cells = json_array(), *misuses = json_array(), *results = json_array();
+    for (size_t m = 0; m < g->misuses; m++)
+        json_array_append_new(misuses,
+                              json_pack("{s:s, s:s, s:s}", "name", g->misuse[m].name, "weakness",
+                                        g->misuse[m].weakness, "summary", g->misuse[m].summary));
+    for (size_t i = 0; i < g->registry->cells; i++) {
+        const struct cell *c = &g->registry->cell[i];
+        if (!g->chosen[i])
+            continue;
+        json_array_append_new(cells,
+                              json_pack("{s:s, s:s, s:s}", "name", c->name, "version",
+                                        cell_fact(c, "version"), "object", cell_fact(c, "object")));
+        for (size_t m = 0; m < g->misuses; m++)
+            for (unsigned s = 0; s < OPTIONS_SIZES; s++)
+                if (grid_has(g, i, m, s))
+                    json_array_append_new(results, place_json(g, i, m, s));
+    }
+    return json_pack("{s:i, s:I, s:I, s:o, s:o, s:o}", "schema", 1, "seed",
+                     (json_int_t)g->options->seed, "runs", (json_int_t)g->options->runs,
+                     "allocators", cells, "misuses", misuses, "results", results);
+}

@@ -1,0 +1,12 @@
+/* The command `harden`: what each allocator makes of each misuse. */
+#ifndef SPANBENCH_HARDEN_H
+#define SPANBENCH_HARDEN_H
+
+#include "options.h"
+
+/* Returns the exit code of the program: 0 the matrix is there, whatever it shows; 1 a cell is
+ * broken, or some runs say nothing because their control failed; 2 wrong use or environment, 128 +
+ * n after signal n. */
+int harden_command(const struct options *);
+
+#endif

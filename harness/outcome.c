@@ -1,0 +1,177 @@
+#include "outcome.h"
+
+#include "record.h"
+#include "spawn.h"
+#include "text.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const outcome_word[OUTCOME_KINDS] = {
+    [OUTCOME_NONE]        = "not run",
+    [OUTCOME_ACCESS]      = "access",
+    [OUTCOME_CALL]        = "call",
+    [OUTCOME_LATER]       = "later",
+    [OUTCOME_CRASH]       = "crash",
+    [OUTCOME_HANG]        = "hang",
+    [OUTCOME_CORRUPT]     = "corrupt",
+    [OUTCOME_SURVIVED]    = "survived",
+    [OUTCOME_UNSUPPORTED] = "unsupported",
+    [OUTCOME_VOID]        = "void",
+};
+const char outcome_letter[OUTCOME_KINDS] = {
+    [OUTCOME_NONE] = '_',    [OUTCOME_ACCESS] = 'A',   [OUTCOME_CALL] = 'C',
+    [OUTCOME_LATER] = 'L',   [OUTCOME_CRASH] = '!',    [OUTCOME_HANG] = 'H',
+    [OUTCOME_CORRUPT] = 'X', [OUTCOME_SURVIVED] = 's', [OUTCOME_UNSUPPORTED] = '-',
+    [OUTCOME_VOID] = '?',
+};
+
+bool outcome_is_caught(enum outcome_kind kind) {
+    return kind == OUTCOME_ACCESS || kind == OUTCOME_CALL || kind == OUTCOME_LATER;
+}
+
+void outcome_command(const struct cell *cell, const struct misuse_info *misuse, const char *size,
+                     uint64_t seed, char *text, size_t bytes) {
+    snprintf(text, bytes, "%s%s%s%s --misuse %s --size %s --seed %" PRIu64 "%s%s",
+             *cell->preload ? "LD_PRELOAD=" : "", cell->preload, *cell->preload ? " " : "",
+             cell->path, misuse->name, size, seed, *cell->preload ? " --expect " : "",
+             cell->preload);
+}
+
+/* What the process told, as far as it came. */
+struct story {
+    bool begun;     /* its first line is of this misuse, this seed, this allocator and object */
+    char final[16]; /* the word of its last line; "": it did not come that far */
+};
+
+static const char *text_of(const json_t *line, const char *key) {
+    const char *text = json_string_value(json_object_get(line, key));
+    return text ? text : "";
+}
+
+static bool is_head(const json_t *line, const struct cell *cell, const struct misuse_info *misuse,
+                    const char *size, uint64_t seed, bool control) {
+    return json_integer_value(json_object_get(line, "protocol")) == RECORD_PROTOCOL &&
+           strcmp(text_of(line, "allocator"), cell_fact(cell, "allocator")) == 0 &&
+           strcmp(text_of(line, "object"), cell_fact(cell, "object")) == 0 &&
+           strcmp(text_of(line, "misuse"), misuse->name) == 0 &&
+           strcmp(text_of(line, "size"), size) == 0 &&
+           (uint64_t)json_integer_value(json_object_get(line, "seed")) == seed &&
+           json_is_true(json_object_get(line, "control")) == control;
+}
+
+static void read_line(const json_t *line, struct story *story, struct outcome *outcome) {
+    const char *step = text_of(line, "step"), *final = text_of(line, "outcome");
+    if (*step) {
+        snprintf(outcome->step, sizeof outcome->step, "%s", step);
+        snprintf(outcome->what, sizeof outcome->what, "%s", text_of(line, "what"));
+    }
+    if (*final) {
+        snprintf(story->final, sizeof story->final, "%s", final);
+        snprintf(outcome->seen, sizeof outcome->seen, "%s", text_of(line, "seen"));
+    }
+}
+
+/* A cell that says that it went on. What it may say is known. */
+static enum outcome_kind told(const struct story *story) {
+    static const enum outcome_kind kinds[] = {OUTCOME_CORRUPT, OUTCOME_SURVIVED,
+                                              OUTCOME_UNSUPPORTED};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(story->final, outcome_word[kinds[i]]) == 0)
+            return kinds[i];
+    return OUTCOME_VOID;
+}
+
+/* A process that ended by itself before it could say that it went on. */
+static enum outcome_kind died(const struct spawn_result *s, const struct outcome *outcome) {
+    const bool signalled = s->end == SPAWN_SIGNALED;
+    const bool fault     = signalled && (s->code == SIGSEGV || s->code == SIGBUS);
+    /* Of a fault, that the allocator has a word to say shows that it knew; an exit code that is not
+     * 0, an abort or a trap show it without one. */
+    const bool meant =
+        s->output_length > 0 || (signalled ? !fault && s->code != SIGFPE : s->code != 0);
+    if (!*outcome->step || strcmp(outcome->step, "setup") == 0)
+        return OUTCOME_VOID;
+    if (strcmp(outcome->step, "access") == 0)
+        return fault ? OUTCOME_ACCESS : OUTCOME_CRASH;
+    if (!meant)
+        return OUTCOME_CRASH;
+    return strcmp(outcome->step, "later") == 0 ? OUTCOME_LATER : OUTCOME_CALL;
+}
+
+static void judge(const struct options *o, const struct spawn_result *s, const struct story *story,
+                  struct outcome *outcome) {
+    const bool clean_end = s->end == SPAWN_EXITED && s->code == 0 && *story->final;
+    if (s->end == SPAWN_INTERRUPTED)
+        outcome->kind = OUTCOME_NONE;
+    else if (s->end == SPAWN_FAILED || !story->begun)
+        outcome->kind = OUTCOME_VOID;
+    else if (clean_end)
+        outcome->kind = told(story);
+    else if (s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU))
+        outcome->kind = OUTCOME_HANG;
+    else
+        outcome->kind = died(s, outcome);
+    char end[sizeof outcome->seen];
+    spawn_describe_end(s, o->timeout_seconds, end, sizeof end);
+    if (!clean_end)
+        memcpy(outcome->seen, end, sizeof end);
+    else if (s->output_length) /* it said something, and went on */
+        snprintf(outcome->seen + strlen(outcome->seen),
+                 sizeof outcome->seen - strlen(outcome->seen), "%s%s", *outcome->seen ? "; " : "",
+                 end);
+    text_clean(outcome->what);
+    text_clean(outcome->seen);
+}
+
+static void run_once(const struct options *o, const struct cell *cell,
+                     const struct misuse_info *misuse, const char *size, bool control,
+                     struct outcome *outcome) {
+    static struct spawn_result result;
+    char path[PATH_MAX], name[sizeof misuse->name], class[16], seed[24], expect[PATH_MAX];
+    memcpy(path, cell->path, sizeof path);
+    memcpy(name, misuse->name, sizeof name);
+    memcpy(expect, cell->preload, sizeof expect);
+    snprintf(class, sizeof class, "%s", size);
+    snprintf(seed, sizeof seed, "%" PRIu64, outcome->seed);
+    char *argv[16] = {path, "--misuse", name, "--size", class, "--seed", seed, "--fd", "3"};
+    size_t words   = 9;
+    if (control)
+        argv[words++] = "--control";
+    if (*expect) {
+        argv[words++] = "--expect";
+        argv[words++] = expect;
+    }
+    spawn_run(&(struct spawn_request){.argv            = argv,
+                                      .preload         = *expect ? expect : NULL,
+                                      .timeout_seconds = o->timeout_seconds},
+              &result);
+    struct story story = {0};
+    for (char *rest = result.record, *text; (text = strsep(&rest, "\n")) != NULL && *text;) {
+        json_t *line = json_loads(text, 0, NULL);
+        if (!story.begun)
+            story.begun = is_head(line, cell, misuse, size, outcome->seed, control);
+        else
+            read_line(line, &story, outcome);
+        json_decref(line);
+    }
+    outcome->seconds = result.seconds;
+    judge(o, &result, &story, outcome);
+}
+
+void outcome_run(const struct options *o, const struct cell *cell, const struct misuse_info *misuse,
+                 const char *size, uint64_t seed, struct outcome *outcome) {
+    struct outcome control = {.seed = seed};
+    *outcome               = (struct outcome){.seed = seed};
+    run_once(o, cell, misuse, size, true, &control);
+    if (control.kind == OUTCOME_SURVIVED) {
+        run_once(o, cell, misuse, size, false, outcome);
+    } else if (control.kind == OUTCOME_UNSUPPORTED || control.kind == OUTCOME_NONE) {
+        *outcome = control;
+    } else {
+        outcome->kind = OUTCOME_VOID;
+        snprintf(outcome->seen, sizeof outcome->seen, "without the misuse, too: %s", control.seen);
+    }
+}

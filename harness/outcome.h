@@ -1,0 +1,53 @@
+/* One misuse of one allocator: first its control, then the misuse, each in a process of its own,
+ * and what came of it. Judged from outside: by the end of the process, and by the last step that it
+ * announced. */
+#ifndef SPANBENCH_OUTCOME_H
+#define SPANBENCH_OUTCOME_H
+
+#include "options.h"
+#include "registry.h"
+
+struct misuse_info {
+    char name[64];
+    char weakness[32];
+    char summary[200];
+    bool sizeless; /* runs as the first size only */
+};
+
+struct outcome {
+    enum outcome_kind {
+        OUTCOME_NONE,        /* not run: interrupted */
+        OUTCOME_ACCESS,      /* caught at the misusing load or store: it faulted */
+        OUTCOME_CALL,        /* ended on purpose in the misusing call, or in the first free of the
+                                misused block */
+        OUTCOME_LATER,       /* ended on purpose in a later, legal call */
+        OUTCOME_CRASH,       /* a fault in or after a call, without a word */
+        OUTCOME_HANG,        /* no end */
+        OUTCOME_CORRUPT,     /* went on, and damage was proven */
+        OUTCOME_SURVIVED,    /* went on, and no damage was found */
+        OUTCOME_UNSUPPORTED, /* the allocator lacks what the misuse needs */
+        OUTCOME_VOID,        /* says nothing: its control did not end well, or its setup */
+        OUTCOME_KINDS
+    } kind;
+    uint64_t seed;
+    char step[16];  /* the last that was announced; "" if none */
+    char what[100]; /* in words */
+    char seen[400]; /* how it ended, the allocator's last words, the damage, the reason */
+    double seconds; /* without the control */
+};
+
+/* As in the file of results, and in the legend of the matrix. */
+extern const char *const outcome_word[OUTCOME_KINDS];
+extern const char outcome_letter[OUTCOME_KINDS];
+
+/* Did the allocator stop the program, on purpose? */
+bool outcome_is_caught(enum outcome_kind);
+
+void outcome_run(const struct options *, const struct cell *, const struct misuse_info *,
+                 const char *size, uint64_t seed, struct outcome *);
+
+/* The command that repeats the misuse, for a shell. */
+void outcome_command(const struct cell *, const struct misuse_info *, const char *size,
+                     uint64_t seed, char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,85 @@
+/* C's functions and C++'s operators on each other's blocks. The operators are looked up by their
+ * names of the Itanium C++ ABI, and belong to the allocator or are not looked at: those of the C++
+ * library call malloc and free, and nobody could tell. */
+#include "misuse.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+/* A function of the object that malloc belongs to; else the run ends. */
+static void *operator_of(struct misuse_run *m, const char *symbol) {
+    Dl_info its = {0}, malloc_of = {0};
+    void *function   = dlsym(RTLD_DEFAULT, symbol);
+    const void *slot = NULL;
+    memcpy(&slot, &m->a->malloc, sizeof slot);
+    if (!function || !dladdr(function, &its) || !dladdr(slot, &malloc_of) ||
+        its.dli_fbase != malloc_of.dli_fbase)
+        misuse_unsupported(m, "the allocator has no operator %s of its own", symbol);
+    return function;
+}
+
+/* Blocks of an operator new, of which the last is freed by `release`. */
+static void *made_by(struct misuse_run *m, const char *symbol) {
+    void *(*make)(size_t);
+    void *function = operator_of(m, symbol), *block = NULL;
+    memcpy(&make, &function, sizeof make);
+    for (size_t i = 0; i < m->blocks / 2; i++) {
+        block = make(m->size);
+        misuse_take(m, block, m->size, "operator new");
+    }
+    return block;
+}
+
+static void release(struct misuse_run *m, const char *symbol, void *block) {
+    void (*function)(void *);
+    void *found = operator_of(m, symbol);
+    memcpy(&function, &found, sizeof function);
+    function(block);
+}
+
+MISUSE(new_free, .name = "mismatch.new_free", .weakness = "CWE-762",
+       .summary = "free of a block of operator new") {
+    void *block = made_by(m, "_Znwm");
+    misuse_forget(m, block);
+    if (misuse_now(m, MISUSE_CALL, "free of a block of operator new"))
+        m->a->free(block);
+    else
+        release(m, "_ZdlPv", block);
+    misuse_audit(m);
+}
+
+MISUSE(malloc_delete, .name = "mismatch.malloc_delete", .weakness = "CWE-762",
+       .summary = "operator delete of a block of malloc") {
+    void *block = misuse_block(m);
+    operator_of(m, "_ZdlPv");
+    misuse_forget(m, block);
+    if (misuse_now(m, MISUSE_CALL, "operator delete of a block of malloc"))
+        release(m, "_ZdlPv", block);
+    else
+        m->a->free(block);
+    misuse_audit(m);
+}
+
+MISUSE(new_array_delete, .name = "mismatch.new_array_delete", .weakness = "CWE-762",
+       .summary = "operator delete of a block of operator new[]") {
+    void *block = made_by(m, "_Znam");
+    operator_of(m, "_ZdlPv");
+    misuse_forget(m, block);
+    if (misuse_now(m, MISUSE_CALL, "operator delete of a block of operator new[]"))
+        release(m, "_ZdlPv", block);
+    else
+        release(m, "_ZdaPv", block);
+    misuse_audit(m);
+}
+
+MISUSE(delete_size, .name = "mismatch.delete_size", .weakness = "CWE-762",
+       .summary = "sized operator delete with four times the size") {
+    void (*function)(void *, size_t);
+    void *block = made_by(m, "_Znwm"), *found = operator_of(m, "_ZdlPvm");
+    memcpy(&function, &found, sizeof function);
+    m->other_size = 4 * m->size;
+    misuse_forget(m, block);
+    const bool now = misuse_now(m, MISUSE_CALL, "sized operator delete with another size");
+    function(block, now ? m->other_size : m->size);
+    misuse_audit(m);
+}
