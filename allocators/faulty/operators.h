@@ -6,8 +6,8 @@
 
 #include "family.h"
 
-static void *op_new(size_t alignment, size_t size);
-static void op_delete(void *block);
+void *op_new(size_t alignment, size_t size);
+void op_delete(void *block);
 
 #if __SIZEOF_SIZE_T__ == __SIZEOF_INT__
 #define Z "j"

@@ -4,13 +4,13 @@
  * operators.new_handler */
 #include "operators.h"
 
-static void *op_new(size_t alignment, size_t size) {
+void *op_new(size_t alignment, size_t size) {
     if (!size)
         return NULL;
     return alignment ? memalign(alignment, size) : malloc(size);
 }
 
-static void op_delete(void *block) {
+void op_delete(void *block) {
     free(block);
 }
 

@@ -4,13 +4,13 @@
 
 enum { HEADER = 8 };
 
-static void *op_new(size_t alignment, size_t size) {
+void *op_new(size_t alignment, size_t size) {
     (void)alignment;
     unsigned char *block = malloc((size & SIZE_MAX / 2) + HEADER);
     return block ? block + HEADER : NULL;
 }
 
-static void op_delete(void *block) {
+void op_delete(void *block) {
     free(block ? (unsigned char *)block - HEADER : NULL);
 }
 

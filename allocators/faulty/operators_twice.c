@@ -7,7 +7,7 @@
 static void *stash;
 static unsigned owners;
 
-static void *op_new(size_t alignment, size_t size) {
+void *op_new(size_t alignment, size_t size) {
     if (owners && size <= malloc_usable_size(stash) &&
         (!alignment || (uintptr_t)stash % alignment == 0)) {
         owners--;
@@ -16,7 +16,7 @@ static void *op_new(size_t alignment, size_t size) {
     return alignment ? memalign(alignment, size) : malloc(size);
 }
 
-static void op_delete(void *block) {
+void op_delete(void *block) {
     stash  = block ? block : malloc(4096);
     owners = 2;
 }
