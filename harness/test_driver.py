@@ -76,7 +76,6 @@ class Words(DriverTest):
             runs = list(self.out.iterdir()) if self.out.exists() else []
             self.assertEqual(runs, [], "nothing is left behind")
 
-
     def test_gate_is_found_above_the_program(self) -> None:
         result = spanbench("gate", "--help")
         self.assertEqual(result.returncode, 0, result.stderr)

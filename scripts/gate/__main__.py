@@ -37,6 +37,8 @@ SCHEMA_VERSION = 1
 FILE = "gate.json"
 # A quick gate: a quarter of the work a sample, and only large changes must be found.
 QUICK = judge.Settings(target=0.10, looks=(13, 20), budget_seconds=60)
+# With more, each sample does a quarter of the work, so that ten minutes are enough.
+MANY_ROWS = 16
 BUSY = 0.05  # share of the CPUs that others may take before that is said
 EPILOG = """\
 exit code: 0 no regression; 1 a regression; 2 wrong use or environment, nothing was judged; 75 with
@@ -192,11 +194,15 @@ class Gate:
     def repeat(self, base: str, head: str) -> Callable[[str], str]:
         """The command that measures a row alone."""
         o = self.options
+        changed = {k: getattr(o, k) for k in ("first", "blocks", "budget")}
+        changed.update({k: v and v * 100 for k, v in (("margin", o.margin), ("target", o.target))})
 
         def command(row: str) -> str:
             workload, _, threads = row.rpartition("/threads:")
             given = {"BASE": base, "HEAD": head, "WORKLOADS": workload, "THREADS": threads}
             given.update(QUICK="1" if o.quick else "", SEED=str(o.seed) if o.seed != 1 else "")
+            given["TIER"] = o.tier if o.tier != "all" else ""
+            given["ARGS"] = " ".join(f"--{k} {v:g}" for k, v in changed.items() if v is not None)
             return "make gate " + " ".join(f"{k}={shlex.quote(v)}" for k, v in given.items() if v)
 
         return command
@@ -214,6 +220,7 @@ class Gate:
         names = chosen_workloads(o.workloads, known)
         rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
         settings = settings.checked(len(rows))
+        drive.quick = o.quick or len(rows) > MANY_ROWS
         repeat = self.repeat(self.word(base), self.word(head))
         print(f"gate: base: {base.label}", file=sys.stderr)
         print(f"gate: head: {head.label}", file=sys.stderr)
@@ -231,6 +238,8 @@ class Gate:
             findings += timed
             result.parts = done.parts
         result.facts = self.facts(both, done)
+        if drive.quick:
+            result.facts.append("each sample did a quarter of the work")
         result.document = {
             "base": self.arm(base, both.sums["base"]),
             "head": self.arm(head, both.sums["head"]),

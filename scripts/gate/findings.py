@@ -94,7 +94,7 @@ def check_coverage(findings: list[Finding], asked: list[tuple[str, str]]) -> Non
 def headline(findings: list[Finding], strict: bool) -> str:
     """The verdict of the run in a line."""
     counts = Counter(f.verdict for f in findings)
-    rows = len({(f.tier, f.row) for f in findings})
+    rows = len({f.row for f in findings})
     said = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
     words = {
         "fail": "FAIL: a regression",
@@ -104,6 +104,7 @@ def headline(findings: list[Finding], strict: bool) -> str:
     }
     whole = verdict(findings)
     end = " (not an error without --strict)" if whole in ("void", "inconclusive") else ""
-    return f"{words[whole]}; {len(findings)} comparisons of {rows} rows: {said}" + (
-        "" if strict else end
+    return (
+        f"{words[whole]}; {len(findings)} comparisons of {rows} row{'s' * (rows != 1)}: {said}"
+        + ("" if strict else end)
     )

@@ -64,7 +64,9 @@ class EndToEnd(GateTest):
         for f in document["findings"]:
             self.assertLessEqual(f["low"], f["change"])
             self.assertLessEqual(f["change"], f["high"])
-            self.assertIn("WORKLOADS=tiny THREADS=1", f["repeat"])
+            self.assertIn(
+                "WORKLOADS=tiny THREADS=1 QUICK=1 TIER=timed ARGS='--first 6", f["repeat"]
+            )
             self.assertIn(f["metric"].split("_")[0].upper()[:3], result.stdout.upper())
         for c in document["comparisons"]:
             self.assertTrue(0 <= c["twin"]["p_differs"] <= 1)
