@@ -47,7 +47,7 @@ class Settings:
     vsz_floor_bytes: int = 1 << 20
     memory_target: float = 5 / 3  # of the margin of memory, and at least the target of time
     first: int = 8  # blocks of the first stage
-    looks: tuple[int, ...] = (13, 20, 30, 40)  # blocks of the second, when it may stop
+    looks: tuple[int, ...] = (13, 20, 30, 40, 60, 80)  # blocks of the second, when it may stop
     budget_seconds: float = 480
 
     def checked(self, rows: int) -> "Settings":

@@ -74,10 +74,14 @@ def needed_shift(blocks: int, level: float, power: float) -> float:
     k = rank_sum_below(blocks, level)
     if not k:
         return math.inf
-    drawn = np.random.default_rng(1).standard_normal((4000, blocks))
+    random = np.random.default_rng(1)
     first, second = np.triu_indices(blocks)
-    averages = (drawn[:, first] + drawn[:, second]) / 2
-    return float(np.quantile(-np.partition(averages, k - 1, axis=1)[:, k - 1], power))
+    shifts = []
+    for _ in range(8):  # in parts, for there are many averages
+        drawn = random.standard_normal((500, blocks))
+        averages = (drawn[:, first] + drawn[:, second]) / 2
+        shifts.append(-np.partition(averages, k - 1, axis=1)[:, k - 1])
+    return float(np.quantile(np.concatenate(shifts), power))
 
 
 def effect(differences: Sequence[float]) -> Effect:

@@ -148,7 +148,7 @@ class Stages(unittest.TestCase):
     def test_looks_add_up(self) -> None:
         machine = Machine(0.4)
         done, found = gate(machine, settings=replace(Settings(), budget_seconds=1e9))
-        self.assertEqual([o.blocks for o in machine.orders], [8, 13, 7, 10, 10])
+        self.assertEqual([o.blocks for o in machine.orders], [8, 13, 7, 10, 10, 20, 20])
         self.assertFalse(done.budget_spent)
 
     def test_budget_ends_it(self) -> None:
