@@ -11,6 +11,7 @@ import json
 import math
 import os
 import shlex
+import shutil
 import signal
 import socket
 import statistics
@@ -188,6 +189,7 @@ class Gate:
         ).resolve()
         self.cells = self.driver.parent / "cell"
         self.began = time.monotonic()
+        self.left_out = ""  # what was asked for and not done, and why
         if not os.access(self.driver, os.X_OK):
             raise Refusal(f"there is no {self.driver}; build it with make")
 
@@ -216,7 +218,9 @@ class Gate:
         drive = Driver(
             self.driver, folder, both.copy_into, o.quick, o.timeout, Progress(sys.stderr)
         )
-        known = both.check_descriptions(drive.describe(both.copy_into(folder / "described")))
+        described = folder / "described"
+        known = both.check_descriptions(drive.describe(both.copy_into(described)))
+        shutil.rmtree(described)
         names = chosen_workloads(o.workloads, known)
         rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
         settings = settings.checked(len(rows))
@@ -238,6 +242,8 @@ class Gate:
             findings += timed
             result.parts = done.parts
         result.facts = self.facts(both, done)
+        if self.left_out:
+            result.facts.append(self.left_out)
         if drive.quick:
             result.facts.append("each sample did a quarter of the work")
         result.document = {
@@ -273,6 +279,7 @@ class Gate:
         if module is None or why:
             if tier == "exact":
                 raise Refusal(why)
+            self.left_out = f"no exact tier: {why}"
             return []
         work = folder / "exact"
         work.mkdir()
@@ -432,7 +439,7 @@ def main() -> int:
         result.facts.append(f"data: {folder}/{FILE}; {duration(seconds)}")
     print(report.text(result.findings, options.strict, result.facts, sys.stdout.isatty()))
     if os.environ.get("GITHUB_ACTIONS"):
-        print("\n".join(report.github(result.findings)))
+        print("".join(f"{line}\n" for line in report.github(result.findings)), end="")
     sys.stdout.flush()
     return code
 

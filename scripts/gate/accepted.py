@@ -73,11 +73,10 @@ def apply(
             )
             used.add(valid[0])
         made.append(f)
-    measured = {f.metric for f in findings}
     for e in entries:
         name = f"{e.row} {e.metric}"
         if e.until < today:
             said.append(f"accepted.json: {name} ended on {e.until}; remove the entry")
-        elif e not in used and e.metric in measured:
+        elif e not in used and any(e.covers(f) for f in findings):
             said.append(f"accepted.json: {name} is not needed by this change")
     return made, said
