@@ -164,16 +164,18 @@ class Refusals(GateTest):
         self.refused(result, "no stored run of the gate")
 
     def test_full_disk(self) -> None:
-        result = run(
-            *("unshare", "--map-root-user", "--mount", "sh", "-c"),
-            'mkdir -p "$1" && mount -t tmpfs -o size=2m none "$1" && shift && exec "$@"',
-            *("sh", self.out, *GATE, "--out", self.out, "--base", self.base),
-            *("--head", self.head, *FEW),
-        )
-        if "unshare" in result.stderr or "mount:" in result.stderr:
-            self.skipTest(f"no private file system: {result.stderr.strip()}")
-        self.refused(result)
-        self.assertRegex(result.stderr, "space|full")
+        """So full that the libraries find no place, and that the samples find none."""
+        for megabytes in (1, 2):
+            result = run(
+                *("unshare", "--map-root-user", "--mount", "sh", "-c"),
+                f'mkdir -p "$1" && mount -t tmpfs -o size={megabytes}m none "$1" && shift && "$@"',
+                *("sh", self.out, *GATE, "--out", self.out, "--base", self.base),
+                *("--head", self.head, *FEW),
+            )
+            if "unshare" in result.stderr or "mount:" in result.stderr:
+                self.skipTest(f"no private file system: {result.stderr.strip()}")
+            self.refused(result)
+            self.assertRegex(result.stderr, "space|full")
 
     def test_out_that_cannot_be_made(self) -> None:
         blocked = self.directory / "file"
