@@ -23,6 +23,7 @@ void options_usage(FILE *to) {
         "       spanbench check [options]    conformance: each promise of malloc on each "
         "allocator\n"
         "       spanbench harden [options]   what each allocator makes of misuses: a matrix\n"
+        "       spanbench gate [options]     is one library worse than another? see gate --help\n"
         "       spanbench list               what can be measured, and what cannot and why\n"
         "       spanbench describe [NAME …]  the object file behind each function, as JSON\n"
         "       spanbench help\n"
@@ -32,8 +33,11 @@ void options_usage(FILE *to) {
         "  --threads LIST       thread counts, 1 to %d (default: 1,2,4 and on to the CPUs)\n"
         "  --preload FILE       also measure this library's malloc; NAME=FILE names the row\n"
         "  --repetitions N      samples of each row, one in each block (default: %d; quick: %d)\n"
+        "  --order ORDER        of the rows in a block: shuffled (default), or mirrored: each row\n"
+        "                       twice, an order and its reverse, against drift\n"
         "  --seed N             of the requests and of the order of samples (default: 1)\n"
         "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
+        "  --no-timeline        leave out the passes that sample memory over time\n"
         "  --timeout SECONDS    for one sample (default: %d; of harden: 10)\n"
         "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"
         "  --directory-to FILE  write the path of the run's directory there, for scripts\n"
@@ -98,6 +102,12 @@ static bool parse_seconds(const char *text, double *value) {
     if (end != text && !*end && *value > 0 && *value <= 86400)
         return true;
     return complain("timeout", "seconds, more than 0 and at most 86400", text);
+}
+
+static bool parse_order(const char *text, enum plan_order *order) {
+    *order = strcmp(text, "mirrored") == 0 ? PLAN_MIRRORED : PLAN_SHUFFLED;
+    return *order == PLAN_MIRRORED || strcmp(text, "shuffled") == 0 ||
+           complain("order", "shuffled or mirrored", text);
 }
 
 static bool add_name(const char *option, struct names *names, const char *name) {
@@ -272,8 +282,8 @@ static bool parse_command(int argc, char **argv, struct options *o) {
         i++;
     if (i == sizeof name / sizeof *name) {
         fprintf(stderr,
-                "spanbench: no command '%s'; there are run, check, harden, list, describe, "
-                "help\n",
+                "spanbench: no command '%s'; there are run, check, harden, gate, list, "
+                "describe, help\n",
                 word);
         return false;
     }
@@ -296,8 +306,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
         THREADS,
         PRELOAD,
         REPETITIONS,
+        ORDER,
         SEED,
         QUICK,
+        NO_TIMELINE,
         TIMEOUT,
         OUT,
         DIRECTORY_TO,
@@ -318,8 +330,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
         {"threads", required_argument, NULL, THREADS},
         {"preload", required_argument, NULL, PRELOAD},
         {"repetitions", required_argument, NULL, REPETITIONS},
+        {"order", required_argument, NULL, ORDER},
         {"seed", required_argument, NULL, SEED},
         {"quick", no_argument, NULL, QUICK},
+        {"no-timeline", no_argument, NULL, NO_TIMELINE},
         {"timeout", required_argument, NULL, TIMEOUT},
         {"out", required_argument, NULL, OUT},
         {"directory-to", required_argument, NULL, DIRECTORY_TO},
@@ -351,8 +365,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
             good           = parse_number("repetitions", optarg, 1, 1000, &n);
             o->repetitions = (unsigned)n;
             break;
+        case ORDER: good = parse_order(optarg, &o->order); break;
         case SEED: good = parse_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
         case QUICK: o->quick = true; break;
+        case NO_TIMELINE: o->no_timeline = true; break;
         case TIMEOUT: good = parse_seconds(optarg, &o->timeout_seconds); break;
         case OUT:
             o->out = optarg;

@@ -2,6 +2,8 @@
 #ifndef SPANBENCH_OPTIONS_H
 #define SPANBENCH_OPTIONS_H
 
+#include "plan.h"
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,8 +32,10 @@ struct options {
     unsigned threads[32];
     size_t thread_counts;
     unsigned repetitions;
+    enum plan_order order;
     uint64_t seed;
     bool quick;
+    bool no_timeline; /* samples alone: no passes that watch memory over time */
     double timeout_seconds;
     struct names checks;      /* of `check`: globs; empty: all */
     unsigned profile;         /* of `check`: the number of one of options_profiles; 0: none */

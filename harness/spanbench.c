@@ -1,5 +1,6 @@
-/* The driver: spanbench run, check, harden, list, describe. See options.c for its words. */
+/* The driver: spanbench run, check, harden, gate, list, describe. See options.c for its words. */
 #include "conform.h"
+#include "gate.h"
 #include "harden.h"
 #include "options.h"
 #include "registry.h"
@@ -108,6 +109,8 @@ static int finish_output(int code) {
 int main(int argc, char **argv) {
     static struct options options;
     hold_standard_descriptors();
+    if (argc > 1 && strcmp(argv[1], "gate") == 0)
+        return gate_exec(argv + 2);
     drop_benchmark_environment(argv);
     if (!options_parse(argc, argv, &options))
         return WRONG_USE;
