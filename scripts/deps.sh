@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.."
 
 tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-matplotlib"
 test_tools="git perl clang clang-format clang-tidy shellcheck black mypy python3-tap python3-jsonschema
-  libbenchmark-tools python3-scipy redis-server nodejs"
+  libbenchmark-tools python3-scipy redis-server nodejs valgrind strace"
 
 usage() {
   sed -n '4,7s/^# \{0,1\}//p' "$0"
