@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <malloc.h>
 #include <stdalign.h>
 #include <stdbool.h>
@@ -92,6 +93,7 @@ static struct {
     int (*posix_memalign)(void **, size_t, size_t);
     size_t (*malloc_usable_size)(void *);
     int (*malloc_trim)(size_t);
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration
 #define MEMBER(name, type, parameters, arguments) type(*name) parameters;
     FUNCTIONS(MEMBER)
 #undef MEMBER
@@ -177,8 +179,14 @@ static void read_plan(void) {
     }
 }
 
+/* The library's own function; NULL: it has none, though one that it is linked with may. */
 static void *find(void *library, const char *name) {
-    return dlsym(library, name);
+    void *function = dlsym(library, name);
+    Dl_info info;
+    const struct link_map *own = library;
+    const bool found =
+        function && dladdr(function, &info) && strcmp(info.dli_fname, own->l_name) == 0;
+    return found ? function : NULL;
 }
 
 __attribute__((constructor)) static void begin(void) {
