@@ -43,6 +43,8 @@ json_t *document_context(const struct options *o, const struct registry *r) {
     json_object_set_new(c, "quick", json_boolean(o->quick));
     json_object_set_new(c, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(c, "repetitions", json_integer(o->repetitions));
+    json_object_set_new(c, "order",
+                        json_string(o->order == PLAN_MIRRORED ? "mirrored" : "shuffled"));
     json_object_set_new(c, "names", names);
     json_object_set_new(c, "allocators", allocators);
     json_object_set_new(c, "workloads", workloads);

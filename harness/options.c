@@ -24,8 +24,11 @@ void options_usage(FILE *to) {
         "  --threads LIST       thread counts, 1 to %d (default: 1,2,4 and on to the CPUs)\n"
         "  --preload FILE       also measure this library's malloc; NAME=FILE names the row\n"
         "  --repetitions N      samples of each row, one in each block (default: %d; quick: %d)\n"
+        "  --order ORDER        of the rows in a block: shuffled (default), or mirrored: each row\n"
+        "                       twice, an order and its reverse, against drift\n"
         "  --seed N             of the requests and of the order of samples (default: 1)\n"
         "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
+        "  --no-timeline        leave out the passes that sample memory over time\n"
         "  --timeout SECONDS    for one sample (default: %d)\n"
         "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"
         "  --directory-to FILE  write the path of the run's directory there, for scripts\n"
@@ -66,6 +69,12 @@ static bool parse_seconds(const char *text, double *value) {
     if (end != text && !*end && *value > 0 && *value <= 86400)
         return true;
     return complain("timeout", "seconds, more than 0 and at most 86400", text);
+}
+
+static bool parse_order(const char *text, enum plan_order *order) {
+    *order = strcmp(text, "mirrored") == 0 ? PLAN_MIRRORED : PLAN_SHUFFLED;
+    return *order == PLAN_MIRRORED || strcmp(text, "shuffled") == 0 ||
+           complain("order", "shuffled or mirrored", text);
 }
 
 static bool add_name(const char *option, struct names *names, const char *name) {
@@ -220,7 +229,8 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     while (i < sizeof name / sizeof *name && strcmp(name[i], word) != 0)
         i++;
     if (i == sizeof name / sizeof *name) {
-        fprintf(stderr, "spanbench: no command '%s'; there are run, list, describe, help\n", word);
+        fprintf(stderr, "spanbench: no command '%s'; there are run, list, describe, help\n",
+                word);
         return false;
     }
     o->command = (enum command)i;
@@ -242,8 +252,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
         THREADS,
         PRELOAD,
         REPETITIONS,
+        ORDER,
         SEED,
         QUICK,
+        NO_TIMELINE,
         TIMEOUT,
         OUT,
         DIRECTORY_TO,
@@ -256,8 +268,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
         {"threads", required_argument, NULL, THREADS},
         {"preload", required_argument, NULL, PRELOAD},
         {"repetitions", required_argument, NULL, REPETITIONS},
+        {"order", required_argument, NULL, ORDER},
         {"seed", required_argument, NULL, SEED},
         {"quick", no_argument, NULL, QUICK},
+        {"no-timeline", no_argument, NULL, NO_TIMELINE},
         {"timeout", required_argument, NULL, TIMEOUT},
         {"out", required_argument, NULL, OUT},
         {"directory-to", required_argument, NULL, DIRECTORY_TO},
@@ -281,8 +295,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
             good           = parse_number("repetitions", optarg, 1, 1000, &n);
             o->repetitions = (unsigned)n;
             break;
+        case ORDER: good = parse_order(optarg, &o->order); break;
         case SEED: good = parse_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
         case QUICK: o->quick = true; break;
+        case NO_TIMELINE: o->no_timeline = true; break;
         case TIMEOUT: good = parse_seconds(optarg, &o->timeout_seconds); break;
         case OUT:
             o->out = optarg;

@@ -2,6 +2,8 @@
 #ifndef SPANBENCH_OPTIONS_H
 #define SPANBENCH_OPTIONS_H
 
+#include "plan.h"
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,8 +25,10 @@ struct options {
     unsigned threads[32];
     size_t thread_counts;
     unsigned repetitions;
+    enum plan_order order;
     uint64_t seed;
     bool quick;
+    bool no_timeline; /* samples alone: no passes that watch memory over time */
     double timeout_seconds;
     const char *out;          /* parent directory of the run's */
     const char *directory_to; /* a file to write the path of the run's directory to, or NULL */

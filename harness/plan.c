@@ -35,6 +35,7 @@ struct grouping {
     struct group *group;
     size_t *turn; /* numbers of groups, in the order of the current block */
     size_t groups;
+    enum plan_order order;
 };
 
 static bool compared(const struct plan_row *a, const struct plan_row *b) {
@@ -73,18 +74,24 @@ static struct plan_sample *add_block(struct plan_sample *next, unsigned block, s
         shuffle(seed, member, group->count);
         for (size_t i = 0; i < group->count; i++)
             *next++ = (struct plan_sample){member[i], block};
+        for (size_t i = g->order == PLAN_MIRRORED ? group->count : 0; i > 0; i--)
+            *next++ = (struct plan_sample){member[i - 1], block};
     }
     return next;
 }
 
 bool plan_make(struct plan *plan, const struct plan_row *rows, size_t count, unsigned blocks,
-               uint64_t seed) {
-    *plan = (struct plan){.rows = count, .samples = count * blocks};
+               enum plan_order order, uint64_t seed) {
+    *plan = (struct plan){.rows = count, .block_samples = count};
+    if (order == PLAN_MIRRORED)
+        plan->block_samples *= 2;
+    plan->samples = plan->block_samples * blocks;
     if (!plan->samples)
         return false;
     struct grouping g = {.member = calloc(count, sizeof *g.member),
                          .group  = calloc(count, sizeof *g.group),
-                         .turn   = calloc(count, sizeof *g.turn)};
+                         .turn   = calloc(count, sizeof *g.turn),
+                         .order  = order};
     plan->row         = calloc(count, sizeof *plan->row);
     plan->sample      = calloc(plan->samples, sizeof *plan->sample);
     const bool memory = g.member && g.group && g.turn && plan->row && plan->sample;

@@ -4,13 +4,19 @@
  * blocks; a block holds every row exactly once, so that a machine that gets slower slows all alike.
  * Within a block, the rows that are compared with each other (same workload, same threads) stand
  * side by side, for the same reason. The groups, and the rows within each, are shuffled anew for
- * each block: no row always runs after the same one, or always first. */
+ * each block: no row always runs after the same one, or always first.
+ *
+ * A mirrored block holds each row twice: behind the rows of a group, the same in the opposite
+ * order, so that the means of any two rows of a block are of the same instant, and a machine that
+ * gets slower evenly changes no difference between them at all. */
 #ifndef SPANBENCH_PLAN_H
 #define SPANBENCH_PLAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum plan_order { PLAN_SHUFFLED, PLAN_MIRRORED };
 
 struct plan_row {
     unsigned allocator, workload; /* numbers of the caller's; no two rows are equal */
@@ -26,13 +32,14 @@ struct plan_sample {
 struct plan {
     struct plan_row *row;
     size_t rows;
-    struct plan_sample *sample; /* rows * blocks of them, in the order of running */
+    struct plan_sample *sample; /* in the order of running, block by block */
     size_t samples;
+    size_t block_samples; /* of each block: as many as there are rows, or twice as many */
 };
 
 /* Owned by the caller; plan_free gives it back. False: out of memory, or no rows or blocks. */
 bool plan_make(struct plan *, const struct plan_row *rows, size_t count, unsigned blocks,
-               uint64_t seed);
+               enum plan_order, uint64_t seed);
 void plan_free(struct plan *);
 
 #endif

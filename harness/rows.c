@@ -93,7 +93,7 @@ bool rows_open(struct rows *r, const struct options *o) {
         free(list);
         return false;
     }
-    good     = plan_make(&r->plan, list, count, o->repetitions, o->seed);
+    good     = plan_make(&r->plan, list, count, o->repetitions, o->order, o->seed);
     r->state = good ? calloc(count, sizeof *r->state) : NULL;
     free(list);
     if (!r->state) {

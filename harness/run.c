@@ -148,7 +148,7 @@ static void run_some(struct run *run, size_t first, size_t count) {
 /* All samples, block by block, or at once if Google Benchmark is to write a file of them. */
 static void run_samples(struct run *run) {
     const size_t all  = run->rows.plan.samples;
-    const size_t step = run->options->one_session ? all : run->rows.plan.rows;
+    const size_t step = run->options->one_session ? all : run->rows.plan.block_samples;
     for (size_t first = 0; first < all && !is_ended(run); first += step)
         run_some(run, first, step);
 }

@@ -56,6 +56,7 @@ class Words(DriverTest):
             (["--threads", "1,x"], ["1 to 256"]),
             (["--threads", "-3"], ["1 to 256"]),
             (["--repetitions", "0"], ["1 to 1000"]),
+            (["--order", "random"], ["shuffled", "mirrored"]),
             (["--seed", "many"], ["whole number"]),
             (["--timeout", "0"], ["seconds"]),
             (["--foo"], ["--allocators", "--workloads"]),
@@ -106,6 +107,19 @@ class Run(DriverTest):
             self.assertEqual(e["oversubscribed"], e["threads"] > len(os.sched_getaffinity(0)))
         for line in result.stdout.splitlines():
             self.assertRegex(line, r"^(tiny|small|large)/(system|null)/threads:\d+ .* ns/op")
+
+    def test_mirrored_order_without_timeline(self) -> None:
+        words = ["--allocators", "system null", "--workloads", "tiny", "--threads", "1,2"]
+        words += ["--repetitions", "2", "--order", "mirrored", "--no-timeline"]
+        self.assertEqual(self.quick(*words).returncode, 0)
+        document = self.document()
+        self.assertEqual(document["context"]["spanbench"]["order"], "mirrored")
+        names = [e["name"] for e in document["benchmarks"]]
+        self.assertEqual(len(names), 2 * 2 * 4)
+        for at in range(0, len(names), 4):
+            self.assertEqual(names[at : at + 4], names[at : at + 4][::-1])
+        lines = (self.out / "latest" / "timeline.csv").read_text().splitlines()
+        self.assertEqual(len(lines), 1)
 
     def test_timeline(self) -> None:
         self.assertEqual(self.quick(*SHORT, "--allocators", "system null").returncode, 0)

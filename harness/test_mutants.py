@@ -260,6 +260,14 @@ MUTANTS = [
         "each row takes each place",
     ),
     Mutant(
+        "balance: a mirrored block reads the same backwards",
+        "harness/plan.c",
+        "{member[i - 1], block}",
+        "{member[group->count - i], block}",
+        "harness/test_plan",
+        "whose groups read the same backwards",
+    ),
+    Mutant(
         "time-out: a child that hangs is ended",
         "harness/spawn.c",
         "end = SPAWN_TIMED_OUT;\n            break;",

@@ -64,7 +64,7 @@ static void test_chance(const struct plan_row *rows) {
     enum { MANY = 500, EXPECTED = MANY / ALLOCATORS };
     struct plan p;
     size_t odd_places = 0, odd_neighbours = 0;
-    OK(plan_make(&p, rows, ROWS, MANY, 7), "a long plan");
+    OK(plan_make(&p, rows, ROWS, MANY, PLAN_SHUFFLED, 7), "a long plan");
     for (size_t row = 0; row < ROWS; row++) {
         unsigned place[ALLOCATORS] = {0}, after[ROWS] = {0};
         for (size_t i = 0; i < p.samples; i++) {
@@ -85,8 +85,8 @@ static void test_chance(const struct plan_row *rows) {
 
 static void test_seed(const struct plan_row *rows, const struct plan *p) {
     struct plan again, other;
-    plan_make(&again, rows, ROWS, BLOCKS, 42);
-    plan_make(&other, rows, ROWS, BLOCKS, 43);
+    plan_make(&again, rows, ROWS, BLOCKS, PLAN_SHUFFLED, 42);
+    plan_make(&other, rows, ROWS, BLOCKS, PLAN_SHUFFLED, 43);
     OK(same_order(p, &again), "the same seed makes the same plan");
     OK(!same_order(p, &other), "another seed makes another plan");
     bool repeats = true;
@@ -100,25 +100,50 @@ static void test_seed(const struct plan_row *rows, const struct plan *p) {
 static void test_uneven(void) {
     const struct plan_row rows[] = {{0, 0, 1, 0}, {1, 0, 1, 0}, {0, 1, 1, 0}};
     struct plan p;
-    OK(plan_make(&p, rows, 3, 4, 1), "groups of different sizes");
+    OK(plan_make(&p, rows, 3, 4, PLAN_SHUFFLED, 1), "groups of different sizes");
     size_t count[3] = {0};
     for (size_t i = 0; i < p.samples; i++)
         count[p.sample[i].row]++;
     OK(count[0] == 4 && count[1] == 4 && count[2] == 4, "are balanced, too");
     plan_free(&p);
-    OK(!plan_make(&p, rows, 0, 4, 1), "no rows, no plan");
-    OK(!plan_make(&p, rows, 3, 0, 1), "no blocks, no plan");
+    OK(!plan_make(&p, rows, 0, 4, PLAN_SHUFFLED, 1), "no rows, no plan");
+    OK(!plan_make(&p, rows, 3, 0, PLAN_SHUFFLED, 1), "no blocks, no plan");
+}
+
+/* In each block, each group is an order of its rows and then the same in reverse; the first halves
+ * are as in a plan without mirrors: shuffled anew. */
+static void test_mirrored(const struct plan_row *rows) {
+    struct plan p, plain;
+    OK(plan_make(&p, rows, ROWS, BLOCKS, PLAN_MIRRORED, 42), "a mirrored plan");
+    plan_make(&plain, rows, ROWS, BLOCKS, PLAN_SHUFFLED, 42);
+    IS(p.samples, 2 * ROWS * BLOCKS, "has two samples for each row in each block");
+    IS(p.block_samples, 2 * ROWS, "and says how many a block has");
+    IS(plain.block_samples, ROWS, "as a plain plan does");
+    size_t no_mirror = 0, other_block = 0, other_order = 0;
+    for (size_t i = 0; p.samples == 2 * plain.samples && i < p.samples; i++) {
+        const size_t at = i % (2 * ALLOCATORS), first = i - at;
+        no_mirror += p.sample[i].row != p.sample[first + 2 * ALLOCATORS - 1 - at].row;
+        other_block += p.sample[i].block != i / (2 * ROWS);
+        other_order += at < ALLOCATORS && p.sample[i].row != plain.sample[first / 2 + at].row;
+    }
+    IS(no_mirror, 0, "whose groups read the same backwards");
+    IS(other_block, 0, "and stand block by block");
+    IS(other_order, 0, "in the order of the plain plan of that seed");
+    plan_free(&p);
+    plan_free(&plain);
+    OK(!plan_make(&p, rows, 0, 4, PLAN_MIRRORED, 1), "no rows, no mirrored plan");
 }
 
 int main(void) {
     struct plan_row rows[ROWS];
     struct plan p;
-    OK(plan_make(&p, rows, make_rows(rows), BLOCKS, 42), "a plan is made");
+    OK(plan_make(&p, rows, make_rows(rows), BLOCKS, PLAN_SHUFFLED, 42), "a plan is made");
     test_balance(&p);
     test_neighbours(&p);
     test_chance(rows);
     test_seed(rows, &p);
     plan_free(&p);
     test_uneven();
+    test_mirrored(rows);
     return tap_done();
 }

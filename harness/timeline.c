@@ -73,7 +73,7 @@ static unsigned thread_count(const struct rows *r) {
 
 size_t timeline_passes(const struct rows *r) {
     size_t passes = 0;
-    for (size_t row = 0; row < r->plan.rows; row++)
+    for (size_t row = 0; row < r->plan.rows && !r->options->no_timeline; row++)
         passes += r->plan.row[row].threads == thread_count(r);
     return passes;
 }
@@ -91,7 +91,7 @@ size_t timeline_run(struct rows *r, FILE *csv, struct journal *journal) {
     const size_t passes = timeline_passes(r);
     size_t failed = 0, done = 0;
     fputs("workload,allocator,threads,seconds,rss_bytes,vsz_bytes\n", csv);
-    for (size_t row = 0; row < r->plan.rows && !spawn_interrupted(); row++) {
+    for (size_t row = 0; done < passes && !spawn_interrupted(); row++) {
         char name[ROW_NAME_BYTES];
         if (r->plan.row[row].threads != thread_count(r))
             continue;
