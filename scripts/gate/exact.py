@@ -204,7 +204,7 @@ def comparisons(work: Work, base: Processes, head: Processes) -> list[Comparison
     """Kinds of system calls other than MEMORY_CALLS in which the two agree are summed."""
     every = [counts for p in (base, head) for kind in p.values() for counts in kind]
     found = {m: (values(base, m), values(head, m)) for m in sorted({m for c in every for m in c})}
-    rest = {m for m, (b, h) in found.items() if is_summed(m) and sorted(b) == sorted(h)}
+    rest = {m for m, (b, h) in found.items() if is_summed(m) and set(b) == set(h)}
     kept = {m: pair for m, pair in found.items() if m not in rest}
     if rest:
         kept["syscalls.other"] = (

@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "allocators" / "planted" / "planted.c"
 PLAN_BYTES = 1024  # there
 PERIOD = 64  # mallocs from one spin to the next: one pair of instructions more is 1/64 an operation
+# Instructions of a spin beside its pairs: the call, which kind it is, two fences. By gcc 12; counted.
+PAYMENT = 13
 PAYMENTS = 500  # in a sample, at least
 FIRST_GUESS = 50  # pairs an operation
 GUESSES = 4

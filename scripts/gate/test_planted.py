@@ -18,7 +18,6 @@ from gate.planted import Cost, Plant
 GOMALLOC = BUILD / "libgomalloc.so"
 OPS = 20_000
 WARM_UP = 131_072  # operations of tiny
-OVERHEAD = 12  # instructions of a payment beside its pairs, at most
 
 
 class Plants(DriverTest):
@@ -38,8 +37,8 @@ class Plants(DriverTest):
         for period, pairs in ((64, 1000), (64, 2000), (10, 100)):
             library = self.built("b.so", planted.spin("tiny/threads:1", pairs, period))
             added = self.counted(library, "instructions")["instructions"] - plain
-            self.assertGreaterEqual(added, 0.99 * 2 * pairs / period * 1000)
-            self.assertLessEqual(added, 1.01 * (2 * pairs + OVERHEAD) / period * 1000)
+            expected = (2 * pairs + planted.PAYMENT) / period * 1000
+            self.assertAlmostEqual(added / expected, 1, delta=0.01)
 
     def test_madvise(self) -> None:
         plain = self.counted(self.built("a.so"), "calls")
