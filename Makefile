@@ -6,6 +6,11 @@
 #:     ALLOCATORS="a b"         WORKLOADS="tiny small large"   THREADS="1 2 4"   (default: all)
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
+#: make gate     is this tree's gomalloc worse than the main branch's?
+#:     BASE=ref HEAD=ref        or libraries, BASE=./liba.so, or allocators, BASE=mimalloc
+#:     QUICK=1                  about a minute; only large changes are found
+#:     TIER=exact|timed|all     WORKLOADS="tiny small" THREADS="1 2" SEED=n TIMEOUT=s OUT=dir
+#:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
@@ -21,9 +26,10 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
-# What scripts/bench.sh reads from its environment: plain data, which neither make nor a shell reads.
-BENCH_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS
-$(foreach v,$(BENCH_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
+# What scripts/bench.sh and scripts/gate.sh read from their environment: plain data, which neither
+# make nor a shell reads.
+DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS BASE HEAD TIER
+$(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
 B ?= build
@@ -162,7 +168,7 @@ registry: $B/stamp/link | $(HAVE:%=$B/cell/%)
 test_sources   = $(patsubst %.c,%,$(sort $(wildcard $(1:%=%/test_*.c))))
 TEST_NAMES     := $(filter-out %/test_contract,$(call test_sources,harness harness/cell workloads))
 TEST_CONTRACTS := $(HAVE:%=$B/test/contract/%)
-TEST_SCRIPTS   := $(sort $(wildcard */test_*.py allocators/*/test_*.py))
+TEST_SCRIPTS   := $(sort $(wildcard */test_*.py allocators/*/test_*.py scripts/*/test_*.py))
 
 # What a test of a folder is linked with: the parts beside it.
 parts_harness      = $(filter-out %/spanbench.o,$(DRIVER_OBJECTS))
@@ -243,10 +249,10 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench test lint clean,$(MAKECMDGOALS)),)
+ifneq ($(filter bench gate test lint clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
-# $1: bench or test
+# $1: bench, gate or test
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
@@ -254,6 +260,11 @@ bench:
 	$(call deps,bench)
 	@$(MAKE) $(jobs) all
 	@scripts/bench.sh
+
+gate:
+	$(call deps,gate)
+	@$(MAKE) $(jobs) all
+	@scripts/gate.sh
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 TESTS = $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%)) $(TEST_SCRIPTS)
@@ -278,5 +289,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench test stress lint help clean FORCE
+.PHONY: all registry tests bench gate test stress lint help clean FORCE
 .SECONDARY:

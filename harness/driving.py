@@ -29,7 +29,7 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
 # What `make` reads beside the compilers and their flags.
 VARIABLES = (
     "QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS "
-    "TEST SANITIZERS DEPS V WERROR"
+    "BASE HEAD TIER TEST SANITIZERS DEPS V WERROR"
 )
 
 

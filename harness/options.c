@@ -15,6 +15,7 @@ void options_usage(FILE *to) {
     fprintf(
         to,
         "usage: spanbench [run] [options]    measure allocators, write results/latest/bench.json\n"
+        "       spanbench gate [options]     is one library worse than another? see gate --help\n"
         "       spanbench list               what can be measured, and what cannot and why\n"
         "       spanbench describe [NAME …]  the object file behind each function, as JSON\n"
         "       spanbench help\n"
@@ -229,7 +230,7 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     while (i < sizeof name / sizeof *name && strcmp(name[i], word) != 0)
         i++;
     if (i == sizeof name / sizeof *name) {
-        fprintf(stderr, "spanbench: no command '%s'; there are run, list, describe, help\n",
+        fprintf(stderr, "spanbench: no command '%s'; there are run, gate, list, describe, help\n",
                 word);
         return false;
     }

@@ -1,4 +1,5 @@
-/* The driver: spanbench run, list, describe. See options.c for its words. */
+/* The driver: spanbench run, gate, list, describe. See options.c for its words. */
+#include "gate.h"
 #include "options.h"
 #include "registry.h"
 #include "run.h"
@@ -106,6 +107,8 @@ static int finish_output(int code) {
 int main(int argc, char **argv) {
     static struct options options;
     hold_standard_descriptors();
+    if (argc > 1 && strcmp(argv[1], "gate") == 0)
+        return gate_exec(argv + 2);
     drop_benchmark_environment(argv);
     if (!options_parse(argc, argv, &options))
         return WRONG_USE;

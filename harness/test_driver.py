@@ -60,7 +60,7 @@ class Words(DriverTest):
             (["--seed", "many"], ["whole number"]),
             (["--timeout", "0"], ["seconds"]),
             (["--foo"], ["--allocators", "--workloads"]),
-            (["foo"], ["run, list, describe, help"]),
+            (["foo"], ["run, gate, list, describe, help"]),
             (["list", "foo"], ["takes no argument"]),
             (["describe", "foo"], ["system"]),
             (["--benchmark_foo"], ["--benchmark_foo"]),
@@ -75,6 +75,17 @@ class Words(DriverTest):
                 self.assertIn(name, result.stderr, words)
             runs = list(self.out.iterdir()) if self.out.exists() else []
             self.assertEqual(runs, [], "nothing is left behind")
+
+
+    def test_gate_is_found_above_the_program(self) -> None:
+        result = spanbench("gate", "--help")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("--base", result.stdout)
+        alone = self.directory / "spanbench"
+        shutil.copy(SPANBENCH, alone)
+        result = run(alone, "gate", "--help")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("scripts/gate is in no folder above", result.stderr)
 
 
 class Run(DriverTest):

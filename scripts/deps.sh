@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what spanbench needs from the distribution, and only what is missing.
 #
-# usage: scripts/deps.sh bench|test [--print]
+# usage: scripts/deps.sh bench|gate|test [--print]
 #   bench    what `make bench` needs: compilers, libraries, matplotlib, the allocators' packages
+#   gate     that, and what `make gate` needs: git, statistics
 #   test     that, and what `make test` and ci/lint.sh need
 #   --print  print the packages, one a line, and install nothing
 #
@@ -15,17 +16,19 @@ set -eu
 cd "$(dirname "$0")/.."
 
 tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-matplotlib"
-test_tools="git perl clang clang-format clang-tidy shellcheck black mypy python3-tap python3-jsonschema
-  libbenchmark-tools python3-scipy redis-server nodejs valgrind strace"
+gate_tools="git python3-scipy python3-statsmodels valgrind strace"
+test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap python3-jsonschema
+  libbenchmark-tools redis-server nodejs"
 
 usage() {
-  sed -n '4,7s/^# \{0,1\}//p' "$0"
+  sed -n '4,8s/^# \{0,1\}//p' "$0"
 }
 required='' print=''
 for word; do
   case $word in
   bench) required=$tools ;;
-  test) required="$tools $test_tools" ;;
+  gate) required="$tools $gate_tools" ;;
+  test) required="$tools $gate_tools $test_tools" ;;
   --print) print=yes ;;
   --help)
     usage

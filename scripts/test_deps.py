@@ -105,10 +105,11 @@ class Words(Distribution):
         self.assertEqual(self.calls(), [])
 
     def test_print_names_each_package_once(self) -> None:
-        for role in ("bench", "test"):
+        for role in ("bench", "gate", "test"):
             packages = self.deps(role, "--print").stdout.split()
             self.assertEqual(len(packages), len(set(packages)))
             self.assertLessEqual({"gcc", "libbenchmark-dev", "liba-dev"}, set(packages))
+            self.assertEqual("python3-statsmodels" in packages, role != "bench")
 
 
 class Installing(Distribution):

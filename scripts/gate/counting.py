@@ -81,7 +81,7 @@ def required() -> None:
     if missing:
         raise Refusal(
             f"instructions and system calls cannot be counted without {', '.join(missing)}: "
-            "run scripts/deps.sh test, or install the packages valgrind, strace, util-linux"
+            "run scripts/deps.sh gate, or install the packages valgrind, strace, util-linux"
         )
 
 

@@ -1,0 +1,56 @@
+#include "gate.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WRONG_USE = 2 };
+
+/* Debian's, which its packages of scipy and statsmodels are for. */
+static const char python[] = "/usr/bin/python3";
+
+/* Writes the path of the gate: in the folder of this program or the nearest above it that has
+ * scripts/gate. */
+static bool find_gate(const char *program, char *gate, size_t size) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", program);
+    for (char *slash; (slash = strrchr(folder, '/'));) {
+        *slash           = '\0';
+        const int length = snprintf(gate, size, "%s/scripts/gate/__main__.py", folder);
+        if (length < (int)size && access(gate, R_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+int gate_exec(char **words) {
+    char program[PATH_MAX], gate[PATH_MAX];
+    const ssize_t length             = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    if (!find_gate(program, gate, sizeof gate)) {
+        fprintf(stderr,
+                "spanbench: scripts/gate is in no folder above %s; run the program where it was "
+                "built\n",
+                program);
+        return WRONG_USE;
+    }
+    size_t count = 0;
+    while (words[count])
+        count++;
+    char **argv = calloc(count + 5, sizeof *argv);
+    if (argv) {
+        static char interpreter[] = "python3", option[] = "--driver";
+        char *const head[] = {interpreter, gate, option, program};
+        memcpy(argv, head, sizeof head);
+        memcpy(argv + 4, words, count * sizeof *argv);
+        execv(python, argv);
+    }
+    fprintf(stderr, "spanbench: cannot start %s: %s; run scripts/deps.sh gate\n", python,
+            strerrordesc_np(errno));
+    free(argv);
+    return WRONG_USE;
+}

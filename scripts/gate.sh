@@ -1,0 +1,50 @@
+#!/bin/sh
+# Compares two libraries, in time and memory, and says whether head is worse than base.
+#
+# usage: [VARIABLE=value …] scripts/gate.sh         after `make`; `make gate` does both
+#   BASE=…  HEAD=…             a git ref, ./libfoo.so, or an allocator of `build/spanbench list`
+#                              (default: where this branch began, and the gomalloc of this tree)
+#   QUICK=1                    about a minute, for large changes (1 or yes; 0, no or nothing: the whole)
+#   TIER=exact|timed|all       counts, or time and memory, or both (default: all)
+#   WORKLOADS="tiny small"     THREADS="1 2"   (default: all; 1 and 2)
+#   SEED=n TIMEOUT=s           seed, limit in seconds of one sample
+#   OUT=dir                    where the directory of the run is made (default: results)
+#   ARGS="--strict"            further options, split at blanks: build/spanbench gate --help
+#   B=dir                      where the driver was built (default: build)
+#
+# Exit code: 0 no regression, 1 a regression, 2 wrong use or environment, 75 undecided and --strict,
+# 128 + n signal n. (make turns each but 0 into 2.)
+#
+# shellcheck disable=SC2086  # ARGS is split at blanks on purpose
+set -euf
+case $# in
+0) ;;
+*)
+  [ "$*" = --help ] || exec >&2
+  sed -n '2,/^# 128/s/^# \{0,1\}//p' "$0"
+  [ "$*" = --help ] && exit 0
+  exit 2
+  ;;
+esac
+
+root=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)
+set -- --driver "${B:-$root/build}/spanbench"
+case ${QUICK:-} in
+1 | yes) set -- "$@" --quick ;;
+'' | 0 | no) ;;
+*)
+  echo "gate.sh: QUICK is 1 or yes, 0 or no, not '$QUICK'" >&2
+  exit 2
+  ;;
+esac
+# With =: a value that begins with a dash is one.
+[ -z "${BASE:-}" ] || set -- "$@" --base="$BASE"
+[ -z "${HEAD:-}" ] || set -- "$@" --head="$HEAD"
+[ -z "${TIER:-}" ] || set -- "$@" --tier="$TIER"
+[ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads="$WORKLOADS"
+[ -z "${THREADS:-}" ] || set -- "$@" --threads="$THREADS"
+[ -z "${SEED:-}" ] || set -- "$@" --seed="$SEED"
+[ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout="$TIMEOUT"
+[ -z "${OUT:-}" ] || set -- "$@" --out="$OUT"
+for option in ${ARGS:-}; do set -- "$@" "$option"; done
+exec /usr/bin/python3 "$root/scripts/gate/__main__.py" "$@"

@@ -1,0 +1,456 @@
+"""The program of the gate: `make gate`, scripts/gate.sh, build/spanbench gate."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import importlib
+import importlib.util
+import json
+import math
+import os
+import shlex
+import signal
+import socket
+import statistics
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any, Callable, NoReturn, Optional
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it is a package
+
+try:
+    from gate import accepted, arms, campaign, judge, report
+    from gate.driver import Driver, Progress, duration
+    from gate.findings import SIGNALLED, WRONG_USE, Finding, Interrupted, Refusal
+    from gate.findings import check_coverage, exit_code, verdict
+    from gate.samples import Part, load
+except ImportError as problem:
+    print(f"gate: {problem}; run scripts/deps.sh gate", file=sys.stderr)
+    sys.exit(2)
+
+SCHEMA_VERSION = 1
+FILE = "gate.json"
+# A quick gate: a quarter of the work a sample, and only large changes must be found.
+QUICK = judge.Settings(target=0.10, looks=(13, 20), budget_seconds=60)
+BUSY = 0.05  # share of the CPUs that others may take before that is said
+EPILOG = """\
+exit code: 0 no regression; 1 a regression; 2 wrong use or environment, nothing was judged; 75 with
+--strict: undecided (inconclusive or void); 128 + n: signal n
+examples:
+  build/spanbench gate                                  this tree's gomalloc against the main branch's
+  build/spanbench gate --base v1.0 --quick
+  build/spanbench gate --base ./old.so --head ./new.so --workloads small --threads 1
+  build/spanbench gate --base mimalloc --head jemalloc
+  build/spanbench gate --judge results/latest-gate      judge stored samples again"""
+
+
+def percentage(word: str) -> float:
+    return float(word) / 100
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="gate",
+        description="Is one library worse than another, in time or memory? Compares HEAD with BASE.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = made.add_argument
+    add("--base", default="", help="git ref, library or adapter (default: where this branch began)")
+    add("--head", default="", help="likewise (default: the gomalloc of this tree)")
+    add("--quick", action="store_true", help="a minute; finds large changes only")
+    add("--tier", choices=("exact", "timed", "all"), default="all", help="(default: all)")
+    add("--workloads", default="", help="names, separated by commas or blanks (default: all)")
+    add(
+        "--threads",
+        default="",
+        help="counts, likewise (default: 1 and 2, as far as there are CPUs)",
+    )
+    add("--seed", type=int, default=1, help="of the requests and of the order (default: 1)")
+    add("--margin", type=percentage, metavar="PERCENT", help="a change of time up to it is none")
+    add("--target", type=percentage, metavar="PERCENT", help="a change that must not be missed")
+    add("--first", type=int, metavar="BLOCKS", help="of the first stage")
+    add("--blocks", type=int, metavar="BLOCKS", help="at most, in the second stage")
+    add("--budget", type=float, metavar="SECONDS", help="after which no more blocks are added")
+    add("--timeout", type=float, default=60, metavar="SECONDS", help="of one sample (default: 60)")
+    add("--strict", action="store_true", help="exit code 75 if anything is undecided")
+    add("--accepted", type=Path, help="accepted regressions (default: results/accepted.json)")
+    add("--out", type=Path, help="parent directory of the run's (default: results)")
+    add("--judge", type=Path, metavar="RUN", help="measure nothing: judge a stored run again")
+    add("--driver", type=Path, help=argparse.SUPPRESS)
+    return made
+
+
+def settings_of(options: argparse.Namespace) -> judge.Settings:
+    made = QUICK if options.quick else judge.Settings()
+    if options.margin is not None:
+        made = dataclasses.replace(made, margin=options.margin)
+    if options.target is not None:
+        made = dataclasses.replace(made, target=options.target)
+    if options.first is not None:
+        made = dataclasses.replace(made, first=options.first)
+    if options.blocks is not None:
+        looks = tuple(n for n in made.looks if n < options.blocks) + (options.blocks,)
+        made = dataclasses.replace(made, looks=looks)
+    if options.budget is not None:
+        made = dataclasses.replace(made, budget_seconds=options.budget)
+    return made
+
+
+def words(text: str) -> list[str]:
+    return list(dict.fromkeys(text.replace(",", " ").split()))
+
+
+def thread_counts(text: str) -> list[int]:
+    if not text:
+        return [n for n in (1, 2) if n <= len(os.sched_getaffinity(0))]
+    try:
+        counts = [int(w) for w in words(text)]
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 1:
+        raise Refusal(f"--threads takes counts of threads, not '{text}'")
+    return counts
+
+
+def chosen_workloads(text: str, known: list[str]) -> list[str]:
+    wanted = words(text)
+    for w in wanted:
+        if w not in known:
+            raise Refusal(f"no workload '{w}'; there are {', '.join(known)}")
+    return wanted or known
+
+
+def exact_tier() -> Optional[Any]:
+    """The module of the deterministic tier; none: this version has none."""
+    found = importlib.util.find_spec("gate.exact")
+    return importlib.import_module("gate.exact") if found else None
+
+
+def write(file: Path, content: bytes) -> None:
+    """All of it, or the file is as it was."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_bytes(content)
+    new.rename(file)
+
+
+def plain(value: Any) -> Any:
+    """For JSON, which has no infinity and no NaN."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value
+
+
+def new_folder(parent: Path) -> Path:
+    """<parent>/<UTC time>-<host>-gate"""
+    parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for second in range(60):
+        moment = (now + datetime.timedelta(seconds=second)).strftime("%Y%m%dT%H%M%SZ")
+        folder = parent / f"{moment}-{socket.gethostname()}-gate"
+        try:
+            folder.mkdir()
+            return folder.resolve()
+        except FileExistsError:
+            pass
+    raise Refusal(f"{parent} has a run for each second of this minute")
+
+
+@dataclasses.dataclass
+class Result:
+    """What is reported, whether it was measured now or before."""
+
+    findings: list[Finding]
+    numbers: list[dict[str, object]]
+    parts: list[Part]
+    facts: list[str]  # lines for people
+    document: dict[str, Any]  # of gate.json, beside these
+
+
+class Gate:
+    """One run."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.driver = (
+            options.driver or arms.ROOT / os.environ.get("B", "build") / "spanbench"
+        ).resolve()
+        self.cells = self.driver.parent / "cell"
+        self.began = time.monotonic()
+        if not os.access(self.driver, os.X_OK):
+            raise Refusal(f"there is no {self.driver}; build it with make")
+
+    def repeat(self, base: str, head: str) -> Callable[[str], str]:
+        """The command that measures a row alone."""
+        o = self.options
+
+        def command(row: str) -> str:
+            workload, _, threads = row.rpartition("/threads:")
+            given = {"BASE": base, "HEAD": head, "WORKLOADS": workload, "THREADS": threads}
+            given.update(QUICK="1" if o.quick else "", SEED=str(o.seed) if o.seed != 1 else "")
+            return "make gate " + " ".join(f"{k}={shlex.quote(v)}" for k, v in given.items() if v)
+
+        return command
+
+    def measure(self, folder: Path) -> Result:
+        o = self.options
+        base = arms.resolve(o.base or arms.default_base(), self.cells)
+        head = arms.resolve(o.head, self.cells)
+        both = arms.Arms.of(base, head, folder / "arms")
+        settings = settings_of(o)
+        drive = Driver(
+            self.driver, folder, both.copy_into, o.quick, o.timeout, Progress(sys.stderr)
+        )
+        known = both.check_descriptions(drive.describe(both.copy_into(folder / "described")))
+        names = chosen_workloads(o.workloads, known)
+        rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
+        settings = settings.checked(len(rows))
+        repeat = self.repeat(self.word(base), self.word(head))
+        print(f"gate: base: {base.label}", file=sys.stderr)
+        print(f"gate: head: {head.label}", file=sys.stderr)
+        findings = self.exact(both, names, folder, repeat)
+        asked: list[tuple[str, str]] = []
+        result = Result(findings, [], [], [], {})
+        done: Optional[campaign.Campaign] = None
+        if o.tier != "exact":
+            done = campaign.run(rows, settings, o.seed, drive, time.monotonic)
+            timed, result.numbers = judge.findings(
+                done.first, done.second, rows, done.failed, settings, repeat
+            )
+            asked = [(r, m.name) for r in rows for m in judge.METRICS]
+            check_coverage(timed, asked)
+            findings += timed
+            result.parts = done.parts
+        result.facts = self.facts(both, done)
+        result.document = {
+            "base": self.arm(base, both.sums["base"]),
+            "head": self.arm(head, both.sums["head"]),
+            "quick": o.quick,
+            "seed": o.seed,
+            "rows": rows,
+            "settings": dataclasses.asdict(settings),
+            "budget_spent": done.budget_spent if done else False,
+        }
+        return result
+
+    def word(self, source: arms.Source) -> str:
+        """That names the source from the root of the project."""
+        if source.word and Path(source.word).is_file() and Path.cwd() != arms.ROOT:
+            return str(Path(source.word).resolve())
+        return source.word
+
+    def arm(self, source: arms.Source, checksum: str) -> dict[str, object]:
+        return {"what": source.label, "again": source.word, "sha256": checksum}
+
+    def exact(
+        self, both: arms.Arms, names: list[str], folder: Path, repeat: Callable[[str], str]
+    ) -> list[Finding]:
+        tier = self.options.tier
+        if tier == "timed":
+            return []
+        module = exact_tier()
+        why = "" if module else "this version of spanbench has no exact tier"
+        if both.base.adapter:
+            why = "the exact tier compares libraries: give those of the adapters"
+        if module is None or why:
+            if tier == "exact":
+                raise Refusal(why)
+            return []
+        work = folder / "exact"
+        work.mkdir()
+        found: list[Finding] = module.compare(
+            both.file("base"),
+            both.file("head"),
+            names,
+            build=self.driver.parent,
+            work=work,
+            seed=self.options.seed,
+            repeat=repeat,
+        )
+        for name in names:
+            if not any(f.row == f"{name}/threads:1" and f.tier == "exact" for f in found):
+                raise Refusal(f"the gate is broken: the exact tier did not compare {name}")
+        return found
+
+    def facts(self, both: arms.Arms, done: Optional[campaign.Campaign]) -> list[str]:
+        said = [f"base: {both.base.label}", f"head: {both.head.label}"]
+        if both.sums["base"] == both.sums["head"]:
+            said.append("base and head are the same file: a null run")
+        if done:
+            said += campaign_facts(done)
+        return said
+
+
+def campaign_facts(done: campaign.Campaign) -> list[str]:
+    said = []
+    settings = done.settings
+    said.append(
+        f"time: more than {report.percent(settings.margin, '')} slower is a regression, "
+        f"{report.percent(settings.target, '')} must not be missed; {settings.first} blocks of all "
+        f"rows, then up to {settings.looks[-1]} of rows in doubt; seed {done.seed}"
+    )
+    shares = [p.others_cpu_share for p in done.parts if p.others_cpu_share is not None]
+    if shares and statistics.median(shares) > BUSY:
+        share = statistics.median(shares)
+        said.append(f"BUSY MACHINE: other programs took {share:.0%} of the CPUs meanwhile")
+    environment = {k: v for p in done.parts for k, v in p.environment.items()}
+    if environment:
+        listed = " ".join(f"{k}={v}" for k, v in sorted(environment.items()))
+        said.append(f"ENVIRONMENT: options of allocators were set: {listed}")
+    if done.budget_spent:
+        said.append(f"the budget of {duration(settings.budget_seconds)} ended the second stage")
+    return said
+
+
+def judge_again(gate: Gate, run: Path) -> Result:
+    """A stored run: the same samples, judged by this version."""
+    folder = run if run.is_dir() else run.parent
+    try:
+        stored = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        saved = dict(stored["settings"])
+        saved["looks"] = tuple(saved["looks"])
+        settings = judge.Settings(**saved)
+        rows = [str(r) for r in stored["rows"]]
+        gate.options.quick, gate.options.seed = bool(stored["quick"]), int(stored["seed"])
+        done = campaign.Campaign(rows, settings, gate.options.seed)
+        parts = [(str(p["name"]), folder / p["file"]) for p in stored["parts"]]
+        repeat = gate.repeat(stored["base"]["again"], stored["head"]["again"])
+        kept = [Finding(**restored(f)) for f in stored["findings"] if f["tier"] == "exact"]
+        labels = [f"base: {stored['base']['what']}", f"head: {stored['head']['what']}"]
+    except OSError as problem:
+        raise Refusal(
+            f"{folder / FILE}: {problem.strerror}: no stored run of the gate"
+        ) from problem
+    except (ValueError, TypeError, KeyError) as problem:
+        raise Refusal(f"{folder / FILE} is no stored run of the gate: {problem!r}") from problem
+    settings.checked(len(rows))
+    for name, file in parts:
+        done.add(load(file, name))
+    findings: list[Finding] = list(kept)
+    numbers: list[dict[str, object]] = []
+    if parts:
+        timed, numbers = judge.findings(
+            done.first, done.second, rows, done.failed, settings, repeat
+        )
+        check_coverage(timed, [(r, m.name) for r in rows for m in judge.METRICS])
+        findings += timed
+    return Result(findings, numbers, done.parts, labels + campaign_facts(done), {})
+
+
+def restored(finding: dict[str, Any]) -> dict[str, Any]:
+    """JSON has null for what is not a number."""
+    return {
+        k: math.nan if v is None and k in ("base", "head", "change") else v
+        for k, v in finding.items()
+    }
+
+
+def save(folder: Path, result: Result, options: argparse.Namespace, seconds: float) -> None:
+    """gate.json and the files for CI systems. Done before a word of the verdict is said."""
+    first = result.parts[0] if result.parts else None
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": verdict(result.findings),
+        "exit_code": exit_code(result.findings, options.strict),
+        "strict": options.strict,
+        "tier": options.tier,
+        **result.document,
+        "seconds": round(seconds, 1),
+        "machine": first.machine if first else {},
+        "environment": first.environment if first else {},
+        "parts": [
+            {
+                "name": p.name,
+                "file": os.path.relpath(p.file, folder),
+                "others_cpu_share": p.others_cpu_share,
+            }
+            for p in result.parts
+        ],
+        "facts": result.facts,
+        "findings": [dataclasses.asdict(f) for f in result.findings],
+        "comparisons": result.numbers,
+    }
+    text = json.dumps(plain(document), indent=1, allow_nan=False) + "\n"
+    write(folder / FILE, text.encode())
+    write(
+        folder / "gate.md", report.markdown(result.findings, options.strict, result.facts).encode()
+    )
+    write(folder / "gate.xml", report.junit(result.findings, options.strict))
+
+
+def publish(folder: Path) -> None:
+    """<parent>/latest-gate is the newest run that came to a verdict."""
+    link = folder.parent / "latest-gate"
+    new = folder.parent / f".latest-gate.{os.getpid()}"
+    new.symlink_to(folder.name)
+    new.rename(link)
+
+
+def main() -> int:
+    options = parser().parse_args()
+    gate = Gate(options)
+    accepted_file = options.accepted or arms.ROOT / "results" / "accepted.json"
+    if options.accepted and not options.accepted.is_file():
+        raise Refusal(f"there is no {options.accepted}")
+    entries = accepted.load(accepted_file)
+    folder: Optional[Path] = None
+    if options.judge:
+        result = judge_again(gate, options.judge)
+    else:
+        folder = new_folder(options.out or arms.ROOT / "results")
+        print(f"gate: {folder}", file=sys.stderr)
+        result = gate.measure(folder)
+    result.findings, said = accepted.apply(result.findings, entries, datetime.date.today())
+    result.facts += said
+    code = exit_code(result.findings, options.strict)
+    seconds = time.monotonic() - gate.began
+    if folder:
+        save(folder, result, options, seconds)
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            with open(summary, "a", encoding="utf-8") as to:
+                to.write(report.markdown(result.findings, options.strict, result.facts))
+        publish(folder)
+        result.facts.append(f"data: {folder}/{FILE}; {duration(seconds)}")
+    print(report.text(result.findings, options.strict, result.facts, sys.stdout.isatty()))
+    if os.environ.get("GITHUB_ACTIONS"):
+        print("\n".join(report.github(result.findings)))
+    sys.stdout.flush()
+    return code
+
+
+def interrupt(number: int, _: Optional[FrameType]) -> NoReturn:
+    raise Interrupted(number)
+
+
+def run() -> int:
+    """Whatever happens, only a verdict gives the exit code of one."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    try:
+        return main()
+    except Interrupted as end:
+        print(f"gate: {end}", file=sys.stderr)
+        return SIGNALLED + end.number
+    except Refusal as problem:
+        print(f"gate: REFUSED, nothing was judged: {problem}", file=sys.stderr)
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"gate: REFUSED, nothing was judged: {what}{error.strerror}", file=sys.stderr)
+    except Exception:  # a fault of the gate's own is neither a pass nor a regression
+        traceback.print_exc()
+        print("gate: REFUSED: the gate itself is broken", file=sys.stderr)
+    return WRONG_USE
+
+
+if __name__ == "__main__":
+    sys.exit(run())

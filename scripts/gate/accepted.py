@@ -1,0 +1,83 @@
+"""Regressions that are accepted on purpose: results/accepted.json, a reviewed file.
+
+    [{"row": "small/threads:1", "metric": "rss_peak_bytes", "until": "2026-12-31",
+      "reason": "a larger cache a thread, which makes small/threads:2 12 % faster"}]
+
+"row" may be "*". The last day of "until" still counts.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gate.findings import Finding, Refusal
+
+KEYS = ("row", "metric", "reason", "until")
+
+
+@dataclass(frozen=True)
+class Entry:
+    row: str
+    metric: str
+    reason: str
+    until: datetime.date
+
+    def covers(self, f: Finding) -> bool:
+        return self.row in ("*", f.row) and self.metric == f.metric
+
+
+def parse(document: object) -> list[Entry]:
+    """Raises ValueError."""
+    if not isinstance(document, list):
+        raise ValueError("it is not a list")
+    entries = []
+    for i, item in enumerate(document):
+        if not isinstance(item, dict) or sorted(item) != sorted(KEYS):
+            raise ValueError(f"entry {i + 1} has other keys than {', '.join(KEYS)}")
+        if not all(isinstance(item[k], str) and item[k].strip() for k in KEYS):
+            raise ValueError(f"entry {i + 1}: each of {', '.join(KEYS)} must be said")
+        try:
+            until = datetime.date.fromisoformat(item["until"])
+        except ValueError as problem:
+            raise ValueError(f"entry {i + 1}: until is no date: {item['until']}") from problem
+        entries.append(Entry(item["row"], item["metric"], item["reason"], until))
+    return entries
+
+
+def load(file: Path) -> list[Entry]:
+    """A file that is not there accepts nothing; one that cannot be read is a refusal."""
+    try:
+        return parse(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as problem:
+        raise Refusal(f"{file}: {problem}") from problem
+
+
+def apply(
+    findings: list[Finding], entries: list[Entry], today: datetime.date
+) -> tuple[list[Finding], list[str]]:
+    """The findings, with what is accepted marked so; and what is to be said of the entries. Failed
+    samples are never accepted: the allocator does not work."""
+    used: set[Entry] = set()
+    made, said = [], []
+    for f in findings:
+        fitting = [e for e in entries if e.covers(f)]
+        valid = [e for e in fitting if e.until >= today]
+        if f.verdict == "fail" and f.metric != "samples" and valid:
+            f = replace(
+                f, verdict="accepted", note=f"accepted until {valid[0].until}: {valid[0].reason}"
+            )
+            used.add(valid[0])
+        made.append(f)
+    measured = {f.metric for f in findings}
+    for e in entries:
+        name = f"{e.row} {e.metric}"
+        if e.until < today:
+            said.append(f"accepted.json: {name} ended on {e.until}; remove the entry")
+        elif e not in used and e.metric in measured:
+            said.append(f"accepted.json: {name} is not needed by this change")
+    return made, said

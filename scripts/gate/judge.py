@@ -1,0 +1,304 @@
+"""Samples into findings. Pure.
+
+Each row is compared in each metric twice: head with base, and base's twin, a copy of it, with base.
+Both the same way. What the first stage suspects, the second decides on data of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import Callable, Iterable, Optional
+
+from gate import stats
+from gate.findings import Finding, Refusal
+from gate.samples import Sample
+
+PAGE = 4096
+AGREEMENT = 0.05  # a regression against base must be one against its twin, too, at this level
+FAILED = "samples"  # the metric of a row whose samples failed
+
+
+@dataclass(frozen=True)
+class Metric:
+    name: str
+    tier: str
+    unit: str
+    start: Optional[str] = None  # of memory: what the process had before the first operation
+
+
+METRICS = (
+    Metric("ns_per_op", "timed", "ns/op"),
+    Metric("rss_peak_bytes", "memory", "bytes", "rss_start_bytes"),
+    Metric("rss_drained_bytes", "memory", "bytes", "rss_start_bytes"),
+    Metric("vsz_peak_bytes", "memory", "bytes", "vsz_start_bytes"),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    margin: float = 0.01  # of time: a change of at most this is none
+    target: float = 0.05  # of time: a change that must not be missed
+    rss_margin: float = 0.03  # of what the allocator adds to the process, and at least the floor:
+    rss_floor_bytes: int = 64 * PAGE  # for each thread; what a kernel may not have counted yet
+    vsz_margin: float = 0.01  # likewise
+    vsz_floor_bytes: int = 1 << 20
+    memory_target: float = 5 / 3  # of the margin of memory, and at least the target of time
+    first: int = 8  # blocks of the first stage
+    looks: tuple[int, ...] = (13, 20, 30, 40)  # blocks of the second, when it may stop
+    budget_seconds: float = 480
+
+    def checked(self, rows: int) -> "Settings":
+        """For so many rows. Refuses what could never fail; looks later if that is needed to."""
+        fewest = stats.fewest_blocks(rows * len(METRICS))
+        wrong = ""
+        if not 0 < self.margin < self.target < 10:
+            wrong = f"margin {self.margin:.1%} and target {self.target:.1%}: 0 < margin < target"
+        elif 2.0**-self.first >= stats.CANDIDATE or not stats.rank_sum_below(self.first):
+            wrong = f"{self.first} blocks in the first stage have no 95 % interval; give 6 or more"
+        elif not self.looks or self.looks[-1] < fewest:
+            wrong = (
+                f"at most {max(self.looks, default=0)} blocks in the second stage can never fail any "
+                f"of {rows * len(METRICS)} comparisons: p is never small enough; give {fewest} or "
+                "more"
+            )
+        if wrong:
+            raise Refusal(wrong)
+        return replace(self, looks=tuple(sorted({max(n, fewest) for n in self.looks})))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row in one metric, in the data of one stage."""
+
+    row: str
+    metric: Metric
+    base: float  # medians
+    head: float
+    margin: float
+    target: float
+    head_base: list[float]  # differences of logarithms, one a block
+    twin_base: list[float]
+    head_twin: list[float]
+    effect: stats.Effect
+    twin: stats.Effect
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.row, self.metric.name
+
+    def suspected(self) -> bool:
+        """Of a change, in either direction, of head or of the twin."""
+        return any(
+            p(d, self.margin) < stats.CANDIDATE
+            for d in (self.head_base, self.twin_base)
+            for p in (stats.p_worse, stats.p_better)
+        )
+
+    def excludes_target(self) -> bool:
+        return self.effect.high < math.log1p(self.target)
+
+
+def differences(samples: Iterable[Sample], metric: str, arm: str, against: str) -> list[float]:
+    """One number a block, of the samples of one row."""
+    logs: dict[tuple[tuple[str, int], str], list[float]] = defaultdict(list)
+    for s in samples:
+        logs[s.block, s.arm].append(math.log(s.values[metric]))
+    blocks = sorted({block for block, _ in logs})
+    return [statistics.fmean(logs[b, arm]) - statistics.fmean(logs[b, against]) for b in blocks]
+
+
+def limits(samples: list[Sample], metric: Metric, threads: int, s: Settings) -> tuple[float, float]:
+    """Margin and target of a row, relative to base."""
+    if metric.start is None:
+        return s.margin, s.target
+    of_base = [x.values for x in samples if x.arm == "base"]
+    whole = statistics.median(v[metric.name] for v in of_base)
+    added = statistics.median(max(0.0, v[metric.name] - v[metric.start]) for v in of_base)
+    if metric.name.startswith("vsz"):
+        allowed = max(s.vsz_margin * added, s.vsz_floor_bytes * threads)
+    else:
+        allowed = max(s.rss_margin * added, s.rss_floor_bytes * threads)
+    return allowed / whole, max(s.memory_target * allowed / whole, s.target)
+
+
+def compare(samples: list[Sample], row: str, metric: Metric, settings: Settings) -> Comparison:
+    own = [s for s in samples if s.row == row]
+    margin, target = limits(own, metric, int(row.rpartition(":")[2]), settings)
+
+    def median(arm: str) -> float:
+        return statistics.median(s.values[metric.name] for s in own if s.arm == arm)
+
+    head_base = differences(own, metric.name, "head", "base")
+    twin_base = differences(own, metric.name, "twin", "base")
+    return Comparison(
+        row=row,
+        metric=metric,
+        base=median("base"),
+        head=median("head"),
+        margin=margin,
+        target=target,
+        head_base=head_base,
+        twin_base=twin_base,
+        head_twin=differences(own, metric.name, "head", "twin"),
+        effect=stats.effect(head_base),
+        twin=stats.effect(twin_base),
+    )
+
+
+def compare_all(
+    samples: list[Sample], rows: Iterable[str], settings: Settings
+) -> dict[tuple[str, str], Comparison]:
+    made = [compare(samples, row, metric, settings) for row in rows for metric in METRICS]
+    return {c.key: c for c in made}
+
+
+def smallest(c: Comparison, second: int, comparisons: int, settings: Settings) -> float:
+    """The smallest change of this row that the two stages together find."""
+    return stats.smallest_change(c.effect.scale, settings.first, second, comparisons, c.margin)
+
+
+def expected_blocks(c: Comparison, comparisons: int, settings: Settings) -> int:
+    """Of the second stage, if it came to that: the first look that is precise enough."""
+    good = [n for n in settings.looks if smallest(c, n, comparisons, settings) <= c.target]
+    return good[0] if good else settings.looks[-1]
+
+
+def is_candidate(c: Comparison, comparisons: int, settings: Settings) -> bool:
+    """Must the second stage look at it? If anything is suspected, or the first is too imprecise to
+    say that there is nothing."""
+    wide = smallest(c, settings.looks[-1], comparisons, settings) > c.target
+    return c.suspected() or wide or not c.excludes_target()
+
+
+def is_precise(c: Comparison, comparisons: int, settings: Settings) -> bool:
+    """May the second stage stop? Depends on the width of the interval and on nothing else."""
+    return smallest(c, c.effect.blocks, comparisons, settings) <= c.target
+
+
+@dataclass
+class Verdicts:
+    """What the tests of the second stage say, over all its comparisons."""
+
+    worse: dict[tuple[str, str], bool] = field(default_factory=dict)
+    better: dict[tuple[str, str], bool] = field(default_factory=dict)
+    unfit: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    @staticmethod
+    def of(second: dict[tuple[str, str], Comparison]) -> "Verdicts":
+        def rejected(p: Callable[[Comparison], float]) -> dict[tuple[str, str], bool]:
+            return dict(zip(second, stats.discoveries([p(c) for c in second.values()])))
+
+        twin_worse = rejected(lambda c: stats.p_worse(c.twin_base, c.margin))
+        twin_better = rejected(lambda c: stats.p_better(c.twin_base, c.margin))
+        return Verdicts(
+            worse=rejected(lambda c: stats.p_worse(c.head_base, c.margin)),
+            better=rejected(lambda c: stats.p_better(c.head_base, c.margin)),
+            unfit={k: twin_worse[k] or twin_better[k] for k in second},
+        )
+
+
+def decide(c: Comparison, tests: Verdicts) -> tuple[str, str]:
+    """The verdict of a comparison and what to say of it."""
+    twin = f"the twin differs by {math.expm1(c.twin.location):+.1%}"
+    if tests.unfit.get(c.key):
+        return "void", f"{twin}, although it is a copy of base: measure on a quieter machine"
+    if tests.worse.get(c.key):
+        if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:
+            return "void", f"worse than base, but not than its twin ({twin}): measure again"
+        return "fail", ""
+    if tests.better.get(c.key) and stats.p_better(c.head_twin, c.margin) < AGREEMENT:
+        return "improved", ""
+    if not c.excludes_target():
+        return "inconclusive", f"a change of {c.target:+.1%} is not excluded: too noisy here"
+    return "pass", ""
+
+
+def findings(
+    first: list[Sample],
+    second: list[Sample],
+    rows: list[str],
+    failed: dict[str, str],
+    settings: Settings,
+    repeat: Callable[[str], str],
+) -> tuple[list[Finding], list[dict[str, object]]]:
+    """Of all rows, and the numbers behind them for gate.json. `second` holds the candidates."""
+    good = [r for r in rows if r not in failed]
+    comparisons = len(rows) * len(METRICS)
+    early = compare_all(first, good, settings)
+    later = compare_all(second, [r for r in good if any(s.row == r for s in second)], settings)
+    decided = {k: c for k, c in later.items() if is_candidate(early[k], comparisons, settings)}
+    tests = Verdicts.of(decided)
+    made, numbers = [], []
+    for key, at_first in early.items():
+        if is_candidate(at_first, comparisons, settings) and key not in decided:
+            raise Refusal(f"{' '.join(key)}: the second stage, which must decide it, is missing")
+        c = decided.get(key, at_first)
+        blocks = c.effect.blocks if key in decided else expected_blocks(c, comparisons, settings)
+        verdict, note = decide(c, tests)
+        made.append(
+            Finding(
+                tier=c.metric.tier,
+                row=c.row,
+                metric=c.metric.name,
+                unit=c.metric.unit,
+                base=c.base,
+                head=c.head,
+                change=math.expm1(c.effect.location),
+                low=math.expm1(c.effect.low),
+                high=math.expm1(c.effect.high),
+                margin=c.margin,
+                smallest=smallest(c, blocks, comparisons, settings),
+                verdict=verdict,
+                note=note,
+                repeat=repeat(c.row),
+            )
+        )
+        numbers.append(describe(c, at_first, 2 if key in decided else 1))
+    made += [failure(row, cause, repeat(row)) for row, cause in failed.items()]
+    return made, numbers
+
+
+def failure(row: str, cause: str, repeat: str) -> Finding:
+    """A row that base can run and head cannot."""
+    nothing = math.nan
+    return Finding(
+        tier="timed",
+        row=row,
+        metric=FAILED,
+        unit="",
+        base=nothing,
+        head=nothing,
+        change=nothing,
+        low=None,
+        high=None,
+        margin=0.0,
+        smallest=None,
+        verdict="fail",
+        note=f"head failed: {cause}",
+        repeat=repeat,
+    )
+
+
+def describe(c: Comparison, at_first: Comparison, stage: int) -> dict[str, object]:
+    return {
+        "row": c.row,
+        "metric": c.metric.name,
+        "decided_in_stage": stage,
+        "blocks": c.effect.blocks,
+        "block_standard_deviation": c.effect.scale,
+        "target": c.target,
+        "p_worse": stats.p_worse(c.head_base, c.margin),
+        "p_better": stats.p_better(c.head_base, c.margin),
+        "p_worse_than_twin": stats.p_worse(c.head_twin, c.margin),
+        "p_worse_in_stage_1": stats.p_worse(at_first.head_base, c.margin),
+        "twin": {
+            "change": math.expm1(c.twin.location),
+            "low": math.expm1(c.twin.low),
+            "high": math.expm1(c.twin.high),
+            "p_differs": stats.p_differs(c.twin_base),
+            "p_differs_in_stage_1": stats.p_differs(at_first.twin_base),
+        },
+    }

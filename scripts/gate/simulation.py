@@ -1,0 +1,86 @@
+"""For the tests: campaigns without a machine. Samples are drawn from a known truth, so that what the
+gate must find, and what it must not, is known."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+from typing import Optional
+
+from gate.campaign import Campaign, Order, run
+from gate.findings import Finding
+from gate.judge import METRICS, Settings, findings
+from gate.samples import ARMS, MIRRORED, Part, Sample
+
+ROWS = [f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2)]
+MIB = 1 << 20
+USUAL = {
+    "ns_per_op": 20.0,
+    "rss_start_bytes": 3.0 * MIB,
+    "rss_peak_bytes": 50.0 * MIB,
+    "rss_drained_bytes": 40.0 * MIB,
+    "vsz_start_bytes": 10.0 * MIB,
+    "vsz_peak_bytes": 300.0 * MIB,
+}
+
+
+@dataclass
+class Machine:
+    """`effects`: the factor of an arm in a row and metric. `noise`: the standard deviation of the
+    logarithm of a sample, `drift`: what a machine gets slower from each sample to the next."""
+
+    noise: float = 0.01
+    drift: float = 0.0
+    effects: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=lambda: {"cpu": "simulated"})
+    seconds: float = 0.3  # of a sample
+    now: float = 0.0
+    orders: list[Order] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    def sample(self, order: Order, row: str, arm: str, block: int, draw: random.Random) -> Sample:
+        values = {}
+        for name, usual in USUAL.items():
+            factor = self.effects.get((arm, row, name), 1.0)
+            noise = self.noise if name == "ns_per_op" else self.noise / 20
+            values[name] = usual * factor * math.exp(draw.gauss(0, noise) + self.drift * self.now)
+        self.now += self.seconds
+        return Sample(row, arm, (order.name, block), values, f"{row}-{order.seed}")
+
+    def __call__(self, order: Order) -> Part:
+        """A measurement, in mirrored blocks as the driver makes them."""
+        self.orders.append(order)
+        draw = random.Random(order.seed)
+        samples = []
+        for block in range(order.blocks):
+            for row in draw.sample(order.rows, len(order.rows)):
+                arms = draw.sample(ARMS, len(ARMS))
+                samples += [self.sample(order, row, a, block, draw) for a in arms + arms[::-1]]
+        assert len(samples) == order.samples == len(order.rows) * order.blocks * 3 * MIRRORED
+        return Part(order.name, samples, dict(self.facts))
+
+
+def gate(
+    machine: Machine,
+    seed: int = 1,
+    settings: Settings = Settings(),
+    rows: Optional[list[str]] = None,
+) -> tuple[Campaign, dict[tuple[str, str], Finding]]:
+    """A whole run of the gate's core."""
+    asked = rows or ROWS
+    done = run(asked, settings, seed, machine, machine.clock)
+    found, _ = findings(
+        done.first, done.second, asked, done.failed, done.settings, lambda row: f"again {row}"
+    )
+    return done, {(f.row, f.metric): f for f in found}
+
+
+def verdicts(found: dict[tuple[str, str], Finding], metric: str) -> dict[str, str]:
+    return {row: f.verdict for (row, of), f in found.items() if of == metric}
+
+
+def all_keys(rows: list[str]) -> set[tuple[str, str]]:
+    return {(row, m.name) for row in rows for m in METRICS}
