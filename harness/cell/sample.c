@@ -115,8 +115,8 @@ static void warm_up(struct worker *w, const struct sample_request *q) {
     q->workload->warm_up(w, q->verify);
 }
 
-/* The whole of the timed span is in here and nothing else is, under a name that compilers keep: tools
- * that count within a function (callgrind --toggle-collect) find it. */
+/* The whole of the timed span and nothing else, under a name that compilers keep: tools that count
+ * within a function (callgrind --toggle-collect) find it. */
 __attribute__((noinline)) void sample_timed_span(struct worker *w, const struct sample_request *q) {
     if (q->verify && !*w->failed_check)
         q->workload->verify(w);

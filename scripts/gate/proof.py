@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
@@ -26,7 +24,7 @@ from typing import Any, Callable, Iterator, Optional, Sequence
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
 
-from gate import arms, evidence, exact, planted, replay, stored
+from gate import arms, evidence, exact, planted, replay, stored, whole
 from gate.__main__ import QUICK
 from gate.campaign import Order
 from gate.driver import Driver, Progress
@@ -86,26 +84,11 @@ class Proof:
 
     def gate(self, base: Path, head: Path, seed: int, *more: str) -> Any:
         """A whole run of the gate's program; its document."""
-        out = self.directory / "runs"
-        shutil.rmtree(out, ignore_errors=True)
-        command = [sys.executable, str(GATE), "--base", str(base), "--head", str(head), "--quick"]
-        command += ["--seed", str(seed), "--out", str(out), "--accepted", str(self.nothing())]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")}
-        done = subprocess.run(
-            [*command, *more],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env={**environment, "B": str(self.build)},
-        )
-        if done.returncode not in (PASS, REGRESSION):
-            raise Refusal(f"a run of the gate ended with exit code {done.returncode}; see above")
-        return json.loads((out / "latest-gate" / "gate.json").read_text(encoding="utf-8"))
-
-    def nothing(self) -> Path:
-        """Nothing is accepted in a proof."""
-        file = self.directory / "accepted.json"
-        file.write_text("[]\n", encoding="utf-8")
-        return file
+        more = (*more, "--quick", "--seed", str(seed))
+        code, document = whole.run(base, head, self.build, self.directory, *more)
+        if code not in (PASS, REGRESSION):
+            raise Refusal(f"a run of the gate ended with exit code {code}; see above")
+        return document
 
     def null(self) -> None:
         for number in range(len(self.ledger.of("null")), self.options.null_runs):
