@@ -35,7 +35,7 @@ def line(f: Finding) -> str:
 
 def check(file: Path, build: Path, directory: Path) -> int:
     base = stored.read(file)
-    differences = base.differences()
+    differences = base.differences(build)
     say(f"gate, deterministic tier: gomalloc of this tree against {base.commit[:12]}")
     for difference in differences:
         say(f"  the stored counts are not comparable here: {difference}")

@@ -25,14 +25,14 @@ ROOT = arms.ROOT
 FILE = ROOT / "results" / "baseline.json"
 SCHEMA = 1
 SEED = 1
-SOURCES = ("allocators/gomalloc", "allocators/gomalloc.c", "Makefile")  # of the library
+SOURCES = ("allocators/gomalloc", "allocators/gomalloc.c")  # of the library
 HARNESS = (
     "harness/cell/*.[ch]",
     "workloads/*.[ch]",
     "allocators/allocator.h",
     "allocators/system.c",
 )
-FLAGS = ("CFLAGS", "LDFLAGS")
+FLAGS = "stamp/compile"  # of a build: what make compiles with
 Repeat = Callable[[str], str]
 
 
@@ -61,14 +61,15 @@ def harness(root: Path = ROOT) -> str:
     return digest(*(p.read_bytes() for p in files if not p.name.startswith("test_")))
 
 
-def key() -> dict[str, str]:
+def key(build: Path) -> dict[str, str]:
     """Counts under different keys are not compared."""
+    flags = build / FLAGS
     compiler = shlex.split(os.environ.get("CC", "cc"))
     return {
         "valgrind": first_line("valgrind", "--version"),
         "glibc": os.confstr("CS_GNU_LIBC_VERSION") or "unknown",
         "compiler": first_line(*compiler, "--version"),
-        "flags": " ".join(f"{f}={os.environ[f]}" for f in FLAGS if os.environ.get(f)),
+        "flags": digest(flags.read_bytes()) if flags.is_file() else "unknown",
         "processor": f"{platform.machine()} {processor()}",
         "kernel": platform.release(),
         "harness": harness(),
@@ -81,9 +82,9 @@ class Stored:
     key: dict[str, str]
     rows: dict[Work, exact.Processes]
 
-    def differences(self) -> list[str]:
+    def differences(self, build: Path) -> list[str]:
         """What is not as it was when the counts were taken."""
-        now = key()
+        now = key(build)
         names = sorted({*now, *self.key})
         return [
             f"{n} is {now.get(n)!r}, was {self.key.get(n)!r}"
@@ -142,7 +143,7 @@ def measure(build: Path, directory: Path, workloads: Sequence[str]) -> Stored:
             (rows[work],) = exact.count(counting, [build / arms.LIBRARY], work, times, KINDS)
         except exact.Broken as problem:
             raise Refusal(f"{work.row}: {problem}") from problem
-    return Stored(commit, key(), rows)
+    return Stored(commit, key(build), rows)
 
 
 def write(stored: Stored, file: Path = FILE) -> None:

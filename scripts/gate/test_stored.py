@@ -24,12 +24,12 @@ class File(DriverTest):
         super().setUp()
         self.file = self.directory / "baseline.json"
         counts = {"instructions": [{"instructions": 7.0}] * 3, "calls": [{"minor_faults": 1.0}] * 3}
-        self.stored = Stored("0" * 40, stored.key(), {Work("tiny", 100, 1): counts})
+        self.stored = Stored("0" * 40, stored.key(BUILD), {Work("tiny", 100, 1): counts})
 
     def test_is_read_as_it_was_written(self) -> None:
         stored.write(self.stored, self.file)
         self.assertEqual(stored.read(self.file), self.stored)
-        self.assertEqual(self.stored.differences(), [])
+        self.assertEqual(self.stored.differences(BUILD), [])
 
     def test_what_cannot_be_read_is_refused(self) -> None:
         document = self.stored.document()
@@ -48,11 +48,12 @@ class File(DriverTest):
 
     def test_another_machine_is_another_key(self) -> None:
         with mock.patch.object(platform, "release", return_value="1.0"):
-            (difference,) = self.stored.differences()
+            (difference,) = self.stored.differences(BUILD)
         self.assertIn("kernel is '1.0'", difference)
-        with mock.patch.dict("os.environ", CFLAGS="-O0"):
-            (difference,) = self.stored.differences()
-        self.assertIn("flags is 'CFLAGS=-O0'", difference)
+        (self.directory / "stamp").mkdir()
+        (self.directory / stored.FLAGS).write_text("cc -O0\n")
+        (difference,) = self.stored.differences(self.directory)
+        self.assertIn("flags is ", difference)
 
     def test_another_harness_is_another_key(self) -> None:
         for folder in ("harness/cell", "workloads"):
@@ -83,15 +84,17 @@ class Commit(DriverTest):
         self.git("init", "-q")
         with self.assertRaisesRegex(Refusal, "there is none"):
             stored.commit_of_library(self.directory)
-        (self.directory / "Makefile").write_text("all:\n")
-        self.git("add", "Makefile")
+        source = self.directory / stored.SOURCES[1]
+        source.parent.mkdir()
+        source.write_text("int x;")
+        self.git("add", ".")
         self.git("commit", "-qm", "one")
         commit = self.git("rev-parse", "HEAD")
         (self.directory / "other").write_text("x")
         self.git("add", "other")
         self.git("commit", "-qm", "two")
         self.assertEqual(stored.commit_of_library(self.directory), commit)
-        (self.directory / "Makefile").write_text("none:\n")
+        source.write_text("int y;")
         with self.assertRaisesRegex(Refusal, "commit the changes"):
             stored.commit_of_library(self.directory)
 
