@@ -1,0 +1,233 @@
+"""The gate from end to end: with the driver and real libraries. No verdict on time is asserted."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, clean_environment, run
+
+# The program of this tree, whose driver may be that of another.
+GATE = ("/usr/bin/python3", ROOT / "scripts" / "gate", "--driver", SPANBENCH)
+LIBRARY = BUILD / "libgomalloc.so"
+FEW = ("--quick", "--tier", "timed", "--workloads", "tiny", "--threads", "1")
+SHORT = (*FEW, "--first", "6", "--blocks", "9", "--budget", "1")
+
+
+class GateTest(DriverTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.base, self.head = (self.directory / f"lib{n}.so" for n in ("base", "head"))
+        for copy in (self.base, self.head):
+            shutil.copy(LIBRARY, copy)
+
+    def gate(self, *words: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
+        return run(*GATE, "--out", self.out, *words, **options)
+
+    def compare(self, *words: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
+        return self.gate("--base", self.base, "--head", self.head, *words, **options)
+
+    def result(self) -> Any:
+        return json.loads((self.out / "latest-gate" / "gate.json").read_text())
+
+    def refused(self, result: "subprocess.CompletedProcess[str]", *says: str) -> None:
+        self.assertEqual(result.returncode, 2, result.stderr + result.stdout)
+        self.assertEqual(result.stdout, "")
+        self.assertIn("gate: REFUSED", result.stderr)
+        self.assertNotIn("Traceback", result.stderr)
+        for word in says:
+            self.assertIn(word, result.stderr)
+        self.assertFalse((self.out / "latest-gate").exists())
+
+
+class EndToEnd(GateTest):
+    def test_identical_libraries(self) -> None:
+        summary = self.directory / "summary.md"
+        environment = {**os.environ, "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_ACTIONS": "true"}
+        result = self.compare(*SHORT, env=environment)
+        self.assertIn(result.returncode, (0, 1), result.stderr)
+        self.assertIn("a null run", result.stdout)
+        self.assertRegex(result.stderr, r"gate: all rows: \d+ of 36 samples")
+        self.assertNotIn("\033", result.stdout + result.stderr)
+        document = self.result()
+        self.assertEqual(document["rows"], ["tiny/threads:1"])
+        self.assertEqual(document["base"]["sha256"], document["head"]["sha256"])
+        metrics = [f["metric"] for f in document["findings"]]
+        self.assertEqual(
+            sorted(metrics), ["ns_per_op", "rss_drained_bytes", "rss_peak_bytes", "vsz_peak_bytes"]
+        )
+        for f in document["findings"]:
+            self.assertLessEqual(f["low"], f["change"])
+            self.assertLessEqual(f["change"], f["high"])
+            self.assertIn("WORKLOADS=tiny THREADS=1", f["repeat"])
+            self.assertIn(f["metric"].split("_")[0].upper()[:3], result.stdout.upper())
+        for c in document["comparisons"]:
+            self.assertTrue(0 <= c["twin"]["p_differs"] <= 1)
+        folder = self.out / "latest-gate"
+        first = json.loads((folder / document["parts"][0]["file"]).read_text())
+        self.assertEqual(len(first["benchmarks"]), 6 * 6)
+        arms = {e["allocator"]: e["object"] for e in first["benchmarks"]}
+        self.assertEqual(sorted(arms), ["base", "head", "twin"])
+        self.assertTrue(all(o.endswith(f"/arms/{n}.so") for n, o in arms.items()), arms)
+        self.assertEqual(
+            document["machine"]["cpu"], first["context"]["spanbench"]["machine"]["cpu"]
+        )
+        self.assertIn("| tiny/threads:1 |", summary.read_text())
+        self.assertIn("<testsuite", (folder / "gate.xml").read_text())
+
+        again = self.gate("--judge", folder)
+        self.assertEqual(again.returncode, result.returncode, again.stderr)
+        table = [x for x in result.stdout.splitlines() if x.startswith("  tiny")]
+        self.assertEqual([x for x in again.stdout.splitlines() if x.startswith("  tiny")], table)
+
+        for name, spoil, says in (
+            ("machine", {"cpu": "another"}, "different machines"),
+            ("complete", False, "not complete"),
+        ):
+            if len(document["parts"]) < 2 and name == "machine":
+                extra = shutil.copytree(folder / "stage-1", folder / "stage-2-look-1")
+                found = next(extra.glob("*/bench.json"))
+                parts = [*document["parts"], {"name": "x", "file": str(found)}]
+                (folder / "gate.json").write_text(json.dumps({**document, "parts": parts}))
+                document["parts"] = parts
+            last = folder / document["parts"][-1]["file"]
+            stored = json.loads(last.read_text())
+            own = stored["context"]["spanbench"]
+            own[name] = {**own[name], **spoil} if isinstance(spoil, dict) else spoil
+            last.write_text(json.dumps(stored))
+            spoiled = self.gate("--judge", folder)
+            self.assertEqual((spoiled.returncode, spoiled.stdout), (2, ""))
+            self.assertIn(says, spoiled.stderr)
+
+    def test_adapters(self) -> None:
+        result = self.gate("--base", "mimalloc", "--head", "system", *SHORT)
+        self.assertIn(result.returncode, (0, 1), result.stderr)
+        self.assertIn("BASE=mimalloc HEAD=system", result.stdout)
+        first = json.loads(
+            (self.out / "latest-gate" / self.result()["parts"][0]["file"]).read_text()
+        )
+        objects = {e["allocator"]: e["object"] for e in first["benchmarks"]}
+        self.assertIn("mimalloc", objects["twin"])
+        self.assertIn("libc", objects["head"])
+
+    def test_command_of_the_driver(self) -> None:
+        words = ("gate", "--out", self.out, "--base", self.base, "--head", self.head)
+        self.assertIn("gate: ", run(SPANBENCH, *words, *SHORT).stdout)
+        self.assertEqual(self.result()["rows"], ["tiny/threads:1"])
+
+    def test_make_gate(self) -> None:
+        words = ["make", "gate", "DEPS=skip", f"OUT={self.out}", f"BASE={self.base}"]
+        words += [f"HEAD={self.head}", "QUICK=1", "TIER=timed", "WORKLOADS=tiny", "THREADS=1"]
+        result = run(
+            *words, "ARGS=--first 6 --blocks 9 --budget 1", cwd=ROOT, env=clean_environment()
+        )
+        self.assertIn("gate: ", result.stdout)
+        self.assertEqual(self.result()["quick"], True)
+
+
+class Refusals(GateTest):
+    def test_what_cannot_be_compared(self) -> None:
+        text = self.directory / "text.so"
+        text.write_text("no library")
+        harmless = Path("/lib/x86_64-linux-gnu/libm.so.6")
+        if not harmless.exists():
+            harmless = next(Path("/lib").rglob("libm.so.6"))
+        cases: list[tuple[list[Any], str]] = [
+            (["--base", "/nonexistent.so"], "/nonexistent.so"),
+            (["--base", text], "it is no shared library"),
+            (["--base", harmless], "cannot be measured"),
+            (["--base", "no-such-branch"], "no git ref"),
+            (["--base", "system"], "two adapters, or two libraries"),
+            (["--base", self.base, "--workloads", "foo"], "there are large, small, tiny"),
+            (["--base", self.base, "--threads", "0"], "--threads"),
+            (["--base", self.base, "--blocks", "5"], "can never fail"),
+            (["--base", self.base, "--accepted", "/nonexistent"], "/nonexistent"),
+        ]
+        for words, says in cases:
+            result = self.gate("--head", self.head, *FEW, *words)
+            self.refused(result, says)
+
+    def test_wrong_words(self) -> None:
+        for words in (["--foo"], ["--tier", "x"], ["--seed", "x"], ["x"]):
+            result = self.gate(*words)
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+
+    def test_nothing_stored(self) -> None:
+        result = self.gate("--judge", self.directory)
+        self.refused(result, "no stored run of the gate")
+
+    def test_full_disk(self) -> None:
+        result = run(
+            *("unshare", "--map-root-user", "--mount", "sh", "-c"),
+            'mkdir -p "$1" && mount -t tmpfs -o size=2m none "$1" && shift && exec "$@"',
+            *("sh", self.out, *GATE, "--out", self.out, "--base", self.base),
+            *("--head", self.head, *FEW),
+        )
+        if "unshare" in result.stderr or "mount:" in result.stderr:
+            self.skipTest(f"no private file system: {result.stderr.strip()}")
+        self.refused(result)
+        self.assertRegex(result.stderr, "space|full")
+
+    def test_out_that_cannot_be_made(self) -> None:
+        blocked = self.directory / "file"
+        blocked.write_text("")
+        result = run(*GATE, "--out", blocked, "--base", self.base, *FEW)
+        self.refused(result, str(blocked))
+
+    def test_library_that_corrupts_memory_is_a_regression(self) -> None:
+        """Head is the floor, whose blocks overlap: the verifying pass finds that."""
+        faulty = next(p for p in sorted((BUILD / "faulty").iterdir()) if "overlap" in p.name)
+        cells = self.directory / "build" / "cell"
+        cells.mkdir(parents=True)
+        for name, program in (("good", CELLS / "system"), ("bad", faulty)):
+            shutil.copy(program, cells / name)
+        shutil.copy(SPANBENCH, cells.parent / "spanbench")
+        gate = ["/usr/bin/python3", ROOT / "scripts" / "gate", "--out", self.out]
+        gate += ["--driver", cells.parent / "spanbench", *FEW]
+        result = run(*gate, "--base", "good", "--head", "bad")
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("head failed", result.stdout)
+        (self.out / "latest-gate").unlink()
+        self.refused(
+            run(*gate, "--base", "bad", "--head", "good"), "failed, so there is nothing to compare"
+        )
+
+
+class Interrupted(GateTest):
+    def test_a_signal_is_no_verdict_and_leaves_no_child(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            command = [*GATE, "--out", self.out, "--base", self.base]
+            command += ["--head", self.head, *FEW, "--first", "200"]
+            child = subprocess.Popen(
+                [str(w) for w in command],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            deadline = time.monotonic() + 120
+            while not list(self.out.glob("*-gate/stage-1/*/bench.json.*")) and not list(
+                self.out.glob("*-gate/stage-1/*/.*")
+            ):
+                self.assertLess(time.monotonic(), deadline, "no sample was begun")
+                time.sleep(0.05)
+            child.send_signal(number)
+            output, errors = child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 128 + number, errors)
+            self.assertEqual(output, "")
+            self.assertIn("nothing was judged", errors)
+            self.assertEqual(list(self.out.glob("*/gate.json")), [])
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self.assertNotIn(str(self.out).encode(), path.read_bytes())
+                except OSError:
+                    pass
+            shutil.rmtree(self.out)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,296 @@
+"""Proves that the gate's tests can fail: each mutant is the gate with one promise broken by hand, and
+the test named beside it must reject it. A gate that compares too little, or can never fail, is thereby
+reported as broken."""
+
+import os
+import shutil
+import subprocess
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from driving import ROOT, DriverTest
+
+
+@dataclass(frozen=True)
+class Mutant:
+    promise: str
+    file: str
+    old: str
+    new: str
+    test: str  # a case of this folder: file:class.case
+
+
+CAMPAIGN = "test_campaign.py"
+MUTANTS = [
+    Mutant(
+        "each row is compared",
+        "judge.py",
+        "for key, at_first in early.items():",
+        "for key, at_first in [x for x in early.items() if 'large/threads:2' not in x[0]]:",
+        f"{CAMPAIGN}:Coverage.test_each_row_and_metric_has_one_finding",
+    ),
+    Mutant(
+        "each metric is compared",
+        "judge.py",
+        "for row in rows for metric in METRICS]",
+        "for row in rows for metric in METRICS[:-1]]",
+        f"{CAMPAIGN}:Coverage.test_each_row_and_metric_has_one_finding",
+    ),
+    Mutant(
+        "what was not compared is noticed",
+        "findings.py",
+        "    if absent:",
+        "    if absent and not absent:",
+        f"{CAMPAIGN}:Coverage.test_a_row_that_is_not_compared_is_noticed",
+    ),
+    Mutant(
+        "the gate looks whether all was compared",
+        "__main__.py",
+        "                done.first, done.second, rows, done.failed, settings, repeat\n            )\n            asked",
+        "                done.first, done.second, rows, done.failed, settings, repeat\n            )\n"
+        "            timed = timed[1:]\n            asked",
+        "test_gate.py:EndToEnd.test_identical_libraries",
+    ),
+    Mutant(
+        "no verdict from nothing",
+        "findings.py",
+        "    if not findings:\n        raise",
+        "    if not findings and findings:\n        raise",
+        f"{CAMPAIGN}:Coverage.test_nothing_compared_is_no_pass",
+    ),
+    Mutant(
+        "the twin is a copy of base: made so",
+        "arms.py",
+        '("twin", "base")):\n            copy =',
+        '("twin", "head")):\n            copy =',
+        "test_arms.py:Copies.test_the_twin_is_a_copy_of_base",
+    ),
+    Mutant(
+        "the twin is a copy of base: checked",
+        "arms.py",
+        "if sha256(file) != self.sums[of]:",
+        "if False:",
+        "test_arms.py:Copies.test_arms_that_are_swapped_are_refused",
+    ),
+    Mutant(
+        "a twin that differs is seen",
+        "judge.py",
+        "unfit={k: twin_worse[k] or twin_better[k] for k in second}",
+        "unfit={}",
+        f"{CAMPAIGN}:Unfit.test_a_twin_that_is_another_library_voids_all_rows",
+    ),
+    Mutant(
+        "a regression holds against the twin, too",
+        "judge.py",
+        "if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:",
+        "if False:",
+        f"{CAMPAIGN}:Unfit.test_a_regression_holds_against_the_twin_too",
+    ),
+    Mutant(
+        "too few blocks to ever fail are refused",
+        "judge.py",
+        "elif not self.looks or self.looks[-1] < fewest:",
+        "elif False:",
+        f"{CAMPAIGN}:Stages.test_too_few_blocks_to_ever_fail_are_refused",
+    ),
+    Mutant(
+        "the first look can reject one of all comparisons",
+        "judge.py",
+        "sorted({max(n, fewest) for n in self.looks})",
+        "sorted(self.looks)",
+        f"{CAMPAIGN}:Stages.test_first_look_comes_late_enough_for_all_rows",
+    ),
+    Mutant(
+        "how few are too few",
+        "stats.py",
+        "return math.ceil(math.log2(comparisons / FALSE_RATE))",
+        "return 8",
+        "test_stats.py:Tests.test_fewest_blocks",
+    ),
+    Mutant(
+        "a regression fails",
+        "judge.py",
+        '        return "fail", ""\n',
+        '        return "pass", ""\n',
+        f"{CAMPAIGN}:Regression.test_is_found_and_no_other_row_fails",
+    ),
+    Mutant(
+        "head against base, not the other way round",
+        "judge.py",
+        'head_base = differences(own, metric.name, "head", "base")',
+        'head_base = differences(own, metric.name, "base", "head")',
+        f"{CAMPAIGN}:Regression.test_is_found_and_no_other_row_fails",
+    ),
+    Mutant(
+        "false discoveries are controlled",
+        "stats.py",
+        "FALSE_RATE = 0.01 ",
+        "FALSE_RATE = 0.9 ",
+        "test_stats.py:Tests.test_false_discoveries",
+    ),
+    Mutant(
+        "a change within the margin is none",
+        "stats.py",
+        "signed_rank(tuple(d - math.log1p(margin) for d in differences), ",
+        "signed_rank(tuple(d for d in differences), ",
+        f"{CAMPAIGN}:Equal.test_a_change_within_the_margin_passes",
+    ),
+    Mutant(
+        "the second stage decides on fresh data",
+        "campaign.py",
+        "return self.good(self.parts[1:])",
+        "return self.good(self.parts)",
+        f"{CAMPAIGN}:Regression.test_decided_on_fresh_data_alone",
+    ),
+    Mutant(
+        "it stops on precision, not on p",
+        "campaign.py",
+        "and not judge.is_precise(c, total, settings)",
+        "and not judge.Verdicts.of({c.key: c}).worse[c.key]",
+        f"{CAMPAIGN}:Stages.test_stops_on_precision_and_not_on_p",
+    ),
+    Mutant(
+        "noise is no pass",
+        "judge.py",
+        "    if not c.excludes_target():\n",
+        "    if False:\n",
+        f"{CAMPAIGN}:Unfit.test_too_noisy_is_inconclusive_not_pass",
+    ),
+    Mutant(
+        "the smallest change is not promised too small",
+        "stats.py",
+        "math.exp(math.log1p(margin) + needed * scale) - 1",
+        "math.exp(math.log1p(margin) + needed * scale * 0.8) - 1",
+        "test_stats.py:SmallestChange.test_is_found_as_often_as_it_says",
+    ),
+    Mutant(
+        "memory is gated",
+        "judge.py",
+        "allowed = max(s.rss_margin * added, s.rss_floor_bytes * threads)",
+        "allowed = max(s.rss_margin * added, s.rss_floor_bytes * threads, whole)",
+        f"{CAMPAIGN}:Memory.test_growth_beyond_the_margin_fails",
+    ),
+    Mutant(
+        "small growth of little memory is none",
+        "judge.py",
+        "allowed = max(s.rss_margin * added, s.rss_floor_bytes * threads)",
+        "allowed = s.rss_margin * added",
+        f"{CAMPAIGN}:Memory.test_floor",
+    ),
+    Mutant(
+        "different requests are refused",
+        "samples.py",
+        "        if len(found) > 1:",
+        "        if len(found) > 2:",
+        f"{CAMPAIGN}:Broken.test_other_requests",
+    ),
+    Mutant(
+        "different machines are refused",
+        "campaign.py",
+        "        check_machine(self.parts)\n",
+        "",
+        f"{CAMPAIGN}:Broken.test_another_machine",
+    ),
+    Mutant(
+        "blocks are whole",
+        "samples.py",
+        "if set(of.values()) != {MIRRORED}:",
+        "if False:",
+        f"{CAMPAIGN}:Broken.test_a_sample_too_few",
+    ),
+    Mutant(
+        "head that does not work fails",
+        "judge.py",
+        "    made += [failure(row, cause, repeat(row)) for row, cause in failed.items()]\n",
+        "",
+        f"{CAMPAIGN}:Broken.test_head_that_fails_is_a_regression",
+    ),
+    Mutant(
+        "what is accepted ends",
+        "accepted.py",
+        "valid = [e for e in fitting if e.until >= today]",
+        "valid = fitting",
+        "test_accepted.py:Accepted.test_ends",
+    ),
+    Mutant(
+        "a regression gives exit code 1",
+        "findings.py",
+        "        return REGRESSION\n",
+        "        return PASS\n",
+        "test_findings.py:Whole.test_the_gravest_decides",
+    ),
+    Mutant(
+        "what is undecided fails a strict run",
+        "findings.py",
+        'if strict and whole != "pass" else PASS',
+        'if strict and whole == "void" else PASS',
+        "test_findings.py:Whole.test_the_gravest_decides",
+    ),
+    Mutant(
+        "an interrupt is no verdict",
+        "__main__.py",
+        "        return SIGNALLED + end.number\n",
+        "        return 0\n",
+        "test_gate.py:Interrupted.test_a_signal_is_no_verdict_and_leaves_no_child",
+    ),
+    Mutant(
+        "a full disk is no verdict",
+        "__main__.py",
+        "    except OSError as error:\n",
+        "    except OSError as error:\n        return 0\n",
+        "test_gate.py:Refusals.test_full_disk",
+    ),
+]
+
+
+class Mutants(DriverTest):
+    """ONLY="a word" in the environment: the mutants whose promise has it."""
+
+    def prove(self, name: str, mutant: "Mutant | None", test: str) -> str:
+        """What the test prints, run on a copy of the scripts; raises if the mutant does not apply."""
+        tree = self.directory / name
+        keep = shutil.ignore_patterns("__pycache__", "*.c", "*.h", "*.cc")
+        shutil.copytree(ROOT / "scripts", tree / "scripts", ignore=keep)
+        shutil.copytree(ROOT / "harness", tree / "harness", ignore=keep)
+        (tree / "results").mkdir()
+        (tree / "build").symlink_to(ROOT / os.environ.get("B", "build"))
+        if mutant:
+            path = tree / "scripts" / "gate" / mutant.file
+            text = path.read_text()
+            self.assertEqual(text.count(mutant.old), 1, f"{mutant.promise}: applies at one place")
+            path.write_text(text.replace(mutant.old, mutant.new))
+        environment = {**os.environ, "B": "build"}
+        result = subprocess.run(
+            [tree / "scripts" / "run-test", f"scripts/gate/{test}"],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            cwd=tree,
+            env=environment,
+        )
+        shutil.rmtree(tree)
+        return result.stdout
+
+    def test_each_mutant_is_rejected(self) -> None:
+        chosen = [m for m in MUTANTS if os.environ.get("ONLY", "") in m.promise]
+        tests = sorted({m.test for m in chosen})
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            plain = list(pool.map(lambda t: self.prove(f"plain-{tests.index(t)}", None, t), tests))
+            mutated = list(
+                pool.map(
+                    lambda i: self.prove(f"mutant-{i}", chosen[i], chosen[i].test),
+                    range(len(chosen)),
+                )
+            )
+        for test, output in zip(tests, plain):
+            self.assertRegex(output, "(?m)^ok 1 ", f"{test} passes without a mutant")
+            self.assertNotRegex(output, "(?m)^not ok|# [Ss][Kk][Ii][Pp]", test)
+        for m, output in zip(chosen, mutated):
+            with self.subTest(m.promise):
+                self.assertRegex(output, "(?m)^not ok 1 ", f"{m.test} must reject it")
+
+
+if __name__ == "__main__":
+    unittest.main()
