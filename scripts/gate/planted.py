@@ -26,7 +26,8 @@ PERIOD = 64  # mallocs from one spin to the next: one pair of instructions more 
 PAYMENT = 13
 PAYMENTS = 500  # in a sample, at least
 FIRST_GUESS = 50  # pairs an operation
-GUESSES = 4
+GUESSES = 10
+STEP = 8  # from a guess to the next, at most: noise may hide what a spin adds
 FLAGS = "-std=gnu17 -D_GNU_SOURCE -O2 -g -fPIC -shared -fvisibility=hidden -ftls-model=initial-exec -pthread"
 NO_BUILTINS = [f"-fno-builtin-{name}" for name in ("malloc", "calloc", "realloc", "free")]
 
@@ -149,7 +150,7 @@ class Calibration:
             added = slowed - operation
             if operation / 2 < added < operation * 2:
                 return Cost(row, operation, added / pairs, period)
-            pairs = max(1, round(pairs * operation / max(added, operation / 50)))
+            pairs = max(1, round(pairs * operation / max(added, operation / STEP)))
         raise Refusal(
             f"{row}: no spin doubles an operation: {operation:.1f} ns and {slowed:.1f} ns"
         )
