@@ -52,6 +52,7 @@ class Failure:
     """Why there are no counts of a sample."""
 
     what: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -164,23 +165,27 @@ class Counting:
         try:
             code = process.wait(timeout=max(0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
-            return Failure(f"no end after {TIMEOUT} s under {self.tool(kind)}")
+            return Failure(f"no end after {TIMEOUT} s under {self.tool(kind)}", kind)
         out, err = (at / "out").read_text("utf-8", "replace"), (at / "err").read_text(
             "utf-8", "replace"
         )
         if code != 0:
             words = (out if '"error"' in out else out + err).strip()[-TAIL:]
-            return Failure(f"{ended(code)} under {self.tool(kind)}: {words or 'no word of it'}")
+            return Failure(
+                f"{ended(code)} under {self.tool(kind)}: {words or 'no word of it'}", kind
+            )
         try:
             record = json.loads(out)
         except ValueError:
-            return Failure(f"no record under {self.tool(kind)}: {out[-TAIL:]}")
+            return Failure(f"no record under {self.tool(kind)}: {out[-TAIL:]}", kind)
         if kind == "calls":
             logs = [path.read_text("utf-8", "replace") for path in sorted(at.glob("log.*"))]
             return Sample({**calls(logs), **memory(record)}, str(record["digest"]))
         found = instructions(err)
         if found is None:
-            return Failure(f"callgrind counted nothing in {TIMED_SPAN}: is the cell an old one?")
+            return Failure(
+                f"callgrind counted nothing in {TIMED_SPAN}: is the cell an old one?", kind
+            )
         return Sample({"instructions": found / work.ops * 1000}, str(record["digest"]))
 
     @staticmethod

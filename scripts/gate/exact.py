@@ -154,8 +154,9 @@ class Comparison:
 class Broken(Exception):
     """A library that cannot run a row: which of the two, and why."""
 
-    def __init__(self, arm: int, why: str) -> None:
+    def __init__(self, arm: int, why: str, kind: str) -> None:
         super().__init__(why)
+        self.kind = kind
         self.arm = arm
         self.why = why
 
@@ -165,7 +166,7 @@ def checked(outcomes: Sequence[Outcome]) -> list[Counts]:
     good = []
     for arm, outcome in enumerate(outcomes):
         if isinstance(outcome, Failure):
-            raise Broken(arm, outcome.what)
+            raise Broken(arm, outcome.what, outcome.kind)
         good.append(outcome)
     digests = sorted({sample.digest for sample in good})
     if len(digests) > 1:
@@ -215,10 +216,14 @@ def comparisons(work: Work, base: Processes, head: Processes) -> list[Comparison
 
 
 def compare_row(
-    counting: Counting, libraries: Sequence[Path], work: Work, stored: Optional[Processes]
+    counting: Counting,
+    libraries: Sequence[Path],
+    work: Work,
+    stored: Optional[Processes],
+    kinds: Sequence[str] = KINDS,
 ) -> list[Comparison]:
     """Base and head; with `stored`, those are the base's processes, and the head is the only library."""
-    counted = count(counting, libraries, work, REPEATS, KINDS)
+    counted = count(counting, libraries, work, REPEATS, kinds)
     head = counted.pop()
     base = counted.pop() if stored is None else stored
     suspects = {kind_of(c.metric) for c in comparisons(work, base, head) if c.suspicious}
@@ -242,6 +247,13 @@ def broken_row(work: Work, problem: Broken, repeat: str) -> Finding:
     )
 
 
+def uncounted(work: Work, problem: Broken, repeat: str) -> Finding:
+    """Of a base that runs, but not under callgrind (which has less address space to give)."""
+    end = (math.nan, None, None, 0.0, None, "inconclusive", f"not counted: {problem.why}", repeat)
+    unit = INSTRUCTIONS.unit
+    return Finding(TIER, work.row, "instructions", unit, math.nan, math.nan, *end)
+
+
 def compare(
     base: Path,
     head: Path,
@@ -258,9 +270,16 @@ def compare(
     counting = Counting(cell, work)
     findings = []
     for each in works(cell, workloads, seed):
+        again = repeat(each.row)
         try:
-            compared = compare_row(counting, (base, head), each, None)
-            findings += [c.finding(each.row, repeat(each.row)) for c in compared]
+            try:
+                compared = compare_row(counting, (base, head), each, None)
+            except Broken as problem:
+                if problem.arm != 0 or problem.kind != "instructions":
+                    raise
+                compared = compare_row(counting, (base, head), each, None, ["calls"])
+                findings.append(uncounted(each, problem, again))
+            findings += [c.finding(each.row, again) for c in compared]
         except Broken as problem:
-            findings.append(broken_row(each, problem, repeat(each.row)))
+            findings.append(broken_row(each, problem, again))
     return findings

@@ -166,7 +166,8 @@ def compare_counts(stored: Stored, build: Path, directory: Path, repeat: Repeat)
             compared = exact.compare_row(counting, [build / arms.LIBRARY], work, base)
             findings += [c.finding(work.row, repeat(work.row)) for c in compared]
         except exact.Broken as problem:  # the only library is the head
-            findings.append(exact.broken_row(work, exact.Broken(1, problem.why), repeat(work.row)))
+            of_head = exact.Broken(1, problem.why, problem.kind)
+            findings.append(exact.broken_row(work, of_head, repeat(work.row)))
     return findings
 
 

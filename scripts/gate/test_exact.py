@@ -253,6 +253,21 @@ class Exact(DriverTest):
         with self.assertRaisesRegex(Refusal, "base cannot be counted"):
             self.compare(crashes, good, "tiny")
 
+    def test_base_that_callgrind_cannot_run(self) -> None:
+        """All else is compared, and what is not is no pass."""
+        outcome = Counting.outcome
+
+        def fails(self: Counting, kind: str, *words: object) -> Outcome:
+            if kind == "instructions":
+                return counting.Failure("no address space", kind)
+            return outcome(self, kind, *words)  # type: ignore[arg-type]
+
+        with mock.patch.object(Counting, "outcome", fails):
+            findings = self.compare(GOMALLOC, GOMALLOC, "tiny")
+        undecided = [f.metric for f in findings if f.verdict != "pass"]
+        self.assertEqual(undecided, ["instructions"])
+        self.assertIn("rss_peak_bytes", {f.metric for f in findings})
+
     def test_not_a_malloc_library(self) -> None:
         libm = Path(run("cc", "-print-file-name=libm.so.6").stdout.strip())
         with self.assertRaisesRegex(Refusal, "malloc belongs to"):
