@@ -170,7 +170,8 @@ class Counting:
             "utf-8", "replace"
         )
         if code != 0:
-            words = (out if '"error"' in out else out + err).strip()[-TAIL:]
+            said = (out if '"error"' in out else out + err).split()
+            words = " ".join(said)[-TAIL:]
             return Failure(
                 f"{ended(code)} under {self.tool(kind)}: {words or 'no word of it'}", kind
             )

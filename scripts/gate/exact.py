@@ -115,7 +115,8 @@ class Comparison:
             return "fail"
         if -self.difference > self.allowed and max(self.head) < min(self.base):
             return "improved"
-        if self.demoted and median(self.base) and self.relative(self.smallest) > BLIND:
+        wide = self.spread > self.allowed
+        if wide and median(self.base) and self.relative(self.spread) > BLIND:
             return "inconclusive"
         return "pass"
 

@@ -71,6 +71,7 @@ class Verdict(unittest.TestCase):
 
     def test_wide_spread_decides_nothing(self) -> None:
         self.check("inconclusive", [1000, 1300, 1000], [1000] * 3)
+        self.check("pass", [90, 130, 90], [90] * 3, metric="syscalls.mmap")  # within the limit
 
     def test_an_extra_percent_is_twice_the_limit(self) -> None:
         self.assertLessEqual(exact.INSTRUCTIONS.relative, 0.005)
