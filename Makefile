@@ -17,6 +17,9 @@
 #:     QUICK=1                  about a minute; only large changes are found
 #:     TIER=exact|timed|all     WORKLOADS="tiny small" THREADS="1 2" SEED=n TIMEOUT=s OUT=dir
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
+#: make baseline count this tree's gomalloc anew: what CI compares with (results/baseline.json)
+#: make gate-proof   hours: can the gate be relied on? Goes on where it was interrupted
+#:     ARGS="--part exact"      ARGS=--summary   python3 scripts/gate/proof.py --help says all
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
@@ -272,7 +275,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench check harden gate test lint clean,$(MAKECMDGOALS)),)
+ifneq ($(filter bench check harden gate gate-proof baseline test lint clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # $1: bench, gate or test
@@ -299,6 +302,16 @@ gate:
 	@$(MAKE) $(jobs) all
 	@scripts/gate.sh
 
+gate-proof:
+	$(call deps,gate)
+	@$(MAKE) $(jobs) all
+	@/usr/bin/python3 -B scripts/gate/proof.py $$ARGS
+
+baseline:
+	$(call deps,gate)
+	@$(MAKE) $(jobs) all
+	@scripts/baseline.py renew
+
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 TESTS = $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%)) $(TEST_SCRIPTS)
 test:
@@ -322,5 +335,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check harden gate test stress lint help clean FORCE
+.PHONY: all registry tests bench check harden gate gate-proof baseline test stress lint help clean FORCE
 .SECONDARY:

@@ -17,9 +17,9 @@ cd "$(dirname "$0")/.."
 
 tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-matplotlib
   elfutils"
-gate_tools="git python3-scipy python3-statsmodels"
+gate_tools="git python3-scipy python3-statsmodels valgrind strace"
 test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap python3-jsonschema
-  libbenchmark-tools redis-server nodejs"
+  libbenchmark-tools redis-server nodejs python3-yaml"
 
 usage() {
   sed -n '4,8s/^# \{0,1\}//p' "$0"

@@ -51,4 +51,8 @@ struct sample_result {
 /* Runs one sample. Call it once in a process: the books of the threads stay mapped. */
 void sample_run(const struct sample_request *, struct sample_result *);
 
+/* A thread's timed operations, which sample_run calls once in each thread. Public for its name:
+ * scripts/gate counts instructions within it. */
+void sample_timed_span(struct worker *, const struct sample_request *);
+
 #endif

@@ -1,0 +1,87 @@
+#!/usr/bin/python3
+"""The stored base of the gate's deterministic tier, results/baseline.json: compares this tree's
+gomalloc with it, or renews it.
+
+Where the file's counts were taken with other tools, on another kind of machine or by another harness,
+its commit is built and counted here instead. Build the project first: make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import program
+from gate import stored
+from gate.arms import LIBRARY
+from gate.findings import Finding, Refusal, exit_code, headline
+
+WORKLOADS = ("tiny", "small", "large")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def line(f: Finding) -> str:
+    change = "" if math.isnan(f.change) else f", {f.change:+.2%}"
+    note = f" ({f.note})" if f.note else ""
+    return f"  {f.verdict}: {f.name}: {f.base:,.0f} -> {f.head:,.0f} {f.unit}{change}{note}"
+
+
+def check(file: Path, build: Path, directory: Path) -> int:
+    base = stored.read(file)
+    differences = base.differences(build)
+    say(f"gate, deterministic tier: gomalloc of this tree against {base.commit[:12]}")
+    for difference in differences:
+        say(f"  the stored counts are not comparable here: {difference}")
+    if differences:
+        say("  so that commit is built and counted, too")
+    compare = stored.compare_built if differences else stored.compare_counts
+    findings = compare(base, build, directory, lambda row: "scripts/baseline.py check")
+    for f in findings:
+        if f.verdict != "pass" or f.note:
+            say(line(f))
+    say(headline(findings, strict=False))
+    if exit_code(findings, strict=False):
+        say(
+            "If that is what was meant: say why in the commit, and renew the base with make baseline."
+        )
+    return exit_code(findings, strict=False)
+
+
+def renew(file: Path, build: Path, directory: Path) -> int:
+    base = stored.measure(build, directory, WORKLOADS)
+    stored.write(base, file)
+    say(f"{file} has the counts of {base.commit[:12]}; commit it")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("action", choices=("check", "renew"))
+    parser.add_argument("--file", type=Path, default=stored.FILE, help="default: %(default)s")
+    asked = parser.parse_args()
+    build = stored.ROOT / os.environ.get("B", "build")
+    if not (build / "cell" / "system").exists() or not (build / LIBRARY).exists():
+        raise Refusal(f"{build} has no cell or no {LIBRARY}: run make")
+    with tempfile.TemporaryDirectory(prefix="spanbench-baseline-") as directory:
+        return (check if asked.action == "check" else renew)(asked.file, build, Path(directory))
+
+
+def refused() -> int:
+    try:
+        return main()
+    except Refusal as problem:
+        print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
+        return program.WRONG_USE
+
+
+if __name__ == "__main__":
+    program.run(refused)

@@ -1,0 +1,77 @@
+"""The control of a gate, for every night: identical libraries, of which it must not say that one is
+worse, and a library that is slower by a tenth of an operation in one row, of which it must. A gate
+that fails here cries wolf or is blind; nothing it said since the last good night is worth much.
+
+Exit code 0: the gate is good; 1: it is not; 2: it could not be tried; else: that of its interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
+
+from gate import arms, planted, whole
+from gate.findings import PASS, REGRESSION, WRONG_USE, Refusal
+
+ROW = "small/threads:1"
+SLOWER = 0.10
+TRIES = 3  # of the control: undecided on a busy machine is not blind
+UNDECIDED = ("void", "inconclusive")
+CALIBRATION_BLOCKS = 9
+
+
+def control(library: Path, row: str, build: Path, directory: Path) -> int:
+    workload, _, threads = row.partition("/threads:")
+    more = ("--quick", "--tier", "timed", "--workloads", workload, "--threads", threads)
+    code, _ = whole.run(library, library, build, directory, *more)
+    if code != PASS:
+        if code == REGRESSION:
+            print("control: CRIES WOLF: identical libraries, and the gate says regression")
+        return code
+    print("control: identical libraries: no regression")
+    cost = planted.Calibration(library, build, directory).cost(row, CALIBRATION_BLOCKS)
+    base = planted.build(library, [], directory / "base.so")
+    head = planted.build(library, [cost.slower(SLOWER)], directory / "head.so")
+    for seed in range(1, TRIES + 1):
+        code, document = whole.run(base, head, build, directory, *more, "--seed", str(seed))
+        if code not in (PASS, REGRESSION):
+            return code
+        failed = [
+            f"{f['row']} {f['metric']}" for f in document["findings"] if f["verdict"] == "fail"
+        ]
+        if f"{row} ns_per_op" in failed:
+            print(f"control: +{SLOWER:.0%} in {row}: found")
+            return 0
+        print(f"control: +{SLOWER:.0%} in {row}: not found, the gate says {document['verdict']}")
+        if document["verdict"] not in UNDECIDED:
+            break
+    print("control: BLIND: the gate does not find what it must")
+    return 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    build = (arms.ROOT / os.environ.get("B", "build")).resolve()
+    default = build / arms.LIBRARY
+    parser.add_argument("library", nargs="?", type=Path, default=default, help="(%(default)s)")
+    parser.add_argument("--row", default=ROW, help="WORKLOAD/threads:N (default: %(default)s)")
+    asked = parser.parse_args()
+    try:
+        if not asked.library.is_file():
+            raise Refusal(f"there is no library {asked.library}")
+        with tempfile.TemporaryDirectory(prefix="spanbench-control-") as directory:
+            return control(asked.library.resolve(), asked.row, build, Path(directory))
+    except Refusal as problem:
+        print(f"control: {problem}", file=sys.stderr)
+        return WRONG_USE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

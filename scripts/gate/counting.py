@@ -1,0 +1,239 @@
+"""Counts of one sample that no clock enters: instructions by callgrind; system calls, the lengths of
+mappings, page faults and memory by strace and from the cell's own record.
+
+Callgrind replaces no malloc, so the library under test is really executed. It counts within the one
+function that holds the timed operations. strace sees the whole process, and nothing is subtracted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator, Optional, Sequence
+
+from gate.findings import Refusal
+
+TIMED_SPAN = "sample_timed_span"  # harness/cell/sample.h
+KINDS = ("instructions", "calls")
+TIMEOUT = 300  # seconds for one process; the slowest allocator that was tried needs 10
+MAX_OPS = 100_000  # of tiny requests: half a second under callgrind
+TIMES_USUAL = 5  # of huge requests, so that one system call more in 1000 operations is several
+TAIL = 300  # characters of a failed process's last words
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}  # and nothing else
+
+Counts = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The same requests for everybody, by one thread."""
+
+    workload: str
+    ops: int
+    seed: int
+
+    @property
+    def row(self) -> str:
+        return f"{self.workload}/threads:1"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there are no counts of a sample."""
+
+    what: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    counts: Counts
+    digest: str  # of the requests
+
+
+Outcome = Sample | Failure
+
+
+def works(cell: Path, workloads: Sequence[str], seed: int) -> list[Work]:
+    """The work of each row, by what the cell says of its workloads."""
+    text = subprocess.run(
+        [cell, "--describe"], env=ENVIRONMENT, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT
+    ).stdout
+    usual = {w["name"]: int(w["ops"]) for w in json.loads(text)["workloads"]}
+    unknown = [w for w in workloads if w not in usual]
+    if unknown:
+        raise Refusal(f"{cell} has no workload {', '.join(unknown)}; it has {', '.join(usual)}")
+    return [Work(w, min(MAX_OPS, TIMES_USUAL * usual[w]), seed) for w in workloads]
+
+
+def required() -> None:
+    """Refuses where the tools are missing."""
+    missing = [tool for tool in ("valgrind", "strace", "setarch") if not shutil.which(tool)]
+    if missing:
+        raise Refusal(
+            f"instructions and system calls cannot be counted without {', '.join(missing)}: "
+            "run scripts/deps.sh gate, or install the packages valgrind, strace, util-linux"
+        )
+
+
+def fixed_layout() -> list[str]:
+    """What starts a program without address randomisation. Containers may forbid that; then counts
+    that depend on addresses are not repeatable, which is seen in the repetitions."""
+    command = ["setarch", "--addr-no-randomize"]
+    tried = subprocess.run([*command, "true"], stderr=subprocess.DEVNULL, check=False)
+    return command if tried.returncode == 0 else []
+
+
+@contextmanager
+def without_huge_pages() -> Iterator[None]:
+    """Processes that are started meanwhile get none: whether the kernel has one left is chance."""
+    set_thp_disable, get_thp_disable = 41, 42  # linux/prctl.h
+    prctl = ctypes.CDLL(None).prctl
+    before = prctl(get_thp_disable, 0, 0, 0, 0)
+    prctl(set_thp_disable, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(set_thp_disable, max(before, 0), 0, 0, 0)
+
+
+class Counting:
+    """Counts samples of libraries in one cell."""
+
+    def __init__(self, cell: Path, directory: Path) -> None:
+        required()
+        self.cell = cell
+        self.directory = directory
+        self.layout = fixed_layout()
+
+    def command(self, kind: str, library: Path, work: Work, into: Path) -> list[str]:
+        run = f"{self.cell} --run {work.workload} --ops {work.ops} --seed {work.seed}".split()
+        run += ["--expect", str(library)]
+        if kind == "calls":
+            # One log a thread: lines of several do not mix.
+            tool = ["strace", "-f", "-ff", "-o", f"{into}/log", "-E", f"LD_PRELOAD={library}"]
+        else:
+            tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={into}/callgrind.out"]
+            tool += ["--collect-atstart=no", f"--toggle-collect={TIMED_SPAN}"]
+        return [*self.layout, *tool, *run]
+
+    def start(self, kind: str, library: Path, work: Work, into: Path) -> subprocess.Popen[bytes]:
+        preload = {} if kind == "calls" else {"LD_PRELOAD": str(library)}  # strace sets its own
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir(parents=True)
+        with open(into / "out", "wb") as out, open(into / "err", "wb") as err:
+            return subprocess.Popen(
+                self.command(kind, library, work, into),
+                env={**ENVIRONMENT, **preload},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def samples(self, kind: str, libraries: Sequence[Path], work: Work) -> list[Outcome]:
+        """One sample of each library, all at once: counts do not depend on who else runs."""
+        places = [self.directory / f"{kind}-{i}" for i in range(len(libraries))]
+        started: list[subprocess.Popen[bytes]] = []
+        try:
+            with without_huge_pages():
+                for library, place in zip(libraries, places):
+                    started.append(self.start(kind, library, work, place))
+            end = time.monotonic() + TIMEOUT
+            return [self.outcome(kind, p, at, work, end) for p, at in zip(started, places)]
+        except OSError as problem:
+            raise Refusal(f"cannot count: {problem.strerror}: {problem.filename}") from problem
+        finally:
+            for process in started:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+
+    def outcome(
+        self, kind: str, process: subprocess.Popen[bytes], at: Path, work: Work, end: float
+    ) -> Outcome:
+        try:
+            code = process.wait(timeout=max(0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return Failure(f"no end after {TIMEOUT} s under {self.tool(kind)}", kind)
+        out, err = (at / "out").read_text("utf-8", "replace"), (at / "err").read_text(
+            "utf-8", "replace"
+        )
+        if code != 0:
+            said = (out if '"error"' in out else out + err).split()
+            words = " ".join(said)[-TAIL:]
+            return Failure(
+                f"{ended(code)} under {self.tool(kind)}: {words or 'no word of it'}", kind
+            )
+        try:
+            record = json.loads(out)
+        except ValueError:
+            return Failure(f"no record under {self.tool(kind)}: {out[-TAIL:]}", kind)
+        if kind == "calls":
+            logs = [path.read_text("utf-8", "replace") for path in sorted(at.glob("log.*"))]
+            return Sample({**calls(logs), **memory(record)}, str(record["digest"]))
+        found = instructions(err)
+        if found is None:
+            return Failure(
+                f"callgrind counted nothing in {TIMED_SPAN}: is the cell an old one?", kind
+            )
+        return Sample({"instructions": found / work.ops * 1000}, str(record["digest"]))
+
+    @staticmethod
+    def tool(kind: str) -> str:
+        return "strace" if kind == "calls" else "callgrind"
+
+
+def ended(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def instructions(text: str) -> Optional[int]:
+    """Of the timed span, by what callgrind says at its end. None: the span was never entered."""
+    found = re.search(r"Collected : (\d+)$", text, re.MULTILINE)
+    return int(found[1]) or None if found else None
+
+
+CALL = re.compile(r"^(\w+)\((.*)\) += (0x[0-9a-f]+|-?\d+|\?)", re.MULTILINE)
+
+
+def mapped(log: str) -> int:
+    """The bytes that a thread's successful mmap, mremap and brk added, in order of the calls."""
+    total, top = 0, 0
+    for name, arguments, result in CALL.findall(log):
+        if not result.startswith("0x"):
+            continue
+        words = arguments.split(", ")
+        if name == "mmap":
+            total += int(words[1])
+        elif name == "mremap":
+            total += max(0, int(words[2]) - int(words[1]))
+        elif name == "brk":
+            total += max(0, int(result, 16) - top) if top else 0
+            top = int(result, 16)
+    return total
+
+
+def calls(logs: Sequence[str]) -> Counts:
+    """System calls by kind, and the bytes mapped, of a process by the logs of its threads."""
+    kinds = Counter(name for log in logs for name in re.findall(r"^(\w+)\(", log, re.MULTILINE))
+    counts: Counts = {f"syscalls.{name}": float(n) for name, n in kinds.items()}
+    counts["bytes_mapped"] = float(sum(mapped(log) for log in logs))
+    return counts
+
+
+def memory(record: dict[str, Any]) -> Counts:
+    """Faults of the warm-up and the timed operations; memory of the whole process, floor and all."""
+    faults = record["minor_faults"] + record["warm_up_minor_faults"]
+    names = ("rss_peak_bytes", "rss_drained_bytes", "vsz_peak_bytes")
+    return {"minor_faults": float(faults), **{name: float(record[name]) for name in names}}

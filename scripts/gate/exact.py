@@ -1,0 +1,286 @@
+"""The deterministic tier: one thread, a fixed number of operations, counts that no clock enters.
+
+Each count is taken three times. Where the three agree, that is where they lie within a fifth of the
+limit, a change beyond the limit is a change of the library. Where they do not (an allocator that looks
+at the clock, a peak that the kernel reads late), the metric is demoted in that row: it is said, and so
+is the smallest change that would have been seen.
+
+In either case what looks like a change is counted five times more, in fresh processes. It is one if
+the medians differ by more than the limit and every process of one library lies beyond every process
+of the other: for libraries that do not differ, whatever the distribution, the chance of that is 1 in
+12870 (the number of ways to choose 8 of 16) in each direction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Callable, Iterable, Optional, Sequence
+
+from gate.counting import KINDS, Counting, Counts, Failure, Outcome, Sample, Work, works
+from gate.findings import Finding, Refusal
+
+TIER = "exact"
+REPEATS = 3
+CONFIRM = 5  # more, where there seems to be a change
+REPEATABLE = 1 / 5  # of the limit: counts that spread no further agree
+BLIND = 0.25  # a row in which smaller changes than this cannot be seen is not decided
+PAGE = 4096
+# Gated one by one; of other kinds those that differ are, and the sum of the rest.
+MEMORY_CALLS = ("mmap", "munmap", "mremap", "madvise", "brk", "mprotect")
+
+Values = list[float]
+Processes = dict[str, list[Counts]]  # by what counted them: the counts of each process
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A change counts if it is more than both."""
+
+    unit: str
+    relative: float
+    least: float = 0.0  # in the metric's unit
+
+    def of(self, base: float) -> float:
+        return max(self.relative * base, self.least)
+
+
+# Instructions: the counts of an allocator without a clock repeat to 0.005 % (a generator of random
+# numbers that is seeded by an address), so that 0.5 % is a hundredfold and an added 1 % is twice it.
+INSTRUCTIONS = Limit("instructions / 1000 ops", 0.005)
+# Lengths and memory: pages of the loader and of start-up come and go with harmless changes.
+LIMITS = {
+    "instructions": INSTRUCTIONS,
+    "bytes_mapped": Limit("bytes", 0.01, 1 << 20),
+    "minor_faults": Limit("faults", 0.03, 64),
+    "rss_peak_bytes": Limit("bytes", 0.03, 64 * PAGE),
+    "rss_drained_bytes": Limit("bytes", 0.03, 64 * PAGE),
+    "vsz_peak_bytes": Limit("bytes", 0.01, 1 << 20),
+}
+CALLS_PER_1000 = 0.5  # fewer than one more for 1000 operations: one-time work of start-up
+CALLS_RELATIVE = 0.01
+
+
+def limit(metric: str, ops: int) -> Limit:
+    if metric.startswith("syscalls."):
+        return Limit("calls", CALLS_RELATIVE, CALLS_PER_1000 * ops / 1000)
+    return LIMITS[metric]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one row: all processes of both libraries."""
+
+    metric: str
+    ops: int
+    base: Values
+    head: Values
+
+    @property
+    def allowed(self) -> float:
+        """By how much the medians may differ."""
+        return limit(self.metric, self.ops).of(median(self.base))
+
+    @property
+    def difference(self) -> float:
+        return median(self.head) - median(self.base)
+
+    @property
+    def spread(self) -> float:
+        return max(max(v) - min(v) for v in (self.base, self.head))
+
+    @property
+    def demoted(self) -> bool:
+        return self.spread > REPEATABLE * self.allowed
+
+    @property
+    def suspicious(self) -> bool:
+        """Worth fresh processes. From half the limit on: three have a median of their own."""
+        return abs(self.difference) > self.allowed / 2
+
+    @property
+    def smallest(self) -> float:
+        """A shift by more than this would have been found."""
+        return max(self.allowed, self.spread)
+
+    def relative(self, amount: float) -> float:
+        base = median(self.base)
+        return amount / base if base else (0.0 if amount == 0 else math.nan)
+
+    @property
+    def verdict(self) -> str:
+        if self.difference > self.allowed and min(self.head) > max(self.base):
+            return "fail"
+        if -self.difference > self.allowed and max(self.head) < min(self.base):
+            return "improved"
+        wide = self.spread > self.allowed
+        if wide and median(self.base) and self.relative(self.spread) > BLIND:
+            return "inconclusive"
+        return "pass"
+
+    @property
+    def note(self) -> str:
+        words = []
+        if self.demoted:
+            ranges = " and ".join(f"{min(v):,.0f} .. {max(v):,.0f}" for v in (self.base, self.head))
+            words.append(f"demoted: not repeatable, {ranges}")
+        if not median(self.base) and self.difference:
+            words.append(f"the base makes none; {self.allowed:,.0f} are let pass")
+        if self.verdict in ("fail", "improved"):
+            words.append(f"{len(self.base)} and {len(self.head)} processes, apart")
+        return "; ".join(words)
+
+    def finding(self, row: str, repeat: str) -> Finding:
+        none = not median(self.base)
+        return Finding(
+            tier=TIER,
+            row=row,
+            metric=self.metric,
+            unit=limit(self.metric, self.ops).unit,
+            base=median(self.base),
+            head=median(self.head),
+            change=self.relative(self.difference),
+            low=None,
+            high=None,
+            margin=0.0 if none else self.relative(self.allowed),
+            smallest=None if none else self.relative(self.smallest),
+            verdict=self.verdict,
+            note=self.note,
+            repeat=repeat,
+        )
+
+
+class Broken(Exception):
+    """A library that cannot run a row: which of the two, and why."""
+
+    def __init__(self, arm: int, why: str, kind: str) -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.arm = arm
+        self.why = why
+
+
+def checked(outcomes: Sequence[Outcome]) -> list[Counts]:
+    """The counts of a process of each library, which were asked for the same blocks."""
+    good = []
+    for arm, outcome in enumerate(outcomes):
+        if isinstance(outcome, Failure):
+            raise Broken(arm, outcome.what, outcome.kind)
+        good.append(outcome)
+    digests = sorted({sample.digest for sample in good})
+    if len(digests) > 1:
+        raise Refusal(f"the libraries were asked for different blocks: digests {digests}")
+    return [sample.counts for sample in good]
+
+
+def count(
+    counting: Counting, libraries: Sequence[Path], work: Work, times: int, kinds: Iterable[str]
+) -> list[Processes]:
+    """So many processes of each library."""
+    counted: list[Processes] = [{} for _ in libraries]
+    for kind in kinds:
+        for _ in range(times):
+            for has, counts in zip(counted, checked(counting.samples(kind, libraries, work))):
+                has.setdefault(kind, []).append(counts)
+    return counted
+
+
+def kind_of(metric: str) -> str:
+    """Which of the KINDS counts a metric."""
+    return "instructions" if metric == "instructions" else "calls"
+
+
+def values(processes: Processes, metric: str) -> Values:
+    """Of what a process has no count, it did nothing."""
+    return [counts.get(metric, 0.0) for counts in processes[kind_of(metric)]]
+
+
+def is_summed(metric: str) -> bool:
+    kind, _, call = metric.partition(".")
+    return kind == "syscalls" and call not in MEMORY_CALLS
+
+
+def comparisons(work: Work, base: Processes, head: Processes) -> list[Comparison]:
+    """Kinds of system calls other than MEMORY_CALLS in which the two agree are summed."""
+    every = [counts for p in (base, head) for kind in p.values() for counts in kind]
+    found = {m: (values(base, m), values(head, m)) for m in sorted({m for c in every for m in c})}
+    rest = {m for m, (b, h) in found.items() if is_summed(m) and set(b) == set(h)}
+    kept = {m: pair for m, pair in found.items() if m not in rest}
+    if rest:
+        kept["syscalls.other"] = (
+            [sum(each) for each in zip(*(found[m][0] for m in rest))],
+            [sum(each) for each in zip(*(found[m][1] for m in rest))],
+        )
+    return [Comparison(m, work.ops, b, h) for m, (b, h) in kept.items()]
+
+
+def compare_row(
+    counting: Counting,
+    libraries: Sequence[Path],
+    work: Work,
+    stored: Optional[Processes],
+    kinds: Sequence[str] = KINDS,
+) -> list[Comparison]:
+    """Base and head; with `stored`, those are the base's processes, and the head is the only library."""
+    counted = count(counting, libraries, work, REPEATS, kinds)
+    head = counted.pop()
+    base = counted.pop() if stored is None else stored
+    suspects = {kind_of(c.metric) for c in comparisons(work, base, head) if c.suspicious}
+    more = count(counting, libraries, work, CONFIRM, sorted(suspects))
+    head = joined(head, more.pop())
+    base = joined(base, more.pop()) if more else base
+    return comparisons(work, base, head)
+
+
+def joined(first: Processes, more: Processes) -> Processes:
+    return {kind: counts + more.get(kind, []) for kind, counts in first.items()}
+
+
+def broken_row(work: Work, problem: Broken, repeat: str) -> Finding:
+    """The one finding of a row that the head cannot run."""
+    if problem.arm == 0:
+        raise Refusal(f"{work.row}: the base cannot be counted: {problem.why}")
+    note = f"the head cannot be counted: {problem.why}"
+    return Finding(
+        TIER, work.row, "samples", "", 0, 0, math.nan, None, None, 0.0, None, "fail", note, repeat
+    )
+
+
+def uncounted(work: Work, problem: Broken, repeat: str) -> Finding:
+    """Of a base that runs, but not under callgrind (which has less address space to give)."""
+    end = (math.nan, None, None, 0.0, None, "inconclusive", f"not counted: {problem.why}", repeat)
+    unit = INSTRUCTIONS.unit
+    return Finding(TIER, work.row, "instructions", unit, math.nan, math.nan, *end)
+
+
+def compare(
+    base: Path,
+    head: Path,
+    workloads: Sequence[str],
+    *,
+    build: Path,
+    work: Path,
+    seed: int,
+    repeat: Callable[[str], str],
+) -> list[Finding]:
+    """Compares two malloc libraries in build/cell/system; `work` is a directory for what is written
+    meanwhile, `repeat` gives the command that measures a row again."""
+    cell = build / "cell" / "system"
+    counting = Counting(cell, work)
+    findings = []
+    for each in works(cell, workloads, seed):
+        again = repeat(each.row)
+        try:
+            try:
+                compared = compare_row(counting, (base, head), each, None)
+            except Broken as problem:
+                if problem.arm != 0 or problem.kind != "instructions":
+                    raise
+                compared = compare_row(counting, (base, head), each, None, ["calls"])
+                findings.append(uncounted(each, problem, again))
+            findings += [c.finding(each.row, again) for c in compared]
+        except Broken as problem:
+            findings.append(broken_row(each, problem, again))
+    return findings

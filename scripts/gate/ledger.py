@@ -1,0 +1,56 @@
+"""What a proof has measured so far: one JSON file, written anew after each record, so that whatever
+interrupts the proof loses at most the run that was under way.
+
+A ledger belongs to one library, one gate and one machine: numbers of different ones are not added up.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Mapping
+
+from gate.findings import Refusal
+
+SCHEMA = 1
+Record = dict[str, Any]
+
+
+class Ledger:
+    def __init__(self, file: Path, key: Mapping[str, str]) -> None:
+        self.file = file
+        self.key = dict(key)
+        self.kinds: dict[str, list[Record]] = {}
+        if file.exists():
+            self.read()
+
+    def read(self) -> None:
+        try:
+            document = json.loads(self.file.read_text(encoding="utf-8"))
+            schema, key, kinds = (
+                document["schema"],
+                dict(document["key"]),
+                dict(document["records"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise Refusal(f"{self.file} is no ledger of a proof: {problem!r}") from problem
+        if schema != SCHEMA:
+            raise Refusal(f"{self.file} is of another version; move it away to begin anew")
+        names = sorted(n for n in {*key, *self.key} if key.get(n) != self.key.get(n))
+        if names:
+            raise Refusal(
+                f"{self.file} was begun with another {', '.join(names)}; its numbers and those of "
+                "now do not add up. Move it away to begin anew"
+            )
+        self.kinds = {str(kind): list(records) for kind, records in kinds.items()}
+
+    def of(self, kind: str) -> list[Record]:
+        return self.kinds.get(kind, [])
+
+    def add(self, kind: str, record: Record) -> None:
+        self.kinds.setdefault(kind, []).append(record)
+        document = {"schema": SCHEMA, "key": self.key, "records": self.kinds}
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        new = self.file.with_suffix(".new")
+        new.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        new.replace(self.file)

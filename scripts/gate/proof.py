@@ -1,0 +1,318 @@
+"""The proof that the gate can be relied on: `make gate-proof`.
+
+  null    whole runs of identical libraries: none may fail, and their p-values are uniform
+  power   runs with spins planted in some rows: those are found, and no other row fails
+  exact   planted instructions, memory and system calls: found by the deterministic tier every time
+  replay  long recordings of identical libraries, judged from many random places
+
+Each run is recorded as soon as it ends. Started again, the proof goes on where it was; --summary
+measures nothing. Seeds are --seed and those that follow it, by the number of the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Callable, Iterator, Optional, Sequence
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
+
+from gate import arms, evidence, exact, planted, replay, stored, whole
+from gate.__main__ import QUICK
+from gate.campaign import Order
+from gate.driver import Driver, Progress
+from gate.findings import PASS, REGRESSION, Finding, Refusal
+from gate.ledger import Ledger, Record
+
+ROOT = arms.ROOT
+GATE = ROOT / "scripts" / "gate"
+PARTS = ("null", "exact", "power", "replay")
+ROWS = tuple(f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2))
+PLANTED_ROWS = 4  # of a power run
+TIME = "ns_per_op"
+CALIBRATION_BLOCKS = 9
+EXACT_EFFECTS = {
+    "instructions": ("tiny", "small"),
+    "rss": ("small", "large"),
+    "madvise": ("tiny", "small"),
+}
+# What a plant may change beside what it is named for: memory is mapped by a call, and is touched.
+ALLOWED = {
+    "instructions": {"instructions"},
+    "madvise": {"syscalls.madvise"},
+    "rss": {
+        "rss_peak_bytes",
+        "rss_drained_bytes",
+        "vsz_peak_bytes",
+        "bytes_mapped",
+        "minor_faults",
+    },
+}
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def key(library: Path) -> dict[str, str]:
+    """What all records of a ledger have in common."""
+    judging = sorted(p for p in GATE.glob("*.py") if not p.name.startswith("test_"))
+    sums = [hashlib.sha256(p.read_bytes()).digest() for p in judging if p.name != "proof.py"]
+    return {
+        "library": hashlib.sha256(library.read_bytes()).hexdigest()[:16],
+        "gate": hashlib.sha256(b"".join(sums)).hexdigest()[:16],
+        "processor": stored.processor(),
+        "cpus": str(len(os.sched_getaffinity(0))),
+        "kernel": os.uname().release,
+    }
+
+
+class Proof:
+    def __init__(self, options: argparse.Namespace, ledger: Ledger, directory: Path) -> None:
+        self.options = options
+        self.ledger = ledger
+        self.directory = directory
+        self.build = (ROOT / os.environ.get("B", "build")).resolve()
+        self.library = self.build / arms.LIBRARY
+
+    def gate(self, base: Path, head: Path, seed: int, *more: str) -> Any:
+        """A whole run of the gate's program; its document."""
+        more = (*more, "--quick", "--seed", str(seed))
+        code, document = whole.run(base, head, self.build, self.directory, *more)
+        if code not in (PASS, REGRESSION):
+            raise Refusal(f"a run of the gate ended with exit code {code}; see above")
+        return document
+
+    def null(self) -> None:
+        for number in range(len(self.ledger.of("null")), self.options.null_runs):
+            seed = self.options.seed + number
+            document = self.gate(self.library, self.library, seed)
+            record = null_record(document)
+            self.ledger.add("null", record)
+            say(f"null run {number + 1} of {self.options.null_runs}: {record['verdict']}")
+
+    def cost(self, row: str) -> planted.Cost:
+        """Measured once, and kept with the records that it explains."""
+        for record in self.ledger.of("cost"):
+            if record["row"] == row:
+                return planted.Cost(
+                    **{k: record[k] for k in ("row", "operation", "pair", "period")}
+                )
+        calibration = planted.Calibration(self.library, self.build, self.directory)
+        cost = calibration.cost(row, CALIBRATION_BLOCKS)
+        self.ledger.add("cost", {**asdict(cost), "instructions": self.verified(cost)})
+        say(
+            f"{row}: {cost.operation:.2f} ns an operation, {cost.pair:.5f} ns a pair of instructions"
+        )
+        return cost
+
+    def verified(self, cost: planted.Cost) -> Optional[dict[str, float]]:
+        """At one thread: instructions an operation that a spin of a tenth has by its size, and by
+        callgrind."""
+        workload, _, threads = cost.row.partition("/threads:")
+        if threads != "1":
+            return None
+        plant = cost.slower(0.1)
+        period, pairs = plant.numbers
+        base, head = self.pair([plant])
+        (found,) = [f for f in self.compare(base, head, workload) if f.metric == "instructions"]
+        counted = (found.head - found.base) / 1000
+        return {"planted": (2 * pairs + planted.PAYMENT) / period, "counted": counted}
+
+    def pair(self, plants: Sequence[planted.Plant]) -> tuple[Path, Path]:
+        base = planted.build(self.library, [], self.directory / "base.so")
+        return base, planted.build(self.library, plants, self.directory / "head.so")
+
+    def compare(self, base: Path, head: Path, workload: str) -> list[Finding]:
+        work = self.directory / "exact"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        return exact.compare(
+            base, head, [workload], build=self.build, work=work, seed=1, repeat=lambda row: row
+        )
+
+    def power(self) -> None:
+        for effect in (0.10, 0.05):
+            for number in range(self.options.most_power_runs):
+                runs = [r for r in self.ledger.of("power") if r["effect"] == effect]
+                if self.seen(effect, runs) >= self.options.planted:
+                    break
+                if number < len(runs):
+                    continue
+                self.power_run(effect, number)
+
+    @staticmethod
+    def seen(effect: float, runs: Sequence[Record]) -> int:
+        rows = [row for r in runs for row in r["planted"]]
+        return sum(1 for r in rows if r["smallest"] is not None and r["smallest"] <= effect)
+
+    def power_run(self, effect: float, number: int) -> None:
+        seed = self.options.seed + number
+        rows = random.Random(seed).sample(ROWS, PLANTED_ROWS)
+        base, head = self.pair([self.cost(row).slower(effect) for row in rows])
+        more = f"--tier timed --target {effect * 100:g} --blocks {self.options.blocks}".split()
+        document = self.gate(base, head, seed, *more, "--budget", str(self.options.budget))
+        record = power_record(document, effect, rows)
+        self.ledger.add("power", record)
+        found = sum(1 for row in record["planted"] if row["verdict"] == "fail")
+        said = f"{found} of {len(rows)} found, {len(record['collateral'])} others fail"
+        say(f"+{effect:.0%}, run {number + 1}: {said}; {self.progress(effect)}")
+
+    def progress(self, effect: float) -> str:
+        runs = [r for r in self.ledger.of("power") if r["effect"] == effect]
+        return f"{self.seen(effect, runs)} of {self.options.planted} rows in which it can be seen"
+
+    def exact(self) -> None:
+        for what, workloads in EXACT_EFFECTS.items():
+            done = len([r for r in self.ledger.of("exact") if r["what"] == what])
+            for number in range(done, self.options.exact_trials):
+                workload = workloads[number % len(workloads)]
+                base, head = self.pair([self.plant(what, workload)])
+                record = exact_record(what, self.compare(base, head, workload))
+                self.ledger.add("exact", {"workload": workload, **record})
+                found = "found" if record["found"] else "MISSED"
+                say(
+                    f"{what}, trial {number + 1} of {self.options.exact_trials}: {workload}: {found}"
+                )
+
+    def plant(self, what: str, workload: str) -> planted.Plant:
+        row = f"{workload}/threads:1"
+        if what == "madvise":
+            return planted.madvise(row, 1000)
+        base, _ = self.pair([])
+        counts = {f.metric: f.base for f in self.compare(base, base, workload)}
+        if what == "rss":
+            return planted.resident(row, round(0.05 * counts["rss_peak_bytes"]))
+        paid = 0.01 * counts["instructions"] / 1000 * planted.PERIOD
+        return planted.spin(row, round((paid - planted.PAYMENT) / 2))
+
+    def replay(self) -> None:
+        """Half of the recordings' windows each: what one hour was like is not all there is."""
+        for number in range(len(self.ledger.of("replay")), self.options.recordings):
+            seed = self.options.seed + number
+            part = self.recording(seed)
+            windows = self.options.windows // self.options.recordings
+            say(f"recording {number + 1} of {self.options.recordings}: {windows} windows")
+            counted = replay.replay(part, ROWS, QUICK, windows, seed)
+            record = {"seed": seed, "blocks": self.options.recorded_blocks, "windows": windows}
+            record.update(failed=counted["fail"], verdicts=dict(counted))
+            self.ledger.add("replay", {**record, "others_cpu_share": part.others_cpu_share})
+
+    def recording(self, seed: int) -> Any:
+        folder = self.directory / "recording"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        source = arms.resolve(str(self.library), self.build / "cell")
+        both = arms.Arms.of(source, source, folder / "arms")
+        progress = Progress(sys.stderr)
+        drive = Driver(self.build / "spanbench", folder, both.copy_into, True, 60, progress)
+        return drive(Order("recording", list(ROWS), self.options.recorded_blocks, seed, 0.0))
+
+
+def null_record(document: Any) -> Record:
+    failing = [f"{f['row']} {f['metric']}" for f in document["findings"] if f["verdict"] == "fail"]
+    return {
+        "seed": document["seed"],
+        "verdict": document["verdict"],
+        "seconds": document["seconds"],
+        "failing": failing,
+        "comparisons": len(document["findings"]),
+        "p_values": {
+            c["row"]: c["twin"]["p_differs_in_stage_1"]
+            for c in document["comparisons"]
+            if c["metric"] == TIME
+        },
+        "others_cpu_share": [p["others_cpu_share"] for p in document["parts"]],
+    }
+
+
+def power_record(document: Any, effect: float, rows: Sequence[str]) -> Record:
+    findings = document["findings"]
+    mine = {f["row"]: f for f in findings if f["metric"] == TIME and f["row"] in rows}
+    others = [f for f in findings if f["metric"] != TIME or f["row"] not in rows]
+    if set(mine) != set(rows):
+        raise Refusal(f"the gate did not compare all of {', '.join(rows)}")
+    kept = ("row", "verdict", "change", "low", "high", "smallest")
+    return {
+        "effect": effect,
+        "seed": document["seed"],
+        "verdict": document["verdict"],
+        "seconds": document["seconds"],
+        "planted": [{k: mine[row][k] for k in kept} for row in rows],
+        "unplanted": len(others),
+        "collateral": [f"{f['row']} {f['metric']}" for f in others if f["verdict"] == "fail"],
+        "others_cpu_share": [p["others_cpu_share"] for p in document["parts"]],
+    }
+
+
+def exact_record(what: str, findings: Sequence[Finding]) -> Record:
+    named = {"instructions": "instructions", "rss": "rss_peak_bytes", "madvise": "syscalls.madvise"}
+    (finding,) = [f for f in findings if f.metric == named[what]]
+    failing = [f.metric for f in findings if f.verdict == "fail"]
+    return {
+        "what": what,
+        "base": finding.base,
+        "head": finding.head,
+        "found": finding.verdict == "fail",
+        "collateral": [m for m in failing if m not in ALLOWED[what]],
+    }
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = made.add_argument
+    add("--part", choices=PARTS, action="append", help="only this; may be repeated (default: all)")
+    add("--summary", action="store_true", help="measure nothing, say what there is")
+    add("--ledger", type=Path, default=ROOT / "results" / "gate-proof.json", help="%(default)s")
+    add("--seed", type=int, default=1)
+    add("--null-runs", type=int, default=evidence.NULL_RUNS, help="(default: %(default)s)")
+    add("--planted", type=int, default=evidence.FOUND, help="rows of each size (%(default)s)")
+    add("--most-power-runs", type=int, default=60, help="of each size (default: %(default)s)")
+    add("--blocks", type=int, default=40, help="of a power run's second stage (%(default)s)")
+    add("--budget", type=float, default=240, help="seconds of a power run (default: %(default)s)")
+    add("--exact-trials", type=int, default=evidence.EXACT, help="of each (default: %(default)s)")
+    add("--recordings", type=int, default=2, help="of null campaigns (default: %(default)s)")
+    add("--recorded-blocks", type=int, default=100, help="of each (default: %(default)s)")
+    add("--windows", type=int, default=10_000, help="of all recordings (default: %(default)s)")
+    return made
+
+
+def main() -> int:
+    options = parser().parse_args()
+    library = (ROOT / os.environ.get("B", "build") / arms.LIBRARY).resolve()
+    if not library.exists():
+        raise Refusal(f"there is no {library}: run make")
+    ledger = Ledger(options.ledger, key(library))
+    if not options.summary:
+        with tempfile.TemporaryDirectory(prefix="spanbench-proof-") as directory:
+            proof = Proof(options, ledger, Path(directory))
+            for part in options.part or PARTS:
+                getattr(proof, part)()
+    shown, lines = evidence.summary(ledger.kinds)
+    say("\n".join(lines))
+    return 0 if shown else 1
+
+
+def run() -> int:
+    """0: all is shown; 1: not, or not yet; 2: nothing more can be measured."""
+    try:
+        return main()
+    except Refusal as problem:
+        print(f"gate-proof: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("gate-proof: interrupted; what was measured is kept", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,190 @@
+"""The stored base of the deterministic tier: the counts of a commit's gomalloc in a file of the
+repository, and what they are worth: only counts that were taken with the same tools, on the same kind
+of machine and by the same harness may be compared with new ones. Where one of these differs, the
+commit is built and counted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Sequence
+
+from gate import arms, exact
+from gate.counting import KINDS, Counting, Work, works
+from gate.findings import Finding, Refusal
+
+ROOT = arms.ROOT
+FILE = ROOT / "results" / "baseline.json"
+SCHEMA = 1
+SEED = 1
+SOURCES = ("allocators/gomalloc", "allocators/gomalloc.c")  # of the library
+HARNESS = (
+    "harness/cell/*.[ch]",
+    "workloads/*.[ch]",
+    "allocators/allocator.h",
+    "allocators/system.c",
+)
+FLAGS = "stamp/compile"  # of a build: what make compiles with
+Repeat = Callable[[str], str]
+
+
+def first_line(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.partition("\n")[0]
+
+
+def digest(*texts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def processor() -> str:
+    """What programs may choose their code by: the features, not the model."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    features = [line for line in lines if line.startswith(("flags", "Features"))]
+    return digest(" ".join(sorted(features[0].split())).encode() if features else b"")
+
+
+def harness(root: Path = ROOT) -> str:
+    """Of all that a cell consists of, but its allocator."""
+    files = sorted(p for pattern in HARNESS for p in root.glob(pattern))
+    return digest(*(p.read_bytes() for p in files if not p.name.startswith("test_")))
+
+
+def key(build: Path) -> dict[str, str]:
+    """Counts under different keys are not compared."""
+    flags = build / FLAGS
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    return {
+        "valgrind": first_line("valgrind", "--version"),
+        "glibc": os.confstr("CS_GNU_LIBC_VERSION") or "unknown",
+        "compiler": first_line(*compiler, "--version"),
+        "flags": digest(flags.read_bytes()) if flags.is_file() else "unknown",
+        "processor": f"{platform.machine()} {processor()}",
+        "kernel": platform.release(),
+        "harness": harness(),
+    }
+
+
+@dataclass(frozen=True)
+class Stored:
+    commit: str
+    key: dict[str, str]
+    rows: dict[Work, exact.Processes]
+
+    def differences(self, build: Path) -> list[str]:
+        """What is not as it was when the counts were taken."""
+        now = key(build)
+        names = sorted({*now, *self.key})
+        return [
+            f"{n} is {now.get(n)!r}, was {self.key.get(n)!r}"
+            for n in names
+            if now.get(n) != self.key.get(n)
+        ]
+
+    def document(self) -> dict[str, Any]:
+        rows = {
+            work.workload: {"ops": work.ops, "seed": work.seed, "processes": processes}
+            for work, processes in self.rows.items()
+        }
+        return {"schema": SCHEMA, "commit": self.commit, "key": self.key, "rows": rows}
+
+
+def read(file: Path = FILE) -> Stored:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        if document["schema"] != SCHEMA:
+            raise Refusal(f"{file} is of another version; renew it: make baseline")
+        rows = {
+            Work(workload, row["ops"], row["seed"]): row["processes"]
+            for workload, row in document["rows"].items()
+        }
+        for processes in rows.values():
+            for kind in KINDS:
+                if len(processes[kind]) < exact.REPEATS:
+                    raise ValueError(f"fewer than {exact.REPEATS} processes")
+        return Stored(document["commit"], document["key"], rows)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise Refusal(
+            f"{file} is no stored base ({problem!r}); renew it: make baseline"
+        ) from problem
+
+
+def commit_of_library(root: Path = ROOT) -> str:
+    """The last commit that changed the library; this tree must not have changed it since."""
+    commit = arms.git("log", "-1", "--format=%H", "--", *SOURCES, root=root)
+    if not commit:
+        raise Refusal(
+            "the stored base names a commit, and there is none: is this a git repository?"
+        )
+    if arms.git("status", "--porcelain", "--", *SOURCES, root=root):
+        raise Refusal(f"commit the changes of {', '.join(SOURCES)} first: the base names a commit")
+    return commit
+
+
+def measure(build: Path, directory: Path, workloads: Sequence[str]) -> Stored:
+    """Counts this tree's library anew."""
+    commit = commit_of_library()
+    counting = Counting(build / "cell" / "system", directory)
+    times = exact.REPEATS + exact.CONFIRM
+    rows = {}
+    for work in works(counting.cell, workloads, SEED):
+        try:
+            (rows[work],) = exact.count(counting, [build / arms.LIBRARY], work, times, KINDS)
+        except exact.Broken as problem:
+            raise Refusal(f"{work.row}: {problem}") from problem
+    return Stored(commit, key(build), rows)
+
+
+def write(stored: Stored, file: Path = FILE) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(stored.document(), indent=1) + "\n", encoding="utf-8")
+    new.replace(file)
+
+
+def compare_counts(stored: Stored, build: Path, directory: Path, repeat: Repeat) -> list[Finding]:
+    """This tree's library with the stored counts."""
+    counting = Counting(build / "cell" / "system", directory)
+    asked = works(counting.cell, [w.workload for w in stored.rows], SEED)
+    if asked != list(stored.rows):
+        raise Refusal(
+            "the stored base counted other numbers of operations; renew it: make baseline"
+        )
+    findings = []
+    for work, base in stored.rows.items():
+        try:
+            compared = exact.compare_row(counting, [build / arms.LIBRARY], work, base)
+            findings += [c.finding(work.row, repeat(work.row)) for c in compared]
+        except exact.Broken as problem:  # the only library is the head
+            of_head = exact.Broken(1, problem.why, problem.kind)
+            findings.append(exact.broken_row(work, of_head, repeat(work.row)))
+    return findings
+
+
+def compare_built(stored: Stored, build: Path, directory: Path, repeat: Repeat) -> list[Finding]:
+    """This tree's library with the stored commit's, which is built and counted."""
+    if arms.git("cat-file", "-e", f"{stored.commit}^{{commit}}") is None:
+        raise Refusal(
+            f"the stored base's commit {stored.commit[:12]} is not here, so that it cannot be counted "
+            "on this machine: fetch the history (git fetch --unshallow), or renew it on a machine "
+            "where this tree is known to be good (make baseline)"
+        )
+    base, head = directory / "base.so", directory / "head.so"
+    shutil.copyfile(arms.build_commit(stored.commit, build), base)
+    shutil.copyfile(build / arms.LIBRARY, head)
+    workloads = [work.workload for work in stored.rows]
+    work_directory = directory / "work"
+    work_directory.mkdir()
+    return exact.compare(
+        base, head, workloads, build=build, work=work_directory, seed=SEED, repeat=repeat
+    )

@@ -1,0 +1,306 @@
+"""The deterministic tier: what it counts, what it makes of counts, and that planted costs are found."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+from typing import Sequence
+from unittest import mock
+
+from driving import BUILD, CELLS, DriverTest, run
+
+from gate import counting, exact, planted
+from gate.counting import Counting, Outcome, Sample, Work
+from gate.exact import Comparison
+from gate.findings import Finding, Refusal
+
+GOMALLOC = BUILD / "libgomalloc.so"
+CRASHES = "#include <stdlib.h>\nvoid *malloc(size_t n) { (void)n; abort(); }\nvoid free(void *p) { (void)p; }\n"
+
+
+def comparison(
+    base: Sequence[float], head: Sequence[float], metric: str = "instructions"
+) -> Comparison:
+    return Comparison(metric, 100_000, list(base), list(head))
+
+
+class Verdict(unittest.TestCase):
+    def check(
+        self, verdict: str, base: Sequence[float], head: Sequence[float], **more: str
+    ) -> None:
+        self.assertEqual(comparison(base, head, **more).verdict, verdict, (base, head))
+
+    def test_beyond_the_limit_in_both_directions(self) -> None:
+        for head, verdict in ((100501, "fail"), (100499, "pass"), (99499, "improved")):
+            self.check(verdict, [100000] * 8, [head] * 8)
+
+    def test_both_relative_and_least(self) -> None:
+        page = exact.PAGE
+        for base, more, verdict in ((1000, 64, "pass"), (1000, 65, "fail"), (10000, 299, "pass")):
+            values = [base * page] * 8, [(base + more) * page] * 8
+            self.check(verdict, *values, metric="rss_peak_bytes")
+
+    def test_calls_are_limited_by_the_number_of_operations(self) -> None:
+        self.check("pass", [7] * 8, [57] * 8, metric="syscalls.madvise")
+        self.check("fail", [7] * 8, [58] * 8, metric="syscalls.madvise")
+        self.check("pass", [100_000] * 8, [101_000] * 8, metric="syscalls.mmap")
+
+    def test_kind_of_call_that_the_base_never_makes(self) -> None:
+        c = comparison([0] * 8, [100] * 8, "syscalls.madvise")
+        finding = c.finding("small/threads:1", "again")
+        self.assertEqual((finding.verdict, finding.margin), ("fail", 0.0))
+        self.assertTrue(math.isnan(finding.change))
+        self.assertIn("the base makes none", finding.note)
+
+    def test_fails_only_where_all_processes_lie_apart(self) -> None:
+        base = [100.0] * 7 + [103]
+        self.check("pass", base, [102] * 8)
+        self.check("fail", base, [104] * 8)
+
+    def test_demoted(self) -> None:
+        self.assertFalse(comparison([1000, 1001, 1000], [1000] * 3).demoted)
+        c = comparison([1000, 1020, 1000], [1000] * 3)
+        self.assertTrue(c.demoted)
+        self.assertEqual((c.verdict, c.smallest), ("pass", 20))
+        self.assertIn("demoted: not repeatable, 1,000 .. 1,020", c.note)
+
+    def test_wide_spread_decides_nothing(self) -> None:
+        self.check("inconclusive", [1000, 1300, 1000], [1000] * 3)
+        self.check("pass", [90, 130, 90], [90] * 3, metric="syscalls.mmap")  # within the limit
+
+    def test_an_extra_percent_is_twice_the_limit(self) -> None:
+        self.assertLessEqual(exact.INSTRUCTIONS.relative, 0.005)
+
+
+class Table(unittest.TestCase):
+    def test_kinds_of_calls_that_do_not_differ_are_summed(self) -> None:
+        same = {"syscalls.read": 3.0, "syscalls.open": 3.0, "syscalls.mmap": 3.0}
+        head = {**same, "syscalls.futex": 4.0}
+        compared = exact.comparisons(Work("tiny", 10, 1), {"calls": [same]}, {"calls": [head]})
+        found = {c.metric.partition(".")[2]: (c.base, c.head) for c in compared}
+        self.assertEqual(found, {"mmap": ([3], [3]), "futex": ([0], [4]), "other": ([6], [6])})
+
+    def test_a_kind_of_call_that_one_process_made(self) -> None:
+        samples = [[Sample({"syscalls.a": 1.0}, "d")], [Sample({"syscalls.b": 2.0}, "d")]]
+        fake = mock.Mock(spec=Counting)
+        fake.samples.side_effect = samples
+        (counted,) = exact.count(fake, [Path("lib")], Work("tiny", 10, 1), 2, ["calls"])
+        self.assertEqual(exact.values(counted, "syscalls.a"), [1, 0])
+        self.assertEqual(exact.values(counted, "syscalls.b"), [0, 2])
+
+
+class Fake(Counting):
+    """Counts by a rule instead of running anything."""
+
+    def __init__(self, *outcomes: Sequence[float], digests: str = "dd") -> None:
+        self.rules = outcomes  # of each library: what its n-th process counts
+        self.digests = digests
+        self.asked = 0
+
+    def samples(self, kind: str, libraries: Sequence[Path], work: Work) -> list[Outcome]:
+        if kind == "calls":
+            counts = {"bytes_mapped": 1.0, "syscalls.mmap": 1.0}
+            return [Sample(counts, self.digests[i]) for i in range(len(libraries))]
+        self.asked += 1
+        made: list[Outcome] = []
+        for arm, rule in enumerate(self.rules):
+            each = rule[(self.asked - 1) % len(rule)]
+            made.append(Sample({"instructions": each}, self.digests[arm]))
+        return made
+
+
+class Rows(unittest.TestCase):
+    work = Work("tiny", 100_000, 1)
+    libraries = (Path("a"), Path("b"))
+
+    def row(self, fake: Fake) -> Comparison:
+        compared = exact.compare_row(fake, self.libraries, self.work, None)
+        (found,) = [c for c in compared if c.metric == "instructions"]
+        return found
+
+    def test_no_change_takes_three_processes(self) -> None:
+        fake = Fake([1000], [1000])
+        self.assertEqual((self.row(fake).verdict, fake.asked), ("pass", 3))
+
+    def test_a_change_is_confirmed_by_five_more(self) -> None:
+        fake = Fake([1000], [1010])
+        found = self.row(fake)
+        self.assertEqual((found.verdict, len(found.base), len(found.head)), ("fail", 8, 8))
+
+    def test_what_the_next_five_do_not_show_is_no_change(self) -> None:
+        fake = Fake([1000] * 8, [1010] * 3 + [1000] * 5)
+        self.assertEqual(self.row(fake).verdict, "pass")
+
+    def test_stored_base(self) -> None:
+        fake = Fake([1010])
+        calls = {"bytes_mapped": 1.0, "syscalls.mmap": 1.0}
+        stored = {"instructions": [{"instructions": 1000.0}] * 3, "calls": [calls] * 3}
+        compared = exact.compare_row(fake, self.libraries[1:], self.work, stored)
+        self.assertEqual([c.metric for c in compared if c.verdict == "fail"], ["instructions"])
+        self.assertEqual(len(stored["instructions"]), 3)
+
+    def test_different_requests_are_refused(self) -> None:
+        with self.assertRaisesRegex(Refusal, "different blocks"):
+            self.row(Fake([1000], [1000], digests="de"))
+
+
+class Reading(unittest.TestCase):
+    LOG = """execve("cell", ["cell"], 0x7ff /* 4 vars */) = 0
+brk(NULL)                               = 0x1000
+brk(0x3000)                             = 0x3000
+brk(0x2000)                             = 0x2000
+mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000000000
+mmap(NULL, 999999, PROT_NONE, MAP_PRIVATE, -1, 0) = -1 ENOMEM (Cannot allocate memory)
+mremap(0x7f0000000000, 8192, 12288, MREMAP_MAYMOVE) = 0x7f0000000000
+mremap(0x7f0000000000, 12288, 4096, 0)   = 0x7f0000000000
+madvise(0x7f0000000000, 4096, MADV_DONTNEED) = 0
+--- SIGUSR1 {si_signo=SIGUSR1} ---
+exit_group(0)                           = ?
++++ exited with 0 +++
+"""
+
+    def test_bytes_mapped(self) -> None:
+        self.assertEqual(counting.mapped(self.LOG), 0x2000 + 8192 + 4096)
+
+    def test_calls_by_kind_over_threads(self) -> None:
+        counts = counting.calls([self.LOG, "madvise(0x1, 1, MADV_FREE) = 0\n"])
+        self.assertEqual(counts["syscalls.madvise"], 2)
+        self.assertEqual((counts["syscalls.brk"], counts["syscalls.mmap"]), (3, 2))
+        self.assertNotIn("syscalls.exited", counts)
+
+    def test_a_span_that_was_never_entered_is_no_count(self) -> None:
+        self.assertIsNone(counting.instructions("==1== Collected : 0\n"))
+        self.assertIsNone(counting.instructions("Segmentation fault\n"))
+        self.assertEqual(counting.instructions("==1== Events : Ir\n==1== Collected : 8\n"), 8)
+
+
+class Exact(DriverTest):
+    """With real processes."""
+
+    def built(self, name: str, *plants: planted.Plant) -> Path:
+        return planted.build(GOMALLOC, plants, self.directory / name)
+
+    def compare(self, base: Path, head: Path, *workloads: str) -> list[Finding]:
+        work = self.directory / "work"
+        return exact.compare(
+            base, head, workloads, build=BUILD, work=work, seed=1, repeat=lambda row: f"again {row}"
+        )
+
+    def failed(self, base: Path, head: Path, workload: str) -> list[str]:
+        return [f.metric for f in self.compare(base, head, workload) if f.verdict != "pass"]
+
+    def in_span(self, ops: int) -> int:
+        """Instructions of the floor in the timed span."""
+        command = (
+            f"valgrind --tool=callgrind --callgrind-out-file={os.devnull} --collect-atstart=no"
+        )
+        toggle = f"--toggle-collect={counting.TIMED_SPAN}"
+        floor = (CELLS / "null", "--run", "tiny", "--ops", ops)
+        found = re.search(r"Collected : (\d+)", run(*command.split(), toggle, *floor).stderr)
+        assert found
+        return int(found[1])
+
+    def test_span_holds_the_timed_operations_and_nothing_else(self) -> None:
+        """The floor does the same at each operation, after a warm-up of 131072 of them."""
+        one, some, double = (self.in_span(ops) for ops in (1, 10_001, 20_001))
+        self.assertGreater(one, 0)
+        self.assertLess(one, 200)
+        self.assertGreater(some - one, 100_000)
+        self.assertAlmostEqual((double - one) / (some - one), 2, places=2)
+
+    def test_identical_libraries_pass_in_all_metrics(self) -> None:
+        base = self.built("base.so")
+        shutil.copy(base, self.directory / "head.so")
+        findings = self.compare(base, self.directory / "head.so", "tiny", "small")
+        self.assertEqual({f.verdict for f in findings}, {"pass"})
+        self.assertEqual({f.row for f in findings}, {"tiny/threads:1", "small/threads:1"})
+        metrics = {f.metric for f in findings if f.row.startswith("tiny")}
+        self.assertLessEqual({*exact.LIMITS, "syscalls.mmap", "syscalls.other"}, metrics)
+        for f in findings:
+            self.assertEqual((f.tier, f.repeat), ("exact", f"again {f.row}"))
+            self.assertLess(abs(f.change), 0.001, f)
+
+    def test_one_percent_of_instructions(self) -> None:
+        """85 instructions an operation and 16 of the wrapper; 64 operations' percent is 64 of them."""
+        base = self.built("base.so", planted.spin("tiny/threads:2", 30))
+        head = self.built("head.so", planted.spin("tiny/threads:1", 30))
+        self.assertEqual(self.failed(base, head, "tiny"), ["instructions"])
+
+    def test_madvise(self) -> None:
+        base = self.built("base.so")
+        head = self.built("head.so", planted.madvise("tiny/threads:1", 1000))
+        self.assertEqual(self.failed(base, head, "tiny"), ["syscalls.madvise"])
+
+    def test_resident_memory(self) -> None:
+        base = self.built("base.so")
+        findings = self.compare(base, base, "small")
+        (peak,) = [f.base for f in findings if f.metric == "rss_peak_bytes"]
+        head = self.built("head.so", planted.resident("small/threads:1", round(peak * 0.05)))
+        self.assertEqual(self.failed(base, head, "small"), ["rss_drained_bytes", "rss_peak_bytes"])
+
+    def test_library_that_crashes(self) -> None:
+        source, crashes = self.directory / "crash.c", self.directory / "crash.so"
+        source.write_text(CRASHES)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", crashes, source], check=True)
+        good = self.built("good.so")
+        (finding,) = self.compare(good, crashes, "tiny")
+        self.assertEqual((finding.metric, finding.verdict), ("samples", "fail"))
+        self.assertIn("head cannot be counted", finding.note)
+        with self.assertRaisesRegex(Refusal, "base cannot be counted"):
+            self.compare(crashes, good, "tiny")
+
+    def test_base_that_callgrind_cannot_run(self) -> None:
+        """All else is compared, and what is not is no pass."""
+        outcome = Counting.outcome
+
+        def fails(self: Counting, kind: str, *words: object) -> Outcome:
+            if kind == "instructions":
+                return counting.Failure("no address space", kind)
+            return outcome(self, kind, *words)  # type: ignore[arg-type]
+
+        with mock.patch.object(Counting, "outcome", fails):
+            findings = self.compare(GOMALLOC, GOMALLOC, "tiny")
+        undecided = [f.metric for f in findings if f.verdict != "pass"]
+        self.assertEqual(undecided, ["instructions"])
+        self.assertIn("rss_peak_bytes", {f.metric for f in findings})
+
+    def test_not_a_malloc_library(self) -> None:
+        libm = Path(run("cc", "-print-file-name=libm.so.6").stdout.strip())
+        with self.assertRaisesRegex(Refusal, "malloc belongs to"):
+            self.compare(libm, GOMALLOC, "tiny")
+
+    def test_unknown_workload(self) -> None:
+        with self.assertRaisesRegex(Refusal, "no workload medium"):
+            self.compare(GOMALLOC, GOMALLOC, "medium")
+
+    def test_missing_tool_is_refused(self) -> None:
+        with mock.patch("shutil.which", lambda tool: None if tool == "strace" else "there"):
+            with self.assertRaisesRegex(Refusal, "without strace.*install the packages"):
+                self.compare(GOMALLOC, GOMALLOC, "tiny")
+
+    def test_interrupt_leaves_no_process(self) -> None:
+        started: list[subprocess.Popen[bytes]] = []
+        start = Counting.start
+
+        def note(self: Counting, *words: object) -> subprocess.Popen[bytes]:
+            started.append(start(self, *words))  # type: ignore[arg-type]
+            return started[-1]
+
+        with mock.patch.object(Counting, "start", note):
+            with mock.patch.object(Counting, "outcome", side_effect=KeyboardInterrupt):
+                with self.assertRaises(KeyboardInterrupt):
+                    self.compare(GOMALLOC, GOMALLOC, "tiny")
+        self.assertEqual(len(started), 2)
+        for process in started:
+            self.assertIsNotNone(process.returncode)
+            with self.assertRaises(ProcessLookupError):
+                os.killpg(process.pid, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

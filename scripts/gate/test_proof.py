@@ -1,0 +1,303 @@
+"""The proof of the gate: that it counts right, goes on where it was, and does not show what is not so."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import unittest
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from driving import DriverTest
+
+from gate import campaign, evidence, planted, proof, replay, simulation
+from gate.findings import Finding, Refusal
+from gate.judge import Settings
+from gate.ledger import Ledger, Record
+from gate.proof import Proof
+
+KEY = {"library": "a", "gate": "b"}
+SETTINGS = Settings(target=0.10, looks=(13, 20))
+
+
+class Kept(DriverTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.file = self.directory / "results" / "proof.json"
+
+    def test_goes_on_where_it_was(self) -> None:
+        first = Ledger(self.file, KEY)
+        self.assertEqual(first.of("null"), [])
+        first.add("null", {"seed": 1})
+        first.add("null", {"seed": 2})
+        self.assertEqual(Ledger(self.file, KEY).of("null"), [{"seed": 1}, {"seed": 2}])
+        self.assertEqual([p.name for p in self.file.parent.iterdir()], ["proof.json"])
+
+    def test_numbers_of_another_library_do_not_add_up(self) -> None:
+        Ledger(self.file, KEY).add("null", {})
+        with self.assertRaisesRegex(Refusal, "another library"):
+            Ledger(self.file, {**KEY, "library": "c"})
+
+    def test_what_cannot_be_read_is_refused(self) -> None:
+        self.file.parent.mkdir()
+        for text in ("", "[]", "{}", '{"schema": 1, "key": {}}'):
+            self.file.write_text(text)
+            with self.assertRaisesRegex(Refusal, "no ledger"):
+                Ledger(self.file, KEY)
+
+
+def null_run(verdict: str = "pass", *p: float) -> Record:
+    return {"verdict": verdict, "p_values": {f"row {i}": each for i, each in enumerate(p)}}
+
+
+def power_run(effect: float, verdict: str = "fail", smallest: float = 0.04, **more: Any) -> Record:
+    rows = [{"row": f"r{i}", "verdict": verdict, "smallest": smallest} for i in range(4)]
+    return {"effect": effect, "planted": rows, "unplanted": 20, "collateral": [], **more}
+
+
+def trial(what: str, found: bool = True) -> Record:
+    return {"what": what, "found": found, "collateral": []}
+
+
+class Shown(unittest.TestCase):
+    def setUp(self) -> None:
+        draw = random.Random(1)
+        self.kinds = {
+            "null": [null_run("pass", *(draw.random() for _ in range(6))) for _ in range(30)],
+            "power": [power_run(e) for e in (0.05, 0.10) for _ in range(15)],
+            "exact": [trial(w) for w in ("instructions", "rss", "madvise") for _ in range(20)],
+            "replay": [{"windows": 10_000, "failed": 100}],
+        }
+
+    def shown(self) -> bool:
+        return evidence.summary(self.kinds)[0]
+
+    def test_all(self) -> None:
+        shown, lines = evidence.summary(self.kinds)
+        self.assertTrue(shown, "\n".join(lines))
+        self.assertIn("0 of 30 = 0.00%, 95% interval 0.00% .. 11.57%", lines[0])
+        found = [x for x in lines if "+5% of an operation, where that can be seen" in x]
+        self.assertIn("60 of 60 = 100.00%, 95% interval 94.04% .. 100.00%", found[0])
+
+    def test_nothing_shows_nothing(self) -> None:
+        self.assertFalse(evidence.summary({})[0])
+
+    def test_each_kind_is_needed(self) -> None:
+        for kind in list(self.kinds):
+            all_of_it = self.kinds.pop(kind)
+            self.assertFalse(self.shown(), kind)
+            self.kinds[kind] = all_of_it
+
+    def test_too_few(self) -> None:
+        for kind, fewer in (("null", 29), ("power", 29), ("exact", 59)):
+            all_of_it = self.kinds[kind]
+            self.kinds[kind] = all_of_it[:fewer]
+            self.assertFalse(self.shown(), kind)
+            self.kinds[kind] = all_of_it
+
+    def test_one_that_is_wrong(self) -> None:
+        wrong: dict[str, Record] = {
+            "null": null_run("fail"),
+            "power": power_run(0.10, "pass"),
+            "exact": trial("rss", False),
+            "replay": {"windows": 100, "failed": 100},
+        }
+        for kind, record in wrong.items():
+            self.kinds[kind].append(record)
+            self.assertFalse(self.shown(), kind)
+            self.kinds[kind].pop()
+        self.kinds["power"].append(power_run(0.05, collateral=["small/threads:1 ns_per_op"]))
+        self.assertFalse(self.shown())
+
+    def test_rows_too_noisy_to_see_the_effect_are_no_misses(self) -> None:
+        self.kinds["power"].append(power_run(0.05, "inconclusive", 0.06))
+        shown, lines = evidence.summary(self.kinds)
+        self.assertTrue(shown)
+        self.assertTrue(any("less than that cannot: found: 0 of 4" in x for x in lines))
+
+    def test_p_values_that_are_not_uniform(self) -> None:
+        self.kinds["null"] = [null_run("pass", 0.01, 0.02, 0.9) for _ in range(30)]
+        shown, lines = evidence.summary(self.kinds)
+        self.assertFalse(shown)
+        self.assertTrue(lines[3].startswith("NOT SHOWN   null p-values: 90"), lines[3])
+
+
+class Replays(unittest.TestCase):
+    rows = simulation.ROWS[:2]
+
+    def recording(self, machine: simulation.Machine, blocks: int = 60) -> Any:
+        order = campaign.Order("recording", self.rows, blocks, 1, 0.0)
+        return machine(order)
+
+    def test_window_is_what_was_measured_then(self) -> None:
+        part = self.recording(simulation.Machine(), 30)
+        window = replay.Window(part, replay.blocks_of(part), random.Random(3))
+        begin = window.next
+        served = window(campaign.Order("one", self.rows[:1], 20, 1, 0.0))
+        more = window(campaign.Order("two", self.rows, 5, 1, 0.0))
+        self.assertEqual({s.row for s in served.samples}, set(self.rows[:1]))
+        self.assertEqual(len(served.samples), 20 * 3 * 2)
+        self.assertEqual([s.block for s in more.samples][::12], [("two", i) for i in range(5)])
+        first = [s for s in part.samples if s.block[1] == (begin + 20) % 30]
+        self.assertEqual([s.values for s in more.samples[:12]], [s.values for s in first])
+        with self.assertRaisesRegex(Refusal, "too short"):
+            window(campaign.Order("three", self.rows, 6, 1, 0.0))
+
+    def test_null_recording(self) -> None:
+        part = self.recording(simulation.Machine(noise=0.01))
+        counted = replay.replay(part, self.rows, SETTINGS, 20, 1)
+        self.assertEqual((counted["fail"], counted.total()), (0, 20))
+
+    def test_copies_that_differ_are_seen(self) -> None:
+        """As fail or void, by the part that the one that differs is given."""
+        effect = {("head", self.rows[0], "ns_per_op"): 1.2}
+        part = self.recording(simulation.Machine(noise=0.01, effects=effect))
+        counted = replay.replay(part, self.rows, SETTINGS, 20, 1)
+        self.assertGreater(counted["fail"], 0)
+        self.assertGreater(counted["void"], 0)
+
+
+def options(**more: Any) -> argparse.Namespace:
+    made = proof.parser().parse_args([])
+    return argparse.Namespace(**{**vars(made), **more})
+
+
+def document(seed: int, verdicts: "dict[tuple[str, str], str]", smallest: float = 0.03) -> Any:
+    """Of a run of the gate: all passes but for these."""
+    keys = [(row, m) for row in proof.ROWS for m in ("ns_per_op", "rss_peak_bytes")]
+    findings = [
+        {
+            "row": row,
+            "metric": metric,
+            "verdict": verdicts.get((row, metric), "pass"),
+            "change": 0.1,
+            "low": 0.0,
+            "high": 0.2,
+            "smallest": smallest,
+        }
+        for row, metric in keys
+    ]
+    comparisons = [{"row": r, "metric": m, "twin": {"p_differs_in_stage_1": 0.5}} for r, m in keys]
+    return {
+        "seed": seed,
+        "verdict": "fail" if "fail" in verdicts.values() else "pass",
+        "seconds": 1.0,
+        "findings": findings,
+        "comparisons": comparisons,
+        "parts": [{"others_cpu_share": 0.0}],
+    }
+
+
+class Runs(DriverTest):
+    def proof(self, **more: Any) -> Proof:
+        ledger = Ledger(self.directory / "proof.json", KEY)
+        return Proof(options(**more), ledger, self.directory)
+
+    def test_interrupt_loses_nothing(self) -> None:
+        seeds = []
+
+        def gate(_: Proof, base: Path, head: Path, seed: int) -> Any:
+            self.assertEqual(base, head)
+            seeds.append(seed)
+            if len(seeds) == 3:
+                raise KeyboardInterrupt
+            return document(seed, {})
+
+        with mock.patch.object(Proof, "gate", gate):
+            with self.assertRaises(KeyboardInterrupt):
+                self.proof(null_runs=4).null()
+            self.proof(null_runs=4).null()
+        self.assertEqual(seeds, [1, 2, 3, 3, 4])
+        records = self.proof().ledger.of("null")
+        self.assertEqual([r["seed"] for r in records], [1, 2, 3, 4])
+        self.assertEqual(len(records[0]["p_values"]), len(proof.ROWS))
+
+    def test_null_run_that_fails_is_recorded_as_one(self) -> None:
+        failing = {("small/threads:2", "rss_peak_bytes"): "fail"}
+        record = proof.null_record(document(7, failing))
+        self.assertEqual(
+            (record["verdict"], record["failing"]), ("fail", ["small/threads:2 rss_peak_bytes"])
+        )
+
+    def power(self, verdict: str, smallest: float) -> Proof:
+        """All planted rows with this verdict."""
+        made = self.proof(planted=10, most_power_runs=5)
+
+        def run(effect: float, number: int) -> None:
+            rows = random.Random(number).sample(proof.ROWS, proof.PLANTED_ROWS)
+            verdicts = {(row, "ns_per_op"): verdict for row in rows}
+            record = proof.power_record(document(number, verdicts, smallest), effect, rows)
+            made.ledger.add("power", record)
+
+        with mock.patch.object(made, "power_run", run):
+            made.power()
+        return made
+
+    def test_power_runs_until_enough_rows_were_planted(self) -> None:
+        for effect in (0.05, 0.10):
+            records = self.power("fail", 0.05).ledger.of("power")
+            mine = [r for r in records if r["effect"] == effect]
+            self.assertEqual(len(mine), 3)
+            self.assertEqual({len(r["planted"]) for r in mine}, {4})
+            self.assertEqual([r["collateral"] for r in mine], [[]] * 3)
+
+    def test_power_runs_end_where_nothing_can_be_seen(self) -> None:
+        records = self.power("inconclusive", 0.2).ledger.of("power")
+        self.assertEqual(len(records), 2 * 5)
+
+    def test_collateral(self) -> None:
+        rows = list(proof.ROWS[:4])
+        failing = {(proof.ROWS[5], "ns_per_op"): "fail", (rows[0], "rss_peak_bytes"): "fail"}
+        record = proof.power_record(document(1, failing), 0.1, rows)
+        self.assertEqual(sorted(record["collateral"]), sorted(f"{row} {m}" for row, m in failing))
+        self.assertEqual([r["verdict"] for r in record["planted"]], ["pass"] * 4)
+
+    def test_row_that_the_gate_did_not_compare(self) -> None:
+        with self.assertRaisesRegex(Refusal, "did not compare"):
+            proof.power_record(document(1, {}), 0.1, ["medium/threads:1"])
+
+    def test_exact_trials(self) -> None:
+        def finding(metric: str, verdict: str) -> Finding:
+            end = (math.nan, None, None, 0.0, None, verdict, "", "")
+            return Finding("exact", "tiny/threads:1", metric, "", 1, 2, *end)
+
+        found = [finding("syscalls.madvise", "fail"), finding("instructions", "pass")]
+        self.assertEqual(proof.exact_record("madvise", found)["collateral"], [])
+        found = [finding("syscalls.madvise", "pass"), finding("instructions", "fail")]
+        record = proof.exact_record("madvise", found)
+        self.assertEqual((record["found"], record["collateral"]), (False, ["instructions"]))
+
+    def test_real_trials(self) -> None:
+        """One of each kind, with real processes."""
+        made = self.proof(exact_trials=1)
+        made.exact()
+        records = made.ledger.of("exact")
+        self.assertEqual([r["what"] for r in records], list(proof.EXACT_EFFECTS))
+        for record in records:
+            self.assertTrue(record["found"], record)
+            self.assertEqual(record["collateral"], [], record)
+        percent = records[0]["head"] / records[0]["base"] - 1
+        self.assertAlmostEqual(percent, 0.01, delta=0.0005)
+
+    def test_spins_are_verified_by_instructions(self) -> None:
+        cost = planted.Cost("tiny/threads:1", 20.0, 0.01, planted.PERIOD)
+        verified = self.proof().verified(cost)
+        assert verified
+        self.assertAlmostEqual(verified["counted"] / verified["planted"], 1, delta=0.02)
+
+    def test_a_gate_that_refuses_ends_the_proof(self) -> None:
+        absent = self.directory / "absent.so"
+        with self.assertRaisesRegex(Refusal, "exit code 2"):
+            self.proof().gate(absent, absent, 1)
+
+    def test_summary_of_nothing(self) -> None:
+        words = ["proof", "--summary", "--ledger", str(self.directory / "none.json")]
+        with mock.patch("sys.argv", words), mock.patch.object(proof, "say") as said:
+            self.assertEqual(proof.run(), 1)
+        self.assertIn("no trial", said.call_args[0][0])
+
+
+if __name__ == "__main__":
+    unittest.main()
