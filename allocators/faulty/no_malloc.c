@@ -38,7 +38,8 @@
  *   zero_size.malloc at hold_empty "malloc(%d) gave NULL"
  *   zero_size.realloc_choice at realloc_choice "malloc(100) gave NULL"
  *   zero_size.free_null at free_null "malloc(64) gave NULL"
- *   zero_size.realloc_errno zero_size.reallocarray_errno at null_sets_errno "malloc(%zu) gave NULL" */
+ *   zero_size.realloc_errno zero_size.reallocarray_errno
+ *     at null_sets_errno "malloc(%zu) gave NULL" */
 #include "family.h"
 
 static void *no_malloc(size_t size) {
