@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
-enum { DEFAULT_TIMEOUT = 60, HARDEN_TIMEOUT = 10 };
+/* Of a check: several times what the longest takes where others have most of the processors. */
+enum { DEFAULT_TIMEOUT = 60, CHECK_TIMEOUT = 180, HARDEN_TIMEOUT = 10 };
 enum { DEFAULT_RUNS = 5 };
 
 const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", "cxx17", NULL};
@@ -38,7 +39,7 @@ void options_usage(FILE *to) {
         "  --seed N             of the requests and of the order of samples (default: 1)\n"
         "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
         "  --no-timeline        leave out the passes that sample memory over time\n"
-        "  --timeout SECONDS    for one sample (default: %d; of harden: 10)\n"
+        "  --timeout SECONDS    for one sample (default: %d; of check: %d; of harden: %d)\n"
         "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"
         "  --directory-to FILE  write the path of the run's directory there, for scripts\n"
         "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
@@ -69,7 +70,8 @@ void options_usage(FILE *to) {
         "  spanbench harden --misuses 'double_free.*' --runs 20 --preload ./libfoo.so\n"
         "exit code: 0 all samples are good, 1 one failed, 2 wrong use or environment, 128 + "
         "signal\n",
-        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT, DEFAULT_RUNS);
+        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT, CHECK_TIMEOUT,
+        HARDEN_TIMEOUT, DEFAULT_RUNS);
 }
 
 bool options_match(const struct names *globs, const char *name) {
@@ -396,7 +398,9 @@ bool options_parse(int argc, char **argv, struct options *o) {
     if (!o->thread_counts)
         default_threads(o);
     if (!(o->timeout_seconds > 0))
-        o->timeout_seconds = o->command == COMMAND_HARDEN ? HARDEN_TIMEOUT : DEFAULT_TIMEOUT;
+        o->timeout_seconds = o->command == COMMAND_HARDEN  ? HARDEN_TIMEOUT
+                             : o->command == COMMAND_CHECK ? CHECK_TIMEOUT
+                                                           : DEFAULT_TIMEOUT;
     if (!o->repetitions)
         o->repetitions = o->quick ? QUICK_REPETITIONS : DEFAULT_REPETITIONS;
     return true;

@@ -34,18 +34,18 @@ class PlantedBugs(DriverTest):
 
 
 class BadCells(DriverTest):
-    """Cells that break the protocol, beside a good one."""
+    """Cells that break the protocol, beside a good one, the cheapest."""
 
     def check(self, script: str, expected: str) -> "CompletedProcess[str]":
         self.script_cell("bad", script)
-        self.use_cells(CELLS / "system")
+        self.use_cells(CELLS / "null")
         result = self.quick(*SMALL)
         self.assertEqual(result.returncode, 1, result.stderr)
         causes = self.causes("bad")
         self.assertEqual(len(causes), 2)
         for cause in causes:
             self.assertIn(expected, cause or "it passed")
-        self.assertEqual(self.causes("system"), [None, None])
+        self.assertEqual(self.causes("null"), [None, None])
         return result
 
     def test_garbage(self) -> None:

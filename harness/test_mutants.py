@@ -378,6 +378,22 @@ MUTANTS = [
         "test_each_planted_behaviour_is_recognised",
     ),
     Mutant(
+        "conformance: a child that is ready to run is no child that hangs",
+        "workloads/checks/child.c",
+        'strchr("SZX"',
+        'strchr("SZXT"',
+        "harness/cell/test_child",
+        "that is not run for as long",
+    ),
+    Mutant(
+        "conformance: nor is one whose own child is ready to run",
+        "workloads/checks/child.c",
+        "queue[queued++] = (pid_t)pid;",
+        "queue[queued] = (pid_t)pid;",
+        "harness/cell/test_child",
+        "that waits for one that is not run for as long",
+    ),
+    Mutant(
         "disk: space is reserved before any sample",
         "harness/results.c",
         "if (!error && reserve)",

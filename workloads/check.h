@@ -175,8 +175,11 @@ size_t check_alignment(const void *block);
  * that fits into it. An object's size is a multiple of its alignment. */
 size_t check_fundamental(size_t size);
 
-/* Runs `body` in a forked child, for at most so many seconds. A failure that it notes is noted
- * here; a death or a hang is one, against `expected`. Returns whether all went well. */
+/* Runs `body` in a forked child. A failure that it notes is noted here; a death or a hang is one,
+ * against `expected`. It hangs if it and its own children sleep and nothing wakes them for a while,
+ * or if it takes more than so many seconds of processor time; a child that waits for a processor
+ * does not. Returns whether all went well. */
+enum { CHECK_SLEEPS_SECONDS = 5 };
 bool check_child(struct check_run *, void (*body)(struct check_run *, void *arg), void *arg,
                  unsigned seconds, const char *expected);
 

@@ -1,5 +1,6 @@
 /* Waits for its lock in a function that is a cancellation point.
- * caught-by: check cancel.no_point */
+ * caught-by: check
+ *   cancel.no_point at all_stay "a thread was cancelled" */
 #include "family.h"
 
 #include <unistd.h>

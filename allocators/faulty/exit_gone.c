@@ -1,7 +1,7 @@
 /* Takes its heap down when the process ends, before others are done with it.
  * caught-by: check
  *   lifecycle.atexit at at_exit "malloc(%zu) gave NULL in a function of atexit"
- *   exit.while_allocating */
+ *   exit.while_allocating at go_on "while the process ended" */
 #include "family.h"
 
 static bool gone, registered;

@@ -1,5 +1,7 @@
 /* Once the system had no memory, it never asks again.
- * caught-by: check nth_call.mmap limits.mmap_fails */
+ * caught-by: check
+ *   nth_call.mmap at fail_one "after call"
+ *   limits.mmap_fails at fail_mmap "after calls" */
 #include "family.h"
 
 #include <sys/mman.h>

@@ -1,7 +1,6 @@
 /* free still writes to blocks a while after it returned, as a list that is built too late does.
  * caught-by: check
- *   cross_thread.happens_before at unwritten "of a block of"
- *   cross_thread.reuse */
+ *   cross_thread.happens_before at unwritten "of a block of" */
 #include "family.h"
 
 enum { LATE = 8 };

@@ -8,7 +8,7 @@
  *   memory.phases at phases "MiB of live blocks"
  *   realloc.in_place at in_place "realloc from"
  *   realloc.gives_back at gives_back "%zu MiB were resident, %zu MiB are"
- *   plugin.without_growth */
+ *   plugin.without_growth at bounded "KiB more are resident" */
 #include "family.h"
 
 static void lose(void *block) {

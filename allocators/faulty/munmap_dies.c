@@ -1,7 +1,7 @@
 /* Takes a munmap that fails for the end of the world.
  * caught-by: check
- *   limits.munmap_fails errno.free_munmap_fails at check_child "a forked child was killed by SIG%s"
- *   nth_call.munmap */
+ *   limits.munmap_fails errno.free_munmap_fails nth_call.munmap
+ *     at check_child "a forked child was killed by SIG%s" */
 #include "family.h"
 
 #include <sys/mman.h>

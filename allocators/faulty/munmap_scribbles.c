@@ -1,6 +1,7 @@
-/* When a munmap fails, it marks a block that is alive: the 200th.
+/* When a munmap fails, it marks a block that is alive: the 100th.
  * caught-by: check
- *   limits.munmap_fails at fail_munmap "a block of %zu bytes changed when munmap failed" */
+ *   limits.munmap_fails at fail_munmap "a block of %zu bytes changed when munmap failed"
+ *   nth_call.munmap at round_trips "a block of %zu bytes changed" */
 #include "family.h"
 
 #include <sys/mman.h>
@@ -10,7 +11,7 @@ static unsigned char *marked;
 static void *noting_malloc(size_t size) {
     static unsigned calls;
     unsigned char *block = malloc(size);
-    marked               = ++calls == 200 ? block : marked;
+    marked               = ++calls == 100 ? block : marked;
     return block;
 }
 

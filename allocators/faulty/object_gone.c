@@ -1,6 +1,7 @@
 /* Keeps its books of a thread in a thread_local object, which ends before those that were there
  * first.
- * caught-by: check thread_end.objects */
+ * caught-by: check
+ *   thread_end.objects at use "malloc(%zu) gave NULL" */
 #include "family.h"
 
 extern int at_thread_exit(void (*destructor)(void *), void *object,

@@ -1,7 +1,9 @@
 /* new is malloc under another name: NULL for nothing and where there is no memory, no exception, no
  * new_handler.
- * caught-by: check operators.zero_size operators.zero_size_aligned operators.new_fails
- * operators.new_handler */
+ * caught-by: check
+ *   operators.zero_size operators.zero_size_aligned at zero "of 0 bytes gave %p, malloc("
+ *   operators.new_fails at fail_loudly "returned"
+ *   operators.new_handler at handlers "called it" */
 #include "operators.h"
 
 void *op_new(size_t alignment, size_t size) {

@@ -1,5 +1,8 @@
 /* A header of 8 bytes before each block of new spoils its alignment, and its addition wraps around.
- * caught-by: check operators.default_alignment operators.aligned operators.nothrow_fails */
+ * caught-by: check
+ *   operators.default_alignment at default_alignment "gave"
+ *   operators.aligned at round_trip "alignment %zu, gave"
+ *   operators.nothrow_fails at fails_quietly "gave" */
 #include "operators.h"
 
 enum { HEADER = 8 };

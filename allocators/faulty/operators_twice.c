@@ -1,7 +1,9 @@
 /* What delete takes is handed out twice; it takes NULL for a block, too.
- * caught-by: check operators.new operators.sized_delete operators.nothrow_delete
- * operators.aligned operators.aligned_sized_delete operators.aligned_nothrow_delete
- * operators.zero_size operators.zero_size_aligned operators.delete_null */
+ * caught-by: check
+ *   operators.new operators.sized_delete operators.nothrow_delete operators.aligned
+ *     operators.aligned_sized_delete operators.aligned_nothrow_delete at round_trip "changed while"
+ *   operators.zero_size operators.zero_size_aligned at zero "twice"
+ *   operators.delete_null at delete_null "took NULL" */
 #include "operators.h"
 
 static void *stash;

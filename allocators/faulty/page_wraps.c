@@ -1,5 +1,8 @@
 /* valloc knows no pages; what pvalloc gives belongs to two; and their rounding wraps around.
- * caught-by: check page.valloc page.pvalloc page.valloc_overflow page.pvalloc_overflow */
+ * caught-by: check
+ *   page.valloc at pages "gave"
+ *   page.pvalloc at pages "changed"
+ *   page.valloc_overflow page.pvalloc_overflow at overflows "gave" */
 #include "family.h"
 
 enum { PAGE = 4096 };

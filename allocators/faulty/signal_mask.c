@@ -1,5 +1,6 @@
 /* Blocks signals around its lock, and forgets to let them in again on a way out that is rare.
- * caught-by: check signal.alternate_stack */
+ * caught-by: check
+ *   signal.alternate_stack at alternate_stack "changed the mask" */
 #include "family.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
 /* Puts the thread back on its own stack for signals, as who uses one for guard pages may.
- * caught-by: check signal.alternate_stack */
+ * caught-by: check
+ *   signal.alternate_stack at alternate_stack "arrived on another" */
 #include "family.h"
 
 #include <signal.h>

@@ -1,5 +1,6 @@
 /* Serves who is in the program's own file only.
- * caught-by: check plugin.constructors */
+ * caught-by: check
+ *   plugin.constructors at come_and_go "malloc gave NULL in the constructor" */
 #include "family.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
 /* Has memory for a thread in the first round of its destructors, and none after its own second.
- * caught-by: check thread_end.rounds */
+ * caught-by: check
+ *   thread_end.rounds at use "malloc(%zu) gave NULL" */
 #include "family.h"
 
 #include <pthread.h>

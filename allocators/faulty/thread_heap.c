@@ -1,6 +1,7 @@
 /* What a thread allocated goes with it: it is written to when the thread ends.
  * caught-by: check
  *   lifecycle.thread_destructors at destroy "a block changed before the destructor of its key ran"
+ *   thread_end.rounds at give_up "a block changed"
  *   cross_thread.orphans at orphans "a block of" */
 #include "family.h"
 

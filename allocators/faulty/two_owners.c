@@ -2,7 +2,7 @@
  * caught-by: check
  *   overlap.tiny overlap.small overlap.large overlap.functions overlap.threads
  *     at release "byte %zu of a live block of %u at %p changed"
- *   overlap.matrix at matrix "freed in way"
+ *   overlap.matrix at family "a live block changed"
  *   cross_thread.small cross_thread.large at consume "of a block of"
  *   alignment.aligned_alloc alignment.posix_memalign alignment.memalign
  *     at requested "a live block changed"

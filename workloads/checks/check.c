@@ -1,17 +1,10 @@
 #include "check.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NEED(bit, slot) [bit] = {#slot, offsetof(struct allocator, slot)}
@@ -141,93 +134,6 @@ size_t check_fundamental(size_t size) {
     while (alignment * 2 <= size && alignment < _Alignof(max_align_t))
         alignment *= 2;
     return alignment;
-}
-
-/* Fills c->stacks by the program `stacks` in the folder above the cell's (harness/stacks.sh), as
- * the driver does for the cell. _Fork calls no fork handler of an allocator that hangs. */
-static void take_stacks(struct check_run *c, pid_t child) {
-    char folder[PATH_MAX], path[PATH_MAX + 8], number[24];
-    int ends[2];
-    size_t length               = 0;
-    const ssize_t self          = readlink("/proc/self/exe", folder, sizeof folder - 1);
-    folder[self < 0 ? 0 : self] = '\0';
-    for (int i = 0; i < 2; i++) {
-        char *slash = strrchr(folder, '/');
-        if (slash)
-            *slash = '\0';
-    }
-    snprintf(path, sizeof path, "%s/stacks", folder);
-    snprintf(number, sizeof number, "%d", (int)child);
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return;
-    const pid_t reader = _Fork();
-    if (reader == 0) {
-        if (dup2(ends[1], STDOUT_FILENO) >= 0)
-            execl(path, path, number, (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    for (ssize_t got = 1; got > 0 && length < sizeof c->stacks - 1;) {
-        got = read(ends[0], c->stacks + length, sizeof c->stacks - 1 - length);
-        length += got > 0 ? (size_t)got : 0;
-    }
-    close(ends[0]);
-    if (reader > 0)
-        waitpid(reader, NULL, 0);
-    c->stacks[length] = '\0';
-}
-
-static long now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000L + t.tv_nsec / 1000000;
-}
-
-/* Does the child end in time? */
-static bool ends_in_time(pid_t child, unsigned seconds) {
-    const long end  = now_ms() + seconds * 1000L;
-    const int ended = pidfd_open(child, 0);
-    int ready       = 0;
-    while (ended >= 0 && ready == 0 && now_ms() < end) {
-        ready = poll(&(struct pollfd){ended, POLLIN, 0}, 1, (int)(end - now_ms()) + 1);
-        ready = ready < 0 ? 0 : ready; /* a signal: again */
-    }
-    if (ended >= 0)
-        close(ended);
-    return ended < 0 || ready > 0;
-}
-
-bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg), void *arg,
-                 unsigned seconds, const char *expected) {
-    enum { ORPHAN_SECONDS = 120 }; /* if this process dies before it */
-    const pid_t child = fork();
-    if (child < 0) {
-        check_unsupported(c, "fork failed");
-        return false;
-    }
-    if (child == 0) {
-        prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-        signal(SIGALRM, SIG_DFL);
-        alarm(seconds + ORPHAN_SECONDS);
-        body(c, arg);
-        _exit(0);
-    }
-    int status         = 0;
-    const bool in_time = ends_in_time(child, seconds);
-    if (!in_time) {
-        take_stacks(c, child);
-        kill(child, SIGKILL);
-    }
-    while (waitpid(child, &status, 0) < 0)
-        continue;
-    if (!in_time)
-        return check_that(c, false, expected, "a forked child did not end in %u s", seconds);
-    if (WIFSIGNALED(status))
-        return check_that(c, false, expected, "a forked child was killed by SIG%s",
-                          sigabbrev_np(WTERMSIG(status)));
-    return check_that(c, WEXITSTATUS(status) == 0, expected,
-                      "a forked child ended with exit code %d", WEXITSTATUS(status)) &&
-           c->verdict != CHECK_FAIL;
 }
 
 static size_t statm(unsigned field) {

@@ -81,7 +81,7 @@ CHECK(nested, .name = "fork.nested", .kind = CHECK_REQUIRED, .profiles = PROFILE
       .summary = "a child's child allocates and frees, and so on for five generations") {
     size_t depth = 4;
     if (hold(c))
-        check_child(c, again, &depth, 60, "a child that works");
+        check_child(c, again, &depth, 10, "a child that works");
 }
 
 /* --- while others allocate --- */

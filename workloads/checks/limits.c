@@ -87,7 +87,7 @@ static void at_limit(struct check_run *c, void *arg) {
 
 static void under(struct check_run *c, int resource, size_t size) {
     struct limited l = {resource, size};
-    check_child(c, at_limit, &l, 30, "NULL at the limit");
+    check_child(c, at_limit, &l, 60, "NULL at the limit");
 }
 
 CHECK(address_space_large, .name = "limits.address_space_large", .kind = CHECK_REQUIRED,
@@ -164,7 +164,7 @@ static void grow_at_limit(struct check_run *c, void *arg) {
 CHECK(grows, .name = "limits.realloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
       .needs = NEEDS_REALLOC, .clause = "C17 7.22.3.5p3-4; POSIX.1-2024 realloc [ENOMEM]",
       .summary = "realloc under RLIMIT_AS: NULL, ENOMEM, and the block is as it was") {
-    check_child(c, grow_at_limit, NULL, 30, "NULL at the limit");
+    check_child(c, grow_at_limit, NULL, 60, "NULL at the limit");
 }
 
 /* --- the n-th system call fails --- */
@@ -222,7 +222,7 @@ CHECK(no_mmap, .name = "limits.mmap_fails", .kind = CHECK_REQUIRED, .profiles = 
           "when calls n to n + 5 of mmap, mremap, brk fail: NULL, ENOMEM, nothing lost, recovery") {
     c->a->free(c->a->malloc(1)); /* not its first call: that is a matter of starting a process */
     for (unsigned first = 0; first < 40 && c->verdict == CHECK_PASS; first += 1 + first / 4)
-        check_child(c, fail_mmap, &first, 20, "NULL where there is no memory");
+        check_child(c, fail_mmap, &first, 60, "NULL where there is no memory");
 }
 
 /* Frees blocks of all sizes while nothing can be given back. */
@@ -267,7 +267,7 @@ CHECK(no_munmap, .name = "limits.munmap_fails", .kind = CHECK_REQUIRED, .profile
       .clause  = "C17 7.22.3.3p2",
       .summary = "when munmap, madvise and mprotect fail in free: no death, nothing lost") {
     bool look_at_errno = false;
-    check_child(c, fail_munmap, &look_at_errno, 20, "a free that frees or keeps");
+    check_child(c, fail_munmap, &look_at_errno, 60, "a free that frees or keeps");
 }
 
 CHECK(free_errno, .name = "errno.free_munmap_fails", .kind = CHECK_REQUIRED,
@@ -275,5 +275,5 @@ CHECK(free_errno, .name = "errno.free_munmap_fails", .kind = CHECK_REQUIRED,
       .clause   = "POSIX.1-2024 free, DESCRIPTION; Austin Group defect 385; glibc bug 17924",
       .summary  = "free leaves errno alone also when munmap, madvise or mprotect fail") {
     bool look_at_errno = true;
-    check_child(c, fail_munmap, &look_at_errno, 20, "errno is not modified");
+    check_child(c, fail_munmap, &look_at_errno, 60, "errno is not modified");
 }

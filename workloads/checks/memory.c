@@ -67,7 +67,7 @@ static void churn(struct check_run *c, void *arg) {
 
 static void reuses(struct check_run *c, size_t maker, unsigned way) {
     struct churn arg = {&makers[maker], way};
-    check_child(c, churn, &arg, 40, "freed space is made available for further allocation");
+    check_child(c, churn, &arg, 60, "freed space is made available for further allocation");
 }
 
 #define REUSE_CHECK(function, name_, maker, way, profiles_, needs_, clause_, what)                 \

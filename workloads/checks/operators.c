@@ -313,15 +313,16 @@ static void zero(struct check_run *c, size_t alignment, int way) {
         for (size_t i = 0; i < MANY; i++) {
             release(kind, way, empty[i], alignment, 0);
             empty[i] = c->a->malloc(SMALL);
-            MUST(c, empty[i] != NULL, "a block", "malloc(%d) gave NULL", SMALL);
-            check_fill(empty[i], SMALL, MANY + i);
+            if (empty[i])
+                check_fill(empty[i], SMALL, MANY + i);
         }
         for (size_t i = 0; i < MANY; i++) {
             MUST(c,
-                 check_intact(full[i], SMALL, i) == SMALL &&
+                 check_intact(full[i], SMALL, i) == SMALL && empty[i] &&
                      check_intact(empty[i], SMALL, MANY + i) == SMALL,
                  "a live block belongs to its owner alone",
-                 "blocks changed after %d of operator %s of 0 bytes were freed by operator %s",
+                 "blocks changed, or did not come, after %d of operator %s of 0 bytes were freed "
+                 "by operator %s",
                  MANY, f->name, deletes(kind, alignment, way)->name);
             c->a->free(full[i]);
             c->a->free(empty[i]);

@@ -1,0 +1,133 @@
+/* check_child: what hangs is told from what waits for a processor. */
+#include "check.h"
+#include "tap.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LONGER = CHECK_SLEEPS_SECONDS + 2, SECONDS = 1 };
+
+static void end(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+}
+
+static void note(struct check_run *c, void *arg) {
+    (void)arg;
+    check_that(c, false, "no failure", "a failure");
+}
+
+static void die(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+    raise(SIGKILL);
+}
+
+static void leave(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+    _exit(7);
+}
+
+static void sleep_on(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+    for (;;)
+        pause();
+}
+
+static void *sleep_in_thread(void *arg) {
+    sleep_on(NULL, arg);
+    return NULL;
+}
+
+/* All its threads sleep, and its own child. */
+static void sleep_all(struct check_run *c, void *arg) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, sleep_in_thread, NULL);
+    if (fork() == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sleep_on(c, arg);
+}
+
+static void spin(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+    for (;;)
+        __asm__ volatile("");
+}
+
+/* Sleeps, again and again. */
+static void nap(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+    for (unsigned i = 0; i < LONGER * 10; i++)
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+}
+
+/* Is not run for a while, as where others have the processors. */
+static void starve(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+    const pid_t self = getpid();
+    if (fork() == 0) {
+        nanosleep(&(struct timespec){LONGER, 0}, NULL);
+        kill(self, SIGCONT);
+        _exit(0);
+    }
+    raise(SIGSTOP);
+}
+
+/* Waits for a child of its own that is not run for a while. */
+static void wait_for_starved(struct check_run *c, void *arg) {
+    const pid_t child = fork();
+    if (child == 0) {
+        starve(c, arg);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
+static const struct {
+    const char *what;
+    void (*body)(struct check_run *, void *);
+    const char *seen; /* a part; NULL: it passes */
+} cases[] = {
+    {"a child that ends", end, NULL},
+    {"that fails", note, "a failure"},
+    {"that dies", die, "killed by SIGKILL"},
+    {"that exits", leave, "exit code 7"},
+    {"that sleeps", sleep_on, "nothing woke it"},
+    {"that sleeps with its threads and children", sleep_all, "nothing woke it"},
+    {"that spins", spin, "of processor time"},
+    {"that naps for longer than one that hangs may", nap, NULL},
+    {"that is not run for as long", starve, NULL},
+    {"that waits for one that is not run for as long", wait_for_starved, NULL},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* All at once, for most of them wait; in a process each. */
+int main(void) {
+    struct check_run *run =
+        mmap(NULL, CASES * sizeof *run, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t process[CASES];
+    for (size_t i = 0; i < CASES; i++)
+        if ((process[i] = fork()) == 0)
+            _exit(check_child(&run[i], cases[i].body, NULL, SECONDS, "an end") ? 0 : 1);
+    for (size_t i = 0; i < CASES; i++) {
+        int status        = 0;
+        const bool reaped = waitpid(process[i], &status, 0) == process[i] && WIFEXITED(status);
+        OK(reaped && WEXITSTATUS(status) == !!cases[i].seen, "%s: %s", cases[i].what,
+           run[i].verdict == CHECK_FAIL ? run[i].seen : "passes");
+        OK((run[i].verdict == CHECK_FAIL) == !!cases[i].seen, "the verdict says so");
+        OK(!cases[i].seen || strstr(run[i].seen, cases[i].seen), "and why");
+    }
+    return tap_done();
+}

@@ -1,0 +1,193 @@
+/* check_child: a forked child, and whether it hangs or only waits for a processor. */
+#include "check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Fills c->stacks by the program `stacks` in the folder above the cell's (harness/stacks.sh), as
+ * the driver does for the cell. _Fork calls no fork handler of an allocator that hangs. */
+static void take_stacks(struct check_run *c, pid_t child) {
+    char folder[PATH_MAX], path[PATH_MAX + 8], number[24];
+    int ends[2];
+    size_t length               = 0;
+    const ssize_t self          = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    folder[self < 0 ? 0 : self] = '\0';
+    for (int i = 0; i < 2; i++) {
+        char *slash = strrchr(folder, '/');
+        if (slash)
+            *slash = '\0';
+    }
+    snprintf(path, sizeof path, "%s/stacks", folder);
+    snprintf(number, sizeof number, "%d", (int)child);
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return;
+    const pid_t reader = _Fork();
+    if (reader == 0) {
+        if (dup2(ends[1], STDOUT_FILENO) >= 0)
+            execl(path, path, number, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    for (ssize_t got = 1; got > 0 && length < sizeof c->stacks - 1;) {
+        got = read(ends[0], c->stacks + length, sizeof c->stacks - 1 - length);
+        length += got > 0 ? (size_t)got : 0;
+    }
+    close(ends[0]);
+    if (reader > 0)
+        waitpid(reader, NULL, 0);
+    c->stacks[length] = '\0';
+}
+
+/* --- does it hang? --- */
+
+/* What /proc tells of a process and its descendants at one moment. */
+struct look {
+    bool asleep;       /* each thread of each; a thread that is ready to run is not */
+    uint64_t switches; /* how often all were taken from a processor: whoever ran, and sleeps, was */
+};
+
+static size_t read_file(const char *path, char *text, size_t room) {
+    const int fd         = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t length = fd < 0 ? -1 : read(fd, text, room - 1);
+    if (fd >= 0)
+        close(fd);
+    text[length < 0 ? 0 : length] = '\0';
+    return length < 0 ? 0 : (size_t)length;
+}
+
+static void look_at_thread(const char *status, struct look *l) {
+    static const char is[] = "\nState:\t", *const counts[] = {"\nvoluntary_ctxt_switches:",
+                                                              "\nnonvoluntary_ctxt_switches:"};
+    const char *state = strstr(status, is);
+    l->asleep         = l->asleep && state && strchr("SZX", state[sizeof is - 1]);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        const char *count = strstr(status, counts[i]);
+        l->switches += count ? strtoull(count + strlen(counts[i]), NULL, 10) : 0;
+    }
+}
+
+/* Without allocating, as opendir does. What cannot be told is not asleep. */
+static struct look look_at(pid_t child) {
+    enum { MOST = 64 };
+    pid_t queue[MOST] = {child};
+    size_t queued     = 1;
+    struct look l     = {.asleep = true};
+    for (size_t i = 0; i < queued; i++) {
+        char path[PATH_MAX], text[4096], entries[4096] __attribute__((aligned(16)));
+        snprintf(path, sizeof path, "/proc/%d/task", (int)queue[i]);
+        const int tasks = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        ssize_t length;
+        l.asleep = l.asleep && tasks >= 0;
+        while (tasks >= 0 && (length = getdents64(tasks, entries, sizeof entries)) > 0)
+            for (ssize_t at = 0; at < length;) {
+                const struct dirent64 *entry = (const void *)(entries + at);
+                at += entry->d_reclen;
+                if (entry->d_name[0] == '.')
+                    continue;
+                snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)queue[i],
+                         entry->d_name);
+                read_file(path, text, sizeof text);
+                look_at_thread(text, &l);
+                /* a file of Linux with CONFIG_PROC_CHILDREN */
+                snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)queue[i],
+                         entry->d_name);
+                l.asleep = l.asleep && access(path, R_OK) == 0;
+                read_file(path, text, sizeof text);
+                for (char *next, *word = text;; word = next) {
+                    const long pid = strtol(word, &next, 10);
+                    if (next == word)
+                        break;
+                    l.asleep = l.asleep && queued < MOST;
+                    if (queued < MOST)
+                        queue[queued++] = (pid_t)pid;
+                }
+            }
+        if (tasks >= 0)
+            close(tasks);
+    }
+    return l;
+}
+
+static long milliseconds(clockid_t clock) {
+    struct timespec t = {0, 0};
+    clock_gettime(clock, &t);
+    return t.tv_sec * 1000L + t.tv_nsec / 1000000;
+}
+
+enum fate { ENDS, SLEEPS, SPINS };
+
+/* Waits for the child, or until it hangs: it and its own children sleep, and nothing wakes them; or
+ * it had so many seconds of processor time. Wall time tells nothing: on a machine that is busy a
+ * child may take minutes for what it does in a moment elsewhere. */
+static enum fate wait_for(pid_t child, unsigned seconds) {
+    enum { LOOK_MS = 200 };
+    const int ended  = pidfd_open(child, 0);
+    enum fate fate   = ENDS;
+    struct look last = {.asleep = false};
+    long since       = 0;
+    clockid_t used;
+    if (ended < 0 || clock_getcpuclockid(child, &used) != 0)
+        return ENDS;
+    while (fate == ENDS && poll(&(struct pollfd){ended, POLLIN, 0}, 1, LOOK_MS) <= 0) {
+        const struct look now = look_at(child);
+        if (!now.asleep || !last.asleep || now.switches != last.switches)
+            since = milliseconds(CLOCK_MONOTONIC);
+        last = now;
+        if (milliseconds(CLOCK_MONOTONIC) - since >= CHECK_SLEEPS_SECONDS * 1000L)
+            fate = SLEEPS;
+        else if (milliseconds(used) >= seconds * 1000L)
+            fate = SPINS;
+    }
+    close(ended);
+    return fate;
+}
+
+bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg), void *arg,
+                 unsigned seconds, const char *expected) {
+    const pid_t self = getpid(), child = fork();
+    if (child < 0) {
+        check_unsupported(c, "fork failed");
+        return false;
+    }
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != self)
+            _exit(1);
+        prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+        body(c, arg);
+        _exit(0);
+    }
+    int status           = 0;
+    const enum fate fate = wait_for(child, seconds);
+    if (fate != ENDS) {
+        take_stacks(c, child);
+        kill(child, SIGKILL);
+    }
+    while (waitpid(child, &status, 0) < 0)
+        continue;
+    if (fate == SLEEPS)
+        return check_that(c, false, expected,
+                          "a forked child did not end: it slept, and nothing woke it for %d s",
+                          CHECK_SLEEPS_SECONDS);
+    if (fate == SPINS)
+        return check_that(c, false, expected,
+                          "a forked child did not end in %u s of processor time", seconds);
+    if (WIFSIGNALED(status))
+        return check_that(c, false, expected, "a forked child was killed by SIG%s",
+                          sigabbrev_np(WTERMSIG(status)));
+    return check_that(c, WEXITSTATUS(status) == 0, expected,
+                      "a forked child ended with exit code %d", WEXITSTATUS(status)) &&
+           c->verdict != CHECK_FAIL;
+}
