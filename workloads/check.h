@@ -177,9 +177,9 @@ size_t check_fundamental(size_t size);
 
 /* Runs `body` in a forked child. A failure that it notes is noted here; a death or a hang is one,
  * against `expected`. It hangs if it and its own children sleep and nothing wakes them for a while,
- * or if it takes more than so many seconds of processor time; a child that waits for a processor
- * does not. Returns whether all went well. */
-enum { CHECK_SLEEPS_SECONDS = 5 };
+ * or if it takes more than so many seconds of processor time, or a minute; a child that waits for a
+ * processor for less does not. Returns whether all went well. */
+enum { CHECK_SLEEPS_SECONDS = 5, CHECK_CHILD_SECONDS = 60 };
 bool check_child(struct check_run *, void (*body)(struct check_run *, void *arg), void *arg,
                  unsigned seconds, const char *expected);
 
