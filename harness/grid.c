@@ -1,5 +1,10 @@
 #include "grid.h"
 
+#include "document.h"
+#include "machine.h"
+#include "selection.h"
+#include "version.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +14,25 @@ static bool copy(char *to, size_t size, const json_t *object, const char *key) {
     return text && *text && snprintf(to, size, "%s", text) < (int)size;
 }
 
+static bool add_name(struct grid *g, const char *name) {
+    void *grown = reallocarray(g->name, g->names + 1, sizeof *g->name);
+    if (!grown)
+        return false;
+    g->name = grown;
+    snprintf(g->name[g->names++], sizeof *g->name, "%s", name);
+    return true;
+}
+
+bool grid_names_exist(const struct grid *g) {
+    return selection_globs_match(&g->options->misuses, "misuse", "--list-misuses", g->name,
+                                 g->names, sizeof *g->name);
+}
+
 static bool add(struct grid *g, const json_t *listed) {
     struct misuse_info info = {.sizeless = json_is_true(json_object_get(listed, "sizeless"))};
     if (!copy(info.name, sizeof info.name, listed, "name") ||
         !copy(info.weakness, sizeof info.weakness, listed, "weakness") ||
-        !copy(info.summary, sizeof info.summary, listed, "summary"))
+        !copy(info.summary, sizeof info.summary, listed, "summary") || !add_name(g, info.name))
         return false;
     size_t at = 0;
     while (at < g->misuses && strcmp(g->misuse[at].name, info.name) < 0)
@@ -46,13 +65,17 @@ bool grid_add(struct grid *g, struct cell *cell) {
 bool grid_open(struct grid *g) {
     for (unsigned s = 0; s < OPTIONS_SIZES; s++)
         g->size[s] = options_match(&g->options->sizes, options_sizes[s]);
-    g->outcome = calloc(g->registry->cells * g->misuses * OPTIONS_SIZES * g->options->runs,
-                        sizeof *g->outcome);
+    g->outcome          = calloc(g->registry->cells * g->misuses * OPTIONS_SIZES * g->options->runs,
+                                 sizeof *g->outcome);
+    const size_t places = g->registry->cells * g->misuses * OPTIONS_SIZES;
+    for (size_t i = 0; g->outcome && i < places * g->options->runs; i++)
+        g->outcome[i].seed = g->options->seed + i % g->options->runs;
     return g->outcome != NULL;
 }
 
 void grid_close(struct grid *g) {
     free(g->misuse);
+    free(g->name);
     free(g->outcome);
     *g = (struct grid){0};
 }
@@ -61,6 +84,15 @@ bool grid_has(const struct grid *g, size_t cell, size_t misuse, unsigned size) {
     if (!g->chosen[cell])
         return false;
     return g->misuse[misuse].sizeless ? size == 0 : g->size[size];
+}
+
+size_t grid_runs(const struct grid *g) {
+    size_t all = 0;
+    for (size_t i = 0; i < g->registry->cells; i++)
+        for (size_t m = 0; m < g->misuses; m++)
+            for (unsigned s = 0; s < OPTIONS_SIZES; s++)
+                all += grid_has(g, i, m, s) ? g->options->runs : 0;
+    return all;
 }
 
 struct outcome *grid_at(const struct grid *g, size_t cell, size_t misuse, unsigned size) {
@@ -234,9 +266,9 @@ static json_t *place_json(const struct grid *g, size_t cell, size_t misuse, unsi
         if (of[k])
             json_object_set_new(counts, outcome_word[k], json_integer(of[k]));
     for (unsigned r = 0; r < g->options->runs; r++) {
-        char command[3 * PATH_MAX];
-        outcome_command(&g->registry->cell[cell], &g->misuse[misuse], options_sizes[size],
-                        runs[r].seed, command, sizeof command);
+        char command[CELL_COMMAND_BYTES];
+        outcome_command(g->options, &g->registry->cell[cell], &g->misuse[misuse],
+                        options_sizes[size], runs[r].seed, command, sizeof command);
         json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:f, s:s}", "seed",
                                               (json_int_t)runs[r].seed, "outcome",
                                               outcome_word[runs[r].kind], "step", runs[r].step,
@@ -250,23 +282,27 @@ static json_t *place_json(const struct grid *g, size_t cell, size_t misuse, unsi
 
 json_t *grid_json(const struct grid *g) {
     json_t *cells = json_array(), *misuses = json_array(), *results = json_array();
+    char started[32];
+    strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime(&g->started));
     for (size_t m = 0; m < g->misuses; m++)
         json_array_append_new(misuses,
                               json_pack("{s:s, s:s, s:s}", "name", g->misuse[m].name, "weakness",
                                         g->misuse[m].weakness, "summary", g->misuse[m].summary));
     for (size_t i = 0; i < g->registry->cells; i++) {
         const struct cell *c = &g->registry->cell[i];
+        if (g->chosen[i] || *c->skipped || *c->broken)
+            json_array_append_new(cells, document_cell(c));
         if (!g->chosen[i])
             continue;
-        json_array_append_new(cells,
-                              json_pack("{s:s, s:s, s:s}", "name", c->name, "version",
-                                        cell_fact(c, "version"), "object", cell_fact(c, "object")));
         for (size_t m = 0; m < g->misuses; m++)
             for (unsigned s = 0; s < OPTIONS_SIZES; s++)
                 if (grid_has(g, i, m, s))
                     json_array_append_new(results, place_json(g, i, m, s));
     }
-    return json_pack("{s:i, s:I, s:I, s:o, s:o, s:o}", "schema", 1, "seed",
-                     (json_int_t)g->options->seed, "runs", (json_int_t)g->options->runs,
-                     "allocators", cells, "misuses", misuses, "results", results);
+    return json_pack("{s:i, s:s, s:s, s:b, s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o}", "schema", 1,
+                     "version", SPANBENCH_VERSION, "started", started, "complete", (int)g->complete,
+                     "seed", (json_int_t)g->options->seed, "runs", (json_int_t)g->options->runs,
+                     "timeout_seconds", g->options->timeout_seconds, "machine", machine_facts(),
+                     "environment", machine_environment(), "allocators", cells, "misuses", misuses,
+                     "results", results);
 }

@@ -6,11 +6,15 @@
 #include "selection.h"
 #include "spawn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
+
+/* Of the file for each run in it, and for the rest; what is not needed is given back. */
+enum { RESERVE_EACH = 1 << 10, RESERVE_ONCE = 256 << 10 };
 
 /* Which of the chosen cells take part, and the misuses that they offer. */
 static bool prepare(struct grid *g, struct registry *r, bool *chosen, size_t *broken) {
@@ -25,17 +29,20 @@ static bool prepare(struct grid *g, struct registry *r, bool *chosen, size_t *br
         any |= chosen[i];
         *broken += *c->broken != '\0';
     }
-    if ((!any || !g->misuses) && !spawn_interrupted() && !*broken)
-        fprintf(stderr, "spanbench: nothing is left to misuse; see 'spanbench list' and "
-                        "--list-misuses of a cell\n");
-    return any && g->misuses;
+    if (any && !spawn_interrupted() && !grid_names_exist(g))
+        return false;
+    if (any && g->misuses)
+        return true;
+    if (!spawn_interrupted())
+        fprintf(stderr, "spanbench: no allocator is left to misuse; see 'spanbench list'\n");
+    return false;
 }
 
 static void tell(const struct grid *g, size_t cell, size_t misuse, unsigned size, unsigned nth) {
     const struct outcome *o = &grid_at(g, cell, misuse, size)[nth];
-    char command[3 * PATH_MAX];
-    outcome_command(&g->registry->cell[cell], &g->misuse[misuse], options_sizes[size], o->seed,
-                    command, sizeof command);
+    char command[CELL_COMMAND_BYTES];
+    outcome_command(g->options, &g->registry->cell[cell], &g->misuse[misuse], options_sizes[size],
+                    o->seed, command, sizeof command);
     fprintf(stderr, "%s %s %s: %s at %s (%s); %s\n  %s\n", g->registry->cell[cell].name,
             g->misuse[misuse].name, options_sizes[size], outcome_word[o->kind],
             *o->step ? o->step : "start", o->what, o->seen, command);
@@ -46,29 +53,25 @@ static void tell(const struct grid *g, size_t cell, size_t misuse, unsigned size
  */
 static size_t run_all(struct grid *g) {
     const unsigned k = g->options->runs;
-    size_t done = 0, all = 0;
-    const time_t start = time(NULL);
-    for (size_t i = 0; i < g->registry->cells * g->misuses * OPTIONS_SIZES; i++)
-        all += grid_has(g, i / OPTIONS_SIZES / g->misuses, i / OPTIONS_SIZES % g->misuses,
-                        (unsigned)(i % OPTIONS_SIZES))
-                   ? k
-                   : 0;
+    const size_t all = grid_runs(g);
+    size_t done      = 0;
     for (size_t m = 0; m < g->misuses; m++)
         for (unsigned s = 0; s < OPTIONS_SIZES; s++)
             for (size_t i = 0; i < g->registry->cells; i++)
                 for (unsigned r = 0; grid_has(g, i, m, s) && r < k; r++) {
-                    const double each = done ? difftime(time(NULL), start) / (double)done : -1;
+                    const double each = done ? difftime(time(NULL), g->started) / (double)done : -1;
                     progress_show("run", done + 1, all, each * (double)(all - done),
                                   g->misuse[m].name);
                     outcome_run(g->options, &g->registry->cell[i], &g->misuse[m], options_sizes[s],
                                 g->options->seed + r, &grid_at(g, i, m, s)[r]);
+                    done += grid_at(g, i, m, s)[r].kind != OUTCOME_NONE;
                     if (spawn_interrupted())
                         return done;
                     progress_clear();
-                    done++;
                     if (g->options->verbose)
                         tell(g, i, m, s, r);
                 }
+    g->complete = true;
     return done;
 }
 
@@ -79,38 +82,84 @@ static size_t count_void(const struct grid *g) {
     return found;
 }
 
-static bool save(const struct grid *g, const struct results *r, char *problem, size_t size) {
-    struct results_file file;
-    if (!results_create(r, "hardening.json", 0, &file, problem, size))
-        return false;
-    json_t *document = grid_json(g);
-    json_dumpf(document, file.stream, JSON_INDENT(1));
-    json_decref(document);
-    return results_commit(&file, problem, size);
+/* The space of the file is reserved before the first run. False: standard error says why not, and
+ * nothing of it stays. */
+static bool open_file(const struct grid *g, struct results *r, struct results_file *file) {
+    char problem[RESULTS_PROBLEM_BYTES];
+    const bool opened = results_open(r, g->options->out, problem, sizeof problem);
+    if (opened && results_create(r, "hardening.json", RESERVE_ONCE + grid_runs(g) * RESERVE_EACH,
+                                 file, problem, sizeof problem))
+        return true;
+    fprintf(stderr, "spanbench: %s\n", problem);
+    if (opened)
+        results_remove(r);
+    return false;
 }
 
-static int run_grid(struct grid *g, size_t broken) {
-    struct results results;
+/* The file, whole or not at all. */
+static bool save(const struct grid *g, const struct results *r, struct results_file *file) {
     char problem[RESULTS_PROBLEM_BYTES];
+    json_t *document = grid_json(g);
+    errno            = 0;
+    const bool made  = document && json_dumpf(document, file->stream, JSON_INDENT(1)) == 0;
+    const int error  = errno;
+    json_decref(document);
+    if (made && results_commit(file, problem, sizeof problem))
+        return true;
+    if (!made) {
+        snprintf(problem, sizeof problem, "cannot write %s: %s", file->final,
+                 strerrordesc_np(document && error ? error : ENOMEM));
+        results_discard(file);
+    }
+    fprintf(stderr, "spanbench: %s\n", problem);
+    results_remove(r);
+    return false;
+}
+
+static int run_grid(struct grid *g) {
+    struct results results;
+    struct results_file file = {0};
     if (!grid_open(g)) {
         fprintf(stderr, "spanbench: out of memory\n");
         return WRONG_USE;
     }
-    bool good         = results_open(&results, g->options->out, problem, sizeof problem);
-    const size_t done = good ? run_all(g) : 0;
-    progress_clear();
-    if (good)
-        good = save(g, &results, problem, sizeof problem);
-    if (!good) {
-        fprintf(stderr, "spanbench: %s\n", problem);
+    if (!open_file(g, &results, &file))
         return WRONG_USE;
+    g->started        = time(NULL);
+    const size_t done = run_all(g);
+    progress_clear();
+    if (!done) { /* nothing of it stays */
+        results_discard(&file);
+        results_remove(&results);
+        fprintf(stderr, "spanbench: interrupted before the first run ended; nothing is saved\n");
+        return SIGNALLED + spawn_interrupted();
     }
+    const bool saved = save(g, &results, &file);
     grid_print(g, stdout);
     fflush(stdout);
+    if (!g->complete)
+        fprintf(stderr, "spanbench: interrupted: %zu of %zu runs\n", done, grid_runs(g));
     const size_t nothing = count_void(g);
-    fprintf(stderr, "spanbench: %zu runs, %zu of them void: %s/hardening.json\n", done, nothing,
-            results.directory);
-    return nothing || broken ? FINDING : GOOD;
+    fprintf(stderr, "spanbench: %zu run%s, %zu of them void, seed %llu\n", done,
+            done == 1 ? "" : "s", nothing, (unsigned long long)g->options->seed);
+    for (size_t i = 0; i < g->registry->cells; i++)
+        if (*g->registry->cell[i].broken)
+            fprintf(stderr, "spanbench: not misused, for it is BROKEN: %s\n",
+                    g->registry->cell[i].name);
+    if (saved)
+        fprintf(stderr, "spanbench: %s/hardening.json\n", results.directory);
+    if (spawn_interrupted())
+        return SIGNALLED + spawn_interrupted();
+    return !saved ? WRONG_USE : nothing ? FINDING : GOOD;
+}
+
+/* The seeds of all runs must be seeds. */
+static bool seeds_exist(const struct options *o) {
+    if (o->seed <= (uint64_t)INT64_MAX - (o->runs - 1))
+        return true;
+    fprintf(stderr, "spanbench: --seed %llu and --runs %u: the last seed would be above %lld\n",
+            (unsigned long long)o->seed, o->runs, (long long)INT64_MAX);
+    return false;
 }
 
 int harden_command(const struct options *o) {
@@ -119,13 +168,14 @@ int harden_command(const struct options *o) {
     bool *chosen             = NULL;
     size_t broken            = 0;
     int code                 = WRONG_USE;
-    if (selection_open(o, &registry, &chosen) && prepare(&grid, &registry, chosen, &broken)) {
+    if (seeds_exist(o) && selection_open(o, &registry, &chosen) &&
+        prepare(&grid, &registry, chosen, &broken)) {
         grid.chosen = chosen;
-        code        = run_grid(&grid, broken);
-    } else if (broken) {
-        code = FINDING;
+        code        = run_grid(&grid);
     }
-    if (spawn_interrupted())
+    if (broken && code == GOOD)
+        code = FINDING;
+    if (spawn_interrupted() && code == WRONG_USE)
         code = SIGNALLED + spawn_interrupted();
     grid_close(&grid);
     registry_close(&registry);

@@ -5,8 +5,8 @@
 #include "options.h"
 
 /* Returns the exit code of the program: 0 the matrix is there, whatever it shows; 1 a cell is
- * broken, or some runs say nothing because their control failed; 2 wrong use or environment, 128 +
- * n after signal n. */
+ * broken, or some runs say nothing because their control failed; 2 wrong use or environment (no
+ * allocator is left, the file cannot be saved), 128 + n after signal n. */
 int harden_command(const struct options *);
 
 #endif

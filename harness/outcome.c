@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,12 +33,21 @@ bool outcome_is_caught(enum outcome_kind kind) {
     return kind == OUTCOME_ACCESS || kind == OUTCOME_CALL || kind == OUTCOME_LATER;
 }
 
-void outcome_command(const struct cell *cell, const struct misuse_info *misuse, const char *size,
-                     uint64_t seed, char *text, size_t bytes) {
-    snprintf(text, bytes, "%s%s%s%s --misuse %s --size %s --seed %" PRIu64 "%s%s",
-             *cell->preload ? "LD_PRELOAD=" : "", cell->preload, *cell->preload ? " " : "",
-             cell->path, misuse->name, size, seed, *cell->preload ? " --expect " : "",
-             cell->preload);
+/* A misuse may spin for ever: a fifth of the time-out is processor time that it would have even on
+ * a machine that is busy with other things, and much more than any takes. */
+static uint64_t cpu_seconds(const struct options *o) {
+    enum { SHARE = 5 };
+    return (uint64_t)ceil(o->timeout_seconds / SHARE);
+}
+
+void outcome_command(const struct options *o, const struct cell *cell,
+                     const struct misuse_info *misuse, const char *size, uint64_t seed, char *text,
+                     size_t bytes) {
+    char options[200];
+    snprintf(options, sizeof options,
+             "--misuse %s --size %s --seed %" PRIu64 " --cpu-seconds %" PRIu64, misuse->name, size,
+             seed, cpu_seconds(o));
+    cell_command(cell, options, text, bytes);
 }
 
 /* What the process told, as far as it came. */
@@ -88,8 +98,8 @@ static enum outcome_kind told(const struct story *story) {
 static enum outcome_kind died(const struct spawn_result *s, const struct outcome *outcome) {
     const bool signalled = s->end == SPAWN_SIGNALED;
     const bool fault     = signalled && (s->code == SIGSEGV || s->code == SIGBUS);
-    /* Of a fault, that the allocator has a word to say shows that it knew; an exit code that is not
-     * 0, an abort or a trap show it without one. */
+    /* Of a fault, that the allocator has a word to say shows that it knew (the output is what came
+     * after the mark); an exit code that is not 0, an abort or a trap show it without one. */
     const bool meant =
         s->output_length > 0 || (signalled ? !fault && s->code != SIGFPE : s->code != 0);
     if (!*outcome->step || strcmp(outcome->step, "setup") == 0)
@@ -116,6 +126,11 @@ static void judge(const struct options *o, const struct spawn_result *s, const s
         outcome->kind = died(s, outcome);
     char end[sizeof outcome->seen];
     spawn_describe_end(s, o->timeout_seconds, end, sizeof end);
+    if (s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU)) {
+        const size_t length = strlen(end);
+        snprintf(end + length, sizeof end - length,
+                 "; it had %.1f s of processor time (--timeout gives it more)", s->cpu_seconds);
+    }
     if (!clean_end)
         memcpy(outcome->seen, end, sizeof end);
     else if (s->output_length) /* it said something, and went on */
@@ -126,18 +141,34 @@ static void judge(const struct options *o, const struct spawn_result *s, const s
     text_clean(outcome->seen);
 }
 
+/* Leaves of the output what was said from the misusing step on: words of an allocator that come
+ * before are not about the misuse. Without a mark, that step was not reached, or so much was said
+ * after it that the mark is no longer kept. */
+static void keep_words_after_mark(struct spawn_result *s) {
+    static const char mark[] = "\036spanbench: the misuse\n"; /* as in cell/hardening.h */
+    const char *at           = memmem(s->output, s->output_length, mark, sizeof mark - 1);
+    if (!at)
+        return;
+    at += sizeof mark - 1;
+    s->output_length -= (size_t)(at - s->output);
+    memmove(s->output, at, s->output_length);
+    s->output[s->output_length] = '\0';
+}
+
 static void run_once(const struct options *o, const struct cell *cell,
                      const struct misuse_info *misuse, const char *size, bool control,
                      struct outcome *outcome) {
     static struct spawn_result result;
-    char path[PATH_MAX], name[sizeof misuse->name], class[16], seed[24], expect[PATH_MAX];
+    char path[PATH_MAX], name[sizeof misuse->name], class[16], seed[24], cpu[24], expect[PATH_MAX];
     memcpy(path, cell->path, sizeof path);
     memcpy(name, misuse->name, sizeof name);
     memcpy(expect, cell->preload, sizeof expect);
     snprintf(class, sizeof class, "%s", size);
     snprintf(seed, sizeof seed, "%" PRIu64, outcome->seed);
-    char *argv[16] = {path, "--misuse", name, "--size", class, "--seed", seed, "--fd", "3"};
-    size_t words   = 9;
+    snprintf(cpu, sizeof cpu, "%" PRIu64, cpu_seconds(o));
+    char *argv[16] = {path, "--misuse",      name, "--size", class, "--seed",
+                      seed, "--cpu-seconds", cpu,  "--fd",   "3"};
+    size_t words   = 11;
     if (control)
         argv[words++] = "--control";
     if (*expect) {
@@ -148,6 +179,7 @@ static void run_once(const struct options *o, const struct cell *cell,
                                       .preload         = *expect ? expect : NULL,
                                       .timeout_seconds = o->timeout_seconds},
               &result);
+    keep_words_after_mark(&result);
     struct story story = {0};
     for (char *rest = result.record, *text; (text = strsep(&rest, "\n")) != NULL && *text;) {
         json_t *line = json_loads(text, 0, NULL);
@@ -168,9 +200,11 @@ void outcome_run(const struct options *o, const struct cell *cell, const struct 
     run_once(o, cell, misuse, size, true, &control);
     if (control.kind == OUTCOME_SURVIVED) {
         run_once(o, cell, misuse, size, false, outcome);
-    } else if (control.kind == OUTCOME_UNSUPPORTED || control.kind == OUTCOME_NONE) {
+        if (outcome->kind == OUTCOME_NONE)
+            *outcome = (struct outcome){.seed = seed};
+    } else if (control.kind == OUTCOME_UNSUPPORTED) {
         *outcome = control;
-    } else {
+    } else if (control.kind != OUTCOME_NONE) {
         outcome->kind = OUTCOME_VOID;
         snprintf(outcome->seen, sizeof outcome->seen, "without the misuse, too: %s", control.seen);
     }

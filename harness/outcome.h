@@ -25,7 +25,7 @@ struct outcome {
         OUTCOME_HANG,        /* no end */
         OUTCOME_CORRUPT,     /* went on, and damage was proven */
         OUTCOME_SURVIVED,    /* went on, and no damage was found */
-        OUTCOME_UNSUPPORTED, /* the allocator lacks what the misuse needs */
+        OUTCOME_UNSUPPORTED, /* the allocator lacks what the misuse needs, or never reuses blocks */
         OUTCOME_VOID,        /* says nothing: its control did not end well, or its setup */
         OUTCOME_KINDS
     } kind;
@@ -47,7 +47,7 @@ void outcome_run(const struct options *, const struct cell *, const struct misus
                  const char *size, uint64_t seed, struct outcome *);
 
 /* The command that repeats the misuse, for a shell. */
-void outcome_command(const struct cell *, const struct misuse_info *, const char *size,
-                     uint64_t seed, char *text, size_t bytes);
+void outcome_command(const struct options *, const struct cell *, const struct misuse_info *,
+                     const char *size, uint64_t seed, char *text, size_t bytes);
 
 #endif

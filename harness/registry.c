@@ -238,7 +238,8 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
                  (int)strcspn(result.output, "\n"), result.output);
         text_clean(c->broken);
     } else if (result.end != SPAWN_EXITED || result.code != 0) {
-        snprintf(c->broken, sizeof c->broken, "--describe %s", end);
+        snprintf(c->broken, sizeof c->broken, "--describe %s%s", end,
+                 result.end == SPAWN_TIMED_OUT ? " (--timeout gives it more)" : "");
     } else if (!take_description(r, c)) {
         snprintf(c->broken, sizeof c->broken, "--describe printed no valid description");
     }
@@ -259,7 +260,10 @@ json_t *cell_ask(struct cell *c, const char *option, const char *key, double tim
         json_integer_value(json_object_get(document, "protocol")) == RECORD_PROTOCOL)
         return document;
     json_decref(document);
-    if (result.end != SPAWN_INTERRUPTED)
+    if (result.end == SPAWN_TIMED_OUT)
+        snprintf(c->broken, sizeof c->broken, "%s: no end after %g s (--timeout gives it more)",
+                 option, timeout_seconds);
+    else if (result.end != SPAWN_INTERRUPTED)
         snprintf(c->broken, sizeof c->broken, "%s printed no valid list", option);
     return NULL;
 }
@@ -277,4 +281,19 @@ bool registry_offers(const struct registry *r, const struct cell *c, size_t work
 const char *cell_fact(const struct cell *c, const char *key) {
     const char *value = json_string_value(json_object_get(c->description, key));
     return value ? value : "";
+}
+
+void cell_command(const struct cell *c, const char *options, char *text, size_t size) {
+    snprintf(text, size, "%s", *c->preload ? "LD_PRELOAD=" : "");
+    if (*c->preload) {
+        text_add_word(text, size, c->preload);
+        strncat(text, " ", size - strlen(text) - 1);
+    }
+    text_add_word(text, size, c->path);
+    strncat(text, " ", size - strlen(text) - 1);
+    strncat(text, options, size - strlen(text) - 1);
+    if (*c->preload) {
+        strncat(text, " --expect ", size - strlen(text) - 1);
+        text_add_word(text, size, c->preload);
+    }
 }

@@ -55,4 +55,10 @@ bool registry_offers(const struct registry *, const struct cell *, size_t worklo
 /* A string member of the description; "" if there is none. */
 const char *cell_fact(const struct cell *, const char *key);
 
+enum { CELL_COMMAND_BYTES = 4 * PATH_MAX };
+
+/* The command, for a shell, that starts the cell as the driver does; `options` are words as they
+ * are. */
+void cell_command(const struct cell *, const char *options, char *text, size_t size);
+
 #endif

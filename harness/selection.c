@@ -2,6 +2,7 @@
 
 #include "suggest.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,24 @@ bool selection_open(const struct options *o, struct registry *r, bool **chosen) 
         if ((*chosen)[i])
             registry_describe(r, i, o->timeout_seconds);
     return true;
+}
+
+bool selection_globs_match(const struct names *globs, const char *kind, const char *option,
+                           const void *items, size_t count, size_t stride) {
+    bool all = true;
+    for (size_t g = 0; g < globs->count; g++) {
+        const char *glob = globs->item[g];
+        size_t i         = 0;
+        while (i < count && fnmatch(glob, (const char *)items + i * stride, 0) != 0)
+            i++;
+        if (i < count)
+            continue;
+        const char *near = suggest(glob, items, count, stride);
+        fprintf(stderr, "spanbench: no %s matches '%s'; %s%s%s%s of a cell lists all\n", kind, glob,
+                near ? "did you mean " : "", near ? near : "", near ? "? " : "", option);
+        all = false;
+    }
+    return all;
 }
 
 bool selection_takes_part(const struct cell *c) {

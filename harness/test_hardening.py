@@ -5,13 +5,17 @@ caught. Also: the file of results is as its schema says, and the matrix shows wh
 import fnmatch
 import json
 import re
+import resource
+import shlex
+import signal
+import subprocess
 import unittest
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-from driving import CELLS, FAULTY, ROOT, DriverTest, cell_names, run, spanbench
+from driving import CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, cell_names, run, spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "hardening.schema.json").read_text())
 CAUGHT = {"access", "call", "later"}
@@ -148,12 +152,13 @@ class Output(HardeningTest):
         self.assertEqual([r["seed"] for r in result["runs"]], list(range(1, 13)))
 
     def test_run_can_be_repeated(self) -> None:
+        self.cells = self.directory / "my $cells' directory"
         self.use_cells(FAULTY / "model_loud")
         results = self.harden(["double_free.immediate"], "--runs", "1", "--sizes", "small")
         (first,) = results["model_loud", "double_free.immediate", "small"]["runs"]
         self.assertEqual(first["step"], "call")
         self.assertIn("loud: a bad free", first["seen"])
-        repeated = run(*first["repeat"].split())
+        repeated = run("sh", "-c", "exec " + first["repeat"])
         self.assertEqual(repeated.stderr, "loud: a bad free\n")
         last = json.loads(repeated.stdout.splitlines()[-1])
         self.assertEqual((last["step"], last["what"]), (first["step"], first["what"]))
@@ -169,10 +174,37 @@ class Output(HardeningTest):
         )
 
     def test_wrong_words_are_refused(self) -> None:
-        for words in (["--sizes", "huge"], ["--runs", "0"], ["--misuses", "no.such"]):
-            result = spanbench("harden", "--out", self.out, *words)
+        last = str(2**63 - 1)
+        for words, said in (
+            (["--sizes", "huge"], "--sizes takes"),
+            (["--runs", "0"], "--runs takes"),
+            (["--misuses", "nope"], "no misuse matches 'nope'"),
+            (["--misuses", "double_free.immediate,nope.*"], "no misuse matches 'nope.*'"),
+            (["--misuses", "double_free.imediate"], "did you mean double_free.immediate?"),
+            (["--seed", last, "--runs", "2"], "the last seed would be above"),
+        ):
+            result = spanbench("harden", "--allocators", "system", "--out", self.out, *words)
             self.assertEqual(result.returncode, 2, result.stderr)
-            self.assertTrue(result.stderr)
+            self.assertIn(said, result.stderr)
+            self.assertFalse(self.out.exists(), "nothing is left behind")
+
+    def test_last_seed_is_one(self) -> None:
+        self.use_cells(FAULTY / "model_loud")
+        words = ["--seed", 2**63 - 1, "--runs", "1", "--sizes", "small"]
+        (result,) = self.harden(["double_free.immediate"], *words).values()
+        self.assertEqual(result["outcomes"], {"call": 1}, result["runs"])
+
+    def test_time_out_sets_the_limit_of_processor_time(self) -> None:
+        """And a repeated run has that limit, too."""
+        self.use_cells(FAULTY / "model_stuck")
+        words = ["--runs", "1", "--sizes", "small", "--timeout", "3"]
+        (result,) = self.harden(["double_free.immediate"], *words).values()
+        self.assertEqual(result["outcomes"], {"hang": 1})
+        (first,) = result["runs"]
+        self.assertIn("--cpu-seconds 1", first["repeat"])
+        self.assertIn("(--timeout gives it more)", first["seen"])
+        repeated = run(*shlex.split(first["repeat"]))
+        self.assertEqual(repeated.returncode, -signal.SIGXCPU)
 
 
 class BadCells(HardeningTest):
@@ -193,9 +225,108 @@ class BadCells(HardeningTest):
     def test_nothing(self) -> None:
         self.assertEqual(self.check("exit 0")["outcomes"], {"void": 1})
 
+    def test_hang_without_a_misuse_names_the_option(self) -> None:
+        result = self.check("exec sleep 60")
+        self.assertEqual(result["outcomes"], {"void": 1})
+        self.assertIn("(--timeout gives it more)", result["runs"][0]["seen"])
+
+    def test_broken_cell_is_a_finding(self) -> None:
+        self.script_cell("broken", "exit 3")
+        command = ["harden", "--out", self.out, "--cells", self.cells, "--runs", "1"]
+        command += ["--misuses", "double_free.immediate", "--sizes", "small"]
+        alone = spanbench(*command)
+        self.assertEqual(alone.returncode, 2, "there is nothing to misuse")
+        self.assertIn("no allocator is left", alone.stderr)
+        self.assertFalse(self.out.exists())
+        self.use_cells(CELLS / "system")
+        both = spanbench(*command)
+        self.assertEqual(both.returncode, 1, both.stderr)
+        self.assertIn("not misused, for it is BROKEN: broken", both.stderr)
+        (path,) = self.out.glob("*/hardening.json")
+        document = json.loads(path.read_text())
+        jsonschema.validate(document, SCHEMA)
+        self.assertIn("broken", document["allocators"][0])
+
     def test_another_misuse(self) -> None:
-        other = "shift 2; exec -a system {good} --misuse double_free.delayed "
+        other = "shift 2; exec {good} --misuse double_free.delayed "
         self.assertEqual(self.check(other + '"$@"')["outcomes"], {"void": 1})
+
+
+class Trouble(HardeningTest):
+    """What was learned is not lost, and what says nothing leaves nothing."""
+
+    WORDS = ["--misuses", "double_free.immediate", "--sizes", "small", "--runs", "3"]
+
+    def command(self) -> list[Any]:
+        return ["harden", "--out", self.out, "--cells", self.cells, *self.WORDS]
+
+    def interrupt(self, seed: int) -> tuple[str, str]:
+        """Interrupts the run of this seed; what was printed."""
+        here = self.directory / "here"
+        hang = f'case "$*" in *"--misuse "*"--seed {seed} "*) echo >"{here}"; exec sleep 60;; esac'
+        self.script_cell("sleeper", hang + '\nexec {good} "$@"')
+        self.use_cells(FAULTY / "model_loud")
+        command = [str(word) for word in (SPANBENCH, *self.command())]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            while process.poll() is None and not here.exists():
+                pass
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 128 + signal.SIGINT, errors)
+        self.assertEqual(list(self.out.glob("*/*.tmp")), [], "no torn file")
+        return output, errors
+
+    def test_interrupt_saves_the_runs_that_ended(self) -> None:
+        output, errors = self.interrupt(2)
+        self.assertIn("interrupted: 4 of 6 runs", errors)
+        (path,) = self.out.glob("*/hardening.json")
+        document = json.loads(path.read_text())
+        jsonschema.validate(document, SCHEMA)
+        self.assertFalse(document["complete"])
+        loud, sleeper = document["results"]
+        self.assertEqual(loud["outcomes"], {"call": 3})
+        self.assertEqual([r["outcome"] for r in sleeper["runs"]][1:], ["not run"] * 2)
+        self.assertEqual([r["seed"] for r in sleeper["runs"]], [1, 2, 3])
+        self.assertIn("_2", output)
+
+    def test_interrupt_before_the_first_run_leaves_nothing(self) -> None:
+        self.WORDS = [*self.WORDS, "--allocators", "sleeper"]
+        output, errors = self.interrupt(1)
+        self.assertIn("nothing is saved", errors)
+        self.assertEqual(output, "")
+        self.assertEqual(list(self.out.iterdir()), [])
+
+    def test_run_to_the_end_is_complete(self) -> None:
+        self.use_cells(FAULTY / "model_loud")
+        self.harden(self.WORDS[1:2], *self.WORDS[2:])
+        self.assertTrue(self.written["complete"])
+
+    def test_full_disk_is_said_before_any_run(self) -> None:
+        def limit() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+        self.use_cells(FAULTY / "model_loud")
+        result = spanbench(*self.command(), preexec_fn=limit)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("cannot reserve", result.stderr)
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(list(self.out.iterdir()), [], "nothing is left behind")
+
+    def test_matrix_is_printed_when_it_cannot_be_saved(self) -> None:
+        """The directory of the run vanishes meanwhile."""
+        vanish = f'case "$*" in *"--misuse "*) rm -rf "{self.out}";; esac\n'
+        self.script_cell("thief", vanish + 'exec {good} "$@"')
+        result = spanbench(*self.command())
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("cannot write", result.stderr)
+        self.assertIn("No such file or directory", result.stderr)
+        self.assertNotIn(
+            "/hardening.json\n", result.stderr.split("cannot write")[1].split("\n", 1)[1]
+        )
+        self.assertRegex(result.stdout, r"double_free.immediate +C")
 
 
 if __name__ == "__main__":

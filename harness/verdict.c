@@ -30,19 +30,9 @@ bool verdict_is_finding(const struct verdict *v) {
 void verdict_command(const struct options *o, const struct cell *cell,
                      const struct check_info *check, char *text, size_t size) {
     char options[160];
-    snprintf(options, sizeof options, " --check %s --seed %" PRIu64 " --verbose", check->name,
+    snprintf(options, sizeof options, "--check %s --seed %" PRIu64 " --verbose", check->name,
              o->seed);
-    snprintf(text, size, "%s", *cell->preload ? "LD_PRELOAD=" : "");
-    if (*cell->preload) {
-        text_add_word(text, size, cell->preload);
-        strncat(text, " ", size - strlen(text) - 1);
-    }
-    text_add_word(text, size, cell->path);
-    strncat(text, options, size - strlen(text) - 1);
-    if (*cell->preload) {
-        strncat(text, " --expect ", size - strlen(text) - 1);
-        text_add_word(text, size, cell->preload);
-    }
+    cell_command(cell, options, text, size);
 }
 
 static const char *text_of(const json_t *record, const char *key) {

@@ -4,7 +4,7 @@
 
 #include "checklist.h"
 
-enum { VERDICT_COMMAND_BYTES = 4 * PATH_MAX };
+enum { VERDICT_COMMAND_BYTES = CELL_COMMAND_BYTES };
 
 struct verdict {
     enum verdict_end {

@@ -48,8 +48,10 @@ struct misuse_run {
     size_t blocks;     /* how many of them the heap holds */
     size_t other_size; /* blocks of this size are looked at in the audit, too; 0: none */
     bool control;      /* leave the misusing step out */
+    bool misused;      /* the misusing step was announced, and taken */
     char note[200];    /* of a run that survived: what a reader should know */
     void (*tell)(enum misuse_step, const char *what);
+    void (*mark)(void); /* where the misusing step is, among what the process says */
     __attribute__((noreturn)) void (*end)(const char *outcome,
                                           const char *seen); /* of the process */
 
@@ -98,8 +100,8 @@ void *misuse_hole(struct misuse_run *);
 /* A new live block: checked against the others, entered in the books, filled. */
 void *misuse_make(struct misuse_run *, size_t size);
 
-/* The same for a block that came otherwise; `how` did it come? NULL is no proof of anything but of
- * a failed allocation. */
+/* The same for a block that came otherwise; `how` did it come? NULL is no damage, but no memory:
+ * the run ends, as survived if it is after the misuse; else it says nothing. */
 void misuse_take(struct misuse_run *, void *block, size_t size, const char *how);
 
 /* Enters memory of the program's own, filled likewise: no allocator has any business there. */
@@ -109,8 +111,9 @@ void misuse_own(struct misuse_run *, void *memory, size_t size, const char *what
 struct misuse_live misuse_forget(struct misuse_run *, const void *block);
 void misuse_free(struct misuse_run *, void *block);
 
-/* Allocates until one of the new blocks lies at `old`; NULL: it never came back. */
-void *misuse_reuse(struct misuse_run *, const void *old);
+/* Allocates until one of the new blocks lies at `old`. If it never comes back, the misuse has no
+ * meaning here, and the run ends. */
+void misuse_reuse(struct misuse_run *, const void *old);
 
 /* Bytes of a block that the caller may use; as far as is known, its size. */
 size_t misuse_usable(const struct misuse_run *, void *block);

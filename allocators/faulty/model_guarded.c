@@ -2,7 +2,8 @@
  * touch; what is free stays so, and nobody may touch it either.
  * harden: overflow.one/tiny=access overflow.one/large=access overflow.read/small=access
  * overflow.page/small=access use_after_free.read/tiny=access use_after_free.write/small=access
- * use_after_free.read_reused/small=access free_list.second_word/small=access
+ * use_after_free.read_reused/small=unsupported use_after_free.write_reused/small=unsupported
+ * double_free.reused/small=unsupported free_list.second_word/small=access
  * double_free.immediate/small=crash */
 #include "model.h"
 

@@ -47,9 +47,9 @@ static struct options {
     const char *workload, *check, *misuse;
     const char *size;     /* of the misuse: a class */
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
-    uint64_t threads, ops, seed, cpus, hold_ms, fd;
+    uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, fd;
     bool verify, verbose, control;
-} options = {.size = "small", .threads = 1, .seed = 1, .fd = STDOUT_FILENO};
+} options = {.size = "small", .threads = 1, .seed = 1, .cpu_seconds = 2, .fd = STDOUT_FILENO};
 
 static struct json out;
 static struct identity identity;
@@ -202,29 +202,20 @@ static int check(const char *name) {
     return !flush() ? WRONG_USE : failed ? FINDING : GOOD;
 }
 
-static int list_checks(void) {
-    conformance_list(&out);
-    return flush() ? GOOD : WRONG_USE;
-}
-
-static int list_assertions(void) {
-    conformance_list_assertions(&out);
-    return flush() ? GOOD : WRONG_USE;
-}
-
-static int list_misuses(void) {
-    hardening_list(&out);
+static int list(void (*all)(struct json *)) {
+    all(&out);
     return flush() ? GOOD : WRONG_USE;
 }
 
 static int misuse(const char *name) {
     const struct hardening_request request = {
-        .name    = name,
-        .size    = hardening_size(options.size),
-        .control = options.control,
-        .seed    = options.seed,
-        .object  = identity.object,
-        .fd      = (int)options.fd,
+        .name        = name,
+        .size        = hardening_size(options.size),
+        .control     = options.control,
+        .seed        = options.seed,
+        .cpu_seconds = options.cpu_seconds,
+        .object      = identity.object,
+        .fd          = (int)options.fd,
     };
     if (request.size != MISUSE_SIZES)
         hardening_run(&request, &bound); /* which ends the process */
@@ -262,6 +253,7 @@ static void usage(FILE *to) {
         "  --misuse NAME    commit one of them, and print each step before it is taken\n"
         "  --size CLASS     of its blocks: tiny, small (default) or large\n"
         "  --control        leave the misusing step out\n"
+        "  --cpu-seconds N  end a misuse that takes more processor time (default: 2)\n"
         "  --expect FILE    fail unless malloc belongs to this file\n"
         "  --fd N           write the JSON there instead of to standard output\n"
         "workloads:\n",
@@ -307,7 +299,8 @@ static bool parse(int argc, char **argv) {
         LIST_MISUSES,
         MISUSE_NAME,
         SIZE,
-        CONTROL
+        CONTROL,
+        CPU_SECONDS
     };
     static const struct option known[] = {
         {"describe", no_argument, NULL, DESCRIBE},
@@ -328,6 +321,7 @@ static bool parse(int argc, char **argv) {
         {"misuse", required_argument, NULL, MISUSE_NAME},
         {"size", required_argument, NULL, SIZE},
         {"control", no_argument, NULL, CONTROL},
+        {"cpu-seconds", required_argument, NULL, CPU_SECONDS},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
     };
@@ -354,6 +348,9 @@ static bool parse(int argc, char **argv) {
         case MISUSE_NAME: options.misuse = optarg; break;
         case SIZE: options.size = optarg; break;
         case CONTROL: options.control = true; break;
+        case CPU_SECONDS:
+            good = number("cpu-seconds", optarg, 1, 86400, &options.cpu_seconds);
+            break;
         case HELP: usage(stdout); exit(GOOD);
         default: good = false;
         }
@@ -377,13 +374,13 @@ int main(int argc, char **argv) {
     if (options.describe)
         return describe();
     if (options.list_checks)
-        return list_checks();
+        return list(conformance_list);
     if (options.list_assertions)
-        return list_assertions();
+        return list(conformance_list_assertions);
     if (options.check)
         return check(options.check);
     if (options.list_misuses)
-        return list_misuses();
+        return list(hardening_list);
     if (options.misuse)
         return misuse(options.misuse);
     for (size_t i = 0; options.workload && i < WORKLOADS; i++)

@@ -1,39 +1,38 @@
 #include "hardening.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { PROTOCOL = 1, MOST_MISUSES = 256 };
-
-/* A misuse may spin for ever. This is much more than any takes, whatever else the machine does. */
-enum { CPU_SECONDS = 2 };
+enum { PROTOCOL = 1 };
 
 static struct misuse_run run;
 static int lines;
 
-static int by_name(const void *a, const void *b) {
-    return strcmp((*(const struct misuse *const *)a)->name,
-                  (*(const struct misuse *const *)b)->name);
+/* The first in the order of names, behind `last` if it is not NULL; however many there are. Two of
+ * one name are both found. */
+static const struct misuse *const *next_by_name(const struct misuse *const *last) {
+    const struct misuse *const *next = NULL;
+    for (const struct misuse *const *p = misuse_first; p < misuse_end; p++) {
+        const int to_last = last ? strcmp((*p)->name, (*last)->name) : 1;
+        if ((to_last > 0 || (to_last == 0 && p > last)) &&
+            (!next || strcmp((*p)->name, (*next)->name) < 0))
+            next = p;
+    }
+    return next;
 }
 
 void hardening_list(struct json *out) {
-    static const struct misuse *sorted[MOST_MISUSES];
-    size_t count = 0;
-    for (const struct misuse *const *p = misuse_first; p < misuse_end && count < MOST_MISUSES; p++)
-        sorted[count++] = *p;
-    qsort(sorted, count, sizeof *sorted, by_name);
     json_open(out, NULL, '{');
     json_uint(out, "protocol", PROTOCOL);
     json_open(out, "misuses", '[');
-    for (size_t i = 0; i < count; i++) {
+    for (const struct misuse *const *p = NULL; (p = next_by_name(p)) != NULL;) {
         json_open(out, NULL, '{');
-        json_string(out, "name", sorted[i]->name);
-        json_string(out, "weakness", sorted[i]->weakness);
-        json_string(out, "summary", sorted[i]->summary);
-        json_bool(out, "sizeless", sorted[i]->sizeless);
+        json_string(out, "name", (*p)->name);
+        json_string(out, "weakness", (*p)->weakness);
+        json_string(out, "summary", (*p)->summary);
+        json_bool(out, "sizeless", (*p)->sizeless);
         json_close(out, '}');
     }
     json_close(out, ']');
@@ -57,6 +56,12 @@ static void put(struct json *line) {
             _exit(2);
         done += wrote < 0 ? 0 : (size_t)wrote;
     }
+}
+
+/* Before the line on the step, whose reader so knows that the mark is there. */
+static void mark(void) {
+    if (lines != STDOUT_FILENO && write(STDERR_FILENO, HARDENING_MARK, strlen(HARDENING_MARK)) < 0)
+        return; /* closed: it has no words either */
 }
 
 static void tell(enum misuse_step step, const char *what) {
@@ -104,10 +109,15 @@ void hardening_run(const struct hardening_request *q, const struct allocator *a)
         return;
     /* hundreds of deaths would leave as many core files */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_SECONDS, CPU_SECONDS + 1});
+    setrlimit(RLIMIT_CPU, &(struct rlimit){q->cpu_seconds, q->cpu_seconds + 1});
     lines = q->fd;
-    run   = (struct misuse_run){
-          .a = a, .seed = q->seed, .class = q->size, .control = q->control, .tell = tell, .end = end};
+    run   = (struct misuse_run){.a       = a,
+                                .seed    = q->seed,
+                                .class   = q->size,
+                                .control = q->control,
+                                .tell    = tell,
+                                .mark    = mark,
+                                .end     = end};
     head(q);
     const char *missing = check_missing(a, (*p)->needs);
     if (missing)

@@ -56,8 +56,10 @@ void misuse_begin(struct misuse_run *m) {
 }
 
 bool misuse_now(struct misuse_run *m, enum misuse_step step, const char *what) {
+    m->mark();
     m->tell(step, what);
-    return !m->control;
+    m->misused = !m->control;
+    return m->misused;
 }
 
 void misuse_legal(struct misuse_run *m, enum misuse_step step, const char *what) {
@@ -91,16 +93,18 @@ void *misuse_hole(struct misuse_run *m) {
     return (char *)pages + BYTES / 2;
 }
 
-/* Can the byte be read? Asks the kernel, which does not die of it. */
-static bool mapped(const void *at) {
-    enum { PAGE = 4096 };
-    static uintptr_t last; /* page that was there: most blocks lie in the one of the block before */
+/* Can the byte be read? Asks the kernel, which does not die of it; each time, for what was mapped
+ * may be no more. */
+static bool readable(const unsigned char *at) {
     char byte;
     struct iovec to = {&byte, 1}, from = {(void *)at, 1};
-    if ((uintptr_t)at / PAGE != last && process_vm_readv(getpid(), &to, 1, &from, 1, 0) != 1)
-        return false;
-    last = (uintptr_t)at / PAGE;
-    return true;
+    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
+}
+
+static bool mapped(const unsigned char *at, size_t size) {
+    const uintptr_t page      = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const unsigned char *last = at + (size ? size - 1 : 0);
+    return readable(at) && ((uintptr_t)at / page == (uintptr_t)last / page || readable(last));
 }
 
 static void enter(struct misuse_run *m, void *at, size_t size, const char *owner) {
@@ -111,10 +115,19 @@ static void enter(struct misuse_run *m, void *at, size_t size, const char *owner
     m->live[m->lives++] = new;
 }
 
+/* An allocation failed. */
+static _Noreturn void exhausted(struct misuse_run *m, const char *how, size_t size) {
+    char text[160];
+    snprintf(text, sizeof text, "%s of %zu bytes gives NULL%s", how, size,
+             m->misused ? ", which ends the search for damage" : "");
+    misuse_look(m);
+    m->end(m->misused ? "survived" : "void", text);
+}
+
 void misuse_take(struct misuse_run *m, void *block, size_t size, const char *how) {
     unsigned char *at = block;
     if (!at)
-        misuse_damage(m, "%s of %zu bytes gives NULL", how, size);
+        exhausted(m, how, size);
     for (size_t i = 0; i < m->lives && i < COMPARED; i++) {
         const struct misuse_live *l = &m->live[i];
         if (at < l->at + l->size && l->at < at + size)
@@ -123,7 +136,7 @@ void misuse_take(struct misuse_run *m, void *block, size_t size, const char *how
                           : at == l->at ? "a block that is alive"
                                         : "which overlaps a block that is alive");
     }
-    if (!mapped(at) || !mapped(at + (size ? size - 1 : 0)))
+    if (!mapped(at, size))
         misuse_damage(m, "%s gives %p, %zu bytes that are not mapped", how, block, size);
     enter(m, block, size, NULL);
 }
@@ -156,14 +169,11 @@ void misuse_free(struct misuse_run *m, void *block) {
     m->a->free(block);
 }
 
-void *misuse_reuse(struct misuse_run *m, const void *old) {
-    for (size_t i = 0; i < 2 * m->blocks; i++) {
-        void *block = misuse_make(m, m->size);
-        if (block == old)
-            return block;
-    }
-    misuse_note(m, "the block was not reused by the next %zu of its size", 2 * m->blocks);
-    return NULL;
+void misuse_reuse(struct misuse_run *m, const void *old) {
+    for (size_t i = 0; i < 2 * m->blocks; i++)
+        if (misuse_make(m, m->size) == old)
+            return;
+    misuse_unsupported(m, "the block was never reused by the next %zu of its size", 2 * m->blocks);
 }
 
 void misuse_scribble(void *from, size_t size) {
