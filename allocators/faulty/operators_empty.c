@@ -7,14 +7,14 @@ enum { EMPTY = 4096 };
 static unsigned char table[EMPTY];
 static void *last;
 
-static void *op_new(size_t alignment, size_t size) {
+void *op_new(size_t alignment, size_t size) {
     static size_t used;
     if (!size)
         return &table[used++ % EMPTY];
     return alignment ? memalign(alignment, size) : malloc(size);
 }
 
-static void op_delete(void *block) {
+void op_delete(void *block) {
     const size_t at = (size_t)((uintptr_t)block - (uintptr_t)table);
     free(at < EMPTY ? last : block);
 }
