@@ -6,7 +6,8 @@
 void *op_new(size_t alignment, size_t size) {
     if (alignment)
         return memalign(alignment, size);
-    void *block = malloc(size ? size : 1);
+    size        = size ? size : 1;
+    void *block = malloc(size);
     while (!block && new_handler) {
         new_handler();
         block = malloc(size);
