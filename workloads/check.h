@@ -88,7 +88,8 @@ struct check_run {
     uint64_t state; /* of check_random */
     bool verbose;   /* tell each step on standard error */
 
-    enum check_verdict verdict;
+    unsigned char noting;       /* somebody writes what follows; check.c alone looks at it */
+    enum check_verdict verdict; /* stored after what follows; other threads ask check_failed */
     const struct check_assertion *assertion; /* of CHECK_FAIL: which one it was, */
     const char *expected;                    /* what the clause says */
     char seen[400];                          /* and what was; of CHECK_UNSUPPORTED: the reason */
@@ -140,7 +141,14 @@ __attribute__((format(printf, 4, 5))) bool check_note(struct check_run *,
                                                       const struct check_assertion *,
                                                       const char *expected, const char *seen, ...);
 
-/* The same, and leaves the check: what comes after a failure would run on a broken heap. */
+/* Whether a failure was noted, by any thread. Acquire pairs with the release of check_note: what it
+ * says of the failure is there. */
+static inline bool check_failed(const struct check_run *c) {
+    return __atomic_load_n(&c->verdict, __ATOMIC_ACQUIRE) == CHECK_FAIL;
+}
+
+/* The same as check_that, and leaves the check: what comes after a failure would run on a broken
+ * heap. */
 #define MUST(c, good, expected, ...)                                                               \
     do {                                                                                           \
         if (!check_that((c), (good), (expected), __VA_ARGS__))                                     \

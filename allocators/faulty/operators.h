@@ -1,6 +1,6 @@
 /* All forms of C++'s operator new and delete over two functions that a planted bug defines:
  * op_new(alignment, size), alignment 0 where none is asked for, and op_delete(block); quietly
- * or not, what op_new returns is returned. And std::set_new_handler, which nobody reads. */
+ * or not, what op_new returns is returned. And std::set_new_handler, which sets new_handler. */
 #ifndef SPANBENCH_FAULTY_OPERATORS_H
 #define SPANBENCH_FAULTY_OPERATORS_H
 
@@ -46,8 +46,13 @@ KIND(one, "w", "l")
 KIND(array, "a", "a")
 /* NOLINTEND(misc-unused-parameters) */
 
-SYMBOL(set_handler, "_ZSt15set_new_handlerPFvvE", void *, void *handler) {
-    return handler;
+typedef void handler_function(void);
+static handler_function *new_handler;
+
+SYMBOL(set_handler, "_ZSt15set_new_handlerPFvvE", handler_function *, handler_function *handler) {
+    handler_function *previous = new_handler;
+    new_handler                = handler;
+    return previous;
 }
 
 #endif

@@ -2,8 +2,8 @@
  * new_handler.
  * caught-by: check
  *   operators.zero_size operators.zero_size_aligned at zero "of 0 bytes gave %p, malloc("
- *   operators.new_fails at fail_loudly "returned"
- *   operators.new_handler at handlers "called it" */
+ *   operators.new_fails at throw_one "returned"
+ *   operators.new_handler at was_handled "called it" */
 #include "operators.h"
 
 void *op_new(size_t alignment, size_t size) {

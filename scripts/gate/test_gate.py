@@ -185,7 +185,7 @@ class Refusals(GateTest):
 
     def test_library_that_corrupts_memory_is_a_regression(self) -> None:
         """Head is the floor, whose blocks overlap: the verifying pass finds that."""
-        faulty = next(p for p in sorted((BUILD / "faulty").iterdir()) if p.name == "overlap")
+        faulty = BUILD / "faulty" / "overlap"  # caught by the contents of its blocks
         cells = self.directory / "build" / "cell"
         cells.mkdir(parents=True)
         for name, program in (("good", CELLS / "system"), ("bad", faulty)):

@@ -33,10 +33,15 @@ const char *check_missing(const struct allocator *a, unsigned needs) {
     return NULL;
 }
 
+/* Of several threads, one writes the text. Acquire pairs with the release in check_unsupported: its
+ * text comes before. A failure keeps its claim, for the first one stays. */
+static bool claim(struct check_run *c) {
+    return !__atomic_exchange_n(&c->noting, 1, __ATOMIC_ACQUIRE);
+}
+
 bool check_note(struct check_run *c, const struct check_assertion *assertion, const char *expected,
                 const char *seen, ...) {
-    /* of several threads, one notes; relaxed: who reads it waits for their end */
-    if (__atomic_exchange_n(&c->verdict, CHECK_FAIL, __ATOMIC_RELAXED) == CHECK_FAIL)
+    if (!claim(c))
         return false;
     va_list args;
     va_start(args, seen);
@@ -44,6 +49,8 @@ bool check_note(struct check_run *c, const struct check_assertion *assertion, co
     va_end(args);
     c->assertion = assertion;
     c->expected  = expected;
+    /* release pairs with the acquire of check_failed: what is said of the failure */
+    __atomic_store_n(&c->verdict, CHECK_FAIL, __ATOMIC_RELEASE);
     return false;
 }
 
@@ -55,13 +62,14 @@ void check_choice(struct check_run *c, const char *choice) {
 }
 
 void check_unsupported(struct check_run *c, const char *reason, ...) {
-    if (c->verdict == CHECK_FAIL)
+    if (!claim(c))
         return;
     va_list args;
     va_start(args, reason);
     vsnprintf(c->seen, sizeof c->seen, reason, args);
     va_end(args);
-    c->verdict = CHECK_UNSUPPORTED;
+    __atomic_store_n(&c->verdict, CHECK_UNSUPPORTED, __ATOMIC_RELAXED); /* before the next claim */
+    __atomic_store_n(&c->noting, 0, __ATOMIC_RELEASE); /* pairs with that of claim */
 }
 
 void check_tell(const struct check_run *c, const char *step, ...) {

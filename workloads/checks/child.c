@@ -126,12 +126,13 @@ static long milliseconds(clockid_t clock) {
     return t.tv_sec * 1000L + t.tv_nsec / 1000000;
 }
 
-enum fate { ENDS, SLEEPS, SPINS };
+enum fate { ENDS, SLEEPS, SPINS, UNSEEN };
 
 /* Waits for the child, or until it hangs: it and its own children sleep, and nothing wakes them; or
  * it had so many seconds of processor time. Wall time tells little: on a machine that is busy a
  * child may take long for what it does in a moment elsewhere. It ends the wait for one that spins
- * and yields, which has next to no processor time where others take it. */
+ * and yields, which has next to no processor time where others take it. UNSEEN: its end cannot be
+ * seen. */
 static enum fate wait_for(pid_t child, unsigned seconds) {
     enum { LOOK_MS = 200 };
     const long begin = milliseconds(CLOCK_MONOTONIC);
@@ -140,8 +141,10 @@ static enum fate wait_for(pid_t child, unsigned seconds) {
     struct look last = {.asleep = false};
     long since       = 0;
     clockid_t used;
-    if (ended < 0 || clock_getcpuclockid(child, &used) != 0)
-        return ENDS;
+    if (ended < 0)
+        return UNSEEN;
+    if (clock_getcpuclockid(child, &used) != 0)
+        fate = UNSEEN;
     while (fate == ENDS && poll(&(struct pollfd){ended, POLLIN, 0}, 1, LOOK_MS) <= 0) {
         const struct look now = look_at(child);
         if (!now.asleep || !last.asleep || now.switches != last.switches)
@@ -174,12 +177,18 @@ bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg
     }
     int status           = 0;
     const enum fate fate = wait_for(child, seconds);
-    if (fate != ENDS) {
+    if (fate == SLEEPS || fate == SPINS)
         take_stacks(c, child);
+    if (fate != ENDS)
         kill(child, SIGKILL);
-    }
     while (waitpid(child, &status, 0) < 0)
         continue;
+    if (!check_failed(c)) /* it may have ended while it noted something */
+        __atomic_store_n(&c->noting, 0, __ATOMIC_RELAXED);
+    if (fate == UNSEEN) {
+        check_unsupported(c, "the end of a forked child cannot be waited for: pidfd_open failed");
+        return false;
+    }
     if (fate == SLEEPS)
         return check_that(c, false, expected,
                           "a forked child did not end: it slept, and nothing woke it for %d s",

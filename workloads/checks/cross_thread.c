@@ -27,7 +27,7 @@ static size_t size_of(const struct end *e, size_t nth) {
 
 static void *produce(void *arg) {
     const struct end *e = arg;
-    for (size_t i = 0; i < e->blocks && e->c->verdict != CHECK_FAIL; i++) {
+    for (size_t i = 0; i < e->blocks && !check_failed(e->c); i++) {
         const size_t size = size_of(e, i);
         void *block       = e->c->a->malloc(size);
         if (!check_that(e->c, block != NULL, "a block", "malloc(%zu) gave NULL", size))
@@ -35,7 +35,7 @@ static void *produce(void *arg) {
         check_fill(block, size, i);
         /* acquire pairs with the consumer's release: the slot is empty */
         while (atomic_load_explicit(&channel.slot[i % RING], memory_order_acquire) &&
-               e->c->verdict != CHECK_FAIL)
+               !check_failed(e->c))
             sched_yield();
         channel.size[i % RING] = size;
         /* release pairs with the consumer's acquire: the contents */
@@ -48,7 +48,7 @@ static void consume(const struct end *e) {
     for (size_t i = 0; i < e->blocks; i++) {
         void *block;
         while (!(block = atomic_load_explicit(&channel.slot[i % RING], memory_order_acquire))) {
-            if (e->c->verdict == CHECK_FAIL)
+            if (check_failed(e->c))
                 return;
             sched_yield();
         }
@@ -106,7 +106,7 @@ CHECK(orphans, .name = "cross_thread.orphans", .kind = CHECK_REQUIRED, .profiles
         if (pthread_create(&thread, NULL, bear, c) != 0)
             return check_unsupported(c, "no thread can be created");
         pthread_join(thread, NULL);
-        if (c->verdict == CHECK_FAIL)
+        if (check_failed(c))
             return;
         void *own = c->a->malloc(500);
         MUST(c, own != NULL, "a block", "malloc(500) gave NULL");
@@ -135,7 +135,7 @@ CHECK(free_only, .name = "cross_thread.free_only", .kind = CHECK_REQUIRED, .prof
     for (unsigned round = 0; round < 20; round++) {
         pthread_t thread;
         bear(c);
-        if (c->verdict == CHECK_FAIL)
+        if (check_failed(c))
             return;
         if (pthread_create(&thread, NULL, only_free, c) != 0)
             return check_unsupported(c, "no thread can be created");
@@ -165,7 +165,7 @@ static bool unwritten(struct check_run *c, const struct labelled *block) {
 static void *trade(void *arg) {
     const struct end *e = arg;
     struct check_run *c = e->c;
-    for (size_t i = 0; i < e->blocks && c->verdict != CHECK_FAIL; i++) {
+    for (size_t i = 0; i < e->blocks && !check_failed(c); i++) {
         const size_t size      = 16 + i % 7 * 40;
         struct labelled *block = c->a->malloc(sizeof *block + size);
         if (!check_that(c, block != NULL, "a block", "malloc(%zu) gave NULL", size))
@@ -213,7 +213,7 @@ static void *overwrite(void *arg) {
         unsigned char *block;
         /* acquire pairs with the producer's release: the contents */
         while (!(block = atomic_load_explicit(&way[i % RING], memory_order_acquire))) {
-            if (e->c->verdict == CHECK_FAIL)
+            if (check_failed(e->c))
                 return NULL;
             sched_yield();
         }
@@ -228,7 +228,7 @@ static void *overwrite(void *arg) {
 static void *keep_and_send(void *arg) {
     const struct end *e = arg;
     void *kept[KEPT]    = {NULL};
-    for (size_t i = 0; i < e->blocks + KEPT && e->c->verdict != CHECK_FAIL; i++) {
+    for (size_t i = 0; i < e->blocks + KEPT && !check_failed(e->c); i++) {
         const size_t gone = i - KEPT;
         if (i >= KEPT) {
             const size_t size = size_of(e, gone), good = check_intact(kept[i % KEPT], size, gone);
@@ -237,7 +237,7 @@ static void *keep_and_send(void *arg) {
                             good, size))
                 break;
             while (atomic_load_explicit(&way[gone % RING], memory_order_relaxed) &&
-                   e->c->verdict != CHECK_FAIL)
+                   !check_failed(e->c))
                 sched_yield();
             /* release pairs with the consumer's acquire: the contents */
             atomic_store_explicit(&way[gone % RING], kept[i % KEPT], memory_order_release);

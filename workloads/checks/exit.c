@@ -33,7 +33,7 @@ static void wait_for_threads(void) {
         from[i] = atomic_load_explicit(&done[i], memory_order_relaxed);
     for (size_t i = 0; i < THREADS; i++)
         while (atomic_load_explicit(&done[i], memory_order_relaxed) - from[i] < AHEAD &&
-               run->verdict == CHECK_PASS)
+               !check_failed(run))
             sched_yield();
 }
 

@@ -1,13 +1,13 @@
 /* The times at which a program may allocate: before anything else runs, while threads and the
  * process end, in signals' company. */
 #include "check.h"
+#include "ticker.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
 /* --- before constructors --- */
 
@@ -221,7 +221,7 @@ CHECK(small_stack, .name = "lifecycle.small_stack", .kind = CHECK_QUALITY,
 
 /* --- signals --- */
 
-static atomic_uint ticks;
+static atomic_uint ticks; /* relaxed: the ticker is of the thread that reads it */
 
 static void on_tick(int number) {
     (void)number;
@@ -234,8 +234,9 @@ CHECK(signals, .name = "lifecycle.signals", .kind = CHECK_REQUIRED, .profiles = 
     enum { TICKS = 500, HELD = 64 };
     static void *held[HELD];
     static size_t size[HELD];
-    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_tick}, NULL); /* no SA_RESTART */
-    setitimer(ITIMER_REAL, &(struct itimerval){{0, 300}, {0, 300}}, NULL);
+    timer_t ticker;
+    if (!ticker_begin(&ticker, on_tick, 0)) /* no SA_RESTART */
+        return check_unsupported(c, "there is no timer whose signals are for one thread");
     for (size_t step = 0; atomic_load_explicit(&ticks, memory_order_relaxed) < TICKS; step++) {
         const size_t i = check_random(c) % HELD;
         if (held[i])
@@ -248,5 +249,5 @@ CHECK(signals, .name = "lifecycle.signals", .kind = CHECK_REQUIRED, .profiles = 
         MUST(c, held[i] != NULL, "a block", "malloc(%zu) gave NULL", size[i]);
         check_fill(held[i], size[i], i);
     }
-    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
+    ticker_end(ticker);
 }

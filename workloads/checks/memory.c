@@ -27,6 +27,10 @@ static void churn(struct check_run *c, void *arg) {
         if (!block && m->takes_alignment)
             return check_unsupported(c, "%s refuses an alignment of 64", m->name);
         MUST(c, block != NULL, "a block", "at first, %s of %zu bytes gave NULL", m->name, sizes[s]);
+        if (churn->way == 2) {
+            block = c->a->realloc(block, sizes[s] / 2);
+            block = c->a->realloc(block, sizes[s] * 2); /* looked at below */
+        }
         c->a->free(block);
     }
     getrlimit(RLIMIT_AS, &l);

@@ -1,17 +1,17 @@
 /* What a program has set up for its signals stays so. lifecycle.c has signals that interrupt. */
 #include "check.h"
+#include "ticker.h"
 
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 static unsigned char *stack;
 static size_t stack_size;
-static atomic_uint ticks, elsewhere; /* relaxed: the handler runs in the thread that reads them */
+static atomic_uint ticks, elsewhere; /* relaxed: the ticker is of the thread that reads them */
 
 static void on_tick(int number) {
     const uintptr_t at = (uintptr_t)&number;
@@ -27,16 +27,16 @@ CHECK(
     .summary = "signals during malloc and free arrive on a small alternate stack; mask as before") {
     enum { TICKS = 300, HELD = 64, ROOM = 4096 };
     static void *held[HELD];
-    sigset_t before, after;
+    /* of a sigset_t, the C library writes no more bits than there are signals */
+    sigset_t before = {{0}}, after = {{0}};
     stack_size = (size_t)sysconf(_SC_MINSIGSTKSZ) + ROOM;
     stack      = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (stack == MAP_FAILED || sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = stack_size}, NULL))
         return check_unsupported(c, "there is no alternate stack of %zu bytes", stack_size);
-    sigaction(SIGALRM,
-              &(struct sigaction){.sa_handler = on_tick, .sa_flags = SA_ONSTACK | SA_RESTART},
-              NULL);
-    sigprocmask(SIG_BLOCK, NULL, &before);
-    setitimer(ITIMER_REAL, &(struct itimerval){{0, 300}, {0, 300}}, NULL);
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    timer_t ticker; /* of this thread, as the stack is, and the mask */
+    if (!ticker_begin(&ticker, on_tick, SA_ONSTACK | SA_RESTART))
+        return check_unsupported(c, "there is no timer whose signals are for one thread");
     while (atomic_load_explicit(&ticks, memory_order_relaxed) < TICKS) {
         const size_t i = check_random(c) % HELD;
         c->a->free(held[i]);
@@ -44,8 +44,8 @@ CHECK(
         MUST(c, held[i] != NULL, "a block", "malloc gave NULL");
         memset(held[i], 1, 1);
     }
-    setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL);
-    sigprocmask(SIG_BLOCK, NULL, &after);
+    ticker_end(ticker);
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
     const unsigned astray = atomic_load_explicit(&elsewhere, memory_order_relaxed);
     MUST(c, !astray, "handlers on the alternate stack", "%u of %d signals arrived on another",
          astray, TICKS);
