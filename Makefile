@@ -22,6 +22,7 @@
 #:     ARGS="--part exact"      ARGS=--summary   python3 scripts/gate/proof.py --help says all
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
+#:     JOBS=n                   so many at once (default: as there are CPUs, at most 2)
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
 #: make stress   a long campaign of the allocators that are built here (OPS=25000000 a thread count)
 #: make lint     formatters and static analysis (ci/lint.sh)
@@ -141,7 +142,7 @@ $B/spanbench: $(DRIVER_OBJECTS) $B/stamp/link
 	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -o $@ $(filter %.o,$^) $(DRIVER_LIBS)
 
 # The library that the checks of plugin.c open; it finds plugin_host in the cell.
-$B/plugin.so: workloads/checks/plugin/library.c workloads/checks/plugin.h allocators/allocator.h $B/stamp/compile
+$B/plugin.so: workloads/checks/plugin/library.c workloads/checks/plugin.h allocators/allocator.h $B/stamp/compile $B/stamp/link
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(C_ALWAYS) -fPIC $(CFLAGS) $(LDFLAGS) $(call include,$<) -shared -o $@ $<
 
@@ -313,11 +314,13 @@ baseline:
 	@scripts/baseline.py renew
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
+# None needs the machine for itself; with more at once, time-outs would measure the neighbours.
+JOBS ?= $(if $(filter 1,$(shell nproc 2>/dev/null || echo 1)),1,2)
 TESTS = $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%)) $(TEST_SCRIPTS)
 test:
 	$(call deps,test)
 	@$(MAKE) $(jobs) tests
-	@prove --timer --exec scripts/run-test $(or $(TEST),$(TESTS))
+	@prove --timer --jobs $(JOBS) --exec scripts/run-test $(or $(TEST),$(TESTS))
 
 lint:
 	$(call deps,test)

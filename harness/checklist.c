@@ -1,6 +1,7 @@
 #include "checklist.h"
 
 #include "suggest.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -16,7 +17,10 @@ static bool chosen(const struct options *o, const struct check_info *check) {
 
 static bool copy(char *to, size_t size, const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
-    return text && *text && snprintf(to, size, "%s", text) < (int)size;
+    if (!text || !*text || snprintf(to, size, "%s", text) >= (int)size)
+        return false;
+    text_clean(to);
+    return true;
 }
 
 static bool add_name(struct checklist *list, const char *name) {
@@ -46,32 +50,49 @@ bool checklist_names_exist(const struct checklist *list, const struct options *o
     return all;
 }
 
-static bool add(struct checklist *list, const struct options *o, const json_t *listed) {
-    struct check_info check = {0};
-    if (!copy(check.name, sizeof check.name, listed, "name") ||
-        !copy(check.kind, sizeof check.kind, listed, "class") ||
-        !copy(check.clause, sizeof check.clause, listed, "clause") ||
-        !copy(check.summary, sizeof check.summary, listed, "summary"))
-        return false;
-    const json_t *profiles = json_object_get(listed, "profiles");
-    for (size_t i = 0; i < json_array_size(profiles); i++)
+static bool read_profiles(const json_t *listed, unsigned *profiles) {
+    const json_t *names = json_object_get(listed, "profiles");
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (!name)
+            return false;
         for (unsigned p = 1; options_profiles[p]; p++)
-            if (strcmp(json_string_value(json_array_get(profiles, i)), options_profiles[p]) == 0)
-                check.profiles |= 1u << p;
-    if (!add_name(list, check.name))
+            if (strcmp(name, options_profiles[p]) == 0)
+                *profiles |= 1u << p;
+    }
+    return json_is_array(names);
+}
+
+static bool read_check(const json_t *listed, struct check_info *check) {
+    static const char *const kinds[] = {"required", "implementation-defined", "extension",
+                                        "quality"};
+    *check                           = (struct check_info){0};
+    if (!copy(check->name, sizeof check->name, listed, "name") ||
+        !copy(check->kind, sizeof check->kind, listed, "class") ||
+        !copy(check->clause, sizeof check->clause, listed, "clause") ||
+        !copy(check->summary, sizeof check->summary, listed, "summary"))
+        return false;
+    bool known = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        known |= strcmp(check->kind, kinds[i]) == 0;
+    return known && read_profiles(listed, &check->profiles);
+}
+
+static bool add(struct checklist *list, const struct options *o, const struct check_info *check) {
+    if (!add_name(list, check->name))
         return false;
     size_t at = 0;
-    while (at < list->checks && strcmp(list->check[at].name, check.name) < 0)
+    while (at < list->checks && strcmp(list->check[at].name, check->name) < 0)
         at++;
-    const bool there = at < list->checks && strcmp(list->check[at].name, check.name) == 0;
-    if (there || !chosen(o, &check))
+    const bool there = at < list->checks && strcmp(list->check[at].name, check->name) == 0;
+    if (there || !chosen(o, check))
         return true;
     struct check_info *grown = reallocarray(list->check, list->checks + 1, sizeof *grown);
     if (!grown)
         return false;
     list->check = grown;
     memmove(grown + at + 1, grown + at, (list->checks - at) * sizeof *grown);
-    grown[at] = check;
+    grown[at] = *check;
     list->checks++;
     return true;
 }
@@ -79,18 +100,23 @@ static bool add(struct checklist *list, const struct options *o, const json_t *l
 bool checklist_add(struct checklist *list, const struct options *o, struct cell *cell) {
     json_t *document     = cell_ask(cell, "--list-checks", "checks", o->timeout_seconds);
     const json_t *checks = json_object_get(document, "checks");
-    bool good            = document != NULL;
-    for (size_t i = 0; good && i < json_array_size(checks); i++)
-        good = add(list, o, json_array_get(checks, i));
+    const size_t count   = json_array_size(checks);
+    struct check_info check;
+    bool good = document != NULL;
+    for (size_t i = 0; good && i < count; i++) /* all or none: the others are asked for each */
+        good = read_check(json_array_get(checks, i), &check);
+    for (size_t i = 0; good && i < count; i++)
+        good = read_check(json_array_get(checks, i), &check) && add(list, o, &check);
     if (document && !good)
         snprintf(cell->broken, sizeof cell->broken, "--list-checks printed no valid list");
     json_decref(document);
     return good;
 }
 
-bool checklist_read_known(struct checklist *list, const char *path) {
+bool checklist_read_known(struct checklist *list, const struct options *o) {
     json_error_t error;
-    if (access(path, F_OK) != 0 && errno == ENOENT)
+    const char *path = o->known;
+    if (!o->known_named && access(path, F_OK) != 0 && errno == ENOENT)
         return true;
     json_t *document = json_load_file(path, 0, &error);
     list->known      = json_incref(json_object_get(document, "failures"));

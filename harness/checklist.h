@@ -30,9 +30,9 @@ bool checklist_add(struct checklist *, const struct options *, struct cell *);
  * may have been meant. */
 bool checklist_names_exist(const struct checklist *, const struct options *);
 
-/* Reads the file of known failures; a file that is not there is an empty one. False: it is no such
- * file, and standard error says why. */
-bool checklist_read_known(struct checklist *, const char *path);
+/* Reads the file of known failures; where the user named none, one that is not there is an empty
+ * one. False: it is no such file, and standard error says why. */
+bool checklist_read_known(struct checklist *, const struct options *);
 
 void checklist_close(struct checklist *);
 

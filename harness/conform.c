@@ -1,11 +1,13 @@
 #include "conform.h"
 
 #include "matrix.h"
+#include "output.h"
 #include "progress.h"
 #include "report.h"
 #include "results.h"
 #include "selection.h"
 #include "spawn.h"
+#include "ulimits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +40,7 @@ static bool prepare(const struct options *o, struct registry *r, struct checklis
     if (any && !spawn_interrupted() && !checklist_names_exist(list, o))
         return false;
     if (any && list->checks)
-        return checklist_read_known(list, o->known);
+        return checklist_read_known(list, o);
     if (spawn_interrupted())
         return false;
     if (any)
@@ -67,8 +69,9 @@ static size_t all_of(const struct matrix *m) {
     return all;
 }
 
-/* Every check on every cell; stops at an interrupt. Returns how many were run. */
-static size_t run_all(struct matrix *m) {
+/* Every check on every cell; stops at an interrupt, and when nobody takes the TAP: an errno says
+ * so. Returns how many were run. */
+static size_t run_all(struct matrix *m, int *error) {
     static char told[SPAWN_OUTPUT_BYTES];
     const size_t all = all_of(m);
     size_t done      = 0;
@@ -96,6 +99,8 @@ static size_t run_all(struct matrix *m) {
                 report_tap(m, i, k, done, stdout, stderr);
             if (m->options->verbose)
                 tell(m, i, k, told);
+            if (m->options->tap && (*error = output_error()))
+                return done;
         }
     m->complete = true;
     return done;
@@ -144,25 +149,14 @@ static int give_up(struct results *r, struct files *f) {
     return SIGNALLED + spawn_interrupted();
 }
 
-static int run_matrix(struct matrix *m) {
-    struct results results;
-    struct files files;
-    if (!open_files(m, &results, &files))
-        return WRONG_USE;
-    const size_t done = run_all(m);
-    if (!done)
-        return give_up(&results, &files);
-    progress_clear();
-    const bool saved = save(m, &files);
-    if (!m->options->tap)
-        matrix_print(m, stdout);
-    else if (!m->complete)
-        puts("Bail out! interrupted");
-    fflush(stdout);
+/* The last lines: how it went, on standard error. */
+static void sum_up(const struct matrix *m, size_t done, int error) {
+    char limits[400];
     if (!m->complete)
-        fprintf(stderr,
-                "spanbench: interrupted: %zu of %zu checks were run, the others have no verdict\n",
-                done, all_of(m));
+        fprintf(stderr, "spanbench: %s: %zu of %zu checks were run, the others have no verdict\n",
+                error ? output_describe(error) : "interrupted", done, all_of(m));
+    else if (error)
+        fprintf(stderr, "spanbench: cannot write to standard output: %s\n", strerrordesc_np(error));
     fprintf(stderr, "spanbench: %zu check%s, %zu finding%s, seed %llu, profile %s\n", done,
             done == 1 ? "" : "s", m->findings, m->findings == 1 ? "" : "s",
             (unsigned long long)m->options->seed, options_profiles[m->options->profile]);
@@ -170,11 +164,35 @@ static int run_matrix(struct matrix *m) {
         if (*m->registry->cell[i].broken)
             fprintf(stderr, "spanbench: not checked, for it is BROKEN: %s\n",
                     m->registry->cell[i].name);
+    ulimits_describe(limits, sizeof limits);
+    if (*limits)
+        fprintf(stderr,
+                "spanbench: the checks ran under limits, and may end otherwise without: %s\n",
+                limits);
+}
+
+static int run_matrix(struct matrix *m) {
+    struct results results;
+    struct files files;
+    int error = 0;
+    if (!open_files(m, &results, &files))
+        return WRONG_USE;
+    const size_t done = run_all(m, &error);
+    if (!done)
+        return give_up(&results, &files);
+    progress_clear();
+    const bool saved = save(m, &files);
+    if (!m->options->tap)
+        matrix_print(m, stdout);
+    else if (spawn_interrupted())
+        puts("Bail out! interrupted");
+    error = error ? error : output_error();
+    sum_up(m, done, error);
     if (saved)
         fprintf(stderr, "spanbench: %s/conformance.json, conformance.xml\n", results.directory);
     if (spawn_interrupted())
         return SIGNALLED + spawn_interrupted();
-    return !saved ? WRONG_USE : m->findings ? FINDING : GOOD;
+    return !saved || error ? WRONG_USE : m->findings ? FINDING : GOOD;
 }
 
 int conform_command(const struct options *o) {

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "benchmark_options.h"
 #include "machine.h"
 
 #include <errno.h>
@@ -9,70 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
-/* Of a check: several times what the longest takes where others have most of the processors. */
-enum { DEFAULT_TIMEOUT = 60, CHECK_TIMEOUT = 180, HARDEN_TIMEOUT = 10 };
-enum { DEFAULT_RUNS = 5 };
+#define COMMANDS "run, check, harden, gate, list, describe, help"
+
+static const char *const command_name[] = {
+    [COMMAND_RUN] = "run",   [COMMAND_CHECK] = "check",       [COMMAND_HARDEN] = "harden",
+    [COMMAND_LIST] = "list", [COMMAND_DESCRIBE] = "describe", [COMMAND_HELP] = "help"};
+enum { COMMANDS_KNOWN = sizeof command_name / sizeof *command_name };
 
 const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", "cxx17", NULL};
 const char *const options_sizes[]    = {"tiny", "small", "large", NULL};
-
-void options_usage(FILE *to) {
-    fprintf(
-        to,
-        "usage: spanbench [run] [options]    measure allocators, write results/latest/bench.json\n"
-        "       spanbench check [options]    conformance: each promise of malloc on each "
-        "allocator\n"
-        "       spanbench harden [options]   what each allocator makes of misuses: a matrix\n"
-        "       spanbench gate [options]     is one library worse than another? see gate --help\n"
-        "       spanbench list               what can be measured, and what cannot and why\n"
-        "       spanbench describe [NAME …]  the object file behind each function, as JSON\n"
-        "       spanbench help\n"
-        "options:\n"
-        "  --allocators LIST    names, separated by commas or blanks (default: all)\n"
-        "  --workloads LIST     likewise\n"
-        "  --threads LIST       thread counts, 1 to %d (default: 1,2,4 and on to the CPUs)\n"
-        "  --preload FILE       also measure this library's malloc; NAME=FILE names the row\n"
-        "  --repetitions N      samples of each row, one in each block (default: %d; quick: %d)\n"
-        "  --order ORDER        of the rows in a block: shuffled (default), or mirrored: each row\n"
-        "                       twice, an order and its reverse, against drift\n"
-        "  --seed N             of the requests and of the order of samples (default: 1)\n"
-        "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
-        "  --no-timeline        leave out the passes that sample memory over time\n"
-        "  --timeout SECONDS    for one sample (default: %d; of check: %d; of harden: %d)\n"
-        "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"
-        "  --directory-to FILE  write the path of the run's directory there, for scripts\n"
-        "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
-        "options of check (and --allocators, --preload, --seed, --timeout, --out, --cells):\n"
-        "  --checks GLOBS       those whose names match, for instance 'realloc.*' (default: all)\n"
-        "  --profile NAME       c17, c23, posix2024, glibc or cxx17: what counts (default: what "
-        "any\n"
-        "                       standard requires)\n"
-        "  --tap                print TAP 13 instead of the matrix\n"
-        "  --verbose            print each verdict, and the steps that failing checks tell\n"
-        "  --known FILE         failures that are known (default: known-failures.json beside\n"
-        "                       this program)\n"
-        "options of harden (and --allocators, --preload, --seed, --timeout, --out, --cells):\n"
-        "  --misuses GLOBS      those whose names match, for instance 'double_free.*'\n"
-        "  --sizes LIST         tiny, small, large (default: all)\n"
-        "  --runs K             of each, with K seeds (default: %d)\n"
-        "  --verbose            print each run, and how to repeat it\n"
-        "options of run, for Google Benchmark:\n"
-        "  --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_out=FILE,\n"
-        "  --benchmark_out_format=json|csv|console, --benchmark_context=KEY=VALUE\n"
-        "                       handed to Google Benchmark\n"
-        "examples:\n"
-        "  spanbench --quick\n"
-        "  spanbench --allocators mimalloc,jemalloc --workloads small --threads 1,2\n"
-        "  spanbench --quick --preload ./libfoo.so\n"
-        "  spanbench --benchmark_filter='^large/' --repetitions 20\n"
-        "  spanbench check --preload ./libfoo.so --checks 'fork.*,limits.*'\n"
-        "  spanbench harden --misuses 'double_free.*' --runs 20 --preload ./libfoo.so\n"
-        "exit code: 0 all samples are good, 1 one failed, 2 wrong use or environment, 128 + "
-        "signal\n",
-        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT, CHECK_TIMEOUT,
-        HARDEN_TIMEOUT, DEFAULT_RUNS);
-}
 
 bool options_match(const struct names *globs, const char *name) {
     bool matches = !globs->count;
@@ -121,13 +67,18 @@ static bool add_name(const char *option, struct names *names, const char *name) 
     return true;
 }
 
-/* Splits in place; argv is ours to write to. An empty list is as if the option were not given. */
+/* Splits in place; argv is ours to write to. An empty list, of a variable that is not set, does not
+ * mean all. */
 static bool parse_names(const char *option, char *text, struct names *names) {
-    bool good = true;
+    const size_t before = names->count;
+    bool good           = true;
     for (char *word; good && (word = strsep(&text, ", ")) != NULL;)
         if (*word)
             good = add_name(option, names, word);
-    return good;
+    if (!good || names->count > before)
+        return good;
+    fprintf(stderr, "spanbench: the list of %s is empty; leave it out for the default\n", option);
+    return false;
 }
 
 static bool parse_threads(char *text, struct options *o) {
@@ -189,111 +140,37 @@ static void default_cells(struct options *o) {
     snprintf(o->known, sizeof o->known, "%.*s/known-failures.json", PATH_MAX - 32, self);
 }
 
-static bool truthy(const char *value) {
-    static const char *const yes[] = {"", "=1", "=t", "=true", "=y", "=yes", "=on"};
-    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-        if (strcasecmp(value, yes[i]) == 0)
-            return true;
-    return false;
-}
-
-/* The filter matches what the library calls a benchmark, which ends in the marks of its timing; a
- * filter that ends in $ means the name as the user knows it. */
-static char *adapt_filter(char *option) {
-    static const char marks[] = "(/iterations:1/manual_time)?$";
-    const size_t length       = strlen(option);
-    char *adapted;
-    if (length == 0 || option[length - 1] != '$' ||
-        asprintf(&adapted, "%.*s%s", (int)length - 1, option, marks) < 0)
-        return option;
-    return adapted;
-}
-
-/* Can the file be written? Google Benchmark would end the process in the middle of the run. */
-static bool can_write(const char *path) {
-    FILE *f = fopen(path, "ae");
-    if (f)
-        fclose(f);
-    else
-        fprintf(stderr, "spanbench: cannot write %s: %s\n", path, strerrordesc_np(errno));
-    return f != NULL;
-}
-
-/* Takes one --benchmark_ option. The others of the library would undo what the plan promises, or
- * have no effect here. */
-static bool take_benchmark_option(char *option, struct options *o) {
-    char *value              = option + strcspn(option, "=");
-    const size_t length      = (size_t)(value - option);
-    const char *name         = option + strlen("--benchmark_");
-    const size_t name_length = length - strlen("--benchmark_");
-#define IS_OPTION(text) (name_length == strlen(text) && strncmp(name, text, name_length) == 0)
-    if (IS_OPTION("list_tests")) {
-        o->list_only = truthy(value);
-        return true;
-    }
-    if (IS_OPTION("filter") && *value)
-        option = adapt_filter(option);
-    else if (IS_OPTION("out") && *value && can_write(value + 1))
-        o->one_session = true;
-    else if (IS_OPTION("out") && *value)
-        return false;
-    else if (!(IS_OPTION("context") && *value) &&
-             !(IS_OPTION("out_format") &&
-               (strcmp(value, "=json") == 0 || strcmp(value, "=csv") == 0 ||
-                strcmp(value, "=console") == 0))) {
-        fprintf(stderr,
-                "spanbench: '%s' is not handed to Google Benchmark; there are "
-                "--benchmark_filter=, _list_tests, _out=, _out_format=json|csv|console, _context=; "
-                "for more samples, use --repetitions\n",
-                option);
-        return false;
-    }
-#undef IS_OPTION
-    o->benchmark_argv[o->benchmark_argc++] = option;
-    return true;
-}
-
-/* Moves the --benchmark_ options out of argv. */
-static bool take_benchmark_options(int *argc, char **argv, struct options *o) {
-    o->benchmark_argv = calloc((size_t)*argc + 2, sizeof *o->benchmark_argv);
-    if (!o->benchmark_argv)
-        return false;
-    static char program[]                  = "spanbench";
-    static char list_tests[]               = "--benchmark_list_tests";
-    o->benchmark_argv[o->benchmark_argc++] = program;
-    int kept                               = 1;
-    for (int i = 1; i < *argc; i++)
-        if (strncmp(argv[i], "--benchmark_", strlen("--benchmark_")) != 0)
-            argv[kept++] = argv[i];
-        else if (!take_benchmark_option(argv[i], o))
-            return false;
-    if (o->list_only)
-        o->benchmark_argv[o->benchmark_argc++] = list_tests;
-    *argc      = kept;
-    argv[kept] = NULL;
-    return true;
+/* The number of a command; COMMANDS_KNOWN: there is none of that name. */
+static unsigned find_command(const char *word) {
+    unsigned i = 0;
+    while (i < COMMANDS_KNOWN && strcmp(command_name[i], word) != 0)
+        i++;
+    if (i == COMMANDS_KNOWN && strcmp(word, "gate") != 0)
+        fprintf(stderr, "spanbench: no command '%s'; there are " COMMANDS "\n", word);
+    return i;
 }
 
 static bool parse_command(int argc, char **argv, struct options *o) {
-    static const char *const name[] = {"run", "list", "describe", "help", "check", "harden"};
     if (optind == argc)
         return true;
-    const char *word = argv[optind++];
-    size_t i         = 0;
-    while (i < sizeof name / sizeof *name && strcmp(name[i], word) != 0)
-        i++;
-    if (i == sizeof name / sizeof *name) {
-        fprintf(stderr,
-                "spanbench: no command '%s'; there are run, check, harden, gate, list, "
-                "describe, help\n",
-                word);
+    const char *word       = argv[optind++];
+    const unsigned command = find_command(word);
+    if (command == COMMANDS_KNOWN) {
+        if (strcmp(word, "gate") == 0)
+            fputs("spanbench: 'gate' stands before its options\n", stderr);
         return false;
     }
-    o->command = (enum command)i;
+    o->command = (enum command)command;
     if (o->command == COMMAND_DESCRIBE)
         while (optind < argc)
-            if (!parse_names("describe", argv[optind++], &o->allocators))
+            if (!parse_names("allocators", argv[optind++], &o->allocators))
                 return false;
+    if (o->command == COMMAND_HELP && optind < argc) {
+        const char *of = argv[optind++];
+        o->help_gate   = strcmp(of, "gate") == 0;
+        if (find_command(of) == COMMANDS_KNOWN && !o->help_gate)
+            return false;
+    }
     if (optind < argc) {
         fprintf(stderr, "spanbench: '%s' takes no argument '%s'\n", word, argv[optind]);
         return false;
@@ -301,68 +178,109 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     return true;
 }
 
+/* Sets of commands. */
+enum {
+    RUN    = 1 << COMMAND_RUN,
+    CHECK  = 1 << COMMAND_CHECK,
+    HARDEN = 1 << COMMAND_HARDEN,
+    WORKS  = RUN | CHECK | HARDEN,
+    ASKS   = WORKS | 1 << COMMAND_LIST | 1 << COMMAND_DESCRIBE,
+    ANY    = (1 << COMMANDS_KNOWN) - 1
+};
+
+enum {
+    ALLOCATORS,
+    WORKLOADS,
+    THREADS,
+    PRELOAD,
+    REPETITIONS,
+    ORDER,
+    SEED,
+    QUICK,
+    NO_TIMELINE,
+    TIMEOUT,
+    OUT,
+    DIRECTORY_TO,
+    CELLS,
+    HELP,
+    CHECKS,
+    PROFILE,
+    TAP,
+    VERBOSE,
+    KNOWN,
+    MISUSES,
+    SIZES,
+    RUNS,
+    OPTIONS_KNOWN
+};
+
+static const struct {
+    const char *name;
+    int argument;
+    unsigned commands; /* that the option is of */
+} known[OPTIONS_KNOWN] = {
+    [ALLOCATORS]   = {"allocators", required_argument, ASKS},
+    [WORKLOADS]    = {"workloads", required_argument, RUN},
+    [THREADS]      = {"threads", required_argument, RUN},
+    [PRELOAD]      = {"preload", required_argument, ASKS},
+    [REPETITIONS]  = {"repetitions", required_argument, RUN},
+    [ORDER]        = {"order", required_argument, RUN},
+    [SEED]         = {"seed", required_argument, WORKS},
+    [QUICK]        = {"quick", no_argument, RUN},
+    [NO_TIMELINE]  = {"no-timeline", no_argument, RUN},
+    [TIMEOUT]      = {"timeout", required_argument, ASKS},
+    [OUT]          = {"out", required_argument, WORKS},
+    [DIRECTORY_TO] = {"directory-to", required_argument, RUN},
+    [CELLS]        = {"cells", required_argument, ASKS},
+    [HELP]         = {"help", no_argument, ANY},
+    [CHECKS]       = {"checks", required_argument, CHECK},
+    [PROFILE]      = {"profile", required_argument, CHECK},
+    [TAP]          = {"tap", no_argument, CHECK},
+    [VERBOSE]      = {"verbose", no_argument, CHECK | HARDEN},
+    [KNOWN]        = {"known", required_argument, CHECK},
+    [MISUSES]      = {"misuses", required_argument, HARDEN},
+    [SIZES]        = {"sizes", required_argument, HARDEN},
+    [RUNS]         = {"runs", required_argument, HARDEN},
+};
+
+/* Each option that was given must be one of the command: what would be ignored is said. */
+static bool is_of_command(const bool *given, const struct options *o) {
+    for (unsigned i = 0; i < OPTIONS_KNOWN; i++) {
+        if (!given[i] || known[i].commands & 1u << o->command)
+            continue;
+        fprintf(stderr, "spanbench: --%s is an option of", known[i].name);
+        for (unsigned c = 0, named = 0; c < COMMANDS_KNOWN; c++)
+            if (known[i].commands & 1u << c)
+                fprintf(stderr, "%s %s", named++ ? "," : "", command_name[c]);
+        fprintf(stderr, ", not of %s\n", command_name[o->command]);
+        return false;
+    }
+    if (o->command == COMMAND_RUN || (o->benchmark_argc == 1 && !o->list_only))
+        return true;
+    fprintf(stderr, "spanbench: the options --benchmark_… are of run, not of %s\n",
+            command_name[o->command]);
+    return false;
+}
+
 bool options_parse(int argc, char **argv, struct options *o) {
-    enum {
-        ALLOCATORS,
-        WORKLOADS,
-        THREADS,
-        PRELOAD,
-        REPETITIONS,
-        ORDER,
-        SEED,
-        QUICK,
-        NO_TIMELINE,
-        TIMEOUT,
-        OUT,
-        DIRECTORY_TO,
-        CELLS,
-        HELP,
-        CHECKS,
-        PROFILE,
-        TAP,
-        VERBOSE,
-        KNOWN,
-        MISUSES,
-        SIZES,
-        RUNS
-    };
-    static const struct option known[] = {
-        {"allocators", required_argument, NULL, ALLOCATORS},
-        {"workloads", required_argument, NULL, WORKLOADS},
-        {"threads", required_argument, NULL, THREADS},
-        {"preload", required_argument, NULL, PRELOAD},
-        {"repetitions", required_argument, NULL, REPETITIONS},
-        {"order", required_argument, NULL, ORDER},
-        {"seed", required_argument, NULL, SEED},
-        {"quick", no_argument, NULL, QUICK},
-        {"no-timeline", no_argument, NULL, NO_TIMELINE},
-        {"timeout", required_argument, NULL, TIMEOUT},
-        {"out", required_argument, NULL, OUT},
-        {"directory-to", required_argument, NULL, DIRECTORY_TO},
-        {"cells", required_argument, NULL, CELLS},
-        {"help", no_argument, NULL, HELP},
-        {"checks", required_argument, NULL, CHECKS},
-        {"profile", required_argument, NULL, PROFILE},
-        {"tap", no_argument, NULL, TAP},
-        {"verbose", no_argument, NULL, VERBOSE},
-        {"known", required_argument, NULL, KNOWN},
-        {"misuses", required_argument, NULL, MISUSES},
-        {"sizes", required_argument, NULL, SIZES},
-        {"runs", required_argument, NULL, RUNS},
-        {NULL, 0, NULL, 0},
-    };
+    bool given[OPTIONS_KNOWN]              = {false};
+    struct option words[OPTIONS_KNOWN + 1] = {0};
+    for (int i = 0; i < OPTIONS_KNOWN; i++)
+        words[i] = (struct option){known[i].name, known[i].argument, NULL, i};
     *o = (struct options){.seed = 1, .runs = DEFAULT_RUNS, .out = "results"};
     default_cells(o);
-    if (!take_benchmark_options(&argc, argv, o))
+    if (!benchmark_options_take(&argc, argv, o))
         return false;
     bool good = true;
-    for (int c; good && (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+    for (int c; good && (c = getopt_long(argc, argv, "", words, NULL)) != -1;) {
         uint64_t n;
+        if (c < OPTIONS_KNOWN)
+            given[c] = true;
         switch (c) {
         case ALLOCATORS: good = parse_names("allocators", optarg, &o->allocators); break;
         case WORKLOADS: good = parse_names("workloads", optarg, &o->workloads); break;
         case THREADS: good = parse_threads(optarg, o); break;
-        case PRELOAD: good = !*optarg || add_name("preload", &o->preloads, optarg); break;
+        case PRELOAD: good = add_name("preload", &o->preloads, optarg); break;
         case REPETITIONS:
             good           = parse_number("repetitions", optarg, 1, 1000, &n);
             o->repetitions = (unsigned)n;
@@ -382,7 +300,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case PROFILE: good = parse_profile(optarg, &o->profile); break;
         case TAP: o->tap = true; break;
         case VERBOSE: o->verbose = true; break;
-        case KNOWN: snprintf(o->known, sizeof o->known, "%s", optarg); break;
+        case KNOWN:
+            o->known_named = true;
+            snprintf(o->known, sizeof o->known, "%s", optarg);
+            break;
         case MISUSES: good = parse_names("misuses", optarg, &o->misuses); break;
         case SIZES: good = parse_sizes(optarg, &o->sizes); break;
         case RUNS:
@@ -393,7 +314,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         default: options_usage(stderr); return false;
         }
     }
-    if (!good || !parse_command(argc, argv, o))
+    if (!good || !parse_command(argc, argv, o) || !is_of_command(given, o))
         return false;
     if (!o->thread_counts)
         default_threads(o);

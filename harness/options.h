@@ -11,6 +11,11 @@
 #include <stdio.h>
 
 enum { OPTIONS_MAX_NAMES = 128, OPTIONS_MAX_THREADS = 256 };
+enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
+/* Seconds. Of a check: several times what the longest takes where others have most of the
+ * processors. */
+enum { DEFAULT_TIMEOUT = 60, CHECK_TIMEOUT = 180, HARDEN_TIMEOUT = 10 };
+enum { DEFAULT_RUNS = 5 };
 
 /* Words of a list given as "a,b c", or by giving the option again. */
 struct names {
@@ -27,6 +32,7 @@ struct options {
         COMMAND_CHECK,
         COMMAND_HARDEN
     } command;
+    bool help_gate;                     /* of `help`: the gate has a help of its own */
     struct names allocators, workloads; /* empty: all */
     struct names preloads;              /* PATH or NAME=PATH */
     unsigned threads[32];
@@ -48,6 +54,7 @@ struct options {
     const char *directory_to; /* a file to write the path of the run's directory to, or NULL */
     char cells[PATH_MAX];     /* directory of the cells */
     char known[PATH_MAX];     /* file of known failures */
+    bool known_named;         /* by the user: it must be there */
 
     int benchmark_argc; /* argv[0] and the --benchmark_* options, for Google Benchmark */
     char **benchmark_argv;
@@ -70,6 +77,7 @@ bool options_match(const struct names *globs, const char *name);
  * says how and what would be right. */
 bool options_parse(int argc, char **argv, struct options *);
 
+/* The words of the command line (help.c). */
 void options_usage(FILE *);
 
 #endif

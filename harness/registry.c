@@ -145,8 +145,10 @@ bool registry_add_preload(struct registry *r, const char *spec, char *problem, s
                              : snprintf(name, sizeof name, "%s", base);
     const bool taken = find_cell(r, name);
     if (taken || length <= 0 || length >= (int)sizeof name || name[strspn(name, name_letters)]) {
-        snprintf(problem, size, "the name '%s' of a preloaded library is %s; give another: NAME=%s",
-                 name, taken ? "taken" : "empty, too long or has odd characters", file);
+        snprintf(problem, size,
+                 "the name '%s' of a preloaded library is %s; give another: NAME=", name,
+                 taken ? "taken" : "empty, too long or has odd characters");
+        text_add_word(problem, size, file);
         return false;
     }
     const struct cell *host = find_cell(r, preload_cell);

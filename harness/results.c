@@ -67,8 +67,13 @@ bool results_create(const struct results *r, const char *name, size_t reserve,
     static unsigned serial; /* two files of one final name may be under construction */
     snprintf(file->temporary, sizeof file->temporary, "%.*s.%u.tmp", PATH_MAX - 24, file->final,
              ++serial);
-    const int fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int error    = fd < 0 ? errno : 0;
+    /* without a name until it is committed: who is killed leaves nothing; not on each file system
+     */
+    int fd        = open(r->directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    file->unnamed = fd >= 0;
+    if (fd < 0)
+        fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int error = fd < 0 ? errno : 0;
     if (!error && reserve)
         error = posix_fallocate(fd, 0, (off_t)reserve);
     file->stream = error ? NULL : fdopen(fd, "w");
@@ -83,16 +88,24 @@ bool results_create(const struct results *r, const char *name, size_t reserve,
                             : "free some space or choose another directory with --out DIR");
     if (fd >= 0) {
         close(fd);
-        unlink(file->temporary);
+        if (!file->unnamed)
+            unlink(file->temporary);
     }
     return false;
+}
+
+/* Gives a file that has none its temporary name. */
+static bool give_name(const struct results_file *file) {
+    char self[40];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(file->stream));
+    return linkat(AT_FDCWD, self, AT_FDCWD, file->temporary, AT_SYMLINK_FOLLOW) == 0;
 }
 
 bool results_commit(struct results_file *file, char *problem, size_t size) {
     FILE *f   = file->stream;
     errno     = 0;
     bool good = fflush(f) == 0 && !ferror(f) && ftruncate(fileno(f), ftello(f)) == 0 &&
-                fsync(fileno(f)) == 0;
+                fsync(fileno(f)) == 0 && (!file->unnamed || give_name(file));
     int error    = good ? 0 : errno;
     good         = fclose(f) == 0 && good;
     file->stream = NULL;
@@ -109,7 +122,8 @@ void results_discard(struct results_file *file) {
         return;
     fclose(file->stream);
     file->stream = NULL;
-    unlink(file->temporary);
+    if (!file->unnamed)
+        unlink(file->temporary);
 }
 
 bool results_publish(const struct results *r, char *problem, size_t size) {

@@ -1,7 +1,8 @@
 /* The directory of one run, <parent>/<UTC time>-<host>/, and the link <parent>/latest to the
  * newest.
  *
- * Files are written under a temporary name and renamed, so that a reader never sees half a file.
+ * Files are written without a name, or under a temporary one, and renamed, so that a reader never
+ * sees half a file.
  * Their space is reserved before the first sample runs: a full disk is found then, not after. */
 #ifndef SPANBENCH_RESULTS_H
 #define SPANBENCH_RESULTS_H
@@ -26,6 +27,7 @@ bool results_open(struct results *, const char *parent, char *problem, size_t si
 struct results_file {
     FILE *stream; /* NULL: not open */
     char final[PATH_MAX], temporary[PATH_MAX];
+    bool unnamed; /* `temporary` is not there before the commit */
 };
 
 /* Opens `name` in the directory for writing, with so many bytes reserved on the disk (0: none). */

@@ -4,6 +4,7 @@
 #include "gbench.h"
 #include "journal.h"
 #include "machine.h"
+#include "output.h"
 #include "progress.h"
 #include "rows.h"
 #include "spawn.h"
@@ -83,9 +84,7 @@ static void print_sample(struct run *run, const char *name, const struct attempt
                (double)r->rss_live_bytes / 0x1p20);
     else
         printf("%-*s FAILED: %s\n", run->name_width, name, a->cause);
-    errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout))
-        run->output_error = errno ? errno : EIO;
+    run->output_error = output_error();
 }
 
 /* What Google Benchmark is to know of a sample. `a` must outlive its return. */
@@ -195,10 +194,8 @@ static int finish(struct run *run) {
         saved = write_directory(run->options->directory_to, directory);
     if (!complete)
         fprintf(stderr, "spanbench: %s; %zu of %zu samples are finished%s%s\n",
-                signal ? strsignal(signal)
-                       : (run->output_error == EPIPE ? "standard output is closed"
-                                                     : strerrordesc_np(run->output_error)),
-                samples, run->rows.plan.samples, samples && saved ? " and saved in " : "",
+                signal ? strsignal(signal) : output_describe(run->output_error), samples,
+                run->rows.plan.samples, samples && saved ? " and saved in " : "",
                 samples && saved ? directory : "");
     else if (saved)
         fprintf(stderr,

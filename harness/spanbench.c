@@ -3,10 +3,12 @@
 #include "gate.h"
 #include "harden.h"
 #include "options.h"
+#include "output.h"
 #include "registry.h"
 #include "run.h"
 #include "selection.h"
 #include "spawn.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,6 +76,23 @@ static void hold_standard_descriptors(void) {
         close(fd);
 }
 
+/* LD_PRELOAD is a list, split at blanks and colons. */
+static void suggest_preloads(const char *libraries) {
+    static char words[2 * PATH_MAX];
+    for (const char *s = libraries; *s; s += strspn(s, " :")) {
+        char path[PATH_MAX];
+        const size_t length = strcspn(s, " :");
+        snprintf(path, sizeof path, "%.*s", (int)length, s);
+        s += length;
+        if (!length)
+            continue;
+        strncat(words, " --preload ", sizeof words - strlen(words) - 1);
+        text_add_word(words, sizeof words, path);
+    }
+    if (*words)
+        fprintf(stderr, "spanbench: LD_PRELOAD is ignored; give%s instead\n", words);
+}
+
 /* Google Benchmark takes options from variables BENCHMARK_…, before main begins; they would change
  * the plan behind its back. Starts this program again without them. */
 static void drop_benchmark_environment(char **argv) {
@@ -92,7 +111,7 @@ static void drop_benchmark_environment(char **argv) {
     }
     const char *preload = getenv("LD_PRELOAD");
     if (preload && *preload)
-        fprintf(stderr, "spanbench: LD_PRELOAD is ignored; give --preload %s instead\n", preload);
+        suggest_preloads(preload);
     unsetenv("POSIXLY_CORRECT"); /* options may stand behind the command */
     if (found)
         execv("/proc/self/exe", argv);
@@ -100,9 +119,10 @@ static void drop_benchmark_environment(char **argv) {
 
 /* Standard output may have been full or closed. */
 static int finish_output(int code) {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    const int error = output_error();
+    if (!error)
         return code;
-    fprintf(stderr, "spanbench: cannot write to standard output: %s\n", strerrordesc_np(errno));
+    fprintf(stderr, "spanbench: cannot write to standard output: %s\n", strerrordesc_np(error));
     return WRONG_USE;
 }
 
@@ -114,6 +134,10 @@ int main(int argc, char **argv) {
     drop_benchmark_environment(argv);
     if (!options_parse(argc, argv, &options))
         return WRONG_USE;
+    if (options.command == COMMAND_HELP && options.help_gate) {
+        static char help[] = "--help";
+        return gate_exec((char *[]){help, NULL});
+    }
     if (options.command == COMMAND_HELP) {
         options_usage(stdout);
         return finish_output(GOOD);
@@ -122,7 +146,7 @@ int main(int argc, char **argv) {
     if (options.command == COMMAND_RUN)
         return run_command(&options);
     if (options.command == COMMAND_CHECK)
-        return finish_output(conform_command(&options));
+        return conform_command(&options);
     if (options.command == COMMAND_HARDEN)
         return finish_output(harden_command(&options));
     struct registry registry = {0};

@@ -13,6 +13,15 @@ DEBUGINFOD_URLS='' # names of the symbols that are here are enough; no network
 export DEBUGINFOD_URLS
 limit='timeout -k 1 10'
 
+missing=''
+for tool in cat sed grep timeout; do
+  command -v $tool >/dev/null || missing="$missing $tool"
+done
+if [ -n "$missing" ]; then
+  echo "no stacks: not to be found in PATH ($PATH):$missing"
+  exit
+fi
+
 # family PID: itself and its descendants
 family() {
   echo "$1"

@@ -17,8 +17,15 @@ import jsonschema
 from driving import CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, clean_environment, run, spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "conformance.schema.json").read_text())
-FEW = "zero_size.malloc*,errno.free,errno.posix_memalign,sized_free.null"
-VERDICTS = 5 * 2
+CHECKS = [  # by their whole names: others may come
+    "errno.free",
+    "errno.posix_memalign",
+    "sized_free.null",
+    "zero_size.malloc",
+    "zero_size.malloc_choice",
+]
+FEW = ",".join(CHECKS)
+VERDICTS = len(CHECKS) * 2
 
 
 class CheckTest(DriverTest):
@@ -250,6 +257,13 @@ class Misuse(CheckTest):
             (["--preload", "/nonexistent.so"], "cannot preload '/nonexistent.so'"),
             (["--preload", ROOT / "README.md"], "no shared library"),
             (["--known", ROOT / "README.md"], "no file of known failures"),
+            (["--known", "/nonexistent", "--checks", "errno.free"], "No such file or directory"),
+            (["--runs", "3", "--threads", "4"], "--threads is an option of run, not of check"),
+            (["--runs", "3"], "--runs is an option of harden, not of check"),
+            (["--benchmark_filter=x"], "of run, not of check"),
+            (["--checks", ""], "the list of checks is empty"),
+            (["--allocators", ","], "the list of allocators is empty"),
+            (["--preload", ""], "cannot preload ''"),
             (["--out", "/dev/null/results"], "--out DIR"),
         ]
         for words, told in cases:
@@ -258,6 +272,13 @@ class Misuse(CheckTest):
             self.assertIn(told, result.stderr)
             self.assertEqual(result.stdout, "")
             self.assertEqual(list(self.out.glob("*")), [], "nothing is left behind")
+
+    def test_known_failures_that_nobody_named_may_be_absent(self) -> None:
+        self.cells = CELLS
+        alone = Path(shutil.copy(SPANBENCH, self.directory))
+        words = ["--allocators", "system", "--checks", "errno.free"]
+        result = run(alone, "check", "--out", self.out, "--cells", CELLS, *words)
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_library_without_malloc_is_refused(self) -> None:
         source, library = self.directory / "it.c", self.directory / "libnothing.so"
@@ -273,6 +294,91 @@ class Misuse(CheckTest):
         self.assertEqual([c["name"] for c in broken], ["libnothing.so"])
 
 
+class BadCells(CheckTest):
+    """Cells that break the protocol, beside a good one."""
+
+    LISTED: dict[str, Any] = {
+        "class": "required",
+        "profiles": ["c17"],
+        "clause": "none",
+        "summary": "bad",
+    }
+
+    def listing(self, wrong: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
+        checks = [{**self.LISTED, "name": "errno.free"}, {**self.LISTED, "name": "own.check"}]
+        text = json.dumps({"protocol": 1, "checks": [*checks, wrong]})
+        (self.directory / "list").write_text(text)
+        script = f"case $1 in --list-checks) exec cat {self.directory}/list >&3;; esac\n"
+        self.script_cell("bad", script + 'exec {good} "$@"')
+        self.use_cells(CELLS / "system")
+        return self.check("--checks", "errno.free")
+
+    def test_list_that_is_none(self) -> None:
+        for key, value in (
+            ("profiles", [1]),
+            ("profiles", "c17"),
+            ("class", "odd"),
+            ("name", 1),
+            ("summary", ""),
+        ):
+            result = self.listing({**self.LISTED, "name": "own.other", key: value})
+            self.assertEqual(result.returncode, 1, (key, result.stderr))
+            self.assertIn("bad is BROKEN: --list-checks printed no valid list", result.stderr)
+            shutil.rmtree(self.cells)
+            shutil.rmtree(self.out)
+
+    def test_of_a_list_that_is_none_nothing_is_asked_of_others(self) -> None:
+        self.listing({**self.LISTED, "name": "own.other", "profiles": [1]})
+        shutil.rmtree(self.out)
+        result = self.check("--checks", "own.*")
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("no check matches 'own.*'", result.stderr)
+
+    def test_stacks_and_list_that_drive_a_terminal(self) -> None:
+        stacks = r"\u001b[31mred\nnext\u0001\uffff."
+        edit = rf's/"verdict":"pass"/"verdict":"fail"/; s/"stacks":null/"stacks":"{stacks}"/'
+        edit = edit.replace("\\", "\\\\")
+        self.script_cell(
+            "bad",
+            f"""case $1 in
+            --list-checks) {{good}} "$@" 3>&1 | sed 's/"summary":"/&\\\\u001b[32m/g' >&3;;
+            --check) {{good}} "$@" 3>&1 | sed '{edit}' >&3; exit 1;;
+            *) exec {{good}} "$@";;
+            esac\n""",
+        )
+        for word in ("--verbose", "--tap"):
+            result = self.check("--checks", "errno.free", word)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertIn("[31mred", result.stdout)
+            for text in (result.stdout, result.stderr):
+                self.assertEqual([c for c in text if c < " " and c != "\n"], [], text)
+            root = xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
+            failure = root.findtext(".//failure") or ""
+            self.assertIn("[31mred\nnext ?.\n", failure)
+            self.assertIn("promise:   [32m", failure)
+            shutil.rmtree(self.out)
+
+
+class Limits(CheckTest):
+    def limited(self, which: int, limit: int) -> str:
+        result = self.check(
+            *("--allocators", "system", "--checks", "errno.free"),
+            preexec_fn=lambda: resource.setrlimit(which, (limit, resource.getrlimit(which)[1])),
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stderr
+
+    def test_of_the_shell_are_said(self) -> None:
+        for which, limit, says in (
+            (resource.RLIMIT_AS, 1 << 30, "address space 1048576 KiB (ulimit -v)"),
+            (resource.RLIMIT_NOFILE, 500, "open files 500 (ulimit -n)"),
+            (resource.RLIMIT_CPU, 90, "processor time 90 s (ulimit -t)"),
+        ):
+            self.assertIn(says, self.limited(which, limit))
+        enough = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        self.assertNotIn("ulimit -n", self.limited(resource.RLIMIT_NOFILE, enough))
+
+
 class Trouble(CheckTest):
     def setUp(self) -> None:
         super().setUp()
@@ -280,7 +386,7 @@ class Trouble(CheckTest):
         hang = f'case "$*" in *overlap.small*) exec sleep {self.seconds};; esac\n'
         self.script_cell("sleeper", hang + 'exec {good} "$@"')
 
-    def interrupt(self, *words: str) -> tuple[str, str]:
+    def interrupt(self, *words: str, number: signal.Signals = signal.SIGINT) -> tuple[str, str]:
         """Starts, waits for the hang, interrupts; what was printed."""
         sleeper = f"sleep\0{self.seconds}".encode()
 
@@ -299,9 +405,12 @@ class Trouble(CheckTest):
         ) as process:
             while process.poll() is None and not sleeps():
                 pass
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             output, errors = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 128 + signal.SIGINT, errors)
+        killed = number == signal.SIGKILL
+        self.assertEqual(process.returncode, -9 if killed else 128 + number, errors)
+        while killed and sleeps():  # nobody but the kernel ends it, in its own time
+            pass
         self.assertFalse(sleeps(), "a child is left")
         self.assertEqual(list(self.out.glob("*/*.tmp")), [], "no torn file")
         return output, errors
@@ -328,6 +437,28 @@ class Trouble(CheckTest):
         self.assertIn("nothing is saved", errors)
         self.assertEqual(list(self.out.iterdir()), [])
 
+    def test_killed_driver_leaves_no_half_a_file(self) -> None:
+        self.interrupt("--checks", "overlap.small", number=signal.SIGKILL)
+        self.assertEqual(list(self.out.glob("*/*")), [])
+
+    def test_closed_output_ends_tap_and_saves_it(self) -> None:
+        for closed, says in ((False, "No space left on device"), (True, "output is closed")):
+            shutil.rmtree(self.out, ignore_errors=True)
+            with open("/dev/full", "w") as full:
+                command = [SPANBENCH, "check", "--out", self.out, "--allocators", "system"]
+                ours, theirs = os.pipe()
+                os.close(ours)
+                result = subprocess.run(
+                    [str(w) for w in [*command, "--tap", "--checks", FEW]],
+                    stdout=theirs if closed else full,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+                os.close(theirs)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(says + ": 1 of 5 checks were run", result.stderr)
+            self.assertFalse(self.document()["complete"])
+
     def test_full_disk_is_said_before_any_check_runs(self) -> None:
         def limit() -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -353,6 +484,19 @@ class Trouble(CheckTest):
         self.assertIn("No space left on device", result.stderr)
         self.assertEqual(len(self.document()["results"]), 1)
 
+    def test_cause_is_said_of_an_output_that_fails_before_its_end(self) -> None:
+        for n in range(20):
+            (self.cells / f"allocator-{n}").symlink_to(CELLS / "system")
+        (self.cells / "sleeper").unlink()
+        command = [SPANBENCH, "check", "--out", self.out, "--cells", self.cells]
+        words = [str(w) for w in [*command, "--checks", FEW + ",zero_size.*"]]
+        whole = subprocess.run(words, capture_output=True, text=True)
+        self.assertGreater(len(whole.stdout), 4096, "more than stdio keeps")
+        with open("/dev/full", "w") as full:
+            result = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("standard output: No space left on device", result.stderr)
+
 
 class MakeCheck(CheckTest):
     """`make check`, without installing and building anew."""
@@ -374,6 +518,21 @@ class MakeCheck(CheckTest):
         )
         last = result.stderr.splitlines()[-1]
         self.assertIn(str(self.written("conformance.json")), last, "ends with where they are")
+
+    def test_blanks_in_a_path_are_explained(self) -> None:
+        library = self.directory / "a library.so"
+        library.write_text("")
+        for preload in (str(library), f"own={library}"):
+            result = self.make(ALLOCATORS="system", CHECKS="errno.free", PRELOAD=preload)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn("a library.so': ld.so splits LD_PRELOAD at blanks", result.stderr)
+
+    def test_empty_variables_are_as_if_not_given(self) -> None:
+        empty = {"ALLOCATORS": "", "CHECKS": "", "PRELOAD": "", "PROFILE": ""}
+        self.use_cells(CELLS / "system")
+        words = f"--cells {self.cells} --checks errno.free"
+        result = self.make(**empty, ARGS=words)
+        self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_exit_code_is_the_driver_s(self) -> None:
         self.assertEqual(self.make(CHECKS="none.such").returncode, 2)

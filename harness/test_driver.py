@@ -32,10 +32,11 @@ def is_running(text: str) -> bool:
 
 class Words(DriverTest):
     def test_help(self) -> None:
-        for words in (["help"], ["--help"]):
+        for words in (["help"], ["--help"], ["help", "check"]):
             result = spanbench(*words)
             self.assertEqual(result.returncode, 0)
             self.assertIn("examples:", result.stdout)
+        self.assertIn("--base", spanbench("help", "gate").stdout)
 
     def test_list_names_all(self) -> None:
         result = spanbench("list")
@@ -61,7 +62,17 @@ class Words(DriverTest):
             (["--timeout", "0"], ["seconds"]),
             (["--foo"], ["--allocators", "--workloads"]),
             (["foo"], ["run, check, harden, gate, list, describe, help"]),
+            (["help", "foo"], ["run, check, harden, gate, list, describe, help"]),
             (["list", "foo"], ["takes no argument"]),
+            (["list", "--quick"], ["--quick is an option of run, not of list"]),
+            (["describe", ""], ["the list of allocators is empty"]),
+            (["describe", "--out", "x"], ["of run, check, harden, not of describe"]),
+            (["run", "--checks", "x"], ["--checks is an option of check, not of run"]),
+            (["harden", "--checks", "x"], ["--checks is an option of check, not of harden"]),
+            (["--verbose"], ["of check, harden, not of run"]),
+            (["--workloads", " , "], ["the list of workloads is empty"]),
+            (["--threads", ""], ["the list of threads is empty"]),
+            (["harden", "--sizes", ""], ["the list of sizes is empty"]),
             (["describe", "foo"], ["system"]),
             (["--benchmark_foo"], ["--benchmark_foo"]),
             (["--benchmark_repetitions=3"], ["--repetitions"]),
@@ -69,12 +80,17 @@ class Words(DriverTest):
             (["--benchmark_filter=nothing"], ["--benchmark_list_tests"]),
             (["--cells", "/nonexistent"], ["make"]),
         ):
-            result = spanbench("--out", self.out, *words)
+            result = spanbench(*words, cwd=self.directory)
             self.assertEqual(result.returncode, 2, words)
             for name in names:
                 self.assertIn(name, result.stderr, words)
             runs = list(self.out.iterdir()) if self.out.exists() else []
             self.assertEqual(runs, [], "nothing is left behind")
+
+    def test_stacks_says_which_tools_are_missing(self) -> None:
+        result = run("env", "PATH=/nonexistent", BUILD / "stacks", os.getpid())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("in PATH (/nonexistent): cat sed grep timeout", result.stdout)
 
     def test_gate_is_found_above_the_program(self) -> None:
         result = spanbench("gate", "--help")
@@ -438,6 +454,8 @@ class Trouble(DriverTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("BENCHMARK_FILTER is ignored", result.stderr)
         self.assertIn("LD_PRELOAD is ignored; give --preload", result.stderr)
+        two = spanbench("help", env={**os.environ, "LD_PRELOAD": ":/lib/a.so /lib/b$.so"})
+        self.assertIn("give --preload /lib/a.so --preload '/lib/b$.so' instead", two.stderr)
         self.assertEqual(self.causes("null"), [None, None])
         options = f"--quick --out {self.out} --allocators null " + " ".join(SHORT)
         result = run("/bin/sh", "-c", f"exec {SPANBENCH} {options} <&- >&-")

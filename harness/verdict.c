@@ -95,6 +95,8 @@ static void judge(const struct options *o, const struct cell *cell, const struct
     text_clean(v->seen);
     text_clean(v->expected);
     text_clean(v->choice);
+    if (v->stacks)
+        text_clean(v->stacks);
 }
 
 static void take_stacks(void *text, pid_t child) {
