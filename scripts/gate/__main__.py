@@ -275,7 +275,7 @@ class Gate:
         module = exact_tier()
         why = "" if module else "this version of spanbench has no exact tier"
         if both.base.adapter:
-            why = "the exact tier compares libraries: give those of the adapters"
+            why = "it compares libraries, not adapters: give files, BASE=/path/liba.so HEAD=/path/libb.so"
         if module is None or why:
             if tier == "exact":
                 raise Refusal(why)
