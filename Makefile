@@ -24,6 +24,7 @@
 #:     TEST="harness/test_plan scripts/test_table.py"   some of them
 #:     JOBS=n                   so many at once (default: as there are CPUs, at most 2)
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
+#: make mutants  do the tests notice what is broken by hand? All of them: 10 minutes and more
 #: make stress   a long campaign of the allocators that are built here (OPS=25000000 a thread count)
 #: make lint     formatters and static analysis (ci/lint.sh)
 #: make clean    remove build/; results stay
@@ -276,7 +277,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench check harden gate gate-proof baseline test lint clean,$(MAKECMDGOALS)),)
+ifneq ($(filter bench check harden gate gate-proof baseline test mutants lint clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # $1: bench, gate or test
@@ -322,6 +323,11 @@ test:
 	@$(MAKE) $(jobs) tests
 	@prove --timer --jobs $(JOBS) --exec scripts/run-test $(or $(TEST),$(TESTS))
 
+mutants:
+	$(call deps,test)
+	@$(MAKE) $(jobs) tests
+	@MUTANTS=all prove --timer --exec scripts/run-test harness/test_mutants.py
+
 lint:
 	$(call deps,test)
 	@ci/lint.sh
@@ -338,5 +344,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check harden gate gate-proof baseline test stress lint help clean FORCE
+.PHONY: all registry tests bench check harden gate gate-proof baseline test mutants stress lint help clean FORCE
 .SECONDARY:
