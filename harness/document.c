@@ -41,6 +41,7 @@ json_t *document_context(const struct options *o, const struct registry *r) {
     json_object_set_new(c, "version", json_string(SPANBENCH_VERSION));
     json_object_set_new(c, "started", json_string(started));
     json_object_set_new(c, "quick", json_boolean(o->quick));
+    json_object_set_new(c, "brief", json_boolean(o->brief));
     json_object_set_new(c, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(c, "repetitions", json_integer(o->repetitions));
     json_object_set_new(c, "order",

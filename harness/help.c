@@ -22,6 +22,7 @@ void options_usage(FILE *to) {
         "                       twice, an order and its reverse, against drift\n"
         "  --seed N             of the requests and of the order of samples (default: 1)\n"
         "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
+        "  --brief              samples of a few milliseconds: to compare many side by side\n"
         "  --no-timeline        leave out the passes that sample memory over time\n"
         "  --timeout SECONDS    for one sample (default: %d; of check: %d; of harden: %d)\n"
         "  --out DIR            results go to DIR/<time>-<host>/ (default: results)\n"

@@ -197,6 +197,7 @@ enum {
     ORDER,
     SEED,
     QUICK,
+    BRIEF,
     NO_TIMELINE,
     TIMEOUT,
     OUT,
@@ -227,6 +228,7 @@ static const struct {
     [ORDER]        = {"order", required_argument, RUN},
     [SEED]         = {"seed", required_argument, WORKS},
     [QUICK]        = {"quick", no_argument, RUN},
+    [BRIEF]        = {"brief", no_argument, RUN},
     [NO_TIMELINE]  = {"no-timeline", no_argument, RUN},
     [TIMEOUT]      = {"timeout", required_argument, ASKS},
     [OUT]          = {"out", required_argument, WORKS},
@@ -288,6 +290,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case ORDER: good = parse_order(optarg, &o->order); break;
         case SEED: good = parse_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
         case QUICK: o->quick = true; break;
+        case BRIEF: o->brief = true; break;
         case NO_TIMELINE: o->no_timeline = true; break;
         case TIMEOUT: good = parse_seconds(optarg, &o->timeout_seconds); break;
         case OUT:

@@ -41,6 +41,7 @@ struct options {
     enum plan_order order;
     uint64_t seed;
     bool quick;
+    bool brief;       /* samples of a few milliseconds */
     bool no_timeline; /* samples alone: no passes that watch memory over time */
     double timeout_seconds;
     struct names checks;      /* of `check`: globs; empty: all */

@@ -175,9 +175,12 @@ static bool add_workload(struct registry *r, const json_t *described) {
     const char *summary       = json_string_value(json_object_get(described, "summary"));
     const json_t *ops         = json_object_get(described, "ops");
     const json_t *quick       = json_object_get(described, "quick_ops");
+    const json_t *brief       = json_object_get(described, "brief_ops");
     struct workload_info info = {.ops       = (uint64_t)json_integer_value(ops),
-                                 .quick_ops = (uint64_t)json_integer_value(quick)};
-    if (!name || !*name || strlen(name) >= sizeof info.name || !info.ops || !info.quick_ops)
+                                 .quick_ops = (uint64_t)json_integer_value(quick),
+                                 .brief_ops = (uint64_t)json_integer_value(brief)};
+    if (!name || !*name || strlen(name) >= sizeof info.name || !info.ops || !info.quick_ops ||
+        !info.brief_ops)
         return false;
     snprintf(info.name, sizeof info.name, "%s", name);
     snprintf(info.summary, sizeof info.summary, "%s", summary ? summary : "");

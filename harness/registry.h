@@ -22,7 +22,7 @@ struct cell {
 struct workload_info {
     char name[64];
     char summary[256];
-    uint64_t ops, quick_ops;
+    uint64_t ops, quick_ops, brief_ops;
 };
 
 struct registry {

@@ -25,13 +25,17 @@ void rows_name(const struct rows *r, size_t row, char name[ROW_NAME_BYTES]) {
     name_row(&r->registry, &r->plan.row[row], name);
 }
 
+static uint64_t ops_of(const struct options *o, const struct workload_info *w) {
+    return o->brief ? w->brief_ops : o->quick ? w->quick_ops : w->ops;
+}
+
 struct attempt_request rows_request(const struct rows *r, size_t row) {
     const struct options *o       = r->options;
     const struct workload_info *w = rows_workload(r, row);
     return (struct attempt_request){.cell            = rows_cell(r, row),
                                     .workload        = w->name,
                                     .threads         = r->plan.row[row].threads,
-                                    .ops             = o->quick ? w->quick_ops : w->ops,
+                                    .ops             = ops_of(o, w),
                                     .seed            = o->seed,
                                     .timeout_seconds = o->timeout_seconds};
 }

@@ -147,6 +147,15 @@ class Run(DriverTest):
         lines = (self.out / "latest" / "timeline.csv").read_text().splitlines()
         self.assertEqual(len(lines), 1)
 
+    def test_brief_samples(self) -> None:
+        words = ["--brief", "--allocators", "system null", "--threads", "1", "--repetitions", "1"]
+        self.assertEqual(self.quick(*words, "--no-timeline").returncode, 0)
+        described = json.loads(spanbench("describe", "system").stdout)["system"]["workloads"]
+        ops = {w["name"]: w["brief_ops"] for w in described}
+        document = self.document()
+        self.assertTrue(document["context"]["spanbench"]["brief"])
+        self.assertEqual({e["workload"]: e["ops"] for e in document["benchmarks"]}, ops)
+
     def test_timeline(self) -> None:
         self.assertEqual(self.quick(*SHORT, "--allocators", "system null").returncode, 0)
         lines = (self.out / "latest" / "timeline.csv").read_text().splitlines()

@@ -29,5 +29,6 @@ const struct workload workload_small = {
     .summary   = "16 B to 32 KiB, inverse-square; 65536 live blocks a thread",
     .ops       = 4000000,
     .quick_ops = 1000000,
+    .brief_ops = 125000,
     REPLACE_MEMBERS,
 };

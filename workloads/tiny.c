@@ -17,5 +17,6 @@ const struct workload workload_tiny = {
     .summary   = "1 to 15 bytes, uniform; 65536 live blocks a thread",
     .ops       = 8000000,
     .quick_ops = 2000000,
+    .brief_ops = 250000,
     REPLACE_MEMBERS,
 };

@@ -91,6 +91,7 @@ static void describe_workload(const struct workload *w) {
     json_string(&out, "summary", w->summary);
     json_uint(&out, "ops", w->ops);
     json_uint(&out, "quick_ops", w->quick_ops);
+    json_uint(&out, "brief_ops", w->brief_ops);
     json_uint(&out, "live_blocks", w->live_blocks);
     json_uint(&out, "min_bytes", w->min_bytes);
     json_uint(&out, "max_bytes", w->max_bytes);

@@ -46,8 +46,8 @@ class Settings:
     vsz_margin: float = 0.01  # likewise
     vsz_floor_bytes: int = 1 << 20
     memory_target: float = 5 / 3  # of the margin of memory, and at least the target of time
-    first: int = 8  # blocks of the first stage
-    looks: tuple[int, ...] = (13, 20, 30, 40, 60, 80)  # blocks of the second, when it may stop
+    first: int = 16  # blocks of the first stage
+    looks: tuple[int, ...] = (20, 30, 40, 60, 90, 120, 180, 240)  # of the second, when it may stop
     budget_seconds: float = 480
 
     def checked(self, rows: int) -> "Settings":

@@ -107,7 +107,7 @@ class Calibration:
         self.cell = build_directory / "cell" / "system"
         self.directory = directory
         text = subprocess.run([self.cell, "--describe"], capture_output=True, check=True).stdout
-        self.ops = {w["name"]: int(w["quick_ops"]) for w in json.loads(text)["workloads"]}
+        self.ops = {w["name"]: int(w["brief_ops"]) for w in json.loads(text)["workloads"]}
 
     def nanoseconds(self, library: Path, row: str) -> float:
         workload, _, threads = row.partition("/threads:")

@@ -82,7 +82,7 @@ def parse(document: Any, name: str) -> Part:
         **results.member(own, "context.spanbench", "machine", dict),
         "host_name": results.text(context, "context", "host_name", ""),
         "spanbench": results.text(own, "context.spanbench", "version", ""),
-        "quick": results.member(own, "context.spanbench", "quick", bool),
+        "brief": results.member(own, "context.spanbench", "brief", bool),
     }
     environment = results.member(own, "context.spanbench", "environment", dict, {})
     share = statistics.median(shares) if shares else None

@@ -22,6 +22,7 @@ NORMAL = NormalDist()
 LEVEL = 0.95  # of intervals
 POWER = 0.95  # with which the smallest detectable change is found
 FALSE_RATE = 0.01  # of false discoveries among the rows of a run; of a run of equals, that it fails
+DRAWN_BLOCKS = 60  # at most
 CANDIDATE = 0.20  # a row with a smaller p in the first stage is measured again
 
 
@@ -70,7 +71,11 @@ def needed_shift(blocks: int, level: float, power: float) -> float:
     """By how many standard deviations normal blocks must be shifted, so that the test at this level
     rejects with this power; infinite: it never can. The test rejects if and only if the k-th
     smallest Walsh average is positive; its distribution is drawn, always from the same numbers. (The
-    normal approximation promises too much at small levels: 88 % for 95 % at 20 blocks.)"""
+    normal approximation promises too much at small levels: 88 % for 95 % at 20 blocks.) Of many
+    blocks there are too many averages to draw; their shift goes with the root of their number, a
+    little faster at first (at 160 blocks, 0.440 drawn and 0.443 so)."""
+    if blocks > DRAWN_BLOCKS:
+        return needed_shift(DRAWN_BLOCKS, level, power) * math.sqrt(DRAWN_BLOCKS / blocks)
     k = rank_sum_below(blocks, level)
     if not k:
         return math.inf

@@ -148,13 +148,13 @@ class Stages(unittest.TestCase):
     def test_looks_add_up(self) -> None:
         machine = Machine(0.4)
         done, found = gate(machine, settings=replace(Settings(), budget_seconds=1e9))
-        self.assertEqual([o.blocks for o in machine.orders], [8, 13, 7, 10, 10, 20, 20])
+        self.assertEqual([o.blocks for o in machine.orders], [16, 20, 10, 10, 20, 30, 30, 60, 60])
         self.assertFalse(done.budget_spent)
 
     def test_budget_ends_it(self) -> None:
         machine = Machine(0.4)
         done, found = gate(machine, settings=replace(Settings(), budget_seconds=200))
-        self.assertEqual([o.blocks for o in machine.orders], [8, 13])
+        self.assertEqual([o.blocks for o in machine.orders], [16, 20])
         self.assertTrue(done.budget_spent)
         self.assertIn("inconclusive", verdicts(found, TIME).values())
 
@@ -186,7 +186,7 @@ class Stages(unittest.TestCase):
 
     def test_first_look_comes_late_enough_for_all_rows(self) -> None:
         """With 4 x 200 comparisons, 13 blocks could not reject one of them."""
-        looks = Settings().checked(200).looks
+        looks = Settings(looks=(13, 20)).checked(200).looks
         least = 2.0 ** -looks[0]
         self.assertTrue(stats.discoveries([least, *[1.0] * 799])[0])
 

@@ -198,8 +198,8 @@ class Runs(DriverTest):
     def test_interrupt_loses_nothing(self) -> None:
         seeds = []
 
-        def gate(_: Proof, base: Path, head: Path, seed: int) -> Any:
-            self.assertEqual(base, head)
+        def gate(_: Proof, base: Path, head: Path, seed: int, *more: str) -> Any:
+            self.assertEqual((base, more), (head, ("--quick",)))
             seeds.append(seed)
             if len(seeds) == 3:
                 raise KeyboardInterrupt
@@ -226,7 +226,8 @@ class Runs(DriverTest):
         made = self.proof(planted=10, most_power_runs=5)
 
         def run(effect: float, number: int) -> None:
-            rows = random.Random(number).sample(proof.ROWS, proof.PLANTED_ROWS)
+            plan = proof.POWER[effect]
+            rows = random.Random(number).sample(plan.rows, plan.planted)
             verdicts = {(row, "ns_per_op"): verdict for row in rows}
             record = proof.power_record(document(number, verdicts, smallest), effect, rows)
             made.ledger.add("power", record)
@@ -236,12 +237,12 @@ class Runs(DriverTest):
         return made
 
     def test_power_runs_until_enough_rows_were_planted(self) -> None:
-        for effect in (0.05, 0.10):
+        for effect, runs, each in ((0.05, 5, 2), (0.10, 3, 4)):
             records = self.power("fail", 0.05).ledger.of("power")
             mine = [r for r in records if r["effect"] == effect]
-            self.assertEqual(len(mine), 3)
-            self.assertEqual({len(r["planted"]) for r in mine}, {4})
-            self.assertEqual([r["collateral"] for r in mine], [[]] * 3)
+            self.assertEqual(len(mine), runs)
+            self.assertEqual({len(r["planted"]) for r in mine}, {each})
+            self.assertEqual([r["collateral"] for r in mine], [[]] * runs)
 
     def test_power_runs_end_where_nothing_can_be_seen(self) -> None:
         records = self.power("inconclusive", 0.2).ledger.of("power")

@@ -113,6 +113,18 @@ class SmallestChange(unittest.TestCase):
             )
         self.assertGreater(found, 0.91 * 200)
 
+    def test_of_many_blocks_too(self) -> None:
+        """More than are drawn: their shift is extrapolated, and must not promise too much."""
+        draw = random.Random(19)
+        blocks, level = 2 * stats.DRAWN_BLOCKS, 0.01 / 24
+        shift = stats.needed_shift(blocks, level, 0.95)
+        found = sum(
+            stats.p_worse([shift + draw.gauss(0, 1) for _ in range(blocks)], 0) < level
+            for _ in range(200)
+        )
+        self.assertGreater(found, 0.91 * 200)
+        self.assertLess(found, 200)
+
     def test_too_few_blocks_find_nothing(self) -> None:
         self.assertEqual(stats.smallest_change(0.001, 8, 11, 24, 0.01), math.inf)
         self.assertLess(stats.smallest_change(0.001, 8, 12, 24, 0.01), 0.02)
