@@ -80,7 +80,7 @@ class Proof:
         self.ledger = ledger
         self.directory = directory
         self.build = (ROOT / os.environ.get("B", "build")).resolve()
-        self.library = self.build / arms.LIBRARY
+        self.shared_object = self.build / arms.GOMALLOC
 
     def gate(self, base: Path, head: Path, seed: int, *more: str) -> Any:
         """A whole run of the gate's program; its document."""
@@ -93,7 +93,7 @@ class Proof:
     def null(self) -> None:
         for number in range(len(self.ledger.of("null")), self.options.null_runs):
             seed = self.options.seed + number
-            document = self.gate(self.library, self.library, seed)
+            document = self.gate(self.shared_object, self.shared_object, seed)
             record = null_record(document)
             self.ledger.add("null", record)
             say(f"null run {number + 1} of {self.options.null_runs}: {record['verdict']}")
@@ -105,7 +105,7 @@ class Proof:
                 return planted.Cost(
                     **{k: record[k] for k in ("row", "operation", "pair", "period")}
                 )
-        calibration = planted.Calibration(self.library, self.build, self.directory)
+        calibration = planted.Calibration(self.shared_object, self.build, self.directory)
         cost = calibration.cost(row, CALIBRATION_BLOCKS)
         self.ledger.add("cost", {**asdict(cost), "instructions": self.verified(cost)})
         say(
@@ -127,8 +127,8 @@ class Proof:
         return {"planted": (2 * pairs + planted.PAYMENT) / period, "counted": counted}
 
     def pair(self, plants: Sequence[planted.Plant]) -> tuple[Path, Path]:
-        base = planted.build(self.library, [], self.directory / "base.so")
-        return base, planted.build(self.library, plants, self.directory / "head.so")
+        base = planted.build(self.shared_object, [], self.directory / "base.so")
+        return base, planted.build(self.shared_object, plants, self.directory / "head.so")
 
     def compare(self, base: Path, head: Path, workload: str) -> list[Finding]:
         work = self.directory / "exact"
@@ -209,7 +209,7 @@ class Proof:
         folder = self.directory / "recording"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        source = arms.resolve(str(self.library), self.build / "cell")
+        source = arms.resolve(str(self.shared_object), self.build / "cell")
         both = arms.Arms.of(source, source, folder / "arms")
         progress = Progress(sys.stderr)
         drive = Driver(self.build / "spanbench", folder, both.copy_into, True, 60, progress)
@@ -288,7 +288,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     options = parser().parse_args()
-    library = (ROOT / os.environ.get("B", "build") / arms.LIBRARY).resolve()
+    library = (ROOT / os.environ.get("B", "build") / arms.GOMALLOC).resolve()
     if not library.exists():
         raise Refusal(f"there is no {library}: run make")
     ledger = Ledger(options.ledger, key(library))

@@ -14,7 +14,7 @@ from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, clean_environment
 
 # The program of this tree, whose driver may be that of another.
 GATE = ("/usr/bin/python3", ROOT / "scripts" / "gate", "--driver", SPANBENCH)
-LIBRARY = BUILD / "libgomalloc.so"
+GOMALLOC = BUILD / "libgomalloc.so"
 FEW = ("--quick", "--tier", "timed", "--workloads", "tiny", "--threads", "1")
 SHORT = (*FEW, "--first", "6", "--blocks", "9", "--budget", "1")
 
@@ -24,7 +24,7 @@ class GateTest(DriverTest):
         super().setUp()
         self.base, self.head = (self.directory / f"lib{n}.so" for n in ("base", "head"))
         for copy in (self.base, self.head):
-            shutil.copy(LIBRARY, copy)
+            shutil.copy(GOMALLOC, copy)
 
     def gate(self, *words: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
         return run(*GATE, "--out", self.out, *words, **options)
