@@ -230,6 +230,27 @@ MUTANTS = [
         "test_findings.py:Whole.test_the_gravest_decides",
     ),
     Mutant(
+        "what is no plain pass is shown",
+        "report.py",
+        'f.verdict == "pass" and f.change == 0',
+        "f.change == 0",
+        "test_report.py:Table.test_all_that_is_no_plain_pass_of_a_count_is_shown",
+    ),
+    Mutant(
+        "a count that changed is shown",
+        "report.py",
+        "and f.change == 0 and",
+        "and",
+        "test_report.py:Table.test_all_that_is_no_plain_pass_of_a_count_is_shown",
+    ),
+    Mutant(
+        "the deterministic tier is told from the statistical one",
+        "report.py",
+        'if (f.tier == "exact") == self.exact',
+        "if True",
+        "test_report.py:Table.test_a_table_for_each_tier",
+    ),
+    Mutant(
         "an interrupt is no verdict",
         "__main__.py",
         "        return SIGNALLED + end.number\n",
