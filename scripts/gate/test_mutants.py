@@ -251,6 +251,13 @@ MUTANTS = [
         "test_report.py:Table.test_a_table_for_each_tier",
     ),
     Mutant(
+        "what was measured is not removed",
+        "__main__.py",
+        "    if all(any(c in p.parents for c in copies) for p in files):\n",
+        "    if True:\n",
+        "test_gate.py:Refusals.test_library_that_corrupts_memory_is_a_regression",
+    ),
+    Mutant(
         "an interrupt is no verdict",
         "__main__.py",
         "        return SIGNALLED + end.number\n",
