@@ -17,7 +17,7 @@ from pathlib import Path
 
 import program
 from gate import stored
-from gate.arms import LIBRARY
+from gate.arms import GOMALLOC
 from gate.findings import Finding, Refusal, exit_code, headline
 
 WORKLOADS = ("tiny", "small", "large")
@@ -69,8 +69,8 @@ def main() -> int:
     parser.add_argument("--file", type=Path, default=stored.FILE, help="default: %(default)s")
     asked = parser.parse_args()
     build = stored.ROOT / os.environ.get("B", "build")
-    if not (build / "cell" / "system").exists() or not (build / LIBRARY).exists():
-        raise Refusal(f"{build} has no cell or no {LIBRARY}: run make")
+    if not (build / "cell" / "system").exists() or not (build / GOMALLOC).exists():
+        raise Refusal(f"{build} has no cell or no {GOMALLOC}: run make")
     with tempfile.TemporaryDirectory(prefix="spanbench-baseline-") as directory:
         return (check if asked.action == "check" else renew)(asked.file, build, Path(directory))
 

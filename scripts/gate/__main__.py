@@ -36,59 +36,159 @@ except ImportError as problem:
 
 SCHEMA_VERSION = 1
 FILE = "gate.json"
-# A quick gate: fewer blocks, and only large changes must be found.
-QUICK = judge.Settings(target=0.10, first=12, looks=(13, 20, 30, 40, 60), budget_seconds=60)
+COPIES = ARMS, DESCRIBED = "arms", "described"  # of the libraries: in a run's folder, no results
 BUSY = 0.05  # share of the CPUs that others may take before that is said
+USAGE = """build/spanbench gate [OPTION ...]
+       scripts/gate.sh               with BASE, HEAD, QUICK, TIER, WORKLOADS, THREADS, SEED, TIMEOUT
+                                     and OUT from the environment, and ARGS="OPTION ..."
+       make gate [VARIABLE=VALUE ...]          likewise; builds the harness before"""
 EPILOG = """\
-exit code: 0 no regression; 1 a regression; 2 wrong use or environment, nothing was judged; 75 with
---strict: undecided (inconclusive or void); 128 + n: signal n
+exit codes (make turns each but 0 into 2):
+  0        no regression; what is undecided is said, and no error without --strict
+  1        a regression
+  2        wrong use or environment: refused, nothing was judged
+  75       with --strict: undecided (inconclusive or void)
+  128 + n  ended by signal n, nothing was judged
+
 examples:
   build/spanbench gate                                  this tree's gomalloc against the main branch's
   build/spanbench gate --base v1.0 --quick
   build/spanbench gate --base ./old.so --head ./new.so --workloads small --threads 1
   build/spanbench gate --base mimalloc --head jemalloc
-  build/spanbench gate --judge results/latest-gate      judge stored samples again"""
+  build/spanbench gate --judge results/latest-gate      judge stored samples again
+  make gate BASE=./old.so HEAD=./new.so QUICK=1 ARGS="--strict"
+"""
 
 
 def percentage(word: str) -> float:
     return float(word) / 100
 
 
+def by_default(of: Callable[[judge.Settings], float]) -> str:
+    """The default of a setting, and that of a quick run, if it has its own."""
+    usual, quick = (f"{of(s):g}" for s in (judge.Settings(), judge.QUICK))
+    return f"(default: {usual})" if quick == usual else f"(default: {usual}; with --quick: {quick})"
+
+
+def what_is_compared(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("what is compared").add_argument
+    add(
+        "--base",
+        default="",
+        metavar="WHAT",
+        help="git ref, library file or adapter (default: the commit where this branch left the main one)",
+    )
+    add("--head", default="", metavar="WHAT", help="likewise (default: the gomalloc of this tree)")
+    add(
+        "--tier",
+        choices=("exact", "timed", "all"),
+        default="all",
+        help="exact: deterministic counts at one thread; timed: time and memory, statistically; all: "
+        "both (default: all)",
+    )
+    add(
+        "--workloads",
+        default="",
+        metavar="NAMES",
+        help="separated by commas or blanks (default: all)",
+    )
+    add(
+        "--threads",
+        default="",
+        metavar="COUNTS",
+        help="likewise (default: 1 and 2, as far as there are CPUs)",
+    )
+    add("--seed", type=int, default=1, metavar="N", help="of requests and order (default: 1)")
+
+
+def how_long(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("how long").add_argument
+    add("--quick", action="store_true", help="large changes only must be found (default: no)")
+    add(
+        "--first",
+        type=int,
+        metavar="BLOCKS",
+        help=f"of the first stage, over all rows {by_default(lambda s: s.first)}",
+    )
+    add(
+        "--blocks",
+        type=int,
+        metavar="BLOCKS",
+        help="of the second stage, over rows in doubt, at most "
+        + by_default(lambda s: s.looks[-1]),
+    )
+    add(
+        "--budget",
+        type=float,
+        metavar="SECONDS",
+        help="after which no more blocks are added " + by_default(lambda s: s.budget_seconds),
+    )
+    add(
+        "--timeout",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="of one sample (default: %(default)s)",
+    )
+
+
+def what_it_means(made: argparse.ArgumentParser) -> None:
+    add = made.add_argument_group("verdict").add_argument
+    add(
+        "--margin",
+        type=percentage,
+        metavar="PERCENT",
+        help="a change of time up to it is none " + by_default(lambda s: s.margin * 100),
+    )
+    add(
+        "--target",
+        type=percentage,
+        metavar="PERCENT",
+        help="a change of time that must not be missed " + by_default(lambda s: s.target * 100),
+    )
+    add(
+        "--strict",
+        action="store_true",
+        help="exit code 75 if anything is undecided (default: 0, and it is said)",
+    )
+    add(
+        "--accepted",
+        type=Path,
+        metavar="FILE",
+        help="accepted regressions (default: results/accepted.json, if there is one)",
+    )
+    add(
+        "--judge",
+        type=Path,
+        metavar="RUN",
+        help="measure nothing: judge the samples of a stored run again (default: measure)",
+    )
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="gate",
+        usage=USAGE,
         description="Is one library worse than another, in time or memory? Compares HEAD with BASE.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = made.add_argument
-    add("--base", default="", help="git ref, library or adapter (default: where this branch began)")
-    add("--head", default="", help="likewise (default: the gomalloc of this tree)")
-    add("--quick", action="store_true", help="a minute; finds large changes only")
-    add("--tier", choices=("exact", "timed", "all"), default="all", help="(default: all)")
-    add("--workloads", default="", help="names, separated by commas or blanks (default: all)")
-    add(
-        "--threads",
-        default="",
-        help="counts, likewise (default: 1 and 2, as far as there are CPUs)",
+    what_is_compared(made)
+    how_long(made)
+    what_it_means(made)
+    output = made.add_argument_group("output")
+    output.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where the run gets a folder of its own (default: results)",
     )
-    add("--seed", type=int, default=1, help="of the requests and of the order (default: 1)")
-    add("--margin", type=percentage, metavar="PERCENT", help="a change of time up to it is none")
-    add("--target", type=percentage, metavar="PERCENT", help="a change that must not be missed")
-    add("--first", type=int, metavar="BLOCKS", help="of the first stage")
-    add("--blocks", type=int, metavar="BLOCKS", help="at most, in the second stage")
-    add("--budget", type=float, metavar="SECONDS", help="after which no more blocks are added")
-    add("--timeout", type=float, default=60, metavar="SECONDS", help="of one sample (default: 60)")
-    add("--strict", action="store_true", help="exit code 75 if anything is undecided")
-    add("--accepted", type=Path, help="accepted regressions (default: results/accepted.json)")
-    add("--out", type=Path, help="parent directory of the run's (default: results)")
-    add("--judge", type=Path, metavar="RUN", help="measure nothing: judge a stored run again")
-    add("--driver", type=Path, help=argparse.SUPPRESS)
+    made.add_argument("--driver", type=Path, help=argparse.SUPPRESS)
     return made
 
 
 def settings_of(options: argparse.Namespace) -> judge.Settings:
-    made = QUICK if options.quick else judge.Settings()
+    made = judge.QUICK if options.quick else judge.Settings()
     if options.margin is not None:
         made = dataclasses.replace(made, margin=options.margin)
     if options.target is not None:
@@ -166,6 +266,16 @@ def new_folder(parent: Path) -> Path:
     raise Refusal(f"{parent} has a run for each second of this minute")
 
 
+def remove_if_nothing_was_measured(folder: Path) -> None:
+    """A run that was refused at once has copies of the libraries and nothing else. Whatever other
+    file there is, was measured or says why not."""
+    copies = [folder / name for name in COPIES]
+    files = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
+    if all(any(c in p.parents for c in copies) for p in files):
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"gate: nothing was measured, so {folder} is removed", file=sys.stderr)
+
+
 @dataclasses.dataclass
 class Result:
     """What is reported, whether it was measured now or before."""
@@ -200,7 +310,7 @@ class Gate:
         def command(row: str) -> str:
             workload, _, threads = row.rpartition("/threads:")
             given = {"BASE": base, "HEAD": head, "WORKLOADS": workload, "THREADS": threads}
-            given.update(QUICK="1" if o.quick else "", SEED=str(o.seed) if o.seed != 1 else "")
+            given.update(QUICK="1" if o.quick else "", SEED=str(o.seed))
             given["TIER"] = o.tier if o.tier != "all" else ""
             given["ARGS"] = " ".join(f"--{k} {v:g}" for k, v in changed.items() if v is not None)
             return "make gate " + " ".join(f"{k}={shlex.quote(v)}" for k, v in given.items() if v)
@@ -211,12 +321,10 @@ class Gate:
         o = self.options
         base = arms.resolve(o.base or arms.default_base(), self.cells)
         head = arms.resolve(o.head, self.cells)
-        both = arms.Arms.of(base, head, folder / "arms")
+        both = arms.Arms.of(base, head, folder / ARMS)
         settings = settings_of(o)
         drive = Driver(self.driver, folder, both.copy_into, o.timeout, Progress(sys.stderr))
-        described = folder / "described"
-        known = both.check_descriptions(drive.describe(both.copy_into(described)))
-        shutil.rmtree(described)
+        known = workloads_of(both, drive, folder / DESCRIBED)
         names = chosen_workloads(o.workloads, known)
         rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
         settings = settings.checked(len(rows))
@@ -299,6 +407,20 @@ class Gate:
         return said
 
 
+def workloads_of(both: arms.Arms, drive: Driver, folder: Path) -> list[str]:
+    """Their names, as the driver describes the arms. Copies are not kept: of those that cannot be
+    measured the source is named."""
+    try:
+        return both.check_descriptions(drive.describe(both.copy_into(folder)))
+    except Refusal as problem:
+        said = str(problem)
+        for arm, of in (("base", both.base), ("head", both.head), ("twin", both.base)):
+            said = said.replace(str(folder / both.file(arm).name), str(of.file))
+        raise Refusal(said) from problem
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def campaign_facts(done: campaign.Campaign) -> list[str]:
     said = []
     settings = done.settings
@@ -330,10 +452,15 @@ def judge_again(gate: Gate, run: Path) -> Result:
         settings = judge.Settings(**saved)
         rows = [str(r) for r in stored["rows"]]
         gate.options.quick, gate.options.seed = bool(stored["quick"]), int(stored["seed"])
+        gate.options.tier = str(stored["tier"])
         done = campaign.Campaign(rows, settings, gate.options.seed)
         parts = [(str(p["name"]), folder / p["file"]) for p in stored["parts"]]
         repeat = gate.repeat(stored["base"]["again"], stored["head"]["again"])
-        kept = [Finding(**restored(f)) for f in stored["findings"] if f["tier"] == "exact"]
+        kept = [
+            dataclasses.replace(Finding(**restored(f)), repeat=repeat(f["row"]))
+            for f in stored["findings"]
+            if f["tier"] == "exact"
+        ]
         labels = [f"base: {stored['base']['what']}", f"head: {stored['head']['what']}"]
     except OSError as problem:
         raise Refusal(
@@ -417,7 +544,11 @@ def main() -> int:
     else:
         folder = new_folder(options.out or arms.ROOT / "results")
         print(f"gate: {folder}", file=sys.stderr)
-        result = gate.measure(folder)
+        try:
+            result = gate.measure(folder)
+        except BaseException:
+            remove_if_nothing_was_measured(folder)
+            raise
     result.findings, said = accepted.apply(result.findings, entries, datetime.date.today())
     result.facts += said
     code = exit_code(result.findings, options.strict)

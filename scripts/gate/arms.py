@@ -20,7 +20,7 @@ from typing import Optional
 from gate.findings import Refusal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LIBRARY = "libgomalloc.so"
+GOMALLOC = "libgomalloc.so"
 THIS_TREE = "this tree"
 # What a build of the project reads; everything else of the caller's `make` stays out of it.
 BUILD_VARIABLES = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "WERROR")
@@ -76,7 +76,7 @@ def environment() -> dict[str, str]:
 
 def make(tree: Path, build: str, log: Path) -> Path:
     """Builds the library of a tree of this project."""
-    target = f"{build}/{LIBRARY}"
+    target = f"{build}/{GOMALLOC}"
     given = [f"{v}={os.environ[v]}" for v in BUILD_VARIABLES if v in os.environ]
     jobs = f"-j{len(os.sched_getaffinity(0))}"
     with open(log, "w", encoding="utf-8") as to:
@@ -90,7 +90,7 @@ def make(tree: Path, build: str, log: Path) -> Path:
     file = Path(build) if build.startswith("/") else tree / build
     if code != 0:
         raise Refusal(f"it does not build: {first_error(log)} (all of it: {log})")
-    return file / LIBRARY
+    return file / GOMALLOC
 
 
 def first_error(log: Path) -> str:
@@ -110,7 +110,7 @@ def compiler() -> str:
 
 def build_commit(commit: str, build: Path, root: Path = ROOT) -> Path:
     """The library of a commit, built in a temporary folder; a built one is kept for the next time."""
-    kept = build / "gate" / f"{commit[:16]}-{compiler()}" / LIBRARY
+    kept = build / "gate" / f"{commit[:16]}-{compiler()}" / GOMALLOC
     if kept.is_file():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)

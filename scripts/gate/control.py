@@ -59,15 +59,23 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     build = (arms.ROOT / os.environ.get("B", "build")).resolve()
-    default = build / arms.LIBRARY
-    parser.add_argument("library", nargs="?", type=Path, default=default, help="(%(default)s)")
-    parser.add_argument("--row", default=ROW, help="WORKLOAD/threads:N (default: %(default)s)")
+    default = build / arms.GOMALLOC
+    add = parser.add_argument
+    add(
+        "shared_object",
+        metavar="LIBRARY",
+        nargs="?",
+        type=Path,
+        default=default,
+        help="(default: %(default)s)",
+    )
+    add("--row", default=ROW, help="WORKLOAD/threads:N (default: %(default)s)")
     asked = parser.parse_args()
     try:
-        if not asked.library.is_file():
-            raise Refusal(f"there is no library {asked.library}")
+        if not asked.shared_object.is_file():
+            raise Refusal(f"there is no library {asked.shared_object}")
         with tempfile.TemporaryDirectory(prefix="spanbench-control-") as directory:
-            return control(asked.library.resolve(), asked.row, build, Path(directory))
+            return control(asked.shared_object.resolve(), asked.row, build, Path(directory))
     except Refusal as problem:
         print(f"control: {problem}", file=sys.stderr)
         return WRONG_USE

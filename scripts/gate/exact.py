@@ -46,6 +46,10 @@ class Limit:
     def of(self, base: float) -> float:
         return max(self.relative * base, self.least)
 
+    def is_amount(self, base: float) -> bool:
+        """The least decides, not the share of base."""
+        return self.least > self.relative * base
+
 
 # Instructions: the counts of an allocator without a clock repeat to 0.005 % (a generator of random
 # numbers that is seeded by an address), so that 0.5 % is a hundredfold and an added 1 % is twice it.
@@ -134,6 +138,7 @@ class Comparison:
 
     def finding(self, row: str, repeat: str) -> Finding:
         none = not median(self.base)
+        amount = limit(self.metric, self.ops).is_amount(median(self.base))
         return Finding(
             tier=TIER,
             row=row,
@@ -149,6 +154,8 @@ class Comparison:
             verdict=self.verdict,
             note=self.note,
             repeat=repeat,
+            margin_amount=self.allowed if amount else None,
+            smallest_amount=self.smallest if amount else None,
         )
 
 

@@ -43,6 +43,9 @@ class Finding:
     verdict: str
     note: str
     repeat: str  # the command that measures this row alone
+    # In the unit, where the margin is a fixed amount and no share of base; none: it is a share.
+    margin_amount: Optional[float] = None
+    smallest_amount: Optional[float] = None
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS or self.verdict not in VERDICTS:

@@ -69,6 +69,10 @@ class Settings:
         return replace(self, looks=tuple(sorted({max(n, fewest) for n in self.looks})))
 
 
+# A quick gate: fewer blocks, and only large changes must be found.
+QUICK = Settings(target=0.10, first=12, looks=(13, 20, 30, 40, 60), budget_seconds=60)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One row in one metric, in the data of one stage."""
@@ -84,6 +88,7 @@ class Comparison:
     head_twin: list[float]
     effect: stats.Effect
     twin: stats.Effect
+    margin_amount: Optional[float]  # of memory, where the floor is the margin: bytes
 
     @property
     def key(self) -> tuple[str, str]:
@@ -124,9 +129,18 @@ def limits(samples: list[Sample], metric: Metric, threads: int, s: Settings) -> 
     return allowed / whole, max(s.memory_target * allowed / whole, s.target)
 
 
+def floor_bytes(metric: Metric, threads: int, s: Settings) -> float:
+    """The least margin of memory; of time there is none."""
+    if metric.start is None:
+        return 0
+    return threads * (s.vsz_floor_bytes if metric.name.startswith("vsz") else s.rss_floor_bytes)
+
+
 def compare(samples: list[Sample], row: str, metric: Metric, settings: Settings) -> Comparison:
     own = [s for s in samples if s.row == row]
-    margin, target = limits(own, metric, int(row.rpartition(":")[2]), settings)
+    threads = int(row.rpartition(":")[2])
+    margin, target = limits(own, metric, threads, settings)
+    floor = floor_bytes(metric, threads, settings)
 
     def median(arm: str) -> float:
         return statistics.median(s.values[metric.name] for s in own if s.arm == arm)
@@ -145,6 +159,7 @@ def compare(samples: list[Sample], row: str, metric: Metric, settings: Settings)
         head_twin=differences(own, metric.name, "head", "twin"),
         effect=stats.effect(head_base),
         twin=stats.effect(twin_base),
+        margin_amount=floor if floor and math.isclose(margin * median("base"), floor) else None,
     )
 
 
@@ -238,6 +253,7 @@ def findings(
         c = decided.get(key, at_first)
         blocks = c.effect.blocks if key in decided else expected_blocks(c, comparisons, settings)
         verdict, note = decide(c, tests)
+        found = smallest(c, blocks, comparisons, settings)
         made.append(
             Finding(
                 tier=c.metric.tier,
@@ -250,10 +266,12 @@ def findings(
                 low=math.expm1(c.effect.low),
                 high=math.expm1(c.effect.high),
                 margin=c.margin,
-                smallest=smallest(c, blocks, comparisons, settings),
+                smallest=found,
                 verdict=verdict,
                 note=note,
                 repeat=repeat(c.row),
+                margin_amount=c.margin_amount,
+                smallest_amount=None if c.margin_amount is None else found * c.base,
             )
         )
         numbers.append(describe(c, at_first, 2 if key in decided else 1))

@@ -103,7 +103,7 @@ class Calibration:
     """Measures in cells, as the gate does: fresh processes of both libraries side by side."""
 
     def __init__(self, library: Path, build_directory: Path, directory: Path) -> None:
-        self.library = library
+        self.shared_object = library
         self.cell = build_directory / "cell" / "system"
         self.directory = directory
         text = subprocess.run([self.cell, "--describe"], capture_output=True, check=True).stdout
@@ -142,10 +142,12 @@ class Calibration:
     def cost(self, row: str, blocks: int) -> Cost:
         """By a spin that doubles the operation, or nearly so: a first guess finds it."""
         period = period_of(self.ops[row.partition("/")[0]])
-        plain = build(self.library, [], self.directory / "base.so")
+        plain = build(self.shared_object, [], self.directory / "base.so")
         pairs = period * FIRST_GUESS
         for _ in range(GUESSES):
-            planted = build(self.library, [spin(row, pairs, period)], self.directory / "head.so")
+            planted = build(
+                self.shared_object, [spin(row, pairs, period)], self.directory / "head.so"
+            )
             operation, slowed = self.times(plain, planted, row, blocks)
             added = slowed - operation
             if operation / 2 < added < operation * 2:
@@ -163,13 +165,13 @@ def period_of(ops: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="What a planted spin costs in each row.")
-    parser.add_argument("library", type=Path)
+    parser.add_argument("shared_object", metavar="LIBRARY", type=Path)
     parser.add_argument("rows", nargs="+", metavar="WORKLOAD/threads:N")
     parser.add_argument("--blocks", type=int, default=9)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="spanbench-planted-") as directory:
         build_directory = ROOT / os.environ.get("B", "build")
-        calibration = Calibration(asked.library.resolve(), build_directory, Path(directory))
+        calibration = Calibration(asked.shared_object.resolve(), build_directory, Path(directory))
         for row in asked.rows:
             c = calibration.cost(row, asked.blocks)
             ten = c.slower(0.1)

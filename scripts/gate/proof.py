@@ -24,8 +24,7 @@ from typing import Any, Callable, Iterator, Optional, Sequence
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
 
-from gate import arms, evidence, exact, planted, replay, stored, whole
-from gate.__main__ import QUICK
+from gate import arms, evidence, exact, judge, planted, replay, stored, whole
 from gate.campaign import Order
 from gate.driver import Driver, Progress
 from gate.findings import PASS, REGRESSION, Finding, Refusal
@@ -53,6 +52,9 @@ class Power:
 
 POWER = {0.10: Power((1, 2), 4, 0.07), 0.05: Power((1,), 2, 0.035)}
 TIME = "ns_per_op"
+# What measures and judges: a ledger holds what one version of these did.
+JUDGING = ("arms", "campaign", "counting", "driver", "exact", "findings", "judge", "planted")
+JUDGING += ("replay", "samples", "stats")
 CALIBRATION_BLOCKS = 9
 EXACT_EFFECTS = {
     "instructions": ("tiny", "small"),
@@ -79,8 +81,7 @@ def say(text: str) -> None:
 
 def key(library: Path) -> dict[str, str]:
     """What all records of a ledger have in common."""
-    judging = sorted(p for p in GATE.glob("*.py") if not p.name.startswith("test_"))
-    sums = [hashlib.sha256(p.read_bytes()).digest() for p in judging if p.name != "proof.py"]
+    sums = [hashlib.sha256((GATE / f"{name}.py").read_bytes()).digest() for name in JUDGING]
     return {
         "library": hashlib.sha256(library.read_bytes()).hexdigest()[:16],
         "gate": hashlib.sha256(b"".join(sums)).hexdigest()[:16],
@@ -96,7 +97,7 @@ class Proof:
         self.ledger = ledger
         self.directory = directory
         self.build = (ROOT / os.environ.get("B", "build")).resolve()
-        self.library = self.build / arms.LIBRARY
+        self.shared_object = self.build / arms.GOMALLOC
 
     def gate(self, base: Path, head: Path, seed: int, *more: str) -> Any:
         """A whole run of the gate's program; its document."""
@@ -109,7 +110,7 @@ class Proof:
     def null(self) -> None:
         for number in range(len(self.ledger.of("null")), self.options.null_runs):
             seed = self.options.seed + number
-            document = self.gate(self.library, self.library, seed, "--quick")
+            document = self.gate(self.shared_object, self.shared_object, seed, "--quick")
             record = null_record(document)
             self.ledger.add("null", record)
             say(f"null run {number + 1} of {self.options.null_runs}: {record['verdict']}")
@@ -121,7 +122,7 @@ class Proof:
                 return planted.Cost(
                     **{k: record[k] for k in ("row", "operation", "pair", "period")}
                 )
-        calibration = planted.Calibration(self.library, self.build, self.directory)
+        calibration = planted.Calibration(self.shared_object, self.build, self.directory)
         cost = calibration.cost(row, CALIBRATION_BLOCKS)
         self.ledger.add("cost", {**asdict(cost), "instructions": self.verified(cost)})
         say(
@@ -143,8 +144,8 @@ class Proof:
         return {"planted": (2 * pairs + planted.PAYMENT) / period, "counted": counted}
 
     def pair(self, plants: Sequence[planted.Plant]) -> tuple[Path, Path]:
-        base = planted.build(self.library, [], self.directory / "base.so")
-        return base, planted.build(self.library, plants, self.directory / "head.so")
+        base = planted.build(self.shared_object, [], self.directory / "base.so")
+        return base, planted.build(self.shared_object, plants, self.directory / "head.so")
 
     def compare(self, base: Path, head: Path, workload: str) -> list[Finding]:
         work = self.directory / "exact"
@@ -219,7 +220,7 @@ class Proof:
             part = self.recording(seed)
             windows = self.options.windows // self.options.recordings
             say(f"recording {number + 1} of {self.options.recordings}: {windows} windows")
-            counted = replay.replay(part, ROWS, QUICK, windows, seed)
+            counted = replay.replay(part, ROWS, judge.QUICK, windows, seed)
             record = {"seed": seed, "blocks": self.options.recorded_blocks, "windows": windows}
             record.update(failed=counted["fail"], verdicts=dict(counted))
             self.ledger.add("replay", {**record, "others_cpu_share": part.others_cpu_share})
@@ -228,7 +229,7 @@ class Proof:
         folder = self.directory / "recording"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        source = arms.resolve(str(self.library), self.build / "cell")
+        source = arms.resolve(str(self.shared_object), self.build / "cell")
         both = arms.Arms.of(source, source, folder / "arms")
         progress = Progress(sys.stderr)
         drive = Driver(self.build / "spanbench", folder, both.copy_into, 60, progress)
@@ -307,7 +308,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     options = parser().parse_args()
-    library = (ROOT / os.environ.get("B", "build") / arms.LIBRARY).resolve()
+    library = (ROOT / os.environ.get("B", "build") / arms.GOMALLOC).resolve()
     if not library.exists():
         raise Refusal(f"there is no {library}: run make")
     ledger = Ledger(options.ledger, key(library))

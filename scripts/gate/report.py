@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Optional
 from xml.etree import ElementTree
 
 from gate.findings import VERDICTS, Finding, headline
 
 MOST_ANNOTATIONS = 10  # GitHub shows so many of a kind and step
-SHORT = {
+# For people; gate.json and accepted.json have the names on the left.
+NAMES = {
     "ns_per_op": "ns/op",
     "rss_peak_bytes": "RSS peak",
     "rss_drained_bytes": "RSS drained",
     "vsz_peak_bytes": "VSZ peak",
+    "bytes_mapped": "bytes mapped",
+    "minor_faults": "minor faults",
 }
 LOUD = ("fail", "void", "inconclusive", "accepted")
 COLOURS = {"fail": 31, "void": 35, "inconclusive": 33, "accepted": 33, "improved": 32}
 
 
+def effect(f: Finding) -> float:
+    """By which findings are sorted: without a number, what has failed outweighs any growth, and what
+    has not, where base has none, is no more than no change."""
+    if math.isnan(f.change):
+        return math.inf if f.verdict in LOUD else 0.0
+    return f.change
+
+
 def by_effect(findings: list[Finding]) -> list[Finding]:
     """The worst first: what has failed without a number, then the largest growth."""
-    return sorted(
-        findings,
-        key=lambda f: (not math.isnan(f.change), -f.change if f.change == f.change else 0, f.name),
-    )
+    return sorted(findings, key=lambda f: (-effect(f), f.name))
 
 
 def number(value: float, unit: str) -> str:
@@ -53,54 +62,140 @@ def interval(f: Finding) -> str:
     return f"{percent(f.low)} .. {percent(f.high)}"
 
 
-def cells(f: Finding) -> list[str]:
-    return [
-        f.row,
-        SHORT.get(f.metric, f.metric),
-        number(f.base, f.unit),
-        number(f.head, f.unit),
-        percent(f.change),
-        interval(f),
-        percent(f.margin, ""),
-        percent(f.smallest, ""),
-        f.verdict.upper() if f.verdict in LOUD else f.verdict,
-    ]
+def amount(value: float, unit: str) -> str:
+    """50 calls, 256 KiB"""
+    if unit == "bytes":
+        return (
+            f"{value / 2**10:.4g} KiB" if value < 1023.5 * 2**10 else f"{value / 2**20:.4g} MiB"
+        )
+    return f"{number(value, unit)} {unit.removesuffix('s') if value == 1 else unit}"
 
 
-HEADS = ["row", "metric", "base", "head", "change", "95 % interval", "margin", "finds", "verdict"]
-LEFT = (0, 1, 8)
+def margin(f: Finding) -> str:
+    if f.margin_amount is not None:
+        return amount(f.margin_amount, f.unit)
+    return percent(f.margin, "")
 
 
-def table(findings: list[Finding], colour: bool) -> str:
+def smallest(f: Finding) -> str:
+    if f.smallest_amount is not None:
+        return amount(f.smallest_amount, f.unit)
+    return percent(f.smallest, "")
+
+
+def change(f: Finding) -> str:
+    """Of what base has none, the number that head has."""
+    if math.isnan(f.change) and f.base == 0 and f.head > 0:
+        return f"+{number(f.head, f.unit)}"
+    return percent(f.change)
+
+
+def name(metric: str) -> str:
+    kind, _, call = metric.partition(".")
+    return f"{call} calls" if kind == "syscalls" else NAMES.get(metric, metric)
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A table of its own."""
+
+    heading: str
+    exact: bool
+
+    @property
+    def heads(self) -> list[str]:
+        heads = ["row", "metric", "base", "head", "change"]
+        heads += [] if self.exact else ["95 % interval"]
+        return heads + ["margin", "finds", "verdict"]
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """The columns of words."""
+        return (0, 1, len(self.heads) - 1)
+
+    def of(self, findings: list[Finding]) -> list[Finding]:
+        return by_effect([f for f in findings if (f.tier == "exact") == self.exact])
+
+    def cells(self, f: Finding) -> list[str]:
+        words = [f.row, name(f.metric), number(f.base, f.unit), number(f.head, f.unit), change(f)]
+        words += [] if self.exact else [interval(f)]
+        verdict = f.verdict.upper() if f.verdict in LOUD else f.verdict
+        return words + [margin(f), smallest(f), verdict]
+
+
+TIERS = (
+    Tier("deterministic: counts of fixed work by one thread; a fail holds on any machine", True),
+    Tier("statistical: time and memory of measured samples, with the 95 % interval", False),
+)
+
+
+def is_unchanged(f: Finding) -> bool:
+    """A plain pass of a count that is the same: nothing that anybody must read."""
+    return f.tier == "exact" and f.verdict == "pass" and f.change == 0 and not f.note
+
+
+def split(findings: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """What is shown, and what is only counted."""
+    shown = [f for f in findings if not is_unchanged(f)]
+    return shown, [f for f in findings if is_unchanged(f)]
+
+
+def table(tier: Tier, listed: list[Finding], colour: bool) -> list[str]:
     """`finds`: the smallest change that would have been found."""
-    listed = by_effect(findings)
-    lines = [HEADS] + [cells(f) for f in listed]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADS))]
+    lines = [tier.heads] + [tier.cells(f) for f in listed]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(tier.heads))]
     made = []
     for at, line in enumerate(lines):
         words = [
-            w.ljust(n) if i in LEFT else w.rjust(n) for i, (w, n) in enumerate(zip(line, widths))
+            w.ljust(n) if i in tier.left else w.rjust(n)
+            for i, (w, n) in enumerate(zip(line, widths))
         ]
         painted = COLOURS.get(listed[at - 1].verdict) if at and colour else None
         if painted:
             words[-1] = f"\033[{painted}m{words[-1]}\033[0m"
         made.append("  " + "  ".join(words).rstrip())
-    return "\n".join(made)
+    return made
+
+
+def tables(findings: list[Finding], colour: bool) -> list[str]:
+    lines = []
+    for tier in TIERS:
+        shown, unchanged = split(tier.of(findings))
+        if shown or unchanged:
+            lines += ["", tier.heading]
+        if shown:
+            lines += table(tier, shown, colour)
+        if unchanged:
+            lines.append(f"  {counted(unchanged, shown)}")
+    return lines
+
+
+def counted(unchanged: list[Finding], shown: list[Finding]) -> str:
+    return f"{len(unchanged)}{' more' if shown else ''}: no change"
+
+
+def remark(f: Finding) -> str:
+    """With the name that accepted.json takes, where it is another."""
+    also = [f.metric] * (name(f.metric) != f.metric) + ["deterministic"] * (f.tier == "exact")
+    said = f"{f.verdict.upper()} {f.row} {name(f.metric)}" + f" ({', '.join(also)})" * bool(also)
+    return said + f": {f.note}" * bool(f.note)
 
 
 def remarks(findings: list[Finding]) -> list[str]:
-    """What the rows that are no plain pass have to say, and how to repeat them."""
+    """What the rows that are no plain pass have to say, the worst row first, and how to repeat each."""
+    rows: dict[str, list[Finding]] = {}
+    for f in by_effect([f for f in findings if f.verdict in LOUD]):
+        rows.setdefault(f.row, []).append(f)
     said = []
-    for f in by_effect(findings):
-        if f.verdict in LOUD:
-            said.append(f"{f.verdict.upper()} {f.name}" + f": {f.note}" * bool(f.note))
-            if f.verdict != "accepted":
-                said.append(f"  alone: {f.repeat}")
+    for of_row in rows.values():
+        said += [remark(f) for f in of_row]
+        again = dict.fromkeys(f.repeat for f in of_row if f.verdict != "accepted")
+        said += [f"  alone: {command}" for command in again]
     return said
 
 
 def text(findings: list[Finding], strict: bool, facts: list[str], colour: bool) -> str:
-    parts = ["gate: " + headline(findings, strict), "", table(findings, colour)]
+    parts = ["gate: " + headline(findings, strict), *tables(findings, colour)]
     said = remarks(findings)
     parts += ["", *said] if said else []
     parts += ["", *facts]
@@ -111,20 +206,42 @@ def escape(word: str) -> str:
     return word.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
-def markdown(findings: list[Finding], strict: bool, facts: list[str]) -> str:
-    lines = [f"### Gate: {escape(headline(findings, strict))}", ""]
-    lines.append("| " + " | ".join(HEADS) + " |")
-    lines.append("|" + "|".join("---" if i in LEFT else "---:" for i in range(len(HEADS))) + "|")
-    for f in by_effect(findings):
-        words = [escape(w) for w in cells(f)]
+def markdown_table(tier: Tier, listed: list[Finding]) -> list[str]:
+    lines = ["| " + " | ".join(tier.heads) + " |"]
+    rules = ["---" if i in tier.left else "---:" for i in range(len(tier.heads))]
+    lines.append("|" + "|".join(rules) + "|")
+    for f in listed:
+        words = [escape(w) for w in tier.cells(f)]
         if f.verdict in LOUD:
             words[-1] = f"**{words[-1]}**"
         lines.append("| " + " | ".join(words) + " |")
+    return lines
+
+
+def markdown(findings: list[Finding], strict: bool, facts: list[str]) -> str:
+    """Of all findings: those without a change are folded."""
+    lines = [f"### Gate: {escape(headline(findings, strict))}"]
+    for tier in TIERS:
+        shown, unchanged = split(tier.of(findings))
+        if shown or unchanged:
+            lines += ["", f"**{tier.heading[0].upper()}{tier.heading[1:]}**"]
+        if shown:
+            lines += ["", *markdown_table(tier, shown)]
+        if unchanged:
+            lines += ["", f"<details><summary>{counted(unchanged, shown)}</summary>", ""]
+            lines += [*markdown_table(tier, unchanged), "", "</details>"]
     said = remarks(findings)
     if said:
         lines += ["", "```", *(x.replace("```", "'''") for x in said), "```"]
     lines += ["", *(f"- {escape(x)}" for x in facts), ""]
     return "\n".join(lines)
+
+
+def measured(f: Finding) -> str:
+    """The change and, if it has one, its interval; nothing: there is no change to speak of."""
+    if change(f) == "-":
+        return ""
+    return change(f) + f" ({interval(f)})" * bool(interval(f))
 
 
 def annotation(f: Finding) -> str:
@@ -134,8 +251,8 @@ def annotation(f: Finding) -> str:
         return word.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
     title = data(f"gate: {f.verdict}: {f.name}").replace(":", "%3A").replace(",", "%2C")
-    change = "" if math.isnan(f.change) else f"{percent(f.change)} ({interval(f)}) "
-    return f"::{kind} title={title}::{data(change + f.note + ' Alone: ' + f.repeat)}"
+    said = f"{measured(f)} {f.note}".strip()
+    return f"::{kind} title={title}::{data(said + ' Alone: ' + f.repeat)}"
 
 
 def github(findings: list[Finding]) -> list[str]:
@@ -158,7 +275,7 @@ def junit(findings: list[Finding], strict: bool) -> bytes:
         case = ElementTree.SubElement(
             suite, "testcase", classname=printable(f"gate.{f.tier}.{f.row}"), name=f.metric
         )
-        said = f"{percent(f.change)} ({interval(f)}), margin {percent(f.margin, '')}; {f.note}"
+        said = f"{measured(f) or '-'}, margin {margin(f)}; {f.note}"
         kind = {"fail": "failure", "accepted": "skipped"}.get(f.verdict)
         if f.verdict in ("void", "inconclusive"):
             kind = "error" if strict else "skipped"

@@ -140,7 +140,7 @@ def measure(build: Path, directory: Path, workloads: Sequence[str]) -> Stored:
     rows = {}
     for work in works(counting.cell, workloads, SEED):
         try:
-            (rows[work],) = exact.count(counting, [build / arms.LIBRARY], work, times, KINDS)
+            (rows[work],) = exact.count(counting, [build / arms.GOMALLOC], work, times, KINDS)
         except exact.Broken as problem:
             raise Refusal(f"{work.row}: {problem}") from problem
     return Stored(commit, key(build), rows)
@@ -163,7 +163,7 @@ def compare_counts(stored: Stored, build: Path, directory: Path, repeat: Repeat)
     findings = []
     for work, base in stored.rows.items():
         try:
-            compared = exact.compare_row(counting, [build / arms.LIBRARY], work, base)
+            compared = exact.compare_row(counting, [build / arms.GOMALLOC], work, base)
             findings += [c.finding(work.row, repeat(work.row)) for c in compared]
         except exact.Broken as problem:  # the only library is the head
             of_head = exact.Broken(1, problem.why, problem.kind)
@@ -181,7 +181,7 @@ def compare_built(stored: Stored, build: Path, directory: Path, repeat: Repeat) 
         )
     base, head = directory / "base.so", directory / "head.so"
     shutil.copyfile(arms.build_commit(stored.commit, build), base)
-    shutil.copyfile(build / arms.LIBRARY, head)
+    shutil.copyfile(build / arms.GOMALLOC, head)
     workloads = [work.workload for work in stored.rows]
     work_directory = directory / "work"
     work_directory.mkdir()

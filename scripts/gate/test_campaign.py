@@ -210,11 +210,16 @@ class Memory(unittest.TestCase):
         f = found[SMALL, "rss_peak_bytes"]
         self.assertEqual(f.verdict, "pass")
         self.assertAlmostEqual(f.margin, 64 * 4096 / (5 * MIB), places=3)
+        self.assertEqual(f.margin_amount, 64 * 4096)
+        self.assertGreaterEqual(f.smallest_amount or 0, 64 * 4096)
 
     def test_margin_is_of_what_the_allocator_adds(self) -> None:
         _, found = gate(Machine())
         f = found[SMALL, "rss_peak_bytes"]
         self.assertAlmostEqual(f.margin, 0.03 * (50 - 3) / 50, places=3)
+        for metric in ("rss_peak_bytes", "ns_per_op"):  # a share, no amount
+            self.assertIsNone(found[SMALL, metric].margin_amount)
+            self.assertIsNone(found[SMALL, metric].smallest_amount)
 
     def test_growth_at_start_fails_too(self) -> None:
         """10 MiB more before the first operation, and so at the peak."""

@@ -11,7 +11,7 @@ from driving import BUILD, DriverTest
 
 from gate import arms, control, planted, whole
 
-LIBRARY = BUILD / arms.LIBRARY
+GOMALLOC = BUILD / arms.GOMALLOC
 
 
 class Controls(DriverTest):
@@ -31,7 +31,7 @@ class Controls(DriverTest):
         with mock.patch.object(whole, "run", run), mock.patch.object(
             planted.Calibration, "cost", return_value=cost
         ):
-            code = control.control(LIBRARY, control.ROW, BUILD, self.directory)
+            code = control.control(GOMALLOC, control.ROW, BUILD, self.directory)
         self.assertEqual(left, [])
         return code
 
@@ -66,7 +66,7 @@ class Controls(DriverTest):
         with mock.patch.object(whole, "run", lambda *_: next(runs)), mock.patch.object(
             planted.Calibration, "cost", return_value=cost
         ):
-            self.assertEqual(control.control(LIBRARY, control.ROW, BUILD, self.directory), 1)
+            self.assertEqual(control.control(GOMALLOC, control.ROW, BUILD, self.directory), 1)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,23 @@ class Verdict(unittest.TestCase):
         self.assertTrue(math.isnan(finding.change))
         self.assertIn("the base makes none", finding.note)
 
+    def test_a_least_margin_is_an_amount(self) -> None:
+        page = exact.PAGE
+        for metric, base, amounts in (
+            ("syscalls.brk", 1.0, (50, 50)),
+            ("syscalls.brk", 0.0, (50, 50)),
+            ("syscalls.brk", 10_000.0, (None, None)),
+            ("rss_peak_bytes", 1000.0 * page, (64 * page, 64 * page)),
+            ("rss_peak_bytes", 10_000.0 * page, (None, None)),
+            ("instructions", 1000.0, (None, None)),
+        ):
+            f = comparison([base] * 3, [base] * 3, metric).finding("small/threads:1", "again")
+            self.assertEqual((f.margin_amount, f.smallest_amount), amounts, (metric, base))
+            if base and amounts[0]:
+                self.assertAlmostEqual(f.margin, amounts[0] / base)
+        wide = comparison([1, 81, 1], [1, 1, 1], "syscalls.brk").finding("small/threads:1", "again")
+        self.assertEqual((wide.margin_amount, wide.smallest_amount), (50, 80))
+
     def test_fails_only_where_all_processes_lie_apart(self) -> None:
         base = [100.0] * 7 + [103]
         self.check("pass", base, [102] * 8)

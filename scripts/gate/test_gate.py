@@ -1,7 +1,9 @@
 """The gate from end to end: with the driver and real libraries. No verdict on time is asserted."""
 
+import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,11 +12,14 @@ import unittest
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, clean_environment, run
+
+from gate.findings import TIERS, VERDICTS, Finding
 
 # The program of this tree, whose driver may be that of another.
 GATE = ("/usr/bin/python3", ROOT / "scripts" / "gate", "--driver", SPANBENCH)
-LIBRARY = BUILD / "libgomalloc.so"
+GOMALLOC = BUILD / "libgomalloc.so"
 FEW = ("--quick", "--tier", "timed", "--workloads", "tiny", "--threads", "1")
 SHORT = (*FEW, "--first", "6", "--blocks", "9", "--budget", "1")
 
@@ -24,7 +29,7 @@ class GateTest(DriverTest):
         super().setUp()
         self.base, self.head = (self.directory / f"lib{n}.so" for n in ("base", "head"))
         for copy in (self.base, self.head):
-            shutil.copy(LIBRARY, copy)
+            shutil.copy(GOMALLOC, copy)
 
     def gate(self, *words: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
         return run(*GATE, "--out", self.out, *words, **options)
@@ -43,6 +48,92 @@ class GateTest(DriverTest):
         for word in says:
             self.assertIn(word, result.stderr)
         self.assertFalse((self.out / "latest-gate").exists())
+
+
+def spoiled(document: Any) -> "list[tuple[str, Any]]":
+    """What is wrong with a document, and the document."""
+    finding = document["findings"][0]
+    without = {k: v for k, v in document.items() if k != "seed"}
+    return [
+        ("no seed", without),
+        ("another key", {**document, "foo": 1}),
+        ("no such verdict", {**document, "verdict": "good"}),
+        ("exit code of a refusal", {**document, "exit_code": 2}),
+        ("nothing found", {**document, "findings": []}),
+        ("no such tier", {**document, "findings": [{**finding, "tier": "fast"}]}),
+        ("no row", {**document, "findings": [{**finding, "row": "tiny"}]}),
+        ("no command", {**document, "findings": [{**finding, "repeat": ""}]}),
+        ("p of 2", {**document, "comparisons": [{**document["comparisons"][0], "p_worse": 2}]}),
+        ("no checksum", {**document, "head": {**document["head"], "sha256": "?"}}),
+    ]
+
+
+class Document(GateTest):
+    def test_is_as_its_schema_says(self) -> None:
+        """With both tiers, and with the deterministic one alone; and what is wrong is not."""
+        schema = json.loads((ROOT / "results" / "gate.schema.json").read_text())
+        validator = jsonschema.Draft202012Validator(schema)
+        validator.check_schema(schema)
+        finding = schema["$defs"]["finding"]["properties"]
+        self.assertEqual(finding["verdict"]["enum"], list(VERDICTS))
+        self.assertEqual(finding["tier"]["enum"], list(TIERS))
+        result = self.compare("--tier", "all", *SHORT[3:], "--quick")
+        self.assertIn(result.returncode, (0, 1), result.stderr)
+        document = self.result()
+        validator.validate(document)
+        self.assertEqual({f["tier"] for f in document["findings"]}, set(TIERS))
+        names = {f.name for f in dataclasses.fields(Finding)}
+        self.assertEqual(set(finding), names)
+        for why, wrong in spoiled(document):
+            with self.subTest(why):
+                self.assertFalse(validator.is_valid(wrong))
+        self.check_what_people_see(result.stdout, document)
+        self.compare("--tier", "exact", "--workloads", "tiny")
+        validator.validate(self.result())
+
+    def check_what_people_see(self, output: str, document: Any) -> None:
+        counts = [f for f in document["findings"] if f["tier"] == "exact"]
+        same = [f for f in counts if f["change"] == 0 and f["verdict"] == "pass" and not f["note"]]
+        more = " more" * (len(same) < len(counts))
+        self.assertIn(f"\n  {len(same)}{more}: no change\n", output)
+        self.assertRegex(output, "(?m)^deterministic: ")
+        self.assertRegex(output, "(?m)^statistical: ")
+        self.assertIn(" 256 KiB ", output)
+        folder = self.out / "latest-gate"
+        rows = [x for x in (folder / "gate.md").read_text().splitlines() if x.startswith("| tiny")]
+        self.assertEqual(len(rows), len(document["findings"]))
+        self.assertTrue(any("| 50 calls | 50 calls |" in x for x in rows), rows)
+        cases = (folder / "gate.xml").read_text().count("<testcase ")
+        self.assertEqual(cases, len(document["findings"]))
+
+
+class Help(GateTest):
+    def test_says_all_there_is_to_know(self) -> None:
+        said = self.gate("--help").stdout
+        groups = (
+            "what is compared:",
+            "how long:",
+            "verdict:",
+            "output:",
+            "exit codes",
+            "examples:",
+        )
+        self.assertTrue(said.startswith("usage: build/spanbench gate "), said)
+        self.assertEqual(sorted(groups, key=lambda g: said.index(f"\n{g}")), list(groups))
+        for code in ("0", "1", "2", "75", "128 + n"):
+            self.assertRegex(said, rf"(?m)^  {re.escape(code)}  ")
+        options = re.split(r"\n(?=  -)", said.partition("\nexit codes")[0])[1:]
+        self.assertGreater(len(options), 15)
+        for option in options:
+            if "--help" not in option:
+                self.assertRegex(" ".join(option.split()), r"\(default: .+\)", option)
+        self.assertLessEqual(max(len(x) for x in said.splitlines()), 105)
+
+    def test_of_make(self) -> None:
+        words = ("make", "--no-print-directory", "gate", "DEPS=skip", "ARGS=--help")
+        self.assertIn(
+            "usage: build/spanbench gate ", run(*words, cwd=ROOT, env=clean_environment()).stdout
+        )
 
 
 class EndToEnd(GateTest):
@@ -65,7 +156,7 @@ class EndToEnd(GateTest):
             self.assertLessEqual(f["low"], f["change"])
             self.assertLessEqual(f["change"], f["high"])
             self.assertIn(
-                "WORKLOADS=tiny THREADS=1 QUICK=1 TIER=timed ARGS='--first 6", f["repeat"]
+                "WORKLOADS=tiny THREADS=1 QUICK=1 SEED=1 TIER=timed ARGS='--first 6", f["repeat"]
             )
             self.assertIn(f["metric"].split("_")[0].upper()[:3], result.stdout.upper())
         for c in document["comparisons"]:
@@ -153,6 +244,8 @@ class Refusals(GateTest):
         for words, says in cases:
             result = self.gate("--head", self.head, *FEW, *words)
             self.refused(result, says)
+            self.assertEqual(list(self.out.glob("*")), [], "it holds nothing")
+            self.assertNotIn("described", result.stderr, "it is not there any more")
 
     def test_wrong_words(self) -> None:
         for words in (["--foo"], ["--tier", "x"], ["--seed", "x"], ["x"]):
@@ -197,9 +290,13 @@ class Refusals(GateTest):
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn("head failed", result.stdout)
         (self.out / "latest-gate").unlink()
+        (before,) = self.out.glob("*-gate")
         self.refused(
             run(*gate, "--base", "bad", "--head", "good"), "failed, so there is nothing to compare"
         )
+        (left,) = (folder for folder in self.out.glob("*-gate") if folder != before)
+        self.assertTrue(list(left.glob("stage-1/*/bench.json")), "what was measured stays")
+        self.assertTrue((left / "stage-1.log").is_file())
 
 
 class Interrupted(GateTest):

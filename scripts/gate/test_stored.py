@@ -16,7 +16,7 @@ from gate.counting import KINDS, Work
 from gate.findings import Refusal
 from gate.stored import Stored
 
-GOMALLOC = BUILD / arms.LIBRARY
+GOMALLOC = BUILD / arms.GOMALLOC
 
 
 class File(DriverTest):
@@ -160,7 +160,7 @@ class Program(DriverTest):
         """Here with a build that is ready, of a library that needs fewer instructions."""
         slower = planted.spin("tiny/threads:1", 100)
         base = planted.build(GOMALLOC, [], self.directory / "good.so")
-        head = planted.build(GOMALLOC, [slower], self.directory / arms.LIBRARY)
+        head = planted.build(GOMALLOC, [slower], self.directory / arms.GOMALLOC)
         (self.directory / "cell").symlink_to(BUILD / "cell")
         work = self.directory / "directory"
         work.mkdir()
