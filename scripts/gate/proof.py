@@ -53,7 +53,16 @@ class Power:
 POWER = {0.10: Power((1, 2), 4, 0.07), 0.05: Power((1,), 2, 0.035)}
 TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
-JUDGING = ("arms", "campaign", "counting", "driver", "exact", "findings", "judge", "planted")
+JUDGING: tuple[str, ...] = (
+    "arms",
+    "campaign",
+    "counting",
+    "driver",
+    "exact",
+    "findings",
+    "judge",
+    "planted",
+)
 JUDGING += ("replay", "samples", "stats")
 CALIBRATION_BLOCKS = 9
 EXACT_EFFECTS = {
