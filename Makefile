@@ -65,8 +65,8 @@ C_ALWAYS  = -std=gnu17 -D_GNU_SOURCE $(WARN) -Wstrict-prototypes -Wmissing-proto
             -fno-builtin-malloc -fno-builtin-free -fno-builtin-calloc -fno-builtin-realloc -pthread
 C_FLAGS   = $(C_ALWAYS) -fPIE $(CFLAGS)
 # Of an allocator that is built here. initial-exec: as rivals do, it is linked or preloaded, never
-# opened by dlopen.
-LIB_FLAGS = $(C_ALWAYS) -fPIC -ftls-model=initial-exec -fvisibility=hidden -O2 $(CFLAGS)
+# opened by dlopen. -ffile-prefix-map: the same sources give the same library wherever they are built.
+LIB_FLAGS = $(C_ALWAYS) -ffile-prefix-map=$(call quote,$(CURDIR))=. -fPIC -ftls-model=initial-exec -fvisibility=hidden -O2 $(CFLAGS)
 CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 # The dependency directions: a folder sees what it may include and nothing else.
 include_allocators   := -Iallocators
