@@ -1,5 +1,6 @@
 #include "conform.h"
 
+#include "exit_code.h"
 #include "matrix.h"
 #include "output.h"
 #include "progress.h"
@@ -12,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
 
 /* Of a file for each verdict in it, and for the rest; what is not needed is given back. */
 enum { RESERVE_EACH = 4 << 10, RESERVE_ONCE = 256 << 10 };
@@ -140,13 +139,12 @@ static bool save(const struct matrix *m, struct files *f) {
 }
 
 /* Ends a run that was interrupted before its first verdict: nothing of it stays. */
-static int give_up(struct results *r, struct files *f) {
+static void give_up(struct results *r, struct files *f) {
     results_discard(&f->json);
     results_discard(&f->junit);
     results_remove(r);
     progress_clear();
     fprintf(stderr, "spanbench: interrupted before the first verdict; nothing is saved\n");
-    return SIGNALLED + spawn_interrupted();
 }
 
 /* The last lines: how it went, on standard error. */
@@ -176,10 +174,12 @@ static int run_matrix(struct matrix *m) {
     struct files files;
     int error = 0;
     if (!open_files(m, &results, &files))
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     const size_t done = run_all(m, &error);
-    if (!done)
-        return give_up(&results, &files);
+    if (!done) {
+        give_up(&results, &files);
+        return EXIT_WRONG_USE;
+    }
     progress_clear();
     const bool saved = save(m, &files);
     if (!m->options->tap)
@@ -190,9 +190,7 @@ static int run_matrix(struct matrix *m) {
     sum_up(m, done, error);
     if (saved)
         fprintf(stderr, "spanbench: %s/conformance.json, conformance.xml\n", results.directory);
-    if (spawn_interrupted())
-        return SIGNALLED + spawn_interrupted();
-    return !saved || error ? WRONG_USE : m->findings ? FINDING : GOOD;
+    return !saved || error ? EXIT_WRONG_USE : m->findings ? EXIT_FINDING : EXIT_GOOD;
 }
 
 int conform_command(const struct options *o) {
@@ -200,7 +198,7 @@ int conform_command(const struct options *o) {
     struct checklist list    = {0};
     bool *chosen             = NULL;
     size_t broken            = 0;
-    int code                 = WRONG_USE;
+    int code                 = EXIT_WRONG_USE;
     if (selection_open(o, &registry, &chosen) && prepare(o, &registry, &list, chosen, &broken)) {
         struct matrix m = {.options  = o,
                            .list     = &list,
@@ -216,10 +214,8 @@ int conform_command(const struct options *o) {
             free(m.verdict[i].stacks);
         free(m.verdict);
     }
-    if (broken && code == GOOD)
-        code = FINDING;
-    if (spawn_interrupted() && code == WRONG_USE)
-        code = SIGNALLED + spawn_interrupted();
+    if (broken && code == EXIT_GOOD)
+        code = EXIT_FINDING;
     checklist_close(&list);
     registry_close(&registry);
     free(chosen);

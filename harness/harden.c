@@ -1,5 +1,6 @@
 #include "harden.h"
 
+#include "exit_code.h"
 #include "grid.h"
 #include "progress.h"
 #include "results.h"
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
 
 /* Of the file for each run in it, and for the rest; what is not needed is given back. */
 enum { RESERVE_EACH = 1 << 10, RESERVE_ONCE = 256 << 10 };
@@ -121,10 +120,10 @@ static int run_grid(struct grid *g) {
     struct results_file file = {0};
     if (!grid_open(g)) {
         fprintf(stderr, "spanbench: out of memory\n");
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     }
     if (!open_file(g, &results, &file))
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     g->started        = time(NULL);
     const size_t done = run_all(g);
     progress_clear();
@@ -132,7 +131,7 @@ static int run_grid(struct grid *g) {
         results_discard(&file);
         results_remove(&results);
         fprintf(stderr, "spanbench: interrupted before the first run ended; nothing is saved\n");
-        return SIGNALLED + spawn_interrupted();
+        return EXIT_WRONG_USE;
     }
     const bool saved = save(g, &results, &file);
     grid_print(g, stdout);
@@ -148,9 +147,7 @@ static int run_grid(struct grid *g) {
                     g->registry->cell[i].name);
     if (saved)
         fprintf(stderr, "spanbench: %s/hardening.json\n", results.directory);
-    if (spawn_interrupted())
-        return SIGNALLED + spawn_interrupted();
-    return !saved ? WRONG_USE : nothing ? FINDING : GOOD;
+    return !saved ? EXIT_WRONG_USE : nothing ? EXIT_FINDING : EXIT_GOOD;
 }
 
 /* The seeds of all runs must be seeds. */
@@ -167,16 +164,14 @@ int harden_command(const struct options *o) {
     struct grid grid         = {.options = o, .registry = &registry};
     bool *chosen             = NULL;
     size_t broken            = 0;
-    int code                 = WRONG_USE;
+    int code                 = EXIT_WRONG_USE;
     if (seeds_exist(o) && selection_open(o, &registry, &chosen) &&
         prepare(&grid, &registry, chosen, &broken)) {
         grid.chosen = chosen;
         code        = run_grid(&grid);
     }
-    if (broken && code == GOOD)
-        code = FINDING;
-    if (spawn_interrupted() && code == WRONG_USE)
-        code = SIGNALLED + spawn_interrupted();
+    if (broken && code == EXIT_GOOD)
+        code = EXIT_FINDING;
     grid_close(&grid);
     registry_close(&registry);
     free(chosen);
