@@ -22,29 +22,22 @@ struct files {
     struct results_file json, junit;
 };
 
-/* Which of the chosen cells take part. A cell that is broken is a finding. */
-static bool prepare(const struct options *o, struct registry *r, struct checklist *list,
-                    bool *chosen, size_t *broken) {
-    bool any = false;
-    for (size_t i = 0; i < r->cells; i++) {
-        struct cell *c = &r->cell[i];
-        if (!chosen[i])
-            continue;
-        if (!*c->skipped && !*c->broken && !c->floor)
-            (void)checklist_add(list, o, c); /* marks a cell that has none as broken */
-        chosen[i] = selection_takes_part(c);
-        any |= chosen[i];
-        *broken += *c->broken != '\0';
-    }
-    if (any && !spawn_interrupted() && !checklist_names_exist(list, o))
+static void ask(void *list, struct cell *cell) {
+    (void)checklist_add(list, cell);
+}
+
+/* Which of the chosen cells take part, and the checks that they offer. */
+static bool prepare(struct checklist *list, struct registry *r, bool *chosen) {
+    const bool any = selection_ask(r, chosen, ask, list);
+    if (any && !spawn_interrupted() && !checklist_names_exist(list))
         return false;
     if (any && list->checks)
-        return checklist_read_known(list, o);
+        return checklist_read_known(list);
     if (spawn_interrupted())
         return false;
     if (any)
         fprintf(stderr, "spanbench: none of the checks named is of the profile %s\n",
-                options_profiles[o->profile]);
+                options_profiles[list->options->profile]);
     else
         fprintf(stderr, "spanbench: no allocator is left to check; see 'spanbench list'\n");
     return false;
@@ -147,8 +140,8 @@ static void give_up(struct results *r, struct files *f) {
     fprintf(stderr, "spanbench: interrupted before the first verdict; nothing is saved\n");
 }
 
-/* The last lines: how it went, on standard error. */
-static void sum_up(const struct matrix *m, size_t done, int error) {
+/* The last lines: how it went, on standard error. Did all take part? */
+static bool sum_up(const struct matrix *m, size_t done, int error) {
     char limits[400];
     if (!m->complete)
         fprintf(stderr, "spanbench: %s: %zu of %zu checks were run, the others have no verdict\n",
@@ -158,15 +151,13 @@ static void sum_up(const struct matrix *m, size_t done, int error) {
     fprintf(stderr, "spanbench: %zu check%s, %zu finding%s, seed %llu, profile %s\n", done,
             done == 1 ? "" : "s", m->findings, m->findings == 1 ? "" : "s",
             (unsigned long long)m->options->seed, options_profiles[m->options->profile]);
-    for (size_t i = 0; i < m->registry->cells; i++)
-        if (*m->registry->cell[i].broken)
-            fprintf(stderr, "spanbench: not checked, for it is BROKEN: %s\n",
-                    m->registry->cell[i].name);
+    const bool whole = selection_is_whole(m->registry, "checked");
     ulimits_describe(limits, sizeof limits);
     if (*limits)
         fprintf(stderr,
                 "spanbench: the checks ran under limits, and may end otherwise without: %s\n",
                 limits);
+    return whole;
 }
 
 static int run_matrix(struct matrix *m) {
@@ -186,20 +177,19 @@ static int run_matrix(struct matrix *m) {
         matrix_print(m, stdout);
     else if (spawn_interrupted())
         puts("Bail out! interrupted");
-    error = error ? error : output_error();
-    sum_up(m, done, error);
+    error            = error ? error : output_error();
+    const bool whole = sum_up(m, done, error);
     if (saved)
         fprintf(stderr, "spanbench: %s/conformance.json, conformance.xml\n", results.directory);
-    return !saved || error ? EXIT_WRONG_USE : m->findings ? EXIT_FINDING : EXIT_GOOD;
+    return !saved || error ? EXIT_WRONG_USE : m->findings || !whole ? EXIT_FINDING : EXIT_GOOD;
 }
 
 int conform_command(const struct options *o) {
     struct registry registry = {0};
-    struct checklist list    = {0};
+    struct checklist list    = {.options = o};
     bool *chosen             = NULL;
-    size_t broken            = 0;
     int code                 = EXIT_WRONG_USE;
-    if (selection_open(o, &registry, &chosen) && prepare(o, &registry, &list, chosen, &broken)) {
+    if (selection_open(o, &registry, &chosen) && prepare(&list, &registry, chosen)) {
         struct matrix m = {.options  = o,
                            .list     = &list,
                            .registry = &registry,
@@ -214,8 +204,6 @@ int conform_command(const struct options *o) {
             free(m.verdict[i].stacks);
         free(m.verdict);
     }
-    if (broken && code == EXIT_GOOD)
-        code = EXIT_FINDING;
     checklist_close(&list);
     registry_close(&registry);
     free(chosen);

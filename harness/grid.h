@@ -12,7 +12,7 @@ struct grid {
     const bool *chosen;         /* which cells take part */
     struct misuse_info *misuse; /* sorted by name */
     size_t misuses;
-    char (*name)[64]; /* of all misuses that there are, chosen or not; one may be there twice */
+    char (*name)[64]; /* of all misuses that there are, chosen or not; sorted */
     size_t names;
     bool size[OPTIONS_SIZES]; /* which take part */
     struct outcome *outcome;  /* grid_at */

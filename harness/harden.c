@@ -15,19 +15,13 @@
 /* Of the file for each run in it, and for the rest; what is not needed is given back. */
 enum { RESERVE_EACH = 1 << 10, RESERVE_ONCE = 256 << 10 };
 
+static void ask(void *grid, struct cell *cell) {
+    (void)grid_add(grid, cell);
+}
+
 /* Which of the chosen cells take part, and the misuses that they offer. */
-static bool prepare(struct grid *g, struct registry *r, bool *chosen, size_t *broken) {
-    bool any = false;
-    for (size_t i = 0; i < r->cells; i++) {
-        struct cell *c = &r->cell[i];
-        if (!chosen[i])
-            continue;
-        if (!*c->skipped && !*c->broken && !c->floor)
-            (void)grid_add(g, c); /* marks a cell that has none as broken */
-        chosen[i] = selection_takes_part(c);
-        any |= chosen[i];
-        *broken += *c->broken != '\0';
-    }
+static bool prepare(struct grid *g, struct registry *r, bool *chosen) {
+    const bool any = selection_ask(r, chosen, ask, g);
     if (any && !spawn_interrupted() && !grid_names_exist(g))
         return false;
     if (any && g->misuses)
@@ -141,13 +135,10 @@ static int run_grid(struct grid *g) {
     const size_t nothing = count_void(g);
     fprintf(stderr, "spanbench: %zu run%s, %zu of them void, seed %llu\n", done,
             done == 1 ? "" : "s", nothing, (unsigned long long)g->options->seed);
-    for (size_t i = 0; i < g->registry->cells; i++)
-        if (*g->registry->cell[i].broken)
-            fprintf(stderr, "spanbench: not misused, for it is BROKEN: %s\n",
-                    g->registry->cell[i].name);
+    const bool whole = selection_is_whole(g->registry, "misused");
     if (saved)
         fprintf(stderr, "spanbench: %s/hardening.json\n", results.directory);
-    return !saved ? EXIT_WRONG_USE : nothing ? EXIT_FINDING : EXIT_GOOD;
+    return !saved ? EXIT_WRONG_USE : nothing || !whole ? EXIT_FINDING : EXIT_GOOD;
 }
 
 /* The seeds of all runs must be seeds. */
@@ -163,15 +154,12 @@ int harden_command(const struct options *o) {
     struct registry registry = {0};
     struct grid grid         = {.options = o, .registry = &registry};
     bool *chosen             = NULL;
-    size_t broken            = 0;
     int code                 = EXIT_WRONG_USE;
     if (seeds_exist(o) && selection_open(o, &registry, &chosen) &&
-        prepare(&grid, &registry, chosen, &broken)) {
+        prepare(&grid, &registry, chosen)) {
         grid.chosen = chosen;
         code        = run_grid(&grid);
     }
-    if (broken && code == EXIT_GOOD)
-        code = EXIT_FINDING;
     grid_close(&grid);
     registry_close(&registry);
     free(chosen);

@@ -1,5 +1,6 @@
 #include "outcome.h"
 
+#include "member.h"
 #include "record.h"
 #include "spawn.h"
 #include "text.h"
@@ -56,31 +57,26 @@ struct story {
     char final[16]; /* the word of its last line; "": it did not come that far */
 };
 
-static const char *text_of(const json_t *line, const char *key) {
-    const char *text = json_string_value(json_object_get(line, key));
-    return text ? text : "";
-}
-
 static bool is_head(const json_t *line, const struct cell *cell, const struct misuse_info *misuse,
                     const char *size, uint64_t seed, bool control) {
     return json_integer_value(json_object_get(line, "protocol")) == RECORD_PROTOCOL &&
-           strcmp(text_of(line, "allocator"), cell_fact(cell, "allocator")) == 0 &&
-           strcmp(text_of(line, "object"), cell_fact(cell, "object")) == 0 &&
-           strcmp(text_of(line, "misuse"), misuse->name) == 0 &&
-           strcmp(text_of(line, "size"), size) == 0 &&
+           strcmp(member_text(line, "allocator"), cell_fact(cell, "allocator")) == 0 &&
+           strcmp(member_text(line, "object"), cell_fact(cell, "object")) == 0 &&
+           strcmp(member_text(line, "misuse"), misuse->name) == 0 &&
+           strcmp(member_text(line, "size"), size) == 0 &&
            (uint64_t)json_integer_value(json_object_get(line, "seed")) == seed &&
            json_is_true(json_object_get(line, "control")) == control;
 }
 
 static void read_line(const json_t *line, struct story *story, struct outcome *outcome) {
-    const char *step = text_of(line, "step"), *final = text_of(line, "outcome");
+    const char *step = member_text(line, "step"), *final = member_text(line, "outcome");
     if (*step) {
         snprintf(outcome->step, sizeof outcome->step, "%s", step);
-        snprintf(outcome->what, sizeof outcome->what, "%s", text_of(line, "what"));
+        snprintf(outcome->what, sizeof outcome->what, "%s", member_text(line, "what"));
     }
     if (*final) {
         snprintf(story->final, sizeof story->final, "%s", final);
-        snprintf(outcome->seen, sizeof outcome->seen, "%s", text_of(line, "seen"));
+        snprintf(outcome->seen, sizeof outcome->seen, "%s", member_text(line, "seen"));
     }
 }
 

@@ -1,5 +1,7 @@
 #include "registry.h"
 
+#include "catalogue.h"
+#include "member.h"
 #include "record.h"
 #include "spawn.h"
 #include "text.h"
@@ -171,29 +173,17 @@ bool registry_add_preload(struct registry *r, const char *spec, char *problem, s
 }
 
 static bool add_workload(struct registry *r, const json_t *described) {
-    const char *name          = json_string_value(json_object_get(described, "name"));
-    const char *summary       = json_string_value(json_object_get(described, "summary"));
     const json_t *ops         = json_object_get(described, "ops");
     const json_t *quick       = json_object_get(described, "quick_ops");
     struct workload_info info = {.ops       = (uint64_t)json_integer_value(ops),
                                  .quick_ops = (uint64_t)json_integer_value(quick)};
-    if (!name || !*name || strlen(name) >= sizeof info.name || !info.ops || !info.quick_ops)
+    if (!member_copy(info.name, sizeof info.name, described, "name") || !info.ops ||
+        !info.quick_ops)
         return false;
-    snprintf(info.name, sizeof info.name, "%s", name);
-    snprintf(info.summary, sizeof info.summary, "%s", summary ? summary : "");
-    size_t at = 0;
-    while (at < r->workloads && strcmp(r->workload[at].name, name) < 0)
-        at++;
-    if (at < r->workloads && strcmp(r->workload[at].name, name) == 0)
-        return true;
-    struct workload_info *grown = reallocarray(r->workload, r->workloads + 1, sizeof *grown);
-    if (!grown)
-        return false;
-    r->workload = grown;
-    memmove(grown + at + 1, grown + at, (r->workloads - at) * sizeof *grown);
-    grown[at] = info;
-    r->workloads++;
-    return true;
+    (void)member_copy(info.summary, sizeof info.summary, described, "summary"); /* or none */
+    void *grown = catalogue_add(r->workload, &r->workloads, sizeof *r->workload, &info);
+    r->workload = grown ? grown : r->workload;
+    return grown;
 }
 
 /* A description names the file behind malloc and at least one workload. */
@@ -273,16 +263,15 @@ json_t *cell_ask(struct cell *c, const char *option, const char *key, double tim
 bool registry_offers(const struct registry *r, const struct cell *c, size_t workload) {
     const json_t *workloads = json_object_get(c->description, "workloads");
     for (size_t i = 0; i < json_array_size(workloads); i++) {
-        const char *name = json_string_value(json_object_get(json_array_get(workloads, i), "name"));
-        if (name && strcmp(name, r->workload[workload].name) == 0)
+        const char *name = member_text(json_array_get(workloads, i), "name");
+        if (strcmp(name, r->workload[workload].name) == 0)
             return true;
     }
     return false;
 }
 
 const char *cell_fact(const struct cell *c, const char *key) {
-    const char *value = json_string_value(json_object_get(c->description, key));
-    return value ? value : "";
+    return member_text(c->description, key);
 }
 
 void cell_command(const struct cell *c, const char *options, char *text, size_t size) {

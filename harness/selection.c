@@ -74,7 +74,7 @@ bool selection_globs_match(const struct names *globs, const char *kind, const ch
     return all;
 }
 
-bool selection_takes_part(const struct cell *c) {
+static bool takes_part(const struct cell *c) {
     if (!*c->broken && !*c->skipped && !c->floor)
         return true;
     fprintf(stderr, "spanbench: %s is %s: %s\n", c->name, *c->broken ? "BROKEN" : "skipped",
@@ -82,6 +82,30 @@ bool selection_takes_part(const struct cell *c) {
             : *c->skipped ? c->skipped
                           : "the floor is no allocator, its live blocks overlap");
     return false;
+}
+
+bool selection_ask(struct registry *r, bool *chosen, selection_question *ask, void *arg) {
+    bool any = false;
+    for (size_t i = 0; i < r->cells; i++) {
+        struct cell *c = &r->cell[i];
+        if (!chosen[i])
+            continue;
+        if (!*c->skipped && !*c->broken && !c->floor)
+            ask(arg, c);
+        chosen[i] = takes_part(c);
+        any |= chosen[i];
+    }
+    return any;
+}
+
+bool selection_is_whole(const struct registry *r, const char *done) {
+    bool whole = true;
+    for (size_t i = 0; i < r->cells; i++)
+        if (*r->cell[i].broken) {
+            fprintf(stderr, "spanbench: not %s, for it is BROKEN: %s\n", done, r->cell[i].name);
+            whole = false;
+        }
+    return whole;
 }
 
 bool selection_rows(const struct options *o, const struct registry *r, const bool *chosen,

@@ -12,8 +12,16 @@
  * names that there are. The caller closes the registry in any case. */
 bool selection_open(const struct options *, struct registry *, bool **chosen);
 
-/* Can this chosen cell be checked? Else says on standard error why not. */
-bool selection_takes_part(const struct cell *);
+/* Asks a cell for what it offers, and marks one that offers nothing as broken. */
+typedef void selection_question(void *arg, struct cell *);
+
+/* Asks the chosen cells, and takes those from `chosen` that cannot take part: they are broken,
+ * skipped, or the floor, and standard error says so. Is one left? */
+bool selection_ask(struct registry *, bool *chosen, selection_question *, void *arg);
+
+/* Did every chosen cell take part that should? Else standard error names those of which that is a
+ * finding; `done` is what was not done to them. */
+bool selection_is_whole(const struct registry *, const char *done);
 
 /* The rows of the chosen, described cells, a new array that the caller frees in any case. A broken
  * cell has rows for everything: each of its samples will be a failed one. A skipped one has none.

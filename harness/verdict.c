@@ -1,5 +1,6 @@
 #include "verdict.h"
 
+#include "member.h"
 #include "record.h"
 #include "spawn.h"
 #include "stacks.h"
@@ -35,11 +36,6 @@ void verdict_command(const struct options *o, const struct cell *cell,
     cell_command(cell, options, text, size);
 }
 
-static const char *text_of(const json_t *record, const char *key) {
-    const char *text = json_string_value(json_object_get(record, key));
-    return text ? text : "";
-}
-
 /* Believes a record only if it is of this check, this seed, this allocator and object. */
 static bool read_verdict(const json_t *record, const struct options *o, const struct cell *cell,
                          const struct check_info *check, struct verdict *v) {
@@ -54,22 +50,22 @@ static bool read_verdict(const json_t *record, const struct options *o, const st
     if (error) {
         v->end = VERDICT_FAIL;
         snprintf(v->expected, sizeof v->expected, "a check that runs");
-        snprintf(v->seen, sizeof v->seen, "%s: %s", text_of(error, "check"),
-                 text_of(error, "message"));
+        snprintf(v->seen, sizeof v->seen, "%s: %s", member_text(error, "check"),
+                 member_text(error, "message"));
         return true;
     }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(text_of(record, "verdict"), words[i].word) == 0)
+        if (strcmp(member_text(record, "verdict"), words[i].word) == 0)
             v->end = words[i].end;
-    if (*text_of(record, "stacks")) /* of a child of the cell's that hung */
-        v->stacks = strdup(text_of(record, "stacks"));
-    snprintf(v->choice, sizeof v->choice, "%s", text_of(record, "choice"));
-    snprintf(v->expected, sizeof v->expected, "%s", text_of(record, "expected"));
+    if (*member_text(record, "stacks")) /* of a child of the cell's that hung */
+        v->stacks = strdup(member_text(record, "stacks"));
+    snprintf(v->choice, sizeof v->choice, "%s", member_text(record, "choice"));
+    snprintf(v->expected, sizeof v->expected, "%s", member_text(record, "expected"));
     snprintf(v->seen, sizeof v->seen, "%s",
-             text_of(record, v->end == VERDICT_FAIL ? "seen" : "reason"));
-    return v->end != VERDICT_NONE && strcmp(text_of(record, "check"), check->name) == 0 &&
-           strcmp(text_of(record, "object"), cell_fact(cell, "object")) == 0 &&
-           strcmp(text_of(record, "allocator"), cell_fact(cell, "allocator")) == 0 &&
+             member_text(record, v->end == VERDICT_FAIL ? "seen" : "reason"));
+    return v->end != VERDICT_NONE && strcmp(member_text(record, "check"), check->name) == 0 &&
+           strcmp(member_text(record, "object"), cell_fact(cell, "object")) == 0 &&
+           strcmp(member_text(record, "allocator"), cell_fact(cell, "allocator")) == 0 &&
            (uint64_t)json_integer_value(json_object_get(record, "seed")) == o->seed;
 }
 
