@@ -109,6 +109,7 @@ static enum outcome_kind died(const struct spawn_result *s, const struct outcome
 
 static void judge(const struct options *o, const struct spawn_result *s, const struct story *story,
                   struct outcome *outcome) {
+    const bool hung = s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU);
     const bool clean_end = s->end == SPAWN_EXITED && s->code == 0 && *story->final;
     if (s->end == SPAWN_INTERRUPTED)
         outcome->kind = OUTCOME_NONE;
@@ -116,17 +117,12 @@ static void judge(const struct options *o, const struct spawn_result *s, const s
         outcome->kind = OUTCOME_VOID;
     else if (clean_end)
         outcome->kind = told(story);
-    else if (s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU))
+    else if (hung)
         outcome->kind = OUTCOME_HANG;
     else
         outcome->kind = died(s, outcome);
     char end[sizeof outcome->seen];
-    spawn_describe_end(s, o->timeout_seconds, end, sizeof end);
-    if (s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU)) {
-        const size_t length = strlen(end);
-        snprintf(end + length, sizeof end - length,
-                 "; it had %.1f s of processor time (--timeout gives it more)", s->cpu_seconds);
-    }
+    (hung ? spawn_describe_hang : spawn_describe_end)(s, o->timeout_seconds, end, sizeof end);
     if (!clean_end)
         memcpy(outcome->seen, end, sizeof end);
     else if (s->output_length) /* it said something, and went on */
@@ -155,26 +151,20 @@ static void run_once(const struct options *o, const struct cell *cell,
                      const struct misuse_info *misuse, const char *size, bool control,
                      struct outcome *outcome) {
     static struct spawn_result result;
-    char path[PATH_MAX], name[sizeof misuse->name], class[16], seed[24], cpu[24], expect[PATH_MAX];
-    memcpy(path, cell->path, sizeof path);
-    memcpy(name, misuse->name, sizeof name);
-    memcpy(expect, cell->preload, sizeof expect);
-    snprintf(class, sizeof class, "%s", size);
+    char seed[24], cpu[24];
     snprintf(seed, sizeof seed, "%" PRIu64, outcome->seed);
     snprintf(cpu, sizeof cpu, "%" PRIu64, cpu_seconds(o));
-    char *argv[16] = {path, "--misuse",      name, "--size", class, "--seed",
-                      seed, "--cpu-seconds", cpu,  "--fd",   "3"};
-    size_t words   = 11;
-    if (control)
-        argv[words++] = "--control";
-    if (*expect) {
-        argv[words++] = "--expect";
-        argv[words++] = expect;
-    }
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *expect ? expect : NULL,
-                                      .timeout_seconds = o->timeout_seconds},
-              &result);
+    const char *words[] = {"--misuse",
+                           misuse->name,
+                           "--size",
+                           size,
+                           "--seed",
+                           seed,
+                           "--cpu-seconds",
+                           cpu,
+                           control ? "--control" : NULL,
+                           NULL};
+    cell_run(cell, words, (struct spawn_request){.timeout_seconds = o->timeout_seconds}, &result);
     keep_words_after_mark(&result);
     struct story story = {0};
     for (char *rest = result.record, *text; (text = strsep(&rest, "\n")) != NULL && *text;) {

@@ -3,7 +3,6 @@
 #include "catalogue.h"
 #include "member.h"
 #include "record.h"
-#include "spawn.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -203,12 +202,8 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
     struct cell *c = &r->cell[i];
     if (*c->skipped || *c->broken || c->description)
         return;
-    char *argv[] = {c->path,    "--describe", "--fd", "3", *c->preload ? "--expect" : NULL,
-                    c->preload, NULL};
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *c->preload ? c->preload : NULL,
-                                      .timeout_seconds = timeout_seconds},
-              &result);
+    cell_run(c, (const char *const[]){"--describe", NULL},
+             (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
     char end[512];
     spawn_describe_end(&result, timeout_seconds, end, sizeof end);
     if (result.end == SPAWN_INTERRUPTED)
@@ -237,15 +232,26 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
     }
 }
 
+void cell_run(const struct cell *c, const char *const *words, struct spawn_request how,
+              struct spawn_result *result) {
+    const char *argv[CELL_WORDS + 6] = {c->path};
+    size_t n                         = 1;
+    char fd[16];
+    snprintf(fd, sizeof fd, "%d", SPAWN_RECORD_FD);
+    while (*words && n <= CELL_WORDS)
+        argv[n++] = *words++;
+    argv[n++] = "--fd", argv[n++] = fd;
+    if (*c->preload)
+        argv[n++] = "--expect", argv[n++] = c->preload;
+    how.argv    = (char *const *)argv; /* as exec wants it, which does not write to it */
+    how.preload = *c->preload ? c->preload : NULL;
+    spawn_run(&how, result);
+}
+
 json_t *cell_ask(struct cell *c, const char *option, const char *key, double timeout_seconds) {
     static struct spawn_result result;
-    char word[64];
-    snprintf(word, sizeof word, "%s", option);
-    char *argv[] = {c->path, word, "--fd", "3", *c->preload ? "--expect" : NULL, c->preload, NULL};
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *c->preload ? c->preload : NULL,
-                                      .timeout_seconds = timeout_seconds},
-              &result);
+    cell_run(c, (const char *const[]){option, NULL},
+             (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
     json_t *document = json_loadb(result.record, result.record_length, 0, NULL);
     if (result.end == SPAWN_EXITED && result.code == 0 &&
         json_array_size(json_object_get(document, key)) &&

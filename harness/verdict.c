@@ -82,11 +82,8 @@ static void judge(const struct options *o, const struct cell *cell, const struct
         v->end = VERDICT_FAIL;
         snprintf(v->expected, sizeof v->expected, "%s",
                  s->end == SPAWN_EXITED ? "a verdict" : "no crash and no hang");
-        spawn_describe_end(s, o->timeout_seconds, v->seen, sizeof v->seen);
-        const size_t length = strlen(v->seen);
-        if (s->end == SPAWN_TIMED_OUT) /* a hang, or a machine that is busy with other things? */
-            snprintf(v->seen + length, sizeof v->seen - length,
-                     "; it had %.1f s of processor time (--timeout gives it more)", s->cpu_seconds);
+        (s->end == SPAWN_TIMED_OUT ? spawn_describe_hang : spawn_describe_end)(
+            s, o->timeout_seconds, v->seen, sizeof v->seen);
     }
     text_clean(v->seen);
     text_clean(v->expected);
@@ -103,25 +100,14 @@ void verdict_run(const struct checklist *list, const struct options *o, const st
                  const struct check_info *check, struct verdict *v, char *told, size_t size) {
     static struct spawn_result result;
     char stacks[STACKS_BYTES] = "";
-    char seed[24], name[sizeof check->name], path[PATH_MAX], expect[PATH_MAX];
+    char seed[24];
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
-    memcpy(name, check->name, sizeof name);
-    memcpy(path, cell->path, sizeof path);
-    memcpy(expect, cell->preload, sizeof expect);
-    char *argv[16] = {path, "--check", name, "--seed", seed, "--fd", "3"};
-    size_t words   = 7;
-    if (o->verbose)
-        argv[words++] = "--verbose";
-    if (*expect) {
-        argv[words++] = "--expect";
-        argv[words++] = expect;
-    }
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *expect ? expect : NULL,
-                                      .timeout_seconds = o->timeout_seconds,
-                                      .stuck           = take_stacks,
-                                      .arg             = stacks},
-              &result);
+    const char *words[] = {"--check", check->name, "--seed", seed, o->verbose ? "--verbose" : NULL,
+                           NULL};
+    cell_run(cell, words,
+             (struct spawn_request){
+                 .timeout_seconds = o->timeout_seconds, .stuck = take_stacks, .arg = stacks},
+             &result);
     *v = (struct verdict){.counts = checklist_counts(check, o->profile), .seconds = result.seconds};
     judge(o, cell, check, &result, v);
     if (*stacks && !v->stacks)
