@@ -140,8 +140,8 @@ static void give_up(struct results *r, struct files *f) {
     fprintf(stderr, "spanbench: interrupted before the first verdict; nothing is saved\n");
 }
 
-/* The last lines: how it went, on standard error. Did all take part? */
-static bool sum_up(const struct matrix *m, size_t done, int error) {
+/* The last lines: how it went, on standard error. Returns the exit code. */
+static int sum_up(const struct matrix *m, size_t done, int error) {
     char limits[400];
     if (!m->complete)
         fprintf(stderr, "spanbench: %s: %zu of %zu checks were run, the others have no verdict\n",
@@ -151,13 +151,14 @@ static bool sum_up(const struct matrix *m, size_t done, int error) {
     fprintf(stderr, "spanbench: %zu check%s, %zu finding%s, seed %llu, profile %s\n", done,
             done == 1 ? "" : "s", m->findings, m->findings == 1 ? "" : "s",
             (unsigned long long)m->options->seed, options_profiles[m->options->profile]);
-    const bool whole = selection_is_whole(m->registry, "checked");
+    const int own  = error ? EXIT_WRONG_USE : m->findings ? EXIT_FINDING : EXIT_GOOD;
+    const int code = selection_exit_code(m->options, m->registry, "checked", own);
     ulimits_describe(limits, sizeof limits);
     if (*limits)
         fprintf(stderr,
                 "spanbench: the checks ran under limits, and may end otherwise without: %s\n",
                 limits);
-    return whole;
+    return code;
 }
 
 static int run_matrix(struct matrix *m) {
@@ -177,11 +178,11 @@ static int run_matrix(struct matrix *m) {
         matrix_print(m, stdout);
     else if (spawn_interrupted())
         puts("Bail out! interrupted");
-    error            = error ? error : output_error();
-    const bool whole = sum_up(m, done, error);
+    error          = error ? error : output_error();
+    const int code = sum_up(m, done, error);
     if (saved)
         fprintf(stderr, "spanbench: %s/conformance.json, conformance.xml\n", results.directory);
-    return !saved || error ? EXIT_WRONG_USE : m->findings || !whole ? EXIT_FINDING : EXIT_GOOD;
+    return saved ? code : EXIT_WRONG_USE;
 }
 
 int conform_command(const struct options *o) {

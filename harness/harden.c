@@ -135,10 +135,11 @@ static int run_grid(struct grid *g) {
     const size_t nothing = count_void(g);
     fprintf(stderr, "spanbench: %zu run%s, %zu of them void, seed %llu\n", done,
             done == 1 ? "" : "s", nothing, (unsigned long long)g->options->seed);
-    const bool whole = selection_is_whole(g->registry, "misused");
+    const int code =
+        selection_exit_code(g->options, g->registry, "misused", nothing ? EXIT_FINDING : EXIT_GOOD);
     if (saved)
         fprintf(stderr, "spanbench: %s/hardening.json\n", results.directory);
-    return !saved ? EXIT_WRONG_USE : nothing || !whole ? EXIT_FINDING : EXIT_GOOD;
+    return saved ? code : EXIT_WRONG_USE;
 }
 
 /* The seeds of all runs must be seeds. */

@@ -54,7 +54,8 @@ void options_usage(FILE *to) {
         "  spanbench harden --misuses 'double_free.*' --runs 20 --preload ./libfoo.so\n"
         "exit code: 0 good; 1 a sample failed, or check, harden or gate found something; 2 wrong "
         "use\n"
-        "           or environment; 128 + signal\n",
+        "           or environment, or an allocator named to check or harden is not there; 128 + "
+        "signal\n",
         OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS, DEFAULT_TIMEOUT, CHECK_TIMEOUT,
         HARDEN_TIMEOUT, DEFAULT_RUNS);
 }

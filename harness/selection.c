@@ -1,5 +1,6 @@
 #include "selection.h"
 
+#include "exit_code.h"
 #include "suggest.h"
 
 #include <fnmatch.h>
@@ -98,14 +99,20 @@ bool selection_ask(struct registry *r, bool *chosen, selection_question *ask, vo
     return any;
 }
 
-bool selection_is_whole(const struct registry *r, const char *done) {
-    bool whole = true;
-    for (size_t i = 0; i < r->cells; i++)
-        if (*r->cell[i].broken) {
-            fprintf(stderr, "spanbench: not %s, for it is BROKEN: %s\n", done, r->cell[i].name);
-            whole = false;
-        }
-    return whole;
+int selection_exit_code(const struct options *o, const struct registry *r, const char *done,
+                        int code) {
+    for (size_t i = 0; i < r->cells; i++) {
+        const struct cell *c = &r->cell[i];
+        const bool absent    = *c->skipped && (*c->preload || named(&o->allocators, c->name));
+        if (absent)
+            fprintf(stderr, "spanbench: not %s, although it was named: %s: %s\n", done, c->name,
+                    c->skipped);
+        else if (*c->broken)
+            fprintf(stderr, "spanbench: not %s, for it is BROKEN: %s\n", done, c->name);
+        const int its = absent ? EXIT_WRONG_USE : *c->broken ? EXIT_FINDING : EXIT_GOOD;
+        code          = its > code ? its : code;
+    }
+    return code;
 }
 
 bool selection_rows(const struct options *o, const struct registry *r, const bool *chosen,

@@ -19,9 +19,11 @@ typedef void selection_question(void *arg, struct cell *);
  * skipped, or the floor, and standard error says so. Is one left? */
 bool selection_ask(struct registry *, bool *chosen, selection_question *, void *arg);
 
-/* Did every chosen cell take part that should? Else standard error names those of which that is a
- * finding; `done` is what was not done to them. */
-bool selection_is_whole(const struct registry *, const char *done);
+/* The exit code of a run that itself ended with `code` (exit_code.h), for the cells that did not
+ * take part: a broken one is a finding, and what the user named must not be missing in a run that
+ * is good. Standard error names both; `done` is what was not done to them. */
+int selection_exit_code(const struct options *, const struct registry *, const char *done,
+                        int code);
 
 /* The rows of the chosen, described cells, a new array that the caller frees in any case. A broken
  * cell has rows for everything: each of its samples will be a failed one. A skipped one has none.

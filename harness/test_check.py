@@ -130,6 +130,25 @@ class Output(CheckTest):
         self.assertIn("expected: errno is not modified", text)
         self.assertNotEqual(result.returncode, 0)
 
+    def test_absent_allocator_that_was_named_is_no_good_run(self) -> None:
+        alone = self.check("--checks", "errno.free", "--allocators", "absent")
+        self.assertEqual(alone.returncode, 2, alone.stderr)
+        self.assertIn("absent is skipped: libabsent.so is not there", alone.stderr)
+        self.assertFalse(self.out.exists(), "nothing is left behind")
+        for others in ("system", "free_errno"):
+            result = self.check("--checks", "errno.free", "--allocators", f"absent,{others}")
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(
+                "not checked, although it was named: absent: libabsent.so is not there",
+                "\n".join(result.stderr.splitlines()[-3:]),
+            )
+            self.assertEqual([r["allocator"] for r in self.document()["results"]], [others])
+            shutil.rmtree(self.out)
+        for words, code in (([], 1), (["--allocators", "system,null"], 0)):
+            result = self.check("--checks", "errno.free", *words)
+            self.assertEqual(result.returncode, code, result.stderr)
+            self.assertNotIn("although it was named", result.stderr)
+
     def test_summary_counts(self) -> None:
         text = self.check("--checks", FEW).stdout
         #                               pass    known   FAIL    fixed choices ext.  quality    -
