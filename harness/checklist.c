@@ -91,6 +91,13 @@ bool checklist_read_known(struct checklist *list) {
     return good;
 }
 
+void checklist_print(const struct checklist *list, FILE *to) {
+    for (size_t i = 0; i < list->checks; i++) {
+        const struct check_info *c = &list->check[i];
+        fprintf(to, "%-32s  %-22s  %s (%s)\n", c->name, c->kind, c->summary, c->clause);
+    }
+}
+
 void checklist_close(struct checklist *list) {
     free(list->check);
     free(list->name);

@@ -34,6 +34,9 @@ bool checklist_names_exist(const struct checklist *);
  * one. False: it is no such file, and standard error says why. */
 bool checklist_read_known(struct checklist *);
 
+/* The checks that the options choose, a line each. */
+void checklist_print(const struct checklist *, FILE *);
+
 void checklist_close(struct checklist *);
 
 /* Does a failure count as one in this profile? */

@@ -185,25 +185,34 @@ static int run_matrix(struct matrix *m) {
     return saved ? code : EXIT_WRONG_USE;
 }
 
+static int check_all(const struct checklist *list, const struct registry *r, const bool *chosen) {
+    const size_t verdicts = r->cells * list->checks;
+    int code              = EXIT_WRONG_USE;
+    struct matrix m       = {.options  = list->options,
+                             .list     = list,
+                             .registry = r,
+                             .chosen   = chosen,
+                             .verdict  = calloc(verdicts, sizeof *m.verdict),
+                             .started  = time(NULL)};
+    if (m.verdict)
+        code = run_matrix(&m);
+    else
+        fprintf(stderr, "spanbench: out of memory\n");
+    for (size_t i = 0; m.verdict && i < verdicts; i++)
+        free(m.verdict[i].stacks);
+    free(m.verdict);
+    return code;
+}
+
 int conform_command(const struct options *o) {
     struct registry registry = {0};
     struct checklist list    = {.options = o};
     bool *chosen             = NULL;
     int code                 = EXIT_WRONG_USE;
     if (selection_open(o, &registry, &chosen) && prepare(&list, &registry, chosen)) {
-        struct matrix m = {.options  = o,
-                           .list     = &list,
-                           .registry = &registry,
-                           .chosen   = chosen,
-                           .verdict  = calloc(registry.cells * list.checks, sizeof *m.verdict),
-                           .started  = time(NULL)};
-        if (m.verdict)
-            code = run_matrix(&m);
-        else
-            fprintf(stderr, "spanbench: out of memory\n");
-        for (size_t i = 0; m.verdict && i < registry.cells * list.checks; i++)
-            free(m.verdict[i].stacks);
-        free(m.verdict);
+        if (o->list_names)
+            checklist_print(&list, stdout);
+        code = o->list_names ? EXIT_GOOD : check_all(&list, &registry, chosen);
     }
     checklist_close(&list);
     registry_close(&registry);

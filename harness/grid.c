@@ -43,6 +43,12 @@ bool grid_add(struct grid *g, struct cell *cell) {
     return good;
 }
 
+void grid_print_names(const struct grid *g, FILE *to) {
+    for (size_t i = 0; i < g->misuses; i++)
+        fprintf(to, "%-28s  %-8s  %s\n", g->misuse[i].name, g->misuse[i].weakness,
+                g->misuse[i].summary);
+}
+
 bool grid_open(struct grid *g) {
     for (unsigned s = 0; s < OPTIONS_SIZES; s++)
         g->size[s] = options_match(&g->options->sizes, options_sizes[s]);

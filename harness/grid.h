@@ -27,6 +27,9 @@ bool grid_add(struct grid *, struct cell *);
 /* Is there, for each glob that the options name, a misuse? If not, standard error says so. */
 bool grid_names_exist(const struct grid *);
 
+/* The misuses that the options choose, a line each. */
+void grid_print_names(const struct grid *, FILE *);
+
 /* Room for the outcomes. False: there is no memory. */
 bool grid_open(struct grid *);
 void grid_close(struct grid *);

@@ -159,7 +159,9 @@ int harden_command(const struct options *o) {
     if (seeds_exist(o) && selection_open(o, &registry, &chosen) &&
         prepare(&grid, &registry, chosen)) {
         grid.chosen = chosen;
-        code        = run_grid(&grid);
+        if (o->list_names)
+            grid_print_names(&grid, stdout);
+        code = o->list_names ? EXIT_GOOD : run_grid(&grid);
     }
     grid_close(&grid);
     registry_close(&registry);

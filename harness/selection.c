@@ -68,7 +68,7 @@ bool selection_globs_match(const struct names *globs, const char *kind, const ch
         if (i < count)
             continue;
         const char *near = suggest(glob, items, count, stride);
-        fprintf(stderr, "spanbench: no %s matches '%s'; %s%s%s%s of a cell lists all\n", kind, glob,
+        fprintf(stderr, "spanbench: no %s matches '%s'; %s%s%s%s lists all\n", kind, glob,
                 near ? "did you mean " : "", near ? near : "", near ? "? " : "", option);
         all = false;
     }

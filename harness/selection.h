@@ -33,7 +33,7 @@ bool selection_rows(const struct options *, const struct registry *, const bool 
 
 /* Is there, for each glob, a name among `count` items that lie `stride` bytes apart and begin with
  * one? If not, standard error says so, and which may have been meant. `kind` is what they are,
- * `option` the option of a cell that lists all. */
+ * `option` the option that lists all. */
 bool selection_globs_match(const struct names *globs, const char *kind, const char *option,
                            const void *items, size_t count, size_t stride);
 

@@ -139,7 +139,8 @@ static int list_or_describe(const struct options *o) {
 static int carry_out(const struct options *o) {
     switch (o->command) {
     case COMMAND_RUN: return run_command(o);
-    case COMMAND_CHECK: return conform_command(o);
+    case COMMAND_CHECK:
+        return o->list_names ? finish_output(conform_command(o)) : conform_command(o);
     case COMMAND_HARDEN: return finish_output(harden_command(o));
     default: return list_or_describe(o);
     }
@@ -158,7 +159,7 @@ int main(int argc, char **argv) {
         return gate_exec((char *[]){help, NULL});
     }
     if (options.command == COMMAND_HELP) {
-        options_usage(stdout);
+        options_usage(stdout, options.help_of);
         return finish_output(EXIT_GOOD);
     }
     spawn_prepare();

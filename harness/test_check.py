@@ -144,10 +144,30 @@ class Output(CheckTest):
             )
             self.assertEqual([r["allocator"] for r in self.document()["results"]], [others])
             shutil.rmtree(self.out)
-        for words, code in (([], 1), (["--allocators", "system,null"], 0)):
+        for some, code in (("free_errno,system,null", 1), ("system,null", 0), ("", 1)):
+            words = ["--allocators", some] if some else []
             result = self.check("--checks", "errno.free", *words)
             self.assertEqual(result.returncode, code, result.stderr)
             self.assertNotIn("although it was named", result.stderr)
+
+    def test_names_can_be_listed(self) -> None:
+        result = self.check("--list-checks", "--checks", "errno.*", "--profile", "posix2024")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertFalse(self.out.exists(), "nothing is run")
+        lines = result.stdout.splitlines()
+        self.assertEqual([s for s in lines if not s.startswith("errno.")], [])
+        (free,) = [s for s in lines if s.startswith("errno.free ")]
+        self.assertRegex(free, r" required +free leaves errno alone.*\(.*POSIX.1-2024 free")
+        listed = json.loads(run(CELLS / "system", "--list-checks").stdout)["checks"]
+        every = self.check("--list-checks").stdout.splitlines()
+        self.assertEqual([s.split()[0] for s in every], sorted(c["name"] for c in listed))
+        with open("/dev/full", "w") as full:
+            command = [SPANBENCH, "check", "--list-checks", "--allocators", "system"]
+            result = subprocess.run(
+                [str(w) for w in command], stdout=full, stderr=subprocess.PIPE, text=True
+            )
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("No space left on device", result.stderr)
 
     def test_summary_counts(self) -> None:
         text = self.check("--checks", FEW).stdout

@@ -124,6 +124,14 @@ class Catalogue(unittest.TestCase):
             self.assertRegex(m["weakness"], r"^CWE-\d+$")
             self.assertTrue(m["summary"])
 
+    def test_names_can_be_listed(self) -> None:
+        lines = spanbench("harden", "--list-misuses").stdout.splitlines()
+        self.assertEqual(
+            [s.split()[:2] for s in lines], sorted([m["name"], m["weakness"]] for m in misuses())
+        )
+        one = spanbench("harden", "--list-misuses", "--misuses", "invalid_free.wild").stdout
+        self.assertRegex(one, r"^invalid_free.wild +CWE-590 +free of an address at which [^\n]*\n$")
+
 
 class Output(HardeningTest):
     NAMES = ["double_free.immediate", "invalid_free.wild", "double_free.realloc"]
@@ -192,8 +200,9 @@ class Output(HardeningTest):
         self.use_cells(FAULTY / "model_loud")
         (self.cells / "absent.skip").write_text("libabsent.so is not there\n")
         words = ["--runs", "1", "--sizes", "small"]
-        for more, code in ((["--allocators", "absent,model_loud"], 2), ([], 0)):
-            (result,) = self.harden(["double_free.immediate"], *words, *more).values()
+        named = ["--allocators", "absent,model_loud"]
+        for more, code in ((words + named, 2), (words, 0)):
+            (result,) = self.harden(["double_free.immediate"], *more).values()
             self.assertEqual((self.code, result["allocator"]), (code, "model_loud"), self.errors)
             said = "not misused, although it was named: absent: libabsent.so is not there"
             self.assertEqual(said in self.errors, code == 2, self.errors)
