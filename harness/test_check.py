@@ -566,6 +566,21 @@ class MakeCheck(CheckTest):
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertIn("a library.so': ld.so splits LD_PRELOAD at blanks", result.stderr)
 
+    def test_usage(self) -> None:
+        script = ROOT / "scripts" / "check.sh"
+        for words in (["--help"], ["harden", "--help"]):
+            result = run(script, *words)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+            self.assertIn("usage: [VARIABLE=value …] scripts/check.sh", result.stdout)
+            self.assertEqual(result.stdout.splitlines()[-1], "Exit code: that of the driver.")
+        for words in (["chek"], ["check", "--tap"]):
+            result = run(script, *words)
+            self.assertEqual((result.returncode, result.stdout), (2, ""), words)
+            self.assertIn("usage:", result.stderr)
+        absent = run(script, env=clean_environment(B=self.directory))
+        self.assertEqual(absent.returncode, 2)
+        self.assertIn("check.sh: there is no", absent.stderr)
+
     def test_empty_variables_are_as_if_not_given(self) -> None:
         empty = {"ALLOCATORS": "", "CHECKS": "", "PRELOAD": "", "PROFILE": ""}
         self.use_cells(CELLS / "system")
