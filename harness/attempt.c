@@ -81,38 +81,34 @@ static void judge(const struct attempt_request *q, const struct spawn_result *s,
 
 void attempt_run(const struct attempt_request *q, struct attempt *a) {
     static struct spawn_result result;
-    char threads[16], ops[24], seed[24], cpus[16], hold[16], fd[16];
+    char threads[16], ops[24], seed[24], cpus[16], hold[16];
     snprintf(threads, sizeof threads, "%u", q->threads);
     snprintf(ops, sizeof ops, "%" PRIu64, q->ops);
     snprintf(seed, sizeof seed, "%" PRIu64, q->seed);
     snprintf(cpus, sizeof cpus, "%u", machine_cpus());
     snprintf(hold, sizeof hold, "%u", q->hold_ms);
-    snprintf(fd, sizeof fd, "%d", SPAWN_RECORD_FD);
-
-    const char *argv[20];
-    size_t n  = 0;
-    argv[n++] = q->cell->path;
-    argv[n++] = "--run", argv[n++] = q->workload;
-    argv[n++] = "--threads", argv[n++] = threads;
-    argv[n++] = "--ops", argv[n++] = ops;
-    argv[n++] = "--seed", argv[n++] = seed;
-    argv[n++] = "--cpus", argv[n++] = cpus;
-    argv[n++] = "--hold", argv[n++] = hold;
-    argv[n++] = "--fd", argv[n++] = fd;
-    if (*q->cell->preload)
-        argv[n++] = "--expect", argv[n++] = q->cell->preload;
-    if (q->verify)
-        argv[n++] = "--verify";
-    argv[n] = NULL;
+    const char *words[] = {"--run",
+                           q->workload,
+                           "--threads",
+                           threads,
+                           "--ops",
+                           ops,
+                           "--seed",
+                           seed,
+                           "--cpus",
+                           cpus,
+                           "--hold",
+                           hold,
+                           q->verify ? "--verify" : NULL,
+                           NULL};
 
     *a = (struct attempt){0};
-    spawn_run(&(struct spawn_request){.argv    = (char *const *)argv,
-                                      .preload = *q->cell->preload ? q->cell->preload : NULL,
-                                      .timeout_seconds = q->timeout_seconds,
-                                      .tick            = q->tick,
-                                      .tick_seconds    = q->tick_seconds,
-                                      .arg             = q->arg},
-              &result);
+    cell_run(q->cell, words,
+             (struct spawn_request){.timeout_seconds = q->timeout_seconds,
+                                    .tick            = q->tick,
+                                    .tick_seconds    = q->tick_seconds,
+                                    .arg             = q->arg},
+             &result);
     a->seconds     = result.seconds;
     a->cpu_seconds = result.cpu_seconds;
     judge(q, &result, a);

@@ -15,24 +15,27 @@ struct check_info {
 };
 
 struct checklist {
+    const struct options *options;
     struct check_info *check; /* sorted by name */
     size_t checks;
-    char (*name)[64]; /* of all checks that there are, chosen or not; one may be there twice */
+    char (*name)[64]; /* of all checks that there are, chosen or not; sorted */
     size_t names;
     json_t *known; /* an array; NULL: none */
 };
 
 /* Asks the cell for its checks and keeps those that the options choose. False: it has none; the
  * cell is then broken, and says why. */
-bool checklist_add(struct checklist *, const struct options *, struct cell *);
+bool checklist_add(struct checklist *, struct cell *);
 
-/* Is there, for each glob that the options name, a check? If not, standard error says so, and which
- * may have been meant. */
-bool checklist_names_exist(const struct checklist *, const struct options *);
+/* Is there, for each glob that the options name, a check? If not, standard error says so. */
+bool checklist_names_exist(const struct checklist *);
 
 /* Reads the file of known failures; where the user named none, one that is not there is an empty
  * one. False: it is no such file, and standard error says why. */
-bool checklist_read_known(struct checklist *, const struct options *);
+bool checklist_read_known(struct checklist *);
+
+/* The checks that the options choose, a line each. */
+void checklist_print(const struct checklist *, FILE *);
 
 void checklist_close(struct checklist *);
 

@@ -1,5 +1,6 @@
 #include "conform.h"
 
+#include "exit_code.h"
 #include "matrix.h"
 #include "output.h"
 #include "progress.h"
@@ -13,8 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
-
 /* Of a file for each verdict in it, and for the rest; what is not needed is given back. */
 enum { RESERVE_EACH = 4 << 10, RESERVE_ONCE = 256 << 10 };
 
@@ -23,29 +22,22 @@ struct files {
     struct results_file json, junit;
 };
 
-/* Which of the chosen cells take part. A cell that is broken is a finding. */
-static bool prepare(const struct options *o, struct registry *r, struct checklist *list,
-                    bool *chosen, size_t *broken) {
-    bool any = false;
-    for (size_t i = 0; i < r->cells; i++) {
-        struct cell *c = &r->cell[i];
-        if (!chosen[i])
-            continue;
-        if (!*c->skipped && !*c->broken && !c->floor)
-            (void)checklist_add(list, o, c); /* marks a cell that has none as broken */
-        chosen[i] = selection_takes_part(c);
-        any |= chosen[i];
-        *broken += *c->broken != '\0';
-    }
-    if (any && !spawn_interrupted() && !checklist_names_exist(list, o))
+static void ask(void *list, struct cell *cell) {
+    (void)checklist_add(list, cell);
+}
+
+/* Which of the chosen cells take part, and the checks that they offer. */
+static bool prepare(struct checklist *list, struct registry *r, bool *chosen) {
+    const bool any = selection_ask(r, chosen, ask, list);
+    if (any && !spawn_interrupted() && !checklist_names_exist(list))
         return false;
     if (any && list->checks)
-        return checklist_read_known(list, o);
+        return checklist_read_known(list);
     if (spawn_interrupted())
         return false;
     if (any)
         fprintf(stderr, "spanbench: none of the checks named is of the profile %s\n",
-                options_profiles[o->profile]);
+                options_profiles[list->options->profile]);
     else
         fprintf(stderr, "spanbench: no allocator is left to check; see 'spanbench list'\n");
     return false;
@@ -140,17 +132,16 @@ static bool save(const struct matrix *m, struct files *f) {
 }
 
 /* Ends a run that was interrupted before its first verdict: nothing of it stays. */
-static int give_up(struct results *r, struct files *f) {
+static void give_up(struct results *r, struct files *f) {
     results_discard(&f->json);
     results_discard(&f->junit);
     results_remove(r);
     progress_clear();
     fprintf(stderr, "spanbench: interrupted before the first verdict; nothing is saved\n");
-    return SIGNALLED + spawn_interrupted();
 }
 
-/* The last lines: how it went, on standard error. */
-static void sum_up(const struct matrix *m, size_t done, int error) {
+/* The last lines: how it went, on standard error. Returns the exit code. */
+static int sum_up(const struct matrix *m, size_t done, int error) {
     char limits[400];
     if (!m->complete)
         fprintf(stderr, "spanbench: %s: %zu of %zu checks were run, the others have no verdict\n",
@@ -160,15 +151,14 @@ static void sum_up(const struct matrix *m, size_t done, int error) {
     fprintf(stderr, "spanbench: %zu check%s, %zu finding%s, seed %llu, profile %s\n", done,
             done == 1 ? "" : "s", m->findings, m->findings == 1 ? "" : "s",
             (unsigned long long)m->options->seed, options_profiles[m->options->profile]);
-    for (size_t i = 0; i < m->registry->cells; i++)
-        if (*m->registry->cell[i].broken)
-            fprintf(stderr, "spanbench: not checked, for it is BROKEN: %s\n",
-                    m->registry->cell[i].name);
+    const int own  = error ? EXIT_WRONG_USE : m->findings ? EXIT_FINDING : EXIT_GOOD;
+    const int code = selection_exit_code(m->options, m->registry, "checked", own);
     ulimits_describe(limits, sizeof limits);
     if (*limits)
         fprintf(stderr,
                 "spanbench: the checks ran under limits, and may end otherwise without: %s\n",
                 limits);
+    return code;
 }
 
 static int run_matrix(struct matrix *m) {
@@ -176,50 +166,54 @@ static int run_matrix(struct matrix *m) {
     struct files files;
     int error = 0;
     if (!open_files(m, &results, &files))
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     const size_t done = run_all(m, &error);
-    if (!done)
-        return give_up(&results, &files);
+    if (!done) {
+        give_up(&results, &files);
+        return EXIT_WRONG_USE;
+    }
     progress_clear();
     const bool saved = save(m, &files);
     if (!m->options->tap)
         matrix_print(m, stdout);
     else if (spawn_interrupted())
         puts("Bail out! interrupted");
-    error = error ? error : output_error();
-    sum_up(m, done, error);
+    error          = error ? error : output_error();
+    const int code = sum_up(m, done, error);
     if (saved)
         fprintf(stderr, "spanbench: %s/conformance.json, conformance.xml\n", results.directory);
-    if (spawn_interrupted())
-        return SIGNALLED + spawn_interrupted();
-    return !saved || error ? WRONG_USE : m->findings ? FINDING : GOOD;
+    return saved ? code : EXIT_WRONG_USE;
+}
+
+static int check_all(const struct checklist *list, const struct registry *r, const bool *chosen) {
+    const size_t verdicts = r->cells * list->checks;
+    int code              = EXIT_WRONG_USE;
+    struct matrix m       = {.options  = list->options,
+                             .list     = list,
+                             .registry = r,
+                             .chosen   = chosen,
+                             .verdict  = calloc(verdicts, sizeof *m.verdict),
+                             .started  = time(NULL)};
+    if (m.verdict)
+        code = run_matrix(&m);
+    else
+        fprintf(stderr, "spanbench: out of memory\n");
+    for (size_t i = 0; m.verdict && i < verdicts; i++)
+        free(m.verdict[i].stacks);
+    free(m.verdict);
+    return code;
 }
 
 int conform_command(const struct options *o) {
     struct registry registry = {0};
-    struct checklist list    = {0};
+    struct checklist list    = {.options = o};
     bool *chosen             = NULL;
-    size_t broken            = 0;
-    int code                 = WRONG_USE;
-    if (selection_open(o, &registry, &chosen) && prepare(o, &registry, &list, chosen, &broken)) {
-        struct matrix m = {.options  = o,
-                           .list     = &list,
-                           .registry = &registry,
-                           .chosen   = chosen,
-                           .verdict  = calloc(registry.cells * list.checks, sizeof *m.verdict),
-                           .started  = time(NULL)};
-        if (m.verdict)
-            code = run_matrix(&m);
-        else
-            fprintf(stderr, "spanbench: out of memory\n");
-        for (size_t i = 0; m.verdict && i < registry.cells * list.checks; i++)
-            free(m.verdict[i].stacks);
-        free(m.verdict);
+    int code                 = EXIT_WRONG_USE;
+    if (selection_open(o, &registry, &chosen) && prepare(&list, &registry, chosen)) {
+        if (o->list_names)
+            checklist_print(&list, stdout);
+        code = o->list_names ? EXIT_GOOD : check_all(&list, &registry, chosen);
     }
-    if (broken && code == GOOD)
-        code = FINDING;
-    if (spawn_interrupted() && code == WRONG_USE)
-        code = SIGNALLED + spawn_interrupted();
     checklist_close(&list);
     registry_close(&registry);
     free(chosen);

@@ -5,7 +5,7 @@
 #include "options.h"
 
 /* Returns the exit code of the program: 0 nothing found that is not known, 1 a finding, 2 wrong use
- * or environment, 128 + n after signal n. */
+ * or environment, an allocator that was named is not there, or an interrupt (exit_code.h). */
 int conform_command(const struct options *);
 
 #endif

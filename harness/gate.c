@@ -1,5 +1,7 @@
 #include "gate.h"
 
+#include "exit_code.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -7,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { WRONG_USE = 2 };
 
 /* Debian's, which its packages of scipy and statsmodels are for. */
 static const char python[] = "/usr/bin/python3";
@@ -36,7 +36,7 @@ int gate_exec(char **words) {
                 "spanbench: scripts/gate is in no folder above %s; run the program where it was "
                 "built\n",
                 program);
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     }
     size_t count = 0;
     while (words[count])
@@ -52,5 +52,5 @@ int gate_exec(char **words) {
     fprintf(stderr, "spanbench: cannot start %s: %s; run scripts/deps.sh gate\n", python,
             strerrordesc_np(errno));
     free(argv);
-    return WRONG_USE;
+    return EXIT_WRONG_USE;
 }

@@ -1,27 +1,15 @@
 #include "grid.h"
 
+#include "catalogue.h"
 #include "document.h"
 #include "machine.h"
+#include "member.h"
 #include "selection.h"
 #include "version.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool copy(char *to, size_t size, const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text && *text && snprintf(to, size, "%s", text) < (int)size;
-}
-
-static bool add_name(struct grid *g, const char *name) {
-    void *grown = reallocarray(g->name, g->names + 1, sizeof *g->name);
-    if (!grown)
-        return false;
-    g->name = grown;
-    snprintf(g->name[g->names++], sizeof *g->name, "%s", name);
-    return true;
-}
 
 bool grid_names_exist(const struct grid *g) {
     return selection_globs_match(&g->options->misuses, "misuse", "--list-misuses", g->name,
@@ -30,24 +18,17 @@ bool grid_names_exist(const struct grid *g) {
 
 static bool add(struct grid *g, const json_t *listed) {
     struct misuse_info info = {.sizeless = json_is_true(json_object_get(listed, "sizeless"))};
-    if (!copy(info.name, sizeof info.name, listed, "name") ||
-        !copy(info.weakness, sizeof info.weakness, listed, "weakness") ||
-        !copy(info.summary, sizeof info.summary, listed, "summary") || !add_name(g, info.name))
+    if (!member_copy(info.name, sizeof info.name, listed, "name") ||
+        !member_copy(info.weakness, sizeof info.weakness, listed, "weakness") ||
+        !member_copy(info.summary, sizeof info.summary, listed, "summary"))
         return false;
-    size_t at = 0;
-    while (at < g->misuses && strcmp(g->misuse[at].name, info.name) < 0)
-        at++;
-    const bool there = at < g->misuses && strcmp(g->misuse[at].name, info.name) == 0;
-    if (there || !options_match(&g->options->misuses, info.name))
-        return true;
-    struct misuse_info *grown = reallocarray(g->misuse, g->misuses + 1, sizeof *grown);
-    if (!grown)
-        return false;
-    g->misuse = grown;
-    memmove(grown + at + 1, grown + at, (g->misuses - at) * sizeof *grown);
-    grown[at] = info;
-    g->misuses++;
-    return true;
+    void *names = catalogue_add(g->name, &g->names, sizeof *g->name, info.name);
+    g->name     = names ? names : g->name;
+    if (!names || !options_match(&g->options->misuses, info.name))
+        return names;
+    void *grown = catalogue_add(g->misuse, &g->misuses, sizeof *g->misuse, &info);
+    g->misuse   = grown ? grown : g->misuse;
+    return grown;
 }
 
 bool grid_add(struct grid *g, struct cell *cell) {
@@ -60,6 +41,12 @@ bool grid_add(struct grid *g, struct cell *cell) {
         snprintf(cell->broken, sizeof cell->broken, "--list-misuses printed no valid list");
     json_decref(document);
     return good;
+}
+
+void grid_print_names(const struct grid *g, FILE *to) {
+    for (size_t i = 0; i < g->misuses; i++)
+        fprintf(to, "%-28s  %-8s  %s\n", g->misuse[i].name, g->misuse[i].weakness,
+                g->misuse[i].summary);
 }
 
 bool grid_open(struct grid *g) {

@@ -12,7 +12,7 @@ struct grid {
     const bool *chosen;         /* which cells take part */
     struct misuse_info *misuse; /* sorted by name */
     size_t misuses;
-    char (*name)[64]; /* of all misuses that there are, chosen or not; one may be there twice */
+    char (*name)[64]; /* of all misuses that there are, chosen or not; sorted */
     size_t names;
     bool size[OPTIONS_SIZES]; /* which take part */
     struct outcome *outcome;  /* grid_at */
@@ -26,6 +26,9 @@ bool grid_add(struct grid *, struct cell *);
 
 /* Is there, for each glob that the options name, a misuse? If not, standard error says so. */
 bool grid_names_exist(const struct grid *);
+
+/* The misuses that the options choose, a line each. */
+void grid_print_names(const struct grid *, FILE *);
 
 /* Room for the outcomes. False: there is no memory. */
 bool grid_open(struct grid *);

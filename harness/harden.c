@@ -1,5 +1,6 @@
 #include "harden.h"
 
+#include "exit_code.h"
 #include "grid.h"
 #include "progress.h"
 #include "results.h"
@@ -11,24 +12,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
-
 /* Of the file for each run in it, and for the rest; what is not needed is given back. */
 enum { RESERVE_EACH = 1 << 10, RESERVE_ONCE = 256 << 10 };
 
+static void ask(void *grid, struct cell *cell) {
+    (void)grid_add(grid, cell);
+}
+
 /* Which of the chosen cells take part, and the misuses that they offer. */
-static bool prepare(struct grid *g, struct registry *r, bool *chosen, size_t *broken) {
-    bool any = false;
-    for (size_t i = 0; i < r->cells; i++) {
-        struct cell *c = &r->cell[i];
-        if (!chosen[i])
-            continue;
-        if (!*c->skipped && !*c->broken && !c->floor)
-            (void)grid_add(g, c); /* marks a cell that has none as broken */
-        chosen[i] = selection_takes_part(c);
-        any |= chosen[i];
-        *broken += *c->broken != '\0';
-    }
+static bool prepare(struct grid *g, struct registry *r, bool *chosen) {
+    const bool any = selection_ask(r, chosen, ask, g);
     if (any && !spawn_interrupted() && !grid_names_exist(g))
         return false;
     if (any && g->misuses)
@@ -121,10 +114,10 @@ static int run_grid(struct grid *g) {
     struct results_file file = {0};
     if (!grid_open(g)) {
         fprintf(stderr, "spanbench: out of memory\n");
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     }
     if (!open_file(g, &results, &file))
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     g->started        = time(NULL);
     const size_t done = run_all(g);
     progress_clear();
@@ -132,7 +125,7 @@ static int run_grid(struct grid *g) {
         results_discard(&file);
         results_remove(&results);
         fprintf(stderr, "spanbench: interrupted before the first run ended; nothing is saved\n");
-        return SIGNALLED + spawn_interrupted();
+        return EXIT_WRONG_USE;
     }
     const bool saved = save(g, &results, &file);
     grid_print(g, stdout);
@@ -142,15 +135,11 @@ static int run_grid(struct grid *g) {
     const size_t nothing = count_void(g);
     fprintf(stderr, "spanbench: %zu run%s, %zu of them void, seed %llu\n", done,
             done == 1 ? "" : "s", nothing, (unsigned long long)g->options->seed);
-    for (size_t i = 0; i < g->registry->cells; i++)
-        if (*g->registry->cell[i].broken)
-            fprintf(stderr, "spanbench: not misused, for it is BROKEN: %s\n",
-                    g->registry->cell[i].name);
+    const int code =
+        selection_exit_code(g->options, g->registry, "misused", nothing ? EXIT_FINDING : EXIT_GOOD);
     if (saved)
         fprintf(stderr, "spanbench: %s/hardening.json\n", results.directory);
-    if (spawn_interrupted())
-        return SIGNALLED + spawn_interrupted();
-    return !saved ? WRONG_USE : nothing ? FINDING : GOOD;
+    return saved ? code : EXIT_WRONG_USE;
 }
 
 /* The seeds of all runs must be seeds. */
@@ -166,17 +155,14 @@ int harden_command(const struct options *o) {
     struct registry registry = {0};
     struct grid grid         = {.options = o, .registry = &registry};
     bool *chosen             = NULL;
-    size_t broken            = 0;
-    int code                 = WRONG_USE;
+    int code                 = EXIT_WRONG_USE;
     if (seeds_exist(o) && selection_open(o, &registry, &chosen) &&
-        prepare(&grid, &registry, chosen, &broken)) {
+        prepare(&grid, &registry, chosen)) {
         grid.chosen = chosen;
-        code        = run_grid(&grid);
+        if (o->list_names)
+            grid_print_names(&grid, stdout);
+        code = o->list_names ? EXIT_GOOD : run_grid(&grid);
     }
-    if (broken && code == GOOD)
-        code = FINDING;
-    if (spawn_interrupted() && code == WRONG_USE)
-        code = SIGNALLED + spawn_interrupted();
     grid_close(&grid);
     registry_close(&registry);
     free(chosen);

@@ -6,7 +6,8 @@
 
 /* Returns the exit code of the program: 0 the matrix is there, whatever it shows; 1 a cell is
  * broken, or some runs say nothing because their control failed; 2 wrong use or environment (no
- * allocator is left, the file cannot be saved), 128 + n after signal n. */
+ * allocator is left, one that was named is not there, the file cannot be saved), or an interrupt
+ * (exit_code.h). */
 int harden_command(const struct options *);
 
 #endif

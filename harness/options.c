@@ -161,14 +161,17 @@ static bool parse_command(int argc, char **argv, struct options *o) {
         return false;
     }
     o->command = (enum command)command;
+    o->help_of = 1u << command;
     if (o->command == COMMAND_DESCRIBE)
         while (optind < argc)
             if (!parse_names("allocators", argv[optind++], &o->allocators))
                 return false;
     if (o->command == COMMAND_HELP && optind < argc) {
-        const char *of = argv[optind++];
-        o->help_gate   = strcmp(of, "gate") == 0;
-        if (find_command(of) == COMMANDS_KNOWN && !o->help_gate)
+        const char *of    = argv[optind++];
+        const unsigned it = find_command(of);
+        o->help_gate      = strcmp(of, "gate") == 0;
+        o->help_of        = 1u << it;
+        if (it == COMMANDS_KNOWN && !o->help_gate)
             return false;
     }
     if (optind < argc) {
@@ -177,16 +180,6 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     }
     return true;
 }
-
-/* Sets of commands. */
-enum {
-    RUN    = 1 << COMMAND_RUN,
-    CHECK  = 1 << COMMAND_CHECK,
-    HARDEN = 1 << COMMAND_HARDEN,
-    WORKS  = RUN | CHECK | HARDEN,
-    ASKS   = WORKS | 1 << COMMAND_LIST | 1 << COMMAND_DESCRIBE,
-    ANY    = (1 << COMMANDS_KNOWN) - 1
-};
 
 enum {
     ALLOCATORS,
@@ -212,6 +205,8 @@ enum {
     MISUSES,
     SIZES,
     RUNS,
+    LIST_CHECKS,
+    LIST_MISUSES,
     OPTIONS_KNOWN
 };
 
@@ -220,29 +215,31 @@ static const struct {
     int argument;
     unsigned commands; /* that the option is of */
 } known[OPTIONS_KNOWN] = {
-    [ALLOCATORS]   = {"allocators", required_argument, ASKS},
-    [WORKLOADS]    = {"workloads", required_argument, RUN},
-    [THREADS]      = {"threads", required_argument, RUN},
-    [PRELOAD]      = {"preload", required_argument, ASKS},
-    [REPETITIONS]  = {"repetitions", required_argument, RUN},
-    [ORDER]        = {"order", required_argument, RUN},
-    [SEED]         = {"seed", required_argument, WORKS},
-    [QUICK]        = {"quick", no_argument, RUN},
-    [BRIEF]        = {"brief", no_argument, RUN},
-    [NO_TIMELINE]  = {"no-timeline", no_argument, RUN},
-    [TIMEOUT]      = {"timeout", required_argument, ASKS},
-    [OUT]          = {"out", required_argument, WORKS},
-    [DIRECTORY_TO] = {"directory-to", required_argument, RUN},
-    [CELLS]        = {"cells", required_argument, ASKS},
-    [HELP]         = {"help", no_argument, ANY},
-    [CHECKS]       = {"checks", required_argument, CHECK},
-    [PROFILE]      = {"profile", required_argument, CHECK},
-    [TAP]          = {"tap", no_argument, CHECK},
-    [VERBOSE]      = {"verbose", no_argument, CHECK | HARDEN},
-    [KNOWN]        = {"known", required_argument, CHECK},
-    [MISUSES]      = {"misuses", required_argument, HARDEN},
-    [SIZES]        = {"sizes", required_argument, HARDEN},
-    [RUNS]         = {"runs", required_argument, HARDEN},
+    [ALLOCATORS]   = {"allocators", required_argument, OF_ASKS},
+    [WORKLOADS]    = {"workloads", required_argument, OF_RUN},
+    [THREADS]      = {"threads", required_argument, OF_RUN},
+    [PRELOAD]      = {"preload", required_argument, OF_ASKS},
+    [REPETITIONS]  = {"repetitions", required_argument, OF_RUN},
+    [ORDER]        = {"order", required_argument, OF_RUN},
+    [SEED]         = {"seed", required_argument, OF_WORKS},
+    [QUICK]        = {"quick", no_argument, OF_RUN},
+    [BRIEF]        = {"brief", no_argument, OF_RUN},
+    [NO_TIMELINE]  = {"no-timeline", no_argument, OF_RUN},
+    [TIMEOUT]      = {"timeout", required_argument, OF_ASKS},
+    [OUT]          = {"out", required_argument, OF_WORKS},
+    [DIRECTORY_TO] = {"directory-to", required_argument, OF_RUN},
+    [CELLS]        = {"cells", required_argument, OF_ASKS},
+    [HELP]         = {"help", no_argument, OF_ANY},
+    [CHECKS]       = {"checks", required_argument, OF_CHECK},
+    [PROFILE]      = {"profile", required_argument, OF_CHECK},
+    [TAP]          = {"tap", no_argument, OF_CHECK},
+    [VERBOSE]      = {"verbose", no_argument, OF_CHECK | OF_HARDEN},
+    [KNOWN]        = {"known", required_argument, OF_CHECK},
+    [MISUSES]      = {"misuses", required_argument, OF_HARDEN},
+    [SIZES]        = {"sizes", required_argument, OF_HARDEN},
+    [RUNS]         = {"runs", required_argument, OF_HARDEN},
+    [LIST_CHECKS]  = {"list-checks", no_argument, OF_CHECK},
+    [LIST_MISUSES] = {"list-misuses", no_argument, OF_HARDEN},
 };
 
 /* Each option that was given must be one of the command: what would be ignored is said. */
@@ -313,12 +310,16 @@ bool options_parse(int argc, char **argv, struct options *o) {
             good    = parse_number("runs", optarg, 1, 1000, &n);
             o->runs = (unsigned)n;
             break;
-        case HELP: o->command = COMMAND_HELP; return true;
-        default: options_usage(stderr); return false;
+        case LIST_CHECKS:
+        case LIST_MISUSES: o->list_names = true; break;
+        case HELP: break;
+        default: options_usage(stderr, 0); return false;
         }
     }
-    if (!good || !parse_command(argc, argv, o) || !is_of_command(given, o))
+    if (!good || !parse_command(argc, argv, o) || (!given[HELP] && !is_of_command(given, o)))
         return false;
+    if (given[HELP])
+        o->command = COMMAND_HELP;
     if (!o->thread_counts)
         default_threads(o);
     if (!(o->timeout_seconds > 0))

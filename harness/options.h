@@ -33,6 +33,7 @@ struct options {
         COMMAND_HARDEN
     } command;
     bool help_gate;                     /* of `help`: the gate has a help of its own */
+    unsigned help_of;                   /* of `help`: a set of commands; 0: all */
     struct names allocators, workloads; /* empty: all */
     struct names preloads;              /* PATH or NAME=PATH */
     unsigned threads[32];
@@ -47,6 +48,7 @@ struct options {
     struct names checks;      /* of `check`: globs; empty: all */
     unsigned profile;         /* of `check`: the number of one of options_profiles; 0: none */
     bool tap;                 /* of `check` */
+    bool list_names;          /* of `check` and `harden`: print what there is, run nothing */
     bool verbose;             /* of `check` and `harden` */
     struct names misuses;     /* of `harden`: globs; empty: all */
     struct names sizes;       /* of `harden`; empty: all */
@@ -64,6 +66,19 @@ struct options {
                        */
 };
 
+/* Sets of commands, a bit for each: those that run cells on something, those that ask them. */
+enum {
+    OF_RUN      = 1 << COMMAND_RUN,
+    OF_LIST     = 1 << COMMAND_LIST,
+    OF_DESCRIBE = 1 << COMMAND_DESCRIBE,
+    OF_HELP     = 1 << COMMAND_HELP,
+    OF_CHECK    = 1 << COMMAND_CHECK,
+    OF_HARDEN   = 1 << COMMAND_HARDEN,
+    OF_WORKS    = OF_RUN | OF_CHECK | OF_HARDEN,
+    OF_ASKS     = OF_WORKS | OF_LIST | OF_DESCRIBE,
+    OF_ANY      = OF_ASKS | OF_HELP
+};
+
 /* Names of the profiles of checks, as cells list them; that of 0 is "all". Ends with NULL. */
 extern const char *const options_profiles[];
 
@@ -78,7 +93,8 @@ bool options_match(const struct names *globs, const char *name);
  * says how and what would be right. */
 bool options_parse(int argc, char **argv, struct options *);
 
-/* The words of the command line (help.c). */
-void options_usage(FILE *);
+/* The words of the command line (help.c); of these commands, a set with a bit for each, or of all
+ * if it has none that takes options. */
+void options_usage(FILE *, unsigned of);
 
 #endif

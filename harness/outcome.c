@@ -1,5 +1,6 @@
 #include "outcome.h"
 
+#include "member.h"
 #include "record.h"
 #include "spawn.h"
 #include "text.h"
@@ -56,31 +57,26 @@ struct story {
     char final[16]; /* the word of its last line; "": it did not come that far */
 };
 
-static const char *text_of(const json_t *line, const char *key) {
-    const char *text = json_string_value(json_object_get(line, key));
-    return text ? text : "";
-}
-
 static bool is_head(const json_t *line, const struct cell *cell, const struct misuse_info *misuse,
                     const char *size, uint64_t seed, bool control) {
     return json_integer_value(json_object_get(line, "protocol")) == RECORD_PROTOCOL &&
-           strcmp(text_of(line, "allocator"), cell_fact(cell, "allocator")) == 0 &&
-           strcmp(text_of(line, "object"), cell_fact(cell, "object")) == 0 &&
-           strcmp(text_of(line, "misuse"), misuse->name) == 0 &&
-           strcmp(text_of(line, "size"), size) == 0 &&
+           strcmp(member_text(line, "allocator"), cell_fact(cell, "allocator")) == 0 &&
+           strcmp(member_text(line, "object"), cell_fact(cell, "object")) == 0 &&
+           strcmp(member_text(line, "misuse"), misuse->name) == 0 &&
+           strcmp(member_text(line, "size"), size) == 0 &&
            (uint64_t)json_integer_value(json_object_get(line, "seed")) == seed &&
            json_is_true(json_object_get(line, "control")) == control;
 }
 
 static void read_line(const json_t *line, struct story *story, struct outcome *outcome) {
-    const char *step = text_of(line, "step"), *final = text_of(line, "outcome");
+    const char *step = member_text(line, "step"), *final = member_text(line, "outcome");
     if (*step) {
         snprintf(outcome->step, sizeof outcome->step, "%s", step);
-        snprintf(outcome->what, sizeof outcome->what, "%s", text_of(line, "what"));
+        snprintf(outcome->what, sizeof outcome->what, "%s", member_text(line, "what"));
     }
     if (*final) {
         snprintf(story->final, sizeof story->final, "%s", final);
-        snprintf(outcome->seen, sizeof outcome->seen, "%s", text_of(line, "seen"));
+        snprintf(outcome->seen, sizeof outcome->seen, "%s", member_text(line, "seen"));
     }
 }
 
@@ -113,6 +109,7 @@ static enum outcome_kind died(const struct spawn_result *s, const struct outcome
 
 static void judge(const struct options *o, const struct spawn_result *s, const struct story *story,
                   struct outcome *outcome) {
+    const bool hung = s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU);
     const bool clean_end = s->end == SPAWN_EXITED && s->code == 0 && *story->final;
     if (s->end == SPAWN_INTERRUPTED)
         outcome->kind = OUTCOME_NONE;
@@ -120,17 +117,12 @@ static void judge(const struct options *o, const struct spawn_result *s, const s
         outcome->kind = OUTCOME_VOID;
     else if (clean_end)
         outcome->kind = told(story);
-    else if (s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU))
+    else if (hung)
         outcome->kind = OUTCOME_HANG;
     else
         outcome->kind = died(s, outcome);
     char end[sizeof outcome->seen];
-    spawn_describe_end(s, o->timeout_seconds, end, sizeof end);
-    if (s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU)) {
-        const size_t length = strlen(end);
-        snprintf(end + length, sizeof end - length,
-                 "; it had %.1f s of processor time (--timeout gives it more)", s->cpu_seconds);
-    }
+    (hung ? spawn_describe_hang : spawn_describe_end)(s, o->timeout_seconds, end, sizeof end);
     if (!clean_end)
         memcpy(outcome->seen, end, sizeof end);
     else if (s->output_length) /* it said something, and went on */
@@ -159,26 +151,20 @@ static void run_once(const struct options *o, const struct cell *cell,
                      const struct misuse_info *misuse, const char *size, bool control,
                      struct outcome *outcome) {
     static struct spawn_result result;
-    char path[PATH_MAX], name[sizeof misuse->name], class[16], seed[24], cpu[24], expect[PATH_MAX];
-    memcpy(path, cell->path, sizeof path);
-    memcpy(name, misuse->name, sizeof name);
-    memcpy(expect, cell->preload, sizeof expect);
-    snprintf(class, sizeof class, "%s", size);
+    char seed[24], cpu[24];
     snprintf(seed, sizeof seed, "%" PRIu64, outcome->seed);
     snprintf(cpu, sizeof cpu, "%" PRIu64, cpu_seconds(o));
-    char *argv[16] = {path, "--misuse",      name, "--size", class, "--seed",
-                      seed, "--cpu-seconds", cpu,  "--fd",   "3"};
-    size_t words   = 11;
-    if (control)
-        argv[words++] = "--control";
-    if (*expect) {
-        argv[words++] = "--expect";
-        argv[words++] = expect;
-    }
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *expect ? expect : NULL,
-                                      .timeout_seconds = o->timeout_seconds},
-              &result);
+    const char *words[] = {"--misuse",
+                           misuse->name,
+                           "--size",
+                           size,
+                           "--seed",
+                           seed,
+                           "--cpu-seconds",
+                           cpu,
+                           control ? "--control" : NULL,
+                           NULL};
+    cell_run(cell, words, (struct spawn_request){.timeout_seconds = o->timeout_seconds}, &result);
     keep_words_after_mark(&result);
     struct story story = {0};
     for (char *rest = result.record, *text; (text = strsep(&rest, "\n")) != NULL && *text;) {

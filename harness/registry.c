@@ -1,7 +1,8 @@
 #include "registry.h"
 
+#include "catalogue.h"
+#include "member.h"
 #include "record.h"
-#include "spawn.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -171,32 +172,19 @@ bool registry_add_preload(struct registry *r, const char *spec, char *problem, s
 }
 
 static bool add_workload(struct registry *r, const json_t *described) {
-    const char *name          = json_string_value(json_object_get(described, "name"));
-    const char *summary       = json_string_value(json_object_get(described, "summary"));
     const json_t *ops         = json_object_get(described, "ops");
     const json_t *quick       = json_object_get(described, "quick_ops");
     const json_t *brief       = json_object_get(described, "brief_ops");
     struct workload_info info = {.ops       = (uint64_t)json_integer_value(ops),
                                  .quick_ops = (uint64_t)json_integer_value(quick),
                                  .brief_ops = (uint64_t)json_integer_value(brief)};
-    if (!name || !*name || strlen(name) >= sizeof info.name || !info.ops || !info.quick_ops ||
-        !info.brief_ops)
+    if (!member_copy(info.name, sizeof info.name, described, "name") || !info.ops ||
+        !info.quick_ops || !info.brief_ops)
         return false;
-    snprintf(info.name, sizeof info.name, "%s", name);
-    snprintf(info.summary, sizeof info.summary, "%s", summary ? summary : "");
-    size_t at = 0;
-    while (at < r->workloads && strcmp(r->workload[at].name, name) < 0)
-        at++;
-    if (at < r->workloads && strcmp(r->workload[at].name, name) == 0)
-        return true;
-    struct workload_info *grown = reallocarray(r->workload, r->workloads + 1, sizeof *grown);
-    if (!grown)
-        return false;
-    r->workload = grown;
-    memmove(grown + at + 1, grown + at, (r->workloads - at) * sizeof *grown);
-    grown[at] = info;
-    r->workloads++;
-    return true;
+    (void)member_copy(info.summary, sizeof info.summary, described, "summary"); /* or none */
+    void *grown = catalogue_add(r->workload, &r->workloads, sizeof *r->workload, &info);
+    r->workload = grown ? grown : r->workload;
+    return grown;
 }
 
 /* A description names the file behind malloc and at least one workload. */
@@ -216,12 +204,8 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
     struct cell *c = &r->cell[i];
     if (*c->skipped || *c->broken || c->description)
         return;
-    char *argv[] = {c->path,    "--describe", "--fd", "3", *c->preload ? "--expect" : NULL,
-                    c->preload, NULL};
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *c->preload ? c->preload : NULL,
-                                      .timeout_seconds = timeout_seconds},
-              &result);
+    cell_run(c, (const char *const[]){"--describe", NULL},
+             (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
     char end[512];
     spawn_describe_end(&result, timeout_seconds, end, sizeof end);
     if (result.end == SPAWN_INTERRUPTED)
@@ -250,15 +234,26 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
     }
 }
 
+void cell_run(const struct cell *c, const char *const *words, struct spawn_request how,
+              struct spawn_result *result) {
+    const char *argv[CELL_WORDS + 6] = {c->path};
+    size_t n                         = 1;
+    char fd[16];
+    snprintf(fd, sizeof fd, "%d", SPAWN_RECORD_FD);
+    while (*words && n <= CELL_WORDS)
+        argv[n++] = *words++;
+    argv[n++] = "--fd", argv[n++] = fd;
+    if (*c->preload)
+        argv[n++] = "--expect", argv[n++] = c->preload;
+    how.argv    = (char *const *)argv; /* as exec wants it, which does not write to it */
+    how.preload = *c->preload ? c->preload : NULL;
+    spawn_run(&how, result);
+}
+
 json_t *cell_ask(struct cell *c, const char *option, const char *key, double timeout_seconds) {
     static struct spawn_result result;
-    char word[64];
-    snprintf(word, sizeof word, "%s", option);
-    char *argv[] = {c->path, word, "--fd", "3", *c->preload ? "--expect" : NULL, c->preload, NULL};
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *c->preload ? c->preload : NULL,
-                                      .timeout_seconds = timeout_seconds},
-              &result);
+    cell_run(c, (const char *const[]){option, NULL},
+             (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
     json_t *document = json_loadb(result.record, result.record_length, 0, NULL);
     if (result.end == SPAWN_EXITED && result.code == 0 &&
         json_array_size(json_object_get(document, key)) &&
@@ -276,16 +271,15 @@ json_t *cell_ask(struct cell *c, const char *option, const char *key, double tim
 bool registry_offers(const struct registry *r, const struct cell *c, size_t workload) {
     const json_t *workloads = json_object_get(c->description, "workloads");
     for (size_t i = 0; i < json_array_size(workloads); i++) {
-        const char *name = json_string_value(json_object_get(json_array_get(workloads, i), "name"));
-        if (name && strcmp(name, r->workload[workload].name) == 0)
+        const char *name = member_text(json_array_get(workloads, i), "name");
+        if (strcmp(name, r->workload[workload].name) == 0)
             return true;
     }
     return false;
 }
 
 const char *cell_fact(const struct cell *c, const char *key) {
-    const char *value = json_string_value(json_object_get(c->description, key));
-    return value ? value : "";
+    return member_text(c->description, key);
 }
 
 void cell_command(const struct cell *c, const char *options, char *text, size_t size) {

@@ -3,6 +3,8 @@
 #ifndef SPANBENCH_REGISTRY_H
 #define SPANBENCH_REGISTRY_H
 
+#include "spawn.h"
+
 #include <jansson.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -44,6 +46,14 @@ bool registry_add_preload(struct registry *, const char *spec, char *problem, si
 /* Asks cell i what it is (starts it once) and adds its workloads. Sets `broken` or `skipped` if it
  * does not answer well. */
 void registry_describe(struct registry *, size_t i, double timeout_seconds);
+
+enum { CELL_WORDS = 24 };
+
+/* Runs the cell with these words, at most CELL_WORDS and then NULL, and with those of how it is
+ * reached: the descriptor for its record, and the preloaded library. `how` is the rest of the
+ * request. */
+void cell_run(const struct cell *, const char *const *words, struct spawn_request how,
+              struct spawn_result *);
 
 /* Starts the cell with an option that lists something: a new object of this protocol whose array
  * `key` is not empty. NULL: it printed none, and is then marked as broken; or an interrupt. */

@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include "document.h"
+#include "exit_code.h"
 #include "gbench.h"
 #include "journal.h"
 #include "machine.h"
@@ -14,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
 
 struct run {
     const struct options *options;
@@ -201,9 +200,9 @@ static int finish(struct run *run) {
         fprintf(stderr,
                 "spanbench: %zu samples, %zu failed; %zu timelines, %zu failed: %s/bench.json\n",
                 samples, run->failed, timeline_passes(&run->rows), run->no_line, directory);
-    if (signal)
-        return SIGNALLED + signal;
-    return !saved || !complete ? WRONG_USE : run->failed || run->no_line ? FINDING : GOOD;
+    return !saved || !complete           ? EXIT_WRONG_USE
+           : run->failed || run->no_line ? EXIT_FINDING
+                                         : EXIT_GOOD;
 }
 
 static int run_plan(struct run *run) {
@@ -211,11 +210,11 @@ static int run_plan(struct run *run) {
     run->sample             = calloc(plan->samples, sizeof *run->sample);
     if (!run->sample) {
         fprintf(stderr, "spanbench: out of memory\n");
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     }
     if (run->options->list_only) {
         run_some(run, 0, plan->samples);
-        return GOOD;
+        return EXIT_GOOD;
     }
     for (size_t row = 0; row < plan->rows; row++) {
         char name[ROW_NAME_BYTES];
@@ -223,7 +222,7 @@ static int run_plan(struct run *run) {
         run->name_width = (int)strlen(name) > run->name_width ? (int)strlen(name) : run->name_width;
     }
     if (!open_files(run))
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     fprintf(stderr, "spanbench: %zu rows in %u blocks, seed %llu\n", plan->rows,
             run->options->repetitions, (unsigned long long)run->options->seed);
     run_samples(run);
@@ -238,11 +237,9 @@ int run_command(const struct options *o) {
     int argc = o->benchmark_argc;
     if (!gbench_initialize(&argc, o->benchmark_argv)) {
         fprintf(stderr, "spanbench: Google Benchmark does not take '%s'\n", o->benchmark_argv[1]);
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     }
-    int code = rows_open(&run.rows, o) ? run_plan(&run) : WRONG_USE;
-    if (spawn_interrupted() && code == WRONG_USE)
-        code = SIGNALLED + spawn_interrupted();
+    int code = rows_open(&run.rows, o) ? run_plan(&run) : EXIT_WRONG_USE;
     free(run.sample);
     rows_close(&run.rows);
     return code;

@@ -5,7 +5,7 @@
 #include "options.h"
 
 /* Returns the exit code of the program: 0 all samples are good, 1 a sample failed, 2 wrong use or
- * environment, 128 + n after signal n. */
+ * environment, or an interrupt (exit_code.h). */
 int run_command(const struct options *);
 
 #endif

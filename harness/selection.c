@@ -1,5 +1,6 @@
 #include "selection.h"
 
+#include "exit_code.h"
 #include "suggest.h"
 
 #include <fnmatch.h>
@@ -67,14 +68,14 @@ bool selection_globs_match(const struct names *globs, const char *kind, const ch
         if (i < count)
             continue;
         const char *near = suggest(glob, items, count, stride);
-        fprintf(stderr, "spanbench: no %s matches '%s'; %s%s%s%s of a cell lists all\n", kind, glob,
+        fprintf(stderr, "spanbench: no %s matches '%s'; %s%s%s%s lists all\n", kind, glob,
                 near ? "did you mean " : "", near ? near : "", near ? "? " : "", option);
         all = false;
     }
     return all;
 }
 
-bool selection_takes_part(const struct cell *c) {
+static bool takes_part(const struct cell *c) {
     if (!*c->broken && !*c->skipped && !c->floor)
         return true;
     fprintf(stderr, "spanbench: %s is %s: %s\n", c->name, *c->broken ? "BROKEN" : "skipped",
@@ -82,6 +83,36 @@ bool selection_takes_part(const struct cell *c) {
             : *c->skipped ? c->skipped
                           : "the floor is no allocator, its live blocks overlap");
     return false;
+}
+
+bool selection_ask(struct registry *r, bool *chosen, selection_question *ask, void *arg) {
+    bool any = false;
+    for (size_t i = 0; i < r->cells; i++) {
+        struct cell *c = &r->cell[i];
+        if (!chosen[i])
+            continue;
+        if (!*c->skipped && !*c->broken && !c->floor)
+            ask(arg, c);
+        chosen[i] = takes_part(c);
+        any |= chosen[i];
+    }
+    return any;
+}
+
+int selection_exit_code(const struct options *o, const struct registry *r, const char *done,
+                        int code) {
+    for (size_t i = 0; i < r->cells; i++) {
+        const struct cell *c = &r->cell[i];
+        const bool absent    = *c->skipped && (*c->preload || named(&o->allocators, c->name));
+        if (absent)
+            fprintf(stderr, "spanbench: not %s, although it was named: %s: %s\n", done, c->name,
+                    c->skipped);
+        else if (*c->broken)
+            fprintf(stderr, "spanbench: not %s, for it is BROKEN: %s\n", done, c->name);
+        const int its = absent ? EXIT_WRONG_USE : *c->broken ? EXIT_FINDING : EXIT_GOOD;
+        code          = its > code ? its : code;
+    }
+    return code;
 }
 
 bool selection_rows(const struct options *o, const struct registry *r, const bool *chosen,

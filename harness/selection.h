@@ -12,8 +12,18 @@
  * names that there are. The caller closes the registry in any case. */
 bool selection_open(const struct options *, struct registry *, bool **chosen);
 
-/* Can this chosen cell be checked? Else says on standard error why not. */
-bool selection_takes_part(const struct cell *);
+/* Asks a cell for what it offers, and marks one that offers nothing as broken. */
+typedef void selection_question(void *arg, struct cell *);
+
+/* Asks the chosen cells, and takes those from `chosen` that cannot take part: they are broken,
+ * skipped, or the floor, and standard error says so. Is one left? */
+bool selection_ask(struct registry *, bool *chosen, selection_question *, void *arg);
+
+/* The exit code of a run that itself ended with `code` (exit_code.h), for the cells that did not
+ * take part: a broken one is a finding, and what the user named must not be missing in a run that
+ * is good. Standard error names both; `done` is what was not done to them. */
+int selection_exit_code(const struct options *, const struct registry *, const char *done,
+                        int code);
 
 /* The rows of the chosen, described cells, a new array that the caller frees in any case. A broken
  * cell has rows for everything: each of its samples will be a failed one. A skipped one has none.
@@ -23,7 +33,7 @@ bool selection_rows(const struct options *, const struct registry *, const bool 
 
 /* Is there, for each glob, a name among `count` items that lie `stride` bytes apart and begin with
  * one? If not, standard error says so, and which may have been meant. `kind` is what they are,
- * `option` the option of a cell that lists all. */
+ * `option` the option that lists all. */
 bool selection_globs_match(const struct names *globs, const char *kind, const char *option,
                            const void *items, size_t count, size_t stride);
 

@@ -1,5 +1,6 @@
 /* The driver: spanbench run, check, harden, gate, list, describe. See options.c for its words. */
 #include "conform.h"
+#include "exit_code.h"
 #include "gate.h"
 #include "harden.h"
 #include "options.h"
@@ -17,8 +18,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GOOD = 0, FINDING = 1, WRONG_USE = 2, SIGNALLED = 128 };
-
 static void print_line(const struct cell *c) {
     if (*c->skipped)
         printf("  %-16s skipped: %s\n", c->name, c->skipped);
@@ -30,13 +29,13 @@ static void print_line(const struct cell *c) {
 }
 
 static int list(const struct registry *r, const bool *chosen) {
-    int code = GOOD;
+    int code = EXIT_GOOD;
     printf("allocators:\n");
     for (size_t i = 0; i < r->cells; i++) {
         if (chosen[i])
             print_line(&r->cell[i]);
         if (*r->cell[i].broken)
-            code = FINDING;
+            code = EXIT_FINDING;
     }
     printf("workloads:\n");
     for (size_t i = 0; i < r->workloads; i++)
@@ -45,7 +44,7 @@ static int list(const struct registry *r, const bool *chosen) {
 }
 
 static int describe(const struct registry *r, const bool *chosen) {
-    int code    = GOOD;
+    int code    = EXIT_GOOD;
     json_t *all = json_object();
     for (size_t i = 0; i < r->cells; i++) {
         const struct cell *c = &r->cell[i];
@@ -58,7 +57,7 @@ static int describe(const struct registry *r, const bool *chosen) {
         else
             json_object_set(all, c->name, c->description);
         if (*c->broken)
-            code = FINDING;
+            code = EXIT_FINDING;
     }
     json_dumpf(all, stdout, JSON_INDENT(2));
     putchar('\n');
@@ -123,7 +122,28 @@ static int finish_output(int code) {
     if (!error)
         return code;
     fprintf(stderr, "spanbench: cannot write to standard output: %s\n", strerrordesc_np(error));
-    return WRONG_USE;
+    return EXIT_WRONG_USE;
+}
+
+static int list_or_describe(const struct options *o) {
+    struct registry registry = {0};
+    bool *chosen             = NULL;
+    int code                 = EXIT_WRONG_USE;
+    if (selection_open(o, &registry, &chosen))
+        code = o->command == COMMAND_LIST ? list(&registry, chosen) : describe(&registry, chosen);
+    free(chosen);
+    registry_close(&registry);
+    return finish_output(code);
+}
+
+static int carry_out(const struct options *o) {
+    switch (o->command) {
+    case COMMAND_RUN: return run_command(o);
+    case COMMAND_CHECK:
+        return o->list_names ? finish_output(conform_command(o)) : conform_command(o);
+    case COMMAND_HARDEN: return finish_output(harden_command(o));
+    default: return list_or_describe(o);
+    }
 }
 
 int main(int argc, char **argv) {
@@ -133,29 +153,17 @@ int main(int argc, char **argv) {
         return gate_exec(argv + 2);
     drop_benchmark_environment(argv);
     if (!options_parse(argc, argv, &options))
-        return WRONG_USE;
+        return EXIT_WRONG_USE;
     if (options.command == COMMAND_HELP && options.help_gate) {
         static char help[] = "--help";
         return gate_exec((char *[]){help, NULL});
     }
     if (options.command == COMMAND_HELP) {
-        options_usage(stdout);
-        return finish_output(GOOD);
+        options_usage(stdout, options.help_of);
+        return finish_output(EXIT_GOOD);
     }
     spawn_prepare();
-    if (options.command == COMMAND_RUN)
-        return run_command(&options);
-    if (options.command == COMMAND_CHECK)
-        return conform_command(&options);
-    if (options.command == COMMAND_HARDEN)
-        return finish_output(harden_command(&options));
-    struct registry registry = {0};
-    bool *chosen             = NULL;
-    int code                 = WRONG_USE;
-    if (selection_open(&options, &registry, &chosen))
-        code =
-            options.command == COMMAND_LIST ? list(&registry, chosen) : describe(&registry, chosen);
-    free(chosen);
-    registry_close(&registry);
-    return spawn_interrupted() ? SIGNALLED + spawn_interrupted() : finish_output(code);
+    const int code   = carry_out(&options);
+    const int signal = spawn_interrupted();
+    return signal ? EXIT_SIGNALLED + signal : code;
 }

@@ -307,3 +307,11 @@ void spawn_describe_end(const struct spawn_result *result, double timeout_second
     snprintf(text, size, "%s%s%.*s", how, length ? ": " : "", length, line);
     text_clean(text);
 }
+
+void spawn_describe_hang(const struct spawn_result *result, double timeout_seconds, char *text,
+                         size_t size) {
+    spawn_describe_end(result, timeout_seconds, text, size);
+    const size_t length = strlen(text);
+    snprintf(text + length, size - length,
+             "; it had %.1f s of processor time (--timeout gives it more)", result->cpu_seconds);
+}

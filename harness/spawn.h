@@ -71,4 +71,9 @@ void spawn_run(const struct spawn_request *, struct spawn_result *);
 void spawn_describe_end(const struct spawn_result *, double timeout_seconds, char *text,
                         size_t size);
 
+/* The same of a child that did not end in time, and how much processor time it had: did it hang, or
+ * was the machine busy with other things? */
+void spawn_describe_hang(const struct spawn_result *, double timeout_seconds, char *text,
+                         size_t size);
+
 #endif

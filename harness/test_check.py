@@ -130,6 +130,45 @@ class Output(CheckTest):
         self.assertIn("expected: errno is not modified", text)
         self.assertNotEqual(result.returncode, 0)
 
+    def test_absent_allocator_that_was_named_is_no_good_run(self) -> None:
+        alone = self.check("--checks", "errno.free", "--allocators", "absent")
+        self.assertEqual(alone.returncode, 2, alone.stderr)
+        self.assertIn("absent is skipped: libabsent.so is not there", alone.stderr)
+        self.assertFalse(self.out.exists(), "nothing is left behind")
+        for others in ("system", "free_errno"):
+            result = self.check("--checks", "errno.free", "--allocators", f"absent,{others}")
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(
+                "not checked, although it was named: absent: libabsent.so is not there",
+                "\n".join(result.stderr.splitlines()[-3:]),
+            )
+            self.assertEqual([r["allocator"] for r in self.document()["results"]], [others])
+            shutil.rmtree(self.out)
+        for some, code in (("free_errno,system,null", 1), ("system,null", 0), ("", 1)):
+            words = ["--allocators", some] if some else []
+            result = self.check("--checks", "errno.free", *words)
+            self.assertEqual(result.returncode, code, result.stderr)
+            self.assertNotIn("although it was named", result.stderr)
+
+    def test_names_can_be_listed(self) -> None:
+        result = self.check("--list-checks", "--checks", "errno.*", "--profile", "posix2024")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertFalse(self.out.exists(), "nothing is run")
+        lines = result.stdout.splitlines()
+        self.assertEqual([s for s in lines if not s.startswith("errno.")], [])
+        (free,) = [s for s in lines if s.startswith("errno.free ")]
+        self.assertRegex(free, r" required +free leaves errno alone.*\(.*POSIX.1-2024 free")
+        listed = json.loads(run(CELLS / "system", "--list-checks").stdout)["checks"]
+        every = self.check("--list-checks").stdout.splitlines()
+        self.assertEqual([s.split()[0] for s in every], sorted(c["name"] for c in listed))
+        with open("/dev/full", "w") as full:
+            command = [SPANBENCH, "check", "--list-checks", "--allocators", "system"]
+            result = subprocess.run(
+                [str(w) for w in command], stdout=full, stderr=subprocess.PIPE, text=True
+            )
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("No space left on device", result.stderr)
+
     def test_summary_counts(self) -> None:
         text = self.check("--checks", FEW).stdout
         #                               pass    known   FAIL    fixed choices ext.  quality    -
@@ -526,6 +565,21 @@ class MakeCheck(CheckTest):
             result = self.make(ALLOCATORS="system", CHECKS="errno.free", PRELOAD=preload)
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertIn("a library.so': ld.so splits LD_PRELOAD at blanks", result.stderr)
+
+    def test_usage(self) -> None:
+        script = ROOT / "scripts" / "check.sh"
+        for words in (["--help"], ["harden", "--help"]):
+            result = run(script, *words)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+            self.assertIn("usage: [VARIABLE=value …] scripts/check.sh", result.stdout)
+            self.assertEqual(result.stdout.splitlines()[-1], "Exit code: that of the driver.")
+        for words in (["chek"], ["check", "--tap"]):
+            result = run(script, *words)
+            self.assertEqual((result.returncode, result.stdout), (2, ""), words)
+            self.assertIn("usage:", result.stderr)
+        absent = run(script, env=clean_environment(B=self.directory))
+        self.assertEqual(absent.returncode, 2)
+        self.assertIn("check.sh: there is no", absent.stderr)
 
     def test_empty_variables_are_as_if_not_given(self) -> None:
         empty = {"ALLOCATORS": "", "CHECKS": "", "PRELOAD": "", "PROFILE": ""}

@@ -32,10 +32,21 @@ def is_running(text: str) -> bool:
 
 class Words(DriverTest):
     def test_help(self) -> None:
-        for words in (["help"], ["--help"], ["help", "check"]):
+        every = {"run": "--workloads", "check": "--profile", "harden": "--misuses"}
+        for words in (["help"], ["--help"], ["help", "help"], ["--help", "--quick"]):
             result = spanbench(*words)
-            self.assertEqual(result.returncode, 0)
-            self.assertIn("examples:", result.stdout)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+            for option in ("examples:", "spanbench gate", *every.values()):
+                self.assertIn(option, result.stdout, words)
+        for command in (*every, "list", "describe"):
+            for words in (["help", command], [command, "--help"], ["--help", command]):
+                result = spanbench(*words)
+                self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+                self.assertRegex(result.stdout, rf"^usage: spanbench \[?{command}\b")
+                for option in ("--allocators", "--cells", "exit code:"):
+                    self.assertIn(option, result.stdout, words)
+                for other, option in every.items():
+                    self.assertEqual(other == command, f"  {option} " in result.stdout, words)
         self.assertIn("--base", spanbench("help", "gate").stdout)
 
     def test_list_names_all(self) -> None:
@@ -63,6 +74,8 @@ class Words(DriverTest):
             (["--foo"], ["--allocators", "--workloads"]),
             (["foo"], ["run, check, harden, gate, list, describe, help"]),
             (["help", "foo"], ["run, check, harden, gate, list, describe, help"]),
+            (["foo", "--help"], ["run, check, harden, gate, list, describe, help"]),
+            (["harden", "--list-checks"], ["of check, not of harden"]),
             (["list", "foo"], ["takes no argument"]),
             (["list", "--quick"], ["--quick is an option of run, not of list"]),
             (["describe", ""], ["the list of allocators is empty"]),

@@ -35,7 +35,7 @@ def misuses() -> list[Any]:
 
 class HardeningTest(DriverTest):
     code = 0
-    text = ""
+    text = errors = ""
 
     def harden(self, names: list[str], *words: Any) -> dict[tuple[str, str, str], Any]:
         """Results by allocator, misuse and size ("" if it has none)."""
@@ -46,7 +46,7 @@ class HardeningTest(DriverTest):
         written = sorted(self.out.glob("*/hardening.json"), key=lambda p: p.stat().st_mtime_ns)
         self.assertTrue(written, result.stderr)
         self.written = json.loads(written[-1].read_text())
-        self.code, self.text = result.returncode, result.stdout
+        self.code, self.text, self.errors = result.returncode, result.stdout, result.stderr
         jsonschema.validate(self.written, SCHEMA)
         return {(r["allocator"], r["misuse"], r["size"] or ""): r for r in self.written["results"]}
 
@@ -124,6 +124,14 @@ class Catalogue(unittest.TestCase):
             self.assertRegex(m["weakness"], r"^CWE-\d+$")
             self.assertTrue(m["summary"])
 
+    def test_names_can_be_listed(self) -> None:
+        lines = spanbench("harden", "--list-misuses").stdout.splitlines()
+        self.assertEqual(
+            [s.split()[:2] for s in lines], sorted([m["name"], m["weakness"]] for m in misuses())
+        )
+        one = spanbench("harden", "--list-misuses", "--misuses", "invalid_free.wild").stdout
+        self.assertRegex(one, r"^invalid_free.wild +CWE-590 +free of an address at which [^\n]*\n$")
+
 
 class Output(HardeningTest):
     NAMES = ["double_free.immediate", "invalid_free.wild", "double_free.realloc"]
@@ -187,6 +195,17 @@ class Output(HardeningTest):
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertIn(said, result.stderr)
             self.assertFalse(self.out.exists(), "nothing is left behind")
+
+    def test_absent_allocator_that_was_named_is_no_good_run(self) -> None:
+        self.use_cells(FAULTY / "model_loud")
+        (self.cells / "absent.skip").write_text("libabsent.so is not there\n")
+        words = ["--runs", "1", "--sizes", "small"]
+        named = ["--allocators", "absent,model_loud"]
+        for more, code in ((words + named, 2), (words, 0)):
+            (result,) = self.harden(["double_free.immediate"], *more).values()
+            self.assertEqual((self.code, result["allocator"]), (code, "model_loud"), self.errors)
+            said = "not misused, although it was named: absent: libabsent.so is not there"
+            self.assertEqual(said in self.errors, code == 2, self.errors)
 
     def test_last_seed_is_one(self) -> None:
         self.use_cells(FAULTY / "model_loud")

@@ -348,7 +348,7 @@ MUTANTS = [
     Mutant(
         "conformance: of a known failure, what was seen is known, too",
         "harness/checklist.c",
-        '(!seen || strstr(seen, text_of(entry, "seen")))',
+        '(!seen || strstr(seen, member_text(entry, "seen")))',
         "true",
         "harness/test_conformance.py:Output.test_another_failure_of_the_same_check_is_not_known",
         "test_another_failure_of_the_same_check_is_not_known",

@@ -1,5 +1,6 @@
 #include "verdict.h"
 
+#include "member.h"
 #include "record.h"
 #include "spawn.h"
 #include "stacks.h"
@@ -35,11 +36,6 @@ void verdict_command(const struct options *o, const struct cell *cell,
     cell_command(cell, options, text, size);
 }
 
-static const char *text_of(const json_t *record, const char *key) {
-    const char *text = json_string_value(json_object_get(record, key));
-    return text ? text : "";
-}
-
 /* Believes a record only if it is of this check, this seed, this allocator and object. */
 static bool read_verdict(const json_t *record, const struct options *o, const struct cell *cell,
                          const struct check_info *check, struct verdict *v) {
@@ -54,22 +50,22 @@ static bool read_verdict(const json_t *record, const struct options *o, const st
     if (error) {
         v->end = VERDICT_FAIL;
         snprintf(v->expected, sizeof v->expected, "a check that runs");
-        snprintf(v->seen, sizeof v->seen, "%s: %s", text_of(error, "check"),
-                 text_of(error, "message"));
+        snprintf(v->seen, sizeof v->seen, "%s: %s", member_text(error, "check"),
+                 member_text(error, "message"));
         return true;
     }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(text_of(record, "verdict"), words[i].word) == 0)
+        if (strcmp(member_text(record, "verdict"), words[i].word) == 0)
             v->end = words[i].end;
-    if (*text_of(record, "stacks")) /* of a child of the cell's that hung */
-        v->stacks = strdup(text_of(record, "stacks"));
-    snprintf(v->choice, sizeof v->choice, "%s", text_of(record, "choice"));
-    snprintf(v->expected, sizeof v->expected, "%s", text_of(record, "expected"));
+    if (*member_text(record, "stacks")) /* of a child of the cell's that hung */
+        v->stacks = strdup(member_text(record, "stacks"));
+    snprintf(v->choice, sizeof v->choice, "%s", member_text(record, "choice"));
+    snprintf(v->expected, sizeof v->expected, "%s", member_text(record, "expected"));
     snprintf(v->seen, sizeof v->seen, "%s",
-             text_of(record, v->end == VERDICT_FAIL ? "seen" : "reason"));
-    return v->end != VERDICT_NONE && strcmp(text_of(record, "check"), check->name) == 0 &&
-           strcmp(text_of(record, "object"), cell_fact(cell, "object")) == 0 &&
-           strcmp(text_of(record, "allocator"), cell_fact(cell, "allocator")) == 0 &&
+             member_text(record, v->end == VERDICT_FAIL ? "seen" : "reason"));
+    return v->end != VERDICT_NONE && strcmp(member_text(record, "check"), check->name) == 0 &&
+           strcmp(member_text(record, "object"), cell_fact(cell, "object")) == 0 &&
+           strcmp(member_text(record, "allocator"), cell_fact(cell, "allocator")) == 0 &&
            (uint64_t)json_integer_value(json_object_get(record, "seed")) == o->seed;
 }
 
@@ -86,11 +82,8 @@ static void judge(const struct options *o, const struct cell *cell, const struct
         v->end = VERDICT_FAIL;
         snprintf(v->expected, sizeof v->expected, "%s",
                  s->end == SPAWN_EXITED ? "a verdict" : "no crash and no hang");
-        spawn_describe_end(s, o->timeout_seconds, v->seen, sizeof v->seen);
-        const size_t length = strlen(v->seen);
-        if (s->end == SPAWN_TIMED_OUT) /* a hang, or a machine that is busy with other things? */
-            snprintf(v->seen + length, sizeof v->seen - length,
-                     "; it had %.1f s of processor time (--timeout gives it more)", s->cpu_seconds);
+        (s->end == SPAWN_TIMED_OUT ? spawn_describe_hang : spawn_describe_end)(
+            s, o->timeout_seconds, v->seen, sizeof v->seen);
     }
     text_clean(v->seen);
     text_clean(v->expected);
@@ -107,25 +100,14 @@ void verdict_run(const struct checklist *list, const struct options *o, const st
                  const struct check_info *check, struct verdict *v, char *told, size_t size) {
     static struct spawn_result result;
     char stacks[STACKS_BYTES] = "";
-    char seed[24], name[sizeof check->name], path[PATH_MAX], expect[PATH_MAX];
+    char seed[24];
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
-    memcpy(name, check->name, sizeof name);
-    memcpy(path, cell->path, sizeof path);
-    memcpy(expect, cell->preload, sizeof expect);
-    char *argv[16] = {path, "--check", name, "--seed", seed, "--fd", "3"};
-    size_t words   = 7;
-    if (o->verbose)
-        argv[words++] = "--verbose";
-    if (*expect) {
-        argv[words++] = "--expect";
-        argv[words++] = expect;
-    }
-    spawn_run(&(struct spawn_request){.argv            = argv,
-                                      .preload         = *expect ? expect : NULL,
-                                      .timeout_seconds = o->timeout_seconds,
-                                      .stuck           = take_stacks,
-                                      .arg             = stacks},
-              &result);
+    const char *words[] = {"--check", check->name, "--seed", seed, o->verbose ? "--verbose" : NULL,
+                           NULL};
+    cell_run(cell, words,
+             (struct spawn_request){
+                 .timeout_seconds = o->timeout_seconds, .stuck = take_stacks, .arg = stacks},
+             &result);
     *v = (struct verdict){.counts = checklist_counts(check, o->profile), .seconds = result.seconds};
     judge(o, cell, check, &result, v);
     if (*stacks && !v->stacks)

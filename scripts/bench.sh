@@ -12,39 +12,17 @@
 #
 # Exit code: that of the driver, 0 good, 1 a sample or a timeline failed, 2 wrong use or environment,
 # 128 + n signal n; else that of the table or of the plots.
-#
+
 # shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
-case $# in
-0) ;;
-*)
-  [ "$*" = --help ] || exec >&2
-  sed -n '2,/^# 128/s/^# \{0,1\}//p' "$0"
-  [ "$*" = --help ] && exit 0
-  exit 2
-  ;;
-esac
+# shellcheck source=scripts/variables.sh
+. "$(dirname "$0")/variables.sh"
+take_no_words "$@"
+need_driver
 
-# Empty in the root of the project: paths stay short.
-root=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)/
-[ "$root" != "$(pwd -P)/" ] || root=
-build=${B:-${root}build}
-driver=$build/spanbench
-if [ ! -x "$driver" ]; then
-  echo "bench.sh: there is no $driver; build it with make" >&2
-  exit 2
-fi
-
-directory_file=$build/bench-directory.$$
+directory_file=${driver%/*}/bench-directory.$$
 set -- run --directory-to "$directory_file" --out "${OUT:-${root}results}"
-case ${QUICK:-} in
-1 | yes) set -- "$@" --quick ;;
-'' | 0 | no) ;;
-*)
-  echo "bench.sh: QUICK is 1 or yes, 0 or no, not '$QUICK'" >&2
-  exit 2
-  ;;
-esac
+! is_quick || set -- "$@" --quick
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
 [ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads "$WORKLOADS"
 [ -z "${THREADS:-}" ] || set -- "$@" --threads "$THREADS"

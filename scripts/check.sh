@@ -10,13 +10,21 @@
 #   ARGS="--tap --verbose"     further options of the driver
 #
 # Exit code: that of the driver.
-#
+
 # shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
-root=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)/
-[ "$root" != "$(pwd -P)/" ] || root=
-build=${B:-${root}build}
-command=${1:-check}
+# shellcheck source=scripts/variables.sh
+. "$(dirname "$0")/variables.sh"
+command=check
+case ${1:-} in
+check | harden)
+  command=$1
+  shift
+  ;;
+esac
+take_no_words "$@"
+need_driver
+
 set -- "$command" --out "${OUT:-${root}results}"
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
 case $command in
@@ -28,10 +36,6 @@ harden)
   [ -z "${MISUSES:-}" ] || set -- "$@" --misuses "$MISUSES"
   [ -z "${SIZES:-}" ] || set -- "$@" --sizes "$SIZES"
   [ -z "${RUNS:-}" ] || set -- "$@" --runs "$RUNS"
-  ;;
-*)
-  echo "check.sh: no command '$command'; there are check, harden" >&2
-  exit 2
   ;;
 esac
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
@@ -49,4 +53,4 @@ case ${PRELOAD:-} in
 esac
 for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
-exec "$build/spanbench" "$@"
+exec "$driver" "$@"

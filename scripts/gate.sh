@@ -14,29 +14,15 @@
 #
 # Exit code: 0 no regression, 1 a regression, 2 wrong use or environment, 75 undecided and --strict,
 # 128 + n signal n. (make turns each but 0 into 2.)
-#
+
 # shellcheck disable=SC2086  # ARGS is split at blanks on purpose
 set -euf
-case $# in
-0) ;;
-*)
-  [ "$*" = --help ] || exec >&2
-  sed -n '2,/^# 128/s/^# \{0,1\}//p' "$0"
-  [ "$*" = --help ] && exit 0
-  exit 2
-  ;;
-esac
+# shellcheck source=scripts/variables.sh
+. "$(dirname "$0")/variables.sh"
+take_no_words "$@"
 
-root=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)
-set -- --driver "${B:-$root/build}/spanbench"
-case ${QUICK:-} in
-1 | yes) set -- "$@" --quick ;;
-'' | 0 | no) ;;
-*)
-  echo "gate.sh: QUICK is 1 or yes, 0 or no, not '$QUICK'" >&2
-  exit 2
-  ;;
-esac
+set -- --driver "$driver"
+! is_quick || set -- "$@" --quick
 # With =: a value that begins with a dash is one.
 [ -z "${BASE:-}" ] || set -- "$@" --base="$BASE"
 [ -z "${HEAD:-}" ] || set -- "$@" --head="$HEAD"
@@ -47,4 +33,4 @@ esac
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout="$TIMEOUT"
 [ -z "${OUT:-}" ] || set -- "$@" --out="$OUT"
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
-exec /usr/bin/python3 "$root/scripts/gate/__main__.py" "$@"
+exec /usr/bin/python3 "${root}scripts/gate/__main__.py" "$@"

@@ -127,6 +127,9 @@ void misuse_look(struct misuse_run *);
 /* Goes on as a program would: allocates, frees, allocates, and looks for damage all the while. */
 void misuse_audit(struct misuse_run *);
 
+/* Frees the block that was misused, which is legal, and goes on; `what` announces the free. */
+void misuse_free_and_audit(struct misuse_run *, void *block, const char *what);
+
 /* Something that is worth knowing and no damage. */
 __attribute__((format(printf, 2, 3))) void misuse_note(struct misuse_run *, const char *note, ...);
 

@@ -64,25 +64,24 @@ static void mark(void) {
         return; /* closed: it has no words either */
 }
 
-static void tell(enum misuse_step step, const char *what) {
-    char text[512];
+/* A line of two strings. */
+static void put_pair(const char *key, const char *value, const char *more, const char *text) {
+    char buffer[1024];
     struct json line;
-    json_begin(&line, text, sizeof text);
+    json_begin(&line, buffer, sizeof buffer);
     json_open(&line, NULL, '{');
-    json_string(&line, "step", misuse_step_name[step]);
-    json_string(&line, "what", what);
+    json_string(&line, key, value);
+    json_string(&line, more, text);
     put(&line);
+}
+
+static void tell(enum misuse_step step, const char *what) {
+    put_pair("step", misuse_step_name[step], "what", what);
 }
 
 /* Without anything that runs at an exit: the heap may be in any state. */
 static __attribute__((noreturn)) void end(const char *outcome, const char *seen) {
-    char text[1024];
-    struct json line;
-    json_begin(&line, text, sizeof text);
-    json_open(&line, NULL, '{');
-    json_string(&line, "outcome", outcome);
-    json_string(&line, "seen", seen);
-    put(&line);
+    put_pair("outcome", outcome, "seen", seen);
     _exit(0);
 }
 

@@ -2,13 +2,11 @@
  * (Itanium C++ ABI), for a cell has no C++ in it. They count for an allocator that defines them,
  * and for one over whose malloc the C++ runtime's stand. Clauses are of C++17, ISO/IEC 14882:2017.
  */
-#include "check.h"
+#include "operators.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <unwind.h>
 
 #if __SIZEOF_SIZE_T__ == __SIZEOF_INT__
 #define Z "j"
@@ -45,25 +43,16 @@ extern void delete_one_aligned_nothrow(void *, size_t, const void *)
     WEAK("_ZdlPvSt11align_val_tRKSt9nothrow_t");
 extern void delete_array_aligned_nothrow(void *, size_t, const void *)
     WEAK("_ZdaPvSt11align_val_tRKSt9nothrow_t");
-typedef void new_handler(void);
-extern new_handler *set_new_handler(new_handler *) WEAK("_ZSt15set_new_handlerPFvvE");
 
 /* --- the forms, in one shape --- */
 
-enum { ONE, ARRAY, KINDS };
-enum { THROWING, QUIET };
 enum { PLAIN, SIZED, NOTHROWING, WAYS };
 
-struct function {
-    const char *name;
-    const void *is;
-};
 #define F(text, symbol)                                                                            \
     { text, (const void *)(symbol) }
 
-/* [kind][aligned][THROWING or QUIET], and [kind][aligned][way] of those that free. */
-static const struct function *news(int kind, bool aligned, int quiet) {
-    static const struct function all[KINDS][2][2] = {
+const struct operator* operator_new(int kind, bool aligned, int quiet) {
+    static const struct operator all[KINDS][2][2] = {
         {{F("new(size)", new_one), F("new(size, nothrow)", new_one_nothrow)},
          {F("new(size, alignment)", new_one_aligned),
           F("new(size, alignment, nothrow)", new_one_aligned_nothrow)}},
@@ -74,8 +63,9 @@ static const struct function *news(int kind, bool aligned, int quiet) {
     return &all[kind][aligned][quiet];
 }
 
-static const struct function *deletes(int kind, bool aligned, int way) {
-    static const struct function all[KINDS][2][WAYS] = {
+/* [kind][aligned][way] */
+static const struct operator* deletes(int kind, bool aligned, int way) {
+    static const struct operator all[KINDS][2][WAYS] = {
         {{F("delete(p)", delete_one), F("delete(p, size)", delete_one_sized),
           F("delete(p, nothrow)", delete_one_nothrow)},
          {F("delete(p, alignment)", delete_one_aligned),
@@ -90,9 +80,10 @@ static const struct function *deletes(int kind, bool aligned, int way) {
     return &all[kind][aligned][way];
 }
 
-/* Of what offers() or serves() found; the analyser takes a weak function for absent. */
+/* Of what operator_offered() or operator_serves() found; the analyser takes a weak function for
+ * absent. */
 /* NOLINTBEGIN(clang-analyzer-core.CallAndMessage) */
-static void *make(int kind, int quiet, size_t alignment, size_t size) {
+void *operator_make(int kind, int quiet, size_t alignment, size_t size) {
     if (kind == ONE && !alignment)
         return quiet ? new_one_nothrow(size, NOTHROW) : new_one(size);
     if (kind == ONE)
@@ -145,8 +136,7 @@ static const char *owner_of_allocator(const struct check_run *c) {
     return owner((const void *)(adapter ? adapter : c->a)->malloc);
 }
 
-/* The allocator's own, or the C++ runtime's over its malloc. */
-static bool serves(const struct check_run *c, const struct function *f) {
+bool operator_serves(const struct check_run *c, const struct operator* f) {
     const char *of = owner(f->is), *wanted = owner_of_allocator(c);
     const char *runtime = base_name(of);
     return strcmp(of, wanted) == 0 ||
@@ -154,20 +144,20 @@ static bool serves(const struct check_run *c, const struct function *f) {
             strcmp(owner((const void *)malloc), wanted) == 0);
 }
 
-static bool offers(struct check_run *c, const struct function *f) {
+bool operator_offered(struct check_run *c, const struct operator* f) {
     if (!f->is)
         check_unsupported(c, "nothing in this process defines operator %s", f->name);
-    else if (!serves(c, f))
+    else if (!operator_serves(c, f))
         check_unsupported(c, "operator %s is of %s, over the malloc of %s", f->name,
                           base_name(owner(f->is)), base_name(owner((const void *)malloc)));
-    return f->is && serves(c, f);
+    return f->is && operator_serves(c, f);
 }
 
 CHECK(provider, .name = "operators.provider", .kind = CHECK_CHOICE, .profiles = PROFILE_CXX17,
       .clause  = "C++17 20.5.4.6 [replacement.functions]",
       .summary = "who defines operator new: the allocator, or the C++ runtime over its malloc") {
-    const struct function *f = news(ONE, false, THROWING);
-    if (offers(c, f))
+    const struct operator* f = operator_new(ONE, false, THROWING);
+    if (operator_offered(c, f))
         check_choice(c, strcmp(owner(f->is), owner_of_allocator(c)) == 0 ? "own"
                                                                          : base_name(owner(f->is)));
 }
@@ -181,9 +171,10 @@ static bool round_trip(struct check_run *c, int kind, int quiet, int way, size_t
                        size_t size) {
     enum { LIVE = 5 };
     void *block[LIVE];
-    const struct function *m = news(kind, alignment, quiet), *d = deletes(kind, alignment, way);
+    const struct operator* m  = operator_new(kind, alignment, quiet),
+                           *d = deletes(kind, alignment, way);
     for (size_t i = 0; i < LIVE; i++) {
-        block[i] = make(kind, quiet, alignment, size);
+        block[i] = operator_make(kind, quiet, alignment, size);
         if (!block[i] && quiet && alignment > _Alignof(max_align_t)) {
             check_tell(c, "not supported: operator %s of %zu bytes, alignment %zu", m->name, size,
                        alignment);
@@ -224,8 +215,9 @@ static void forms(struct check_run *c, bool aligned, int way) {
     bool any = false;
     for (int kind = ONE; kind < KINDS; kind++)
         for (int quiet = THROWING; quiet <= QUIET; quiet++) {
-            const struct function *m = news(kind, aligned, quiet), *d = deletes(kind, aligned, way);
-            if (!serves(c, m) || !serves(c, d)) {
+            const struct operator* m  = operator_new(kind, aligned, quiet),
+                                   *d = deletes(kind, aligned, way);
+            if (!operator_serves(c, m) || !operator_serves(c, d)) {
                 check_tell(c, "not supported: operator %s with operator %s", m->name, d->name);
                 continue;
             }
@@ -236,8 +228,8 @@ static void forms(struct check_run *c, bool aligned, int way) {
                 if (!all_sizes(c, kind, quiet, way, alignment))
                     return;
         }
-    if (!any && offers(c, news(ONE, aligned, THROWING)))
-        offers(c, deletes(ONE, aligned, way));
+    if (!any && operator_offered(c, operator_new(ONE, aligned, THROWING)))
+        operator_offered(c, deletes(ONE, aligned, way));
 }
 
 CHECK(plain, .name = "operators.new", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
@@ -288,12 +280,12 @@ CHECK(default_alignment, .name = "operators.default_alignment", .kind = CHECK_RE
       .clause = "C++17 6.7.4.1p2 [basic.stc.dynamic.allocation], 19.8p2 [cpp.predefined]; CWG 2236",
       .summary = "new suits every object of its size up to __STDCPP_DEFAULT_NEW_ALIGNMENT__") {
     for (int kind = ONE; kind < KINDS; kind++) {
-        const struct function *f = news(kind, false, THROWING);
-        if (!offers(c, f) || !offers(c, deletes(kind, false, PLAIN)))
+        const struct operator* f = operator_new(kind, false, THROWING);
+        if (!operator_offered(c, f) || !operator_offered(c, deletes(kind, false, PLAIN)))
             return;
         for (size_t size = 1; size < 70000; size += 1 + size / 50) {
             const size_t divides = size & -size;
-            void *block          = make(kind, THROWING, 0, size);
+            void *block          = operator_make(kind, THROWING, 0, size);
             MUST(c,
                  check_alignment(block) >=
                      (divides < _Alignof(max_align_t) ? divides : _Alignof(max_align_t)),
@@ -311,11 +303,11 @@ static void zero(struct check_run *c, size_t alignment, int way) {
     enum { MANY = 300, SMALL = 24 };
     static void *empty[MANY], *full[MANY];
     for (int kind = ONE; kind < KINDS; kind++) {
-        const struct function *f = news(kind, alignment, THROWING);
-        if (!offers(c, f) || !offers(c, deletes(kind, alignment, way)))
+        const struct operator* f = operator_new(kind, alignment, THROWING);
+        if (!operator_offered(c, f) || !operator_offered(c, deletes(kind, alignment, way)))
             return;
         for (size_t i = 0; i < MANY; i++) {
-            empty[i] = make(kind, THROWING, alignment, 0);
+            empty[i] = operator_make(kind, THROWING, alignment, 0);
             full[i]  = c->a->malloc(SMALL);
             MUST(c, empty[i] && full[i], "a pointer that is not null",
                  "operator %s of 0 bytes gave %p, malloc(%d) gave %p", f->name, empty[i], SMALL,
@@ -363,13 +355,14 @@ CHECK(delete_null, .name = "operators.delete_null", .kind = CHECK_REQUIRED,
       .profiles = PROFILE_CXX17, .clause = "C++17 6.7.4.2p3 [basic.stc.dynamic.deallocation]",
       .summary = "delete of a null pointer does nothing, in every form") {
     enum { SIZE = 64, ALIGNED = 32 };
-    if (!offers(c, news(ONE, false, THROWING)) || !offers(c, deletes(ONE, false, PLAIN)))
+    if (!operator_offered(c, operator_new(ONE, false, THROWING)) ||
+        !operator_offered(c, deletes(ONE, false, PLAIN)))
         return;
     for (int kind = ONE; kind < KINDS; kind++)
         for (int way = PLAIN; way < WAYS; way++)
             for (int is_aligned = 0; is_aligned < 2; is_aligned++) {
-                const struct function *d = deletes(kind, is_aligned, way);
-                if (!serves(c, d)) {
+                const struct operator* d = deletes(kind, is_aligned, way);
+                if (!operator_serves(c, d)) {
                     check_tell(c, "not supported: operator %s", d->name);
                     continue;
                 }
@@ -379,152 +372,4 @@ CHECK(delete_null, .name = "operators.delete_null", .kind = CHECK_REQUIRED,
                 delete_one(one);
                 delete_one(two);
             }
-}
-
-/* --- failure --- */
-
-enum { TOO_ALIGNED = 64 };
-static size_t too_large(void) {
-    volatile size_t size = SIZE_MAX / 2 + 1; /* out of a compiler's sight */
-    return size - 4096 + 4096;
-}
-
-CHECK(fails_quietly, .name = "operators.nothrow_fails", .kind = CHECK_REQUIRED,
-      .profiles = PROFILE_CXX17,
-      .clause   = "C++17 21.6.2.1p5-7 [new.delete.single]: or else returns a null pointer",
-      .summary  = "new with nothrow, of more than there is, gives a null pointer") {
-    if (!offers(c, news(ONE, false, QUIET)))
-        return;
-    for (int kind = ONE; kind < KINDS; kind++)
-        for (int is_aligned = 0; is_aligned < 2; is_aligned++) {
-            const struct function *f = news(kind, is_aligned, QUIET);
-            if (!serves(c, f))
-                continue;
-            void *block = make(kind, QUIET, is_aligned ? TOO_ALIGNED : 0, too_large());
-            MUST(c, !block, "a null pointer", "operator %s of %zu bytes gave %p", f->name,
-                 too_large(), block);
-        }
-}
-
-/* --- exceptions --- */
-
-/* A call that has to throw, in a forked child. */
-struct thrower {
-    struct check_run *c;
-    const struct function *f;
-    int kind;
-    size_t alignment;
-    void (*caught)(struct check_run *, const struct function *);
-};
-static const struct thrower *throwing;
-
-/* As a C++ function with a handler for all exceptions has one, this is the personality of a
- * function here (Itanium C++ ABI, Level I): the unwinder asks it whether an exception is caught
- * there. It is not asked if nothing is thrown, or if a function in between, with noexcept, lets
- * none through. The child ends there and then, for what is beyond is the unwinder's work. Type and
- * contents of the exception are not looked at. */
-#define UNUSED __attribute__((unused))
-static _Unwind_Reason_Code caught(int, _Unwind_Action, _Unwind_Exception_Class,
-                                  struct _Unwind_Exception *,
-                                  struct _Unwind_Context *) __asm__("spanbench_caught");
-__attribute__((used, noreturn)) static _Unwind_Reason_Code
-caught(UNUSED int version, UNUSED _Unwind_Action actions, UNUSED _Unwind_Exception_Class language,
-       UNUSED struct _Unwind_Exception *exception, UNUSED struct _Unwind_Context *context) {
-    if (throwing->caught)
-        throwing->caught(throwing->c, throwing->f);
-    _exit(0);
-}
-
-__attribute__((noinline)) static void *make_and_catch(const struct thrower *t) {
-    enum { RELATIVE = 0x1b }; /* DW_EH_PE_pcrel | DW_EH_PE_sdata4 */
-    __asm__ volatile(".cfi_personality %c0, spanbench_caught" ::"i"(RELATIVE));
-    void *block = make(t->kind, THROWING, t->alignment, too_large());
-    __asm__ volatile("" ::: "memory"); /* no tail call: the frame is needed */
-    return block;
-}
-
-/* Exceptions need the C++ runtime, which a process in C may not have, and an allocator may look for
- * only when it throws. */
-static bool has_exceptions(struct check_run *c) {
-    if (dlsym(RTLD_DEFAULT, "__cxa_throw") || dlopen("libstdc++.so.6", RTLD_NOW | RTLD_GLOBAL))
-        return true;
-    check_unsupported(c, "there is no C++ runtime to throw: %s", dlerror());
-    return false;
-}
-
-static void throw_one(struct check_run *c, void *arg) {
-    throwing = arg;
-    if (!has_exceptions(c))
-        return;
-    void *block = make_and_catch(throwing);
-    check_that(c, false, "an exception", "operator %s of %zu bytes returned %p", throwing->f->name,
-               too_large(), block);
-}
-
-CHECK(fails, .name = "operators.new_fails", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 6.7.4.1p3: reports failure only by throwing an exception",
-      .summary = "new of more than there is throws, and its caller can catch that") {
-    if (!offers(c, news(ONE, false, THROWING)))
-        return;
-    for (int kind = ONE; kind < KINDS; kind++)
-        for (int is_aligned = 0; is_aligned < 2; is_aligned++) {
-            struct thrower t = {c, news(kind, is_aligned, THROWING), kind,
-                                is_aligned ? TOO_ALIGNED : 0, NULL};
-            if (serves(c, t.f) &&
-                (!check_child(c, throw_one, &t, 20, "an exception") || c->verdict != CHECK_PASS))
-                return;
-        }
-}
-
-enum { TIMES = 3 };
-static unsigned handled;
-
-static void handler(void) {
-    if (++handled == TIMES)
-        set_new_handler(NULL);
-}
-
-static bool was_handled(struct check_run *c, const struct function *f, const void *block) {
-    return check_that(c, !block && handled == TIMES,
-                      "calls of the handler until there is none, then null or an exception",
-                      "operator %s of %zu bytes called it %u times of %d and gave %p", f->name,
-                      too_large(), handled, TIMES, block);
-}
-
-static void caught_after_handlers(struct check_run *c, const struct function *f) {
-    was_handled(c, f, NULL);
-}
-
-static void throw_after_handlers(struct check_run *c, void *arg) {
-    throwing = arg;
-    if (!has_exceptions(c))
-        return;
-    set_new_handler(handler);
-    was_handled(c, throwing->f, make_and_catch(throwing));
-}
-
-CHECK(handlers, .name = "operators.new_handler", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 21.6.2.1p4, p7 [new.delete.single]; 21.6.3.3 [new.handler]",
-      .summary = "new that finds no memory calls the new_handler, again and again, in every form") {
-    if (!offers(c, news(ONE, false, QUIET)))
-        return;
-    if (!set_new_handler)
-        return check_unsupported(c, "nothing in this process defines std::set_new_handler");
-    for (int kind = ONE; kind < KINDS; kind++)
-        for (int is_aligned = 0; is_aligned < 2; is_aligned++) {
-            const size_t alignment   = is_aligned ? TOO_ALIGNED : 0;
-            const struct function *f = news(kind, is_aligned, QUIET);
-            if (serves(c, f)) {
-                handled = 0;
-                set_new_handler(handler);
-                if (!was_handled(c, f, make(kind, QUIET, alignment, too_large())))
-                    return;
-            }
-            struct thrower t = {c, news(kind, is_aligned, THROWING), kind, alignment,
-                                caught_after_handlers};
-            handled          = 0;
-            if (serves(c, t.f) && (!check_child(c, throw_after_handlers, &t, 20, "an exception") ||
-                                   c->verdict != CHECK_PASS))
-                return;
-        }
 }

@@ -226,6 +226,12 @@ void misuse_audit(struct misuse_run *m) {
     free_blocks(m, 0);
 }
 
+void misuse_free_and_audit(struct misuse_run *m, void *block, const char *what) {
+    misuse_legal(m, MISUSE_FREE, what);
+    misuse_free(m, block);
+    misuse_audit(m);
+}
+
 void misuse_note(struct misuse_run *m, const char *note, ...) {
     va_list args;
     va_start(args, note);

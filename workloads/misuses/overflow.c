@@ -9,9 +9,7 @@ static void write_behind(struct misuse_run *m, size_t bytes) {
     const size_t usable  = misuse_usable(m, block);
     if (misuse_now(m, MISUSE_ACCESS, "a write behind the end of a block"))
         misuse_scribble(block + usable, bytes);
-    misuse_legal(m, MISUSE_FREE, "free of that block");
-    misuse_free(m, block);
-    misuse_audit(m);
+    misuse_free_and_audit(m, block, "free of that block");
 }
 
 MISUSE(overflow_one, .name = "overflow.one", .weakness = "CWE-122",
@@ -96,7 +94,5 @@ MISUSE(shrunk_tail, .name = "overflow.shrunk_tail", .weakness = "CWE-122", .need
     const size_t from = shrunk == block ? usable : m->size;
     if (misuse_now(m, MISUSE_ACCESS, "a write to the tail that realloc cut off"))
         misuse_scribble(block + from, old - from);
-    misuse_legal(m, MISUSE_FREE, "free of the shrunk block");
-    misuse_free(m, shrunk);
-    misuse_audit(m);
+    misuse_free_and_audit(m, shrunk, "free of the shrunk block");
 }

@@ -1,17 +1,11 @@
 /* Writes before the begin of a block: where many allocators keep what they know of it. */
 #include "misuse.h"
 
-static void free_and_go_on(struct misuse_run *m, void *block) {
-    misuse_legal(m, MISUSE_FREE, "free of that block");
-    misuse_free(m, block);
-    misuse_audit(m);
-}
-
 static void write_before(struct misuse_run *m, size_t bytes) {
     unsigned char *block = misuse_block(m);
     if (misuse_now(m, MISUSE_ACCESS, "a write before the begin of a block"))
         misuse_scribble(block - bytes, bytes);
-    free_and_go_on(m, block);
+    misuse_free_and_audit(m, block, "free of that block");
 }
 
 MISUSE(underflow_one, .name = "underflow.one", .weakness = "CWE-124",
@@ -37,5 +31,5 @@ MISUSE(underflow_bit, .name = "underflow.bit", .weakness = "CWE-124",
         volatile unsigned char *byte = block - 1 - bit / 8;
         *byte ^= (unsigned char)(1u << bit % 8);
     }
-    free_and_go_on(m, block);
+    misuse_free_and_audit(m, block, "free of that block");
 }
