@@ -18,6 +18,9 @@
 #:     TIER=exact|timed|all     WORKLOADS="tiny small" THREADS="1 2" SEED=n TIMEOUT=s OUT=dir
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
 #: make baseline count this tree's gomalloc anew: what CI compares with (results/baseline.json)
+#: make history  what the counts were over the commits: records this one, draws all, prints the changes
+#:     COMMITS="v1.0..HEAD"     record these instead: commits, or ranges of those that changed gomalloc
+#:     ARGS="--row small/threads:1 --metric instructions"    scripts/history.py --help says all
 #: make gate-proof   hours: can the gate be relied on? Goes on where it was interrupted
 #:     ARGS="--part exact"      ARGS=--summary   python3 scripts/gate/proof.py --help says all
 #: make test     install what is missing, build, run the project's own tests
@@ -40,7 +43,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  MISUSES SIZES RUNS BASE HEAD TIER
+  MISUSES SIZES RUNS BASE HEAD TIER COMMITS
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -277,7 +280,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench check harden gate gate-proof baseline test mutants lint clean,$(MAKECMDGOALS)),)
+ifneq ($(filter bench check harden gate gate-proof baseline history test mutants lint clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # $1: bench, gate or test
@@ -314,6 +317,13 @@ baseline:
 	@$(MAKE) $(jobs) all
 	@scripts/baseline.py renew
 
+# 1: a commit could not be recorded, which does not keep the others from being shown.
+history:
+	$(call deps,gate)
+	@$(MAKE) $(jobs) all
+	@set -f; code=0; scripts/history.py record -- $$COMMITS || code=$$?; [ $$code -le 1 ] || exit $$code; \
+	  scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
+
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 # None needs the machine for itself; with more at once, time-outs would measure the neighbours.
 JOBS ?= $(if $(filter 1,$(shell nproc 2>/dev/null || echo 1)),1,2)
@@ -344,5 +354,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check harden gate gate-proof baseline test mutants stress lint help clean FORCE
+.PHONY: all registry tests bench check harden gate gate-proof baseline history test mutants stress lint help clean FORCE
 .SECONDARY:

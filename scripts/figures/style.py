@@ -96,7 +96,10 @@ def spread_handle(run: Results) -> tuple[str, Any]:
 
 def page(run: Results, title: str, rows: int, height: float) -> tuple[Figure, list[list[Axes]]]:
     """Rows of panels, each so many inches high, with a column for each workload."""
-    columns = len(run.workloads)
+    return panels(len(run.workloads), title, rows, height)
+
+
+def panels(columns: int, title: str, rows: int, height: float) -> tuple[Figure, list[list[Axes]]]:
     width = max(LEAST_WIDTH, MARGIN + PANEL_WIDTH * columns)
     figure = Figure(figsize=(width, rows * height))
     FigureCanvasAgg(figure)
@@ -111,10 +114,14 @@ def wrap(text: str, inches: float, size: float) -> str:
 
 
 def finish(figure: Figure, run: Results, handles: list[tuple[str, Any]], basis: str = "") -> None:
+    """With a caption that says what run it is."""
+    arrange(figure, handles, [run.title, basis or f"{sample_count(run.rows)} a row", *run.caveats])
+
+
+def arrange(figure: Figure, handles: list[tuple[str, Any]], said: list[str]) -> None:
     """Adds the legend and the caption below the panels, and gives each its room."""
-    width, panels = figure.get_size_inches()
+    width, above_legend = figure.get_size_inches()
     (heading,) = figure.texts
-    said = [run.title, basis or f"{sample_count(run.rows)} a row", *run.caveats]
     caption = figure.text(
         0.1 / width,
         0,
@@ -139,7 +146,7 @@ def finish(figure: Figure, run: Results, handles: list[tuple[str, Any]], basis: 
         legend.remove()
     below = 0.05 + extent(figure, caption)[1]
     above = 0.12 + extent(figure, heading)[1]
-    height = panels + below + legend_height + above
+    height = above_legend + below + legend_height + above
     figure.set_figheight(height)
     caption.set_y(0.05 / height)
     legend.set_bbox_to_anchor((0.5, below / height))
