@@ -31,12 +31,13 @@ static bool is_impossible(const struct attempt_request *q, const struct record *
                           const struct attempt *a, char *cause, size_t size) {
     static const double cpu_slack = 0.05; /* of accounting in ticks, in seconds */
     const double wall = (double)r->wall_ns * 1e-9, cpu = (double)r->cpu_ns * 1e-9;
-    if (wall + (double)r->warm_up_ns * 1e-9 > a->seconds)
-        snprintf(cause, size, "impossible: it timed %.3g s, but ran for %.3g s", wall, a->seconds);
-    else if (cpu >
-             wall * machine_cpus_online() * 1.05 + cpu_slack) /* it may have threads of its own */
-        snprintf(cause, size, "impossible: it timed %.3g s, but used %.3g s of CPU time", wall,
-                 cpu);
+    const double counted = (double)r->counted_ns * 1e-9;
+    if (counted < wall || counted + (double)r->warm_up_ns * 1e-9 > a->seconds)
+        snprintf(cause, size, "impossible: it timed %.3g s, counted for %.3g s and ran for %.3g s",
+                 wall, counted, a->seconds);
+    else if (cpu > counted * machine_cpus_online() * 1.05 + cpu_slack) /* it may have own threads */
+        snprintf(cause, size, "impossible: it counted for %.3g s, but used %.3g s of CPU time",
+                 counted, cpu);
     else if (r->live_bytes == 0 || r->rss_start_bytes == 0 || r->vsz_live_bytes == 0)
         snprintf(cause, size, "impossible: no live bytes, or no memory; is /proc there?");
     else if (!q->cell->floor && r->rss_live_bytes < r->live_bytes)

@@ -14,9 +14,10 @@ enum { RECORD_PROTOCOL = 1 };
  * in every record; OPTIONAL ones are null where the allocator does not support them. */
 #define RECORD_NUMBERS(REQUIRED, OPTIONAL)                                                         \
     REQUIRED(seed)                                                                                 \
-    REQUIRED(ops)     /* malloc + free pairs, over all threads */                                  \
-    REQUIRED(wall_ns) /* first thread's start to last thread's end */                              \
-    REQUIRED(cpu_ns)  /* of all threads over that span; so are the next four */                    \
+    REQUIRED(ops)        /* malloc + free pairs, over all threads */                               \
+    REQUIRED(wall_ns)    /* first thread's start to last thread's end */                           \
+    REQUIRED(counted_ns) /* that, and the threads' waits for each other before and after */        \
+    REQUIRED(cpu_ns)     /* of all threads over counted_ns; so are the next four */                \
     REQUIRED(minor_faults)                                                                         \
     REQUIRED(major_faults)                                                                         \
     REQUIRED(voluntary_switches)                                                                   \

@@ -107,6 +107,21 @@ class BadCells(DriverTest):
         lie = 'sed \'s|"object":"[^"]*|"object":"/lib/libfoo.so|\''
         self.check(DESCRIBE + '{good} "$@" 3>&1 | ' + lie + " >&3", "identity: ")
 
+    def test_numbers_that_cannot_be(self) -> None:
+        """As of a library that replaces a function by which it is measured."""
+        for number, value, expected in (
+            ("wall_ns", 10**13, "impossible: it timed"),
+            ("counted_ns", 1, "impossible: it timed"),
+            ("counted_ns", 10**13, "impossible: it timed"),
+            ("cpu_ns", 10**13, "of CPU time"),
+            ("rss_live_bytes", 4096, "bytes are live and written"),
+            ("live_bytes", 0, "no live bytes"),
+        ):
+            lie = f'sed \'s|"{number}":[0-9]*|"{number}":{value}|\''
+            with self.subTest(number, value=value):
+                self.check(DESCRIBE + '{good} "$@" 3>&1 | ' + lie + " >&3", expected)
+                shutil.rmtree(self.cells)
+
     def test_other_requests(self) -> None:
         # The rows of most are good, wherever the odd one stands among them.
         lie = DESCRIBE + '{good} "$@" 3>&1 | sed \'s|"digest":"....|"digest":"0000|\' >&3'

@@ -164,6 +164,7 @@ static int run(const struct workload *workload) {
     json_string(&out, "digest", digest);
     json_bool(&out, "verified", request.verify);
     json_uint(&out, "wall_ns", r.timed.wall_ns);
+    json_uint(&out, "counted_ns", r.timed.counted_ns);
     json_uint(&out, "cpu_ns", r.timed.counters.cpu_ns);
     json_uint(&out, "minor_faults", r.timed.counters.minor_faults);
     json_uint(&out, "major_faults", r.timed.counters.major_faults);

@@ -72,9 +72,16 @@ static void instant(const struct worker *w, enum sample_instant which) {
     meet();
 }
 
-static void measure(struct sample_span *span, const struct counters *before) {
+/* The state of the process when counting began. */
+struct begin {
+    struct counters counters;
+    uint64_t at;
+};
+
+static void measure(struct sample_span *span, const struct begin *begin) {
     uint64_t first = UINT64_MAX, last = 0, end = 0;
-    span->counters = counters_since(before);
+    span->counters   = counters_since(&begin->counters);
+    span->counted_ns = monotonic_ns() - begin->at;
     for (unsigned i = 0; i < crew.request->threads; i++) {
         const struct clock *c = &crew.clock[i];
         first                 = c->start < first ? c->start : first;
@@ -88,19 +95,19 @@ static void measure(struct sample_span *span, const struct counters *before) {
 /* One thread's part of a span. */
 static void run_span(struct worker *w, struct sample_span *span,
                      void (*part)(struct worker *, const struct sample_request *)) {
-    struct clock *clock    = &crew.clock[w->thread];
-    struct counters before = {0};
+    struct clock *clock = &crew.clock[w->thread];
+    struct begin begin  = {0};
     spread(w->thread);
     meet();
     if (w->thread == 0)
-        before = counters_now();
+        begin = (struct begin){.at = monotonic_ns(), .counters = counters_now()};
     meet();
     clock->start = monotonic_ns();
     part(w, crew.request);
     clock->end = monotonic_ns();
     meet();
     if (w->thread == 0)
-        measure(span, &before);
+        measure(span, &begin);
     meet(); /* nobody goes on while the counters and clocks are read */
 }
 

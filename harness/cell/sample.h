@@ -34,7 +34,9 @@ enum sample_instant {
 struct sample_span {
     uint64_t wall_ns;         /* from the first thread's start to the last thread's end */
     uint64_t start_skew_ns;   /* from the first thread's start to the last thread's */
-    struct counters counters; /* over the same span, for the whole process */
+    uint64_t counted_ns;      /* from before the threads meet at its start to after they met at its
+                                 end: threads that wait for one that the machine held back spin */
+    struct counters counters; /* over counted_ns, for the whole process */
 };
 
 struct sample_result {

@@ -138,13 +138,15 @@ def check_comparable(samples: Iterable[Sample]) -> None:
 
 def check_failures(samples: Iterable[Sample]) -> dict[str, str]:
     """The rows that failed because of head alone, with the first reason; anything else that failed
-    is a refusal."""
+    is a refusal, and so are numbers that cannot be, which say nothing of either."""
     failed: dict[str, str] = {}
     for s in samples:
         if s.failure is None:
             continue
         if "digest:" in s.failure:
             raise Refusal(f"{s.row}: {s.failure}; no comparison was made")
+        if "impossible:" in s.failure:
+            raise Refusal(f"{s.row}: {s.arm} cannot be measured: {s.failure}")
         if s.arm != "head":
             raise Refusal(
                 f"{s.row}: {s.arm} failed, so there is nothing to compare with: {s.failure}; "

@@ -281,6 +281,10 @@ class Broken(unittest.TestCase):
         with self.assertRaisesRegex(Refusal, "digest"):
             gate(self.spoil(failure="check failed: digest: 0123, most others have 4567")(0.01))
 
+    def test_numbers_that_cannot_be_are_no_regression(self) -> None:
+        with self.assertRaisesRegex(Refusal, "cannot be measured"):
+            gate(self.spoil(failure="impossible: it counted for 1 s, but used 9 s")(0.01))
+
     def test_a_sample_too_few(self) -> None:
         with self.assertRaisesRegex(Refusal, "not whole"):
             gate(self.spoil(arm="twin")(0.01))
