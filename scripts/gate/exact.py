@@ -8,7 +8,8 @@ is the smallest change that would have been seen.
 In either case what looks like a change is counted five times more, in fresh processes. It is one if
 the medians differ by more than the limit and every process of one library lies beyond every process
 of the other: for libraries that do not differ, whatever the distribution, the chance of that is 1 in
-12870 (the number of ways to choose 8 of 16) in each direction.
+12870 (the number of ways to choose 8 of 16) in each direction. Medians that differ by more than the
+limit where the processes overlap are neither a change nor none: inconclusive.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ TIER = "exact"
 REPEATS = 3
 CONFIRM = 5  # more, where there seems to be a change
 REPEATABLE = 1 / 5  # of the limit: counts that spread no further agree
-BLIND = 0.25  # a row in which smaller changes than this cannot be seen is not decided
+BLIND = 8  # limits: a metric in which smaller changes than so many cannot be seen is not decided
 PAGE = 4096
 # Gated one by one; of other kinds those that differ are, and the sum of the rest.
 MEMORY_CALLS = ("mmap", "munmap", "mremap", "madvise", "brk", "mprotect")
@@ -114,13 +115,18 @@ class Comparison:
         return amount / base if base else (0.0 if amount == 0 else math.nan)
 
     @property
+    def is_open(self) -> bool:
+        """The medians differ by more than the limit, and yet the processes overlap."""
+        apart = min(self.head) > max(self.base) or max(self.head) < min(self.base)
+        return abs(self.difference) > self.allowed and not apart
+
+    @property
     def verdict(self) -> str:
         if self.difference > self.allowed and min(self.head) > max(self.base):
             return "fail"
         if -self.difference > self.allowed and max(self.head) < min(self.base):
             return "improved"
-        wide = self.spread > self.allowed
-        if wide and median(self.base) and self.relative(self.spread) > BLIND:
+        if self.is_open or self.spread > BLIND * self.allowed:
             return "inconclusive"
         return "pass"
 
@@ -132,6 +138,8 @@ class Comparison:
             words.append(f"demoted: not repeatable, {ranges}")
         if not median(self.base) and self.difference:
             words.append(f"the base makes none; {self.allowed:,.0f} are let pass")
+        if self.is_open:
+            words.append("the medians differ by more than the margin, but the processes overlap")
         if self.verdict in ("fail", "improved"):
             words.append(f"{len(self.base)} and {len(self.head)} processes, apart")
         return "; ".join(words)

@@ -76,8 +76,21 @@ class Verdict(unittest.TestCase):
 
     def test_fails_only_where_all_processes_lie_apart(self) -> None:
         base = [100.0] * 7 + [103]
-        self.check("pass", base, [102] * 8)
+        self.check("inconclusive", base, [102] * 8)
         self.check("fail", base, [104] * 8)
+
+    def test_beyond_the_limit_and_not_apart_is_no_pass(self) -> None:
+        for metric, base, more in (
+            ("instructions", 100_000, 20_000),
+            ("syscalls.madvise", 0, 51),
+            ("syscalls.madvise", 0, 100_000),
+        ):
+            one, other = [base] * 8, [base + more] * 7 + [base]
+            for pair in ((one, other), (other, one)):
+                c = comparison(*pair, metric)
+                self.assertEqual(c.verdict, "inconclusive", pair)
+                self.assertIn("the processes overlap", c.note)
+        self.check("pass", [0] * 8, [50] * 7 + [0], metric="syscalls.madvise")
 
     def test_demoted(self) -> None:
         self.assertFalse(comparison([1000, 1001, 1000], [1000] * 3).demoted)
@@ -87,7 +100,9 @@ class Verdict(unittest.TestCase):
         self.assertIn("demoted: not repeatable, 1,000 .. 1,020", c.note)
 
     def test_wide_spread_decides_nothing(self) -> None:
-        self.check("inconclusive", [1000, 1300, 1000], [1000] * 3)
+        self.check("inconclusive", [1000, 1041, 1000], [1000] * 3)  # of 5 that are allowed
+        self.check("pass", [1000, 1040, 1000], [1000] * 3)
+        self.check("inconclusive", [0, 401, 0], [0] * 3, metric="syscalls.mmap")
         self.check("pass", [90, 130, 90], [90] * 3, metric="syscalls.mmap")  # within the limit
 
     def test_an_extra_percent_is_twice_the_limit(self) -> None:

@@ -55,6 +55,20 @@ MUTANTS = [
         "test_gate.py:EndToEnd.test_identical_libraries",
     ),
     Mutant(
+        "counts beyond the limit that overlap are no pass",
+        "exact.py",
+        "if self.is_open or self.spread",
+        "if self.spread",
+        "test_exact.py:Verdict.test_beyond_the_limit_and_not_apart_is_no_pass",
+    ),
+    Mutant(
+        "counts that are all over the place are no pass",
+        "exact.py",
+        "or self.spread > BLIND * self.allowed:",
+        "or False:",
+        "test_exact.py:Verdict.test_wide_spread_decides_nothing",
+    ),
+    Mutant(
         "no verdict from nothing",
         "findings.py",
         "    if not findings:\n        raise",
