@@ -97,6 +97,27 @@ MUTANTS = [
         f"{CAMPAIGN}:Unfit.test_a_twin_that_is_another_library_voids_all_rows",
     ),
     Mutant(
+        "a twin that differs hides no regression",
+        "judge.py",
+        "    if tests.far_worse.get(c.key):\n",
+        "    if False:\n",
+        f"{CAMPAIGN}:Unfit.test_no_twin_hides_what_is_worse_by_far",
+    ),
+    Mutant(
+        "worse by far is by more than the twin may differ",
+        "judge.py",
+        "beyond = math.expm1(math.log1p(c.margin) + apart)",
+        "beyond = c.margin",
+        f"{CAMPAIGN}:Unfit.test_a_twin_that_differs_voids_the_row",
+    ),
+    Mutant(
+        "worse by far is so against the twin, too",
+        "judge.py",
+        "return max(stats.p_worse(c.head_base, beyond), stats.p_worse(c.head_twin, beyond))",
+        "return stats.p_worse(c.head_base, beyond)",
+        f"{CAMPAIGN}:Unfit.test_a_twin_that_differs_voids_the_row",
+    ),
+    Mutant(
         "a regression holds against the twin, too",
         "judge.py",
         "if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:",
