@@ -9,7 +9,7 @@ from typing import Optional
 
 TIERS = ("exact", "timed", "memory")
 # accepted: a fail that results/accepted.json allows, with a reason and until when.
-# inconclusive: the interval is too wide to say either. void: the twin differs from its original.
+# inconclusive: what was measured cannot say either. void: the twin differs from its original.
 VERDICTS = ("fail", "void", "inconclusive", "accepted", "improved", "pass")
 
 PASS, REGRESSION, WRONG_USE, UNDECIDED, SIGNALLED = 0, 1, 2, 75, 128

@@ -239,6 +239,8 @@ def decide(c: Comparison, tests: Verdicts) -> tuple[str, str]:
         return "fail", ""
     if tests.better.get(c.key) and stats.p_better(c.head_twin, c.margin) < AGREEMENT:
         return "improved", ""
+    if c.effect.low > math.log1p(c.margin):
+        return "inconclusive", "worse than the margin, but not proven over all rows: measure again"
     if not c.excludes_target():
         return "inconclusive", f"a change of {c.target:+.1%} is not excluded: too noisy here"
     return "pass", ""

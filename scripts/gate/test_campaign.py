@@ -134,6 +134,18 @@ class Unfit(unittest.TestCase):
         level = replace(c, head_twin=[d - math.log(1.1) for d in c.head_twin])
         self.assertEqual(judge.decide(level, tests)[0], "void")
 
+    def test_worse_but_not_proven_over_all_rows_is_no_pass(self) -> None:
+        """The whole interval lies between margin and target, and the test over all rows rejects not."""
+        for factor, expected in ((1.03, "inconclusive"), (1.005, "pass")):
+            done, _ = gate(Machine(0.01, effects=slower(1.03)))
+            c = judge.compare(done.second, SMALL, METRICS[0], done.settings)
+            moved = math.log(factor / 1.03)
+            effect = replace(c.effect, low=c.effect.low + moved, high=c.effect.high + moved)
+            self.assertTrue(replace(c, effect=effect).excludes_target())
+            verdict, note = judge.decide(replace(c, effect=effect), judge.Verdicts())
+            self.assertEqual(verdict, expected)
+            self.assertEqual("not proven over all rows" in note, expected == "inconclusive")
+
     def test_too_noisy_is_inconclusive_not_pass(self) -> None:
         _, found = gate(Machine(0.4))
         times = set(verdicts(found, TIME).values())

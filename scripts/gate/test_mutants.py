@@ -118,6 +118,13 @@ MUTANTS = [
         f"{CAMPAIGN}:Unfit.test_a_twin_that_differs_voids_the_row",
     ),
     Mutant(
+        "worse in all likelihood is no pass",
+        "judge.py",
+        "    if c.effect.low > math.log1p(c.margin):\n",
+        "    if False:\n",
+        f"{CAMPAIGN}:Unfit.test_worse_but_not_proven_over_all_rows_is_no_pass",
+    ),
+    Mutant(
         "a regression holds against the twin, too",
         "judge.py",
         "if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:",
