@@ -170,19 +170,20 @@ class Comparison:
 class Broken(Exception):
     """A library that cannot run a row: which of the two, and why."""
 
-    def __init__(self, arm: int, why: str, kind: str) -> None:
+    def __init__(self, is_head: bool, why: str, kind: str) -> None:
         super().__init__(why)
         self.kind = kind
-        self.arm = arm
-        self.why = why
+        self.is_head = is_head
+        self.why = f"the {'head' if is_head else 'base'} cannot be counted: {why}"
 
 
 def checked(outcomes: Sequence[Outcome]) -> list[Counts]:
-    """The counts of a process of each library, which were asked for the same blocks."""
+    """The counts of a process of each library, which were asked for the same blocks. The last is the
+    head."""
     good = []
     for arm, outcome in enumerate(outcomes):
         if isinstance(outcome, Failure):
-            raise Broken(arm, outcome.what, outcome.kind)
+            raise Broken(arm == len(outcomes) - 1, outcome.what, outcome.kind)
         good.append(outcome)
     digests = sorted({sample.digest for sample in good})
     if len(digests) > 1:
@@ -241,7 +242,7 @@ def compare_row(
     """Base and head; with `stored`, those are the base's processes, and the head is the only library."""
     counted = count(counting, libraries, work, REPEATS, kinds)
     head = counted.pop()
-    base = counted.pop() if stored is None else stored
+    base = counted.pop() if stored is None else {kind: stored[kind] for kind in kinds}
     suspects = {kind_of(c.metric) for c in comparisons(work, base, head) if c.suspicious}
     more = count(counting, libraries, work, CONFIRM, sorted(suspects))
     head = joined(head, more.pop())
@@ -255,19 +256,42 @@ def joined(first: Processes, more: Processes) -> Processes:
 
 def broken_row(work: Work, problem: Broken, repeat: str) -> Finding:
     """The one finding of a row that the head cannot run."""
-    if problem.arm == 0:
-        raise Refusal(f"{work.row}: the base cannot be counted: {problem.why}")
-    note = f"the head cannot be counted: {problem.why}"
-    return Finding(
-        TIER, work.row, "samples", "", 0, 0, math.nan, None, None, 0.0, None, "fail", note, repeat
-    )
+    if not problem.is_head:
+        raise Refusal(f"{work.row}: {problem.why}")
+    end = (math.nan, None, None, 0.0, None, "fail", problem.why, repeat)
+    return Finding(TIER, work.row, "samples", "", 0, 0, *end)
 
 
 def uncounted(work: Work, problem: Broken, repeat: str) -> Finding:
-    """Of a base that runs, but not under callgrind (which has less address space to give)."""
-    end = (math.nan, None, None, 0.0, None, "inconclusive", f"not counted: {problem.why}", repeat)
+    """Of libraries one of which runs, but not under callgrind (which has less address space to give)."""
+    end = (math.nan, None, None, 0.0, None, "inconclusive", problem.why, repeat)
     unit = INSTRUCTIONS.unit
     return Finding(TIER, work.row, "instructions", unit, math.nan, math.nan, *end)
+
+
+def row_findings(
+    counting: Counting,
+    libraries: Sequence[Path],
+    work: Work,
+    stored: Optional[Processes],
+    repeat: str,
+) -> list[Finding]:
+    """Of a row, as compare_row compares it. What callgrind cannot run, of either, is no difference
+    between the two if it runs without."""
+
+    def compared(kinds: Sequence[str]) -> list[Finding]:
+        made = compare_row(counting, libraries, work, stored, kinds)
+        return [c.finding(work.row, repeat) for c in made]
+
+    try:
+        try:
+            return compared(KINDS)
+        except Broken as problem:
+            if problem.kind != "instructions":
+                raise
+            return [uncounted(work, problem, repeat), *compared(["calls"])]
+    except Broken as problem:
+        return [broken_row(work, problem, repeat)]
 
 
 def compare(
@@ -284,18 +308,8 @@ def compare(
     meanwhile, `repeat` gives the command that measures a row again."""
     cell = build / "cell" / "system"
     counting = Counting(cell, work)
-    findings = []
-    for each in works(cell, workloads, seed):
-        again = repeat(each.row)
-        try:
-            try:
-                compared = compare_row(counting, (base, head), each, None)
-            except Broken as problem:
-                if problem.arm != 0 or problem.kind != "instructions":
-                    raise
-                compared = compare_row(counting, (base, head), each, None, ["calls"])
-                findings.append(uncounted(each, problem, again))
-            findings += [c.finding(each.row, again) for c in compared]
-        except Broken as problem:
-            findings.append(broken_row(each, problem, again))
-    return findings
+    return [
+        finding
+        for each in works(cell, workloads, seed)
+        for finding in row_findings(counting, (base, head), each, None, repeat(each.row))
+    ]

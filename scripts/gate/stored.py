@@ -160,15 +160,12 @@ def compare_counts(stored: Stored, build: Path, directory: Path, repeat: Repeat)
         raise Refusal(
             "the stored base counted other numbers of operations; renew it: make baseline"
         )
-    findings = []
-    for work, base in stored.rows.items():
-        try:
-            compared = exact.compare_row(counting, [build / arms.GOMALLOC], work, base)
-            findings += [c.finding(work.row, repeat(work.row)) for c in compared]
-        except exact.Broken as problem:  # the only library is the head
-            of_head = exact.Broken(1, problem.why, problem.kind)
-            findings.append(exact.broken_row(work, of_head, repeat(work.row)))
-    return findings
+    head = [build / arms.GOMALLOC]
+    return [
+        finding
+        for work, base in stored.rows.items()
+        for finding in exact.row_findings(counting, head, work, base, repeat(work.row))
+    ]
 
 
 def compare_built(stored: Stored, build: Path, directory: Path, repeat: Repeat) -> list[Finding]:

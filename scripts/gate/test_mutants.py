@@ -69,6 +69,20 @@ MUTANTS = [
         "test_exact.py:Verdict.test_wide_spread_decides_nothing",
     ),
     Mutant(
+        "a head that callgrind alone cannot run is no regression",
+        "exact.py",
+        'if problem.kind != "instructions":',
+        'if problem.is_head or problem.kind != "instructions":',
+        "test_exact.py:Rows.test_head_that_callgrind_cannot_run_with_stored_base",
+    ),
+    Mutant(
+        "a starved process is no regression",
+        "counting.py",
+        "if is_starved(process.pid):",
+        "if False:",
+        "test_exact.py:Exact.test_library_that_hangs",
+    ),
+    Mutant(
         "no verdict from nothing",
         "findings.py",
         "    if not findings:\n        raise",
