@@ -65,12 +65,19 @@ class Sample:
 Outcome = Sample | Failure
 
 
-def works(cell: Path, workloads: Sequence[str], seed: int) -> list[Work]:
-    """The work of each row, by what the cell says of its workloads."""
+def usual_operations(cell: Path) -> dict[str, int]:
+    """Of each workload that the cell describes."""
     text = subprocess.run(
         [cell, "--describe"], env=ENVIRONMENT, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT
     ).stdout
-    usual = {w["name"]: int(w["ops"]) for w in json.loads(text)["workloads"]}
+    return {w["name"]: int(w["ops"]) for w in json.loads(text)["workloads"]}
+
+
+def works(cell: Path, workloads: Optional[Sequence[str]], seed: int) -> list[Work]:
+    """The work of each row, by what the cell says of its workloads; none named: of all of them."""
+    usual = usual_operations(cell)
+    if workloads is None:
+        workloads = list(usual)
     unknown = [w for w in workloads if w not in usual]
     if unknown:
         raise Refusal(f"{cell} has no workload {', '.join(unknown)}; it has {', '.join(usual)}")

@@ -20,7 +20,7 @@ from gate.exact import Comparison
 from gate.findings import Finding, Refusal
 
 GOMALLOC = BUILD / "libgomalloc.so"
-HANGS = "#include <stddef.h>\nvoid *malloc(size_t n) { for (;;) __asm__ volatile(\"\" ::\"r\"(n)); }\nvoid free(void *p) { (void)p; }\n"
+HANGS = '#include <stddef.h>\nvoid *malloc(size_t n) { for (;;) __asm__ volatile("" ::"r"(n)); }\nvoid free(void *p) { (void)p; }\n'
 CRASHES = "#include <stdlib.h>\nvoid *malloc(size_t n) { (void)n; abort(); }\nvoid free(void *p) { (void)p; }\n"
 
 
@@ -299,7 +299,7 @@ class Exact(DriverTest):
 
     def test_library_that_hangs(self) -> None:
         """That fails; of one that was not given a processor nothing is known."""
-        hangs, good = self.compiled(HANGS), self.built("good.so")
+        hangs, good = self.compiled(HANGS), GOMALLOC
         with mock.patch.object(counting, "TIMEOUT", 2):
             with mock.patch.object(counting, "waited", return_value=0.9):
                 with mock.patch.object(Counting, "samples", self.of_head(Counting.samples)):

@@ -83,6 +83,27 @@ MUTANTS = [
         "test_exact.py:Exact.test_library_that_hangs",
     ),
     Mutant(
+        "what fails against stored counts only is no regression",
+        "../baseline.py",
+        "[f for f in findings if f.row not in doubtful] + beside",
+        "findings",
+        "test_stored.py:Program.test_what_does_not_fail_side_by_side_is_no_regression",
+    ),
+    Mutant(
+        "what fails side by side is a regression",
+        "../baseline.py",
+        "[f for f in findings if f.row not in doubtful] + beside",
+        "[f for f in findings if f.row not in doubtful]",
+        "test_stored.py:Program.test_what_fails_side_by_side_too_is_a_regression",
+    ),
+    Mutant(
+        "a workload without stored counts is noticed",
+        "stored.py",
+        "    if offered != set(stored.rows):",
+        "    if False:",
+        "test_stored.py:Program.test_rows_that_are_not_those_of_the_cell_are_refused",
+    ),
+    Mutant(
         "no verdict from nothing",
         "findings.py",
         "    if not findings:\n        raise",
@@ -340,6 +361,7 @@ class Mutants(DriverTest):
         shutil.copytree(ROOT / "scripts", tree / "scripts", ignore=keep)
         shutil.copytree(ROOT / "harness", tree / "harness", ignore=keep)
         (tree / "results").mkdir()
+        (tree / "allocators").symlink_to(ROOT / "allocators")
         (tree / "build").symlink_to(ROOT / os.environ.get("B", "build"))
         if mutant:
             path = tree / "scripts" / "gate" / mutant.file
