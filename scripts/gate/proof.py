@@ -223,7 +223,7 @@ class Proof:
         return planted.spin(row, round((paid - planted.PAYMENT) / 2))
 
     def replay(self) -> None:
-        """Half of the recordings' windows each: what one hour was like is not all there is."""
+        """As many windows of each recording: what one hour was like is not all there is."""
         for number in range(len(self.ledger.of("replay")), self.options.recordings):
             seed = self.options.seed + number
             part = self.recording(seed)
@@ -309,7 +309,12 @@ def parser() -> argparse.ArgumentParser:
     add("--blocks", type=int, default=180, help="of a power run's second stage (%(default)s)")
     add("--budget", type=float, default=240, help="seconds of a power run (default: %(default)s)")
     add("--exact-trials", type=int, default=evidence.EXACT, help="of each (default: %(default)s)")
-    add("--recordings", type=int, default=2, help="of null campaigns (default: %(default)s)")
+    add(
+        "--recordings",
+        type=int,
+        default=evidence.RECORDINGS,
+        help="of null campaigns (default: %(default)s)",
+    )
     add("--recorded-blocks", type=int, default=100, help="of each (default: %(default)s)")
     add("--windows", type=int, default=10_000, help="of all recordings (default: %(default)s)")
     return made

@@ -104,6 +104,20 @@ MUTANTS = [
         "test_stored.py:Program.test_rows_that_are_not_those_of_the_cell_are_refused",
     ),
     Mutant(
+        "the rows of a window begin independently",
+        "replay.py",
+        "{row: draw.randrange(len(blocks)) for row in rows}",
+        "dict.fromkeys(rows, draw.randrange(len(blocks)))",
+        "test_proof.py:Replays.test_rows_begin_independently",
+    ),
+    Mutant(
+        "windows that overlap have no binomial interval",
+        "evidence.py",
+        "worth = self.instead or",
+        "worth = ''.join([]) or",
+        "test_proof.py:Shown.test_windows_overlap_and_are_no_trials",
+    ),
+    Mutant(
         "no verdict from nothing",
         "findings.py",
         "    if not findings:\n        raise",
