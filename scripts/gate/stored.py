@@ -55,9 +55,9 @@ def processor() -> str:
     return digest(" ".join(sorted(features[0].split())).encode() if features else b"")
 
 
-def harness(root: Path = ROOT) -> str:
-    """Of all that a cell consists of, but its allocator."""
-    files = sorted(p for pattern in HARNESS for p in root.glob(pattern))
+def harness(root: Path = ROOT, more: Sequence[str] = ()) -> str:
+    """Of all that a cell consists of, but its allocator; and of what more patterns find."""
+    files = sorted(p for pattern in (*HARNESS, *more) for p in root.glob(pattern))
     return digest(*(p.read_bytes() for p in files if not p.name.startswith("test_")))
 
 

@@ -118,6 +118,20 @@ MUTANTS = [
         "test_proof.py:Shown.test_windows_overlap_and_are_no_trials",
     ),
     Mutant(
+        "numbers of another harness do not add up",
+        "proof.py",
+        "stored.harness(root, DRIVING)",
+        "stored.harness(root)",
+        "test_proof.py:Kept.test_what_another_gate_harness_or_compiler_measured_has_another_key",
+    ),
+    Mutant(
+        "numbers of another gate's program do not add up",
+        "proof.py",
+        '    "__main__",\n',
+        "",
+        "test_proof.py:Kept.test_what_another_gate_harness_or_compiler_measured_has_another_key",
+    ),
+    Mutant(
         "no verdict from nothing",
         "findings.py",
         "    if not findings:\n        raise",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import random
+import shutil
 import unittest
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,29 @@ class Kept(DriverTest):
         Ledger(self.file, KEY).add("null", {})
         with self.assertRaisesRegex(Refusal, "another library"):
             Ledger(self.file, {**KEY, "library": "c"})
+
+    def test_what_another_gate_harness_or_compiler_measured_has_another_key(self) -> None:
+        shutil.copytree(proof.ROOT / "scripts" / "gate", self.directory / "scripts" / "gate")
+        library = self.directory / "lib.so"
+        library.write_text("")
+        before = proof.key(library, self.directory)
+        for file, name in (
+            ("lib.so", "library"),
+            *((f"scripts/gate/{module}.py", "gate") for module in ("__main__", "judge", "exact")),
+            *((f"harness/{part}.c", "harness") for part in ("plan", "rows", "attempt", "cell/new")),
+            ("workloads/new.c", "harness"),
+            ("allocators/planted/planted.c", "harness"),
+        ):
+            path = self.directory / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "a", encoding="utf-8") as to:
+                to.write("# changed")
+            after = proof.key(library, self.directory)
+            self.assertEqual([n for n in after if after[n] != before[n]], [name], file)
+            before = after
+        with mock.patch.dict(os.environ, CFLAGS="-O0"):
+            after = proof.key(library, self.directory)
+        self.assertEqual([n for n in after if after[n] != before[n]], ["compiler"])
 
     def test_what_cannot_be_read_is_refused(self) -> None:
         self.file.parent.mkdir()
