@@ -42,7 +42,7 @@ struct options {
     enum plan_order order;
     uint64_t seed;
     bool quick;
-    bool brief;       /* samples of a few milliseconds */
+    bool brief;       /* brief_ops of a workload */
     bool no_timeline; /* samples alone: no passes that watch memory over time */
     double timeout_seconds;
     struct names checks;      /* of `check`: globs; empty: all */

@@ -29,6 +29,6 @@ const struct workload workload_large = {
     .summary   = "over 32 KiB to 4 MiB, octaves alike, every page written; 32 live blocks a thread",
     .ops       = 2000,
     .quick_ops = 500,
-    .brief_ops = 2000,
+    .brief_ops = 1000,
     REPLACE_MEMBERS,
 };

@@ -48,7 +48,7 @@ struct workload {
 
     uint64_t ops;         /* timed operations of a sample, over all threads, by default */
     uint64_t quick_ops;   /* the same with --quick */
-    uint64_t brief_ops;   /* with --brief: a few milliseconds, for samples side by side */
+    uint64_t brief_ops;   /* with --brief: a few milliseconds of gomalloc; samples side by side */
     uint32_t live_blocks; /* that each thread holds */
     size_t min_bytes, max_bytes;
     size_t memory_bytes; /* for a worker's own books */

@@ -28,6 +28,7 @@ KINDS = ("instructions", "calls")
 TIMEOUT = 300  # seconds for one process; the slowest allocator that was tried needs 10
 MAX_OPS = 100_000  # of tiny requests: half a second under callgrind
 TIMES_USUAL = 5  # of huge requests, so that one system call more in 1000 operations is several
+STARVED = 1 / 2  # of that time: a process that waited longer for a processor says nothing
 TAIL = 300  # characters of a failed process's last words
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}  # and nothing else
 
@@ -64,12 +65,19 @@ class Sample:
 Outcome = Sample | Failure
 
 
-def works(cell: Path, workloads: Sequence[str], seed: int) -> list[Work]:
-    """The work of each row, by what the cell says of its workloads."""
+def usual_operations(cell: Path) -> dict[str, int]:
+    """Of each workload that the cell describes."""
     text = subprocess.run(
         [cell, "--describe"], env=ENVIRONMENT, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT
     ).stdout
-    usual = {w["name"]: int(w["ops"]) for w in json.loads(text)["workloads"]}
+    return {w["name"]: int(w["ops"]) for w in json.loads(text)["workloads"]}
+
+
+def works(cell: Path, workloads: Optional[Sequence[str]], seed: int) -> list[Work]:
+    """The work of each row, by what the cell says of its workloads; none named: of all of them."""
+    usual = usual_operations(cell)
+    if workloads is None:
+        workloads = list(usual)
     unknown = [w for w in workloads if w not in usual]
     if unknown:
         raise Refusal(f"{cell} has no workload {', '.join(unknown)}; it has {', '.join(usual)}")
@@ -165,6 +173,11 @@ class Counting:
         try:
             code = process.wait(timeout=max(0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
+            if is_starved(process.pid):
+                raise Refusal(
+                    f"{work.row}: no end after {TIMEOUT} s under {self.tool(kind)}, and for want of a "
+                    "processor: the machine is too busy to count"
+                )
             return Failure(f"no end after {TIMEOUT} s under {self.tool(kind)}", kind)
         out, err = (at / "out").read_text("utf-8", "replace"), (at / "err").read_text(
             "utf-8", "replace"
@@ -192,6 +205,27 @@ class Counting:
     @staticmethod
     def tool(kind: str) -> str:
         return "strace" if kind == "calls" else "callgrind"
+
+
+def waited(session: int) -> Optional[float]:
+    """Seconds that the living processes of a session were ready to run and did not. None: the
+    kernel does not say."""
+    nanoseconds = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            after_name = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(after_name[3]) == session:
+                tasks = process.glob("task/*/schedstat")
+                nanoseconds += [int(task.read_text().split()[1]) for task in tasks]
+        except (OSError, ValueError, IndexError):  # it has ended meanwhile
+            continue
+    return sum(nanoseconds) / 1e9 if nanoseconds else None
+
+
+def is_starved(session: int) -> bool:
+    """A process that hangs, asleep or in a loop, is not. Where the kernel does not say, it may be."""
+    seconds = waited(session)
+    return seconds is None or seconds > STARVED * TIMEOUT
 
 
 def ended(code: int) -> str:

@@ -8,7 +8,8 @@ is the smallest change that would have been seen.
 In either case what looks like a change is counted five times more, in fresh processes. It is one if
 the medians differ by more than the limit and every process of one library lies beyond every process
 of the other: for libraries that do not differ, whatever the distribution, the chance of that is 1 in
-12870 (the number of ways to choose 8 of 16) in each direction.
+12870 (the number of ways to choose 8 of 16) in each direction. Medians that differ by more than the
+limit where the processes overlap are neither a change nor none: inconclusive.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ TIER = "exact"
 REPEATS = 3
 CONFIRM = 5  # more, where there seems to be a change
 REPEATABLE = 1 / 5  # of the limit: counts that spread no further agree
-BLIND = 0.25  # a row in which smaller changes than this cannot be seen is not decided
+BLIND = 8  # limits: a metric in which smaller changes than so many cannot be seen is not decided
 PAGE = 4096
 # Gated one by one; of other kinds those that differ are, and the sum of the rest.
 MEMORY_CALLS = ("mmap", "munmap", "mremap", "madvise", "brk", "mprotect")
@@ -114,13 +115,18 @@ class Comparison:
         return amount / base if base else (0.0 if amount == 0 else math.nan)
 
     @property
+    def is_open(self) -> bool:
+        """The medians differ by more than the limit, and yet the processes overlap."""
+        apart = min(self.head) > max(self.base) or max(self.head) < min(self.base)
+        return abs(self.difference) > self.allowed and not apart
+
+    @property
     def verdict(self) -> str:
         if self.difference > self.allowed and min(self.head) > max(self.base):
             return "fail"
         if -self.difference > self.allowed and max(self.head) < min(self.base):
             return "improved"
-        wide = self.spread > self.allowed
-        if wide and median(self.base) and self.relative(self.spread) > BLIND:
+        if self.is_open or self.spread > BLIND * self.allowed:
             return "inconclusive"
         return "pass"
 
@@ -132,6 +138,8 @@ class Comparison:
             words.append(f"demoted: not repeatable, {ranges}")
         if not median(self.base) and self.difference:
             words.append(f"the base makes none; {self.allowed:,.0f} are let pass")
+        if self.is_open:
+            words.append("the medians differ by more than the margin, but the processes overlap")
         if self.verdict in ("fail", "improved"):
             words.append(f"{len(self.base)} and {len(self.head)} processes, apart")
         return "; ".join(words)
@@ -162,19 +170,20 @@ class Comparison:
 class Broken(Exception):
     """A library that cannot run a row: which of the two, and why."""
 
-    def __init__(self, arm: int, why: str, kind: str) -> None:
+    def __init__(self, is_head: bool, why: str, kind: str) -> None:
         super().__init__(why)
         self.kind = kind
-        self.arm = arm
-        self.why = why
+        self.is_head = is_head
+        self.why = f"the {'head' if is_head else 'base'} cannot be counted: {why}"
 
 
 def checked(outcomes: Sequence[Outcome]) -> list[Counts]:
-    """The counts of a process of each library, which were asked for the same blocks."""
+    """The counts of a process of each library, which were asked for the same blocks. The last is the
+    head."""
     good = []
     for arm, outcome in enumerate(outcomes):
         if isinstance(outcome, Failure):
-            raise Broken(arm, outcome.what, outcome.kind)
+            raise Broken(arm == len(outcomes) - 1, outcome.what, outcome.kind)
         good.append(outcome)
     digests = sorted({sample.digest for sample in good})
     if len(digests) > 1:
@@ -233,7 +242,7 @@ def compare_row(
     """Base and head; with `stored`, those are the base's processes, and the head is the only library."""
     counted = count(counting, libraries, work, REPEATS, kinds)
     head = counted.pop()
-    base = counted.pop() if stored is None else stored
+    base = counted.pop() if stored is None else {kind: stored[kind] for kind in kinds}
     suspects = {kind_of(c.metric) for c in comparisons(work, base, head) if c.suspicious}
     more = count(counting, libraries, work, CONFIRM, sorted(suspects))
     head = joined(head, more.pop())
@@ -247,19 +256,42 @@ def joined(first: Processes, more: Processes) -> Processes:
 
 def broken_row(work: Work, problem: Broken, repeat: str) -> Finding:
     """The one finding of a row that the head cannot run."""
-    if problem.arm == 0:
-        raise Refusal(f"{work.row}: the base cannot be counted: {problem.why}")
-    note = f"the head cannot be counted: {problem.why}"
-    return Finding(
-        TIER, work.row, "samples", "", 0, 0, math.nan, None, None, 0.0, None, "fail", note, repeat
-    )
+    if not problem.is_head:
+        raise Refusal(f"{work.row}: {problem.why}")
+    end = (math.nan, None, None, 0.0, None, "fail", problem.why, repeat)
+    return Finding(TIER, work.row, "samples", "", 0, 0, *end)
 
 
 def uncounted(work: Work, problem: Broken, repeat: str) -> Finding:
-    """Of a base that runs, but not under callgrind (which has less address space to give)."""
-    end = (math.nan, None, None, 0.0, None, "inconclusive", f"not counted: {problem.why}", repeat)
+    """Of libraries one of which runs, but not under callgrind (which has less address space to give)."""
+    end = (math.nan, None, None, 0.0, None, "inconclusive", problem.why, repeat)
     unit = INSTRUCTIONS.unit
     return Finding(TIER, work.row, "instructions", unit, math.nan, math.nan, *end)
+
+
+def row_findings(
+    counting: Counting,
+    libraries: Sequence[Path],
+    work: Work,
+    stored: Optional[Processes],
+    repeat: str,
+) -> list[Finding]:
+    """Of a row, as compare_row compares it. What callgrind cannot run, of either, is no difference
+    between the two if it runs without."""
+
+    def compared(kinds: Sequence[str]) -> list[Finding]:
+        made = compare_row(counting, libraries, work, stored, kinds)
+        return [c.finding(work.row, repeat) for c in made]
+
+    try:
+        try:
+            return compared(KINDS)
+        except Broken as problem:
+            if problem.kind != "instructions":
+                raise
+            return [uncounted(work, problem, repeat), *compared(["calls"])]
+    except Broken as problem:
+        return [broken_row(work, problem, repeat)]
 
 
 def compare(
@@ -276,18 +308,8 @@ def compare(
     meanwhile, `repeat` gives the command that measures a row again."""
     cell = build / "cell" / "system"
     counting = Counting(cell, work)
-    findings = []
-    for each in works(cell, workloads, seed):
-        again = repeat(each.row)
-        try:
-            try:
-                compared = compare_row(counting, (base, head), each, None)
-            except Broken as problem:
-                if problem.arm != 0 or problem.kind != "instructions":
-                    raise
-                compared = compare_row(counting, (base, head), each, None, ["calls"])
-                findings.append(uncounted(each, problem, again))
-            findings += [c.finding(each.row, again) for c in compared]
-        except Broken as problem:
-            findings.append(broken_row(each, problem, again))
-    return findings
+    return [
+        finding
+        for each in works(cell, workloads, seed)
+        for finding in row_findings(counting, (base, head), each, None, repeat(each.row))
+    ]

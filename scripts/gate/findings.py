@@ -9,7 +9,7 @@ from typing import Optional
 
 TIERS = ("exact", "timed", "memory")
 # accepted: a fail that results/accepted.json allows, with a reason and until when.
-# inconclusive: the interval is too wide to say either. void: the twin differs from its original.
+# inconclusive: what was measured cannot say either. void: the twin differs from its original.
 VERDICTS = ("fail", "void", "inconclusive", "accepted", "improved", "pass")
 
 PASS, REGRESSION, WRONG_USE, UNDECIDED, SIGNALLED = 0, 1, 2, 75, 128
@@ -39,7 +39,7 @@ class Finding:
     low: Optional[float]  # of the 95 % interval of the change
     high: Optional[float]
     margin: float  # a change of at most this is none
-    smallest: Optional[float]  # the smallest change that would have been found 95 times in 100
+    smallest: Optional[float]  # that would have been found; of samples: an estimate, 95 times in 100
     verdict: str
     note: str
     repeat: str  # the command that measures this row alone

@@ -200,6 +200,8 @@ class Verdicts:
     worse: dict[tuple[str, str], bool] = field(default_factory=dict)
     better: dict[tuple[str, str], bool] = field(default_factory=dict)
     unfit: dict[tuple[str, str], bool] = field(default_factory=dict)
+    # Worse than base and than the twin by more than the two, which are the same library, may differ.
+    far_worse: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     @staticmethod
     def of(second: dict[tuple[str, str], Comparison]) -> "Verdicts":
@@ -212,12 +214,23 @@ class Verdicts:
             worse=rejected(lambda c: stats.p_worse(c.head_base, c.margin)),
             better=rejected(lambda c: stats.p_better(c.head_base, c.margin)),
             unfit={k: twin_worse[k] or twin_better[k] for k in second},
+            far_worse=rejected(p_far_worse),
         )
+
+
+def p_far_worse(c: Comparison) -> float:
+    """Of the hypothesis that head is not worse than both base and twin by more than the margin and all
+    that the twin may differ from its original."""
+    apart = max(abs(c.twin.low), abs(c.twin.high))
+    beyond = math.expm1(math.log1p(c.margin) + apart)
+    return max(stats.p_worse(c.head_base, beyond), stats.p_worse(c.head_twin, beyond))
 
 
 def decide(c: Comparison, tests: Verdicts) -> tuple[str, str]:
     """The verdict of a comparison and what to say of it."""
     twin = f"the twin differs by {math.expm1(c.twin.location):+.1%}"
+    if tests.far_worse.get(c.key):
+        return "fail", f"{twin}, and head by far more" if tests.unfit.get(c.key) else ""
     if tests.unfit.get(c.key):
         return "void", f"{twin}, although it is a copy of base: measure on a quieter machine"
     if tests.worse.get(c.key):
@@ -226,6 +239,8 @@ def decide(c: Comparison, tests: Verdicts) -> tuple[str, str]:
         return "fail", ""
     if tests.better.get(c.key) and stats.p_better(c.head_twin, c.margin) < AGREEMENT:
         return "improved", ""
+    if c.effect.low > math.log1p(c.margin):
+        return "inconclusive", "worse than the margin, but not proven over all rows: measure again"
     if not c.excludes_target():
         return "inconclusive", f"a change of {c.target:+.1%} is not excluded: too noisy here"
     return "pass", ""
@@ -311,6 +326,7 @@ def describe(c: Comparison, at_first: Comparison, stage: int) -> dict[str, objec
         "p_worse": stats.p_worse(c.head_base, c.margin),
         "p_better": stats.p_better(c.head_base, c.margin),
         "p_worse_than_twin": stats.p_worse(c.head_twin, c.margin),
+        "p_far_worse": p_far_worse(c),
         "p_worse_in_stage_1": stats.p_worse(at_first.head_base, c.margin),
         "twin": {
             "change": math.expm1(c.twin.location),

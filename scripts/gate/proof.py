@@ -31,7 +31,6 @@ from gate.findings import PASS, REGRESSION, Finding, Refusal
 from gate.ledger import Ledger, Record
 
 ROOT = arms.ROOT
-GATE = ROOT / "scripts" / "gate"
 PARTS = ("null", "exact", "power", "replay")
 ROWS = tuple(f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2))
 
@@ -54,6 +53,7 @@ POWER = {0.10: Power((1, 2), 4, 0.07), 0.05: Power((1,), 2, 0.035)}
 TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
 JUDGING: tuple[str, ...] = (
+    "__main__",
     "arms",
     "campaign",
     "counting",
@@ -64,6 +64,14 @@ JUDGING: tuple[str, ...] = (
     "planted",
 )
 JUDGING += ("replay", "samples", "stats")
+# Beside the cells: what orders, starts and counts the samples, and what is planted.
+DRIVING = (
+    "harness/plan.[ch]",
+    "harness/rows.[ch]",
+    "harness/attempt.[ch]",
+    "harness/spawn.[ch]",
+    "allocators/planted/*.[ch]",
+)
 CALIBRATION_BLOCKS = 9
 EXACT_EFFECTS = {
     "instructions": ("tiny", "small"),
@@ -88,12 +96,15 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def key(library: Path) -> dict[str, str]:
+def key(library: Path, root: Path = ROOT) -> dict[str, str]:
     """What all records of a ledger have in common."""
-    sums = [hashlib.sha256((GATE / f"{name}.py").read_bytes()).digest() for name in JUDGING]
+    gate = root / "scripts" / "gate"
+    sums = [hashlib.sha256((gate / f"{name}.py").read_bytes()).digest() for name in JUDGING]
     return {
         "library": hashlib.sha256(library.read_bytes()).hexdigest()[:16],
         "gate": hashlib.sha256(b"".join(sums)).hexdigest()[:16],
+        "harness": stored.harness(root, DRIVING),
+        "compiler": arms.compiler(),
         "processor": stored.processor(),
         "cpus": str(len(os.sched_getaffinity(0))),
         "kernel": os.uname().release,
@@ -223,7 +234,7 @@ class Proof:
         return planted.spin(row, round((paid - planted.PAYMENT) / 2))
 
     def replay(self) -> None:
-        """Half of the recordings' windows each: what one hour was like is not all there is."""
+        """As many windows of each recording: what one hour was like is not all there is."""
         for number in range(len(self.ledger.of("replay")), self.options.recordings):
             seed = self.options.seed + number
             part = self.recording(seed)
@@ -309,7 +320,12 @@ def parser() -> argparse.ArgumentParser:
     add("--blocks", type=int, default=180, help="of a power run's second stage (%(default)s)")
     add("--budget", type=float, default=240, help="seconds of a power run (default: %(default)s)")
     add("--exact-trials", type=int, default=evidence.EXACT, help="of each (default: %(default)s)")
-    add("--recordings", type=int, default=2, help="of null campaigns (default: %(default)s)")
+    add(
+        "--recordings",
+        type=int,
+        default=evidence.RECORDINGS,
+        help="of null campaigns (default: %(default)s)",
+    )
     add("--recorded-blocks", type=int, default=100, help="of each (default: %(default)s)")
     add("--windows", type=int, default=10_000, help="of all recordings (default: %(default)s)")
     return made

@@ -1,10 +1,12 @@
 """Recorded null campaigns, judged again and again from random places: how often would the gate have
 failed where there is nothing to find?
 
-A recording is one long measurement of three copies of a library. A window begins at a random block of
-it and takes what the gate asks for from there on, in the order in which it was measured; which copy is
-called base, head and twin is drawn, too. Windows overlap: this is a check of margins and of the
-machinery over what the machine did in that hour, no substitute for fresh runs.
+A recording is one long measurement of three copies of a library. In a window, each row begins at a
+random block of its own and takes what the gate asks for from there on, in the order in which it was
+measured; which copy is called base, head and twin is drawn, too. So a recording of 100 blocks and six
+rows has 100^6 x 6 windows, and not only 600. They overlap, and no number of them is a number of trials:
+this is a check of margins and of the machinery over what the machine did in that hour, no substitute for
+fresh runs.
 """
 
 from __future__ import annotations
@@ -31,28 +33,31 @@ def blocks_of(part: Part) -> Blocks:
 
 
 class Window:
-    """Serves what a campaign orders from a recording, from a block on; at its end from the start."""
+    """Serves what a campaign orders from a recording: each row from a block on; at its end from the
+    start."""
 
     def __init__(self, part: Part, blocks: Blocks, draw: random.Random) -> None:
         self.part = part
         self.blocks = blocks
-        self.next = draw.randrange(len(blocks))
+        rows = sorted({s.row for s in part.samples})
+        self.begin = {row: draw.randrange(len(blocks)) for row in rows}
         self.names = dict(zip(ARMS, draw.sample(ARMS, len(ARMS))))
         self.taken = 0
 
     def __call__(self, order: Order) -> Part:
+        before = self.taken
         self.taken += order.blocks
         if self.taken > len(self.blocks):
             raise Refusal(f"a recording of {len(self.blocks)} blocks is too short to be replayed")
         samples = []
         for number in range(order.blocks):
-            block = self.blocks[(self.next + number) % len(self.blocks)]
-            samples += [
-                dataclasses.replace(s, arm=self.names[s.arm], block=(order.name, number))
-                for s in block
-                if s.row in order.rows
-            ]
-        self.next += order.blocks
+            for row in order.rows:
+                block = self.blocks[(self.begin[row] + before + number) % len(self.blocks)]
+                samples += [
+                    dataclasses.replace(s, arm=self.names[s.arm], block=(order.name, number))
+                    for s in block
+                    if s.row == row
+                ]
         return dataclasses.replace(self.part, name=order.name, samples=samples)
 
 

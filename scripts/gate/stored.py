@@ -55,9 +55,9 @@ def processor() -> str:
     return digest(" ".join(sorted(features[0].split())).encode() if features else b"")
 
 
-def harness(root: Path = ROOT) -> str:
-    """Of all that a cell consists of, but its allocator."""
-    files = sorted(p for pattern in HARNESS for p in root.glob(pattern))
+def harness(root: Path = ROOT, more: Sequence[str] = ()) -> str:
+    """Of all that a cell consists of, but its allocator; and of what more patterns find."""
+    files = sorted(p for pattern in (*HARNESS, *more) for p in root.glob(pattern))
     return digest(*(p.read_bytes() for p in files if not p.name.startswith("test_")))
 
 
@@ -132,13 +132,13 @@ def commit_of_library(root: Path = ROOT) -> str:
     return commit
 
 
-def measure(build: Path, directory: Path, workloads: Sequence[str]) -> Stored:
-    """Counts this tree's library anew."""
+def measure(build: Path, directory: Path) -> Stored:
+    """Counts this tree's library anew, in all workloads that there are."""
     commit = commit_of_library()
     counting = Counting(build / "cell" / "system", directory)
     times = exact.REPEATS + exact.CONFIRM
     rows = {}
-    for work in works(counting.cell, workloads, SEED):
+    for work in works(counting.cell, None, SEED):
         try:
             (rows[work],) = exact.count(counting, [build / arms.GOMALLOC], work, times, KINDS)
         except exact.Broken as problem:
@@ -152,37 +152,49 @@ def write(stored: Stored, file: Path = FILE) -> None:
     new.replace(file)
 
 
+def check_rows(stored: Stored, build: Path) -> None:
+    """Refuses a base that did not count what the cell offers now: no row more, none less."""
+    offered = set(works(build / "cell" / "system", None, SEED))
+    if offered != set(stored.rows):
+        lists = [
+            ", ".join(sorted(f"{w.workload} ({w.ops} operations)" for w in some)) or "nothing"
+            for some in (stored.rows, offered)
+        ]
+        raise Refusal(
+            f"the stored base has counts of {lists[0]}, and there is {lists[1]}: renew it: "
+            "make baseline"
+        )
+
+
 def compare_counts(stored: Stored, build: Path, directory: Path, repeat: Repeat) -> list[Finding]:
     """This tree's library with the stored counts."""
     counting = Counting(build / "cell" / "system", directory)
-    asked = works(counting.cell, [w.workload for w in stored.rows], SEED)
-    if asked != list(stored.rows):
-        raise Refusal(
-            "the stored base counted other numbers of operations; renew it: make baseline"
-        )
-    findings = []
-    for work, base in stored.rows.items():
-        try:
-            compared = exact.compare_row(counting, [build / arms.GOMALLOC], work, base)
-            findings += [c.finding(work.row, repeat(work.row)) for c in compared]
-        except exact.Broken as problem:  # the only library is the head
-            of_head = exact.Broken(1, problem.why, problem.kind)
-            findings.append(exact.broken_row(work, of_head, repeat(work.row)))
-    return findings
+    head = [build / arms.GOMALLOC]
+    return [
+        finding
+        for work, base in stored.rows.items()
+        for finding in exact.row_findings(counting, head, work, base, repeat(work.row))
+    ]
 
 
-def compare_built(stored: Stored, build: Path, directory: Path, repeat: Repeat) -> list[Finding]:
-    """This tree's library with the stored commit's, which is built and counted."""
+def built(stored: Stored, build: Path) -> Path:
+    """The library of the stored commit; refuses where that is not at hand."""
     if arms.git("cat-file", "-e", f"{stored.commit}^{{commit}}") is None:
         raise Refusal(
             f"the stored base's commit {stored.commit[:12]} is not here, so that it cannot be counted "
             "on this machine: fetch the history (git fetch --unshallow), or renew it on a machine "
             "where this tree is known to be good (make baseline)"
         )
+    return arms.build_commit(stored.commit, build)
+
+
+def compare_built(
+    stored: Stored, build: Path, directory: Path, repeat: Repeat, workloads: Sequence[str]
+) -> list[Finding]:
+    """This tree's library with the stored commit's, which is built: both are counted side by side."""
     base, head = directory / "base.so", directory / "head.so"
-    shutil.copyfile(arms.build_commit(stored.commit, build), base)
+    shutil.copyfile(built(stored, build), base)
     shutil.copyfile(build / arms.GOMALLOC, head)
-    workloads = [work.workload for work in stored.rows]
     work_directory = directory / "work"
     work_directory.mkdir()
     return exact.compare(

@@ -92,8 +92,8 @@ class Regression(unittest.TestCase):
 
 class Unfit(unittest.TestCase):
     def test_a_twin_that_differs_voids_the_row(self) -> None:
-        for factor in (0.9, 1.1):
-            effects = {**slower(factor, "twin"), **slower(1.2)}
+        for factor, head in ((0.9, 1.0), (0.9, 1.05), (1.1, 1.05), (1.1, 1.2), (1.03, 1.035)):
+            effects = {**slower(factor, "twin"), **slower(head)}
             _, found = gate(Machine(0.01, effects=effects))
             self.assertEqual(found[SMALL, TIME].verdict, "void")
             others = [f for k, f in found.items() if k != (SMALL, TIME)]
@@ -102,6 +102,15 @@ class Unfit(unittest.TestCase):
             self.assertEqual(exit_code(everything, strict=True), UNDECIDED)
             self.assertEqual(exit_code(everything, strict=False), PASS)
             self.assertIn("VOID", headline(everything, strict=False))
+
+    def test_no_twin_hides_what_is_worse_by_far(self) -> None:
+        """Than base and than the twin, by more than those two differ."""
+        for twin, head in ((1.03, 2.0), (0.97, 2.0), (0.9, 1.2), (1.1, 1.3)):
+            _, found = gate(Machine(0.01, effects={**slower(twin, "twin"), **slower(head)}))
+            f = found[SMALL, TIME]
+            self.assertEqual(f.verdict, "fail", (twin, head))
+            self.assertIn("the twin differs by", f.note)
+            self.assertEqual(exit_code(list(found.values()), strict=False), REGRESSION)
 
     def test_a_twin_that_is_another_library_voids_all_rows(self) -> None:
         effects = {("twin", r, TIME): 1.2 for r in ROWS}
@@ -124,6 +133,18 @@ class Unfit(unittest.TestCase):
         self.assertEqual(judge.decide(c, tests)[0], "fail")
         level = replace(c, head_twin=[d - math.log(1.1) for d in c.head_twin])
         self.assertEqual(judge.decide(level, tests)[0], "void")
+
+    def test_worse_but_not_proven_over_all_rows_is_no_pass(self) -> None:
+        """The whole interval lies between margin and target, and the test over all rows rejects not."""
+        for factor, expected in ((1.03, "inconclusive"), (1.005, "pass")):
+            done, _ = gate(Machine(0.01, effects=slower(1.03)))
+            c = judge.compare(done.second, SMALL, METRICS[0], done.settings)
+            moved = math.log(factor / 1.03)
+            effect = replace(c.effect, low=c.effect.low + moved, high=c.effect.high + moved)
+            self.assertTrue(replace(c, effect=effect).excludes_target())
+            verdict, note = judge.decide(replace(c, effect=effect), judge.Verdicts())
+            self.assertEqual(verdict, expected)
+            self.assertEqual("not proven over all rows" in note, expected == "inconclusive")
 
     def test_too_noisy_is_inconclusive_not_pass(self) -> None:
         _, found = gate(Machine(0.4))

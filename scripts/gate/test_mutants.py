@@ -55,6 +55,83 @@ MUTANTS = [
         "test_gate.py:EndToEnd.test_identical_libraries",
     ),
     Mutant(
+        "counts beyond the limit that overlap are no pass",
+        "exact.py",
+        "if self.is_open or self.spread",
+        "if self.spread",
+        "test_exact.py:Verdict.test_beyond_the_limit_and_not_apart_is_no_pass",
+    ),
+    Mutant(
+        "counts that are all over the place are no pass",
+        "exact.py",
+        "or self.spread > BLIND * self.allowed:",
+        "or False:",
+        "test_exact.py:Verdict.test_wide_spread_decides_nothing",
+    ),
+    Mutant(
+        "a head that callgrind alone cannot run is no regression",
+        "exact.py",
+        'if problem.kind != "instructions":',
+        'if problem.is_head or problem.kind != "instructions":',
+        "test_exact.py:Rows.test_head_that_callgrind_cannot_run_with_stored_base",
+    ),
+    Mutant(
+        "a starved process is no regression",
+        "counting.py",
+        "if is_starved(process.pid):",
+        "if False:",
+        "test_exact.py:Exact.test_library_that_hangs",
+    ),
+    Mutant(
+        "what fails against stored counts only is no regression",
+        "../baseline.py",
+        "[f for f in findings if f.row not in doubtful] + beside",
+        "findings",
+        "test_stored.py:Program.test_what_does_not_fail_side_by_side_is_no_regression",
+    ),
+    Mutant(
+        "what fails side by side is a regression",
+        "../baseline.py",
+        "[f for f in findings if f.row not in doubtful] + beside",
+        "[f for f in findings if f.row not in doubtful]",
+        "test_stored.py:Program.test_what_fails_side_by_side_too_is_a_regression",
+    ),
+    Mutant(
+        "a workload without stored counts is noticed",
+        "stored.py",
+        "    if offered != set(stored.rows):",
+        "    if False:",
+        "test_stored.py:Program.test_rows_that_are_not_those_of_the_cell_are_refused",
+    ),
+    Mutant(
+        "the rows of a window begin independently",
+        "replay.py",
+        "{row: draw.randrange(len(blocks)) for row in rows}",
+        "dict.fromkeys(rows, draw.randrange(len(blocks)))",
+        "test_proof.py:Replays.test_rows_begin_independently",
+    ),
+    Mutant(
+        "windows that overlap have no binomial interval",
+        "evidence.py",
+        "worth = self.instead or",
+        "worth = ''.join([]) or",
+        "test_proof.py:Shown.test_windows_overlap_and_are_no_trials",
+    ),
+    Mutant(
+        "numbers of another harness do not add up",
+        "proof.py",
+        "stored.harness(root, DRIVING)",
+        "stored.harness(root)",
+        "test_proof.py:Kept.test_what_another_gate_harness_or_compiler_measured_has_another_key",
+    ),
+    Mutant(
+        "numbers of another gate's program do not add up",
+        "proof.py",
+        '    "__main__",\n',
+        "",
+        "test_proof.py:Kept.test_what_another_gate_harness_or_compiler_measured_has_another_key",
+    ),
+    Mutant(
         "no verdict from nothing",
         "findings.py",
         "    if not findings:\n        raise",
@@ -81,6 +158,34 @@ MUTANTS = [
         "unfit={k: twin_worse[k] or twin_better[k] for k in second}",
         "unfit={}",
         f"{CAMPAIGN}:Unfit.test_a_twin_that_is_another_library_voids_all_rows",
+    ),
+    Mutant(
+        "a twin that differs hides no regression",
+        "judge.py",
+        "    if tests.far_worse.get(c.key):\n",
+        "    if False:\n",
+        f"{CAMPAIGN}:Unfit.test_no_twin_hides_what_is_worse_by_far",
+    ),
+    Mutant(
+        "worse by far is by more than the twin may differ",
+        "judge.py",
+        "beyond = math.expm1(math.log1p(c.margin) + apart)",
+        "beyond = c.margin",
+        f"{CAMPAIGN}:Unfit.test_a_twin_that_differs_voids_the_row",
+    ),
+    Mutant(
+        "worse by far is so against the twin, too",
+        "judge.py",
+        "return max(stats.p_worse(c.head_base, beyond), stats.p_worse(c.head_twin, beyond))",
+        "return stats.p_worse(c.head_base, beyond)",
+        f"{CAMPAIGN}:Unfit.test_a_twin_that_differs_voids_the_row",
+    ),
+    Mutant(
+        "worse in all likelihood is no pass",
+        "judge.py",
+        "    if c.effect.low > math.log1p(c.margin):\n",
+        "    if False:\n",
+        f"{CAMPAIGN}:Unfit.test_worse_but_not_proven_over_all_rows_is_no_pass",
     ),
     Mutant(
         "a regression holds against the twin, too",
@@ -284,6 +389,7 @@ class Mutants(DriverTest):
         shutil.copytree(ROOT / "scripts", tree / "scripts", ignore=keep)
         shutil.copytree(ROOT / "harness", tree / "harness", ignore=keep)
         (tree / "results").mkdir()
+        (tree / "allocators").symlink_to(ROOT / "allocators")
         (tree / "build").symlink_to(ROOT / os.environ.get("B", "build"))
         if mutant:
             path = tree / "scripts" / "gate" / mutant.file

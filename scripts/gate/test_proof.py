@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import random
+import shutil
 import unittest
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,29 @@ class Kept(DriverTest):
         with self.assertRaisesRegex(Refusal, "another library"):
             Ledger(self.file, {**KEY, "library": "c"})
 
+    def test_what_another_gate_harness_or_compiler_measured_has_another_key(self) -> None:
+        shutil.copytree(proof.ROOT / "scripts" / "gate", self.directory / "scripts" / "gate")
+        library = self.directory / "lib.so"
+        library.write_text("")
+        before = proof.key(library, self.directory)
+        for file, name in (
+            ("lib.so", "library"),
+            *((f"scripts/gate/{module}.py", "gate") for module in ("__main__", "judge", "exact")),
+            *((f"harness/{part}.c", "harness") for part in ("plan", "rows", "attempt", "cell/new")),
+            ("workloads/new.c", "harness"),
+            ("allocators/planted/planted.c", "harness"),
+        ):
+            path = self.directory / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "a", encoding="utf-8") as to:
+                to.write("# changed")
+            after = proof.key(library, self.directory)
+            self.assertEqual([n for n in after if after[n] != before[n]], [name], file)
+            before = after
+        with mock.patch.dict(os.environ, CFLAGS="-O0"):
+            after = proof.key(library, self.directory)
+        self.assertEqual([n for n in after if after[n] != before[n]], ["compiler"])
+
     def test_what_cannot_be_read_is_refused(self) -> None:
         self.file.parent.mkdir()
         for text in ("", "[]", "{}", '{"schema": 1, "key": {}}'):
@@ -68,7 +93,7 @@ class Shown(unittest.TestCase):
             "null": [null_run("pass", *(draw.random() for _ in range(6))) for _ in range(30)],
             "power": [power_run(e) for e in (0.05, 0.10) for _ in range(15)],
             "exact": [trial(w) for w in ("instructions", "rss", "madvise") for _ in range(20)],
-            "replay": [{"windows": 10_000, "failed": 100}],
+            "replay": [{"windows": 5000, "failed": failed} for failed in (0, 100)],
         }
 
     def shown(self) -> bool:
@@ -80,6 +105,14 @@ class Shown(unittest.TestCase):
         self.assertIn("0 of 30 = 0.00%, 95% interval 0.00% .. 11.57%", lines[0])
         found = [x for x in lines if "+5% of an operation, where that can be seen" in x]
         self.assertIn("60 of 60 = 100.00%, 95% interval 94.04% .. 100.00%", found[0])
+
+    def test_windows_overlap_and_are_no_trials(self) -> None:
+        *_, windows, recordings = evidence.summary(self.kinds)[1]
+        self.assertIn("100 of 10000 = 1.00%, of 2 recordings; windows overlap", windows)
+        self.assertNotIn("95%", windows)
+        self.assertIn("recordings with such a window: 1 of 2 = 50.00%, 95% interval", recordings)
+        self.kinds["replay"] = [{"windows": 10_000, "failed": 0}]
+        self.assertFalse(self.shown(), "one recording is too few")
 
     def test_nothing_shows_nothing(self) -> None:
         self.assertFalse(evidence.summary({})[0])
@@ -134,16 +167,29 @@ class Replays(unittest.TestCase):
     def test_window_is_what_was_measured_then(self) -> None:
         part = self.recording(simulation.Machine(), 30)
         window = replay.Window(part, replay.blocks_of(part), random.Random(3))
-        begin = window.next
+        begin = window.begin
         served = window(campaign.Order("one", self.rows[:1], 20, 1, 0.0))
         more = window(campaign.Order("two", self.rows, 5, 1, 0.0))
         self.assertEqual({s.row for s in served.samples}, set(self.rows[:1]))
         self.assertEqual(len(served.samples), 20 * 3 * 2)
         self.assertEqual([s.block for s in more.samples][::12], [("two", i) for i in range(5)])
-        first = [s for s in part.samples if s.block[1] == (begin + 20) % 30]
+        first = [
+            s
+            for row in self.rows
+            for s in part.samples
+            if s.row == row and s.block[1] == (begin[row] + 20) % 30
+        ]
         self.assertEqual([s.values for s in more.samples[:12]], [s.values for s in first])
         with self.assertRaisesRegex(Refusal, "too short"):
             window(campaign.Order("three", self.rows, 6, 1, 0.0))
+
+    def test_rows_begin_independently(self) -> None:
+        part = self.recording(simulation.Machine(), 30)
+        blocks, draw = replay.blocks_of(part), random.Random(1)
+        windows = [replay.Window(part, blocks, draw) for _ in range(200)]
+        begins = {tuple(w.begin[row] for row in self.rows) for w in windows}
+        self.assertGreater(len(begins), 30, "more than there are blocks")
+        self.assertEqual({len(set(w.names.values())) for w in windows}, {3})
 
     def test_null_recording(self) -> None:
         part = self.recording(simulation.Machine(noise=0.01))
