@@ -39,7 +39,7 @@ class Finding:
     low: Optional[float]  # of the 95 % interval of the change
     high: Optional[float]
     margin: float  # a change of at most this is none
-    smallest: Optional[float]  # that would have been found; of samples: an estimate, 95 times in 100
+    smallest: Optional[float]  # change that is found; of samples an estimate, 95 in 100
     verdict: str
     note: str
     repeat: str  # the command that measures this row alone

@@ -229,9 +229,9 @@ def p_far_worse(c: Comparison) -> float:
 def decide(c: Comparison, tests: Verdicts) -> tuple[str, str]:
     """The verdict of a comparison and what to say of it."""
     twin = f"the twin differs by {math.expm1(c.twin.location):+.1%}"
-    if tests.far_worse.get(c.key):
-        return "fail", f"{twin}, and head by far more" if tests.unfit.get(c.key) else ""
     if tests.unfit.get(c.key):
+        if tests.far_worse.get(c.key):
+            return "fail", f"{twin}, and head by far more"
         return "void", f"{twin}, although it is a copy of base: measure on a quieter machine"
     if tests.worse.get(c.key):
         if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:
