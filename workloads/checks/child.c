@@ -184,7 +184,7 @@ bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg
     while (waitpid(child, &status, 0) < 0)
         continue;
     if (!check_failed(c)) /* it may have ended while it noted something */
-        __atomic_store_n(&c->noting, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&c->noting, 0, __ATOMIC_RELAXED); /* waitpid orders what the child did */
     if (fate == UNSEEN) {
         check_unsupported(c, "the end of a forked child cannot be waited for: pidfd_open failed");
         return false;

@@ -86,6 +86,8 @@ CHECK(nested, .name = "fork.nested", .kind = CHECK_REQUIRED, .profiles = PROFILE
 
 /* --- while others allocate --- */
 
+/* Relaxed, the store and the load in churn: only that it comes counts. What the threads did is
+ * ordered by pthread_join. */
 static atomic_bool stop;
 
 static void *churn(void *arg) {
