@@ -161,6 +161,35 @@ class PlantedBugs(unittest.TestCase):
         self.assertEqual({n: str(p) for n, p in zip(names, places) if p}, {})
 
 
+class Threads(DriverTest):
+    """A thread that cannot be created ends a check as not supported, after those that were."""
+
+    SHIM = """
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <errno.h>
+        #include <pthread.h>
+        int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg) {
+            static int calls;
+            int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+            *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+            return ++calls > 2 ? EAGAIN : real(t, a, f, arg);
+        }
+    """
+
+    def test_it_is_no_failure(self) -> None:
+        source, shim = self.directory / "it.c", self.directory / "it.so"
+        source.write_text(self.SHIM)
+        built = run("cc", "-w", "-shared", "-fPIC", "-o", shim, source)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        for check in ("cancel.no_point", "overlap.threads"):
+            result = run("env", f"LD_PRELOAD={shim}", CELLS / "system", "--check", check)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            record = json.loads(result.stdout)
+            self.assertEqual(record["verdict"], "not supported")
+            self.assertEqual(record["reason"], "no thread can be created")
+
+
 class ConformanceTest(DriverTest):
     def check(self, *words: Any) -> tuple[int, str, dict[tuple[str, str], Any]]:
         """The exit code, what was printed, and the results by allocator and check."""

@@ -104,13 +104,17 @@ CHECK(overlap_threads, .name = "overlap.threads", .kind = CHECK_REQUIRED, .profi
       .clause = "C17 7.22.3p1-2", .summary = "live blocks of four threads are disjoint") {
     pthread_t thread[4];
     struct player p[4];
-    for (size_t i = 0; i < 4; i++) {
-        p[i] = (struct player){c, books[i], 1024, 60000, 12, true, (c->seed << 32) + (i << 28)};
-        if (pthread_create(&thread[i], NULL, play_thread, &p[i]) != 0)
-            return check_unsupported(c, "no thread can be created");
+    size_t made = 0;
+    for (; made < 4; made++) {
+        p[made] =
+            (struct player){c, books[made], 1024, 60000, 12, true, (c->seed << 32) + (made << 28)};
+        if (pthread_create(&thread[made], NULL, play_thread, &p[made]) != 0)
+            break;
     }
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < made; i++) /* they use what is on this stack */
         pthread_join(thread[i], NULL);
+    if (made < 4)
+        check_unsupported(c, "no thread can be created");
 }
 
 /* Six blocks at once of one function, size and alignment, freed in one way. */
