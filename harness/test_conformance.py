@@ -202,6 +202,36 @@ class ConformanceTest(DriverTest):
         return result.returncode, result.stdout, results
 
 
+class Verbose(unittest.TestCase):
+    """Tracing the calls changes no verdict."""
+
+    # those that look at whose a function is, and one or more of each noun that is quick
+    CHECKS = (
+        "aligned_alloc.* alignment.malloc calloc.product calloc.zeroed_reuse errno.* operators.* "
+        "page.* posix_memalign.* realloc.null_is_malloc sized_free.* usable_size.* zero_size.*"
+    )
+    NAMES = ("cell/system", "faulty/page_wraps", "faulty/operators_null", "faulty/free_errno")
+
+    def verdict(self, path: Path, *words: str) -> tuple[str, str, Optional[str], str]:
+        record = json.loads(run(path, *words).stdout)
+        told = record.get("reason") or json.dumps(record["assertion"])
+        return record["check"], record["verdict"], record["choice"], told
+
+    def test_verdicts_agree_with_and_without(self) -> None:
+        globs = self.CHECKS.split()
+        names = [c["name"] for c in checks() if any(fnmatch.fnmatch(c["name"], g) for g in globs)]
+        self.assertGreater(len(names), 50)
+        both = [(BUILD / path, name) for path in self.NAMES for name in names]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            quiet = list(pool.map(lambda b: self.verdict(b[0], "--check", b[1]), both))
+            told = list(pool.map(lambda b: self.verdict(b[0], "--check", b[1], "--verbose"), both))
+        for (path, name), without, with_it in zip(both, quiet, told):
+            with self.subTest(f"{path.name}: {name}"):
+                self.assertEqual(with_it, without)
+        found = {verdict for _, verdict, _, _ in quiet}
+        self.assertEqual(found, {"pass", "fail", "recorded", "not supported"})
+
+
 class Catalogue(unittest.TestCase):
     def test_every_check_is_described(self) -> None:
         listed = checks()
