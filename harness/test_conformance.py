@@ -265,6 +265,25 @@ class Catalogue(unittest.TestCase):
                     )
 
 
+class Profiles(ConformanceTest):
+    """A bug in a function fails no profile that does not have the function."""
+
+    WITHOUT = {
+        "memalign_wrong": "c17 c23 posix2024",
+        "posix_memalign_wrong": "c17 c23",
+        "sized_wrong": "c17 posix2024 glibc",
+    }
+
+    def test_others_than_its_own_pass(self) -> None:
+        self.use_cells(*(FAULTY / bug for bug in self.WITHOUT))
+        for profile in ("c17", "c23", "posix2024", "glibc"):
+            words = ["--checks", "overlap.*,errno.never_zero*", "--profile", profile]
+            _, _, results = self.check(*words)
+            rejected = {bug for (bug, _), r in results.items() if r["finding"]}
+            right = {bug for bug, without in self.WITHOUT.items() if profile in without.split()}
+            self.assertEqual(rejected, set(self.WITHOUT) - right, profile)
+
+
 class Output(ConformanceTest):
     FEW = ["--checks", "zero_size.malloc*,errno.free,sized_free.null"]
 
