@@ -325,6 +325,36 @@ class Released(CheckTest):
             self.assertEqual(result.returncode, code, result.stderr)
 
 
+class Timeout(CheckTest):
+    """The driver's timeout is the cell's business, too: children are waited for accordingly."""
+
+    def test_it_reaches_the_cell(self) -> None:
+        told = self.directory / "told"
+        self.script_cell("teller", f'echo "$@" >> {told}\nexec {{good}} "$@"')
+        for words, seconds in (
+            ((), "180"),
+            (("--timeout", "600"), "600"),
+            (("--timeout", "2.5"), "3"),
+        ):
+            told.write_text("")
+            self.check("--checks", "errno.free", *words)
+            self.assertIn(f"--check errno.free --seed 1 --timeout {seconds} ", told.read_text())
+
+    def test_a_repeated_check_has_as_much(self) -> None:
+        self.use_cells(FAULTY / "free_errno")
+        for words, told in (((), ""), (("--timeout", "600"), " --timeout 600")):
+            text = self.check("--checks", "errno.free", *words).stdout
+            (command,) = re.findall(r"repeat: +(.*)", text)
+            self.assertIn(f"--check errno.free --seed 1{told} --verbose", command)
+            self.assertEqual(run("sh", "-c", command).returncode, 1)
+
+    def test_wrong_ones_are_refused_by_a_cell(self) -> None:
+        for wrong in ("0", "x", "86401"):
+            result = run(CELLS / "system", "--check", "errno.free", "--timeout", wrong)
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertIn("--timeout takes a whole number", result.stderr)
+
+
 class Width(CheckTest):
     def setUp(self) -> None:
         super().setUp()

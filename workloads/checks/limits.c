@@ -31,6 +31,7 @@ static size_t exhaust(struct check_run *c, size_t size) {
             return count;
         }
         check_fill(held[count], size, count);
+        check_progress(c);
         count++;
     }
     check_unsupported(c,
@@ -161,6 +162,7 @@ static void grow_at_limit(struct check_run *c, void *arg) {
         block = grown;
         size *= 2;
         check_fill(block, size, 1);
+        check_progress(c);
     }
     check_unsupported(c, "realloc to %zu MiB came in spite of a limit of %d MiB", size >> 20,
                       SPARE >> 20);
@@ -196,6 +198,7 @@ static void take(struct check_run *c, size_t *failed) {
                  "when mmap failed, malloc(%zu) gave NULL and errno %s", taken_size(i),
                  strerrorname_np(errno));
         *failed += !held[i];
+        check_progress(c);
     }
     for (size_t i = 0; i < TAKEN; i++) {
         MUST(c, !held[i] || check_intact(held[i], taken_size(i), i) == taken_size(i),
@@ -253,6 +256,7 @@ static void fail_munmap(struct check_run *c, void *arg) {
     }
     trap_fail(0, 1u << 30);
     for (size_t i = 0; i < TAKEN; i++) {
+        check_progress(c);
         MUST(c, check_intact(held[i], taken_size(i), i) == taken_size(i),
              "a live block belongs to its owner alone",
              "a block of %zu bytes changed when munmap failed", taken_size(i));
