@@ -26,7 +26,8 @@
  *   overflow.realloc at overflow_realloc "malloc(%zu) gave NULL"
  *   overflow.reallocarray at overflow_reallocarray "malloc(1000) gave NULL"
  *   overlap.tiny overlap.small overlap.large overlap.functions overlap.threads
- *     overlap.functions_posix overlap.threads_posix at play "%s of %zu bytes gave NULL"
+ *     overlap.functions_posix overlap.threads_posix
+ *     at play "%s of %zu bytes gave NULL"
  *   overlap.matrix overlap.matrix_posix overlap.matrix_sized at family "%s of %zu bytes gave NULL"
  *   plugin.constructors at come_and_go "malloc gave NULL in the constructor"
  *   realloc.grow_keeps realloc.shrink_keeps at pairs "malloc(%zu) gave NULL"
