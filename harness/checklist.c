@@ -115,13 +115,15 @@ bool checklist_counts(const struct check_info *check, unsigned profile) {
 
 const json_t *checklist_known(const struct checklist *list, const struct cell *cell,
                               const char *check, const char *seen) {
-    const char *version = cell_fact(cell, "version");
+    const json_t *released = *cell->preload ? cell->released : cell->description;
+    const char *version    = member_text(released, "version");
     for (size_t i = 0; i < json_array_size(list->known); i++) {
         const json_t *entry = json_array_get(list->known, i);
         const char *of      = member_text(entry, "version");
-        if (fnmatch(member_text(entry, "object"), cell_fact(cell, "object"), 0) == 0 &&
+        if (released &&
+            fnmatch(member_text(entry, "object"), member_text(released, "object"), 0) == 0 &&
             fnmatch(member_text(entry, "check"), check, 0) == 0 &&
-            (!*version || !*of || strcmp(version, of) == 0) &&
+            (!*of || strcmp(version, of) == 0) &&
             (!seen || strstr(seen, member_text(entry, "seen"))))
             return entry;
     }

@@ -43,7 +43,9 @@ void checklist_close(struct checklist *);
 bool checklist_counts(const struct check_info *, unsigned profile);
 
 /* The entry of the file of known failures for this check of this cell, and for what was seen where
- * `seen` is given; NULL: there is none. */
+ * `seen` is given; NULL: there is none. An entry of a version is for that version alone, and none
+ * is for a library that the user preloads, unless it is a released one (released.h): how a file is
+ * called says nothing of what is in it. */
 const json_t *checklist_known(const struct checklist *, const struct cell *, const char *check,
                               const char *seen);
 

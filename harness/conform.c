@@ -4,6 +4,7 @@
 #include "matrix.h"
 #include "output.h"
 #include "progress.h"
+#include "released.h"
 #include "report.h"
 #include "results.h"
 #include "selection.h"
@@ -31,8 +32,10 @@ static bool prepare(struct checklist *list, struct registry *r, bool *chosen) {
     const bool any = selection_ask(r, chosen, ask, list);
     if (any && !spawn_interrupted() && !checklist_names_exist(list))
         return false;
-    if (any && list->checks)
+    if (any && list->checks) {
+        released_find(r, chosen, list->options->timeout_seconds);
         return checklist_read_known(list);
+    }
     if (spawn_interrupted())
         return false;
     if (any)

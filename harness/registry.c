@@ -97,8 +97,10 @@ bool registry_open(struct registry *r, const char *directory, char *problem, siz
 }
 
 void registry_close(struct registry *r) {
-    for (size_t i = 0; i < r->cells; i++)
+    for (size_t i = 0; i < r->cells; i++) {
         json_decref(r->cell[i].description);
+        json_decref(r->cell[i].released);
+    }
     free(r->cell);
     free(r->workload);
     *r = (struct registry){0};

@@ -19,6 +19,7 @@ struct cell {
     char broken[1024];      /* why it is no row although it can be started; "" = good */
     bool floor;             /* no allocator: the harness alone */
     json_t *description;    /* what --describe said; NULL before registry_describe */
+    json_t *released;       /* of a preload: that of the cell whose library it is (released.h) */
 };
 
 struct workload_info {

@@ -1,5 +1,6 @@
 """The command `check`: what it prints and writes, for people and for programs, and how it ends."""
 
+import fnmatch
 import json
 import os
 import pty
@@ -221,6 +222,137 @@ class Output(CheckTest):
         for text in ("limits.data", "required", "POSIX.1-2024 malloc", "seed 1", "verdict: pass"):
             self.assertIn(text, alone.stderr)
         self.assertEqual(run(CELLS / "system", "--check", "limits.data").stderr, "")
+
+
+class Released(CheckTest):
+    """What is known of a released library is not known of a build of the user's of that name."""
+
+    CHECK = "zero_size.realloc_errno"  # fails in a library that frees and gives NULL
+
+    SOURCE = """
+        #include <errno.h>
+        #include <stddef.h>
+        extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t);
+        extern void *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);
+        extern void __libc_free(void *);
+        void *malloc(size_t n) { return __libc_malloc(n); }
+        void *calloc(size_t n, size_t m) { return __libc_calloc(n, m); }
+        void *memalign(size_t a, size_t n) { return __libc_memalign(a, n); }
+        void *aligned_alloc(size_t a, size_t n) { return __libc_memalign(a, n); }
+        void free(void *p) { __libc_free(p); }
+        void *realloc(void *p, size_t n) {
+            if (n || !p || !KEEPS)
+                return __libc_realloc(p, n);
+            __libc_free(p);
+            errno = EINVAL;
+            return NULL;
+        }
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        described = {p.name: p for p in CELLS.iterdir() if p.suffix != ".skip"}
+        self.objects = {}
+        self.versions = {}
+        for name, path in described.items():
+            description = json.loads(run(path, "--describe").stdout)
+            self.objects[name] = Path(description["object"])
+            self.versions[name] = description.get("version")
+        known = json.loads((ROOT / "allocators" / "known-failures.json").read_text())["failures"]
+        self.of_check = [entry for entry in known if entry["check"] == self.CHECK]
+
+    def known(self, name: str) -> bool:
+        version, path = self.versions[name], str(self.objects[name])
+        return any(
+            fnmatch.fnmatch(path, e["object"]) and e.get("version") in (None, version)
+            for e in self.of_check
+        )
+
+    def preloadable(self) -> list[str]:
+        """Those of which this failure is known and whose library is a malloc under LD_PRELOAD."""
+        found = [n for n in ("jemalloc", "scudo", "tcmalloc") if n in self.objects]
+        found = [n for n in found if self.known(n)]
+        if not found:
+            self.skipTest("no library that is known to fail is here, or of another version")
+        return found
+
+    def result(self, preload: Path) -> tuple[int, Any]:
+        words = ["--allocators", "system", "--preload", f"own={preload}", "--checks", self.CHECK]
+        shutil.rmtree(self.out, ignore_errors=True)
+        code = self.check(*words).returncode
+        (own,) = [r for r in self.document()["results"] if r["allocator"] == "own"]
+        return code, own
+
+    def test_build_of_the_user_has_no_known_failures(self) -> None:
+        source = self.directory / "it.c"
+        source.write_text(self.SOURCE)
+        for name in ("libjemalloc.so.2", "libtbbmalloc.so.2.8", "libmimalloc.so.2.0"):
+            for keeps, verdict in ((0, "fail"), (1, "pass")):
+                library = self.directory / name
+                words = ["-w", "-shared", "-fPIC", "-fno-builtin", f"-DKEEPS={keeps}"]
+                built = run("cc", *words, "-o", library, source)
+                self.assertEqual(built.returncode, 0, built.stderr)
+                code, own = self.result(library)
+                self.assertEqual(own["verdict"], verdict, own)
+                self.assertIsNone(own["known"], own)
+                self.assertEqual((code, own["finding"]), (1 - keeps, verdict == "fail"))
+
+    def test_copy_of_a_released_library_is_a_build_of_the_user(self) -> None:
+        for name in self.preloadable():
+            copy = self.directory / self.objects[name].name
+            shutil.copy(self.objects[name], copy)
+            code, own = self.result(copy)
+            self.assertEqual((code, own["verdict"], own["known"]), (1, "fail", None), name)
+
+    def test_released_library_that_is_preloaded_has_its_known_failures(self) -> None:
+        for name in self.preloadable():
+            link = self.directory / "libother.so"
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.objects[name])
+            code, own = self.result(link)
+            self.assertEqual((code, own["verdict"]), (0, "fail"), name)
+            self.assertIsNotNone(own["known"], name)
+            listed = {c["name"] for c in self.document()["allocators"]}
+            self.assertEqual(listed, {"system", "own"}, "who was asked does not take part")
+
+    def test_entry_of_a_version_is_for_no_cell_without_one(self) -> None:
+        self.use_cells(FAULTY / "free_errno")
+        known = self.directory / "known.json"
+        entry = {"object": "*free_errno", "check": "errno.free", "seen": "", "why": "planted"}
+        for whole, code in (({**entry, "version": "1.0"}, 1), (entry, 0)):
+            known.write_text(json.dumps({"failures": [whole]}))
+            result = self.check("--checks", "errno.free", "--known", known)
+            self.assertEqual(result.returncode, code, result.stderr)
+
+
+class Timeout(CheckTest):
+    """The driver's timeout is the cell's business, too: children are waited for accordingly."""
+
+    def test_it_reaches_the_cell(self) -> None:
+        told = self.directory / "told"
+        self.script_cell("teller", f'echo "$@" >> {told}\nexec {{good}} "$@"')
+        for words, seconds in (
+            ((), "180"),
+            (("--timeout", "600"), "600"),
+            (("--timeout", "2.5"), "3"),
+        ):
+            told.write_text("")
+            self.check("--checks", "errno.free", *words)
+            self.assertIn(f"--check errno.free --seed 1 --timeout {seconds} ", told.read_text())
+
+    def test_a_repeated_check_has_as_much(self) -> None:
+        self.use_cells(FAULTY / "free_errno")
+        for words, told in (((), ""), (("--timeout", "600"), " --timeout 600")):
+            text = self.check("--checks", "errno.free", *words).stdout
+            (command,) = re.findall(r"repeat: +(.*)", text)
+            self.assertIn(f"--check errno.free --seed 1{told} --verbose", command)
+            self.assertEqual(run("sh", "-c", command).returncode, 1)
+
+    def test_wrong_ones_are_refused_by_a_cell(self) -> None:
+        for wrong in ("0", "x", "86401"):
+            result = run(CELLS / "system", "--check", "errno.free", "--timeout", wrong)
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertIn("--timeout takes a whole number", result.stderr)
 
 
 class Width(CheckTest):

@@ -153,12 +153,46 @@ class PlantedBugs(unittest.TestCase):
         self.assertEqual(named - there, set(), "named, but not there")
         self.assertEqual(set(NO_BUG) - (there - named), set(), "has one, or is not there")
 
+    def test_quarantine_breaks_no_promise(self) -> None:
+        names = sorted(n for n in required() if n.split(".")[0] in ("limits", "memory"))
+        places = failures([("quarantine", name) for name in names])
+        self.assertEqual({n: str(p) for n, p in zip(names, places) if p}, {})
+
     def test_what_they_break_is_sound_without_them(self) -> None:
         sound = [bug for bug, claims in planted().items() if not claims]
         self.assertEqual(sound, ["sound"])
         names = sorted(required())
         places = failures([("sound", name) for name in names])
         self.assertEqual({n: str(p) for n, p in zip(names, places) if p}, {})
+
+
+class Threads(DriverTest):
+    """A thread that cannot be created ends a check as not supported, after those that were."""
+
+    SHIM = """
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <errno.h>
+        #include <pthread.h>
+        int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg) {
+            static int calls;
+            int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+            *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+            return ++calls > 2 ? EAGAIN : real(t, a, f, arg);
+        }
+    """
+
+    def test_it_is_no_failure(self) -> None:
+        source, shim = self.directory / "it.c", self.directory / "it.so"
+        source.write_text(self.SHIM)
+        built = run("cc", "-w", "-shared", "-fPIC", "-o", shim, source)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        for check in ("cancel.no_point", "overlap.threads"):
+            result = run("env", f"LD_PRELOAD={shim}", CELLS / "system", "--check", check)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            record = json.loads(result.stdout)
+            self.assertEqual(record["verdict"], "not supported")
+            self.assertEqual(record["reason"], "no thread can be created")
 
 
 class ConformanceTest(DriverTest):
@@ -171,6 +205,36 @@ class ConformanceTest(DriverTest):
         document = json.loads(written[-1].read_text())
         results = {(r["allocator"], r["check"]): r for r in document["results"]}
         return result.returncode, result.stdout, results
+
+
+class Verbose(unittest.TestCase):
+    """Tracing the calls changes no verdict."""
+
+    # those that look at whose a function is, and one or more of each noun that is quick
+    CHECKS = (
+        "aligned_alloc.* alignment.malloc calloc.product calloc.zeroed_reuse errno.* operators.* "
+        "page.* posix_memalign.* realloc.null_is_malloc sized_free.* usable_size.* zero_size.*"
+    )
+    NAMES = ("cell/system", "faulty/page_wraps", "faulty/operators_null", "faulty/free_errno")
+
+    def verdict(self, path: Path, *words: str) -> tuple[str, str, Optional[str], str]:
+        record = json.loads(run(path, *words).stdout)
+        told = record.get("reason") or json.dumps(record["assertion"])
+        return record["check"], record["verdict"], record["choice"], told
+
+    def test_verdicts_agree_with_and_without(self) -> None:
+        globs = self.CHECKS.split()
+        names = [c["name"] for c in checks() if any(fnmatch.fnmatch(c["name"], g) for g in globs)]
+        self.assertGreater(len(names), 50)
+        both = [(BUILD / path, name) for path in self.NAMES for name in names]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            quiet = list(pool.map(lambda b: self.verdict(b[0], "--check", b[1]), both))
+            told = list(pool.map(lambda b: self.verdict(b[0], "--check", b[1], "--verbose"), both))
+        for (path, name), without, with_it in zip(both, quiet, told):
+            with self.subTest(f"{path.name}: {name}"):
+                self.assertEqual(with_it, without)
+        found = {verdict for _, verdict, _, _ in quiet}
+        self.assertEqual(found, {"pass", "fail", "recorded", "not supported"})
 
 
 class Catalogue(unittest.TestCase):
@@ -204,6 +268,25 @@ class Catalogue(unittest.TestCase):
                         {"posix2024", "glibc"} <= profiles or profiles == {"c23"},
                         "POSIX.1-2024 contains C17, and the C library promises both",
                     )
+
+
+class Profiles(ConformanceTest):
+    """A bug in a function fails no profile that does not have the function."""
+
+    WITHOUT = {
+        "memalign_wrong": "c17 c23 posix2024",
+        "posix_memalign_wrong": "c17 c23",
+        "sized_wrong": "c17 posix2024 glibc",
+    }
+
+    def test_others_than_its_own_pass(self) -> None:
+        self.use_cells(*(FAULTY / bug for bug in self.WITHOUT))
+        for profile in ("c17", "c23", "posix2024", "glibc"):
+            words = ["--checks", "overlap.*,errno.never_zero*", "--profile", profile]
+            _, _, results = self.check(*words)
+            rejected = {bug for (bug, _), r in results.items() if r["finding"]}
+            right = {bug for bug, without in self.WITHOUT.items() if profile in without.split()}
+            self.assertEqual(rejected, set(self.WITHOUT) - right, profile)
 
 
 class Output(ConformanceTest):

@@ -7,6 +7,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +29,20 @@ bool verdict_is_finding(const struct verdict *v) {
     return (v->end == VERDICT_PASS || v->end == VERDICT_RECORDED) && v->known;
 }
 
+/* The timeout as the cell is told it. */
+static const char *whole_seconds(const struct options *o, char *text, size_t size) {
+    snprintf(text, size, "%.0f", ceil(o->timeout_seconds));
+    return text;
+}
+
 void verdict_command(const struct options *o, const struct cell *cell,
                      const struct check_info *check, char *text, size_t size) {
-    char options[160];
-    snprintf(options, sizeof options, "--check %s --seed %" PRIu64 " --verbose", check->name,
-             o->seed);
+    char options[160], timeout[32] = "", seconds[24];
+    if (o->timeout_seconds > CHECK_TIMEOUT)
+        snprintf(timeout, sizeof timeout, " --timeout %s",
+                 whole_seconds(o, seconds, sizeof seconds));
+    snprintf(options, sizeof options, "--check %s --seed %" PRIu64 "%s --verbose", check->name,
+             o->seed, timeout);
     cell_command(cell, options, text, size);
 }
 
@@ -100,9 +110,15 @@ void verdict_run(const struct checklist *list, const struct options *o, const st
                  const struct check_info *check, struct verdict *v, char *told, size_t size) {
     static struct spawn_result result;
     char stacks[STACKS_BYTES] = "";
-    char seed[24];
+    char seed[24], timeout[24];
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
-    const char *words[] = {"--check", check->name, "--seed", seed, o->verbose ? "--verbose" : NULL,
+    const char *words[] = {"--check",
+                           check->name,
+                           "--seed",
+                           seed,
+                           "--timeout",
+                           whole_seconds(o, timeout, sizeof timeout),
+                           o->verbose ? "--verbose" : NULL,
                            NULL};
     cell_run(cell, words,
              (struct spawn_request){

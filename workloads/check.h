@@ -88,6 +88,11 @@ struct check_run {
     uint64_t state; /* of check_random */
     bool verbose;   /* tell each step on standard error */
 
+    double patience;       /* what the time that a child is given is multiplied by; 0 is 1 */
+    long deadline_ms;      /* of CLOCK_MONOTONIC, from when a child is too slow; 0: never */
+    uint64_t progress;     /* check_progress counts here */
+    unsigned give_seconds; /* for the reason of a check that was too slow: what to try */
+
     unsigned char noting;       /* somebody writes what follows; check.c alone looks at it */
     enum check_verdict verdict; /* stored after what follows; other threads ask check_failed */
     const struct check_assertion *assertion; /* of CHECK_FAIL: which one it was, */
@@ -185,11 +190,26 @@ size_t check_fundamental(size_t size);
 
 /* Runs `body` in a forked child. A failure that it notes is noted here; a death or a hang is one,
  * against `expected`. It hangs if it and its own children sleep and nothing wakes them for a while,
- * or if it takes more than so many seconds of processor time, or a minute; a child that waits for a
- * processor for less does not. Returns whether all went well. */
-enum { CHECK_SLEEPS_SECONDS = 5, CHECK_CHILD_SECONDS = 60 };
+ * if it takes so many seconds of processor time (times `patience`) without progress, or if it is
+ * at the deadline after it did little but nap since its last. A child that is at the deadline and
+ * gets on, or waits for a processor, is no failure of the allocator's: the check is not supported
+ * then, for it is too slow here. Returns whether all went well. */
+enum { CHECK_SLEEPS_SECONDS = 5 };
 bool check_child(struct check_run *, void (*body)(struct check_run *, void *arg), void *arg,
                  unsigned seconds, const char *expected);
+
+/* A child that works for long says between its calls that it gets on. Relaxed: only that it moves
+ * counts, for the parent, which looks now and then. */
+static inline void check_progress(struct check_run *c) {
+    __atomic_fetch_add(&c->progress, 1, __ATOMIC_RELAXED);
+}
+
+/* The driver's timeout of a check where none is given; a part of any is for its children. */
+enum { CHECK_TIMEOUT_SECONDS = 180, CHECK_DEADLINE_SECONDS = 120 };
+
+/* Sets the deadline, the patience and the advice for a driver that ends the check after so many
+ * seconds. Less than CHECK_TIMEOUT_SECONDS hurries no child: the driver is there first. */
+void check_begin_clock(struct check_run *, uint64_t timeout_seconds);
 
 /* Bytes of address space, those that RLIMIT_DATA counts, and resident bytes of this process,
  * without allocating. */

@@ -1,6 +1,6 @@
 /* Waits at the end of the process for a lock that nobody gives back.
  * caught-by: check
- *   lifecycle.atexit at check_child "of processor time" */
+ *   lifecycle.atexit at give_up "of processor time" */
 #include "family.h"
 
 static void end(void) {

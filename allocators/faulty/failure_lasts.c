@@ -1,6 +1,6 @@
 /* Once it had no memory, it never has any again.
  * caught-by: check
- *   limits.data at at_limit "blocks of"
+ *   limits.recovery_large limits.recovery_medium limits.recovery_small at at_limit "could be had"
  *   limits.mmap_fails at fail_mmap "after calls" */
 #include "family.h"
 

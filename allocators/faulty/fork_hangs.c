@@ -1,6 +1,6 @@
 /* Its handler of fork waits in the child for a thread that is not there.
  * caught-by: check
- *   fork.parent at check_child "nothing woke it" */
+ *   fork.parent at give_up "nothing woke it" */
 #include "family.h"
 
 #include <pthread.h>

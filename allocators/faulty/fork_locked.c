@@ -1,6 +1,6 @@
 /* Waits in a forked child for a lock whose owner is not there.
  * caught-by: check
- *   fork.threads at check_child "nothing woke it" */
+ *   fork.threads at give_up "nothing woke it" */
 #include "family.h"
 
 #include <unistd.h>

@@ -1,8 +1,9 @@
 /* Nothing that is freed is ever used again.
  * caught-by: check
  *   memory.reuse_malloc memory.reuse_calloc memory.reuse_aligned_alloc memory.reuse_posix_memalign
- *     memory.reuse_free_sized memory.reuse_free_aligned_sized at churn "rounds with a free in each"
- *   memory.reuse_realloc at churn "realloc to %zu bytes gave NULL after %zu rounds"
+ *     memory.reuse_free_sized memory.reuse_free_aligned_sized
+ *     memory.reuse_realloc at churn_size "rounds of"
+ *   memory.addresses at addresses "MiB more are mapped"
  *   memory.reuse_threads at reuse_threads "%zu threads that freed all left %zu MiB resident"
  *   memory.returned at returned "of %zu KiB, %zu KiB stayed resident"
  *   memory.phases at phases "MiB of live blocks"

@@ -1,6 +1,6 @@
 /* Blocks below 1 KiB are never used again.
  * caught-by: check
- *   memory.reuse_malloc at churn "rounds of" */
+ *   memory.reuse_malloc at churn_size "rounds of" */
 #include "family.h"
 
 static void losing_free(void *block) {

@@ -19,14 +19,16 @@
  *   lifecycle.signals at signals "malloc(%zu) gave NULL"
  *   limits.realloc at grow_at_limit "malloc(%zu) gave NULL"
  *   limits.munmap_fails errno.free_munmap_fails at fail_munmap "malloc(%zu) gave NULL"
- *   memory.reuse_malloc at churn "at first, %s of %zu bytes gave NULL"
+ *   memory.reuse_malloc at churn "at first, %s of 64 bytes gave NULL"
+ *   memory.addresses at addresses "malloc(%zu) gave NULL after"
  *   memory.returned at returned "malloc(%d) gave NULL"
  *   memory.phases at phases "malloc(%zu) gave NULL"
  *   overflow.realloc at overflow_realloc "malloc(%zu) gave NULL"
  *   overflow.reallocarray at overflow_reallocarray "malloc(1000) gave NULL"
  *   overlap.tiny overlap.small overlap.large overlap.functions overlap.threads
+ *     overlap.functions_posix overlap.threads_posix
  *     at play "%s of %zu bytes gave NULL"
- *   overlap.matrix at family "%s of %zu bytes gave NULL"
+ *   overlap.matrix overlap.matrix_posix overlap.matrix_sized at family "%s of %zu bytes gave NULL"
  *   plugin.constructors at come_and_go "malloc gave NULL in the constructor"
  *   realloc.grow_keeps realloc.shrink_keeps at pairs "malloc(%zu) gave NULL"
  *   realloc.array_keeps at array_keeps "malloc(%zu) gave NULL"

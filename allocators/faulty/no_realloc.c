@@ -1,8 +1,8 @@
 /* realloc and reallocarray have no memory, ever.
  * caught-by: check
  *   alignment.realloc_moved at realloc_moved "realloc(p, %zu) gave NULL"
- *   memory.reuse_realloc at churn "realloc to %zu bytes gave NULL after %zu rounds"
- *   overlap.matrix at family "no block, or other bytes"
+ *   memory.reuse_realloc at use_one "realloc to %zu bytes gave NULL after %zu rounds"
+ *   overlap.matrix overlap.matrix_posix overlap.matrix_sized at family "no block, or other bytes"
  *   realloc.grow_keeps realloc.shrink_keeps at pairs "realloc from %zu to %zu gave NULL"
  *   realloc.null_is_malloc at null_is_malloc "realloc(NULL, %zu) gave NULL"
  *   realloc.neighbours at walk "realloc(p, %zu) gave NULL"

@@ -1,8 +1,9 @@
 /* Gives every 50th block of a thread to two owners, and frees none.
  * caught-by: check
  *   overlap.tiny overlap.small overlap.large overlap.functions overlap.threads
+ *     overlap.functions_posix overlap.threads_posix
  *     at release "byte %zu of a live block of %u at %p changed"
- *   overlap.matrix at family "a live block changed"
+ *   overlap.matrix overlap.matrix_posix at family "a live block changed"
  *   cross_thread.small cross_thread.large at consume "of a block of"
  *   alignment.aligned_alloc alignment.posix_memalign alignment.memalign
  *     at requested "a live block changed"

@@ -10,7 +10,7 @@
  *   --run WORKLOAD …               one sample: one JSON object, results/record.schema.json
  *   --list-checks                  the conformance checks that it has: one JSON object
  *   --list-assertions              the places where a check may fail: one JSON object
- *   --check NAME [--seed S]        one of them: one JSON object with its verdict
+ *   --check NAME [--seed S] [--timeout T]   one of them: one JSON object with its verdict
  *   --list-misuses                 the misuses that it can commit: one JSON object
  *   --misuse NAME --size CLASS     one of them: a JSON object a line, hardening.h
  * on file descriptor --fd (1 by default). Exit code 0: good; 1: a check failed; 2: wrong use, or
@@ -47,9 +47,14 @@ static struct options {
     const char *workload, *check, *misuse;
     const char *size;     /* of the misuse: a class */
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
-    uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, fd;
+    uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, timeout, fd;
     bool verify, verbose, control;
-} options = {.size = "small", .threads = 1, .seed = 1, .cpu_seconds = 2, .fd = STDOUT_FILENO};
+} options = {.size        = "small",
+             .threads     = 1,
+             .seed        = 1,
+             .cpu_seconds = 2,
+             .timeout     = CHECK_TIMEOUT_SECONDS,
+             .fd          = STDOUT_FILENO};
 
 static struct json out;
 static struct identity identity;
@@ -195,8 +200,8 @@ static int run(const struct workload *workload) {
 
 static int check(const char *name) {
     bool failed;
-    if (!conformance_run(name, &bound, identity.object, options.seed, options.verbose, &out,
-                         &failed)) {
+    if (!conformance_run(name, &bound, identity.object, options.seed, options.timeout,
+                         options.verbose, &out, &failed)) {
         fprintf(stderr, "%s: no check '%s'; --list-checks names them\n",
                 program_invocation_short_name, name);
         return WRONG_USE;
@@ -234,7 +239,7 @@ static void usage(FILE *to) {
         "usage: %s --describe\n"
         "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [OPTION…]\n"
         "       %s --list-checks | --list-assertions | --list-misuses\n"
-        "       %s --check NAME [--seed S] [--verbose]\n"
+        "       %s --check NAME [--seed S] [--timeout T] [--verbose]\n"
         "       %s --misuse NAME [--size CLASS] [--seed S] [--control]\n"
         "options:\n"
         "  --describe       print what this cell is: the object file behind each function\n"
@@ -250,6 +255,8 @@ static void usage(FILE *to) {
         "  --list-assertions\n"
         "                   print the assertions of the checks: each is where one may fail\n"
         "  --check NAME     run one of them and print its verdict\n"
+        "  --timeout T      seconds after which you end the check (default %d): a child that is\n"
+        "                   slow is waited for as long as that allows\n"
         "  --verbose        tell the steps of a check on standard error\n"
         "  --list-misuses   print the misuses of the hardening matrix\n"
         "  --misuse NAME    commit one of them, and print each step before it is taken\n"
@@ -260,7 +267,8 @@ static void usage(FILE *to) {
         "  --fd N           write the JSON there instead of to standard output\n"
         "workloads:\n",
         program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-        program_invocation_short_name, program_invocation_short_name, SAMPLE_MAX_THREADS);
+        program_invocation_short_name, program_invocation_short_name, SAMPLE_MAX_THREADS,
+        CHECK_TIMEOUT_SECONDS);
     for (size_t i = 0; i < WORKLOADS; i++)
         fprintf(to, "  %-16s %s\n", workloads[i]->name, workloads[i]->summary);
     fprintf(to, "example: %s --run %s --threads 2\n", program_invocation_short_name,
@@ -302,7 +310,8 @@ static bool parse(int argc, char **argv) {
         MISUSE_NAME,
         SIZE,
         CONTROL,
-        CPU_SECONDS
+        CPU_SECONDS,
+        TIMEOUT
     };
     static const struct option known[] = {
         {"describe", no_argument, NULL, DESCRIBE},
@@ -324,6 +333,7 @@ static bool parse(int argc, char **argv) {
         {"size", required_argument, NULL, SIZE},
         {"control", no_argument, NULL, CONTROL},
         {"cpu-seconds", required_argument, NULL, CPU_SECONDS},
+        {"timeout", required_argument, NULL, TIMEOUT},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
     };
@@ -353,6 +363,7 @@ static bool parse(int argc, char **argv) {
         case CPU_SECONDS:
             good = number("cpu-seconds", optarg, 1, 86400, &options.cpu_seconds);
             break;
+        case TIMEOUT: good = number("timeout", optarg, 1, 86400, &options.timeout); break;
         case HELP: usage(stdout); exit(GOOD);
         default: good = false;
         }

@@ -130,7 +130,7 @@ static void run_verbosely(const struct check *check, struct check_run *run) {
 }
 
 bool conformance_run(const char *name, const struct allocator *a, const char *object, uint64_t seed,
-                     bool verbose, struct json *out, bool *failed) {
+                     uint64_t timeout_seconds, bool verbose, struct json *out, bool *failed) {
     const struct check *const *p = check_first;
     while (p < check_end && strcmp((*p)->name, name) != 0)
         p++;
@@ -141,6 +141,7 @@ bool conformance_run(const char *name, const struct allocator *a, const char *ob
     if (run == MAP_FAILED)
         return false;
     *run = (struct check_run){.a = a, .seed = seed, .verbose = verbose};
+    check_begin_clock(run, timeout_seconds);
     prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); /* who looks at a hang is no parent of this */
     const char *missing = check_missing(a, (*p)->needs);
     if (missing)

@@ -64,6 +64,29 @@ static void spin(struct check_run *c, void *arg) {
         __asm__ volatile("");
 }
 
+/* Works for ever, and says so. */
+static void get_on(struct check_run *c, void *arg) {
+    (void)arg;
+    for (;;)
+        check_progress(c);
+}
+
+/* Is not run any more. */
+static void stop(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+    for (;;)
+        raise(SIGSTOP);
+}
+
+/* Tries for a lock that nobody gives back. */
+static void try_on(struct check_run *c, void *arg) {
+    (void)c;
+    (void)arg;
+    for (;;)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
+
 /* Sleeps, again and again. */
 static void nap(struct check_run *c, void *arg) {
     (void)c;
@@ -99,35 +122,58 @@ static const struct {
     const char *what;
     void (*body)(struct check_run *, void *);
     const char *seen; /* a part; NULL: it passes */
+    bool at_deadline; /* it has one, LONGER from now */
+    bool slow;        /* it is no failure, but not supported */
 } cases[] = {
-    {"a child that ends", end, NULL},
-    {"that fails", note, "a failure"},
-    {"that dies", die, "killed by SIGKILL"},
-    {"that exits", leave, "exit code 7"},
-    {"that sleeps", sleep_on, "nothing woke it"},
-    {"that sleeps with its threads and children", sleep_all, "nothing woke it"},
-    {"that spins", spin, "of processor time"},
-    {"that naps for longer than one that hangs may", nap, NULL},
-    {"that is not run for as long", starve, NULL},
-    {"that waits for one that is not run for as long", wait_for_starved, NULL},
+    {"a child that ends", end, NULL, false, false},
+    {"that fails", note, "a failure", false, false},
+    {"that dies", die, "killed by SIGKILL", false, false},
+    {"that exits", leave, "exit code 7", false, false},
+    {"that sleeps", sleep_on, "nothing woke it", false, false},
+    {"that sleeps with its threads and children", sleep_all, "nothing woke it", false, false},
+    {"that spins", spin, "of processor time", false, false},
+    {"that naps for longer than one that hangs may", nap, NULL, false, false},
+    {"that is not run for as long", starve, NULL, false, false},
+    {"that waits for one that is not run for as long", wait_for_starved, NULL, false, false},
+    {"that gets on, at the deadline", get_on, "too slow here", true, true},
+    {"that is not run, at the deadline", stop, "TIMEOUT=540", true, true},
+    {"that naps, at the deadline", try_on, "napped for long", true, false},
 };
 enum { CASES = sizeof cases / sizeof *cases };
+
+static struct check_run of(size_t i) {
+    struct check_run run = {.patience = 1};
+    struct timespec now;
+    check_begin_clock(&run, 1);
+    OK(run.patience == 1 && run.give_seconds == 3 * CHECK_TIMEOUT_SECONDS, "nobody is hurried");
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    run.deadline_ms = cases[i].at_deadline ? (now.tv_sec + LONGER) * 1000 : 0;
+    return run;
+}
 
 /* All at once, for most of them wait; in a process each. */
 int main(void) {
     struct check_run *run =
         mmap(NULL, CASES * sizeof *run, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t process[CASES];
-    for (size_t i = 0; i < CASES; i++)
+    for (size_t i = 0; i < CASES; i++) {
+        run[i] = of(i);
         if ((process[i] = fork()) == 0)
             _exit(check_child(&run[i], cases[i].body, NULL, SECONDS, "an end") ? 0 : 1);
+    }
     for (size_t i = 0; i < CASES; i++) {
         int status        = 0;
         const bool reaped = waitpid(process[i], &status, 0) == process[i] && WIFEXITED(status);
+        const enum check_verdict verdict = !cases[i].seen  ? CHECK_PASS
+                                           : cases[i].slow ? CHECK_UNSUPPORTED
+                                                           : CHECK_FAIL;
         OK(reaped && WEXITSTATUS(status) == !!cases[i].seen, "%s: %s", cases[i].what,
-           run[i].verdict == CHECK_FAIL ? run[i].seen : "passes");
-        OK((run[i].verdict == CHECK_FAIL) == !!cases[i].seen, "the verdict says so");
+           cases[i].seen ? run[i].seen : "passes");
+        OK(run[i].verdict == verdict, "the verdict says so");
         OK(!cases[i].seen || strstr(run[i].seen, cases[i].seen), "and why");
     }
+    struct check_run patient = {0};
+    check_begin_clock(&patient, 10 * CHECK_TIMEOUT_SECONDS);
+    OK(patient.patience > 9.9, "a driver that waits for longer lets children take longer");
     return tap_done();
 }

@@ -120,25 +120,57 @@ static struct look look_at(pid_t child) {
     return l;
 }
 
+enum { LOOK_MS = 200 };
+
 static long milliseconds(clockid_t clock) {
     struct timespec t = {0, 0};
     clock_gettime(clock, &t);
     return t.tv_sec * 1000L + t.tv_nsec / 1000000;
 }
 
-enum fate { ENDS, SLEEPS, SPINS, UNSEEN };
+void check_begin_clock(struct check_run *c, uint64_t timeout_seconds) {
+    const double times = (double)timeout_seconds / CHECK_TIMEOUT_SECONDS;
+    c->patience        = times > 1 ? times : 1;
+    c->give_seconds    = (unsigned)(c->patience * CHECK_TIMEOUT_SECONDS * 3);
+    c->deadline_ms =
+        milliseconds(CLOCK_MONOTONIC) + (long)(c->patience * CHECK_DEADLINE_SECONDS * 1000);
+}
+
+enum fate { ENDS, SLEEPS, SPINS, NAPS, SLOW, UNSEEN };
+
+/* What was seen of a child since its last progress. */
+struct watch {
+    uint64_t progress;
+    long used_ms; /* processor time until then */
+    unsigned looks, asleep;
+};
+
+static enum fate judge(const struct check_run *c, struct watch *w, const struct look *now,
+                       long used_ms, unsigned seconds) {
+    const uint64_t progress = __atomic_load_n(&c->progress, __ATOMIC_RELAXED);
+    const double patience   = c->patience > 0 ? c->patience : 1;
+    if (progress != w->progress)
+        *w = (struct watch){.progress = progress, .used_ms = used_ms};
+    w->looks++;
+    w->asleep += now->asleep;
+    if ((double)(used_ms - w->used_ms) >= seconds * 1000.0 * patience)
+        return SPINS;
+    if (!c->deadline_ms || milliseconds(CLOCK_MONOTONIC) < c->deadline_ms)
+        return ENDS;
+    return w->looks >= CHECK_SLEEPS_SECONDS * 1000 / LOOK_MS && w->asleep * 2 > w->looks ? NAPS
+                                                                                         : SLOW;
+}
 
 /* Waits for the child, or until it hangs: it and its own children sleep, and nothing wakes them; or
- * it had so many seconds of processor time. Wall time tells little: on a machine that is busy a
- * child may take long for what it does in a moment elsewhere. It ends the wait for one that spins
- * and yields, which has next to no processor time where others take it. UNSEEN: its end cannot be
- * seen. */
-static enum fate wait_for(pid_t child, unsigned seconds) {
-    enum { LOOK_MS = 200 };
-    const long begin = milliseconds(CLOCK_MONOTONIC);
+ * it had so many seconds of processor time and did not get on. Wall time tells little: on a machine
+ * that is busy a child may take long for what it does in a moment elsewhere. At the deadline, one
+ * that naps, as who tries for a lock that nobody gives back, hangs; others are slow. UNSEEN: its
+ * end cannot be seen. */
+static enum fate wait_for(const struct check_run *c, pid_t child, unsigned seconds) {
     const int ended  = pidfd_open(child, 0);
     enum fate fate   = ENDS;
     struct look last = {.asleep = false};
+    struct watch w   = {.progress = __atomic_load_n(&c->progress, __ATOMIC_RELAXED)};
     long since       = 0;
     clockid_t used;
     if (ended < 0)
@@ -150,14 +182,35 @@ static enum fate wait_for(pid_t child, unsigned seconds) {
         if (!now.asleep || !last.asleep || now.switches != last.switches)
             since = milliseconds(CLOCK_MONOTONIC);
         last = now;
+        fate = judge(c, &w, &now, milliseconds(used), seconds);
         if (milliseconds(CLOCK_MONOTONIC) - since >= CHECK_SLEEPS_SECONDS * 1000L)
             fate = SLEEPS;
-        else if (milliseconds(used) >= seconds * 1000L ||
-                 milliseconds(CLOCK_MONOTONIC) - begin >= CHECK_CHILD_SECONDS * 1000L)
-            fate = SPINS;
     }
     close(ended);
     return fate;
+}
+
+/* Says of a child that was killed why that is. */
+static bool give_up(struct check_run *c, enum fate fate, unsigned seconds, const char *expected) {
+    const double patience = c->patience > 0 ? c->patience : 1;
+    if (fate == UNSEEN)
+        check_unsupported(c, "the end of a forked child cannot be waited for: pidfd_open failed");
+    if (fate == SLOW)
+        check_unsupported(
+            c,
+            "too slow here: a forked child gets on, or waits for a processor, and has "
+            "no time left; TIMEOUT=%u gives it more",
+            c->give_seconds);
+    if (fate == SLEEPS)
+        return check_that(c, false, expected,
+                          "a forked child did not end: it slept, and nothing woke it for %d s",
+                          CHECK_SLEEPS_SECONDS);
+    if (fate == SPINS || fate == NAPS)
+        return check_that(
+            c, false, expected,
+            "a forked child did not end: without progress, it %s%.0f s of processor time",
+            fate == SPINS ? "took " : "napped for long, and did not take ", seconds * patience);
+    return false;
 }
 
 bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg), void *arg,
@@ -176,27 +229,17 @@ bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg
         _exit(0);
     }
     int status           = 0;
-    const enum fate fate = wait_for(child, seconds);
-    if (fate == SLEEPS || fate == SPINS)
+    const enum fate fate = wait_for(c, child, seconds);
+    if (fate == SLEEPS || fate == SPINS || fate == NAPS)
         take_stacks(c, child);
     if (fate != ENDS)
         kill(child, SIGKILL);
     while (waitpid(child, &status, 0) < 0)
         continue;
     if (!check_failed(c)) /* it may have ended while it noted something */
-        __atomic_store_n(&c->noting, 0, __ATOMIC_RELAXED);
-    if (fate == UNSEEN) {
-        check_unsupported(c, "the end of a forked child cannot be waited for: pidfd_open failed");
-        return false;
-    }
-    if (fate == SLEEPS)
-        return check_that(c, false, expected,
-                          "a forked child did not end: it slept, and nothing woke it for %d s",
-                          CHECK_SLEEPS_SECONDS);
-    if (fate == SPINS)
-        return check_that(c, false, expected,
-                          "a forked child did not end in %d s, or %u s of processor time",
-                          CHECK_CHILD_SECONDS, seconds);
+        __atomic_store_n(&c->noting, 0, __ATOMIC_RELAXED); /* waitpid orders what the child did */
+    if (fate != ENDS)
+        return give_up(c, fate, seconds, expected);
     if (WIFSIGNALED(status))
         return check_that(c, false, expected, "a forked child was killed by SIG%s",
                           sigabbrev_np(WTERMSIG(status)));

@@ -47,12 +47,14 @@ static void *produce(void *arg) {
 static void consume(const struct end *e) {
     for (size_t i = 0; i < e->blocks; i++) {
         void *block;
+        /* acquire pairs with the producer's release: the contents, and their size */
         while (!(block = atomic_load_explicit(&channel.slot[i % RING], memory_order_acquire))) {
             if (check_failed(e->c))
                 return;
             sched_yield();
         }
         const size_t size = channel.size[i % RING], good = check_intact(block, size, i);
+        /* release pairs with the producer's acquire: its next size comes after this one was read */
         atomic_store_explicit(&channel.slot[i % RING], NULL, memory_order_release);
         if (!check_that(e->c, good == size, "a live block belongs to its owner alone",
                         "byte %zu of a block of %zu from another thread changed", good, size))
@@ -190,6 +192,7 @@ CHECK(happens_before, .name = "cross_thread.happens_before", .kind = CHECK_REQUI
       .summary = "what another thread freed is written by nobody else once malloc returned it") {
     struct end one = {c, 150000, 0}, two = {c, 150000, 1};
     pthread_t thread;
+    /* relaxed: pthread_create and pthread_join order these two with the thread's */
     atomic_store_explicit(&channel.slot[0], NULL, memory_order_relaxed);
     if (pthread_create(&thread, NULL, trade, &one) != 0)
         return check_unsupported(c, "no thread can be created");

@@ -101,11 +101,10 @@ CHECK(free_preserves, .name = "errno.free", .kind = CHECK_REQUIRED, .profiles = 
          strerrorname_np(errno));
 }
 
-/* Of the functions that C has, or of those that POSIX or a manual adds. */
-static void never_zero(struct check_run *c, bool of_c) {
-    const unsigned c_needs = NEEDS_CALLOC | NEEDS_REALLOC | NEEDS_ALIGNED_ALLOC;
+/* Of the functions that one of FROM_* has first. */
+static void never_zero(struct check_run *c, unsigned from) {
     for (size_t m = 0; m < MAKERS; m++) {
-        if (!maker_has(&makers[m], c->a) || of_c != !(makers[m].needs & ~c_needs))
+        if (!maker_has(&makers[m], c->a) || makers[m].from != from)
             continue;
         for (size_t size = 64; size <= 32 << 20; size *= 4) {
             errno       = EDOM;
@@ -126,11 +125,17 @@ static void never_zero(struct check_run *c, bool of_c) {
 
 CHECK(never_zero_c, .name = "errno.never_zero", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
       .clause = "C17 7.5p3", .summary = "no function of C sets errno to zero") {
-    never_zero(c, true);
+    never_zero(c, FROM_C17);
 }
 
 CHECK(never_zero_posix, .name = "errno.never_zero_posix", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_POSIX, .clause = "POSIX.1-2024 errno, DESCRIPTION",
-      .summary = "posix_memalign, reallocarray and memalign never set errno to zero") {
-    never_zero(c, false);
+      .summary = "posix_memalign and reallocarray never set errno to zero") {
+    never_zero(c, FROM_POSIX);
+}
+
+CHECK(never_zero_memalign, .name = "errno.never_zero_memalign", .kind = CHECK_EXTENSION,
+      .profiles = PROFILE_GLIBC, .needs = NEEDS_MEMALIGN, .clause = "errno(3)",
+      .summary = "memalign never sets errno to zero") {
+    never_zero(c, FROM_MANUAL);
 }

@@ -35,6 +35,7 @@ static void wait_for_threads(void) {
         while (atomic_load_explicit(&done[i], memory_order_relaxed) - from[i] < AHEAD &&
                !check_failed(run))
             sched_yield();
+    check_progress(run);
 }
 
 static void end_process(struct check_run *c, void *arg) {

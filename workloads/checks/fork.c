@@ -44,6 +44,7 @@ static void live_on(struct check_run *c, void *arg) {
         MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL in the child", size);
         check_fill(block, size, 1);
         c->a->free(block);
+        check_progress(c);
     }
     for (size_t i = 1; i < HELD; i += 2)
         MUST(c, check_intact(held[i], size_of(i), i) == size_of(i),
@@ -71,6 +72,7 @@ static void again(struct check_run *c, void *arg) {
         held[i] = c->a->malloc(size_of(i));
         MUST(c, held[i] != NULL, "a block", "malloc(%zu) gave NULL in the child", size_of(i));
         check_fill(held[i], size_of(i), i);
+        check_progress(c);
     }
     if ((*depth)-- > 0)
         check_child(c, again, depth, 10, "a child that works");
@@ -86,6 +88,8 @@ CHECK(nested, .name = "fork.nested", .kind = CHECK_REQUIRED, .profiles = PROFILE
 
 /* --- while others allocate --- */
 
+/* Relaxed, the store and the load in churn: only that it comes counts. What the threads did is
+ * ordered by pthread_join. */
 static atomic_bool stop;
 
 static void *churn(void *arg) {
@@ -112,6 +116,7 @@ static void use_little(struct check_run *c, void *arg) {
         MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL in the child", size);
         *block = 1;
         c->a->free(block);
+        check_progress(c);
     }
 }
 

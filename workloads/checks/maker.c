@@ -34,13 +34,13 @@ static void *by_memalign(const struct allocator *a, size_t alignment, size_t siz
 }
 
 const struct maker makers[MAKERS] = {
-    {"malloc", 0, false, 1, by_malloc},
-    {"calloc", NEEDS_CALLOC, false, 1, by_calloc},
-    {"realloc", NEEDS_REALLOC, false, 1, by_realloc},
-    {"reallocarray", NEEDS_REALLOCARRAY, false, 1, by_reallocarray},
-    {"aligned_alloc", NEEDS_ALIGNED_ALLOC, true, 1, by_aligned_alloc},
-    {"posix_memalign", NEEDS_POSIX_MEMALIGN, true, sizeof(void *), by_posix_memalign},
-    {"memalign", NEEDS_MEMALIGN, true, 1, by_memalign},
+    {"malloc", 0, FROM_C17, false, 1, by_malloc},
+    {"calloc", NEEDS_CALLOC, FROM_C17, false, 1, by_calloc},
+    {"realloc", NEEDS_REALLOC, FROM_C17, false, 1, by_realloc},
+    {"reallocarray", NEEDS_REALLOCARRAY, FROM_POSIX, false, 1, by_reallocarray},
+    {"aligned_alloc", NEEDS_ALIGNED_ALLOC, FROM_C17, true, 1, by_aligned_alloc},
+    {"posix_memalign", NEEDS_POSIX_MEMALIGN, FROM_POSIX, true, sizeof(void *), by_posix_memalign},
+    {"memalign", NEEDS_MEMALIGN, FROM_MANUAL, true, 1, by_memalign},
 };
 
 bool maker_has(const struct maker *m, const struct allocator *a) {

@@ -1,71 +1,94 @@
 /* What is freed is used again, and given back. C17 7.22.3.3p2: free "causes the space pointed to by
- * ptr to be deallocated, that is, made available for further allocation". How soon is left open:
- * the bounds here are above what quarantines hold, 256 MiB in AddressSanitizer's. */
+ * ptr to be deallocated, that is, made available for further allocation". How soon is left open,
+ * and addresses are not memory: an allocator may let no address be used again for a long while.
+ * So what is resident is judged, by a bound above what quarantines hold of it, 256 MiB in
+ * AddressSanitizer's; hardened_malloc's hold addresses, of about 1280 regions. */
 #include "check.h"
 #include "maker.h"
 
 #include <pthread.h>
 #include <string.h>
-#include <sys/resource.h>
 
-enum { ALLOWED = 1 << 30, QUARANTINE = 512 << 20 };
+enum { QUARANTINE = 384 << 20, OFTEN = 32 << 20 };
 
-/* In a child that may map one GiB more than with a block of each size: makes and frees many times
- * that. What the allocator reserves at the first of them, however much, is not counted. */
+/* In a child: makes and frees blocks of each size, each page of them written, of more bytes in all
+ * than may stay resident. What the first of them costs, however much, is not counted. */
 struct churn {
     const struct maker *maker;
     unsigned way; /* to free: 0 free, 1 sized, 2 realloc */
 };
 
-static void churn(struct check_run *c, void *arg) {
-    const struct churn *churn   = arg;
-    const struct maker *m       = churn->maker;
-    static const size_t sizes[] = {3 << 20, 100000, 4096, 48};
-    struct rlimit l             = {0};
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        void *block = m->make(c->a, 64, (sizes[s] + 63) & ~(size_t)63);
-        if (!block && m->takes_alignment)
-            return check_unsupported(c, "%s refuses an alignment of 64", m->name);
-        MUST(c, block != NULL, "a block", "at first, %s of %zu bytes gave NULL", m->name, sizes[s]);
-        if (churn->way == 2) {
-            block = c->a->realloc(block, sizes[s] / 2);
-            block = c->a->realloc(block, sizes[s] * 2); /* looked at below */
-        }
+static const struct {
+    size_t size, times;
+} rounds[] = {{3 << 20, 340}, {100032, 10000}, {4096, 260000}, {64, 8000000}};
+enum { SIZES = sizeof rounds / sizeof *rounds };
+_Static_assert(340 * (3l << 20) > 2l * QUARANTINE && 10000 * 100032l > 2l * QUARANTINE &&
+                   260000 * 4096l > 2l * QUARANTINE && 8000000 * 64l > QUARANTINE + OFTEN,
+               "what is never used again shows");
+
+static void write_pages(unsigned char *block, size_t size) {
+    const size_t page = 4096;
+    for (size_t at = 0; at < size; at += page)
+        block[at] = 1;
+}
+
+static void release(const struct check_run *c, const struct churn *churn, void *block,
+                    size_t size) {
+    if (churn->way == 1 && churn->maker->takes_alignment)
+        c->a->free_aligned_sized(block, 64, size);
+    else if (churn->way == 1)
+        c->a->free_sized(block, size);
+    else
         c->a->free(block);
+}
+
+/* One block, or three of them by realloc. False: NULL was given. */
+static bool use_one(struct check_run *c, const struct churn *churn, size_t size, size_t round) {
+    unsigned char *block = churn->maker->make(c->a, 64, size);
+    if (!check_that(c, block != NULL, "freed space is made available for further allocation",
+                    "%s of %zu bytes gave NULL after %zu rounds with a free in each",
+                    churn->maker->name, size, round))
+        return false;
+    write_pages(block, size);
+    if (churn->way == 2) {
+        block = c->a->realloc(block, size / 2);
+        block = c->a->realloc(block, size * 2);
+        if (!check_that(c, block != NULL, "freed space is made available for further allocation",
+                        "realloc to %zu bytes gave NULL after %zu rounds", size * 2, round))
+            return false;
+        write_pages(block, size * 2);
     }
-    getrlimit(RLIMIT_AS, &l);
-    l.rlim_cur = check_vsz() + ALLOWED;
-    setrlimit(RLIMIT_AS, &l);
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        const size_t size = sizes[s], before = check_rss();
-        /* of the smallest, as many as fill more than a quarantine; by realloc, three blocks each */
-        const size_t times = size == 48     ? (churn->way == 2 ? 4000000 : 12000000)
-                             : size == 4096 ? 300000
-                                            : 4 * ((size_t)ALLOWED / size);
-        for (size_t i = 0; i < times; i++) {
-            unsigned char *block = m->make(c->a, 64, (size + 63) & ~(size_t)63);
-            MUST(c, block != NULL, "freed space is made available for further allocation",
-                 "%s of %zu bytes gave NULL after %zu rounds with a free in each", m->name, size,
-                 i);
-            *block = 1;
-            if (churn->way == 2) {
-                block = c->a->realloc(block, size / 2);
-                block = c->a->realloc(block, size * 2);
-                MUST(c, block != NULL, "freed space is made available for further allocation",
-                     "realloc to %zu bytes gave NULL after %zu rounds", size * 2, i);
-                *block = 1;
-            }
-            if (churn->way == 1 && m->takes_alignment)
-                c->a->free_aligned_sized(block, 64, (size + 63) & ~(size_t)63);
-            else if (churn->way == 1)
-                c->a->free_sized(block, (size + 63) & ~(size_t)63);
-            else
-                c->a->free(block);
-        }
-        MUST(c, check_rss() < before + QUARANTINE,
-             "freed space is made available for further allocation",
-             "after %zu rounds of %s of %zu bytes and a free, %zu MiB more are resident", times,
-             m->name, size, (check_rss() - before) >> 20);
+    release(c, churn, block, size);
+    return true;
+}
+
+static void churn_size(struct check_run *c, const struct churn *churn, size_t size, size_t times) {
+    const size_t before = check_rss(), often = OFTEN / size;
+    for (size_t i = 0; i < times; i++) {
+        if (!use_one(c, churn, size, i))
+            return;
+        if (i % often && i < times - 1)
+            continue;
+        check_progress(c);
+        const size_t now = check_rss();
+        MUST(c, now < before + QUARANTINE, "freed space is made available for further allocation",
+             "after %zu rounds of %s of %zu bytes and a free, %zu MiB more are resident", i + 1,
+             churn->maker->name, size, (now - before) >> 20);
+    }
+}
+
+static void churn(struct check_run *c, void *arg) {
+    const struct churn *churn = arg;
+    const struct maker *m     = churn->maker;
+    void *first               = m->make(c->a, 64, 64);
+    if (!first && m->takes_alignment)
+        return check_unsupported(c, "%s refuses an alignment of 64", m->name);
+    MUST(c, first != NULL, "a block", "at first, %s of 64 bytes gave NULL", m->name);
+    c->a->free(first);
+    for (size_t s = 0; s < SIZES && c->verdict == CHECK_PASS; s++) {
+        /* by realloc, there are three blocks in each */
+        const size_t times = rounds[s].times / (churn->way == 2 && rounds[s].size == 64 ? 2 : 1);
+        churn_size(c, churn, rounds[s].size, times);
     }
 }
 
@@ -94,6 +117,26 @@ REUSE_CHECK(reuse_sized, "reuse_free_sized", 0, 1, PROFILE_C23, NEEDS_FREE_SIZED
 REUSE_CHECK(reuse_aligned_sized, "reuse_free_aligned_sized", 4, 1, PROFILE_C23,
             NEEDS_FREE_ALIGNED_SIZED | NEEDS_ALIGNED_ALLOC, "C23 7.24.3.5p2",
             "aligned_alloc and free_aligned_sized")
+
+/* Who holds addresses for long runs out of them sooner, and maps more. */
+CHECK(addresses, .name = "memory.addresses", .kind = CHECK_QUALITY, .profiles = PROFILE_GLIBC,
+      .clause  = "promised by nobody: an address space, too, is finite, getrlimit(2)",
+      .summary = "4 GiB of blocks of 3 MiB, each freed at once, map less than 1 GiB more") {
+    enum { TIMES = 1365 };
+    const size_t size = 3 << 20;
+    c->a->free(c->a->malloc(size)); /* what is reserved at first, however much, is not counted */
+    const size_t before = check_vsz();
+    for (size_t i = 0; i < TIMES; i++) {
+        unsigned char *it = c->a->malloc(size);
+        MUST(c, it != NULL, "a block", "malloc(%zu) gave NULL after %zu frees", size, i);
+        *it = 1;
+        c->a->free(it);
+    }
+    const size_t after = check_vsz();
+    MUST(c, after < before + ((size_t)1 << 30), "addresses are used again",
+         "after %d blocks of %zu bytes, %zu MiB more are mapped", TIMES, size,
+         (after - before) >> 20);
+}
 
 /* --- memory of a thread that ended, or that another frees --- */
 

@@ -22,6 +22,7 @@ static size_t round_trips(struct check_run *c, const char *failing) {
         errno           = EDOM;
         held[at]        = c->a->malloc(size_of(i));
         missing += !held[at];
+        check_progress(c);
         if (held[at])
             check_fill(held[at], size_of(i), i);
         else if (!check_that(c, errno == ENOMEM, "NULL, and errno is ENOMEM",

@@ -3,8 +3,8 @@
  * and for one over whose malloc the C++ runtime's stand. Clauses are of C++17, ISO/IEC 14882:2017.
  */
 #include "operators.h"
+#include "owner.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,22 +118,9 @@ static void release(int kind, int way, void *block, size_t alignment, size_t siz
 
 /* --- whose they are --- */
 
-static const char *owner(const void *function) {
-    Dl_info info;
-    return function && dladdr(function, &info) ? info.dli_fname : "";
-}
-
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
-}
-
-/* The adapter's malloc, where that of the run only traces. Weak: the tests of the parts of a cell
- * have no adapter. */
-#pragma weak allocator
-static const char *owner_of_allocator(const struct check_run *c) {
-    const struct allocator *adapter = &allocator;
-    return owner((const void *)(adapter ? adapter : c->a)->malloc);
 }
 
 bool operator_serves(const struct check_run *c, const struct operator* f) {

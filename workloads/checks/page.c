@@ -1,8 +1,8 @@
 /* valloc and pvalloc: blocks on page boundaries, as the process has them, where they are of the
  * object that malloc is of. */
 #include "check.h"
+#include "owner.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +10,11 @@
 
 /* Is it there, and of the allocator's own object? Elsewhere its blocks are another's. */
 static bool own(struct check_run *c, const char *name, void *(*function)(size_t)) {
-    Dl_info mine, its;
-    if (!dladdr((const void *)c->a->malloc, &mine) || !dladdr((const void *)function, &its))
+    const char *mine = owner_of_allocator(c), *its = owner((const void *)function);
+    if (!*mine || !*its)
         check_unsupported(c, "the object of %s cannot be found", name);
-    else if (strcmp(mine.dli_fname, its.dli_fname) != 0)
-        check_unsupported(c, "%s is of %s, not of %s", name, its.dli_fname, mine.dli_fname);
+    else if (strcmp(mine, its) != 0)
+        check_unsupported(c, "%s is of %s, not of %s", name, its, mine);
     return c->verdict == CHECK_PASS;
 }
 

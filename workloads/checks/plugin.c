@@ -55,6 +55,8 @@ static bool come_and_go(struct check_run *c, const char *path, unsigned times) {
     return false;
 }
 
+/* Relaxed, the store and the load in churn: only that it comes counts. What the threads did is
+ * ordered by pthread_join. */
 static atomic_bool stop;
 
 static void *churn(void *arg) {

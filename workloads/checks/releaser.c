@@ -74,14 +74,16 @@ enum {
 };
 
 const struct releaser releasers[RELEASERS] = {
-    {"free", 0, OF_ALL, 0, by_free},
-    {"realloc to half, free", NEEDS_REALLOC, OF_ALL, SHRINKS, by_realloc},
-    {"realloc to double, free", NEEDS_REALLOC, OF_ALL, GROWS, by_realloc},
-    {"reallocarray to double, free", NEEDS_REALLOCARRAY, OF_ALL, GROWS, by_reallocarray},
-    {"free_sized", NEEDS_FREE_SIZED, OF_C, 0, by_free_sized},
-    {"realloc to double, free_sized", NEEDS_REALLOC | NEEDS_FREE_SIZED, OF_ALL, GROWS,
+    {"free", 0, FROM_C17, OF_ALL, 0, by_free},
+    {"realloc to half, free", NEEDS_REALLOC, FROM_C17, OF_ALL, SHRINKS, by_realloc},
+    {"realloc to double, free", NEEDS_REALLOC, FROM_C17, OF_ALL, GROWS, by_realloc},
+    {"reallocarray to double, free", NEEDS_REALLOCARRAY, FROM_POSIX, OF_ALL, GROWS,
+     by_reallocarray},
+    {"free_sized", NEEDS_FREE_SIZED, FROM_C23, OF_C, 0, by_free_sized},
+    {"realloc to double, free_sized", NEEDS_REALLOC | NEEDS_FREE_SIZED, FROM_C23, OF_ALL, GROWS,
      by_realloc_sized},
-    {"free_aligned_sized", NEEDS_FREE_ALIGNED_SIZED, OF_ALIGNED, 0, by_free_aligned_sized},
+    {"free_aligned_sized", NEEDS_FREE_ALIGNED_SIZED, FROM_C23, OF_ALIGNED, 0,
+     by_free_aligned_sized},
 };
 
 bool releaser_takes(const struct releaser *r, const struct allocator *a, size_t maker) {

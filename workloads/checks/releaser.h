@@ -9,6 +9,7 @@ enum { RELEASERS = 7 };
 struct releaser {
     const char *name;
     unsigned needs;  /* NEEDS_* */
+    unsigned from;   /* FROM_*, or'ed: who promises the functions that it calls */
     unsigned makers; /* bit n: blocks of makers[n] */
     size_t keeps; /* of a block that it first gives another size: the size in 1/4 of the old; 0 */
     /* False: realloc gave NULL, or lost bytes that check_fill(…, key) wrote. */
