@@ -1,9 +1,9 @@
 /* When the system has no more memory: NULL and ENOMEM, no death, nothing lost, and all is well
  * again afterwards.
  *
- * The limits are those at which the kernel refuses: RLIMIT_AS, RLIMIT_DATA, and a system call that is
- * made to fail. At a cgroup's memory.max it refuses nothing and kills instead (cgroups(7)), so no
- * allocator can promise anything of it; that memory which was freed is used again before more is
+ * The limits are those at which the kernel refuses: RLIMIT_AS, RLIMIT_DATA, and a system call that
+ * is made to fail. At a cgroup's memory.max it refuses nothing and kills instead (cgroups(7)), so
+ * no allocator can promise anything of it; that memory which was freed is used again before more is
  * taken is judged by what is resident, in memory.c. */
 #include "check.h"
 #include "trap.h"
