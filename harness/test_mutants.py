@@ -151,8 +151,8 @@ MUTANTS = [
     Mutant(
         "counters: of the timed span",
         "harness/cell/sample.c",
-        "span->counters = counters_since(before);",
-        "span->counters = counters_now();",
+        "span->counters   = counters_since(&begin->counters);",
+        "span->counters   = counters_now();",
         SAMPLE,
         "those of the warm-up are not in the timed part",
     ),
