@@ -336,7 +336,7 @@ test:
 mutants:
 	$(call deps,test)
 	@$(MAKE) $(jobs) tests
-	@MUTANTS=all prove --timer --exec scripts/run-test harness/test_mutants.py
+	@MUTANTS=all prove --timer --exec scripts/run-test harness/test_mutants.py scripts/gate/test_mutants.py
 
 lint:
 	$(call deps,test)
