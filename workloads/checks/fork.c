@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <time.h>
 
 enum { HELD = 400 };
 static void *held[HELD];
@@ -92,6 +94,10 @@ CHECK(nested, .name = "fork.nested", .kind = CHECK_REQUIRED, .profiles = PROFILE
  * ordered by pthread_join. */
 static atomic_bool stop;
 
+/* Shared with the children: one of them runs. Relaxed, too: it orders nothing. The threads sleep
+ * meanwhile, so that a child that spins has the processor to itself, and is soon seen to. */
+static atomic_bool no_child, *child_runs = &no_child;
+
 static void *churn(void *arg) {
     const struct check_run *c = arg;
     void *block[64]           = {NULL};
@@ -99,16 +105,18 @@ static void *churn(void *arg) {
         const uint64_t random = check_mix(c->seed + i);
         c->a->free(block[random % 64]);
         block[random % 64] = c->a->malloc(1 + (random >> 8) % (i % 30 ? 2000 : 500000));
+        while (atomic_load_explicit(child_runs, memory_order_relaxed))
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
     }
     for (size_t i = 0; i < 64; i++)
         c->a->free(block[i]);
     return NULL;
 }
 
-/* Little, for the parent's threads take the processor meanwhile, and leave little of it to a child
- * that spins: every size class up to 64 KiB. */
+/* Every size class up to 64 KiB. */
 static void use_little(struct check_run *c, void *arg) {
     (void)arg;
+    atomic_store_explicit(child_runs, true, memory_order_relaxed);
     for (size_t i = 0; i < HELD; i += 8)
         c->a->free(held[i]);
     for (size_t size = 1; size < 1 << 16; size = size * 3 / 2 + 1) {
@@ -126,13 +134,20 @@ CHECK(storm, .name = "fork.threads", .kind = CHECK_EXTENSION, .profiles = PROFIL
       .summary = "the child of a process whose other threads allocate can allocate and free") {
     enum { THREADS = 3, FORKS = 400 };
     pthread_t thread[THREADS];
+    void *shared =
+        mmap(NULL, sizeof *child_runs, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return check_unsupported(c, "no memory can be shared with a child");
+    child_runs = shared;
     if (!hold(c))
         return;
     for (size_t i = 0; i < THREADS; i++)
         if (pthread_create(&thread[i], NULL, churn, c) != 0)
             return check_unsupported(c, "no thread can be created");
-    for (unsigned i = 0; i < FORKS && c->verdict == CHECK_PASS; i++)
+    for (unsigned i = 0; i < FORKS && c->verdict == CHECK_PASS; i++) {
         check_child(c, use_little, NULL, 1, "a child that works");
+        atomic_store_explicit(child_runs, false, memory_order_relaxed);
+    }
     atomic_store_explicit(&stop, true, memory_order_relaxed);
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
