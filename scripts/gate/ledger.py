@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 from gate.findings import Refusal
 
@@ -17,9 +17,12 @@ Record = dict[str, Any]
 
 
 class Ledger:
-    def __init__(self, file: Path, key: Mapping[str, str]) -> None:
+    """Without a key it is read only, and belongs to whatever it was begun with."""
+
+    def __init__(self, file: Path, key: Optional[Mapping[str, str]]) -> None:
         self.file = file
-        self.key = dict(key)
+        self.key = dict(key or {})
+        self.is_read_only = key is None
         self.kinds: dict[str, list[Record]] = {}
         if file.exists():
             self.read()
@@ -36,6 +39,8 @@ class Ledger:
             raise Refusal(f"{self.file} is no ledger of a proof: {problem!r}") from problem
         if schema != SCHEMA:
             raise Refusal(f"{self.file} is of another version; move it away to begin anew")
+        if self.is_read_only:
+            self.key = {str(name): str(value) for name, value in key.items()}
         names = sorted(n for n in {*key, *self.key} if key.get(n) != self.key.get(n))
         if names:
             raise Refusal(
@@ -48,6 +53,7 @@ class Ledger:
         return self.kinds.get(kind, [])
 
     def add(self, kind: str, record: Record) -> None:
+        assert not self.is_read_only
         self.kinds.setdefault(kind, []).append(record)
         document = {"schema": SCHEMA, "key": self.key, "records": self.kinds}
         self.file.parent.mkdir(parents=True, exist_ok=True)

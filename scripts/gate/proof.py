@@ -333,11 +333,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     options = parser().parse_args()
-    library = (ROOT / os.environ.get("B", "build") / arms.GOMALLOC).resolve()
-    if not library.exists():
-        raise Refusal(f"there is no {library}: run make")
-    ledger = Ledger(options.ledger, key(library))
-    if not options.summary:
+    if options.summary:
+        ledger = Ledger(options.ledger, None)
+        say(", ".join(f"{name} {value}" for name, value in ledger.key.items()) or "no ledger yet")
+    else:
+        library = (ROOT / os.environ.get("B", "build") / arms.GOMALLOC).resolve()
+        if not library.exists():
+            raise Refusal(f"there is no {library}: run make")
+        ledger = Ledger(options.ledger, key(library))
         with tempfile.TemporaryDirectory(prefix="spanbench-proof-") as directory:
             proof = Proof(options, ledger, Path(directory))
             for part in options.part or PARTS:

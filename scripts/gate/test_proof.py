@@ -65,6 +65,13 @@ class Kept(DriverTest):
             after = proof.key(library, self.directory)
         self.assertEqual([n for n in after if after[n] != before[n]], ["compiler"])
 
+    def test_summary_is_of_any_library(self) -> None:
+        Ledger(self.file, KEY).add("null", {"seed": 1})
+        shown = Ledger(self.file, None)
+        self.assertEqual((shown.key, shown.of("null")), (KEY, [{"seed": 1}]))
+        with self.assertRaises(AssertionError):
+            shown.add("null", {})
+
     def test_what_cannot_be_read_is_refused(self) -> None:
         self.file.parent.mkdir()
         for text in ("", "[]", "{}", '{"schema": 1, "key": {}}'):
