@@ -313,7 +313,9 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case LIST_CHECKS:
         case LIST_MISUSES: o->list_names = true; break;
         case HELP: break;
-        default: options_usage(stderr, 0); return false;
+        default:
+            fputs("spanbench: --help lists the options, COMMAND --help those of a command\n", stderr);
+            return false;
         }
     }
     if (!good || !parse_command(argc, argv, o) || (!given[HELP] && !is_of_command(given, o)))

@@ -71,7 +71,7 @@ class Words(DriverTest):
             (["--order", "random"], ["shuffled", "mirrored"]),
             (["--seed", "many"], ["whole number"]),
             (["--timeout", "0"], ["seconds"]),
-            (["--foo"], ["--allocators", "--workloads"]),
+            (["--foo"], ["'--foo'", "COMMAND --help"]),
             (["foo"], ["run, check, harden, gate, list, describe, help"]),
             (["help", "foo"], ["run, check, harden, gate, list, describe, help"]),
             (["foo", "--help"], ["run, check, harden, gate, list, describe, help"]),

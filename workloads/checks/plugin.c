@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct plugin_host plugin_host;
@@ -59,6 +60,9 @@ static bool come_and_go(struct check_run *c, const char *path, unsigned times) {
  * ordered by pthread_join. */
 static atomic_bool stop;
 
+/* Relaxed: blocks that the thread made so far, or nearly so. */
+static atomic_ulong churned;
+
 static void *churn(void *arg) {
     const struct check_run *c = arg;
     void *block[16]           = {NULL};
@@ -66,10 +70,38 @@ static void *churn(void *arg) {
         const uint64_t random = check_mix(c->seed + i);
         c->a->free(block[random % 16]);
         block[random % 16] = c->a->malloc(1 + (random >> 8) % 3000);
+        atomic_store_explicit(&churned, i, memory_order_relaxed);
     }
     for (size_t i = 0; i < 16; i++)
         c->a->free(block[i]);
     return NULL;
+}
+
+/* The linker's lock is held. A thread that needs it within malloc, perhaps in one of many thousand
+ * calls only, comes to stand meanwhile, and must not hold what the constructor needs then. */
+static void stay(void) {
+    enum { MANY = 100000, MOST = 300 };
+    const struct timespec moment = {.tv_nsec = 10000000};
+    const unsigned long enough   = atomic_load_explicit(&churned, memory_order_relaxed) + MANY;
+    for (unsigned i = 0; i < MOST && atomic_load_explicit(&churned, memory_order_relaxed) < enough;
+         i++)
+        nanosleep(&moment, NULL);
+    for (unsigned i = 0; i < MANY; i++)
+        plugin_host.a->free(plugin_host.a->malloc(1 + i % 3000));
+}
+
+static void come_and_go_beside(struct check_run *c, void *path) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, churn, c) != 0)
+        return check_unsupported(c, "no thread can be created");
+    plugin_host.in_constructor = stay;
+    if (come_and_go(c, path, 1)) {
+        plugin_host.in_constructor = NULL;
+        plugin_host.constructed = plugin_host.destructed = 0;
+        come_and_go(c, path, 100);
+    }
+    atomic_store_explicit(&stop, true, memory_order_relaxed);
+    pthread_join(thread, NULL);
 }
 
 CHECK(constructors, .name = "plugin.constructors", .kind = CHECK_REQUIRED,
@@ -77,14 +109,8 @@ CHECK(constructors, .name = "plugin.constructors", .kind = CHECK_REQUIRED,
       .clause   = "POSIX.1-2024 dlopen, dlclose; malloc may be called anywhere, XSH 2.9.1",
       .summary  = "constructors and destructors of a library that is opened allocate and free") {
     char path[PATH_MAX];
-    pthread_t thread;
-    if (!find(c, path, sizeof path))
-        return;
-    if (pthread_create(&thread, NULL, churn, c) != 0)
-        return check_unsupported(c, "no thread can be created");
-    come_and_go(c, path, 100);
-    atomic_store_explicit(&stop, true, memory_order_relaxed);
-    pthread_join(thread, NULL);
+    if (find(c, path, sizeof path))
+        check_child(c, come_and_go_beside, path, 30, "a library that is opened");
 }
 
 CHECK(bounded, .name = "plugin.without_growth", .kind = CHECK_QUALITY, .profiles = PROFILE_GLIBC,

@@ -9,6 +9,7 @@ struct plugin_host {
     const struct allocator *a;
     unsigned constructed, destructed; /* how often the library was */
     unsigned missing, changed;        /* blocks of it that did not come, or lost their bytes */
+    void (*in_constructor)(void);     /* called by its constructor; NULL: nothing */
 };
 
 extern struct plugin_host plugin_host;

@@ -20,6 +20,8 @@ __attribute__((constructor)) static void construct(void) {
         if (block[i])
             memset(block[i], (int)i, size_of(i));
     }
+    if (plugin_host.in_constructor)
+        plugin_host.in_constructor();
     plugin_host.constructed++;
 }
 
