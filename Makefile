@@ -261,8 +261,9 @@ $B/version.h: FORCE
 	$(call renew,'#define SPANBENCH_VERSION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)")
 
 # What the commands consist of beside their sources: with another compiler or other flags, all is
-# built again, with other parts or libraries, all is linked again.
-$B/stamp/compile: export TEXT = $(CC) $(LIB_FLAGS) $(C_FLAGS) $(CXX) $(CXX_FLAGS)
+# built again, with other parts or libraries, all is linked again. Objects are the same whether
+# warnings are errors or not, and wherever they were compiled: a tree may be copied with them.
+$B/stamp/compile: export TEXT = $(filter-out -Werror,$(subst $(CURDIR),,$(CC) $(LIB_FLAGS) $(C_FLAGS) $(CXX) $(CXX_FLAGS)))
 $B/stamp/link: export TEXT = $(CC) $(CXX) $(LDFLAGS) $(CURDIR) $(CELL_OBJECTS) $(DRIVER_OBJECTS) \
   $(foreach a,$(HAVE),$a $(LIBRARY_$a) $(if $(FOLDER_$a),$(call library_objects,$a)))
 $B/stamp/compile $B/stamp/link: FORCE

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Debian's, which its packages of scipy and statsmodels are for. */
-static const char python[] = "/usr/bin/python3";
+#define PYTHON "/usr/bin/python3"
 
 /* Writes the path of the gate: in the folder of this program or the nearest above it that has
  * scripts/gate. */
@@ -43,13 +43,14 @@ int gate_exec(char **words) {
         count++;
     char **argv = calloc(count + 5, sizeof *argv);
     if (argv) {
-        static char interpreter[] = "python3", option[] = "--driver";
+        /* The whole path: Python looks for its packages from there. */
+        static char interpreter[] = PYTHON, option[] = "--driver";
         char *const head[] = {interpreter, gate, option, program};
         memcpy(argv, head, sizeof head);
         memcpy(argv + 4, words, count * sizeof *argv);
-        execv(python, argv);
+        execv(PYTHON, argv);
     }
-    fprintf(stderr, "spanbench: cannot start %s: %s; run scripts/deps.sh gate\n", python,
+    fprintf(stderr, "spanbench: cannot start %s: %s; run scripts/deps.sh gate\n", PYTHON,
             strerrordesc_np(errno));
     free(argv);
     return EXIT_WRONG_USE;

@@ -314,7 +314,8 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case LIST_MISUSES: o->list_names = true; break;
         case HELP: break;
         default:
-            fputs("spanbench: --help lists the options, COMMAND --help those of a command\n", stderr);
+            fputs("spanbench: --help lists the options, COMMAND --help those of a command\n",
+                  stderr);
             return false;
         }
     }

@@ -444,7 +444,7 @@ class Mutants(Tree):
                 if re.search("PlantedBugs|conformance|hardening|test_check", test)
                 else "all"
             )
-        return self.make(target, "DEPS=skip", "CFLAGS=-O2 -w -Wno-error")
+        return self.make(target, "DEPS=skip", "WERROR=")
 
     def test_each_mutant_is_rejected(self) -> None:
         mutants = [m for m in MUTANTS if ALL or not SLOW.search(m.test)]

@@ -119,4 +119,4 @@ def refused() -> int:
 
 
 if __name__ == "__main__":
-    program.run(refused)
+    program.run(refused, unread=program.WRONG_USE)  # what nobody read was no pass

@@ -17,8 +17,8 @@ cd "$(dirname "$0")/.."
 
 tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-matplotlib
   elfutils"
-gate_tools="git python3-scipy python3-statsmodels valgrind strace"
-test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap python3-jsonschema
+gate_tools="git python3-scipy python3-statsmodels python3-jsonschema valgrind strace"
+test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap
   libbenchmark-tools redis-server nodejs python3-yaml"
 
 usage() {

@@ -7,9 +7,11 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import Callable, NoReturn
+from types import FrameType
+from typing import Callable, NoReturn, Optional
 
 import results
 
@@ -41,8 +43,21 @@ def stop_writing() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def run(main: Callable[[], int]) -> NoReturn:
-    """Ends the process with what main returns, or with the exit code of what stopped it."""
+class Terminated(BaseException):
+    """By a signal: what is under way is undone on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def terminate(number: int, _: Optional[FrameType]) -> NoReturn:
+    raise Terminated(number)
+
+
+def run(main: Callable[[], int], unread: int = 0) -> NoReturn:
+    """Ends the process with what main returns, or with the exit code of what stopped it: `unread`, if
+    it was that nobody reads on."""
 
     def stop(problem: str) -> NoReturn:
         print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
@@ -50,6 +65,8 @@ def run(main: Callable[[], int]) -> NoReturn:
 
     if sys.stdout is None:
         stop("standard output is closed")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, terminate)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # any name, in any locale
     try:
@@ -62,11 +79,13 @@ def run(main: Callable[[], int]) -> NoReturn:
         stop(str(problem))
     except BrokenPipeError:  # the reader has seen enough
         stop_writing()
-        code = 0
+        code = unread
     except OSError as error:
         if error.filename is None:
             stop_writing()
         stop(f"{error.filename or 'standard output'}: {error.strerror}")
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except Terminated as signalled:
+        code = 128 + signalled.number
     sys.exit(code)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import re
 from contextlib import contextmanager
@@ -90,13 +89,8 @@ def unpacked(row: dict[str, Any]) -> Metrics:
         check(name.startswith("syscalls.") or name in exact.LIMITS, f"what is {name!r}?")
         made[name] = values if isinstance(values, list) else [values] * processes
         check(len(made[name]) == processes, f"{name}: counts of another number of processes")
-        check(all(is_count(v) for v in made[name]), f"{name}: what is no count")
+        check(all(exact.is_count(v) for v in made[name]), f"{name}: what is no count")
     return made
-
-
-def is_count(value: Any) -> bool:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value >= 0
 
 
 def read_text(file: Path) -> str:

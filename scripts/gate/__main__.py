@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
-import importlib
-import importlib.util
 import json
 import math
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -22,21 +21,26 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, NoReturn, Optional
 
+for _number in (signal.SIGINT, signal.SIGTERM):  # until run() has a say in it
+    signal.signal(_number, signal.SIG_DFL)
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it is a package
 
 try:
-    from gate import accepted, arms, campaign, judge, report
+    from gate import accepted, arms, campaign, exact, judge, rejudge, report
     from gate.driver import Driver, Progress, duration
     from gate.findings import SIGNALLED, WRONG_USE, Finding, Interrupted, Refusal
     from gate.findings import check_coverage, exit_code, verdict
-    from gate.samples import Part, load
-except ImportError as problem:
-    print(f"gate: {problem}; run scripts/deps.sh gate", file=sys.stderr)
+    from gate.rejudge import NO_EXACT_TIER
+    from gate.samples import Part
+except (ImportError, MemoryError, OSError) as problem:
+    lacks = "; run scripts/deps.sh gate" * isinstance(problem, ImportError)
+    print(f"gate: {problem or 'not enough memory'}{lacks}", file=sys.stderr)
     sys.exit(2)
 
 SCHEMA_VERSION = 1
 FILE = "gate.json"
 COPIES = ARMS, DESCRIBED = "arms", "described"  # of the libraries: in a run's folder, no results
+NULL_RUN = "base and head are the same file: a null run"
 BUSY = 0.05  # share of the CPUs that others may take before that is said
 USAGE = """build/spanbench gate [OPTION ...]
        scripts/gate.sh               with BASE, HEAD, QUICK, TIER, WORKLOADS, THREADS, SEED, TIMEOUT
@@ -68,6 +72,15 @@ def by_default(of: Callable[[judge.Settings], float]) -> str:
     """The default of a setting, and that of a quick run, if it has its own."""
     usual, quick = (f"{of(s):g}" for s in (judge.Settings(), judge.QUICK))
     return f"(default: {usual})" if quick == usual else f"(default: {usual}; with --quick: {quick})"
+
+
+def refuse_what_would_be_ignored(options: argparse.Namespace) -> None:
+    usual = vars(parser().parse_args([]))
+    counts = ("judge", "strict", "accepted", "out", "driver")
+    ignored = [k for k, v in vars(options).items() if k not in counts and v != usual[k]]
+    if options.judge and ignored:
+        named = ", ".join(f"--{name}" for name in ignored)
+        raise Refusal(f"--judge takes the settings of the stored run: leave out {named}")
 
 
 def what_is_compared(made: argparse.ArgumentParser) -> None:
@@ -144,12 +157,13 @@ def what_it_means(made: argparse.ArgumentParser) -> None:
         "--target",
         type=percentage,
         metavar="PERCENT",
-        help="a change of time that must not be missed " + by_default(lambda s: s.target * 100),
+        help="a change that must not be missed, of time, and of memory if 5/3 of its margin is not more "
+        + by_default(lambda s: s.target * 100),
     )
     add(
         "--strict",
         action="store_true",
-        help="exit code 75 if anything is undecided (default: 0, and it is said)",
+        help="exit code 75 if anything is inconclusive or void (default: those are told, and exit code 0)",
     )
     add(
         "--accepted",
@@ -161,7 +175,8 @@ def what_it_means(made: argparse.ArgumentParser) -> None:
         "--judge",
         type=Path,
         metavar="RUN",
-        help="measure nothing: judge the samples of a stored run again (default: measure)",
+        help="measure nothing: judge the samples of a stored run again, with its settings; of the other "
+        "options, --strict and --accepted count (default: measure)",
     )
 
 
@@ -172,6 +187,7 @@ def parser() -> argparse.ArgumentParser:
         description="Is one library worse than another, in time or memory? Compares HEAD with BASE.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     what_is_compared(made)
     how_long(made)
@@ -199,6 +215,8 @@ def settings_of(options: argparse.Namespace) -> judge.Settings:
         looks = tuple(n for n in made.looks if n < options.blocks) + (options.blocks,)
         made = dataclasses.replace(made, looks=looks)
     if options.budget is not None:
+        if not 0 < options.budget < math.inf:
+            raise Refusal(f"--budget takes seconds, more than none, not {options.budget:g}")
         made = dataclasses.replace(made, budget_seconds=options.budget)
     return made
 
@@ -221,16 +239,12 @@ def thread_counts(text: str) -> list[int]:
 
 def chosen_workloads(text: str, known: list[str]) -> list[str]:
     wanted = words(text)
+    if text and not wanted:
+        raise Refusal(f"--workloads takes names, not '{text}'; there are {', '.join(known)}")
     for w in wanted:
         if w not in known:
             raise Refusal(f"no workload '{w}'; there are {', '.join(known)}")
     return wanted or known
-
-
-def exact_tier() -> Optional[Any]:
-    """The module of the deterministic tier; none: this version has none."""
-    found = importlib.util.find_spec("gate.exact")
-    return importlib.import_module("gate.exact") if found else None
 
 
 def write(file: Path, content: bytes) -> None:
@@ -253,6 +267,10 @@ def plain(value: Any) -> Any:
 
 def new_folder(parent: Path) -> Path:
     """<parent>/<UTC time>-<host>-gate"""
+    if re.search(r"[\s:]", str(parent.resolve())):  # copies of the arms will lie there
+        raise Refusal(
+            f"--out {parent}: libraries cannot be preloaded from a path with blanks or colons (ld.so)"
+        )
     parent.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.timezone.utc)
     for second in range(60):
@@ -290,8 +308,9 @@ class Result:
 class Gate:
     """One run."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, entries: list[accepted.Entry]) -> None:
         self.options = options
+        self.entries = entries
         self.driver = (
             options.driver or arms.ROOT / os.environ.get("B", "build") / "spanbench"
         ).resolve()
@@ -312,7 +331,8 @@ class Gate:
             given = {"BASE": base, "HEAD": head, "WORKLOADS": workload, "THREADS": threads}
             given.update(QUICK="1" if o.quick else "", SEED=str(o.seed))
             given["TIER"] = o.tier if o.tier != "all" else ""
-            given["ARGS"] = " ".join(f"--{k} {v:g}" for k, v in changed.items() if v is not None)
+            more = [f"--{k} {v:g}" for k, v in changed.items() if v is not None]
+            given["ARGS"] = " ".join(more + ["--strict"] * o.strict)
             return "make gate " + " ".join(f"{k}={shlex.quote(v)}" for k, v in given.items() if v)
 
         return command
@@ -325,7 +345,12 @@ class Gate:
         settings = settings_of(o)
         drive = Driver(self.driver, folder, both.copy_into, o.timeout, Progress(sys.stderr))
         known = workloads_of(both, drive, folder / DESCRIBED)
+        strangers = accepted.strangers(self.entries, known)
         names = chosen_workloads(o.workloads, known)
+        if o.tier == "exact" and o.threads and thread_counts(o.threads) != [1]:
+            raise Refusal(
+                f"the exact tier counts one thread's work, not --threads {o.threads}: leave it out"
+            )
         rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
         settings = settings.checked(len(rows))
         repeat = self.repeat(self.word(base), self.word(head))
@@ -344,7 +369,7 @@ class Gate:
             check_coverage(timed, asked)
             findings += timed
             result.parts = done.parts
-        result.facts = self.facts(both, done)
+        result.facts = self.facts(both, done) + strangers
         if self.left_out:
             result.facts.append(self.left_out)
         result.document = {
@@ -373,18 +398,15 @@ class Gate:
         tier = self.options.tier
         if tier == "timed":
             return []
-        module = exact_tier()
-        why = "" if module else "this version of spanbench has no exact tier"
         if both.base.adapter:
             why = "it compares libraries, not adapters: give files, BASE=/path/liba.so HEAD=/path/libb.so"
-        if module is None or why:
             if tier == "exact":
                 raise Refusal(why)
-            self.left_out = f"no exact tier: {why}"
+            self.left_out = NO_EXACT_TIER + why
             return []
         work = folder / "exact"
         work.mkdir()
-        found: list[Finding] = module.compare(
+        found = exact.compare(
             both.file("base"),
             both.file("head"),
             names,
@@ -401,7 +423,7 @@ class Gate:
     def facts(self, both: arms.Arms, done: Optional[campaign.Campaign]) -> list[str]:
         said = [f"base: {both.base.label}", f"head: {both.head.label}"]
         if both.sums["base"] == both.sums["head"]:
-            said.append("base and head are the same file: a null run")
+            said.append(NULL_RUN)
         if done:
             said += campaign_facts(done)
         return said
@@ -439,55 +461,30 @@ def campaign_facts(done: campaign.Campaign) -> list[str]:
         said.append(f"ENVIRONMENT: options of allocators were set: {listed}")
     if done.budget_spent:
         said.append(f"the budget of {duration(settings.budget_seconds)} ended the second stage")
+    elif len(done.parts) > len(settings.looks):
+        rows = sorted({s.row for s in done.second})
+        if campaign.imprecise(done, rows):
+            said.append(
+                f"the second stage ended after its {settings.looks[-1]} blocks, and not all rows were "
+                "precise by then: --blocks and --budget give it more"
+            )
     return said
 
 
 def judge_again(gate: Gate, run: Path) -> Result:
     """A stored run: the same samples, judged by this version."""
-    folder = run if run.is_dir() else run.parent
-    try:
-        stored = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        saved = dict(stored["settings"])
-        saved["looks"] = tuple(saved["looks"])
-        settings = judge.Settings(**saved)
-        rows = [str(r) for r in stored["rows"]]
-        gate.options.quick, gate.options.seed = bool(stored["quick"]), int(stored["seed"])
-        gate.options.tier = str(stored["tier"])
-        done = campaign.Campaign(rows, settings, gate.options.seed)
-        parts = [(str(p["name"]), folder / p["file"]) for p in stored["parts"]]
-        repeat = gate.repeat(stored["base"]["again"], stored["head"]["again"])
-        kept = [
-            dataclasses.replace(Finding(**restored(f)), repeat=repeat(f["row"]))
-            for f in stored["findings"]
-            if f["tier"] == "exact"
-        ]
-        labels = [f"base: {stored['base']['what']}", f"head: {stored['head']['what']}"]
-    except OSError as problem:
-        raise Refusal(
-            f"{folder / FILE}: {problem.strerror}: no stored run of the gate"
-        ) from problem
-    except (ValueError, TypeError, KeyError) as problem:
-        raise Refusal(f"{folder / FILE} is no stored run of the gate: {problem!r}") from problem
-    settings.checked(len(rows))
-    for name, file in parts:
-        done.add(load(file, name))
-    findings: list[Finding] = list(kept)
-    numbers: list[dict[str, object]] = []
-    if parts:
-        timed, numbers = judge.findings(
-            done.first, done.second, rows, done.failed, settings, repeat
-        )
-        check_coverage(timed, [(r, m.name) for r in rows for m in judge.METRICS])
-        findings += timed
-    return Result(findings, numbers, done.parts, labels + campaign_facts(done), {})
-
-
-def restored(finding: dict[str, Any]) -> dict[str, Any]:
-    """JSON has null for what is not a number."""
-    return {
-        k: math.nan if v is None and k in ("base", "head", "change") else v
-        for k, v in finding.items()
-    }
+    file = run if run.name == FILE else run / FILE
+    again = rejudge.rejudge(file)
+    stored = again.document
+    for name in ("quick", "seed", "tier"):
+        setattr(gate.options, name, stored[name])
+    repeat = gate.repeat(stored["base"]["again"], stored["head"]["again"])
+    findings = [dataclasses.replace(f, repeat=repeat(f.row)) for f in again.exact + again.timed]
+    facts = [f"base: {stored['base']['what']}", f"head: {stored['head']['what']}"]
+    facts += [NULL_RUN] * (stored["base"]["sha256"] == stored["head"]["sha256"])
+    facts += campaign_facts(again.done) if again.done.parts else []
+    facts += [f for f in stored["facts"] if f.startswith(NO_EXACT_TIER)]
+    return Result(findings, again.numbers, again.done.parts, facts, {})
 
 
 def save(folder: Path, result: Result, options: argparse.Namespace, seconds: float) -> None:
@@ -531,13 +528,23 @@ def publish(folder: Path) -> None:
     new.rename(link)
 
 
+def say(result: Result, strict: bool) -> None:
+    try:
+        print(report.text(result.findings, strict, result.facts, sys.stdout.isatty()))
+        if os.environ.get("GITHUB_ACTIONS"):
+            print("".join(f"{line}\n" for line in report.github(result.findings)), end="")
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has seen enough; the verdict is the exit code's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> int:
     options = parser().parse_args()
-    gate = Gate(options)
+    refuse_what_would_be_ignored(options)
     accepted_file = options.accepted or arms.ROOT / "results" / "accepted.json"
     if options.accepted and not options.accepted.is_file():
         raise Refusal(f"there is no {options.accepted}")
-    entries = accepted.load(accepted_file)
+    gate = Gate(options, accepted.load(accepted_file))
     folder: Optional[Path] = None
     if options.judge:
         result = judge_again(gate, options.judge)
@@ -549,7 +556,7 @@ def main() -> int:
         except BaseException:
             remove_if_nothing_was_measured(folder)
             raise
-    result.findings, said = accepted.apply(result.findings, entries, datetime.date.today())
+    result.findings, said = accepted.apply(result.findings, gate.entries, datetime.date.today())
     result.facts += said
     code = exit_code(result.findings, options.strict)
     seconds = time.monotonic() - gate.began
@@ -561,10 +568,7 @@ def main() -> int:
                 to.write(report.markdown(result.findings, options.strict, result.facts))
         publish(folder)
         result.facts.append(f"data: {folder}/{FILE}; {duration(seconds)}")
-    print(report.text(result.findings, options.strict, result.facts, sys.stdout.isatty()))
-    if os.environ.get("GITHUB_ACTIONS"):
-        print("".join(f"{line}\n" for line in report.github(result.findings)), end="")
-    sys.stdout.flush()
+    say(result, options.strict)
     return code
 
 
@@ -572,24 +576,35 @@ def interrupt(number: int, _: Optional[FrameType]) -> NoReturn:
     raise Interrupted(number)
 
 
+def end(said: str) -> int:
+    """Refused. Whether that can be said or not, it is neither a pass nor a regression."""
+    try:
+        print(f"gate: {said}", file=sys.stderr, flush=True)
+    except (OSError, AttributeError):
+        pass
+    return WRONG_USE
+
+
 def run() -> int:
     """Whatever happens, only a verdict gives the exit code of one."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
+        if sys.stdout is None:
+            raise Refusal("standard output is closed")
         return main()
-    except Interrupted as end:
-        print(f"gate: {end}", file=sys.stderr)
-        return SIGNALLED + end.number
+    except Interrupted as signalled:
+        end(str(signalled))
+        return SIGNALLED + signalled.number
     except Refusal as problem:
-        print(f"gate: REFUSED, nothing was judged: {problem}", file=sys.stderr)
+        return end(f"REFUSED, nothing was judged: {problem}")
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        print(f"gate: REFUSED, nothing was judged: {what}{error.strerror}", file=sys.stderr)
+        return end(f"REFUSED, nothing was judged: {what}{error.strerror}")
+    except MemoryError:
+        return end("REFUSED, nothing was judged: not enough memory")
     except Exception:  # a fault of the gate's own is neither a pass nor a regression
-        traceback.print_exc()
-        print("gate: REFUSED: the gate itself is broken", file=sys.stderr)
-    return WRONG_USE
+        return end(f"{traceback.format_exc()}gate: REFUSED: the gate itself is broken")
 
 
 if __name__ == "__main__":

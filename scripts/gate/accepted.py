@@ -3,18 +3,22 @@
     [{"row": "small/threads:1", "metric": "rss_peak_bytes", "until": "2026-12-31",
       "reason": "a larger cache a thread, which makes small/threads:2 12 % faster"}]
 
-"row" may be "*". The last day of "until" still counts.
+"row" may be "*", "metric" is one of gate.json's. The last day of "until" still counts.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gate import exact, judge
 from gate.findings import Finding, Refusal
 
+ROW = re.compile(r"\*|[\w-]+/threads:[1-9]\d*")
+METRICS = dict.fromkeys([*(m.name for m in judge.METRICS), *exact.LIMITS])
 KEYS = ("row", "metric", "reason", "until")
 
 
@@ -43,6 +47,15 @@ def parse(document: object) -> list[Entry]:
             until = datetime.date.fromisoformat(item["until"])
         except ValueError as problem:
             raise ValueError(f"entry {i + 1}: until is no date: {item['until']}") from problem
+        if not ROW.fullmatch(item["row"]):
+            raise ValueError(
+                f"entry {i + 1}: no row is called {item['row']}, but small/threads:1 or *"
+            )
+        if item["metric"] not in METRICS and not item["metric"].startswith("syscalls."):
+            raise ValueError(
+                f"entry {i + 1}: no metric is called {item['metric']}; there are "
+                f"{', '.join(METRICS)}, syscalls.NAME"
+            )
         entries.append(Entry(item["row"], item["metric"], item["reason"], until))
     return entries
 
@@ -57,6 +70,24 @@ def load(file: Path) -> list[Entry]:
         raise Refusal(f"{file}: {problem}") from problem
 
 
+ACCEPTED = "accepted until "
+
+
+def before(f: Finding) -> Finding:
+    """What is stored as accepted, failed: entries of now decide, not those of then."""
+    if f.verdict != "accepted":
+        return f
+    return replace(f, verdict="fail", note=f.note.partition(ACCEPTED)[0].removesuffix("; "))
+
+
+def strangers(entries: list[Entry], workloads: list[str]) -> list[str]:
+    """What is to be said of entries for workloads that there are not."""
+    absent = [e.row for e in entries if e.row != "*" and e.row.partition("/")[0] not in workloads]
+    return [
+        f"accepted.json: no row is called {r}; workloads: {', '.join(workloads)}" for r in absent
+    ]
+
+
 def apply(
     findings: list[Finding], entries: list[Entry], today: datetime.date
 ) -> tuple[list[Finding], list[str]]:
@@ -68,9 +99,8 @@ def apply(
         fitting = [e for e in entries if e.covers(f)]
         valid = [e for e in fitting if e.until >= today]
         if f.verdict == "fail" and f.metric != "samples" and valid:
-            f = replace(
-                f, verdict="accepted", note=f"accepted until {valid[0].until}: {valid[0].reason}"
-            )
+            why = f"{ACCEPTED}{valid[0].until}: {valid[0].reason}"
+            f = replace(f, verdict="accepted", note=f"{f.note}; " * bool(f.note) + why)
             used.add(valid[0])
         made.append(f)
     for e in entries:

@@ -92,10 +92,14 @@ def run(
         if taken and cost > left:  # without the first look there would be no decision at all
             campaign.budget_spent = True
             break
-        name = f"stage-2-look-{number}"
+        name = look_name(number)
         campaign.add(measure(Order(name, open_rows, look - taken, seed_of(seed, number), left)))
         taken = look
     return campaign
+
+
+def look_name(number: int) -> str:
+    return f"stage-2-look-{number}"
 
 
 def seed_of(seed: int, number: int) -> int:

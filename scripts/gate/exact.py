@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Callable, Iterable, Optional, Sequence
+from typing import Any, Callable, Iterable, Optional, Sequence
 
 from gate.counting import KINDS, Counting, Counts, Failure, Outcome, Sample, Work, works
 from gate.findings import Finding, Refusal
@@ -211,6 +211,12 @@ def kind_of(metric: str) -> str:
 def values(processes: Processes, metric: str) -> Values:
     """Of what a process has no count, it did nothing."""
     return [counts.get(metric, 0.0) for counts in processes[kind_of(metric)]]
+
+
+def is_count(value: Any) -> bool:
+    """Of what a file holds."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value >= 0
 
 
 def is_summed(metric: str) -> bool:

@@ -172,7 +172,9 @@ def compare_all(
 
 def smallest(c: Comparison, second: int, comparisons: int, settings: Settings) -> float:
     """The smallest change of this row that the two stages together find."""
-    return stats.smallest_change(c.effect.scale, settings.first, second, comparisons, c.margin)
+    return stats.smallest_change(
+        c.effect.scale, settings.first, second, comparisons, c.margin, c.target
+    )
 
 
 def expected_blocks(c: Comparison, comparisons: int, settings: Settings) -> int:

@@ -1,7 +1,8 @@
 """What a proof has measured so far: one JSON file, written anew after each record, so that whatever
 interrupts the proof loses at most the run that was under way.
 
-A ledger belongs to one library, one gate and one machine: numbers of different ones are not added up.
+A ledger belongs to one library, one gate and one harness: numbers of different ones are not added up.
+Each record says on what machine it was measured.
 """
 
 from __future__ import annotations
@@ -19,9 +20,15 @@ Record = dict[str, Any]
 class Ledger:
     """Without a key it is read only, and belongs to whatever it was begun with."""
 
-    def __init__(self, file: Path, key: Optional[Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        file: Path,
+        key: Optional[Mapping[str, str]],
+        machine: Optional[Mapping[str, str]] = None,
+    ) -> None:
         self.file = file
         self.key = dict(key or {})
+        self.machine = dict(machine or {})
         self.is_read_only = key is None
         self.kinds: dict[str, list[Record]] = {}
         if file.exists():
@@ -49,12 +56,19 @@ class Ledger:
             )
         self.kinds = {str(kind): list(records) for kind, records in kinds.items()}
 
+    def machines(self) -> list[Record]:
+        found: list[Record] = []
+        for record in (r for records in self.kinds.values() for r in records):
+            if record["machine"] not in found:
+                found.append(record["machine"])
+        return found
+
     def of(self, kind: str) -> list[Record]:
         return self.kinds.get(kind, [])
 
     def add(self, kind: str, record: Record) -> None:
         assert not self.is_read_only
-        self.kinds.setdefault(kind, []).append(record)
+        self.kinds.setdefault(kind, []).append({**record, "machine": self.machine})
         document = {"schema": SCHEMA, "key": self.key, "records": self.kinds}
         self.file.parent.mkdir(parents=True, exist_ok=True)
         new = self.file.with_suffix(".new")

@@ -16,6 +16,7 @@ import hashlib
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -37,19 +38,24 @@ ROWS = tuple(f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1,
 
 # Of a run that must find spins of a size: the rows it measures, in how many of them it has spins, and
 # the target, which is smaller than the spins: of changes as large as the smallest that a row would
-# find, it may miss one in 20. Few rows of two threads can show 5 % on a machine with two CPUs.
+# find, it may miss one in 20. Left out are rows in which a machine with two CPUs cannot show such a
+# change in some minutes: blocks of large at two threads differ by 40 %.
 @dataclass(frozen=True)
 class Power:
+    workloads: tuple[str, ...]
     threads: tuple[int, ...]
     planted: int
     target: float
 
     @property
     def rows(self) -> list[str]:
-        return [r for r in ROWS if int(r.rpartition(":")[2]) in self.threads]
+        return [f"{w}/threads:{n}" for w in self.workloads for n in self.threads]
 
 
-POWER = {0.10: Power((1, 2), 4, 0.07), 0.05: Power((1,), 2, 0.035)}
+POWER = {
+    0.10: Power(("tiny", "small"), (1, 2), 3, 0.07),
+    0.05: Power(("tiny", "small", "large"), (1,), 2, 0.035),
+}
 TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
 JUDGING: tuple[str, ...] = (
@@ -72,7 +78,7 @@ DRIVING = (
     "harness/spawn.[ch]",
     "allocators/planted/*.[ch]",
 )
-CALIBRATION_BLOCKS = 9
+CALIBRATION_BLOCKS = 25
 EXACT_EFFECTS = {
     "instructions": ("tiny", "small"),
     "rss": ("small", "large"),
@@ -105,6 +111,12 @@ def key(library: Path, root: Path = ROOT) -> dict[str, str]:
         "gate": hashlib.sha256(b"".join(sums)).hexdigest()[:16],
         "harness": stored.harness(root, DRIVING),
         "compiler": arms.compiler(),
+    }
+
+
+def machine() -> dict[str, str]:
+    """On which a record was measured: a machine of the class that rates are of."""
+    return {
         "processor": stored.processor(),
         "cpus": str(len(os.sched_getaffinity(0))),
         "kernel": os.uname().release,
@@ -138,7 +150,7 @@ class Proof:
     def cost(self, row: str) -> planted.Cost:
         """Measured once, and kept with the records that it explains."""
         for record in self.ledger.of("cost"):
-            if record["row"] == row:
+            if record["row"] == row and record["machine"] == self.ledger.machine:
                 return planted.Cost(
                     **{k: record[k] for k in ("row", "operation", "pair", "period")}
                 )
@@ -196,7 +208,8 @@ class Proof:
         rows = random.Random(seed).sample(plan.rows, plan.planted)
         base, head = self.pair([self.cost(row).slower(effect) for row in rows])
         threads = ",".join(map(str, plan.threads))
-        more = ["--tier", "timed", "--threads", threads, "--target", f"{plan.target * 100:g}"]
+        more = ["--tier", "timed", "--workloads", ",".join(plan.workloads), "--threads", threads]
+        more += ["--target", f"{plan.target * 100:g}"]
         more += ["--blocks", str(self.options.blocks)]
         document = self.gate(base, head, seed, *more, "--budget", str(self.options.budget))
         record = power_record(document, effect, rows)
@@ -317,7 +330,7 @@ def parser() -> argparse.ArgumentParser:
     add("--null-runs", type=int, default=evidence.NULL_RUNS, help="(default: %(default)s)")
     add("--planted", type=int, default=evidence.FOUND, help="rows of each size (%(default)s)")
     add("--most-power-runs", type=int, default=60, help="of each size (default: %(default)s)")
-    add("--blocks", type=int, default=180, help="of a power run's second stage (%(default)s)")
+    add("--blocks", type=int, default=240, help="of a power run's second stage (%(default)s)")
     add("--budget", type=float, default=240, help="seconds of a power run (default: %(default)s)")
     add("--exact-trials", type=int, default=evidence.EXACT, help="of each (default: %(default)s)")
     add(
@@ -336,11 +349,13 @@ def main() -> int:
     if options.summary:
         ledger = Ledger(options.ledger, None)
         say(", ".join(f"{name} {value}" for name, value in ledger.key.items()) or "no ledger yet")
+        for made in ledger.machines():
+            say("measured on " + ", ".join(f"{name} {value}" for name, value in made.items()))
     else:
         library = (ROOT / os.environ.get("B", "build") / arms.GOMALLOC).resolve()
         if not library.exists():
             raise Refusal(f"there is no {library}: run make")
-        ledger = Ledger(options.ledger, key(library))
+        ledger = Ledger(options.ledger, key(library), machine())
         with tempfile.TemporaryDirectory(prefix="spanbench-proof-") as directory:
             proof = Proof(options, ledger, Path(directory))
             for part in options.part or PARTS:
@@ -352,6 +367,8 @@ def main() -> int:
 
 def run() -> int:
     """0: all is shown; 1: not, or not yet; 2: nothing more can be measured."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         return main()
     except Refusal as problem:

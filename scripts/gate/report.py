@@ -275,7 +275,7 @@ def junit(findings: list[Finding], strict: bool) -> bytes:
         case = ElementTree.SubElement(
             suite, "testcase", classname=printable(f"gate.{f.tier}.{f.row}"), name=f.metric
         )
-        said = f"{measured(f) or '-'}, margin {margin(f)}; {f.note}"
+        said = f"{measured(f) or '-'}, margin {margin(f)}" + f"; {f.note}" * bool(f.note)
         kind = {"fail": "failure", "accepted": "skipped"}.get(f.verdict)
         if f.verdict in ("void", "inconclusive"):
             kind = "error" if strict else "skipped"

@@ -113,8 +113,14 @@ def read(file: Path = FILE) -> Stored:
             for kind in KINDS:
                 if len(processes[kind]) < exact.REPEATS:
                     raise ValueError(f"fewer than {exact.REPEATS} processes")
+                values = [v for counts in processes[kind] for v in counts.values()]
+                if not values or not all(exact.is_count(v) for v in values):
+                    raise ValueError("what is no count")
+        texts = [document["commit"], *document["key"].values()]
+        if not rows or len(texts) == 1 or not all(isinstance(text, str) for text in texts):
+            raise ValueError("no rows, no key, or what is no text")
         return Stored(document["commit"], document["key"], rows)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise Refusal(
             f"{file} is no stored base ({problem!r}); renew it: make baseline"
         ) from problem

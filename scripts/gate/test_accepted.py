@@ -4,6 +4,7 @@ import datetime
 import json
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 
 from gate import accepted
@@ -19,21 +20,26 @@ def finding(row: str, metric: str, verdict: str = "fail", tier: str = "timed") -
 
 
 def entry(**values: str) -> "dict[str, str]":
-    usual = {"row": "a/threads:1", "metric": "x", "reason": "smaller", "until": "2026-11-20"}
+    usual = {
+        "row": "a/threads:1",
+        "metric": "minor_faults",
+        "reason": "smaller",
+        "until": "2026-11-20",
+    }
     return {**usual, **values}
 
 
 class Accepted(unittest.TestCase):
     def test_a_fail_becomes_accepted_and_stays_visible(self) -> None:
         entries = accepted.parse([entry()])
-        found, said = accepted.apply([finding("a/threads:1", "x")], entries, TODAY)
+        found, said = accepted.apply([finding("a/threads:1", "minor_faults")], entries, TODAY)
         self.assertEqual(found[0].verdict, "accepted")
         self.assertIn("smaller", found[0].note)
         self.assertEqual((said, exit_code(found, strict=True)), ([], PASS))
 
     def test_only_that_row_and_metric(self) -> None:
         entries = accepted.parse([entry()])
-        others = [finding("a/threads:2", "x"), finding("a/threads:1", "y")]
+        others = [finding("a/threads:2", "minor_faults"), finding("a/threads:1", "y")]
         found, said = accepted.apply(others, entries, TODAY)
         self.assertEqual([f.verdict for f in found], ["fail", "fail"])
         self.assertEqual(said, [], "what it is about was not measured")
@@ -42,21 +48,36 @@ class Accepted(unittest.TestCase):
 
     def test_ends(self) -> None:
         entries = accepted.parse([entry(until="2026-11-19")])
-        found, said = accepted.apply([finding("a/threads:1", "x")], entries, TODAY)
+        found, said = accepted.apply([finding("a/threads:1", "minor_faults")], entries, TODAY)
         self.assertEqual(exit_code(found, strict=False), REGRESSION)
         self.assertIn("ended on 2026-11-19", said[0])
 
     def test_unused_is_said(self) -> None:
-        passed = [finding("a/threads:1", "x", "pass")]
+        passed = [finding("a/threads:1", "minor_faults", "pass")]
         found, said = accepted.apply(passed, accepted.parse([entry()]), TODAY)
         self.assertEqual(found, passed)
         self.assertIn("not needed", said[0])
         other_tier = [finding("a/threads:1", "y", "pass")]
         self.assertEqual(accepted.apply(other_tier, accepted.parse([entry()]), TODAY)[1], [])
 
+    def test_rows_that_there_are_not_are_said(self) -> None:
+        entries = accepted.parse([entry(), entry(row="*"), entry(row="b/threads:2")])
+        (said,) = accepted.strangers(entries, ["a"])
+        self.assertIn("no row is called b/threads:2", said)
+
+    def test_what_was_accepted_is_asked_again(self) -> None:
+        fail = replace(finding("a/threads:1", "minor_faults"), note="8 and 8, apart")
+        for one in (fail, replace(fail, note="")):
+            entries = accepted.parse([entry(reason="accepted until now")])
+            (found,), _ = accepted.apply([one], entries, TODAY)
+            self.assertEqual(accepted.before(found), one)
+            self.assertEqual(accepted.before(one), one)
+
     def test_void_and_failed_samples_are_not_accepted(self) -> None:
-        entries = accepted.parse([entry(row="*", metric=m) for m in ("x", "samples")])
-        both = [finding("a/threads:1", "x", "void"), finding("a/threads:1", "samples")]
+        entries = accepted.parse(
+            [entry(row="*", metric=m) for m in ("minor_faults", "instructions")]
+        )
+        both = [finding("a/threads:1", "minor_faults", "void"), finding("a/threads:1", "samples")]
         found, _ = accepted.apply(both, entries, TODAY)
         self.assertEqual([f.verdict for f in found], ["void", "fail"])
 
@@ -78,6 +99,7 @@ class File(unittest.TestCase):
         missing = entry()
         del missing["reason"]
         bad = ["{", "{}", "[1]", json.dumps([missing]), json.dumps([entry(more="x")])]
+        bad += [json.dumps([entry(metric="fault")]), json.dumps([entry(row="a/thread:1")])]
         bad += [json.dumps([entry(reason=" ")]), json.dumps([entry(until="soon")])]
         for text in bad:
             with self.assertRaises(Refusal, msg=text):

@@ -160,7 +160,7 @@ class Stages(unittest.TestCase):
         blocks = set()
         for factor in (1.0, 1.02, 1.1, 1.5):
             effects = {**slower(1.0), **{("head", "tiny/threads:1", TIME): factor}}
-            machine = Machine(0.04, effects=effects)
+            machine = Machine(0.08, effects=effects)
             gate(machine, settings=Settings(target=0.03), rows=["tiny/threads:1"])
             blocks.add(tuple(o.blocks for o in machine.orders))
         self.assertEqual(len(blocks), 1, blocks)
@@ -335,7 +335,7 @@ class Broken(unittest.TestCase):
                 return super().__call__(order)
 
         with self.assertRaisesRegex(Refusal, "different machines"):
-            gate(Moved(0.05))
+            gate(Moved(0.4))
 
 
 class Numbers(unittest.TestCase):

@@ -81,6 +81,7 @@ class Document(GateTest):
         self.assertIn(result.returncode, (0, 1), result.stderr)
         document = self.result()
         validator.validate(document)
+        self.check_what_may_be_left_out(document)
         self.assertEqual({f["tier"] for f in document["findings"]}, set(TIERS))
         names = {f.name for f in dataclasses.fields(Finding)}
         self.assertEqual(set(finding), names)
@@ -90,6 +91,72 @@ class Document(GateTest):
         self.check_what_people_see(result.stdout, document)
         self.compare("--tier", "exact", "--workloads", "tiny")
         validator.validate(self.result())
+
+    def check_what_may_be_left_out(self, document: Any) -> None:
+        """Of a stored run: nothing, or it is refused."""
+        file = self.out / "latest-gate" / "gate.json"
+        found, parts = document["findings"], document["parts"]
+        counts = [f for f in found if f["tier"] == "exact"]
+        last = (self.out / "latest-gate" / parts[-1]["file"]).resolve()
+        short = json.loads(last.read_text())
+        blocks = max(e["block"] for e in short["benchmarks"])
+        short["benchmarks"] = [e for e in short["benchmarks"] if e["block"] < blocks]
+        cut = self.directory / "cut.json"
+        cut.write_text(json.dumps(short))
+        changes: "list[tuple[dict[str, Any], str]]" = [
+            ({"schema_version": 2}, "schema_version: "),
+            ({"tier": "zzz"}, "tier: "),
+            ({"rows": []}, "rows: "),
+            ({"findings": [f for f in found if f != counts[0]]}, counts[0]["metric"]),
+            ({"findings": [f for f in found if f not in counts]}, "no counts of "),
+            ({"findings": [*found, counts[0]]}, "twice"),
+            ({"findings": [*found, {**counts[0], "row": "x/threads:1"}]}, "not asked for"),
+            ({"rows": [*document["rows"], "small/threads:1"]}, "no counts of "),
+            (
+                {
+                    "rows": [*document["rows"], "tiny/threads:2"],
+                    "settings": {**document["settings"], "looks": [20]},
+                },
+                "no samples of tiny/threads:2",
+            ),
+            ({"parts": []}, "no measurements"),
+            ({"parts": parts + parts[:1]}, "no campaign of the gate"),
+            ({"parts": parts[:-1] + [{**parts[-1], "file": str(cut)}]}, " blocks of tiny"),
+            ({"parts": [{**p, "name": "x"} for p in parts]}, "no campaign of the gate"),
+        ]
+        for change, says in changes:
+            with self.subTest(says):
+                file.write_text(json.dumps({**document, **change}))
+                self.judged_again(2, says)
+        file.write_text("[" * 100000)
+        self.judged_again(2, "no stored run of the gate")
+        self.check_what_was_accepted(document, counts[0])
+        file.write_text(json.dumps(document))
+        self.judged_again(0 if document["verdict"] != "fail" else 1, "")
+
+    def judged_again(self, code: int, says: str, *words: Any) -> str:
+        again = self.gate("--judge", self.out / "latest-gate", *words)
+        self.assertEqual(again.returncode, code, again.stderr + again.stdout)
+        self.assertIn(says, again.stderr)
+        self.assertNotIn("Traceback", again.stderr)
+        return again.stdout
+
+    def check_what_was_accepted(self, document: Any, finding: Any) -> None:
+        """The entries of now decide, not those of then."""
+        note = "8 and 8 processes, apart; accepted until 2099-01-01: wanted"
+        findings = [
+            f if f != finding else {**f, "verdict": "accepted", "note": note}
+            for f in document["findings"]
+        ]
+        file = self.out / "latest-gate" / "gate.json"
+        file.write_text(json.dumps({**document, "findings": findings}))
+        entry = {"row": finding["row"], "metric": finding["metric"], "reason": "wanted"}
+        entries = self.directory / "accepted.json"
+        for until, code in (("2000-01-01", 1), ("2099-01-01", 0)):
+            entries.write_text(json.dumps([{**entry, "until": until}]))
+            said = self.judged_again(code, "", "--accepted", entries)
+            self.assertIn("8 and 8 processes, apart", said)
+            self.assertEqual("; accepted until" in said, code == 0)
 
     def check_what_people_see(self, output: str, document: Any) -> None:
         counts = [f for f in document["findings"] if f["tier"] == "exact"]
@@ -175,6 +242,10 @@ class EndToEnd(GateTest):
 
         again = self.gate("--judge", folder)
         self.assertEqual(again.returncode, result.returncode, again.stderr)
+        self.assertIn("a null run", again.stdout)
+        self.assertEqual(
+            self.unread("--judge", folder), result.returncode, "a verdict is one unread"
+        )
         table = [x for x in result.stdout.splitlines() if x.startswith("  tiny")]
         self.assertEqual([x for x in again.stdout.splitlines() if x.startswith("  tiny")], table)
 
@@ -196,6 +267,17 @@ class EndToEnd(GateTest):
             spoiled = self.gate("--judge", folder)
             self.assertEqual((spoiled.returncode, spoiled.stdout), (2, ""))
             self.assertIn(says, spoiled.stderr)
+
+    def unread(self, *words: Any) -> int:
+        """The exit code, if nobody reads what is said."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "wb") as nobody:
+            done = subprocess.run(
+                [*map(str, GATE), *map(str, words)], stdout=nobody, stderr=subprocess.PIPE
+            )
+        self.assertEqual(done.stderr, b"")
+        return done.returncode
 
     def test_adapters(self) -> None:
         result = self.gate("--base", "mimalloc", "--head", "system", *SHORT)
@@ -238,7 +320,11 @@ class Refusals(GateTest):
             (["--base", "system"], "two adapters, or two libraries"),
             (["--base", self.base, "--workloads", "foo"], "there are large, small, tiny"),
             (["--base", self.base, "--threads", "0"], "--threads"),
+            (["--base", self.base, "--tier", "exact", "--threads", "2"], "one thread's work"),
             (["--base", self.base, "--blocks", "5"], "can never fail"),
+            (["--base", self.base, "--budget", "nan"], "--budget"),
+            (["--base", self.base, "--workloads", ","], "--workloads"),
+            (["--base", self.base, "--out", self.directory / "a b"], "blanks or colons"),
             (["--base", self.base, "--accepted", "/nonexistent"], "/nonexistent"),
         ]
         for words, says in cases:
@@ -248,13 +334,28 @@ class Refusals(GateTest):
             self.assertNotIn("described", result.stderr, "it is not there any more")
 
     def test_wrong_words(self) -> None:
-        for words in (["--foo"], ["--tier", "x"], ["--seed", "x"], ["x"]):
+        bad: "list[list[Any]]" = [["--foo"], ["--tier", "x"], ["--seed", "x"], ["x"]]
+        for words in (*bad, ["--bas", self.base]):
             result = self.gate(*words)
             self.assertEqual((result.returncode, result.stdout), (2, ""))
 
     def test_nothing_stored(self) -> None:
         result = self.gate("--judge", self.directory)
         self.refused(result, "no stored run of the gate")
+        absent = self.directory / "absent"
+        self.refused(self.gate("--judge", absent), f"{absent}/gate.json: ")
+
+    def test_what_a_stored_run_would_not_heed(self) -> None:
+        ignored: "list[list[Any]]" = [["--quick"], ["--margin", "3"], ["--seed", "2"]]
+        for words in (*ignored, ["--base", self.base]):
+            result = self.gate("--judge", self.directory, *words)
+            self.refused(result, f"leave out {words[0]}")
+
+    def test_refusals_that_cannot_be_said(self) -> None:
+        """Are no verdicts."""
+        words = " ".join(map(str, [*GATE, "--judge", self.directory]))
+        for elsewhere in ("2>/dev/full", "2>&-", ">&-", "2>/dev/full >/dev/full"):
+            self.assertEqual(run("sh", "-c", f"{words} {elsewhere}").returncode, 2, elsewhere)
 
     def test_full_disk(self) -> None:
         """So full that the libraries find no place, and that the samples find none."""

@@ -152,9 +152,19 @@ class Calibrated(DriverTest):
             self.assertAlmostEqual(cost.operation, 20)
             self.assertAlmostEqual(cost.pair * cost.period, a_pair)
 
+    def test_noise_is_no_cost(self) -> None:
+        """What a burst of other work seemed to add is not what a spin adds."""
+        calibration = planted.Calibration(GOMALLOC, BUILD, self.directory)
+        measured = [(20.0, 50.0), (20.0, 22.0), (20.0, 21.0), (20.0, 36.0), (22.0, 38.0)]
+        with mock.patch.object(calibration, "times", side_effect=measured):
+            cost = calibration.cost("tiny/threads:1", 3)
+        self.assertAlmostEqual(cost.operation, 21.0)
+        pairs = planted.PERIOD * planted.FIRST_GUESS * planted.STEP
+        self.assertAlmostEqual(cost.pair * pairs, 16.0)
+
     def test_real_costs(self) -> None:
         """No times asserted: that they are found, and positive."""
-        cost = planted.Calibration(GOMALLOC, BUILD, self.directory).cost("tiny/threads:1", 2)
+        cost = planted.Calibration(GOMALLOC, BUILD, self.directory).cost("tiny/threads:1", 9)
         self.assertGreater(cost.operation, 0)
         self.assertGreater(cost.pair, 0)
 

@@ -20,6 +20,7 @@ from gate.judge import Settings
 from gate.ledger import Ledger, Record
 from gate.proof import Proof
 
+MACHINE = {"cpus": "2"}
 KEY = {"library": "a", "gate": "b"}
 SETTINGS = Settings(target=0.10, looks=(13, 20))
 
@@ -30,11 +31,16 @@ class Kept(DriverTest):
         self.file = self.directory / "results" / "proof.json"
 
     def test_goes_on_where_it_was(self) -> None:
-        first = Ledger(self.file, KEY)
+        first = Ledger(self.file, KEY, MACHINE)
         self.assertEqual(first.of("null"), [])
         first.add("null", {"seed": 1})
         first.add("null", {"seed": 2})
-        self.assertEqual(Ledger(self.file, KEY).of("null"), [{"seed": 1}, {"seed": 2}])
+        other = Ledger(self.file, KEY, {"cpus": "4"})
+        other.add("exact", {"seed": 3})
+        self.assertEqual(other.of("exact"), [{"seed": 3, "machine": {"cpus": "4"}}])
+        kept = Ledger(self.file, KEY)
+        self.assertEqual([r["seed"] for r in kept.of("null")], [1, 2])
+        self.assertEqual(kept.machines(), [MACHINE, {"cpus": "4"}])
         self.assertEqual([p.name for p in self.file.parent.iterdir()], ["proof.json"])
 
     def test_numbers_of_another_library_do_not_add_up(self) -> None:
@@ -68,7 +74,7 @@ class Kept(DriverTest):
     def test_summary_is_of_any_library(self) -> None:
         Ledger(self.file, KEY).add("null", {"seed": 1})
         shown = Ledger(self.file, None)
-        self.assertEqual((shown.key, shown.of("null")), (KEY, [{"seed": 1}]))
+        self.assertEqual((shown.key, [r["seed"] for r in shown.of("null")]), (KEY, [1]))
         with self.assertRaises(AssertionError):
             shown.add("null", {})
 
@@ -290,7 +296,7 @@ class Runs(DriverTest):
         return made
 
     def test_power_runs_until_enough_rows_were_planted(self) -> None:
-        for effect, runs, each in ((0.05, 5, 2), (0.10, 3, 4)):
+        for effect, runs, each in ((0.05, 5, 2), (0.10, 4, 3)):
             records = self.power("fail", 0.05).ledger.of("power")
             mine = [r for r in records if r["effect"] == effect]
             self.assertEqual(len(mine), runs)
@@ -311,6 +317,20 @@ class Runs(DriverTest):
     def test_row_that_the_gate_did_not_compare(self) -> None:
         with self.assertRaisesRegex(Refusal, "did not compare"):
             proof.power_record(document(1, {}), 0.1, ["medium/threads:1"])
+
+    def test_costs_are_those_of_this_machine(self) -> None:
+        made = self.proof()
+        cost = {"row": "tiny/threads:1", "operation": 1.0, "pair": 0.1, "period": 64}
+        Ledger(self.directory / "proof.json", KEY, {"cpus": "4"}).add("cost", cost)
+        made.ledger.read()
+        here = planted.Cost("tiny/threads:1", 2.0, 0.2, 64)
+        calibration = mock.Mock(**{"return_value.cost.return_value": here})
+        with mock.patch.object(planted, "Calibration", calibration), mock.patch.object(
+            made, "verified", return_value=None
+        ):
+            self.assertEqual(made.cost("tiny/threads:1"), here)
+            self.assertEqual(made.cost("tiny/threads:1"), here)
+        self.assertEqual(calibration.call_count, 1)
 
     def test_exact_trials(self) -> None:
         def finding(metric: str, verdict: str) -> Finding:

@@ -103,7 +103,7 @@ class SmallestChange(unittest.TestCase):
     def test_is_found_as_often_as_it_says(self) -> None:
         draw = random.Random(17)
         scale, margin, comparisons = 0.02, 0.01, 24
-        change = stats.smallest_change(scale, 8, 20, comparisons, margin)
+        change = stats.smallest_change(scale, 8, 20, comparisons, margin, math.inf)
         found = 0
         for _ in range(200):
             d = [math.log1p(change) + draw.gauss(0, scale) for _ in range(28)]
@@ -112,6 +112,25 @@ class SmallestChange(unittest.TestCase):
                 stats.discoveries([stats.p_worse(d[8:], margin), *others])[0]
             )
         self.assertGreater(found, 0.91 * 200)
+
+    def test_of_what_may_be_the_target_no_more_is_asked(self) -> None:
+        """Few blocks in the first stage suspect a large change only, but do not exclude the target
+        either, so that it is left to the second."""
+        draw = random.Random(23)
+        scale, margin, target = 0.1, 0.01, 0.07
+        suspected = stats.smallest_change(scale, 16, 200, 24, margin, math.inf)
+        change = stats.smallest_change(scale, 16, 200, 24, margin, target)
+        self.assertEqual(change, target)
+        self.assertGreater(suspected, target)
+        self.assertLess(stats.smallest_change(scale / 10, 16, 200, 24, margin, target), target)
+        found = missed = 0
+        for _ in range(400):
+            d = [math.log1p(change) + draw.gauss(0, scale) for _ in range(216)]
+            missed += stats.p_worse(d[:16], margin) >= stats.CANDIDATE
+            candidate = stats.effect(d[:16]).high >= math.log1p(target)
+            found += candidate and stats.p_worse(d[16:], margin) < stats.FALSE_RATE / 24
+        self.assertGreater(found, 0.92 * 400)
+        self.assertGreater(missed, 0.05 * 400, "of those that are suspected alone, more are missed")
 
     def test_of_many_blocks_too(self) -> None:
         """More than are drawn: their shift is extrapolated, and must not promise too much."""
@@ -126,15 +145,15 @@ class SmallestChange(unittest.TestCase):
         self.assertLess(found, 200)
 
     def test_too_few_blocks_find_nothing(self) -> None:
-        self.assertEqual(stats.smallest_change(0.001, 8, 11, 24, 0.01), math.inf)
-        self.assertLess(stats.smallest_change(0.001, 8, 12, 24, 0.01), 0.02)
+        self.assertEqual(stats.smallest_change(0.001, 8, 11, 24, 0.01, math.inf), math.inf)
+        self.assertLess(stats.smallest_change(0.001, 8, 12, 24, 0.01, math.inf), 0.02)
 
     def test_grows_with_noise_and_margin(self) -> None:
-        self.assertAlmostEqual(stats.smallest_change(0, 8, 20, 24, 0.01), 0.01)
-        quiet = stats.smallest_change(0.01, 8, 20, 24, 0.01)
-        self.assertLess(quiet, stats.smallest_change(0.02, 8, 20, 24, 0.01))
-        self.assertLess(quiet, stats.smallest_change(0.01, 8, 20, 24, 0.03))
-        self.assertGreater(quiet, stats.smallest_change(0.01, 8, 40, 24, 0.01))
+        self.assertAlmostEqual(stats.smallest_change(0, 8, 20, 24, 0.01, math.inf), 0.01)
+        quiet = stats.smallest_change(0.01, 8, 20, 24, 0.01, math.inf)
+        self.assertLess(quiet, stats.smallest_change(0.02, 8, 20, 24, 0.01, math.inf))
+        self.assertLess(quiet, stats.smallest_change(0.01, 8, 20, 24, 0.03, math.inf))
+        self.assertGreater(quiet, stats.smallest_change(0.01, 8, 40, 24, 0.01, math.inf))
 
 
 if __name__ == "__main__":

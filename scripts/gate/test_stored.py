@@ -5,7 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
+import os
 import platform
+import signal
+import subprocess
+import sys
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -37,8 +42,13 @@ class File(DriverTest):
         document = self.stored.document()
         few = json.loads(json.dumps(document))
         few["rows"]["tiny"]["processes"]["calls"].pop()
+        odd = []
+        for value in (math.nan, math.inf, -1.0, "7", None, True):
+            odd.append(json.loads(json.dumps(document)))
+            odd[-1]["rows"]["tiny"]["processes"]["calls"][0]["minor_faults"] = value
+        odd += [{**document, "key": []}, {**document, "key": 7}, {**document, "rows": []}]
         without = {k: v for k, v in document.items() if k != "commit"}
-        for text in ("", "[]", json.dumps(without), json.dumps(few)):
+        for text in ("", "[]", json.dumps(without), json.dumps(few), *map(json.dumps, odd)):
             self.file.write_text(text)
             with self.assertRaisesRegex(Refusal, "no stored base.*make baseline"):
                 stored.read(self.file)
@@ -207,6 +217,34 @@ class Program(DriverTest):
         result = run(ROOT / "scripts" / "baseline.py", "check", "--file", file)
         self.assertEqual((result.returncode, result.stdout), (2, ""))
         self.assertIn("make baseline", result.stderr)
+
+    def test_what_nobody_read_is_no_pass(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "wb") as nobody:
+            command = [str(ROOT / "scripts" / "baseline.py"), "check"]
+            self.assertEqual(subprocess.run(command, stdout=nobody).returncode, 2)
+
+    def test_a_signal_is_no_verdict_and_leaves_nothing(self) -> None:
+        program = (
+            "import pathlib, program, sys, tempfile, time\n"
+            "def main():\n"
+            f"    with tempfile.TemporaryDirectory(dir={str(self.directory)!r}) as folder:\n"
+            "        print(folder, flush=True)\n"
+            "        time.sleep(100)\n"
+            "program.run(main)\n"
+        )
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            command = [sys.executable, "-c", program]
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, text=True, cwd=ROOT / "scripts"
+            ) as child:
+                assert child.stdout is not None
+                folder = Path(child.stdout.readline().strip())
+                self.assertTrue(folder.is_dir())
+                child.send_signal(number)
+            self.assertEqual(child.returncode, 128 + number)
+            self.assertFalse(folder.exists())
 
     def slower_build(self) -> tuple[Path, Path]:
         """A library, and a build directory with one that needs more instructions."""

@@ -32,9 +32,15 @@ def run(base: Path, head: Path, build: Path, directory: Path, *more: str) -> tup
         str(accepted),
     ]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GITHUB_")}
-    code = subprocess.run(
+    with subprocess.Popen(
         [*command, *more], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment
-    ).returncode
+    ) as gate:
+        try:
+            code = gate.wait()
+        except BaseException:
+            gate.terminate()  # it ends its own children
+            gate.wait()
+            raise
     if code not in (PASS, REGRESSION):
         return code, None
     return code, json.loads((out / "latest-gate" / "gate.json").read_text(encoding="utf-8"))

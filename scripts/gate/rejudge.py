@@ -1,0 +1,136 @@
+"""A stored run of the gate, judged again: its samples by this version of the judge, with the settings
+of then. Of the deterministic tier a run keeps no processes, only what came of them: that is shown again,
+and what was accepted is asked again.
+
+A file that somebody's hand, or half a copy, has left without rows, tiers or blocks is refused: what is
+not there must not pass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from gate import accepted, arms, campaign, exact, judge
+from gate.findings import Finding, Refusal, check_coverage
+from gate.samples import load
+
+SCHEMA = arms.ROOT / "results" / "gate.schema.json"
+NO_EXACT_TIER = "no exact tier: "  # a fact of a run, and why
+
+
+@dataclass(frozen=True)
+class Again:
+    """The document of a stored run, and what has come of it now."""
+
+    document: dict[str, Any]
+    done: campaign.Campaign
+    exact: list[Finding]
+    timed: list[Finding]
+    numbers: list[dict[str, object]]
+
+
+def read(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+        return dict(document)
+    except OSError as problem:
+        raise Refusal(f"{file}: {problem.strerror}: no stored run of the gate") from problem
+    except jsonschema.ValidationError as problem:
+        where = "/".join(map(str, problem.absolute_path))
+        raise Refusal(
+            f"{file} is no stored run of this gate: {where}: {problem.message[:200]}"
+        ) from problem
+    except (ValueError, RecursionError) as problem:
+        raise Refusal(f"{file} is no stored run of the gate: {problem}") from problem
+
+
+def restored(finding: dict[str, Any]) -> Finding:
+    """JSON has null for what is not a number."""
+    numbers = ("base", "head", "change")
+    made = Finding(**{k: math.nan if v is None and k in numbers else v for k, v in finding.items()})
+    return accepted.before(made)
+
+
+def settings_of(document: dict[str, Any]) -> judge.Settings:
+    saved: dict[str, Any] = {**document["settings"]}
+    saved["looks"] = tuple(saved["looks"])
+    try:
+        settings = judge.Settings(**saved)
+    except TypeError as problem:
+        raise Refusal(f"settings of another version: {problem}") from problem
+    return settings.checked(len(document["rows"]))
+
+
+def has_exact_tier(document: dict[str, Any]) -> bool:
+    left_out = any(fact.startswith(NO_EXACT_TIER) for fact in document["facts"])
+    return document["tier"] == "exact" or (document["tier"] == "all" and not left_out)
+
+
+def check_exact(document: dict[str, Any], found: list[Finding]) -> None:
+    """Each workload is counted in all that the tier counts, or has its one finding for why not."""
+    asked = {row.partition("/")[0] + "/threads:1" for row in document["rows"]}
+    for row in sorted(asked if has_exact_tier(document) else ()):
+        metrics = Counter(f.metric for f in found if f.row == row)
+        absent = sorted(set(exact.LIMITS) - set(metrics))
+        if judge.FAILED not in metrics and absent:
+            raise Refusal(f"the stored run has no counts of {', '.join(absent)} of {row}")
+        if max(metrics.values()) > 1:
+            raise Refusal(f"the stored run has counts of {row} twice")
+    odd = {f.row for f in found} - (asked if has_exact_tier(document) else set())
+    if odd:
+        raise Refusal(
+            f"the stored run has counts that were not asked for: {', '.join(sorted(odd))}"
+        )
+
+
+def check_parts(document: dict[str, Any], done: campaign.Campaign) -> None:
+    """The first stage, then the looks of the second, each of all its blocks."""
+    settings, parts = done.settings, done.parts
+    looks = range(1, len(parts))
+    names = [campaign.FIRST, *(campaign.look_name(n) for n in looks)]
+    ends = [0, *settings.looks]
+    blocks = [settings.first, *(ends[n] - ends[n - 1] for n in looks if n < len(ends))]
+    files = {p["file"] for p in document["parts"]}
+    whole = 0 < len(parts) <= len(ends) and len(files) == len(parts)
+    if not whole or [p.name for p in parts] != names:
+        stored = ", ".join(p.name for p in parts) or "no measurements"
+        raise Refusal(f"the stored run has {stored}, which is no campaign of the gate")
+    absent = sorted(set(done.rows) - {s.row for s in parts[0].samples})
+    if absent:
+        raise Refusal(f"the stored run has no samples of {', '.join(absent)}")
+    for part, expected in zip(parts, blocks):
+        for row in {s.row for s in part.samples}:
+            count = len({s.block for s in part.samples if s.row == row})
+            if count != expected:
+                raise Refusal(f"{part.name} has {count} blocks of {row}, not its {expected}")
+
+
+def judged(folder: Path, document: dict[str, Any]) -> Again:
+    rows, tier = document["rows"], document["tier"]
+    found = [restored(f) for f in document["findings"] if f["tier"] == exact.TIER]
+    check_exact(document, found)
+    done = campaign.Campaign(rows, settings_of(document), document["seed"])
+    if tier == exact.TIER:
+        return Again(document, done, found, [], [])
+    for part in document["parts"]:
+        done.add(load(folder / part["file"], part["name"]))
+    check_parts(document, done)
+    timed, numbers = judge.findings(
+        done.first, done.second, rows, done.failed, done.settings, lambda row: row
+    )
+    check_coverage(timed, [(r, m.name) for r in rows for m in judge.METRICS])
+    return Again(document, done, found, timed, numbers)
+
+
+def rejudge(file: Path) -> Again:
+    document = read(file)
+    return judged(file.parent, document)
