@@ -4,7 +4,7 @@
 # usage: [VARIABLE=value …] scripts/gate.sh         after `make`; `make gate` does both
 #   BASE=…  HEAD=…             a git ref, ./libfoo.so, or an allocator of `build/spanbench list`
 #                              (default: where this branch began, and the gomalloc of this tree)
-#   QUICK=1                    about a minute, for large changes (1 or yes; 0, no or nothing: the whole)
+#   QUICK=1                    a minute or two, for large changes (1 or yes; 0, no or nothing: the whole)
 #   TIER=exact|timed|all       counts, or time and memory, or both (default: all)
 #   WORKLOADS="tiny small"     THREADS="1 2"   (default: all; 1 and 2)
 #   SEED=n TIMEOUT=s           seed, limit in seconds of one sample

@@ -83,7 +83,7 @@ def check_exact(document: dict[str, Any], found: list[Finding]) -> None:
         absent = sorted(set(exact.LIMITS) - set(metrics))
         if judge.FAILED not in metrics and absent:
             raise Refusal(f"the stored run has no counts of {', '.join(absent)} of {row}")
-        if max(metrics.values()) > 1:
+        if max(metrics.values(), default=0) > 1:
             raise Refusal(f"the stored run has counts of {row} twice")
     odd = {f.row for f in found} - (asked if has_exact_tier(document) else set())
     if odd:

@@ -125,9 +125,8 @@ class Document(GateTest):
             ({"parts": [{**p, "name": "x"} for p in parts]}, "no campaign of the gate"),
         ]
         for change, says in changes:
-            with self.subTest(says):
-                file.write_text(json.dumps({**document, **change}))
-                self.judged_again(2, says)
+            file.write_text(json.dumps({**document, **change}))
+            self.judged_again(2, says)
         file.write_text("[" * 100000)
         self.judged_again(2, "no stored run of the gate")
         self.check_what_was_accepted(document, counts[0])

@@ -415,6 +415,8 @@ class Mutants(DriverTest):
         shutil.copytree(ROOT / "scripts", tree / "scripts", ignore=keep)
         shutil.copytree(ROOT / "harness", tree / "harness", ignore=keep)
         (tree / "results").mkdir()
+        for schema in (ROOT / "results").glob("*.schema.json"):
+            shutil.copy(schema, tree / "results")
         (tree / "allocators").symlink_to(ROOT / "allocators")
         (tree / "build").symlink_to(ROOT / os.environ.get("B", "build"))
         if mutant:
