@@ -109,9 +109,11 @@ mkdir -p "$build"
 log=$build/deps.log
 : >"$log"
 printer=''
+printing=$build/deps.printing
 # shellcheck disable=SC2317  # called by the trap
 end() {
   code=$?
+  [ -z "$printer" ] || rm -f "$printing"
   [ -z "$printer" ] || kill "$printer" 2>/dev/null || true
   exit "$code"
 }
@@ -123,9 +125,10 @@ for signal in 1 2 3 15; do
 done
 
 # On a terminal, shows the last line of the log when it has changed: not over the prompt of sudo.
+# Until the file $printing is gone, too: a signal that comes just after the fork may be lost.
 show_progress() {
   shown=''
-  while kill -0 $$ 2>/dev/null; do
+  while [ -e "$printing" ] && kill -0 $$ 2>/dev/null; do
     line=$(tail -n 1 "$log" | tr -d '\r')
     [ "$line" = "$shown" ] || printf '\r\033[K%.70s' "$line" >&2
     shown=$line
@@ -137,6 +140,7 @@ apt() {
   echo "deps.sh: apt-get $1 …" >&2
   echo "--- apt-get $*" >>"$log"
   if [ -t 2 ]; then
+    : >"$printing"
     show_progress &
     printer=$!
   fi
@@ -144,7 +148,8 @@ apt() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" \
     >>"$log" 2>&1 </dev/null || result=$?
   if [ -n "$printer" ]; then
-    kill "$printer"
+    rm -f "$printing"
+    kill "$printer" 2>/dev/null || true
     wait "$printer" 2>/dev/null || true
     printer=''
     printf '\r\033[K' >&2

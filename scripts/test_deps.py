@@ -37,7 +37,7 @@ case $1 in
 *) echo sudo >>$here/calls && exec "$@" ;;
 esac""",
 }
-USED = ("cat", "dirname", "env", "grep", "mkdir", "sed", "sh", "sleep", "tail", "tr")
+USED = ("cat", "dirname", "env", "grep", "mkdir", "rm", "sed", "sh", "sleep", "tail", "tr")
 ADAPTERS = {"a": "liba-dev", "b": "libb-dev", "same": "libb-dev", "system": "libc6-dev"}
 
 

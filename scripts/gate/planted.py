@@ -21,7 +21,8 @@ from gate.findings import Refusal
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "allocators" / "planted" / "planted.c"
 PLAN_BYTES = 1024  # there
-PERIOD = 64  # mallocs from one spin to the next: one pair of instructions more is 1/64 an operation
+# Mallocs from one spin to the next: many, for beside its pairs a spin costs what its fences wait for.
+PERIOD = 500
 # Instructions of a spin beside its pairs: the call, which kind it is, two fences. By gcc 12; counted.
 PAYMENT = 13
 PAYMENTS = 500  # in a sample, at least

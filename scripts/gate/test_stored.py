@@ -234,7 +234,7 @@ class Program(DriverTest):
             "        time.sleep(100)\n"
             "program.run(main)\n"
         )
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGHUP):
             command = [sys.executable, "-c", program]
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, text=True, cwd=ROOT / "scripts"
