@@ -274,9 +274,9 @@ class Exact(DriverTest):
             self.assertLess(abs(f.change), 0.001, f)
 
     def test_one_percent_of_instructions(self) -> None:
-        """85 instructions an operation and 16 of the wrapper; 64 operations' percent is 64 of them."""
-        base = self.built("base.so", planted.spin("tiny/threads:2", 30))
-        head = self.built("head.so", planted.spin("tiny/threads:1", 30))
+        """85 instructions an operation and 16 of the wrapper; a percent of 500 of these is 505."""
+        base = self.built("base.so", planted.spin("tiny/threads:2", 246))
+        head = self.built("head.so", planted.spin("tiny/threads:1", 246))
         self.assertEqual(self.failed(base, head, "tiny"), ["instructions"])
 
     def test_madvise(self) -> None:

@@ -255,7 +255,8 @@ class EndToEnd(GateTest):
             if len(document["parts"]) < 2 and name == "machine":
                 extra = shutil.copytree(folder / "stage-1", folder / "stage-2-look-1")
                 found = next(extra.glob("*/bench.json"))
-                parts = [*document["parts"], {"name": "x", "file": str(found)}]
+                more = {**document["parts"][0], "name": "stage-2-look-1", "file": str(found)}
+                parts = [*document["parts"], more]
                 (folder / "gate.json").write_text(json.dumps({**document, "parts": parts}))
                 document["parts"] = parts
             last = folder / document["parts"][-1]["file"]

@@ -248,7 +248,7 @@ class Program(DriverTest):
 
     def slower_build(self) -> tuple[Path, Path]:
         """A library, and a build directory with one that needs more instructions."""
-        slower = planted.spin("tiny/threads:1", 100)
+        slower = planted.spin("tiny/threads:1", 1000)
         base = planted.build(GOMALLOC, [], self.directory / "good.so")
         planted.build(GOMALLOC, [slower], self.directory / arms.GOMALLOC)
         for name in ("cell", "stamp"):
