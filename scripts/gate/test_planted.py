@@ -91,7 +91,9 @@ class Plants(DriverTest):
         self.assertEqual(len(a), len(b))
         differing = [i for i, (x, y) in enumerate(zip(a, b)) if x != y]
         self.assertLess(differing[-1] - differing[0], planted.PLAN_BYTES)
-        self.assertEqual(b[differing[0] :].split(b"\0")[0], f"small/4 spin {planted.PERIOD} 123".encode())
+        self.assertEqual(
+            b[differing[0] :].split(b"\0")[0], f"small/4 spin {planted.PERIOD} 123".encode()
+        )
 
     def test_programs_run_with_it(self) -> None:
         """Its contents are those of the wrapped library, and so are all functions."""
