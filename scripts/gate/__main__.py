@@ -32,6 +32,7 @@ try:
     from gate.findings import check_coverage, exit_code, verdict
     from gate.rejudge import NO_EXACT_TIER
     from gate.samples import Part
+    from program import stop_writing
 except (ImportError, MemoryError, OSError) as problem:
     lacks = "; run scripts/deps.sh gate" * isinstance(problem, ImportError)
     print(f"gate: {problem or 'not enough memory'}{lacks}", file=sys.stderr)
@@ -535,7 +536,7 @@ def say(result: Result, strict: bool) -> None:
             print("".join(f"{line}\n" for line in report.github(result.findings)), end="")
         sys.stdout.flush()
     except BrokenPipeError:  # who reads has seen enough; the verdict is the exit code's
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop_writing()
 
 
 def main() -> int:

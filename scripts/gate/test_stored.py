@@ -223,7 +223,8 @@ class Program(DriverTest):
         os.close(reader)
         with os.fdopen(writer, "wb") as nobody:
             command = [str(ROOT / "scripts" / "baseline.py"), "check"]
-            self.assertEqual(subprocess.run(command, stdout=nobody).returncode, 2)
+            done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE)
+        self.assertEqual((done.returncode, done.stderr), (2, b""), "and it was no refusal")
 
     def test_a_signal_is_no_verdict_and_leaves_nothing(self) -> None:
         program = (
