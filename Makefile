@@ -14,7 +14,7 @@
 #:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
 #: make gate     is this tree's gomalloc worse than the main branch's?
 #:     BASE=ref HEAD=ref        or libraries, BASE=./liba.so, or allocators, BASE=mimalloc
-#:     QUICK=1                  about a minute; only large changes are found
+#:     QUICK=1                  a minute or two; only large changes are found
 #:     TIER=exact|timed|all     WORKLOADS="tiny small" THREADS="1 2" SEED=n TIMEOUT=s OUT=dir
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
 #: make baseline count this tree's gomalloc anew: what CI compares with (results/baseline.json)
@@ -261,8 +261,8 @@ $B/version.h: FORCE
 	$(call renew,'#define SPANBENCH_VERSION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)")
 
 # What the commands consist of beside their sources: with another compiler or other flags, all is
-# built again, with other parts or libraries, all is linked again. Objects are the same whether
-# warnings are errors or not, and wherever they were compiled: a tree may be copied with them.
+# built again, with other parts or libraries, all is linked again. Code is the same whether
+# warnings are errors or not, and wherever it was compiled: a tree may be copied with its objects.
 $B/stamp/compile: export TEXT = $(filter-out -Werror,$(subst $(CURDIR),,$(CC) $(LIB_FLAGS) $(C_FLAGS) $(CXX) $(CXX_FLAGS)))
 $B/stamp/link: export TEXT = $(CC) $(CXX) $(LDFLAGS) $(CURDIR) $(CELL_OBJECTS) $(DRIVER_OBJECTS) \
   $(foreach a,$(HAVE),$a $(LIBRARY_$a) $(if $(FOLDER_$a),$(call library_objects,$a)))

@@ -53,6 +53,20 @@ def run(*command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
+def run_unread(*command: Any) -> subprocess.CompletedProcess[str]:
+    """Likewise, but nobody reads its output: the pipe has no other end."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        return subprocess.run(
+            [str(word) for word in command],
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=600,
+        )
+
+
 def spanbench(*words: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     return run(SPANBENCH, *words, **options)
 

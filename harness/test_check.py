@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from driving import CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, clean_environment, run, spanbench
+from driving import CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, clean_environment, run, run_unread
+from driving import spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "conformance.schema.json").read_text())
 CHECKS = [  # by their whole names: others may come
@@ -613,19 +614,12 @@ class Trouble(CheckTest):
         self.assertEqual(list(self.out.glob("*/*")), [])
 
     def test_closed_output_ends_tap_and_saves_it(self) -> None:
+        command = [SPANBENCH, "check", "--out", self.out, "--allocators", "system"]
+        command += ["--tap", "--checks", FEW]
+        full = ("sh", "-c", 'exec "$@" >/dev/full', "sh", *command)
         for closed, says in ((False, "No space left on device"), (True, "output is closed")):
             shutil.rmtree(self.out, ignore_errors=True)
-            with open("/dev/full", "w") as full:
-                command = [SPANBENCH, "check", "--out", self.out, "--allocators", "system"]
-                ours, theirs = os.pipe()
-                os.close(ours)
-                result = subprocess.run(
-                    [str(w) for w in [*command, "--tap", "--checks", FEW]],
-                    stdout=theirs if closed else full,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-                os.close(theirs)
+            result = run_unread(*command) if closed else run(*full)
             self.assertEqual(result.returncode, 2)
             self.assertIn(says + ": 1 of 5 checks were run", result.stderr)
             self.assertFalse(self.document()["complete"])

@@ -6,6 +6,9 @@ Where the file's counts were taken with other tools, on another kind of machine 
 its commit is built and counted here instead. So it is in the workloads in which this tree seems to be
 worse than the counts, or nothing can be said: on a busy machine the same library may count otherwise
 than it did on the day when they were stored. Build the project first: make.
+
+Exit code 0: no regression; 1: a regression; 2: wrong use or environment; 75: the counts are not
+comparable here, and their commit is not in this clone.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from pathlib import Path
 import program
 from gate import stored
 from gate.arms import GOMALLOC
-from gate.findings import Finding, Refusal, exit_code, headline
+from gate.findings import UNDECIDED, Finding, Refusal, exit_code, headline
 
 
 def say(text: str) -> None:
@@ -115,7 +118,7 @@ def refused() -> int:
         return main()
     except Refusal as problem:
         print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
-        return program.WRONG_USE
+        return UNDECIDED if isinstance(problem, stored.Absent) else program.WRONG_USE
 
 
 if __name__ == "__main__":

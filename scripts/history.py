@@ -314,4 +314,5 @@ def refused() -> int:
 
 
 if __name__ == "__main__":
-    program.run(refused)
+    recording = sys.argv[1:2] == ["record"]  # which is no more done than it was said
+    program.run(refused, unread=program.WRONG_USE if recording else 0)

@@ -15,7 +15,7 @@ from unittest import mock
 
 os.environ["MPLBACKEND"] = "Agg"
 
-from driving import BUILD, ROOT, DriverTest, run
+from driving import BUILD, ROOT, DriverTest, run, run_unread
 
 import changes
 import history
@@ -318,6 +318,11 @@ class Program(DriverTest):
         self.assertEqual(one.key, tuple(sorted(stored.key(BUILD).items())))
         self.assertIn("instructions", one.rows[TINY])
         self.assertIn("1 commit,", self.history("table").stdout)
+
+    def test_recording_that_nobody_reads_is_not_done(self) -> None:
+        self.need_history()
+        done = run_unread(PROGRAM, "record", "HEAD", "--workloads", "tiny", "--store", self.file)
+        self.assertEqual((done.returncode, done.stderr), (2, ""))
 
     def test_planted_two_per_cent_are_a_change(self) -> None:
         """And the same library once more is none."""

@@ -91,14 +91,14 @@ def strangers(entries: list[Entry], workloads: list[str]) -> list[str]:
 def apply(
     findings: list[Finding], entries: list[Entry], today: datetime.date
 ) -> tuple[list[Finding], list[str]]:
-    """The findings, with what is accepted marked so; and what is to be said of the entries. Failed
-    samples are never accepted: the allocator does not work."""
+    """The findings, with what is accepted marked so; and what is to be said of the entries. No entry
+    covers failed samples: the allocator does not work."""
     used: set[Entry] = set()
     made, said = [], []
     for f in findings:
         fitting = [e for e in entries if e.covers(f)]
         valid = [e for e in fitting if e.until >= today]
-        if f.verdict == "fail" and f.metric != "samples" and valid:
+        if f.verdict == "fail" and valid:
             why = f"{ACCEPTED}{valid[0].until}: {valid[0].reason}"
             f = replace(f, verdict="accepted", note=f"{f.note}; " * bool(f.note) + why)
             used.add(valid[0])

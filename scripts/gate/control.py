@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
 
+import program
 from gate import arms, planted, whole
 from gate.findings import PASS, REGRESSION, WRONG_USE, Refusal
 
@@ -50,7 +52,10 @@ def control(library: Path, row: str, build: Path, directory: Path) -> int:
         print(f"control: +{SLOWER:.0%} in {row}: not found, the gate says {document['verdict']}")
         if document["verdict"] not in UNDECIDED:
             break
-    print("control: BLIND: the gate does not find what it must")
+    if document["verdict"] in UNDECIDED:
+        print(f"control: UNDECIDED {TRIES} times: a machine too noisy for {row}, or a blind gate")
+    else:
+        print("control: BLIND: the gate does not find what it must")
     return 1
 
 
@@ -76,10 +81,10 @@ def main() -> int:
             raise Refusal(f"there is no library {asked.shared_object}")
         with tempfile.TemporaryDirectory(prefix="spanbench-control-") as directory:
             return control(asked.shared_object.resolve(), asked.row, build, Path(directory))
-    except Refusal as problem:
+    except (Refusal, subprocess.CalledProcessError) as problem:
         print(f"control: {problem}", file=sys.stderr)
         return WRONG_USE
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program.run(main, unread=WRONG_USE)

@@ -19,7 +19,7 @@ from typing import Any
 import jsonschema
 
 from gate import accepted, arms, campaign, exact, judge
-from gate.findings import Finding, Refusal, check_coverage
+from gate.findings import Finding, Refusal, check_coverage, verdict
 from gate.samples import load
 
 SCHEMA = arms.ROOT / "results" / "gate.schema.json"
@@ -56,8 +56,7 @@ def read(file: Path) -> dict[str, Any]:
 def restored(finding: dict[str, Any]) -> Finding:
     """JSON has null for what is not a number."""
     numbers = ("base", "head", "change")
-    made = Finding(**{k: math.nan if v is None and k in numbers else v for k, v in finding.items()})
-    return accepted.before(made)
+    return Finding(**{k: math.nan if v is None and k in numbers else v for k, v in finding.items()})
 
 
 def settings_of(document: dict[str, Any]) -> judge.Settings:
@@ -114,23 +113,35 @@ def check_parts(document: dict[str, Any], done: campaign.Campaign) -> None:
                 raise Refusal(f"{part.name} has {count} blocks of {row}, not its {expected}")
 
 
-def judged(folder: Path, document: dict[str, Any]) -> Again:
+def check_decided(document: dict[str, Any], done: campaign.Campaign) -> None:
+    """The second stage has all blocks that decided then."""
+    blocks = Counter(row for row, _ in {(s.row, s.block) for s in done.second})
+    for c in document["comparisons"]:
+        if c["decided_in_stage"] == 2 and c["blocks"] != blocks[c["row"]]:
+            raise Refusal(
+                f"{c['row']} was decided by {c['blocks']} blocks of the second stage, and the stored "
+                f"run has {blocks[c['row']]}"
+            )
+
+
+def rejudge(file: Path) -> Again:
+    document = read(file)
     rows, tier = document["rows"], document["tier"]
-    found = [restored(f) for f in document["findings"] if f["tier"] == exact.TIER]
+    stored = [restored(f) for f in document["findings"]]
+    if verdict(stored) != document["verdict"]:
+        raise Refusal(f"the stored findings are not those of its verdict, {document['verdict']}")
+    found = [accepted.before(f) for f in stored if f.tier == exact.TIER]
     check_exact(document, found)
     done = campaign.Campaign(rows, settings_of(document), document["seed"])
+    done.budget_spent = document["budget_spent"]
     if tier == exact.TIER:
         return Again(document, done, found, [], [])
     for part in document["parts"]:
-        done.add(load(folder / part["file"], part["name"]))
+        done.add(load(file.parent / part["file"], part["name"]))
     check_parts(document, done)
+    check_decided(document, done)
     timed, numbers = judge.findings(
         done.first, done.second, rows, done.failed, done.settings, lambda row: row
     )
     check_coverage(timed, [(r, m.name) for r in rows for m in judge.METRICS])
     return Again(document, done, found, timed, numbers)
-
-
-def rejudge(file: Path) -> Again:
-    document = read(file)
-    return judged(file.parent, document)

@@ -183,10 +183,14 @@ def compare_counts(stored: Stored, build: Path, directory: Path, repeat: Repeat)
     ]
 
 
+class Absent(Refusal):
+    """There is nothing to compare with, which nothing in this tree can be blamed for."""
+
+
 def built(stored: Stored, build: Path) -> Path:
-    """The library of the stored commit; refuses where that is not at hand."""
+    """The library of the stored commit. Raises Absent where that is not at hand."""
     if arms.git("cat-file", "-e", f"{stored.commit}^{{commit}}") is None:
-        raise Refusal(
+        raise Absent(
             f"the stored base's commit {stored.commit[:12]} is not here, so that it cannot be counted "
             "on this machine: fetch the history (git fetch --unshallow), or renew it on a machine "
             "where this tree is known to be good (make baseline)"

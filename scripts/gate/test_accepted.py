@@ -7,7 +7,7 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
-from gate import accepted
+from gate import accepted, judge
 from gate.findings import PASS, REGRESSION, Finding, Refusal, exit_code
 
 TODAY = datetime.date(2026, 11, 20)
@@ -73,13 +73,14 @@ class Accepted(unittest.TestCase):
             self.assertEqual(accepted.before(found), one)
             self.assertEqual(accepted.before(one), one)
 
-    def test_void_and_failed_samples_are_not_accepted(self) -> None:
-        entries = accepted.parse(
-            [entry(row="*", metric=m) for m in ("minor_faults", "instructions")]
-        )
-        both = [finding("a/threads:1", "minor_faults", "void"), finding("a/threads:1", "samples")]
-        found, _ = accepted.apply(both, entries, TODAY)
-        self.assertEqual([f.verdict for f in found], ["void", "fail"])
+    def test_void_is_not_accepted(self) -> None:
+        void = finding("a/threads:1", "minor_faults", "void")
+        (found,), _ = accepted.apply([void], accepted.parse([entry(row="*")]), TODAY)
+        self.assertEqual(found, void)
+
+    def test_failed_samples_cannot_be_accepted(self) -> None:
+        with self.assertRaisesRegex(ValueError, "no metric is called samples"):
+            accepted.parse([entry(row="*", metric=judge.FAILED)])
 
 
 class File(unittest.TestCase):

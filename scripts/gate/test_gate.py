@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, clean_environment, run
+from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, clean_environment, run, run_unread
 
 from gate.findings import TIERS, VERDICTS, Finding
 
@@ -123,6 +123,8 @@ class Document(GateTest):
             ({"parts": parts + parts[:1]}, "no campaign of the gate"),
             ({"parts": parts[:-1] + [{**parts[-1], "file": str(cut)}]}, " blocks of tiny"),
             ({"parts": [{**p, "name": "x"} for p in parts]}, "no campaign of the gate"),
+            ({"parts": parts[:-1]}, "was decided by "),
+            ({"verdict": "void"}, "not those of its verdict, void"),
         ]
         for change, says in changes:
             file.write_text(json.dumps({**document, **change}))
@@ -242,9 +244,8 @@ class EndToEnd(GateTest):
         again = self.gate("--judge", folder)
         self.assertEqual(again.returncode, result.returncode, again.stderr)
         self.assertIn("a null run", again.stdout)
-        self.assertEqual(
-            self.unread("--judge", folder), result.returncode, "a verdict is one unread"
-        )
+        unread = run_unread(*GATE, "--judge", folder)
+        self.assertEqual((unread.returncode, unread.stderr), (result.returncode, ""))
         table = [x for x in result.stdout.splitlines() if x.startswith("  tiny")]
         self.assertEqual([x for x in again.stdout.splitlines() if x.startswith("  tiny")], table)
 
@@ -267,17 +268,6 @@ class EndToEnd(GateTest):
             spoiled = self.gate("--judge", folder)
             self.assertEqual((spoiled.returncode, spoiled.stdout), (2, ""))
             self.assertIn(says, spoiled.stderr)
-
-    def unread(self, *words: Any) -> int:
-        """The exit code, if nobody reads what is said."""
-        reader, writer = os.pipe()
-        os.close(reader)
-        with os.fdopen(writer, "wb") as nobody:
-            done = subprocess.run(
-                [*map(str, GATE), *map(str, words)], stdout=nobody, stderr=subprocess.PIPE
-            )
-        self.assertEqual(done.stderr, b"")
-        return done.returncode
 
     def test_adapters(self) -> None:
         result = self.gate("--base", "mimalloc", "--head", "system", *SHORT)

@@ -6,16 +6,12 @@ import contextlib
 import io
 import json
 import math
-import os
 import platform
-import signal
-import subprocess
-import sys
 import unittest
 from pathlib import Path
 from unittest import mock
 
-from driving import BUILD, ROOT, DriverTest, run
+from driving import BUILD, ROOT, DriverTest, run, run_unread
 
 import baseline
 from gate import arms, counting, exact, planted, stored
@@ -81,7 +77,7 @@ class File(DriverTest):
 
     def test_committed_file(self) -> None:
         committed = stored.read()
-        self.assertGreater(len(committed.rows), 0)
+        stored.check_rows(committed, BUILD)
         for processes in committed.rows.values():
             for kind in KINDS:
                 self.assertEqual(len(processes[kind]), exact.REPEATS + exact.CONFIRM)
@@ -219,33 +215,17 @@ class Program(DriverTest):
         self.assertIn("make baseline", result.stderr)
 
     def test_what_nobody_read_is_no_pass(self) -> None:
-        reader, writer = os.pipe()
-        os.close(reader)
-        with os.fdopen(writer, "wb") as nobody:
-            command = [str(ROOT / "scripts" / "baseline.py"), "check"]
-            done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE)
-        self.assertEqual((done.returncode, done.stderr), (2, b""), "and it was no refusal")
+        done = run_unread(ROOT / "scripts" / "baseline.py", "check")
+        self.assertEqual((done.returncode, done.stderr), (2, ""), "and it was no refusal")
 
-    def test_a_signal_is_no_verdict_and_leaves_nothing(self) -> None:
-        program = (
-            "import pathlib, program, sys, tempfile, time\n"
-            "def main():\n"
-            f"    with tempfile.TemporaryDirectory(dir={str(self.directory)!r}) as folder:\n"
-            "        print(folder, flush=True)\n"
-            "        time.sleep(100)\n"
-            "program.run(main)\n"
-        )
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            command = [sys.executable, "-c", program]
-            with subprocess.Popen(
-                command, stdout=subprocess.PIPE, text=True, cwd=ROOT / "scripts"
-            ) as child:
-                assert child.stdout is not None
-                folder = Path(child.stdout.readline().strip())
-                self.assertTrue(folder.is_dir())
-                child.send_signal(number)
-            self.assertEqual(child.returncode, 128 + number)
-            self.assertFalse(folder.exists())
+    def test_nothing_to_compare_with_has_an_exit_code_of_its_own(self) -> None:
+        """Counts of elsewhere, of a commit that is not in this clone."""
+        file = self.directory / "baseline.json"
+        committed = stored.read()
+        stored.write(Stored("0" * 40, {**committed.key, "kernel": "1.0"}, committed.rows), file)
+        result = run(ROOT / "scripts" / "baseline.py", "check", "--file", file)
+        self.assertEqual(result.returncode, 75, result.stderr)
+        self.assertIn("git fetch --unshallow", result.stderr)
 
     def slower_build(self) -> tuple[Path, Path]:
         """A library, and a build directory with one that needs more instructions."""

@@ -1,0 +1,45 @@
+"""How the scripts end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+from driving import ROOT, DriverTest, run_unread
+
+
+class Ends(DriverTest):
+    def command(self, *lines: str) -> list[str]:
+        """A program whose main consists of these."""
+        imports = "import sys\nsys.path.insert(0, sys.argv.pop())\nimport program, tempfile, time\n"
+        body = "".join(f"    {line}\n" for line in lines)
+        text = f"{imports}def main():\n{body}program.run(main, unread=7)\n"
+        return [sys.executable, "-B", "-c", text, str(ROOT / "scripts")]
+
+    def test_a_signal_leaves_nothing(self) -> None:
+        command = self.command(
+            f"with tempfile.TemporaryDirectory(dir={str(self.directory)!r}) as folder:",
+            "    print(folder, flush=True)",
+            "    time.sleep(100)",
+        )
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+                assert child.stdout is not None
+                folder = Path(child.stdout.readline().strip())
+                self.assertTrue(folder.is_dir())
+                child.send_signal(number)
+            self.assertEqual(child.returncode, 128 + number)
+            self.assertFalse(folder.exists())
+
+    def test_a_pipe_that_nobody_reads(self) -> None:
+        """Is noticed at the end at the latest, and has the exit code that the program names."""
+        for say in ("print(1, flush=True)", "print(1)"):
+            done = run_unread(*self.command(say, "return 0"))
+            self.assertEqual((done.returncode, done.stderr), (7, ""), say)
+
+
+if __name__ == "__main__":
+    unittest.main()
