@@ -1,21 +1,33 @@
-"""What the records of a proof show: rates with exact binomial intervals, and the uniformity of the
-p-values of null runs. Pure: records in, lines out.
+"""What the records of a proof show: rates with exact binomial intervals, the uniformity of the p-values
+of null runs, and whether plants were what they are called. Pure: records in, lines out.
 """
 
 from __future__ import annotations
 
+import bisect
+import random
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Iterable, Sequence
 
 from scipy import stats
 
+from gate.findings import Refusal
+from gate.judge import QUICK
+from gate.stats import p_differs
+
 Record = dict[str, Any]
 LEVEL = 0.95
 UNIFORM = 0.01  # p-values whose test of uniformity has a smaller p are not uniform
+NULL_BLOCKS = QUICK.first  # that a p-value is of
+DRAWS = 99
+ROUNDING = 1e-9
 NULL_RUNS = 30
 FOUND = 59  # of as many: then the power is at least 95 % with 95 % confidence
 EXACT = 20
 FALSE_RATE = 0.01  # of replayed windows
+PLANT_SIZE = 0.1  # part of their size by which plants may be larger in median; smaller is harder
+PLANT_COUNT = 0.01  # part of its instructions by which a plant may be off, by callgrind
 RECORDINGS = 2  # from which they are drawn
 
 
@@ -55,9 +67,9 @@ def null_claims(runs: Sequence[Record]) -> list[Claim]:
     void = sum(1 for r in runs if r["verdict"] == "void")
     wide = sum(1 for r in runs if r["verdict"] == "inconclusive")
     return [
-        Claim("null runs that fail", failed, len(runs), NULL_RUNS, failed == 0),
-        Claim("null runs that are void", void, len(runs), NULL_RUNS, True),
-        Claim("null runs that are inconclusive", wide, len(runs), NULL_RUNS, True),
+        Claim("quick null runs that fail", failed, len(runs), NULL_RUNS, failed == 0),
+        Claim("quick null runs that are void", void, len(runs), NULL_RUNS, True),
+        Claim("quick null runs that are inconclusive", wide, len(runs), NULL_RUNS, True),
     ]
 
 
@@ -65,16 +77,44 @@ def p_values(runs: Iterable[Record]) -> list[float]:
     return [float(p) for r in runs for p in r["p_values"].values() if p is not None]
 
 
+def possible(blocks: int) -> list[float]:
+    """The p-values that the test of so many blocks can have, from the least: of each rank sum one."""
+    found = set()
+    for rank_sum in range(blocks * (blocks + 1) // 2 + 1):
+        differences, left = [], rank_sum
+        for rank in range(blocks, 0, -1):
+            differences.append(rank if rank <= left else -rank)
+            left -= rank if rank <= left else 0
+        found.add(p_differs(differences))
+    return sorted(found)
+
+
+def spread_out(values: Sequence[float], of: Sequence[float], draw: random.Random) -> list[float]:
+    """Each p drawn anew between the next smaller one that was possible and itself. Of a test that is
+    exact, these are uniform, and the p-values themselves, which are a few numbers, are not: Geyer and
+    Meeden, "Fuzzy and randomized confidence intervals and P-values", Statistical Science 2005."""
+    made = []
+    for p in values:
+        at = bisect.bisect_left(of, p * (1 - ROUNDING))
+        if abs(of[at] / p - 1) > ROUNDING:
+            raise Refusal(f"{p} is no p-value of {NULL_BLOCKS} blocks")
+        made.append(draw.uniform(of[at - 1] if at else 0.0, of[at]))
+    return made
+
+
 def uniformity(runs: Sequence[Record]) -> tuple[bool, str]:
     """Of the p-values with which the twin differs from its original in time, in the first stage."""
     values = p_values(runs)
     if not values:
         return False, "null p-values: none yet"
-    test = stats.kstest(values, "uniform")
-    good = bool(test.pvalue >= UNIFORM)
-    words = f"null p-values: {len(values)}, Kolmogorov-Smirnov D = {test.statistic:.3f}"
-    least = min(values)
-    return good, f"{words}, p = {test.pvalue:.3f}; the least is {least:.4f}"
+    of, draw = possible(NULL_BLOCKS), random.Random(1)
+    tests = [stats.kstest(spread_out(values, of, draw), "uniform") for _ in range(DRAWS)]
+    p = median(float(test.pvalue) for test in tests)
+    words = f"null p-values: {len(values)}, Kolmogorov-Smirnov D = " + (
+        f"{median(float(test.statistic) for test in tests):.3f}, p = {p:.3f} (medians of {DRAWS} "
+        f"draws between the values that are possible); the least is {min(values):.4f}"
+    )
+    return p >= UNIFORM, words
 
 
 def power_claims(effect: float, runs: Sequence[Record]) -> list[Claim]:
@@ -93,6 +133,33 @@ def power_claims(effect: float, runs: Sequence[Record]) -> list[Claim]:
         Claim(f"{name}, where less than that cannot: found", blind_found, len(blind), 0, True),
         Claim(f"{name}: unplanted comparisons that fail", wrong, unplanted, 1, wrong == 0),
     ]
+
+
+def plant_sizes(effect: float, runs: Sequence[Record]) -> tuple[bool, str]:
+    """Whether what was planted was of no more than that size: as measured, by those same runs."""
+    changes = [float(row["change"]) for r in runs for row in r["planted"]]
+    name = f"plants of +{effect:.0%}"
+    if not changes:
+        return False, f"{name}: none yet"
+    middle = median(changes)
+    spread = f"{middle:+.2%} in median ({min(changes):+.2%} .. {max(changes):+.2%})"
+    return middle <= (1 + PLANT_SIZE) * effect, f"{name}: {len(changes)} measured {spread}"
+
+
+def plant_counts(costs: Sequence[Record]) -> tuple[bool, str]:
+    """Whether plants have the instructions that they should have, where these were counted."""
+    ratios = [
+        cost["instructions"]["counted"] / cost["instructions"]["planted"]
+        for cost in costs
+        if cost["instructions"]
+    ]
+    if not ratios:
+        return False, "instructions of plants: none counted yet"
+    good = all(abs(ratio - 1) <= PLANT_COUNT for ratio in ratios)
+    return good, (
+        f"instructions of plants: in {len(ratios)} rows callgrind counted {min(ratios):.2%} .. "
+        f"{max(ratios):.2%} of those planted"
+    )
 
 
 def exact_claims(what: str, trials: Sequence[Record]) -> list[Claim]:
@@ -114,22 +181,34 @@ def replay_claims(replays: Sequence[Record]) -> list[Claim]:
     touched = sum(1 for r in replays if r["failed"])
     return [
         Claim(
-            "windows of recorded null campaigns that fail", failed, windows, 10_000, good, shared
+            "quick windows of recorded null campaigns that fail",
+            failed,
+            windows,
+            10_000,
+            good,
+            shared,
         ),
         Claim("recordings with such a window", touched, len(replays), RECORDINGS, True),
     ]
 
 
+def told(shown: bool, words: str) -> tuple[bool, str]:
+    return shown, f"{'shown' if shown else 'NOT SHOWN':<11} {words}"
+
+
 def summary(kinds: dict[str, list[Record]]) -> tuple[bool, list[str]]:
     """Whether all of it is shown, and the lines that say so."""
+
+    def of(claims: Iterable[Claim]) -> list[tuple[bool, str]]:
+        return [(claim.shown, str(claim)) for claim in claims]
+
     null = kinds.get("null", [])
-    claims = null_claims(null)
-    uniform, words = uniformity(null)
+    lines = [*of(null_claims(null)), told(*uniformity(null))]
+    lines.append(told(*plant_counts(kinds.get("cost", []))))
     for effect in (0.05, 0.10):
-        claims += power_claims(effect, [r for r in kinds.get("power", []) if r["effect"] == effect])
+        runs = [r for r in kinds.get("power", []) if r["effect"] == effect]
+        lines += [told(*plant_sizes(effect, runs)), *of(power_claims(effect, runs))]
     for what in ("instructions", "rss", "madvise"):
-        claims += exact_claims(what, [t for t in kinds.get("exact", []) if t["what"] == what])
-    claims += replay_claims(kinds.get("replay", []))
-    lines = [str(claim) for claim in claims]
-    lines.insert(3, f"{'shown' if uniform else 'NOT SHOWN':<11} {words}")
-    return uniform and all(claim.shown for claim in claims), lines
+        lines += of(exact_claims(what, [t for t in kinds.get("exact", []) if t["what"] == what]))
+    lines += of(replay_claims(kinds.get("replay", [])))
+    return all(shown for shown, _ in lines), [line for _, line in lines]

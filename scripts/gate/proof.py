@@ -16,7 +16,6 @@ import hashlib
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from typing import Any, Callable, Iterator, Optional, Sequence
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
 
+import program
 from gate import arms, evidence, exact, judge, planted, replay, stored, whole
 from gate.campaign import Order
 from gate.driver import Driver, Progress
@@ -36,40 +36,46 @@ PARTS = ("null", "exact", "power", "replay")
 ROWS = tuple(f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2))
 
 
-# Of a run that must find spins of a size: the rows it measures, in how many of them it has spins, and
-# the target, which is smaller than the spins: of changes as large as the smallest that a row would
-# find, it may miss one in 20. Left out are rows in which a machine with two CPUs cannot show such a
-# change in some minutes: blocks of large at two threads differ by 40 %.
 @dataclass(frozen=True)
-class Power:
+class Plan:
+    """Of a run that must find spins: the rows it measures, and in how many of them it has spins."""
+
     workloads: tuple[str, ...]
     threads: tuple[int, ...]
     planted: int
+
+    def drawn(self, seed: int) -> list[str]:
+        rows = [f"{w}/threads:{n}" for w in self.workloads for n in self.threads]
+        return random.Random(seed).sample(rows, self.planted)
+
+
+# Of spins of a size: the runs, again from the first after the last; the target, which is smaller than the
+# spins: of changes as large as the smallest that a row would find, it may miss one in 20; and the blocks
+# that the second stage may need. Left out are rows in which a machine with two CPUs cannot show such a
+# change in a minute or two, and large: no spin has a known part of its operations, which are the
+# kernel's page faults and cost 1.5 to 7.6 us from one run to the next on a virtual machine.
+@dataclass(frozen=True)
+class Power:
+    plans: tuple[Plan, ...]
     target: float
+    blocks: int
 
-    @property
-    def rows(self) -> list[str]:
-        return [f"{w}/threads:{n}" for w in self.workloads for n in self.threads]
+    def plan(self, number: int) -> Plan:
+        return self.plans[number % len(self.plans)]
 
 
+TINY_SMALL = ("tiny", "small")
 POWER = {
-    0.10: Power(("tiny", "small"), (1, 2), 3, 0.07),
-    0.05: Power(("tiny", "small", "large"), (1,), 2, 0.035),
+    0.10: Power((Plan(TINY_SMALL, (1, 2), 3),), 0.07, 240),
+    0.05: Power(
+        (Plan(TINY_SMALL, (1,), 2), Plan(("tiny",), (1, 2), 2), Plan(("tiny",), (1, 2), 1)),
+        0.035,
+        480,
+    ),
 }
 TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
-JUDGING: tuple[str, ...] = (
-    "__main__",
-    "arms",
-    "campaign",
-    "counting",
-    "driver",
-    "exact",
-    "findings",
-    "judge",
-    "planted",
-)
-JUDGING += ("replay", "samples", "stats")
+JUDGING = "__main__ arms campaign counting driver exact findings judge planted replay samples stats".split()
 # Beside the cells: what orders, starts and counts the samples, and what is planted.
 DRIVING = (
     "harness/plan.[ch]",
@@ -79,6 +85,7 @@ DRIVING = (
     "allocators/planted/*.[ch]",
 )
 CALIBRATION_BLOCKS = 25
+CALIBRATIONS = 3  # tries: noise may hide what a spin costs
 EXACT_EFFECTS = {
     "instructions": ("tiny", "small"),
     "rss": ("small", "large"),
@@ -96,6 +103,10 @@ ALLOWED = {
         "minor_faults",
     },
 }
+
+
+# Options of single runs: numbers of other settings do not add up.
+OF_A_RUN = ("budget", "recorded_blocks")
 
 
 def say(text: str) -> None:
@@ -148,19 +159,25 @@ class Proof:
             say(f"null run {number + 1} of {self.options.null_runs}: {record['verdict']}")
 
     def cost(self, row: str) -> planted.Cost:
-        """Measured once, and kept with the records that it explains."""
-        for record in self.ledger.of("cost"):
-            if record["row"] == row and record["machine"] == self.ledger.machine:
-                return planted.Cost(
-                    **{k: record[k] for k in ("row", "operation", "pair", "period")}
-                )
-        calibration = planted.Calibration(self.shared_object, self.build, self.directory)
-        cost = calibration.cost(row, CALIBRATION_BLOCKS)
-        self.ledger.add("cost", {**asdict(cost), "instructions": self.verified(cost)})
+        """Measured before each run, and kept with the records that it explains: a processor that is
+        shared may run chains at half their speed some minutes later, and operations at theirs."""
+        cost = self.calibrated(row)
+        counted = any(r["row"] == row and r["instructions"] for r in self.ledger.of("cost"))
+        verified = None if counted else self.verified(cost)
+        self.ledger.add("cost", {**asdict(cost), "instructions": verified})
         say(
             f"{row}: {cost.operation:.2f} ns an operation, {cost.pair:.5f} ns a pair of instructions"
         )
         return cost
+
+    def calibrated(self, row: str) -> planted.Cost:
+        calibration = planted.Calibration(self.shared_object, self.build, self.directory)
+        for _ in range(CALIBRATIONS - 1):
+            try:
+                return calibration.cost(row, CALIBRATION_BLOCKS)
+            except Refusal as problem:
+                say(f"{problem}; once more")
+        return calibration.cost(row, CALIBRATION_BLOCKS)
 
     def verified(self, cost: planted.Cost) -> Optional[dict[str, float]]:
         """At one thread: instructions an operation that a spin of a tenth has by its size, and by
@@ -204,14 +221,14 @@ class Proof:
 
     def power_run(self, effect: float, number: int) -> None:
         seed = self.options.seed + number
-        plan = POWER[effect]
-        rows = random.Random(seed).sample(plan.rows, plan.planted)
+        power, plan = POWER[effect], POWER[effect].plan(number)
+        rows = plan.drawn(seed)
         base, head = self.pair([self.cost(row).slower(effect) for row in rows])
         threads = ",".join(map(str, plan.threads))
         more = ["--tier", "timed", "--workloads", ",".join(plan.workloads), "--threads", threads]
-        more += ["--target", f"{plan.target * 100:g}"]
-        more += ["--blocks", str(self.options.blocks)]
-        document = self.gate(base, head, seed, *more, "--budget", str(self.options.budget))
+        more += ["--target", f"{power.target * 100:g}"]
+        more += ["--blocks", str(power.blocks), "--budget", str(self.options.budget)]
+        document = self.gate(base, head, seed, *more)
         record = power_record(document, effect, rows)
         self.ledger.add("power", record)
         found = sum(1 for row in record["planted"] if row["verdict"] == "fail")
@@ -330,7 +347,6 @@ def parser() -> argparse.ArgumentParser:
     add("--null-runs", type=int, default=evidence.NULL_RUNS, help="(default: %(default)s)")
     add("--planted", type=int, default=evidence.FOUND, help="rows of each size (%(default)s)")
     add("--most-power-runs", type=int, default=60, help="of each size (default: %(default)s)")
-    add("--blocks", type=int, default=240, help="of a power run's second stage (%(default)s)")
     add("--budget", type=float, default=240, help="seconds of a power run (default: %(default)s)")
     add("--exact-trials", type=int, default=evidence.EXACT, help="of each (default: %(default)s)")
     add(
@@ -344,8 +360,18 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def refuse_mixture(options: argparse.Namespace) -> None:
+    """What is measured with settings of one's own has a ledger of its own."""
+    usual = parser().parse_args([])
+    own = [name for name in OF_A_RUN if getattr(options, name) != getattr(usual, name)]
+    if own and options.ledger.resolve() == usual.ledger.resolve():
+        named = ", ".join("--" + name.replace("_", "-") for name in own)
+        raise Refusal(f"{named}: not the proof's own; give such runs their own --ledger FILE")
+
+
 def main() -> int:
     options = parser().parse_args()
+    refuse_mixture(options)
     if options.summary:
         ledger = Ledger(options.ledger, None)
         say(", ".join(f"{name} {value}" for name, value in ledger.key.items()) or "no ledger yet")
@@ -367,17 +393,15 @@ def main() -> int:
 
 def run() -> int:
     """0: all is shown; 1: not, or not yet; 2: nothing more can be measured."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     try:
         return main()
     except Refusal as problem:
         print(f"gate-proof: {problem}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, program.Terminated):
         print("gate-proof: interrupted; what was measured is kept", file=sys.stderr)
-        return 130
+        raise
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    program.run(run, unread=program.WRONG_USE)

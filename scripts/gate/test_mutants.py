@@ -13,6 +13,8 @@ from pathlib import Path
 
 from driving import ROOT, DriverTest
 
+from gate import stored
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -127,8 +129,8 @@ MUTANTS = [
     Mutant(
         "numbers of another gate's program do not add up",
         "proof.py",
-        '    "__main__",\n',
-        "",
+        '"__main__ arms campaign',
+        '"arms campaign',
         "test_proof.py:Kept.test_what_another_gate_harness_or_compiler_measured_has_another_key",
     ),
     Mutant(
@@ -379,9 +381,51 @@ MUTANTS = [
     Mutant(
         "what was accepted then is asked again",
         "rejudge.py",
-        "    return accepted.before(made)\n",
-        "    return made\n",
+        "[accepted.before(f) for f in stored if",
+        "[f for f in stored if",
         "test_gate.py:Document.test_is_as_its_schema_says",
+    ),
+    Mutant(
+        "a stored run without the blocks that decided is refused",
+        "rejudge.py",
+        '== 2 and c["blocks"] != blocks[c["row"]]:',
+        '== 2 and c["blocks"] < blocks[c["row"]]:',
+        "test_gate.py:Document.test_is_as_its_schema_says",
+    ),
+    Mutant(
+        "a stored run whose findings are not those of its verdict is refused",
+        "rejudge.py",
+        '    if verdict(stored) != document["verdict"]:\n',
+        "    if False:\n",
+        "test_gate.py:Document.test_is_as_its_schema_says",
+    ),
+    Mutant(
+        "plants that were larger than they are called show nothing",
+        "evidence.py",
+        "return middle <= (1 + PLANT_SIZE) * effect",
+        "return middle <= (1 + PLANT_SIZE)",
+        "test_proof.py:Shown.test_plants_of_another_size",
+    ),
+    Mutant(
+        "p-values of few blocks are spread out before they are called not uniform",
+        "evidence.py",
+        "draw.uniform(of[at - 1] if at else 0.0, of[at])",
+        "of[at]",
+        "test_proof.py:Shown.test_exact_tests_of_equals_are_uniform",
+    ),
+    Mutant(
+        "plants are counted",
+        "evidence.py",
+        "all(abs(ratio - 1) <= PLANT_COUNT for ratio in ratios)",
+        "any(abs(ratio - 1) <= PLANT_COUNT for ratio in ratios)",
+        "test_proof.py:Shown.test_plants_of_other_instructions",
+    ),
+    Mutant(
+        "nothing to compare with is told from a base that is broken",
+        "stored.py",
+        "        raise Absent(",
+        "        raise Refusal(",
+        "test_stored.py:Program.test_nothing_to_compare_with_has_an_exit_code_of_its_own",
     ),
     Mutant(
         "the first stage leaves to the second what may be the target",
@@ -415,8 +459,8 @@ class Mutants(DriverTest):
         shutil.copytree(ROOT / "scripts", tree / "scripts", ignore=keep)
         shutil.copytree(ROOT / "harness", tree / "harness", ignore=keep)
         (tree / "results").mkdir()
-        for schema in (ROOT / "results").glob("*.schema.json"):
-            shutil.copy(schema, tree / "results")
+        for file in (*(ROOT / "results").glob("*.schema.json"), stored.FILE):
+            shutil.copy(file, tree / "results")
         (tree / "allocators").symlink_to(ROOT / "allocators")
         (tree / "build").symlink_to(ROOT / os.environ.get("B", "build"))
         if mutant:

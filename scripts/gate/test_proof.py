@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from scipy.stats import kstest
+
 from driving import DriverTest
 
-from gate import campaign, evidence, planted, proof, replay, simulation
+from gate import campaign, evidence, planted, proof, replay, simulation, stats
 from gate.findings import Finding, Refusal
 from gate.judge import Settings
 from gate.ledger import Ledger, Record
@@ -91,7 +93,8 @@ def null_run(verdict: str = "pass", *p: float) -> Record:
 
 
 def power_run(effect: float, verdict: str = "fail", smallest: float = 0.04, **more: Any) -> Record:
-    rows = [{"row": f"r{i}", "verdict": verdict, "smallest": smallest} for i in range(4)]
+    one: Record = {"verdict": verdict, "smallest": smallest, "change": effect}
+    rows = [{"row": f"r{i}", **one} for i in range(4)]
     return {"effect": effect, "planted": rows, "unplanted": 20, "collateral": [], **more}
 
 
@@ -99,11 +102,18 @@ def trial(what: str, found: bool = True) -> Record:
     return {"what": what, "found": found, "collateral": []}
 
 
+def cost(counted: float) -> Record:
+    return {"instructions": {"planted": 100.0, "counted": counted}}
+
+
 class Shown(unittest.TestCase):
     def setUp(self) -> None:
         draw = random.Random(1)
+        likely = evidence.possible(evidence.NULL_BLOCKS)
+        weights = [p - before for before, p in zip([0.0, *likely], likely)]
         self.kinds = {
-            "null": [null_run("pass", *(draw.random() for _ in range(6))) for _ in range(30)],
+            "cost": [cost(100.1), cost(99.9), {"instructions": None}],
+            "null": [null_run("pass", *draw.choices(likely, weights, k=6)) for _ in range(30)],
             "power": [power_run(e) for e in (0.05, 0.10) for _ in range(15)],
             "exact": [trial(w) for w in ("instructions", "rss", "madvise") for _ in range(20)],
             "replay": [{"windows": 5000, "failed": failed} for failed in (0, 100)],
@@ -163,8 +173,47 @@ class Shown(unittest.TestCase):
         self.assertTrue(shown)
         self.assertTrue(any("less than that cannot: found: 0 of 4" in x for x in lines))
 
+    def test_plants_of_another_size(self) -> None:
+        for part, good in ((0.8, True), (1.2, False)):
+            self.kinds["power"] = [power_run(e) for e in (0.05, 0.10) for _ in range(15)]
+            for row in (row for r in self.kinds["power"][:15] for row in r["planted"]):
+                row["change"] *= part
+            shown, lines = evidence.summary(self.kinds)
+            self.assertEqual(shown, good)
+            (said,) = [x for x in lines if "plants of +5%" in x]
+            self.assertIn(f"60 measured {part * 0.05:+.2%} in median", said)
+            self.assertEqual(said.startswith("NOT SHOWN"), not good)
+
+    def test_plants_of_other_instructions(self) -> None:
+        self.kinds["cost"].append(cost(102))
+        shown, lines = evidence.summary(self.kinds)
+        self.assertFalse(shown)
+        self.assertTrue(any(x.startswith("NOT SHOWN   instructions of plants") for x in lines))
+
+    def test_p_values_of_few_blocks_are_a_few_numbers(self) -> None:
+        of = evidence.possible(6)
+        self.assertEqual(of[:4], [2 / 64, 4 / 64, 6 / 64, 10 / 64])
+        self.assertEqual(of[-1], 1.0)
+        drawn = evidence.spread_out([of[0], of[3]] * 500, of, random.Random(1))
+        for values, low, high in ((drawn[::2], 0.0, of[0]), (drawn[1::2], of[2], of[3])):
+            self.assertTrue(low <= min(values) < max(values) <= high)
+            self.assertAlmostEqual(sum(values) / 500, (low + high) / 2, delta=(high - low) / 10)
+        with self.assertRaisesRegex(Refusal, "0.5 is no p-value"):
+            evidence.spread_out([0.5], of, random.Random(1))
+
+    def test_exact_tests_of_equals_are_uniform(self) -> None:
+        """Thousands: without the draws between them, their steps alone would be seen."""
+        draw = random.Random(1)
+        of_equals = [
+            stats.p_differs([draw.gauss(0, 1) for _ in range(evidence.NULL_BLOCKS)])
+            for _ in range(3000)
+        ]
+        self.assertTrue(evidence.uniformity([null_run("pass", *of_equals)])[0])
+        self.assertLess(kstest(of_equals, "uniform").pvalue, evidence.UNIFORM)
+
     def test_p_values_that_are_not_uniform(self) -> None:
-        self.kinds["null"] = [null_run("pass", 0.01, 0.02, 0.9) for _ in range(30)]
+        low, high = (evidence.possible(evidence.NULL_BLOCKS)[i] for i in (5, -3))
+        self.kinds["null"] = [null_run("pass", low, low, high) for _ in range(30)]
         shown, lines = evidence.summary(self.kinds)
         self.assertFalse(shown)
         self.assertTrue(lines[3].startswith("NOT SHOWN   null p-values: 90"), lines[3])
@@ -282,11 +331,10 @@ class Runs(DriverTest):
 
     def power(self, verdict: str, smallest: float) -> Proof:
         """All planted rows with this verdict."""
-        made = self.proof(planted=10, most_power_runs=5)
+        made = self.proof(planted=10, most_power_runs=6)
 
         def run(effect: float, number: int) -> None:
-            plan = proof.POWER[effect]
-            rows = random.Random(number).sample(plan.rows, plan.planted)
+            rows = proof.POWER[effect].plan(number).drawn(number)
             verdicts = {(row, "ns_per_op"): verdict for row in rows}
             record = proof.power_record(document(number, verdicts, smallest), effect, rows)
             made.ledger.add("power", record)
@@ -296,16 +344,15 @@ class Runs(DriverTest):
         return made
 
     def test_power_runs_until_enough_rows_were_planted(self) -> None:
-        for effect, runs, each in ((0.05, 5, 2), (0.10, 4, 3)):
-            records = self.power("fail", 0.05).ledger.of("power")
+        records = self.power("fail", 0.05).ledger.of("power")
+        for effect, each in ((0.05, [2, 2, 1, 2, 2, 1]), (0.10, [3, 3, 3, 3])):
             mine = [r for r in records if r["effect"] == effect]
-            self.assertEqual(len(mine), runs)
-            self.assertEqual({len(r["planted"]) for r in mine}, {each})
-            self.assertEqual([r["collateral"] for r in mine], [[]] * runs)
+            self.assertEqual([len(r["planted"]) for r in mine], each)
+            self.assertEqual([r["collateral"] for r in mine], [[]] * len(each))
 
     def test_power_runs_end_where_nothing_can_be_seen(self) -> None:
         records = self.power("inconclusive", 0.2).ledger.of("power")
-        self.assertEqual(len(records), 2 * 5)
+        self.assertEqual(len(records), 2 * 6)
 
     def test_collateral(self) -> None:
         rows = list(proof.ROWS[:4])
@@ -318,19 +365,30 @@ class Runs(DriverTest):
         with self.assertRaisesRegex(Refusal, "did not compare"):
             proof.power_record(document(1, {}), 0.1, ["medium/threads:1"])
 
-    def test_costs_are_those_of_this_machine(self) -> None:
+    def costs(self, *measured: Any) -> "tuple[list[planted.Cost], list[Record]]":
+        """What a row costs, asked twice, and the records of it, if calibrations end so."""
         made = self.proof()
-        cost = {"row": "tiny/threads:1", "operation": 1.0, "pair": 0.1, "period": 64}
-        Ledger(self.directory / "proof.json", KEY, {"cpus": "4"}).add("cost", cost)
-        made.ledger.read()
-        here = planted.Cost("tiny/threads:1", 2.0, 0.2, 64)
-        calibration = mock.Mock(**{"return_value.cost.return_value": here})
+        calibration = mock.Mock(**{"return_value.cost.side_effect": measured})
+        counted = {"planted": 9.0, "counted": 9.0}
         with mock.patch.object(planted, "Calibration", calibration), mock.patch.object(
-            made, "verified", return_value=None
+            made, "verified", return_value=counted
         ):
-            self.assertEqual(made.cost("tiny/threads:1"), here)
-            self.assertEqual(made.cost("tiny/threads:1"), here)
-        self.assertEqual(calibration.call_count, 1)
+            return [made.cost("tiny/threads:1") for _ in range(2)], made.ledger.of("cost")
+
+    def test_costs_are_those_of_the_moment(self) -> None:
+        """And the instructions of a plant, which do not change, are counted once."""
+        measured = [planted.Cost("tiny/threads:1", 2.0, pair, 64) for pair in (0.2, 0.3)]
+        costs, records = self.costs(*measured)
+        self.assertEqual(costs, measured)
+        self.assertEqual([r["pair"] for r in records], [0.2, 0.3])
+        self.assertEqual([r["instructions"] is None for r in records], [False, True])
+
+    def test_noise_that_hides_a_cost_is_waited_for(self) -> None:
+        cost = planted.Cost("tiny/threads:1", 2.0, 0.2, 64)
+        noise = [Refusal("no spin")] * proof.CALIBRATIONS
+        self.assertEqual(self.costs(*noise[1:], cost, cost)[0], [cost, cost])
+        with self.assertRaisesRegex(Refusal, "no spin"):
+            self.costs(*noise)
 
     def test_exact_trials(self) -> None:
         def finding(metric: str, verdict: str) -> Finding:
@@ -365,6 +423,13 @@ class Runs(DriverTest):
         absent = self.directory / "absent.so"
         with self.assertRaisesRegex(Refusal, "exit code 2"):
             self.proof().gate(absent, absent, 1)
+
+    def test_runs_of_other_settings_have_a_ledger_of_their_own(self) -> None:
+        for name in proof.OF_A_RUN:
+            with self.assertRaisesRegex(Refusal, "--ledger"):
+                proof.refuse_mixture(options(**{name: 7}))
+            proof.refuse_mixture(options(**{name: 7}, ledger=self.directory / "own.json"))
+        proof.refuse_mixture(options(null_runs=1, part=["null"]))
 
     def test_summary_of_nothing(self) -> None:
         words = ["proof", "--summary", "--ledger", str(self.directory / "none.json")]
