@@ -8,7 +8,7 @@ worse than the counts, or nothing can be said: on a busy machine the same librar
 than it did on the day when they were stored. Build the project first: make.
 
 Exit code 0: no regression; 1: a regression; 2: wrong use or environment; 75: the counts are not
-comparable here, and their commit is not in this clone.
+comparable here, and their commit is not in this clone, which is shallow.
 """
 
 from __future__ import annotations

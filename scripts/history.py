@@ -314,5 +314,5 @@ def refused() -> int:
 
 
 if __name__ == "__main__":
-    recording = sys.argv[1:2] == ["record"]  # which is no more done than it was said
+    recording = sys.argv[1:2] == ["record"]  # which ends there: what follows is not recorded
     program.run(refused, unread=program.WRONG_USE if recording else 0)

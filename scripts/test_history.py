@@ -319,10 +319,11 @@ class Program(DriverTest):
         self.assertIn("instructions", one.rows[TINY])
         self.assertIn("1 commit,", self.history("table").stdout)
 
-    def test_recording_that_nobody_reads_is_not_done(self) -> None:
+    def test_recording_that_nobody_reads_ends_with_what_was_not_said(self) -> None:
         self.need_history()
         done = run_unread(PROGRAM, "record", "HEAD", "--workloads", "tiny", "--store", self.file)
         self.assertEqual((done.returncode, done.stderr), (2, ""))
+        self.assertEqual(len(store.read(self.file)), 1, "it was counted, and is kept")
 
     def test_planted_two_per_cent_are_a_change(self) -> None:
         """And the same library once more is none."""

@@ -4,26 +4,27 @@ of null runs, and whether plants were what they are called. Pure: records in, li
 
 from __future__ import annotations
 
-import bisect
-import random
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Iterable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
-from gate.findings import Refusal
 from gate.judge import QUICK
 from gate.stats import p_differs
 
 Record = dict[str, Any]
+Numbers = npt.NDArray[Any]
 LEVEL = 0.95
 UNIFORM = 0.01  # p-values whose test of uniformity has a smaller p are not uniform
 NULL_BLOCKS = QUICK.first  # that a p-value is of
-DRAWS = 99
+DRAWS = 9999
 ROUNDING = 1e-9
 NULL_RUNS = 30
 FOUND = 59  # of as many: then the power is at least 95 % with 95 % confidence
+UNPLANTED = 20  # comparisons beside the planted ones
 EXACT = 20
 FALSE_RATE = 0.01  # of replayed windows
 PLANT_SIZE = 0.1  # part of their size by which plants may be larger in median; smaller is harder
@@ -89,32 +90,28 @@ def possible(blocks: int) -> list[float]:
     return sorted(found)
 
 
-def spread_out(values: Sequence[float], of: Sequence[float], draw: random.Random) -> list[float]:
-    """Each p drawn anew between the next smaller one that was possible and itself. Of a test that is
-    exact, these are uniform, and the p-values themselves, which are a few numbers, are not: Geyer and
-    Meeden, "Fuzzy and randomized confidence intervals and P-values", Statistical Science 2005."""
-    made = []
-    for p in values:
-        at = bisect.bisect_left(of, p * (1 - ROUNDING))
-        if abs(of[at] / p - 1) > ROUNDING:
-            raise Refusal(f"{p} is no p-value of {NULL_BLOCKS} blocks")
-        made.append(draw.uniform(of[at - 1] if at else 0.0, of[at]))
-    return made
+def distance(counts: Numbers, of: Numbers) -> Numbers:
+    """Kolmogorov and Smirnov's, of p-values from those of an exact test, of which a share of p is at most
+    p. Shapes: counts (..., n), how often each of the n possible values `of` was seen; (...)."""
+    shares = np.cumsum(counts, axis=-1) / np.sum(counts, axis=-1, keepdims=True)
+    farthest: Numbers = np.max(np.abs(shares - of), axis=-1)
+    return farthest
 
 
 def uniformity(runs: Sequence[Record]) -> tuple[bool, str]:
-    """Of the p-values with which the twin differs from its original in time, in the first stage."""
+    """Of the p-values with which the twin differs from its original in time, in the first stage. Those
+    of few blocks are a few numbers, so that the distance of continuous values would be exceeded by
+    their steps alone; how far equals come is drawn instead, always from the same numbers."""
     values = p_values(runs)
     if not values:
         return False, "null p-values: none yet"
-    of, draw = possible(NULL_BLOCKS), random.Random(1)
-    tests = [stats.kstest(spread_out(values, of, draw), "uniform") for _ in range(DRAWS)]
-    p = median(float(test.pvalue) for test in tests)
-    words = f"null p-values: {len(values)}, Kolmogorov-Smirnov D = " + (
-        f"{median(float(test.statistic) for test in tests):.3f}, p = {p:.3f} (medians of {DRAWS} "
-        f"draws between the values that are possible); the least is {min(values):.4f}"
-    )
-    return p >= UNIFORM, words
+    of = np.array(possible(NULL_BLOCKS))
+    counts = np.bincount(np.searchsorted(of, np.array(values) * (1 - ROUNDING)), minlength=len(of))
+    drawn = np.random.default_rng(1).multinomial(len(values), np.diff(of, prepend=0.0), DRAWS)
+    apart = float(distance(counts, of))
+    p = (1 + int(np.sum(distance(drawn, of) >= apart))) / (1 + DRAWS)
+    words = f"null p-values: {len(values)}, Kolmogorov-Smirnov D = {apart:.3f}, p = {p:.3f}"
+    return p >= UNIFORM, f"{words}; the least is {min(values):.4f}"
 
 
 def power_claims(effect: float, runs: Sequence[Record]) -> list[Claim]:
@@ -123,42 +120,54 @@ def power_claims(effect: float, runs: Sequence[Record]) -> list[Claim]:
     found = sum(1 for row in seen if row["verdict"] == "fail")
     blind = [row for row in rows if row not in seen]
     blind_found = sum(1 for row in blind if row["verdict"] == "fail")
-    unplanted = sum(r["unplanted"] for r in runs)
-    wrong = sum(len(r["collateral"]) for r in runs)
+    times, memory = (sum(r["unplanted"][what] for r in runs) for what in ("time", "memory"))
+    wrong = [name for r in runs for name in r["collateral"]]
+    slower = sum(1 for name in wrong if name.endswith(" ns_per_op"))
+    larger = len(wrong) - slower
     name = f"+{effect:.0%} of an operation"
     return [
         Claim(
             f"{name}, where that can be seen: found", found, len(seen), FOUND, found == len(seen)
         ),
         Claim(f"{name}, where less than that cannot: found", blind_found, len(blind), 0, True),
-        Claim(f"{name}: unplanted comparisons that fail", wrong, unplanted, 1, wrong == 0),
+        Claim(f"{name}: times of unplanted rows that fail", slower, times, UNPLANTED, slower == 0),
+        Claim(f"{name}: comparisons of memory that fail", larger, memory, UNPLANTED, larger == 0),
     ]
 
 
-def plant_sizes(effect: float, runs: Sequence[Record]) -> tuple[bool, str]:
-    """Whether what was planted was of no more than that size: as measured, by those same runs."""
-    changes = [float(row["change"]) for r in runs for row in r["planted"]]
-    name = f"plants of +{effect:.0%}"
-    if not changes:
-        return False, f"{name}: none yet"
-    middle = median(changes)
-    spread = f"{middle:+.2%} in median ({min(changes):+.2%} .. {max(changes):+.2%})"
-    return middle <= (1 + PLANT_SIZE) * effect, f"{name}: {len(changes)} measured {spread}"
+def plant_sizes(effect: float, runs: Sequence[Record]) -> list[tuple[bool, str]]:
+    """Whether what was planted in a row was of no more than that size: as measured, by those same
+    runs; and how much of it was found in each row."""
+    rows: dict[str, list[Record]] = {}
+    for row in (row for r in runs for row in r["planted"]):
+        rows.setdefault(row["row"], []).append(row)
+    lines = []
+    for name, plants in sorted(rows.items()):
+        changes = [float(plant["change"]) for plant in plants]
+        seen = [p for p in plants if p["smallest"] is not None and p["smallest"] <= effect]
+        found = sum(1 for plant in seen if plant["verdict"] == "fail")
+        lines.append(
+            (
+                median(changes) <= (1 + PLANT_SIZE) * effect,
+                f"plants of +{effect:.0%} in {name}: {len(plants)}, measured {median(changes):+.2%} in "
+                f"median ({min(changes):+.2%} .. {max(changes):+.2%}); seen and found: "
+                f"{found} of {len(seen)}",
+            )
+        )
+    return lines
 
 
-def plant_counts(costs: Sequence[Record]) -> tuple[bool, str]:
+def plant_counts(effect: float, runs: Sequence[Record]) -> tuple[bool, str]:
     """Whether plants have the instructions that they should have, where these were counted."""
-    ratios = [
-        cost["instructions"]["counted"] / cost["instructions"]["planted"]
-        for cost in costs
-        if cost["instructions"]
-    ]
-    if not ratios:
-        return False, "instructions of plants: none counted yet"
-    good = all(abs(ratio - 1) <= PLANT_COUNT for ratio in ratios)
-    return good, (
-        f"instructions of plants: in {len(ratios)} rows callgrind counted {min(ratios):.2%} .. "
-        f"{max(ratios):.2%} of those planted"
+    rows = [row for r in runs for row in r["planted"] if row["instructions"]]
+    name = f"instructions of plants of +{effect:.0%}"
+    if not rows:
+        return False, f"{name}: none counted yet"
+    ratios = [row["instructions"]["added"] / row["instructions"]["spun"] for row in rows]
+    shares = [row["instructions"]["added"] / row["instructions"]["base"] for row in rows]
+    return all(abs(ratio - 1) <= PLANT_COUNT for ratio in ratios), (
+        f"{name}: {len(rows)} counted, {min(ratios):.2%} .. {max(ratios):.2%} of what was planted, "
+        f"{min(shares):+.1%} .. {max(shares):+.1%} of the operation's"
     )
 
 
@@ -204,10 +213,10 @@ def summary(kinds: dict[str, list[Record]]) -> tuple[bool, list[str]]:
 
     null = kinds.get("null", [])
     lines = [*of(null_claims(null)), told(*uniformity(null))]
-    lines.append(told(*plant_counts(kinds.get("cost", []))))
     for effect in (0.05, 0.10):
         runs = [r for r in kinds.get("power", []) if r["effect"] == effect]
-        lines += [told(*plant_sizes(effect, runs)), *of(power_claims(effect, runs))]
+        lines += [told(*line) for line in plant_sizes(effect, runs)]
+        lines += [told(*plant_counts(effect, runs)), *of(power_claims(effect, runs))]
     for what in ("instructions", "rss", "madvise"):
         lines += of(exact_claims(what, [t for t in kinds.get("exact", []) if t["what"] == what]))
     lines += of(replay_claims(kinds.get("replay", [])))

@@ -16,9 +16,10 @@ import hashlib
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, Sequence
 
@@ -27,6 +28,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it i
 import program
 from gate import arms, evidence, exact, judge, planted, replay, stored, whole
 from gate.campaign import Order
+from gate.counting import Counting, Counts, works
 from gate.driver import Driver, Progress
 from gate.findings import PASS, REGRESSION, Finding, Refusal
 from gate.ledger import Ledger, Record
@@ -37,42 +39,19 @@ ROWS = tuple(f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1,
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Of a run that must find spins: the rows it measures, and in how many of them it has spins."""
-
-    workloads: tuple[str, ...]
-    threads: tuple[int, ...]
-    planted: int
-
-    def drawn(self, seed: int) -> list[str]:
-        rows = [f"{w}/threads:{n}" for w in self.workloads for n in self.threads]
-        return random.Random(seed).sample(rows, self.planted)
-
-
-# Of spins of a size: the runs, again from the first after the last; the target, which is smaller than the
-# spins: of changes as large as the smallest that a row would find, it may miss one in 20; and the blocks
-# that the second stage may need. Left out are rows in which a machine with two CPUs cannot show such a
-# change in a minute or two, and large: no spin has a known part of its operations, which are the
-# kernel's page faults and cost 1.5 to 7.6 us from one run to the next on a virtual machine.
-@dataclass(frozen=True)
 class Power:
-    plans: tuple[Plan, ...]
-    target: float
-    blocks: int
+    """Of the runs that must find spins of a size."""
 
-    def plan(self, number: int) -> Plan:
-        return self.plans[number % len(self.plans)]
+    target: float  # smaller than the spins: of changes as large as what a row finds, it may miss one in 20
+    blocks: int  # of the second stage, at most
 
 
-TINY_SMALL = ("tiny", "small")
-POWER = {
-    0.10: Power((Plan(TINY_SMALL, (1, 2), 3),), 0.07, 240),
-    0.05: Power(
-        (Plan(TINY_SMALL, (1,), 2), Plan(("tiny",), (1, 2), 2), Plan(("tiny",), (1, 2), 1)),
-        0.035,
-        480,
-    ),
-}
+POWER = {0.10: Power(0.07, 240), 0.05: Power(0.035, 480)}
+# What they measure: rows in which spins have a known part of an operation. Those of large are the
+# kernel's page faults, and cost 1.5 to 7.6 us from one run to the next on a virtual machine.
+SPUN = ("tiny", "small")
+SPUN_THREADS = (1, 2)
+PLANTED = 3  # of these four rows in a run
 TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
 JUDGING = "__main__ arms campaign counting driver exact findings judge planted replay samples stats".split()
@@ -84,6 +63,9 @@ DRIVING = (
     "harness/spawn.[ch]",
     "allocators/planted/*.[ch]",
 )
+# Mallocs from a spin to the next: beside its pairs a spin costs some 40 ns, of fences and of its last
+# jump. Every 500 mallocs that is 0.7 % of an operation of tiny.
+APART = 5000
 CALIBRATION_BLOCKS = 25
 CALIBRATIONS = 3  # tries: noise may hide what a spin costs
 EXACT_EFFECTS = {
@@ -106,7 +88,7 @@ ALLOWED = {
 
 
 # Options of single runs: numbers of other settings do not add up.
-OF_A_RUN = ("budget", "recorded_blocks")
+OF_A_RUN = ("seed", "budget", "recorded_blocks")
 
 
 def say(text: str) -> None:
@@ -132,6 +114,13 @@ def machine() -> dict[str, str]:
         "cpus": str(len(os.sched_getaffinity(0))),
         "kernel": os.uname().release,
     }
+
+
+def drawn(seed: int) -> list[str]:
+    """The rows that have spins in a run."""
+    return random.Random(seed).sample(
+        [f"{w}/threads:{n}" for w in SPUN for n in SPUN_THREADS], PLANTED
+    )
 
 
 class Proof:
@@ -162,9 +151,8 @@ class Proof:
         """Measured before each run, and kept with the records that it explains: a processor that is
         shared may run chains at half their speed some minutes later, and operations at theirs."""
         cost = self.calibrated(row)
-        counted = any(r["row"] == row and r["instructions"] for r in self.ledger.of("cost"))
-        verified = None if counted else self.verified(cost)
-        self.ledger.add("cost", {**asdict(cost), "instructions": verified})
+        cost = replace(cost, period=APART, pair=cost.pair * cost.period / APART)
+        self.ledger.add("cost", asdict(cost))
         say(
             f"{row}: {cost.operation:.2f} ns an operation, {cost.pair:.5f} ns a pair of instructions"
         )
@@ -179,18 +167,19 @@ class Proof:
                 say(f"{problem}; once more")
         return calibration.cost(row, CALIBRATION_BLOCKS)
 
-    def verified(self, cost: planted.Cost) -> Optional[dict[str, float]]:
-        """At one thread: instructions an operation that a spin of a tenth has by its size, and by
-        callgrind."""
-        workload, _, threads = cost.row.partition("/threads:")
+    def instructions(self, plant: planted.Plant, base: Path, head: Path) -> Optional[Counts]:
+        """Of 1000 operations, by callgrind: those of base, those that head has more, and those that
+        the spin has by its size. Of one thread, as all that is counted."""
+        workload, _, threads = plant.row.partition("/threads:")
         if threads != "1":
             return None
-        plant = cost.slower(0.1)
+        counting = Counting(self.build / "cell" / "system", self.directory)
+        (work,) = works(counting.cell, [workload], self.options.seed)
+        counted = exact.count(counting, [base, head], work, 1, ["instructions"])
+        before, after = (exact.values(c, "instructions")[0] for c in counted)
         period, pairs = plant.numbers
-        base, head = self.pair([plant])
-        (found,) = [f for f in self.compare(base, head, workload) if f.metric == "instructions"]
-        counted = (found.head - found.base) / 1000
-        return {"planted": (2 * pairs + planted.PAYMENT) / period, "counted": counted}
+        spun = 1000 * (2 * pairs + planted.PAYMENT) / period
+        return {"base": before, "added": after - before, "spun": spun}
 
     def pair(self, plants: Sequence[planted.Plant]) -> tuple[Path, Path]:
         base = planted.build(self.shared_object, [], self.directory / "base.so")
@@ -221,16 +210,20 @@ class Proof:
 
     def power_run(self, effect: float, number: int) -> None:
         seed = self.options.seed + number
-        power, plan = POWER[effect], POWER[effect].plan(number)
-        rows = plan.drawn(seed)
-        base, head = self.pair([self.cost(row).slower(effect) for row in rows])
-        threads = ",".join(map(str, plan.threads))
-        more = ["--tier", "timed", "--workloads", ",".join(plan.workloads), "--threads", threads]
+        power = POWER[effect]
+        rows = drawn(seed)
+        plants = [self.cost(row).slower(effect) for row in rows]
+        base, head = self.pair(plants)
+        counted = {plant.row: self.instructions(plant, base, head) for plant in plants}
+        threads = ",".join(map(str, SPUN_THREADS))
+        more = ["--tier", "timed", "--workloads", ",".join(SPUN), "--threads", threads]
         more += ["--target", f"{power.target * 100:g}"]
         more += ["--blocks", str(power.blocks), "--budget", str(self.options.budget)]
         document = self.gate(base, head, seed, *more)
         record = power_record(document, effect, rows)
-        self.ledger.add("power", record)
+        for row, plant in zip(record["planted"], plants):
+            row.update(spin=plant.numbers, instructions=counted[plant.row])
+        self.ledger.add("power", {**record, **asdict(power), "budget": self.options.budget})
         found = sum(1 for row in record["planted"] if row["verdict"] == "fail")
         said = f"{found} of {len(rows)} found, {len(record['collateral'])} others fail"
         say(f"+{effect:.0%}, run {number + 1}: {said}; {self.progress(effect)}")
@@ -307,6 +300,7 @@ def power_record(document: Any, effect: float, rows: Sequence[str]) -> Record:
     findings = document["findings"]
     mine = {f["row"]: f for f in findings if f["metric"] == TIME and f["row"] in rows}
     others = [f for f in findings if f["metric"] != TIME or f["row"] not in rows]
+    times = sum(1 for f in others if f["metric"] == TIME)
     if set(mine) != set(rows):
         raise Refusal(f"the gate did not compare all of {', '.join(rows)}")
     kept = ("row", "verdict", "change", "low", "high", "smallest")
@@ -316,7 +310,7 @@ def power_record(document: Any, effect: float, rows: Sequence[str]) -> Record:
         "verdict": document["verdict"],
         "seconds": document["seconds"],
         "planted": [{k: mine[row][k] for k in kept} for row in rows],
-        "unplanted": len(others),
+        "unplanted": {"time": times, "memory": len(others) - times},
         "collateral": [f"{f['row']} {f['metric']}" for f in others if f["verdict"] == "fail"],
         "others_cpu_share": [p["others_cpu_share"] for p in document["parts"]],
     }
@@ -395,7 +389,7 @@ def run() -> int:
     """0: all is shown; 1: not, or not yet; 2: nothing more can be measured."""
     try:
         return main()
-    except Refusal as problem:
+    except (Refusal, subprocess.CalledProcessError) as problem:
         print(f"gate-proof: {problem}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, program.Terminated):

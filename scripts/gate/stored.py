@@ -184,16 +184,19 @@ def compare_counts(stored: Stored, build: Path, directory: Path, repeat: Repeat)
 
 
 class Absent(Refusal):
-    """There is nothing to compare with, which nothing in this tree can be blamed for."""
+    """There is nothing to compare with: not all commits are in this clone."""
 
 
 def built(stored: Stored, build: Path) -> Path:
-    """The library of the stored commit. Raises Absent where that is not at hand."""
+    """The library of the stored commit. Raises Absent where that is not at hand, and the clone is shallow
+    or none at all."""
     if arms.git("cat-file", "-e", f"{stored.commit}^{{commit}}") is None:
+        absent = f"the stored base's commit {stored.commit[:12]} is not here"
+        if arms.git("rev-parse", "--is-shallow-repository") == "false":
+            raise Refusal(f"{absent}, with all history: renew the base (make baseline)")
         raise Absent(
-            f"the stored base's commit {stored.commit[:12]} is not here, so that it cannot be counted "
-            "on this machine: fetch the history (git fetch --unshallow), or renew it on a machine "
-            "where this tree is known to be good (make baseline)"
+            f"{absent}, so that it cannot be counted on this machine: fetch the history (git fetch "
+            "--unshallow), or renew it on a machine where this tree is known to be good (make baseline)"
         )
     return arms.build_commit(stored.commit, build)
 

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -88,22 +89,23 @@ class Kept(DriverTest):
                 Ledger(self.file, KEY)
 
 
+def counted(added: float) -> Record:
+    return {"base": 1000.0, "added": added, "spun": 100.0}
+
+
 def null_run(verdict: str = "pass", *p: float) -> Record:
     return {"verdict": verdict, "p_values": {f"row {i}": each for i, each in enumerate(p)}}
 
 
 def power_run(effect: float, verdict: str = "fail", smallest: float = 0.04, **more: Any) -> Record:
     one: Record = {"verdict": verdict, "smallest": smallest, "change": effect}
-    rows = [{"row": f"r{i}", **one} for i in range(4)]
-    return {"effect": effect, "planted": rows, "unplanted": 20, "collateral": [], **more}
+    rows = [{"row": f"r{i}", "instructions": counted(100), **one} for i in range(4)]
+    others = {"time": 2, "memory": 12}
+    return {"effect": effect, "planted": rows, "unplanted": others, "collateral": [], **more}
 
 
 def trial(what: str, found: bool = True) -> Record:
     return {"what": what, "found": found, "collateral": []}
-
-
-def cost(counted: float) -> Record:
-    return {"instructions": {"planted": 100.0, "counted": counted}}
 
 
 class Shown(unittest.TestCase):
@@ -112,7 +114,6 @@ class Shown(unittest.TestCase):
         likely = evidence.possible(evidence.NULL_BLOCKS)
         weights = [p - before for before, p in zip([0.0, *likely], likely)]
         self.kinds = {
-            "cost": [cost(100.1), cost(99.9), {"instructions": None}],
             "null": [null_run("pass", *draw.choices(likely, weights, k=6)) for _ in range(30)],
             "power": [power_run(e) for e in (0.05, 0.10) for _ in range(15)],
             "exact": [trial(w) for w in ("instructions", "rss", "madvise") for _ in range(20)],
@@ -174,35 +175,47 @@ class Shown(unittest.TestCase):
         self.assertTrue(any("less than that cannot: found: 0 of 4" in x for x in lines))
 
     def test_plants_of_another_size(self) -> None:
+        """In one row, whatever they are in others."""
         for part, good in ((0.8, True), (1.2, False)):
             self.kinds["power"] = [power_run(e) for e in (0.05, 0.10) for _ in range(15)]
-            for row in (row for r in self.kinds["power"][:15] for row in r["planted"]):
-                row["change"] *= part
+            for run in self.kinds["power"][:15]:
+                run["planted"][0]["change"] *= part
+                run["planted"][1]["change"] *= 0.5
             shown, lines = evidence.summary(self.kinds)
             self.assertEqual(shown, good)
-            (said,) = [x for x in lines if "plants of +5%" in x]
-            self.assertIn(f"60 measured {part * 0.05:+.2%} in median", said)
+            (said,) = [x for x in lines if "plants of +5% in r0" in x]
+            self.assertIn(f"15, measured {part * 0.05:+.2%} in median", said)
             self.assertEqual(said.startswith("NOT SHOWN"), not good)
 
+    def test_what_was_found_in_each_row(self) -> None:
+        self.kinds["power"][0]["planted"][2]["smallest"] = 0.06
+        (said,) = [x for x in evidence.summary(self.kinds)[1] if "plants of +5% in r2" in x]
+        self.assertTrue(said.endswith("seen and found: 14 of 14"), said)
+
     def test_plants_of_other_instructions(self) -> None:
-        self.kinds["cost"].append(cost(102))
+        for run in self.kinds["power"]:
+            for row in run["planted"][:2]:
+                row["instructions"] = None  # of two threads
+        self.assertTrue(self.shown())
+        self.kinds["power"][-1]["planted"][3]["instructions"] = counted(102)
         shown, lines = evidence.summary(self.kinds)
         self.assertFalse(shown)
-        self.assertTrue(any(x.startswith("NOT SHOWN   instructions of plants") for x in lines))
+        (said,) = [x for x in lines if x.startswith("NOT SHOWN")]
+        self.assertIn("instructions of plants of +10%: 30 counted, 100.00% .. 102.00%", said)
+        self.assertIn("+10.0% .. +10.2% of the operation's", said)
+
+    def test_times_of_few_unplanted_rows_show_nothing(self) -> None:
+        for run in self.kinds["power"][:15]:
+            run["unplanted"] = {"time": 1, "memory": 12}
+        self.assertFalse(self.shown())
 
     def test_p_values_of_few_blocks_are_a_few_numbers(self) -> None:
         of = evidence.possible(6)
         self.assertEqual(of[:4], [2 / 64, 4 / 64, 6 / 64, 10 / 64])
         self.assertEqual(of[-1], 1.0)
-        drawn = evidence.spread_out([of[0], of[3]] * 500, of, random.Random(1))
-        for values, low, high in ((drawn[::2], 0.0, of[0]), (drawn[1::2], of[2], of[3])):
-            self.assertTrue(low <= min(values) < max(values) <= high)
-            self.assertAlmostEqual(sum(values) / 500, (low + high) / 2, delta=(high - low) / 10)
-        with self.assertRaisesRegex(Refusal, "0.5 is no p-value"):
-            evidence.spread_out([0.5], of, random.Random(1))
 
     def test_exact_tests_of_equals_are_uniform(self) -> None:
-        """Thousands: without the draws between them, their steps alone would be seen."""
+        """Thousands: held to continuous values, their steps alone would be seen."""
         draw = random.Random(1)
         of_equals = [
             stats.p_differs([draw.gauss(0, 1) for _ in range(evidence.NULL_BLOCKS)])
@@ -334,7 +347,7 @@ class Runs(DriverTest):
         made = self.proof(planted=10, most_power_runs=6)
 
         def run(effect: float, number: int) -> None:
-            rows = proof.POWER[effect].plan(number).drawn(number)
+            rows = proof.drawn(number)
             verdicts = {(row, "ns_per_op"): verdict for row in rows}
             record = proof.power_record(document(number, verdicts, smallest), effect, rows)
             made.ledger.add("power", record)
@@ -345,10 +358,10 @@ class Runs(DriverTest):
 
     def test_power_runs_until_enough_rows_were_planted(self) -> None:
         records = self.power("fail", 0.05).ledger.of("power")
-        for effect, each in ((0.05, [2, 2, 1, 2, 2, 1]), (0.10, [3, 3, 3, 3])):
+        for effect in proof.POWER:
             mine = [r for r in records if r["effect"] == effect]
-            self.assertEqual([len(r["planted"]) for r in mine], each)
-            self.assertEqual([r["collateral"] for r in mine], [[]] * len(each))
+            self.assertEqual([len(r["planted"]) for r in mine], [3, 3, 3, 3])
+            self.assertEqual([r["collateral"] for r in mine], [[]] * 4)
 
     def test_power_runs_end_where_nothing_can_be_seen(self) -> None:
         records = self.power("inconclusive", 0.2).ledger.of("power")
@@ -369,22 +382,22 @@ class Runs(DriverTest):
         """What a row costs, asked twice, and the records of it, if calibrations end so."""
         made = self.proof()
         calibration = mock.Mock(**{"return_value.cost.side_effect": measured})
-        counted = {"planted": 9.0, "counted": 9.0}
-        with mock.patch.object(planted, "Calibration", calibration), mock.patch.object(
-            made, "verified", return_value=counted
-        ):
+        with mock.patch.object(planted, "Calibration", calibration):
             return [made.cost("tiny/threads:1") for _ in range(2)], made.ledger.of("cost")
 
     def test_costs_are_those_of_the_moment(self) -> None:
-        """And the instructions of a plant, which do not change, are counted once."""
-        measured = [planted.Cost("tiny/threads:1", 2.0, pair, 64) for pair in (0.2, 0.3)]
+        """Of the same work in spins that are further apart."""
+        measured = [planted.Cost("tiny/threads:1", 2000.0, pair, 500) for pair in (0.2, 0.3)]
         costs, records = self.costs(*measured)
-        self.assertEqual(costs, measured)
-        self.assertEqual([r["pair"] for r in records], [0.2, 0.3])
-        self.assertEqual([r["instructions"] is None for r in records], [False, True])
+        self.assertEqual([c.period for c in costs], [proof.APART] * 2)
+        for cost, before in zip(costs, measured):
+            spins = [c.slower(0.1).numbers for c in (cost, before)]
+            each = [pairs / period for period, pairs in spins]
+            self.assertAlmostEqual(each[0], each[1], delta=0.002)
+        self.assertEqual([r["pair"] for r in records], [c.pair for c in costs])
 
     def test_noise_that_hides_a_cost_is_waited_for(self) -> None:
-        cost = planted.Cost("tiny/threads:1", 2.0, 0.2, 64)
+        cost = planted.Cost("tiny/threads:1", 2.0, 0.2, proof.APART)
         noise = [Refusal("no spin")] * proof.CALIBRATIONS
         self.assertEqual(self.costs(*noise[1:], cost, cost)[0], [cost, cost])
         with self.assertRaisesRegex(Refusal, "no spin"):
@@ -414,10 +427,34 @@ class Runs(DriverTest):
         self.assertAlmostEqual(percent, 0.01, delta=0.0005)
 
     def test_spins_are_verified_by_instructions(self) -> None:
-        cost = planted.Cost("tiny/threads:1", 20.0, 0.01, planted.PERIOD)
-        verified = self.proof().verified(cost)
-        assert verified
-        self.assertAlmostEqual(verified["counted"] / verified["planted"], 1, delta=0.02)
+        made = self.proof()
+        for row, is_counted in (("tiny/threads:1", True), ("tiny/threads:2", False)):
+            plant = planted.Cost(row, 20.0, 0.001, proof.APART).slower(0.1)
+            found = made.instructions(plant, *made.pair([plant]))
+            self.assertEqual(found is not None, is_counted)
+            if found:
+                self.assertAlmostEqual(
+                    found["added"] / found["spun"], 1, delta=evidence.PLANT_COUNT
+                )
+                self.assertGreater(found["base"], 1000)
+
+    def test_a_power_run_says_with_what_it_was_measured(self) -> None:
+        made, rows = self.proof(), proof.drawn(1)
+        verdicts = {(row, "ns_per_op"): "fail" for row in rows}
+        cost = planted.Cost("", 20.0, 0.001, proof.APART)
+        with mock.patch.object(
+            made, "calibrated", lambda row: replace(cost, row=row)
+        ), mock.patch.object(Proof, "instructions", return_value=counted(99.9)), mock.patch.object(
+            Proof, "gate", return_value=document(1, verdicts)
+        ) as gate:
+            made.power_run(0.05, 0)
+        (record,) = made.ledger.of("power")
+        self.assertEqual([p["row"] for p in record["planted"]], rows)
+        self.assertEqual({tuple(p["spin"]) for p in record["planted"]}, {(proof.APART, 1000)})
+        self.assertEqual({p["instructions"]["added"] for p in record["planted"]}, {99.9})
+        self.assertEqual((record["target"], record["blocks"], record["budget"]), (0.035, 480, 240))
+        self.assertEqual(record["unplanted"], {"time": 3, "memory": 6})
+        self.assertEqual(" ".join(gate.call_args[0][-8:]).split()[1::2][:2], ["1,2", "3.5"])
 
     def test_a_gate_that_refuses_ends_the_proof(self) -> None:
         absent = self.directory / "absent.so"

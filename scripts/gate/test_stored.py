@@ -219,13 +219,23 @@ class Program(DriverTest):
         self.assertEqual((done.returncode, done.stderr), (2, ""), "and it was no refusal")
 
     def test_nothing_to_compare_with_has_an_exit_code_of_its_own(self) -> None:
-        """Counts of elsewhere, of a commit that is not in this clone."""
+        """Counts of elsewhere, of a commit that is not in this clone: of a shallow one only, or of
+        none."""
         file = self.directory / "baseline.json"
         committed = stored.read()
         stored.write(Stored("0" * 40, {**committed.key, "kernel": "1.0"}, committed.rows), file)
-        result = run(ROOT / "scripts" / "baseline.py", "check", "--file", file)
-        self.assertEqual(result.returncode, 75, result.stderr)
-        self.assertIn("git fetch --unshallow", result.stderr)
+        for shallow, code, says in (
+            ("true", 75, "git fetch --unshallow"),
+            (None, 75, "git fetch --unshallow"),
+            ("false", 2, "with all history: renew the base"),
+        ):
+            answers = {"cat-file": None, "rev-parse": shallow}
+            words, errors = ["baseline.py", "check", "--file", str(file)], io.StringIO()
+            with mock.patch.object(arms, "git", lambda *of: answers[of[0]]), mock.patch(
+                "sys.argv", words
+            ), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
+                self.assertEqual(baseline.refused(), code)
+            self.assertIn(says, errors.getvalue())
 
     def slower_build(self) -> tuple[Path, Path]:
         """A library, and a build directory with one that needs more instructions."""
