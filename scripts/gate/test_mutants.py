@@ -407,10 +407,10 @@ MUTANTS = [
         "test_proof.py:Shown.test_plants_of_another_size",
     ),
     Mutant(
-        "p-values of few blocks are held to the steps of their test",
+        "p-values that are far from uniform are said to be",
         "evidence.py",
-        "np.diff(of, prepend=0.0), DRAWS",
-        "np.full(len(of), 1 / len(of)), DRAWS",
+        ">= apart)",
+        "<= apart)",
         "test_proof.py:Shown.test_p_values_that_are_not_uniform",
     ),
     Mutant(
