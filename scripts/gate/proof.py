@@ -63,8 +63,8 @@ DRIVING = (
     "harness/spawn.[ch]",
     "allocators/planted/*.[ch]",
 )
-# Mallocs from a spin to the next: beside its pairs a spin costs some 40 ns, of fences and of its last
-# jump. Every 500 mallocs that is 0.7 % of an operation of tiny.
+# Mallocs from a spin to the next: beside its pairs a spin costs some 30 ns (at each 50th malloc), of its
+# fences and of its last jump. At each 500th that is half a percent of an operation of tiny.
 APART = 5000
 CALIBRATION_BLOCKS = 25
 CALIBRATIONS = 3  # tries: noise may hide what a spin costs
