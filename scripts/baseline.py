@@ -7,8 +7,9 @@ its commit is built and counted here instead. So it is in the workloads in which
 worse than the counts, or nothing can be said: on a busy machine the same library may count otherwise
 than it did on the day when they were stored. Build the project first: make.
 
-Exit code 0: no regression; 1: a regression; 2: wrong use or environment; 75: the counts are not
-comparable here, and their commit is not in this clone, which is shallow.
+Exit code 0: no regression; 1: a regression; 2: wrong use or environment, and what cannot be counted;
+75: undecided: too noisy, or the counts are not comparable here, and their commit is not in this clone,
+which is shallow, or none of git.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +25,7 @@ from pathlib import Path
 import program
 from gate import stored
 from gate.arms import GOMALLOC
-from gate.findings import UNDECIDED, Finding, Refusal, exit_code, headline
+from gate.findings import REGRESSION, UNDECIDED, Finding, Refusal, exit_code, headline
 
 
 def say(text: str) -> None:
@@ -84,12 +86,15 @@ def check(file: Path, build: Path, directory: Path) -> int:
     tell(findings)
     if not differences:
         findings = confirmed(base, build, directory, findings)
-    say(headline(findings, strict=False))
-    if exit_code(findings, strict=False):
+    say(headline(findings, strict=True))
+    code = exit_code(findings, strict=True)
+    if code == REGRESSION:
         say(
             "If that is what was meant: say why in the commit, and renew the base with make baseline."
         )
-    return exit_code(findings, strict=False)
+    elif code == UNDECIDED and any(math.isnan(f.head) for f in findings):
+        raise Refusal("what was not counted is no pass; the reason stands above")
+    return code
 
 
 def renew(file: Path, build: Path, directory: Path) -> int:
@@ -116,7 +121,7 @@ def main() -> int:
 def refused() -> int:
     try:
         return main()
-    except Refusal as problem:
+    except (Refusal, subprocess.SubprocessError) as problem:
         print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
         return UNDECIDED if isinstance(problem, stored.Absent) else program.WRONG_USE
 

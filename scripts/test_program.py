@@ -26,7 +26,13 @@ class Ends(DriverTest):
             "    time.sleep(100)",
         )
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            with subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                text=True,
+                # a shell starts what is in the background with it ignored
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            ) as child:
                 assert child.stdout is not None
                 folder = Path(child.stdout.readline().strip())
                 self.assertTrue(folder.is_dir())

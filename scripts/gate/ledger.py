@@ -13,7 +13,7 @@ from typing import Any, Mapping, Optional
 
 from gate.findings import Refusal
 
-SCHEMA = 1
+SCHEMA = 2
 Record = dict[str, Any]
 
 

@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, Sequence
 
@@ -30,7 +30,7 @@ from gate import arms, evidence, exact, judge, planted, replay, stored, whole
 from gate.campaign import Order
 from gate.counting import Counting, Counts, works
 from gate.driver import Driver, Progress
-from gate.findings import PASS, REGRESSION, Finding, Refusal
+from gate.findings import PASS, REGRESSION, SIGNALLED, Finding, Interrupted, Refusal
 from gate.ledger import Ledger, Record
 
 ROOT = arms.ROOT
@@ -51,6 +51,7 @@ POWER = {0.10: Power(0.07, 240), 0.05: Power(0.035, 480)}
 # kernel's page faults, and cost 1.5 to 7.6 us from one run to the next on a virtual machine.
 SPUN = ("tiny", "small")
 SPUN_THREADS = (1, 2)
+SPINNING = tuple(f"{w}/threads:{n}" for w in SPUN for n in SPUN_THREADS)
 PLANTED = 3  # of these four rows in a run
 TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
@@ -118,9 +119,7 @@ def machine() -> dict[str, str]:
 
 def drawn(seed: int) -> list[str]:
     """The rows that have spins in a run."""
-    return random.Random(seed).sample(
-        [f"{w}/threads:{n}" for w in SPUN for n in SPUN_THREADS], PLANTED
-    )
+    return random.Random(seed).sample(SPINNING, PLANTED)
 
 
 class Proof:
@@ -148,8 +147,8 @@ class Proof:
             say(f"null run {number + 1} of {self.options.null_runs}: {record['verdict']}")
 
     def cost(self, row: str) -> planted.Cost:
-        """Measured before each run, and kept with the records that it explains: a processor that is
-        shared may run chains at half their speed some minutes later, and operations at theirs."""
+        """Measured before each run, and kept before its record: a processor that is shared may run
+        chains at half their speed some minutes later, and operations at theirs."""
         cost = self.calibrated(row)
         cost = replace(cost, period=APART, pair=cost.pair * cost.period / APART)
         self.ledger.add("cost", asdict(cost))
@@ -185,15 +184,34 @@ class Proof:
         base = planted.build(self.shared_object, [], self.directory / "base.so")
         return base, planted.build(self.shared_object, plants, self.directory / "head.so")
 
-    def compare(self, base: Path, head: Path, workload: str) -> list[Finding]:
+    def compare(self, base: Path, head: Path, workload: str, seed: int) -> list[Finding]:
         work = self.directory / "exact"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         return exact.compare(
-            base, head, [workload], build=self.build, work=work, seed=1, repeat=lambda row: row
+            base, head, [workload], build=self.build, work=work, seed=seed, repeat=lambda row: row
         )
 
+    def check_plan(self) -> None:
+        """Power runs of other plans are not added up."""
+        for run in self.ledger.of("power"):
+            plan = POWER.get(run["effect"])
+            rows = {row["row"] for row in run["planted"]}
+            periods = {row["spin"][0] for row in run["planted"]}
+            if (
+                plan is None
+                or (run["target"], run["blocks"]) != astuple(plan)
+                or len(rows) != PLANTED
+                or not rows <= set(SPINNING)
+                or periods != {APART}
+            ):
+                raise Refusal(
+                    f"{self.ledger.file} has power runs of another plan than that of now; its numbers "
+                    "and those of now do not add up. Take them out to begin anew"
+                )
+
     def power(self) -> None:
+        self.check_plan()
         for effect in POWER:
             for number in range(self.options.most_power_runs):
                 runs = [r for r in self.ledger.of("power") if r["effect"] == effect]
@@ -237,20 +255,21 @@ class Proof:
             done = len([r for r in self.ledger.of("exact") if r["what"] == what])
             for number in range(done, self.options.exact_trials):
                 workload = workloads[number % len(workloads)]
-                base, head = self.pair([self.plant(what, workload)])
-                record = exact_record(what, self.compare(base, head, workload))
-                self.ledger.add("exact", {"workload": workload, **record})
+                seed = self.options.seed + number
+                base, head = self.pair([self.plant(what, workload, seed)])
+                record = exact_record(what, self.compare(base, head, workload, seed))
+                self.ledger.add("exact", {"workload": workload, "seed": seed, **record})
                 found = "found" if record["found"] else "MISSED"
                 say(
                     f"{what}, trial {number + 1} of {self.options.exact_trials}: {workload}: {found}"
                 )
 
-    def plant(self, what: str, workload: str) -> planted.Plant:
+    def plant(self, what: str, workload: str, seed: int) -> planted.Plant:
         row = f"{workload}/threads:1"
         if what == "madvise":
             return planted.madvise(row, 1000)
         base, _ = self.pair([])
-        counts = {f.metric: f.base for f in self.compare(base, base, workload)}
+        counts = {f.metric: f.base for f in self.compare(base, base, workload, seed)}
         if what == "rss":
             return planted.resident(row, round(0.05 * counts["rss_peak_bytes"]))
         paid = 0.01 * counts["instructions"] / 1000 * planted.PERIOD
@@ -350,7 +369,12 @@ def parser() -> argparse.ArgumentParser:
         help="of null campaigns (default: %(default)s)",
     )
     add("--recorded-blocks", type=int, default=100, help="of each (default: %(default)s)")
-    add("--windows", type=int, default=10_000, help="of all recordings (default: %(default)s)")
+    add(
+        "--windows",
+        type=int,
+        default=evidence.WINDOWS,
+        help="of all recordings (default: %(default)s)",
+    )
     return made
 
 
@@ -392,6 +416,9 @@ def run() -> int:
     except (Refusal, subprocess.CalledProcessError) as problem:
         print(f"gate-proof: {problem}", file=sys.stderr)
         return 2
+    except Interrupted as signalled:  # of the driver
+        print(f"gate-proof: {signalled}; what was measured is kept", file=sys.stderr)
+        return SIGNALLED + signalled.number
     except (KeyboardInterrupt, program.Terminated):
         print("gate-proof: interrupted; what was measured is kept", file=sys.stderr)
         raise

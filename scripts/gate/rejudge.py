@@ -144,4 +144,9 @@ def rejudge(file: Path) -> Again:
         done.first, done.second, rows, done.failed, done.settings, lambda row: row
     )
     check_coverage(timed, [(r, m.name) for r in rows for m in judge.METRICS])
+    compared, then = (
+        [(c["row"], c["metric"]) for c in of] for of in (numbers, document["comparisons"])
+    )
+    if sorted(compared) != sorted(then):
+        raise Refusal("the stored run has not the comparisons of its rows")
     return Again(document, done, found, timed, numbers)

@@ -189,11 +189,14 @@ class Absent(Refusal):
 
 def built(stored: Stored, build: Path) -> Path:
     """The library of the stored commit. Raises Absent where that is not at hand, and the clone is shallow
-    or none at all."""
+    or none of git."""
     if arms.git("cat-file", "-e", f"{stored.commit}^{{commit}}") is None:
         absent = f"the stored base's commit {stored.commit[:12]} is not here"
-        if arms.git("rev-parse", "--is-shallow-repository") == "false":
+        shallow = arms.git("rev-parse", "--is-shallow-repository")
+        if shallow == "false":
             raise Refusal(f"{absent}, with all history: renew the base (make baseline)")
+        if shallow is None and (ROOT / ".git").exists():
+            raise Refusal(f"{absent}, for git refuses to read this clone: see git -C {ROOT} status")
         raise Absent(
             f"{absent}, so that it cannot be counted on this machine: fetch the history (git fetch "
             "--unshallow), or renew it on a machine where this tree is known to be good (make baseline)"

@@ -400,6 +400,27 @@ MUTANTS = [
         "test_gate.py:Document.test_is_as_its_schema_says",
     ),
     Mutant(
+        "a stored run has the comparisons of all its rows",
+        "rejudge.py",
+        "    if sorted(compared) != sorted(then):\n",
+        "    if False:\n",
+        "test_gate.py:Document.test_is_as_its_schema_says",
+    ),
+    Mutant(
+        "power runs of another plan are not added up",
+        "proof.py",
+        '(run["target"], run["blocks"]) != astuple(plan)',
+        "False",
+        "test_proof.py:Runs.test_power_runs_of_another_plan_are_refused",
+    ),
+    Mutant(
+        "each recording is judged alone",
+        "evidence.py",
+        'r["failed"] / r["windows"] <= FALSE_RATE',
+        "True",
+        "test_proof.py:Shown.test_each_recording_is_judged_alone",
+    ),
+    Mutant(
         "plants that were larger than they are called show nothing",
         "evidence.py",
         "median(changes) <= (1 + PLANT_SIZE) * effect,",
@@ -423,8 +444,8 @@ MUTANTS = [
     Mutant(
         "nothing to compare with is told from a base that is broken",
         "stored.py",
-        '"--is-shallow-repository") == "false":',
-        '"--is-shallow-repository") != "":',
+        'if shallow == "false":',
+        "if False:",
         "test_stored.py:Program.test_nothing_to_compare_with_has_an_exit_code_of_its_own",
     ),
     Mutant(

@@ -18,7 +18,7 @@ from scipy.stats import kstest
 from driving import DriverTest
 
 from gate import campaign, evidence, planted, proof, replay, simulation, stats
-from gate.findings import Finding, Refusal
+from gate.findings import Finding, Interrupted, Refusal
 from gate.judge import Settings
 from gate.ledger import Ledger, Record
 from gate.proof import Proof
@@ -83,10 +83,13 @@ class Kept(DriverTest):
 
     def test_what_cannot_be_read_is_refused(self) -> None:
         self.file.parent.mkdir()
-        for text in ("", "[]", "{}", '{"schema": 1, "key": {}}'):
+        for text in ("", "[]", "{}", '{"schema": 2, "key": {}}'):
             self.file.write_text(text)
             with self.assertRaisesRegex(Refusal, "no ledger"):
                 Ledger(self.file, KEY)
+        self.file.write_text('{"schema": 1, "key": {}, "records": {}}')
+        with self.assertRaisesRegex(Refusal, "another version"):
+            Ledger(self.file, KEY)
 
 
 def counted(added: float) -> Record:
@@ -108,6 +111,16 @@ def trial(what: str, found: bool = True) -> Record:
     return {"what": what, "found": found, "collateral": []}
 
 
+def recording(failed: int, windows: int = 5000) -> Record:
+    verdicts = {"fail": failed, "inconclusive": 3, "pass": windows - failed - 3}
+    return {
+        "windows": windows,
+        "failed": failed,
+        "verdicts": verdicts,
+        "others_cpu_share": 0.6 if failed else None,
+    }
+
+
 class Shown(unittest.TestCase):
     def setUp(self) -> None:
         draw = random.Random(1)
@@ -117,7 +130,7 @@ class Shown(unittest.TestCase):
             "null": [null_run("pass", *draw.choices(likely, weights, k=6)) for _ in range(30)],
             "power": [power_run(e) for e in (0.05, 0.10) for _ in range(15)],
             "exact": [trial(w) for w in ("instructions", "rss", "madvise") for _ in range(20)],
-            "replay": [{"windows": 5000, "failed": failed} for failed in (0, 100)],
+            "replay": [recording(0), recording(50)],
         }
 
     def shown(self) -> bool:
@@ -131,12 +144,20 @@ class Shown(unittest.TestCase):
         self.assertIn("60 of 60 = 100.00%, 95% interval 94.04% .. 100.00%", found[0])
 
     def test_windows_overlap_and_are_no_trials(self) -> None:
-        *_, windows, recordings = evidence.summary(self.kinds)[1]
-        self.assertIn("100 of 10000 = 1.00%, of 2 recordings; windows overlap", windows)
-        self.assertNotIn("95%", windows)
+        *_, one, two, windows, recordings = evidence.summary(self.kinds)[1]
+        self.assertIn("50 of 10000 = 0.50%, windows overlap", windows)
+        self.assertNotIn("95%", one + two + windows)
+        self.assertTrue(one.endswith("0 of 5000 = 0.00%, 3 inconclusive, 4997 pass"), one)
+        self.assertTrue(two.endswith("4947 pass; other programs took 60% of the CPUs"), two)
         self.assertIn("recordings with such a window: 1 of 2 = 50.00%, 95% interval", recordings)
-        self.kinds["replay"] = [{"windows": 10_000, "failed": 0}]
+        self.kinds["replay"] = [recording(0, 10_000)]
         self.assertFalse(self.shown(), "one recording is too few")
+        self.kinds["replay"] = [recording(0, 9000), recording(0, 999)]
+        self.assertFalse(self.shown(), "too few windows")
+
+    def test_each_recording_is_judged_alone(self) -> None:
+        self.kinds["replay"] = [recording(0), recording(51)]
+        self.assertFalse(self.shown())
 
     def test_nothing_shows_nothing(self) -> None:
         self.assertFalse(evidence.summary({})[0])
@@ -159,7 +180,7 @@ class Shown(unittest.TestCase):
             "null": null_run("fail"),
             "power": power_run(0.10, "pass"),
             "exact": trial("rss", False),
-            "replay": {"windows": 100, "failed": 100},
+            "replay": recording(2, 100),
         }
         for kind, record in wrong.items():
             self.kinds[kind].append(record)
@@ -186,6 +207,13 @@ class Shown(unittest.TestCase):
             (said,) = [x for x in lines if "plants of +5% in r0" in x]
             self.assertIn(f"15, measured {part * 0.05:+.2%} in median", said)
             self.assertEqual(said.startswith("NOT SHOWN"), not good)
+
+    def test_plants_as_large_as_they_are_called_are_told_apart(self) -> None:
+        for row in self.kinds["power"][0]["planted"][:2]:
+            row["change"] = 0.056
+        lines = evidence.summary(self.kinds)[1]
+        (said,) = [x for x in lines if "of these, as measured at most +5.5%" in x]
+        self.assertIn("found: 58 of 58", said)
 
     def test_what_was_found_in_each_row(self) -> None:
         self.kinds["power"][0]["planted"][2]["smallest"] = 0.06
@@ -221,7 +249,9 @@ class Shown(unittest.TestCase):
             stats.p_differs([draw.gauss(0, 1) for _ in range(evidence.NULL_BLOCKS)])
             for _ in range(3000)
         ]
-        self.assertTrue(evidence.uniformity([null_run("pass", *of_equals)])[0])
+        runs = [null_run("pass", *of_equals[i::30]) for i in range(30)]
+        self.assertTrue(evidence.uniformity(runs)[0])
+        self.assertFalse(evidence.uniformity(runs[1:])[0], "runs too few")
         self.assertLess(kstest(of_equals, "uniform").pvalue, evidence.UNIFORM)
 
     def test_p_values_that_are_not_uniform(self) -> None:
@@ -363,6 +393,27 @@ class Runs(DriverTest):
             self.assertEqual([len(r["planted"]) for r in mine], [3, 3, 3, 3])
             self.assertEqual([r["collateral"] for r in mine], [[]] * 4)
 
+    def test_power_runs_of_another_plan_are_refused(self) -> None:
+        made = self.proof(planted=3)
+        rows = [{"row": r, "smallest": 0.04, "spin": [proof.APART, 9]} for r in proof.SPINNING[:3]]
+        good: Record = {"effect": 0.05, "planted": rows, "target": 0.035, "blocks": 480}
+        made.ledger.kinds["power"] = [good, {**good, "effect": 0.1, "target": 0.07, "blocks": 240}]
+        with mock.patch.object(made, "power_run") as run:
+            made.power()
+        self.assertFalse(run.called)
+        changes: list[Record] = [
+            {"effect": 0.07},
+            {"target": 0.05},
+            {"blocks": 240},
+            {"planted": rows[:2]},
+            {"planted": [*rows[:2], {**rows[2], "row": "large/threads:1"}]},
+            {"planted": [*rows[:2], {**rows[2], "spin": [500, 9]}]},
+        ]
+        for change in changes:
+            made.ledger.kinds["power"] = [{**good, **change}]
+            with self.assertRaisesRegex(Refusal, "of another plan"):
+                made.power()
+
     def test_power_runs_end_where_nothing_can_be_seen(self) -> None:
         records = self.power("inconclusive", 0.2).ledger.of("power")
         self.assertEqual(len(records), 2 * 6)
@@ -420,6 +471,7 @@ class Runs(DriverTest):
         made.exact()
         records = made.ledger.of("exact")
         self.assertEqual([r["what"] for r in records], list(proof.EXACT_EFFECTS))
+        self.assertEqual([r["seed"] for r in records], [1] * len(records))
         for record in records:
             self.assertTrue(record["found"], record)
             self.assertEqual(record["collateral"], [], record)
@@ -467,6 +519,12 @@ class Runs(DriverTest):
                 proof.refuse_mixture(options(**{name: 7}))
             proof.refuse_mixture(options(**{name: 7}, ledger=self.directory / "own.json"))
         proof.refuse_mixture(options(null_runs=1, part=["null"]))
+
+    def test_a_signal_to_the_driver_is_no_result(self) -> None:
+        with mock.patch.object(proof, "main", side_effect=Interrupted(15)), mock.patch(
+            "sys.stderr"
+        ):
+            self.assertEqual(proof.run(), 128 + 15)
 
     def test_summary_of_nothing(self) -> None:
         words = ["proof", "--summary", "--ledger", str(self.directory / "none.json")]

@@ -219,14 +219,12 @@ class Program(DriverTest):
         self.assertEqual((done.returncode, done.stderr), (2, ""), "and it was no refusal")
 
     def test_nothing_to_compare_with_has_an_exit_code_of_its_own(self) -> None:
-        """Counts of elsewhere, of a commit that is not in this clone: of a shallow one only, or of
-        none."""
+        """Counts of elsewhere, of a commit that is not in this clone, if that is shallow."""
         file = self.directory / "baseline.json"
         committed = stored.read()
         stored.write(Stored("0" * 40, {**committed.key, "kernel": "1.0"}, committed.rows), file)
         for shallow, code, says in (
             ("true", 75, "git fetch --unshallow"),
-            (None, 75, "git fetch --unshallow"),
             ("false", 2, "with all history: renew the base"),
         ):
             answers = {"cat-file": None, "rev-parse": shallow}
@@ -236,6 +234,31 @@ class Program(DriverTest):
             ), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
                 self.assertEqual(baseline.refused(), code)
             self.assertIn(says, errors.getvalue())
+
+    def test_what_is_no_clone_has_nothing_to_compare_with(self) -> None:
+        with mock.patch.object(stored, "ROOT", self.directory), mock.patch.object(
+            arms, "git", return_value=None
+        ):
+            with self.assertRaises(stored.Absent):
+                stored.built(self.counted, BUILD)
+            (self.directory / ".git").mkdir()
+            with self.assertRaisesRegex(Refusal, "git refuses to read this clone"):
+                stored.built(self.counted, BUILD)
+
+    def test_what_is_undecided_is_no_pass(self) -> None:
+        """Nor what callgrind cannot run."""
+        base = self.changed("instructions", 1)
+        ((work, processes),) = base.rows.items()
+        for counts in processes["instructions"][1:]:
+            counts["instructions"] *= 0.8
+        processes["instructions"][0]["instructions"] *= 1.1
+        code, said = self.check(base)
+        self.assertEqual(code, 75, said)
+        self.assertRegex(said, "not confirmed side by side: .*is not here")
+        lost = exact.uncounted(work, exact.Broken(True, "killed", "instructions"), "again")
+        with mock.patch.object(stored, "compare_counts", return_value=[lost]):
+            with self.assertRaisesRegex(Refusal, "was not counted"):
+                self.check(base)
 
     def slower_build(self) -> tuple[Path, Path]:
         """A library, and a build directory with one that needs more instructions."""
