@@ -19,7 +19,7 @@
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
 #: make baseline count this tree's gomalloc anew: what CI compares with (results/baseline.json)
 #: make history  what the counts were over the commits: records this one, draws all, prints the changes
-#:     COMMITS="v1.0..HEAD"     record these instead: commits, or ranges of those that changed gomalloc
+#:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
 #:     ARGS="--row small/threads:1 --metric instructions"    scripts/history.py --help says all
 #: make gate-proof   hours: can the gate be relied on? Goes on where it was interrupted
 #:     ARGS="--part exact"      ARGS=--summary   python3 scripts/gate/proof.py --help says all

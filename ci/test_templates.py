@@ -123,6 +123,13 @@ class Templates(unittest.TestCase):
                 re.search(r'fetch-depth: 0|GIT_DEPTH: "0"|ref: .*base\.sha', text), text
             )
 
+    def test_a_c_library_can_be_built(self) -> None:
+        """Of what Debian's gcc only recommends, the headers of C are left out."""
+        for template in self.each():
+            if "library" in template.path.name:
+                (install,) = [s for s in template.scripts if "apt-get install" in s]
+                self.assertLessEqual({"gcc", "libc6-dev", "make", "git"}, set(install.split()))
+
     def test_every_night(self) -> None:
         for template in self.each():
             self.assertIn("schedule", template.path.read_text())

@@ -44,7 +44,7 @@ PLOTS = store.ROOT / "results" / "history"
 SHORT = 8  # digits of a commit's name
 EXAMPLES = """examples:
   scripts/history.py record
-  scripts/history.py record v1.0..HEAD
+  scripts/history.py record HEAD~20..HEAD
   scripts/history.py plot --row small/threads:1 --metric instructions --metric minor_faults
   scripts/history.py table --row tiny/threads:1 --metric syscalls.madvise
 """

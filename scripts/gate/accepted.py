@@ -40,7 +40,7 @@ def parse(document: object) -> list[Entry]:
     entries = []
     for i, item in enumerate(document):
         if not isinstance(item, dict) or sorted(item) != sorted(KEYS):
-            raise ValueError(f"entry {i + 1} has other keys than {', '.join(KEYS)}")
+            raise ValueError(f"entry {i + 1} must have the keys {', '.join(KEYS)}, and no other")
         if not all(isinstance(item[k], str) and item[k].strip() for k in KEYS):
             raise ValueError(f"entry {i + 1}: each of {', '.join(KEYS)} must be said")
         try:

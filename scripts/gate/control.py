@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,8 +28,24 @@ UNDECIDED = ("void", "inconclusive")
 CALIBRATION_BLOCKS = 9
 
 
+def check_usable_size(library: Path) -> None:
+    """The slower copy has a malloc_usable_size in any case, and passes on what the library says. What is
+    no library is left to the gate."""
+    names = subprocess.run(
+        ["nm", "--dynamic", "--defined-only", "--format=posix", library],
+        capture_output=True,
+        text=True,
+    )
+    if names.returncode == 0 and not re.search("^malloc_usable_size ", names.stdout, re.MULTILINE):
+        raise Refusal(
+            f"{library} has no malloc_usable_size, which the control's slower copy would have, and "
+            "say 0 of all blocks: let the library have it (the size that was asked for, or more)"
+        )
+
+
 def control(library: Path, row: str, build: Path, directory: Path) -> int:
     workload, _, threads = row.partition("/threads:")
+    check_usable_size(library)
     more = ("--quick", "--tier", "timed", "--workloads", workload, "--threads", threads)
     code, _ = whole.run(library, library, build, directory, *more)
     if code != PASS:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Optional, Sequence
 from unittest import mock
 
-from driving import BUILD, DriverTest
+from driving import BUILD, DriverTest, run
 
 from gate import arms, control, planted, whole
+from gate.findings import Refusal
 
 GOMALLOC = BUILD / arms.GOMALLOC
 
@@ -55,6 +56,15 @@ class Controls(DriverTest):
     def test_gate_that_refuses(self) -> None:
         self.check(2, [(2, None)])
         self.check(2, [(0, "pass"), (2, None)])
+
+    def test_library_that_cannot_be_copied_is_refused(self) -> None:
+        source, library = self.directory / "foo.c", self.directory / "foo.so"
+        source.write_text("int malloc_usable_size_of_foo;\n")
+        run("cc", "-shared", "-o", library, source, check=True)
+        with self.assertRaisesRegex(Refusal, "foo.so has no malloc_usable_size"):
+            control.control(library, control.ROW, BUILD, self.directory)
+        library.write_text("")
+        control.check_usable_size(library)
 
     def test_failure_of_something_else_is_not_the_finding(self) -> None:
         document = {
