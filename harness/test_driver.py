@@ -364,7 +364,7 @@ class Trouble(DriverTest):
         process.kill()
         process.communicate()
         document = json.loads(next(self.out.glob("*/bench.json")).read_text())
-        self.assertGreater(len(document["benchmarks"]), 3)
+        self.assertGreater(len(document["benchmarks"]), 0)
 
     def test_killed_child_costs_its_sample_only(self) -> None:
         self.use_cells(CELLS / "system")

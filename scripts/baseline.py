@@ -17,9 +17,11 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 import program
@@ -115,6 +117,11 @@ def main() -> int:
     if not (build / "cell" / "system").exists() or not (build / GOMALLOC).exists():
         raise Refusal(f"{build} has no cell or no {GOMALLOC}: run make")
     with tempfile.TemporaryDirectory(prefix="spanbench-baseline-") as directory:
+        if re.search(r"[\s:]", directory):
+            raise Refusal(
+                f"TMPDIR={tempfile.gettempdir()}: libraries cannot be preloaded from a path with "
+                "blanks or colons (ld.so)"
+            )
         return (check if asked.action == "check" else renew)(asked.file, build, Path(directory))
 
 
@@ -124,6 +131,11 @@ def refused() -> int:
     except (Refusal, subprocess.SubprocessError) as problem:
         print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
         return UNDECIDED if isinstance(problem, stored.Absent) else program.WRONG_USE
+    except OSError:
+        raise
+    except Exception:  # else it would end with 1: a regression
+        traceback.print_exc()
+        return program.WRONG_USE
 
 
 if __name__ == "__main__":

@@ -33,4 +33,5 @@ set -- --driver "$driver"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout="$TIMEOUT"
 [ -z "${OUT:-}" ] || set -- "$@" --out="$OUT"
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
-exec /usr/bin/python3 "${root}scripts/gate/__main__.py" "$@"
+# -E -s: the packages of Debian, whatever PYTHONPATH says
+exec /usr/bin/python3 -E -s "${root}scripts/gate/__main__.py" "$@"

@@ -109,7 +109,14 @@ def entries(text: str, name: str) -> list[Entry]:
     for number, line in enumerate(text.splitlines(), 1):
         try:
             one = entry(line)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as problem:
             why = f"no {problem}" if isinstance(problem, KeyError) else str(problem)
             raise Refusal(
                 f"{name}:{number} is no line of a history ({why}): take the line out; what it said "

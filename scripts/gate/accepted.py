@@ -66,7 +66,7 @@ def load(file: Path) -> list[Entry]:
         return parse(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise Refusal(f"{file}: {problem}") from problem
 
 

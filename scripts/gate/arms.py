@@ -47,14 +47,21 @@ def git(*words: str, root: Path = ROOT) -> Optional[str]:
 
 def default_base(root: Path = ROOT) -> str:
     """The merge base with the main branch; if that is where we are, the commit before, or this very
-    commit if the tree has changes that are not committed."""
+    commit if the tree has changes that are not committed. Without a main branch, or a common commit
+    with it, the commit before may be of the same change: that is refused."""
     here = git("rev-parse", "--verify", "HEAD^{commit}", root=root)
     if here is None:
         raise Refusal("this is no git repository; say what to compare with: BASE=./libfoo.so")
-    for branch in ("origin/main", "main"):
-        base = git("merge-base", "HEAD", branch, root=root)
+    bases = [git("merge-base", "HEAD", branch, root=root) for branch in ("origin/main", "main")]
+    for base in bases:
         if base is not None and base != here:
             return base
+    if here not in bases:
+        raise Refusal(
+            "there is no commit that HEAD has in common with origin/main or main: fetch these and the "
+            "history (git fetch --unshallow origin main:refs/remotes/origin/main), or say what to "
+            "compare with: BASE=<git ref or library>"
+        )
     if git("status", "--porcelain", "--", "allocators", "Makefile", root=root):
         return here
     before = git("rev-parse", "--verify", "HEAD^", root=root)

@@ -387,26 +387,34 @@ def refuse_mixture(options: argparse.Namespace) -> None:
         raise Refusal(f"{named}: not the proof's own; give such runs their own --ledger FILE")
 
 
+def summarise(ledger: Ledger) -> int:
+    say(", ".join(f"{name} {value}" for name, value in ledger.key.items()) or "no ledger yet")
+    for made in ledger.machines():
+        say("measured on " + ", ".join(f"{name} {value}" for name, value in made.items()))
+    for moved in ledger.of("rekeyed"):  # by hand, and reviewed
+        say(f"{moved['what']} {moved['to']} was {moved['from']} when it was measured: {moved['why']}")
+    shown, lines = evidence.summary(ledger.kinds)
+    say("\n".join(lines))
+    return 0 if shown else 1
+
+
 def main() -> int:
     options = parser().parse_args()
     refuse_mixture(options)
     if options.summary:
-        ledger = Ledger(options.ledger, None)
-        say(", ".join(f"{name} {value}" for name, value in ledger.key.items()) or "no ledger yet")
-        for made in ledger.machines():
-            say("measured on " + ", ".join(f"{name} {value}" for name, value in made.items()))
-    else:
-        library = (ROOT / os.environ.get("B", "build") / arms.GOMALLOC).resolve()
-        if not library.exists():
-            raise Refusal(f"there is no {library}: run make")
-        ledger = Ledger(options.ledger, key(library), machine())
-        with tempfile.TemporaryDirectory(prefix="spanbench-proof-") as directory:
-            proof = Proof(options, ledger, Path(directory))
-            for part in options.part or PARTS:
-                getattr(proof, part)()
-    shown, lines = evidence.summary(ledger.kinds)
-    say("\n".join(lines))
-    return 0 if shown else 1
+        try:
+            return summarise(Ledger(options.ledger, None))
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
+            raise Refusal(f"{options.ledger} is no ledger of a proof: {problem!r}") from problem
+    library = (ROOT / os.environ.get("B", "build") / arms.GOMALLOC).resolve()
+    if not library.exists():
+        raise Refusal(f"there is no {library}: run make")
+    ledger = Ledger(options.ledger, key(library), machine())
+    with tempfile.TemporaryDirectory(prefix="spanbench-proof-") as directory:
+        proof = Proof(options, ledger, Path(directory))
+        for part in options.part or PARTS:
+            getattr(proof, part)()
+    return summarise(ledger)
 
 
 def run() -> int:

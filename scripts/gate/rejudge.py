@@ -135,8 +135,13 @@ def rejudge(file: Path) -> Again:
     done = campaign.Campaign(rows, settings_of(document), document["seed"])
     done.budget_spent = document["budget_spent"]
     if tier == exact.TIER:
+        if document["parts"] or document["comparisons"] or len(found) != len(stored):
+            raise Refusal("the stored run is of the exact tier, and has what only others have")
         return Again(document, done, found, [], [])
     for part in document["parts"]:
+        file_of_part = Path(part["file"])
+        if file_of_part.is_absolute() or ".." in file_of_part.parts:
+            raise Refusal(f"the stored run has measurements of elsewhere: {part['file']}")
         done.add(load(file.parent / part["file"], part["name"]))
     check_parts(document, done)
     check_decided(document, done)

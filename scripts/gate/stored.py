@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -119,8 +120,10 @@ def read(file: Path = FILE) -> Stored:
         texts = [document["commit"], *document["key"].values()]
         if not rows or len(texts) == 1 or not all(isinstance(text, str) for text in texts):
             raise ValueError("no rows, no key, or what is no text")
+        if not re.fullmatch("[0-9a-f]{40,64}", document["commit"]):
+            raise ValueError("the commit is no full hash")
         return Stored(document["commit"], document["key"], rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise Refusal(
             f"{file} is no stored base ({problem!r}); renew it: make baseline"
         ) from problem

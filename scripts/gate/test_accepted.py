@@ -99,7 +99,14 @@ class File(unittest.TestCase):
     def test_bad_is_refused(self) -> None:
         missing = entry()
         del missing["reason"]
-        bad = ["{", "{}", "[1]", json.dumps([missing]), json.dumps([entry(more="x")])]
+        bad = [
+            "{",
+            "{}",
+            "[1]",
+            "[" * 100_000,
+            json.dumps([missing]),
+            json.dumps([entry(more="x")]),
+        ]
         bad += [json.dumps([entry(metric="fault")]), json.dumps([entry(row="a/thread:1")])]
         bad += [json.dumps([entry(reason=" ")]), json.dumps([entry(until="soon")])]
         for text in bad:

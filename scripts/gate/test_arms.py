@@ -84,6 +84,18 @@ class DefaultBase(Tree):
         self.commit("good 3")
         self.assertEqual(self.default(), self.first)
 
+    def test_no_main_branch_is_not_the_commit_before(self) -> None:
+        """Nor is a main branch whose history was cut off."""
+        self.git("checkout", "--quiet", "-b", "trunk")
+        self.commit("good 2")
+        self.git("branch", "--quiet", "-D", "main")
+        with self.assertRaisesRegex(Refusal, "in common with origin/main or main: fetch"):
+            self.default()
+        other = self.git("commit-tree", "-m", "no parent", "HEAD^{tree}")
+        self.git("update-ref", "refs/remotes/origin/main", other)
+        with self.assertRaisesRegex(Refusal, "in common with origin/main or main: fetch"):
+            self.default()
+
     def test_nothing_before(self) -> None:
         with self.assertRaisesRegex(Refusal, "no commit before this one"):
             self.default()

@@ -103,7 +103,7 @@ class Document(GateTest):
         blocks = max(e["block"] for e in short["benchmarks"])
         short["benchmarks"] = [e for e in short["benchmarks"] if e["block"] < blocks]
         other = "pass" if document["verdict"] == "fail" else "fail"
-        cut = self.directory / "cut.json"
+        cut = self.out / "latest-gate" / "cut.json"
         cut.write_text(json.dumps(short))
         changes: "list[tuple[dict[str, Any], str]]" = [
             ({"schema_version": 2}, "schema_version: "),
@@ -123,7 +123,10 @@ class Document(GateTest):
             ),
             ({"parts": []}, "no measurements"),
             ({"parts": parts + parts[:1]}, "no campaign of the gate"),
-            ({"parts": parts[:-1] + [{**parts[-1], "file": str(cut)}]}, " blocks of tiny"),
+            ({"parts": parts[:-1] + [{**parts[-1], "file": str(cut)}]}, "of elsewhere"),
+            ({"parts": parts[:-1] + [{**parts[-1], "file": "../x"}]}, "of elsewhere"),
+            ({"parts": parts[:-1] + [{**parts[-1], "file": cut.name}]}, " blocks of tiny"),
+            ({"tier": "exact"}, "what only others have"),
             ({"parts": [{**p, "name": "x"} for p in parts]}, "no campaign of the gate"),
             ({"parts": parts[:-1]}, "was decided by "),
             ({"verdict": other}, f"not those of its verdict, {other}"),
@@ -182,6 +185,16 @@ class Document(GateTest):
 
 
 class Help(GateTest):
+    def test_packages_are_those_of_debian(self) -> None:
+        """A broken one that PYTHONPATH names would end it with 1: a regression."""
+        (self.directory / "scipy.py").write_text("raise ValueError\n")
+        environment = {**os.environ, "PYTHONPATH": str(self.directory), "ARGS": "--help"}
+        broken = run("/usr/bin/python3", "-c", "import scipy", env=environment)
+        self.assertEqual(broken.returncode, 1)
+        for command in ((SPANBENCH, "gate", "--help"), (ROOT / "scripts" / "gate.sh",)):
+            said = run(*command, env=environment)
+            self.assertEqual((said.returncode, said.stderr), (0, ""))
+
     def test_says_all_there_is_to_know(self) -> None:
         said = self.gate("--help").stdout
         groups = (

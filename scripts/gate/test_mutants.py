@@ -421,6 +421,13 @@ MUTANTS = [
         "test_proof.py:Shown.test_each_recording_is_judged_alone",
     ),
     Mutant(
+        "without a common commit the commit before is no base",
+        "arms.py",
+        "    if here not in bases:\n",
+        "    if False:\n",
+        "test_arms.py:DefaultBase.test_no_main_branch_is_not_the_commit_before",
+    ),
+    Mutant(
         "plants that were larger than they are called show nothing",
         "evidence.py",
         "median(changes) <= (1 + PLANT_SIZE) * effect,",

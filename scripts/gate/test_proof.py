@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import random
@@ -411,8 +412,9 @@ class Runs(DriverTest):
         ]
         for change in changes:
             made.ledger.kinds["power"] = [{**good, **change}]
-            with self.assertRaisesRegex(Refusal, "of another plan"):
-                made.power()
+            with mock.patch.object(made, "power_run"):
+                with self.assertRaisesRegex(Refusal, "of another plan"):
+                    made.power()
 
     def test_power_runs_end_where_nothing_can_be_seen(self) -> None:
         records = self.power("inconclusive", 0.2).ledger.of("power")
@@ -525,6 +527,31 @@ class Runs(DriverTest):
             "sys.stderr"
         ):
             self.assertEqual(proof.run(), 128 + 15)
+
+    def test_summary_of_a_spoiled_ledger(self) -> None:
+        good: Record = {"effect": 0.1, "planted": [], "unplanted": {}, "collateral": []}
+        spoiled: list[tuple[str, Any]] = [
+            ("power", {**good, "planted": 0}),
+            ("power", [1]),
+            ("null", {"verdict": "pass", "p_values": {"a": math.inf}}),
+            ("replay", {"windows": 0, "failed": 0, "verdicts": {}}),
+        ]
+        for kind, record in spoiled:
+            file = self.directory / "spoiled.json"
+            records = {kind: [record] * evidence.NULL_RUNS}
+            file.write_text(json.dumps({"schema": 2, "key": KEY, "records": records}))
+            words = ["proof", "--summary", "--ledger", str(file)]
+            with mock.patch("sys.argv", words), mock.patch("sys.stderr") as said:
+                self.assertEqual(proof.run(), 2, record)
+            self.assertIn("is no ledger of a proof", str(said.write.call_args_list))
+
+    def test_a_key_that_was_moved_is_said(self) -> None:
+        moved = {"what": "gate", "from": "b", "to": "c", "why": "words only"}
+        ledger = Ledger(self.directory / "proof.json", KEY, MACHINE)
+        ledger.add("rekeyed", moved)
+        with mock.patch.object(proof, "say") as said:
+            proof.summarise(ledger)
+        self.assertIn("gate c was b when it was measured: words only", str(said.call_args_list))
 
     def test_summary_of_nothing(self) -> None:
         words = ["proof", "--summary", "--ledger", str(self.directory / "none.json")]
