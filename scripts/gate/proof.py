@@ -392,7 +392,9 @@ def summarise(ledger: Ledger) -> int:
     for made in ledger.machines():
         say("measured on " + ", ".join(f"{name} {value}" for name, value in made.items()))
     for moved in ledger.of("rekeyed"):  # by hand, and reviewed
-        say(f"{moved['what']} {moved['to']} was {moved['from']} when it was measured: {moved['why']}")
+        say(
+            f"{moved['what']} {moved['to']} was {moved['from']} when it was measured: {moved['why']}"
+        )
     shown, lines = evidence.summary(ledger.kinds)
     say("\n".join(lines))
     return 0 if shown else 1
