@@ -58,8 +58,8 @@ def default_base(root: Path = ROOT) -> str:
             return base
     if here not in bases:
         raise Refusal(
-            "there is no commit that HEAD has in common with origin/main or main: fetch these and the "
-            "history (git fetch --unshallow origin main:refs/remotes/origin/main), or say what to "
+            "there is no commit that HEAD has in common with origin/main or main: fetch them (git fetch "
+            "origin main:refs/remotes/origin/main, in a shallow clone with --unshallow), or say what to "
             "compare with: BASE=<git ref or library>"
         )
     if git("status", "--porcelain", "--", "allocators", "Makefile", root=root):
