@@ -472,8 +472,10 @@ MUTANTS = [
 ]
 
 
-# A quarter of a minute each: not in every `make test`.
-SLOW = re.compile("test_stored|test_gate.py:Document|test_exact.py:(Exact|Rows)")
+# Up to a quarter of a minute each: not in every `make test`.
+SLOW = re.compile(
+    "test_stored|test_gate.py:(Document|EndToEnd|Refusals.test_library)|test_exact.py:(Exact|Rows)"
+)
 ALL = os.environ.get("MUTANTS") == "all"
 
 

@@ -8,6 +8,7 @@ import json
 import math
 import platform
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -42,9 +43,17 @@ class File(DriverTest):
         for value in (math.nan, math.inf, -1.0, "7", None, True):
             odd.append(json.loads(json.dumps(document)))
             odd[-1]["rows"]["tiny"]["processes"]["calls"][0]["minor_faults"] = value
+        odd += [{**document, "commit": commit} for commit in ("HEAD", "main", "0" * 39)]
         odd += [{**document, "key": []}, {**document, "key": 7}, {**document, "rows": []}]
         without = {k: v for k, v in document.items() if k != "commit"}
-        for text in ("", "[]", json.dumps(without), json.dumps(few), *map(json.dumps, odd)):
+        for text in (
+            "",
+            "[]",
+            "[" * 100_000,
+            json.dumps(without),
+            json.dumps(few),
+            *map(json.dumps, odd),
+        ):
             self.file.write_text(text)
             with self.assertRaisesRegex(Refusal, "no stored base.*make baseline"):
                 stored.read(self.file)
@@ -247,18 +256,16 @@ class Program(DriverTest):
 
     def test_what_is_undecided_is_no_pass(self) -> None:
         """Nor what callgrind cannot run."""
-        base = self.changed("instructions", 1)
-        ((work, processes),) = base.rows.items()
-        for counts in processes["instructions"][1:]:
-            counts["instructions"] *= 0.8
-        processes["instructions"][0]["instructions"] *= 1.1
-        code, said = self.check(base)
+        (work,) = self.counted.rows
+        lost = exact.uncounted(work, exact.Broken(True, "killed", "instructions"), "again")
+        undecided = replace(lost, base=1.0, head=1.0)
+        with mock.patch.object(stored, "compare_counts", return_value=[undecided]):
+            code, said = self.check(self.counted)
         self.assertEqual(code, 75, said)
         self.assertRegex(said, "not confirmed side by side: .*is not here")
-        lost = exact.uncounted(work, exact.Broken(True, "killed", "instructions"), "again")
         with mock.patch.object(stored, "compare_counts", return_value=[lost]):
             with self.assertRaisesRegex(Refusal, "was not counted"):
-                self.check(base)
+                self.check(self.counted)
 
     def slower_build(self) -> tuple[Path, Path]:
         """A library, and a build directory with one that needs more instructions."""
