@@ -41,15 +41,16 @@ int gate_exec(char **words) {
     size_t count = 0;
     while (words[count])
         count++;
-    char **argv = calloc(count + 7, sizeof *argv);
+    /* The whole path: Python looks for its packages from there. -E -s: Debian's, whatever
+     * PYTHONPATH and the user's own folder have. */
+    static char interpreter[] = PYTHON, no_variables[] = "-E", no_user[] = "-s";
+    static char option[] = "--driver";
+    char *const head[]   = {interpreter, no_variables, no_user, gate, option, program};
+    const size_t before  = sizeof head / sizeof *head;
+    char **argv          = calloc(before + count + 1, sizeof *argv);
     if (argv) {
-        /* The whole path: Python looks for its packages from there. */
-        static char interpreter[] = PYTHON, option[] = "--driver";
-        /* Debian's packages, whatever PYTHONPATH and the user's own folder have. */
-        static char no_variables[] = "-E", no_user[] = "-s";
-        char *const head[] = {interpreter, no_variables, no_user, gate, option, program};
         memcpy(argv, head, sizeof head);
-        memcpy(argv + 6, words, count * sizeof *argv);
+        memcpy(argv + before, words, count * sizeof *argv);
         execv(PYTHON, argv);
     }
     fprintf(stderr, "spanbench: cannot start %s: %s; run scripts/deps.sh gate\n", PYTHON,

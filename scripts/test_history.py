@@ -100,6 +100,7 @@ class Store(DriverTest):
             with_counts({"instructions": True}),
             with_counts({"instructions": [1, 2, None]}),
             with_counts({"instructions": float("nan")}),
+            with_counts({"instructions": 10**400}),
         ]
         lines = [json.dumps(d) for d in documents] + ["", "<<<<<<< HEAD", "{"]
         for line in lines:

@@ -2,6 +2,7 @@
 interrupts the proof loses at most the run that was under way.
 
 A ledger belongs to one library, one gate and one harness: numbers of different ones are not added up.
+If a key was moved by hand, for a change that no measurement depends on, a record `rekeyed` says why.
 Each record says on what machine it was measured.
 """
 

@@ -123,7 +123,15 @@ def read(file: Path = FILE) -> Stored:
         if not re.fullmatch("[0-9a-f]{40,64}", document["commit"]):
             raise ValueError("the commit is no full hash")
         return Stored(document["commit"], document["key"], rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as problem:
         raise Refusal(
             f"{file} is no stored base ({problem!r}); renew it: make baseline"
         ) from problem

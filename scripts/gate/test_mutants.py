@@ -472,10 +472,8 @@ MUTANTS = [
 ]
 
 
-# Up to a quarter of a minute each: not in every `make test`.
-SLOW = re.compile(
-    "test_stored|test_gate.py:(Document|EndToEnd|Refusals.test_library)|test_exact.py:(Exact|Rows)"
-)
+# A quarter of a minute each: not in every `make test`.
+SLOW = re.compile("test_stored|test_gate.py:Document|test_exact.py:(Exact|Rows)")
 ALL = os.environ.get("MUTANTS") == "all"
 
 

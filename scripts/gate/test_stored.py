@@ -40,7 +40,7 @@ class File(DriverTest):
         few = json.loads(json.dumps(document))
         few["rows"]["tiny"]["processes"]["calls"].pop()
         odd = []
-        for value in (math.nan, math.inf, -1.0, "7", None, True):
+        for value in (math.nan, math.inf, -1.0, 10**400, "7", None, True):
             odd.append(json.loads(json.dumps(document)))
             odd[-1]["rows"]["tiny"]["processes"]["calls"][0]["minor_faults"] = value
         odd += [{**document, "commit": commit} for commit in ("HEAD", "main", "0" * 39)]
