@@ -72,15 +72,17 @@ C_FLAGS   = $(C_ALWAYS) -fPIE $(CFLAGS)
 LIB_FLAGS = $(C_ALWAYS) -ffile-prefix-map=$(call quote,$(CURDIR))=. -fPIC -ftls-model=initial-exec -fvisibility=hidden -O2 $(CFLAGS)
 CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 # The dependency directions: a folder sees what it may include and nothing else.
-include_allocators   := -Iallocators
-include_workloads    := -Iworkloads -Iallocators -I$B
-include_workloads/checks := -Iworkloads/checks -Iworkloads -Iallocators
-include_workloads/misuses := -Iworkloads/misuses -Iworkloads -Iallocators
-include_harness/cell := -Iharness/cell -Iworkloads -Iallocators -I$B
-include_harness      := -Iharness -I$B
+include_allocators        := -Iallocators
+include_workloads/timed   := -Iworkloads/timed -Iallocators -I$B
+include_workloads/checks  := -Iworkloads/checks -Iworkloads/checks/support -Iworkloads/shared -Iallocators
+include_workloads/shared  := -Iworkloads/shared -Iallocators
+include_workloads/misuses := -Iworkloads/misuses -Iworkloads/shared -Iallocators
+include_harness/cell      := -Iharness/cell -Iworkloads/timed -Iworkloads/checks -Iworkloads/misuses \
+                             -Iworkloads/shared -Iallocators -I$B
+include_harness           := -Iharness -I$B
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
-include = $(include_$(firstword $(foreach d,allocators workloads/checks workloads/misuses workloads harness/cell harness,\
-            $(if $(filter $d/%,$1),$d)))) $(for_test)
+rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses harness/cell allocators harness
+include = $(include_$(firstword $(foreach d,$(rooms),$(if $(filter $d/%,$1),$d)))) $(for_test)
 for_test = $(if $(findstring /test_,$1),-Iharness)
 
 # One short line a command; V=1 shows the commands.
@@ -93,7 +95,7 @@ names      = $(patsubst $1/%.c,%,$(sort $(filter-out $1/test_%,$(wildcard $1/*.c
 objects    = $(patsubst %,$B/$1/%.o,$(call names,$1))
 ALLOCATORS_FOUND := $(call names,allocators)
 FAULTY_FOUND     := $(call names,allocators/faulty)
-WORKLOADS_FOUND  := $(call names,workloads)
+WORKLOADS_FOUND  := $(call names,workloads/timed)
 
 # The comment keys at the head of the adapters (allocators/allocator.h), as KEY_<adapter>_<key>, all
 # read by one process; newlines do not pass through $(shell).
@@ -127,8 +129,8 @@ SKIP  := $(filter-out $(HAVE),$(ALLOCATORS_FOUND))
 BUILT := $(foreach a,$(HAVE),$(if $(FOLDER_$a),$a))
 
 # --- build ----------------------------------------------------------------------------------------
-CHECK_OBJECTS  := $(call objects,workloads/checks) $(call objects,workloads/misuses)
-CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads) $(CHECK_OBJECTS)
+CHECK_OBJECTS  := $(foreach d,shared checks checks/support misuses misuses/support,$(call objects,workloads/$d))
+CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads/timed) $(CHECK_OBJECTS)
 DRIVER_OBJECTS := $(call objects,harness) $B/harness/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
@@ -146,7 +148,7 @@ $B/spanbench: $(DRIVER_OBJECTS) $B/stamp/link
 	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -o $@ $(filter %.o,$^) $(DRIVER_LIBS)
 
 # The library that the checks of plugin.c open; it finds plugin_host in the cell.
-$B/plugin.so: workloads/checks/plugin/library.c workloads/checks/plugin.h allocators/allocator.h $B/stamp/compile $B/stamp/link
+$B/plugin.so: workloads/checks/support/plugin/library.c workloads/checks/support/plugin.h allocators/allocator.h $B/stamp/compile $B/stamp/link
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(C_ALWAYS) -fPIC $(CFLAGS) $(LDFLAGS) $(call include,$<) -shared -o $@ $<
 
@@ -197,14 +199,14 @@ registry: $B/stamp/link | $(HAVE:%=$B/cell/%)
 
 # --- tests ----------------------------------------------------------------------------------------
 test_sources   = $(patsubst %.c,%,$(sort $(wildcard $(1:%=%/test_*.c))))
-TEST_NAMES     := $(filter-out %/test_contract,$(call test_sources,harness harness/cell workloads))
+TEST_NAMES     := $(filter-out %/test_contract,$(call test_sources,harness harness/cell workloads/timed))
 TEST_CONTRACTS := $(HAVE:%=$B/test/contract/%)
 TEST_SCRIPTS   := $(sort $(wildcard */test_*.py allocators/*/test_*.py scripts/*/test_*.py))
 
 # What a test of a folder is linked with: the parts beside it.
 parts_harness      = $(filter-out %/spanbench.o,$(DRIVER_OBJECTS))
 parts_harness/cell = $(filter-out %/cell.o,$(call objects,harness/cell)) $(CHECK_OBJECTS)
-parts_workloads    = $(call objects,workloads)
+parts_workloads/timed = $(call objects,workloads/timed)
 define test_program
 $B/test/$1: $B/$1.o $$(parts_$(patsubst %/,%,$(dir $1))) $B/stamp/link
 	@mkdir -p $$(@D)

@@ -16,11 +16,26 @@ from typing import Optional
 MAY_INCLUDE = {
     "allocators": {"allocators"},
     "allocators/faulty": {"allocators", "allocators/faulty"},
-    "workloads": {"workloads", "allocators"},
-    "workloads/checks": {"workloads/checks", "workloads", "allocators"},
-    "workloads/checks/plugin": {"workloads/checks"},
-    "workloads/misuses": {"workloads/misuses", "workloads", "allocators"},
-    "harness/cell": {"harness/cell", "workloads", "allocators"},
+    "workloads/shared": {"workloads/shared", "allocators"},
+    "workloads/timed": {"workloads/timed", "allocators"},
+    "workloads/checks": {"workloads/checks", "workloads/checks/support", "workloads/shared", "allocators"},
+    "workloads/checks/support": {
+        "workloads/checks",
+        "workloads/checks/support",
+        "workloads/shared",
+        "allocators",
+    },
+    "workloads/checks/support/plugin": {"workloads/checks/support"},
+    "workloads/misuses": {"workloads/misuses", "workloads/shared", "allocators"},
+    "workloads/misuses/support": {"workloads/misuses", "workloads/shared", "allocators"},
+    "harness/cell": {
+        "harness/cell",
+        "workloads/timed",
+        "workloads/checks",
+        "workloads/misuses",
+        "workloads/shared",
+        "allocators",
+    },
     "harness": {"harness"},
 }
 # And the folder of an allocator that is built here only its own, so that it can be taken away.

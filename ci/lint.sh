@@ -34,7 +34,7 @@ files() {
 }
 c_files=$(files '*.c' '*.h' '*.cc')
 build=${B:-build}
-include="-Iallocators -Iworkloads -Iworkloads/checks -Iworkloads/misuses -Iharness -Iharness/cell -I$build"
+include="-Iallocators -Iworkloads/shared -Iworkloads/timed -Iworkloads/checks -Iworkloads/checks/support -Iworkloads/misuses -Iharness -Iharness/cell -I$build"
 for folder in allocators/*/; do # an adapter includes the header of its folder
   include="$include -iquote${folder%/}" # for quotes alone: gomalloc has a link.h, as the system has
 done

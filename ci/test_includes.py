@@ -26,21 +26,21 @@ class Includes(unittest.TestCase):
     def test_downward_is_good(self) -> None:
         files = {
             "allocators/allocator.h": "#include <stddef.h>\n",
-            "workloads/workload.h": '#include "allocator.h"\n',
+            "workloads/timed/workload.h": '#include "allocator.h"\n',
             "harness/cell/cell.c": '#include "workload.h"\n#include "allocator.h"\n',
             "harness/tap.h": "",
-            "workloads/test_workloads.c": '#include "tap.h"\n',
+            "workloads/timed/test_workloads.c": '#include "tap.h"\n',
         }
         self.assertEqual(self.findings(files), "")
 
     def test_upward_path_and_circle_are_found(self) -> None:
         upward = {"harness/plan.h": "", "allocators/foo.c": '#include "plan.h"\n'}
         self.assertIn("may not include plan.h of harness/", self.findings(upward))
-        driver = {"workloads/workload.h": "", "harness/plan.c": '#include "workload.h"\n'}
+        driver = {"workloads/timed/workload.h": "", "harness/plan.c": '#include "workload.h"\n'}
         self.assertIn("may not include workload.h", self.findings(driver))
         climbs = {"allocators/foo.c": '#include "../harness/plan.h"\n'}
         self.assertIn("by a path", self.findings(climbs))
-        tap = {"harness/tap.h": "", "workloads/tiny.c": '#include "tap.h"\n'}
+        tap = {"harness/tap.h": "", "workloads/timed/tiny.c": '#include "tap.h"\n'}
         self.assertIn("may not include tap.h", self.findings(tap))
         circle = {
             "harness/a.h": '#include "b.h"\n',

@@ -78,15 +78,15 @@ class Plugins(Tree):
         self.assertEqual({"copied", "absent", "absent.skip"} & self.built_cells(), set())
 
     def test_workloads_come_and_go_with_their_files(self) -> None:
-        tiny = (self.tree / "workloads" / "tiny.c").read_text()
+        tiny = (self.tree / "workloads" / "timed" / "tiny.c").read_text()
         self.write(
-            "workloads/mine.c",
+            "workloads/timed/mine.c",
             tiny.replace("workload_tiny", "workload_mine").replace('"tiny"', '"mine"'),
         )
         self.make_well()
         listed = run("build/spanbench", "list", cwd=self.tree).stdout
         self.assertRegex(listed, r"(?m)^  mine ")
-        (self.tree / "workloads" / "mine.c").unlink()
+        (self.tree / "workloads" / "timed" / "mine.c").unlink()
         self.make_well()
         self.assertNotIn("mine", run("build/spanbench", "list", cwd=self.tree).stdout)
 
@@ -422,8 +422,11 @@ class Directions(Tree):
         for folder, header in (
             ("allocators", "workload.h"),
             ("allocators", "plan.h"),
-            ("workloads", "sample.h"),
-            ("workloads", "registry.h"),
+            ("workloads/timed", "sample.h"),
+            ("workloads/timed", "registry.h"),
+            ("workloads/timed", "check.h"),
+            ("workloads/misuses", "check.h"),
+            ("workloads/checks", "misuse.h"),
             ("harness", "allocator.h"),
             ("harness", "workload.h"),
             ("harness", "usage.h"),

@@ -213,9 +213,9 @@ class Verbose(unittest.TestCase):
     # those that look at whose a function is, and one or more of each noun that is quick
     CHECKS = (
         "aligned_alloc.* alignment.malloc calloc.product calloc.zeroed_reuse errno.* operators.* "
-        "page.* posix_memalign.* realloc.null_is_malloc sized_free.* usable_size.* zero_size.*"
+        "valloc.* posix_memalign.* realloc.null_is_malloc sized_free.* usable_size.* zero_size.*"
     )
-    NAMES = ("cell/system", "faulty/page_wraps", "faulty/operators_null", "faulty/free_errno")
+    NAMES = ("cell/system", "faulty/valloc_wraps", "faulty/operators_null", "faulty/free_errno")
 
     def verdict(self, path: Path, *words: str) -> tuple[str, str, Optional[str], str]:
         record = json.loads(run(path, *words).stdout)

@@ -25,7 +25,7 @@ class Mutant:
 SAMPLE = "harness/cell/test_sample"
 USAGE = "harness/cell/test_usage"
 IDENTITY = "harness/cell/test_identity"
-WORKLOADS = "workloads/test_workloads"
+WORKLOADS = "workloads/timed/test_workloads"
 
 MUTANTS = [
     Mutant(
@@ -78,7 +78,7 @@ MUTANTS = [
     ),
     Mutant(
         "digest: is of the requests",
-        "workloads/replace.h",
+        "workloads/timed/replace.h",
         ".digest = (random | 1) * size",
         ".digest = 7 * size",
         WORKLOADS,
@@ -86,7 +86,7 @@ MUTANTS = [
     ),
     Mutant(
         "same work: the timed requests are the same at every number of threads",
-        "workloads/replace.h",
+        "workloads/timed/replace.h",
         ".first = w->first_op,",
         ".first = w->thread,",
         WORKLOADS,
@@ -94,7 +94,7 @@ MUTANTS = [
     ),
     Mutant(
         "seeds: neighbours have nothing in common",
-        "workloads/replace.h",
+        "workloads/timed/replace.h",
         "return replace_mix(of_seed ^ ((uint64_t)purpose << 32 | thread));",
         "return seed + purpose + thread;",
         WORKLOADS,
@@ -102,7 +102,7 @@ MUTANTS = [
     ),
     Mutant(
         "random replacement: any block may be the next to die",
-        "workloads/replace.h",
+        "workloads/timed/replace.h",
         "(uint32_t)((random >> 32) * load.slots >> 32)",
         "(uint32_t)(nth % load.slots)",
         WORKLOADS,
@@ -110,7 +110,7 @@ MUTANTS = [
     ),
     Mutant(
         "live bytes: are those of the live set",
-        "workloads/replace.h",
+        "workloads/timed/replace.h",
         "w->live_bytes += has.size[slot];",
         "w->live_bytes += has.size[slot] + (slot == 0);",
         WORKLOADS,
@@ -118,7 +118,7 @@ MUTANTS = [
     ),
     Mutant(
         "contents: every byte is compared",
-        "workloads/replace.h",
+        "workloads/timed/replace.h",
         "if (is != word)\n            break;",
         "(void)is;",
         WORKLOADS,
@@ -126,7 +126,7 @@ MUTANTS = [
     ),
     Mutant(
         "alignment is checked",
-        "workloads/replace.h",
+        "workloads/timed/replace.h",
         "(uintptr_t)block % alignment != 0",
         "false",
         WORKLOADS,
@@ -134,7 +134,7 @@ MUTANTS = [
     ),
     Mutant(
         "memory is written: live bytes are resident",
-        "workloads/replace.h",
+        "workloads/timed/replace.h",
         "for (uint32_t at = REPLACE_PAGE; at < size; at += REPLACE_PAGE)\n        block[at]",
         "for (uint32_t at = REPLACE_PAGE; at < size && 0; at += REPLACE_PAGE)\n        block[at]",
         "harness/test_cells.py:SameWork.test_live_bytes_are_in_the_resident_set",
@@ -302,7 +302,7 @@ MUTANTS = [
     ),
     Mutant(
         "conformance: a broken promise is a failure",
-        "workloads/checks/check.c",
+        "workloads/checks/support/check.c",
         "return false;\n    va_list args;",
         "return false;\n    c->verdict = CHECK_PASS;\n    return true;\n    va_list args;",
         "harness/test_check.py:Output.test_summary_counts",  # of all of them, some would never end
@@ -310,7 +310,7 @@ MUTANTS = [
     ),
     Mutant(
         "conformance: what is written is looked at, to the last byte",
-        "workloads/checks/check.c",
+        "workloads/shared/contents.c",
         "if (memcmp(bytes + at, &word, part) == 0)",
         "if (memcmp(bytes + at, &word, part) == 0 || part == sizeof word)",
         "harness/test_conformance.py:PlantedBugs."
@@ -329,7 +329,7 @@ MUTANTS = [
     Mutant(
         "conformance: an assertion that is gone",
         "workloads/checks/zero_size.c",
-        'MUST(c, check_intact(block, 64, c->seed) == 64, "no action occurs",\n'
+        'MUST(c, contents_intact(block, 64, c->seed) == 64, "no action occurs",\n'
         '         "a live block changed when NULL was freed");',
         "",
         "harness/test_conformance.py:PlantedBugs.test_each_names_one_assertion",
@@ -362,7 +362,7 @@ MUTANTS = [
     ),
     Mutant(
         "hardening: damage is looked for",
-        "workloads/misuses/misuse.c",
+        "workloads/misuses/support/misuse.c",
         "if (at != l->size)",
         "if (at > l->size)",
         "harness/test_hardening.py:Outcomes",
@@ -378,7 +378,7 @@ MUTANTS = [
     ),
     Mutant(
         "conformance: a child that is ready to run is no child that hangs",
-        "workloads/checks/child.c",
+        "workloads/checks/support/child.c",
         'strchr("SZX"',
         'strchr("SZXT"',
         "harness/cell/test_child",
@@ -386,7 +386,7 @@ MUTANTS = [
     ),
     Mutant(
         "conformance: nor is one whose own child is ready to run",
-        "workloads/checks/child.c",
+        "workloads/checks/support/child.c",
         "queue[queued++] = (pid_t)pid;",
         "queue[queued] = (pid_t)pid;",
         "harness/cell/test_child",

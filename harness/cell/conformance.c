@@ -40,9 +40,9 @@ static void list_check(struct json *out, const struct check *check) {
             json_string(out, NULL, profile_name[i]);
     json_close(out, ']');
     json_open(out, "needs", '[');
-    for (unsigned i = 0; i < CHECK_NEEDS; i++)
+    for (unsigned i = 0; i < SLOTS; i++)
         if (check->needs & 1u << i)
-            json_string(out, NULL, check_need_name(i));
+            json_string(out, NULL, slots_name(i));
     json_close(out, ']');
     json_string(out, "clause", check->clause);
     json_string(out, "summary", check->summary);
@@ -143,7 +143,7 @@ bool conformance_run(const char *name, const struct allocator *a, const char *ob
     *run = (struct check_run){.a = a, .seed = seed, .verbose = verbose};
     check_begin_clock(run, timeout_seconds);
     prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); /* who looks at a hang is no parent of this */
-    const char *missing = check_missing(a, (*p)->needs);
+    const char *missing = slots_missing(a, (*p)->needs);
     if (missing)
         check_unsupported(run, "the allocator has no %s", missing);
     else if (!verbose)

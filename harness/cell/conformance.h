@@ -1,4 +1,4 @@
-/* The conformance checks of a cell: --list-checks and --check (workloads/check.h). */
+/* The conformance checks of a cell: --list-checks and --check (workloads/checks/check.h). */
 #ifndef SPANBENCH_CONFORMANCE_H
 #define SPANBENCH_CONFORMANCE_H
 

@@ -118,7 +118,7 @@ void hardening_run(const struct hardening_request *q, const struct allocator *a)
                                 .mark    = mark,
                                 .end     = end};
     head(q);
-    const char *missing = check_missing(a, (*p)->needs);
+    const char *missing = slots_missing(a, (*p)->needs);
     if (missing)
         misuse_unsupported(&run, "the allocator has no %s", missing);
     misuse_begin(&run);

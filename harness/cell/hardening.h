@@ -1,4 +1,4 @@
-/* The misuses of a cell: --list-misuses and --misuse (workloads/misuse.h).
+/* The misuses of a cell: --list-misuses and --misuse (workloads/misuses/misuse.h).
  *
  * A run writes lines of JSON: what it is, each step before it is taken, and, if the process lives
  * that long, the outcome. Each is written at once and past every buffer, for the last one that is

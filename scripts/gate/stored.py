@@ -29,7 +29,8 @@ SEED = 1
 SOURCES = ("allocators/gomalloc", "allocators/gomalloc.c")  # of the library
 HARNESS = (
     "harness/cell/*.[ch]",
-    "workloads/*.[ch]",
+    "workloads/timed/*.[ch]",
+    "workloads/shared/*.[ch]",
     "allocators/allocator.h",
     "allocators/system.c",
 )

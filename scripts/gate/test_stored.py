@@ -73,15 +73,15 @@ class File(DriverTest):
         self.assertIn("flags is ", difference)
 
     def test_another_harness_is_another_key(self) -> None:
-        for folder in ("harness/cell", "workloads"):
+        for folder in ("harness/cell", "workloads/timed"):
             (self.directory / folder).mkdir(parents=True)
         before = stored.harness(self.directory)
-        for name in ("harness/cell/new.c", "workloads/new.h"):
+        for name in ("harness/cell/new.c", "workloads/timed/new.h"):
             (self.directory / name).write_text("int x;")
             after = stored.harness(self.directory)
             self.assertNotEqual(before, after)
             before = after
-        (self.directory / "workloads/test_new.c").write_text("int y;")
+        (self.directory / "workloads/timed/test_new.c").write_text("int y;")
         self.assertEqual(before, stored.harness(self.directory))
 
     def test_committed_file(self) -> None:

@@ -42,7 +42,7 @@ CHECK(aligned_fundamental, .name = "aligned_alloc.fundamental", .kind = CHECK_RE
             void *block = c->a->aligned_alloc(alignment, size);
             MUST(c, block && check_alignment(block) >= alignment, "a block with the alignment",
                  "aligned_alloc(%zu, %zu) gave %p", alignment, size, block);
-            check_fill(block, size, 1);
+            contents_fill(block, size, 1);
             c->a->free(block);
         }
 }

@@ -2,8 +2,8 @@
  * requirement and size less than or equal to the size requested": 8 bytes may be aligned to 8. C17
  * 7.22.3p1 says nothing of the size; whether malloc(8) must be aligned to 16 is disputed (WG14
  * document N2293 tells the history), so a check records what an allocator does. */
+#include "allocating.h"
 #include "check.h"
-#include "maker.h"
 
 #include <stdio.h>
 
@@ -129,10 +129,10 @@ static void requested(struct check_run *c, const struct maker *m, size_t most) {
                      "%s with alignment %zu, size %zu gave %p, aligned to %zu", m->name, alignment,
                      sizes[s], block[i], check_alignment(block[i]));
                 if (block[i])
-                    check_fill(block[i], sizes[s], i);
+                    contents_fill(block[i], sizes[s], i);
             }
             for (size_t i = 0; i < live; i++) {
-                MUST(c, !block[i] || check_intact(block[i], sizes[s], i) == sizes[s],
+                MUST(c, !block[i] || contents_intact(block[i], sizes[s], i) == sizes[s],
                      "live blocks do not overlap",
                      "%s with alignment %zu, size %zu: a live block changed", m->name, alignment,
                      sizes[s]);
@@ -178,7 +178,7 @@ static bool huge(struct check_run *c, bool must_succeed) {
                             "an address that is a multiple of the alignment",
                             "posix_memalign(&p, %zu, %zu) gave %p", alignment, size, block))
                 return false;
-            check_fill(block, size < 4096 ? size : 4096, alignment);
+            contents_fill(block, size < 4096 ? size : 4096, alignment);
             c->a->free(block);
         }
     return true;

@@ -13,8 +13,8 @@ CHECK(zeroed_fresh, .name = "calloc.zeroed", .kind = CHECK_REQUIRED, .profiles =
     for (size_t size = 1; size <= 32 << 20; size = next_size(size)) {
         void *block = c->a->calloc(1, size);
         MUST(c, block != NULL, "a block", "calloc(1, %zu) gave NULL", size);
-        MUST(c, check_zero(block, size) == size, "all bits zero",
-             "calloc(1, %zu): byte %zu is not 0", size, check_zero(block, size));
+        MUST(c, contents_zero(block, size) == size, "all bits zero",
+             "calloc(1, %zu): byte %zu is not 0", size, contents_zero(block, size));
         c->a->free(block);
     }
 }
@@ -38,9 +38,9 @@ CHECK(zeroed_reused, .name = "calloc.zeroed_reuse", .kind = CHECK_REQUIRED, .pro
             for (size_t i = 0; i < blocks; i++) {
                 block[i] = i % 2 ? c->a->calloc(1, size) : c->a->calloc(size, 1);
                 MUST(c, block[i] != NULL, "a block", "calloc of %zu bytes gave NULL", size);
-                MUST(c, check_zero(block[i], size) == size, "all bits zero",
+                MUST(c, contents_zero(block[i], size) == size, "all bits zero",
                      "calloc of %zu bytes where dirty blocks were freed: byte %zu is not 0", size,
-                     check_zero(block[i], size));
+                     contents_zero(block[i], size));
             }
             for (size_t i = 0; i < blocks; i++)
                 c->a->free(block[i]);
@@ -59,9 +59,9 @@ CHECK(zeroed_split, .name = "calloc.zeroed_split", .kind = CHECK_REQUIRED, .prof
         c->a->free(held[which]);
         held[which] = c->a->calloc(1, size);
         MUST(c, held[which] != NULL, "a block", "calloc(1, %zu) gave NULL", size);
-        MUST(c, check_zero(held[which], size) == size, "all bits zero",
+        MUST(c, contents_zero(held[which], size) == size, "all bits zero",
              "step %zu: calloc(1, %zu): byte %zu is not 0", step, size,
-             check_zero(held[which], size));
+             contents_zero(held[which], size));
         memset(held[which], 0xa5, size);
     }
     for (size_t i = 0; i < HELD; i++)
@@ -78,9 +78,9 @@ CHECK(zeroed_shrunk, .name = "calloc.zeroed_after_realloc", .kind = CHECK_REQUIR
         block       = c->a->realloc(block, size / 4);
         void *zeros = c->a->calloc(1, size / 2);
         MUST(c, block && zeros, "blocks", "realloc or calloc gave NULL");
-        MUST(c, check_zero(zeros, size / 2) == size / 2, "all bits zero",
+        MUST(c, contents_zero(zeros, size / 2) == size / 2, "all bits zero",
              "after realloc from %zu to %zu, calloc(1, %zu): byte %zu is not 0", size, size / 4,
-             size / 2, check_zero(zeros, size / 2));
+             size / 2, contents_zero(zeros, size / 2));
         c->a->free(zeros);
         c->a->free(block);
     }
@@ -97,12 +97,12 @@ CHECK(product_size, .name = "calloc.product", .kind = CHECK_REQUIRED, .profiles 
             block[n][s]       = c->a->calloc(n * 3 + 1, s * 5 + 1);
             MUST(c, block[n][s] != NULL, "a block", "calloc(%zu, %zu) gave NULL", n * 3 + 1,
                  s * 5 + 1);
-            check_fill(block[n][s], size, n * SIDE + s);
+            contents_fill(block[n][s], size, n * SIDE + s);
         }
     for (size_t n = 0; n < SIDE; n++)
         for (size_t s = 0; s < SIDE; s++) {
             const size_t size = (n * 3 + 1) * (s * 5 + 1);
-            const size_t good = check_intact(block[n][s], size, n * SIDE + s);
+            const size_t good = contents_intact(block[n][s], size, n * SIDE + s);
             MUST(c, good == size, "n * size bytes that no other live block has",
                  "calloc(%zu, %zu): byte %zu is another block's, too", n * 3 + 1, s * 5 + 1, good);
             c->a->free(block[n][s]);

@@ -18,7 +18,7 @@ static void *stay(void *arg) {
     void *block[HELD]   = {NULL};
     pthread_cancel(pthread_self());
     for (size_t i = 0; i < STEPS && !check_failed(t->c); i++) {
-        const uint64_t random = check_mix(t->c->seed + i + ((uint64_t)t->nth << 32));
+        const uint64_t random = contents_mix(t->c->seed + i + ((uint64_t)t->nth << 32));
         const size_t size     = 1 + (random >> 8) % (i % 50 ? 4000 : 2000000);
         t->c->a->free(block[random % HELD]);
         block[random % HELD] = t->c->a->malloc(size);

@@ -21,7 +21,7 @@ struct end {
 };
 
 static size_t size_of(const struct end *e, size_t nth) {
-    const uint64_t random = check_mix(e->c->seed + nth);
+    const uint64_t random = contents_mix(e->c->seed + nth);
     return 1 + (random >> 8) % ((size_t)2 << random % (e->shift + 1));
 }
 
@@ -32,7 +32,7 @@ static void *produce(void *arg) {
         void *block       = e->c->a->malloc(size);
         if (!check_that(e->c, block != NULL, "a block", "malloc(%zu) gave NULL", size))
             break;
-        check_fill(block, size, i);
+        contents_fill(block, size, i);
         /* acquire pairs with the consumer's release: the slot is empty */
         while (atomic_load_explicit(&channel.slot[i % RING], memory_order_acquire) &&
                !check_failed(e->c))
@@ -53,7 +53,7 @@ static void consume(const struct end *e) {
                 return;
             sched_yield();
         }
-        const size_t size = channel.size[i % RING], good = check_intact(block, size, i);
+        const size_t size = channel.size[i % RING], good = contents_intact(block, size, i);
         /* release pairs with the producer's acquire: its next size comes after this one was read */
         atomic_store_explicit(&channel.slot[i % RING], NULL, memory_order_release);
         if (!check_that(e->c, good == size, "a live block belongs to its owner alone",
@@ -95,7 +95,7 @@ static void *bear(void *arg) {
         orphan[i] = c->a->malloc(1 + i);
         if (!check_that(c, orphan[i] != NULL, "a block", "malloc(%zu) gave NULL", 1 + i))
             break;
-        check_fill(orphan[i], 1 + i, i);
+        contents_fill(orphan[i], 1 + i, i);
     }
     return NULL;
 }
@@ -112,14 +112,14 @@ CHECK(orphans, .name = "cross_thread.orphans", .kind = CHECK_REQUIRED, .profiles
             return;
         void *own = c->a->malloc(500);
         MUST(c, own != NULL, "a block", "malloc(500) gave NULL");
-        check_fill(own, 500, 77);
+        contents_fill(own, 500, 77);
         for (size_t i = 0; i < ORPHANS; i++) {
-            MUST(c, check_intact(orphan[i], 1 + i, i) == 1 + i,
+            MUST(c, contents_intact(orphan[i], 1 + i, i) == 1 + i,
                  "a live block belongs to its owner alone",
                  "a block of %zu bytes changed after its thread ended", 1 + i);
             c->a->free(orphan[i]);
         }
-        MUST(c, check_intact(own, 500, 77) == 500, "a live block belongs to its owner alone",
+        MUST(c, contents_intact(own, 500, 77) == 500, "a live block belongs to its owner alone",
              "a block changed while those of a thread that ended were freed");
         c->a->free(own);
     }
@@ -155,7 +155,7 @@ struct labelled {
 };
 
 static bool unwritten(struct check_run *c, const struct labelled *block) {
-    const size_t good = check_intact(block->rest, block->size, block->key);
+    const size_t good = contents_intact(block->rest, block->size, block->key);
     return check_that(c, good == block->size,
                       "free happens before the reuse: nobody writes to it later",
                       "byte %zu of a block of %zu changed in the hands of its new owner",
@@ -174,7 +174,7 @@ static void *trade(void *arg) {
             break;
         block->key  = i * 2 + e->shift;
         block->size = size;
-        check_fill(block->rest, size, block->key);
+        contents_fill(block->rest, size, block->key);
         if (i % 16 == 0)
             sched_yield();
         /* acq_rel pairs with the other thread's: the contents */
@@ -221,7 +221,7 @@ static void *overwrite(void *arg) {
             sched_yield();
         }
         atomic_store_explicit(&way[i % RING], NULL, memory_order_relaxed);
-        check_fill(block, size_of(e, i), ~i);
+        contents_fill(block, size_of(e, i), ~i);
         e->c->a->free(block);
     }
     return NULL;
@@ -234,7 +234,8 @@ static void *keep_and_send(void *arg) {
     for (size_t i = 0; i < e->blocks + KEPT && !check_failed(e->c); i++) {
         const size_t gone = i - KEPT;
         if (i >= KEPT) {
-            const size_t size = size_of(e, gone), good = check_intact(kept[i % KEPT], size, gone);
+            const size_t size = size_of(e, gone),
+                         good = contents_intact(kept[i % KEPT], size, gone);
             if (!check_that(e->c, good == size, "free happens before the malloc that reuses it",
                             "byte %zu of a block of %zu changed in the hands of its new owner",
                             good, size))
@@ -251,7 +252,7 @@ static void *keep_and_send(void *arg) {
         if (!check_that(e->c, kept[i % KEPT] != NULL, "a block", "malloc(%zu) gave NULL",
                         size_of(e, i)))
             break;
-        check_fill(kept[i % KEPT], size_of(e, i), i);
+        contents_fill(kept[i % KEPT], size_of(e, i), i);
     }
     return NULL;
 }

@@ -1,6 +1,6 @@
 /* errno: set by what fails, kept by free, never set to zero. */
+#include "allocating.h"
 #include "check.h"
-#include "maker.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,7 +86,7 @@ CHECK(free_preserves, .name = "errno.free", .kind = CHECK_REQUIRED, .profiles = 
         for (size_t i = 0; i < blocks; i++) {
             block[i] = c->a->malloc(size);
             MUST(c, block[i] != NULL, "a block", "malloc(%zu) gave NULL", size);
-            check_fill(block[i], size, i);
+            contents_fill(block[i], size, i);
         }
         for (size_t i = 0; i < blocks; i++) {
             errno = EDOM;

@@ -14,7 +14,7 @@ static void *go_on(void *arg) {
     atomic_uint *mine = arg;
     void *block[16]   = {NULL};
     for (uint64_t i = 0;; i++) {
-        const uint64_t random = check_mix(i);
+        const uint64_t random = contents_mix(i);
         const size_t size     = 1 + (random >> 8) % (i % 40 ? 3000 : 300000);
         run->a->free(block[random % 16]);
         block[random % 16] = run->a->malloc(size);

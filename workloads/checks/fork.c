@@ -20,14 +20,14 @@ static bool hold(struct check_run *c) {
         held[i] = c->a->malloc(size_of(i));
         if (!check_that(c, held[i] != NULL, "a block", "malloc(%zu) gave NULL", size_of(i)))
             return false;
-        check_fill(held[i], size_of(i), i);
+        contents_fill(held[i], size_of(i), i);
     }
     return true;
 }
 
 static bool intact(struct check_run *c, const char *where) {
     for (size_t i = 0; i < HELD; i++)
-        if (!check_that(c, check_intact(held[i], size_of(i), i) == size_of(i),
+        if (!check_that(c, contents_intact(held[i], size_of(i), i) == size_of(i),
                         "a live block belongs to its owner alone",
                         "a block of %zu bytes changed in the %s", size_of(i), where))
             return false;
@@ -44,12 +44,12 @@ static void live_on(struct check_run *c, void *arg) {
     for (size_t size = 1; size < 2 << 20; size = size * 2 + 1) {
         void *block = c->a->malloc(size);
         MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL in the child", size);
-        check_fill(block, size, 1);
+        contents_fill(block, size, 1);
         c->a->free(block);
         check_progress(c);
     }
     for (size_t i = 1; i < HELD; i += 2)
-        MUST(c, check_intact(held[i], size_of(i), i) == size_of(i),
+        MUST(c, contents_intact(held[i], size_of(i), i) == size_of(i),
              "a live block belongs to its owner alone", "a block of %zu bytes changed in the child",
              size_of(i));
 }
@@ -73,7 +73,7 @@ static void again(struct check_run *c, void *arg) {
     for (size_t i = 0; i < HELD; i += 2) { /* live_on freed these */
         held[i] = c->a->malloc(size_of(i));
         MUST(c, held[i] != NULL, "a block", "malloc(%zu) gave NULL in the child", size_of(i));
-        check_fill(held[i], size_of(i), i);
+        contents_fill(held[i], size_of(i), i);
         check_progress(c);
     }
     if ((*depth)-- > 0)
@@ -102,7 +102,7 @@ static void *churn(void *arg) {
     const struct check_run *c = arg;
     void *block[64]           = {NULL};
     for (uint64_t i = 0; !atomic_load_explicit(&stop, memory_order_relaxed); i++) {
-        const uint64_t random = check_mix(c->seed + i);
+        const uint64_t random = contents_mix(c->seed + i);
         c->a->free(block[random % 64]);
         block[random % 64] = c->a->malloc(1 + (random >> 8) % (i % 30 ? 2000 : 500000));
         while (atomic_load_explicit(child_runs, memory_order_relaxed))
@@ -169,9 +169,9 @@ CHECK(parent, .name = "fork.parent", .kind = CHECK_REQUIRED, .profiles = PROFILE
     for (unsigned i = 0; i < FORKS && c->verdict == CHECK_PASS; i++) {
         void *block = c->a->malloc(i * 100 + 1);
         MUST(c, block != NULL, "a block", "malloc gave NULL");
-        check_fill(block, i * 100 + 1, i);
+        contents_fill(block, i * 100 + 1, i);
         check_child(c, nothing, NULL, 5, "a child that ends");
-        MUST(c, check_intact(block, i * 100 + 1, i) == i * 100 + 1,
+        MUST(c, contents_intact(block, i * 100 + 1, i) == i * 100 + 1,
              "a live block belongs to its owner alone", "a block changed in the parent");
         c->a->free(block);
     }

@@ -1,7 +1,7 @@
 /* The times at which a program may allocate: before anything else runs, while threads and the
  * process end, in signals' company. */
+#include "alarms.h"
 #include "check.h"
-#include "ticker.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -29,7 +29,7 @@ static void before_constructors(int argc, char **argv, char **environment) {
     for (size_t i = 0; early.ran && i < EARLY; i++) {
         early.block[i] = allocator.malloc(1 + i * 50);
         if (early.block[i])
-            check_fill(early.block[i], 1 + i * 50, i);
+            contents_fill(early.block[i], 1 + i * 50, i);
         if (i % 2) {
             allocator.free(early.block[i]);
             early.block[i] = NULL;
@@ -46,7 +46,7 @@ CHECK(before, .name = before_name, .kind = CHECK_QUALITY, .profiles = PROFILE_GL
         return check_unsupported(c, "the dynamic linker calls nothing before the constructors");
     for (size_t i = 0; i < EARLY; i += 2) {
         MUST(c, early.block[i] != NULL, "a block", "malloc gave NULL before the constructors");
-        MUST(c, check_intact(early.block[i], 1 + i * 50, i) == 1 + i * 50,
+        MUST(c, contents_intact(early.block[i], 1 + i * 50, i) == 1 + i * 50,
              "a live block belongs to its owner alone",
              "a block from before the constructors changed");
         c->a->free(early.block[i]);
@@ -63,7 +63,7 @@ static void *at_exit_block;
 static void at_exit(void) {
     struct check_run *c = at_exit_run;
     if (c->choice[0]) {
-        MUST(c, check_intact(at_exit_block, 3000, 9) == 3000,
+        MUST(c, contents_intact(at_exit_block, 3000, 9) == 3000,
              "a live block belongs to its owner alone",
              "a block changed before atexit's functions ended");
         c->a->free(at_exit_block);
@@ -71,7 +71,7 @@ static void at_exit(void) {
     for (size_t size = 1; size < 1 << 20; size = size * 3) {
         void *block = c->a->malloc(size);
         MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL in a function of atexit", size);
-        check_fill(block, size, 1);
+        contents_fill(block, size, 1);
         c->a->free(block);
         check_progress(c);
     }
@@ -84,7 +84,7 @@ static void end_process(struct check_run *c, void *arg) {
     atexit(at_exit); /* runs after what the allocator may register at its first call, */
     at_exit_block = c->a->malloc(3000);
     MUST(c, at_exit_block != NULL, "a block", "malloc(3000) gave NULL");
-    check_fill(at_exit_block, 3000, 9);
+    contents_fill(at_exit_block, 3000, 9);
     atexit(at_exit); /* and this before */
     exit(0);
 }
@@ -104,14 +104,14 @@ static struct check_run *key_run;
 /* A destructor: frees what its key had, then allocates and frees. */
 static void destroy(void *value) {
     struct check_run *c = key_run;
-    check_that(c, check_intact(value, 200, 4) == 200, "a live block belongs to its owner alone",
+    check_that(c, contents_intact(value, 200, 4) == 200, "a live block belongs to its owner alone",
                "a block changed before the destructor of its key ran");
     c->a->free(value);
     for (size_t size = 10; size < 100000; size *= 7) {
         void *block = c->a->malloc(size);
         if (!check_that(c, block != NULL, "a block", "malloc(%zu) gave NULL in a destructor", size))
             return;
-        check_fill(block, size, 1);
+        contents_fill(block, size, 1);
         c->a->free(block);
     }
 }
@@ -122,7 +122,7 @@ static void *set_keys(void *arg) {
         void *block = c->a->malloc(200);
         if (!check_that(c, block != NULL, "a block", "malloc(200) gave NULL"))
             break;
-        check_fill(block, 200, 4);
+        contents_fill(block, 200, 4);
         pthread_setspecific(keys[i], block);
     }
     return NULL;
@@ -152,7 +152,7 @@ static void *short_life(void *arg) {
     for (size_t i = 0; i < 20; i++) {
         block[i] = c->a->malloc(1 + i * 100);
         if (block[i])
-            check_fill(block[i], 1 + i * 100, i);
+            contents_fill(block[i], 1 + i * 100, i);
     }
     for (size_t i = 0; i < 20; i++)
         c->a->free(block[i]);
@@ -236,19 +236,19 @@ CHECK(signals, .name = "lifecycle.signals", .kind = CHECK_REQUIRED, .profiles = 
     static void *held[HELD];
     static size_t size[HELD];
     timer_t ticker;
-    if (!ticker_begin(&ticker, on_tick, 0)) /* no SA_RESTART */
+    if (!alarms_begin(&ticker, on_tick, 0)) /* no SA_RESTART */
         return check_unsupported(c, "there is no timer whose signals are for one thread");
     for (size_t step = 0; atomic_load_explicit(&ticks, memory_order_relaxed) < TICKS; step++) {
         const size_t i = check_random(c) % HELD;
         if (held[i])
-            MUST(c, check_intact(held[i], size[i], i) == size[i],
+            MUST(c, contents_intact(held[i], size[i], i) == size[i],
                  "a live block belongs to its owner alone", "a block of %zu bytes changed",
                  size[i]);
         c->a->free(held[i]);
         size[i] = 1 + check_random(c) % (step % 20 ? 3000 : 600000);
         held[i] = c->a->malloc(size[i]);
         MUST(c, held[i] != NULL, "a block", "malloc(%zu) gave NULL", size[i]);
-        check_fill(held[i], size[i], i);
+        contents_fill(held[i], size[i], i);
     }
-    ticker_end(ticker);
+    alarms_end(ticker);
 }

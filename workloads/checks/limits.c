@@ -6,7 +6,7 @@
  * no allocator can promise anything of it; that memory which was freed is used again before more is
  * taken is judged by what is resident, in memory.c. */
 #include "check.h"
-#include "trap.h"
+#include "failing_calls.h"
 
 #include <errno.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static size_t exhaust(struct check_run *c, size_t size) {
                                   SPARE >> 20, size);
             return count;
         }
-        check_fill(held[count], size, count);
+        contents_fill(held[count], size, count);
         check_progress(c);
         count++;
     }
@@ -75,7 +75,7 @@ static void at_limit(struct check_run *c, void *arg) {
         return;
     check_tell(c, "%zu blocks of %zu bytes until the limit", count, l->size);
     for (size_t i = 0; i < count; i++)
-        MUST(c, check_intact(held[i], l->size, i) == l->size,
+        MUST(c, contents_intact(held[i], l->size, i) == l->size,
              "a live block belongs to its owner alone", "a block of %zu bytes changed at the limit",
              l->size);
     for (size_t i = 0; i < count; i++)
@@ -87,9 +87,9 @@ static void at_limit(struct check_run *c, void *arg) {
     const size_t wanted = count / 4;
     size_t again        = 0;
     for (; again < wanted && (held[again] = c->a->malloc(l->size)); again++)
-        check_fill(held[again], l->size, again);
+        contents_fill(held[again], l->size, again);
     for (size_t i = 0; i < again; i++)
-        MUST(c, check_intact(held[i], l->size, i) == l->size,
+        MUST(c, contents_intact(held[i], l->size, i) == l->size,
              "a live block belongs to its owner alone",
              "a block of %zu bytes changed after the limit", l->size);
     MUST(c, again == wanted || !l->recovers, "what was freed is made available soon",
@@ -172,7 +172,7 @@ static void grow_at_limit(struct check_run *c, void *arg) {
     MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL", size);
     if (!limit(c, RLIMIT_AS))
         return;
-    check_fill(block, size, 1);
+    contents_fill(block, size, 1);
     while (size < ENOUGH) {
         errno       = EDOM;
         void *grown = c->a->realloc(block, size * 2);
@@ -181,15 +181,15 @@ static void grow_at_limit(struct check_run *c, void *arg) {
             MUST(c, e == ENOMEM, "NULL, and errno is ENOMEM",
                  "at the limit, realloc to %zu gave NULL and errno %s", size * 2,
                  strerrorname_np(e));
-            MUST(c, check_intact(block, size, 1) == size, "the old object is unchanged",
+            MUST(c, contents_intact(block, size, 1) == size, "the old object is unchanged",
                  "realloc from %zu to %zu failed and changed byte %zu", size, size * 2,
-                 check_intact(block, size, 1));
+                 contents_intact(block, size, 1));
             c->a->free(block);
             return;
         }
         block = grown;
         size *= 2;
-        check_fill(block, size, 1);
+        contents_fill(block, size, 1);
         check_progress(c);
     }
     check_unsupported(c, "realloc to %zu MiB came in spite of a limit of %d MiB", size >> 20,
@@ -209,7 +209,7 @@ enum { TAKEN = 300, MORE = 100, WINDOW = 6 };
 enum { HUGE_BLOCKS = 4, HUGE_SIZE = 96 << 20 };
 
 static size_t taken_size(size_t nth) {
-    const uint64_t random = check_mix(nth);
+    const uint64_t random = contents_mix(nth);
     return 1 + (random >> 8) % ((size_t)2 << random % 22);
 }
 
@@ -220,7 +220,7 @@ static void take(struct check_run *c, size_t *failed) {
         errno   = EDOM;
         held[i] = c->a->malloc(taken_size(i));
         if (held[i])
-            check_fill(held[i], taken_size(i), i);
+            contents_fill(held[i], taken_size(i), i);
         else
             MUST(c, errno == ENOMEM, "NULL, and errno is ENOMEM",
                  "when mmap failed, malloc(%zu) gave NULL and errno %s", taken_size(i),
@@ -229,7 +229,7 @@ static void take(struct check_run *c, size_t *failed) {
         check_progress(c);
     }
     for (size_t i = 0; i < TAKEN; i++) {
-        MUST(c, !held[i] || check_intact(held[i], taken_size(i), i) == taken_size(i),
+        MUST(c, !held[i] || contents_intact(held[i], taken_size(i), i) == taken_size(i),
              "a live block belongs to its owner alone",
              "a block of %zu bytes changed when mmap failed", taken_size(i));
         c->a->free(held[i]);
@@ -239,12 +239,12 @@ static void take(struct check_run *c, size_t *failed) {
 static void fail_mmap(struct check_run *c, void *arg) {
     const unsigned first = *(unsigned *)arg;
     size_t failed = 0, later = 0;
-    if (!trap_install(TRAP_GET))
+    if (!failing_calls_install(FAILING_GET))
         return check_unsupported(c, "seccomp user notification is not to be had here");
-    trap_fail(first, WINDOW);
+    failing_calls_choose(first, WINDOW);
     take(c, &failed);
-    const unsigned calls = trap_calls();
-    trap_fail(0, 0);
+    const unsigned calls = failing_calls_count();
+    failing_calls_choose(0, 0);
     if (c->verdict == CHECK_PASS)
         take(c, &later);
     check_tell(c, "calls %u to %u of %u failed: %zu blocks did not come, then %zu", first,
@@ -266,13 +266,13 @@ CHECK(no_mmap, .name = "limits.mmap_fails", .kind = CHECK_REQUIRED, .profiles = 
 /* Frees blocks of all sizes while nothing can be given back. */
 static void fail_munmap(struct check_run *c, void *arg) {
     const bool look_at_errno = *(bool *)arg;
-    if (!trap_install(TRAP_GIVE))
+    if (!failing_calls_install(FAILING_GIVE))
         return check_unsupported(c, "seccomp user notification is not to be had here");
-    trap_fail(0, 0);
+    failing_calls_choose(0, 0);
     for (size_t i = 0; i < TAKEN; i++) {
         held[i] = c->a->malloc(taken_size(i));
         MUST(c, held[i] != NULL, "a block", "malloc(%zu) gave NULL", taken_size(i));
-        check_fill(held[i], taken_size(i), i);
+        contents_fill(held[i], taken_size(i), i);
     }
     for (size_t i = TAKEN; i < TAKEN * MORE; i++)
         held[i] = c->a->malloc(2000);
@@ -282,10 +282,10 @@ static void fail_munmap(struct check_run *c, void *arg) {
         if (huge[i])
             huge[i][0] = huge[i][HUGE_SIZE - 1] = 1;
     }
-    trap_fail(0, 1u << 30);
+    failing_calls_choose(0, 1u << 30);
     for (size_t i = 0; i < TAKEN; i++) {
         check_progress(c);
-        MUST(c, check_intact(held[i], taken_size(i), i) == taken_size(i),
+        MUST(c, contents_intact(held[i], taken_size(i), i) == taken_size(i),
              "a live block belongs to its owner alone",
              "a block of %zu bytes changed when munmap failed", taken_size(i));
         if (i % 20 == 0) /* what was freed long enough ago is given back by the next call */
@@ -304,9 +304,9 @@ static void fail_munmap(struct check_run *c, void *arg) {
     }
     if (c->a->purge && !look_at_errno) /* it may give back what free kept */
         c->a->purge(0);
-    const unsigned calls = trap_calls();
+    const unsigned calls = failing_calls_count();
     check_tell(c, "%u calls of munmap, madvise, mprotect failed", calls);
-    trap_fail(0, 0);
+    failing_calls_choose(0, 0);
     size_t failed = 0;
     take(c, &failed);
     MUST(c, failed == 0, "a heap that works", "afterwards, %zu of %d blocks did not come", failed,

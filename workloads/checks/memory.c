@@ -3,8 +3,8 @@
  * and addresses are not memory: an allocator may let no address be used again for a long while.
  * So what is resident is judged, by a bound above what quarantines hold of it, 256 MiB in
  * AddressSanitizer's; hardened_malloc's hold addresses, of about 1280 regions. */
+#include "allocating.h"
 #include "check.h"
-#include "maker.h"
 
 #include <pthread.h>
 #include <string.h>

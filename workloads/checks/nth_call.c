@@ -1,7 +1,7 @@
 /* One system call of an allocator fails, the n-th, for each n: in malloc or in free, wherever it
  * falls. limits.c has those that fail in a row. */
 #include "check.h"
-#include "trap.h"
+#include "failing_calls.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,7 +10,7 @@ enum { BLOCKS = 160, ROUNDS = 2, MOST = 48 };
 static unsigned char *held[BLOCKS];
 
 static size_t size_of(size_t nth) {
-    const uint64_t random = check_mix(nth);
+    const uint64_t random = contents_mix(nth);
     return 1 + (random >> 8) % ((size_t)2 << random % 20);
 }
 
@@ -24,17 +24,17 @@ static size_t round_trips(struct check_run *c, const char *failing) {
         missing += !held[at];
         check_progress(c);
         if (held[at])
-            check_fill(held[at], size_of(i), i);
+            contents_fill(held[at], size_of(i), i);
         else if (!check_that(c, errno == ENOMEM, "NULL, and errno is ENOMEM",
                              "when a call of %s failed, malloc(%zu) gave NULL and errno %s",
                              failing, size_of(i), strerrorname_np(errno)))
             return missing;
         for (size_t k = 0; at == BLOCKS - 1 && k < BLOCKS; k++) {
             const size_t nth = i - at + k;
-            if (!check_that(c, !held[k] || check_intact(held[k], size_of(nth), nth) == size_of(nth),
-                            "a live block belongs to its owner alone",
-                            "a block of %zu bytes changed when a call of %s failed", size_of(nth),
-                            failing))
+            if (!check_that(
+                    c, !held[k] || contents_intact(held[k], size_of(nth), nth) == size_of(nth),
+                    "a live block belongs to its owner alone",
+                    "a block of %zu bytes changed when a call of %s failed", size_of(nth), failing))
                 return missing;
             c->a->free(held[k]);
         }
@@ -65,14 +65,14 @@ struct failure {
 
 static void fail_one(struct check_run *c, void *arg) {
     const struct failure *f = arg;
-    if (!trap_install(f->set))
+    if (!failing_calls_install(f->set))
         return check_unsupported(c, "seccomp user notification is not to be had here");
-    trap_fail(f->nth, 1);
+    failing_calls_choose(f->nth, 1);
     const size_t missing = round_trips(c, f->calls);
     if (c->verdict == CHECK_PASS)
         provoke(c);
-    c->state = trap_calls(); /* for the parent: how many there are to fail */
-    trap_fail(0, 0);
+    c->state = failing_calls_count(); /* for the parent: how many there are to fail */
+    failing_calls_choose(0, 0);
     check_tell(c, "call %u of %u failed: %zu blocks did not come", f->nth, (unsigned)c->state,
                missing);
     const size_t later = c->verdict == CHECK_PASS ? round_trips(c, f->calls) : 0;
@@ -93,11 +93,11 @@ static void each(struct check_run *c, unsigned set, const char *calls) {
 CHECK(get, .name = "nth_call.mmap", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
       .clause  = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc, ERRORS [ENOMEM]",
       .summary = "the n-th of all calls of mmap, mremap, brk fails, for n up to 48: no harm") {
-    each(c, TRAP_GET, "mmap, mremap, brk");
+    each(c, FAILING_GET, "mmap, mremap, brk");
 }
 
 CHECK(give, .name = "nth_call.munmap", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
       .clause  = "C17 7.22.3.4p3, 7.22.3.3p2; POSIX.1-2024 malloc, ERRORS [ENOMEM]",
       .summary = "the n-th of all calls of munmap, madvise, mprotect fails, n up to 48: no harm") {
-    each(c, TRAP_GIVE, "munmap, madvise, mprotect");
+    each(c, FAILING_GIVE, "munmap, madvise, mprotect");
 }

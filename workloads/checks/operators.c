@@ -3,7 +3,7 @@
  * and for one over whose malloc the C++ runtime's stand. Clauses are of C++17, ISO/IEC 14882:2017.
  */
 #include "operators.h"
-#include "owner.h"
+#include "owner_of.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -124,11 +124,11 @@ static const char *base_name(const char *path) {
 }
 
 bool operator_serves(const struct check_run *c, const struct operator* f) {
-    const char *of = owner(f->is), *wanted = owner_of_allocator(c);
+    const char *of = owner_of(f->is), *wanted = owner_of_allocator(c);
     const char *runtime = base_name(of);
     return strcmp(of, wanted) == 0 ||
            ((strncmp(runtime, "libstdc++", 9) == 0 || strncmp(runtime, "libc++", 6) == 0) &&
-            strcmp(owner((const void *)malloc), wanted) == 0);
+            strcmp(owner_of((const void *)malloc), wanted) == 0);
 }
 
 bool operator_offered(struct check_run *c, const struct operator* f) {
@@ -136,7 +136,7 @@ bool operator_offered(struct check_run *c, const struct operator* f) {
         check_unsupported(c, "nothing in this process defines operator %s", f->name);
     else if (!operator_serves(c, f))
         check_unsupported(c, "operator %s is of %s, over the malloc of %s", f->name,
-                          base_name(owner(f->is)), base_name(owner((const void *)malloc)));
+                          base_name(owner_of(f->is)), base_name(owner_of((const void *)malloc)));
     return f->is && operator_serves(c, f);
 }
 
@@ -145,8 +145,9 @@ CHECK(provider, .name = "operators.provider", .kind = CHECK_CHOICE, .profiles = 
       .summary = "who defines operator new: the allocator, or the C++ runtime over its malloc") {
     const struct operator* f = operator_new(ONE, false, THROWING);
     if (operator_offered(c, f))
-        check_choice(c, strcmp(owner(f->is), owner_of_allocator(c)) == 0 ? "own"
-                                                                         : base_name(owner(f->is)));
+        check_choice(c, strcmp(owner_of(f->is), owner_of_allocator(c)) == 0
+                            ? "own"
+                            : base_name(owner_of(f->is)));
 }
 
 /* --- blocks --- */
@@ -176,10 +177,10 @@ static bool round_trip(struct check_run *c, int kind, int quiet, int way, size_t
                         "operator %s of %zu bytes, alignment %zu, gave %p", m->name, size,
                         alignment, block[i]))
             return false;
-        check_fill(block[i], size, i);
+        contents_fill(block[i], size, i);
     }
     for (size_t i = 0; i < LIVE; i++) {
-        if (!check_that(c, check_intact(block[i], size, i) == size,
+        if (!check_that(c, contents_intact(block[i], size, i) == size,
                         "a live block belongs to its owner alone",
                         "a block of %zu bytes, alignment %zu, from operator %s changed while "
                         "others were freed by operator %s",
@@ -299,7 +300,7 @@ static void zero(struct check_run *c, size_t alignment, int way) {
             MUST(c, empty[i] && full[i], "a pointer that is not null",
                  "operator %s of 0 bytes gave %p, malloc(%d) gave %p", f->name, empty[i], SMALL,
                  full[i]);
-            check_fill(full[i], SMALL, i);
+            contents_fill(full[i], SMALL, i);
             for (size_t k = 0; k < i; k++)
                 MUST(c, empty[k] != empty[i], "different from any value returned before",
                      "operator %s of 0 bytes gave %p twice", f->name, empty[i]);
@@ -308,12 +309,12 @@ static void zero(struct check_run *c, size_t alignment, int way) {
             release(kind, way, empty[i], alignment, 0);
             empty[i] = c->a->malloc(SMALL);
             if (empty[i])
-                check_fill(empty[i], SMALL, MANY + i);
+                contents_fill(empty[i], SMALL, MANY + i);
         }
         for (size_t i = 0; i < MANY; i++) {
             MUST(c,
-                 check_intact(full[i], SMALL, i) == SMALL && empty[i] &&
-                     check_intact(empty[i], SMALL, MANY + i) == SMALL,
+                 contents_intact(full[i], SMALL, i) == SMALL && empty[i] &&
+                     contents_intact(empty[i], SMALL, MANY + i) == SMALL,
                  "a live block belongs to its owner alone",
                  "blocks changed, or did not come, after %d of operator %s of 0 bytes were freed "
                  "by operator %s",

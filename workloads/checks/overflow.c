@@ -61,14 +61,14 @@ CHECK(overflow_realloc, .name = "overflow.realloc", .kind = CHECK_REQUIRED, .pro
     for (size_t size = 8; size <= 1 << 20; size *= 8) {
         void *block = c->a->malloc(size);
         MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL", size);
-        check_fill(block, size, size);
+        contents_fill(block, size, size);
         for (size_t i = 0; i < TOO_LARGE; i++) {
             void *moved = c->a->realloc(block, too_large[i]);
             MUST(c, !moved, "a null pointer: no such object can exist",
                  "realloc of %zu bytes to %zu gave %p", size, too_large[i], moved);
-            MUST(c, check_intact(block, size, size) == size, "the old object is unchanged",
+            MUST(c, contents_intact(block, size, size) == size, "the old object is unchanged",
                  "realloc of %zu bytes to %zu failed and changed byte %zu", size, too_large[i],
-                 check_intact(block, size, size));
+                 contents_intact(block, size, size));
         }
         c->a->free(block);
     }
@@ -80,12 +80,12 @@ CHECK(overflow_reallocarray, .name = "overflow.reallocarray", .kind = CHECK_REQU
       .summary = "reallocarray whose product wraps around is NULL and leaves the block alone") {
     void *block = c->a->malloc(1000);
     MUST(c, block != NULL, "a block", "malloc(1000) gave NULL");
-    check_fill(block, 1000, c->seed);
+    contents_fill(block, 1000, c->seed);
     for (size_t i = 0; i < PRODUCTS; i++) {
         void *moved = c->a->reallocarray(block, product[i][0], product[i][1]);
         MUST(c, !moved, "a null pointer: the product overflows",
              "reallocarray(p, %zu, %zu) gave %p", product[i][0], product[i][1], moved);
-        MUST(c, check_intact(block, 1000, c->seed) == 1000, "the old object is unchanged",
+        MUST(c, contents_intact(block, 1000, c->seed) == 1000, "the old object is unchanged",
              "reallocarray(p, %zu, %zu) failed and changed the block", product[i][0],
              product[i][1]);
     }

@@ -1,7 +1,7 @@
 /* No two live blocks overlap, and what is written stays. C17 7.22.3p1: "Each such allocation shall
  * yield a pointer to an object disjoint from any other object." */
 #include "check.h"
-#include "releaser.h"
+#include "releasing.h"
 
 #include <pthread.h>
 
@@ -23,13 +23,13 @@ struct player {
 };
 
 static uint64_t draw(struct player *p) {
-    return check_mix(p->state++);
+    return contents_mix(p->state++);
 }
 
 static bool release(struct player *p, struct held *h) {
     if (!h->block)
         return true;
-    const size_t good = check_intact(h->block, h->size, h->key);
+    const size_t good = contents_intact(h->block, h->size, h->key);
     if (!check_that(p->c, good == h->size, "a live block belongs to its owner alone",
                     "byte %zu of a live block of %u at %p changed", good, h->size, h->block))
         return false;
@@ -60,7 +60,7 @@ static void play(struct player *p) {
             return;
         h->size = (uint32_t)size;
         h->key  = (uint32_t)draw(p);
-        check_fill(h->block, size, h->key);
+        contents_fill(h->block, size, h->key);
     }
     for (size_t i = 0; i < p->slots; i++)
         if (!release(p, &p->held[i]))
@@ -167,11 +167,11 @@ static bool family(struct check_run *c, size_t maker, const struct releaser *r, 
                         m->name, size))
             return false;
         if (block[i])
-            check_fill(block[i], size, i);
+            contents_fill(block[i], size, i);
     }
     for (size_t i = 0; i < LIVE; i++)
         if (block[i] &&
-            (!check_that(c, check_intact(block[i], size, i) == size,
+            (!check_that(c, contents_intact(block[i], size, i) == size,
                          "a live block belongs to its owner alone",
                          "%s with alignment %zu, size %zu, ended by %s: a live block changed",
                          m->name, alignment, size, r->name) ||

@@ -67,7 +67,7 @@ static void *churn(void *arg) {
     const struct check_run *c = arg;
     void *block[16]           = {NULL};
     for (uint64_t i = 0; !atomic_load_explicit(&stop, memory_order_relaxed); i++) {
-        const uint64_t random = check_mix(c->seed + i);
+        const uint64_t random = contents_mix(c->seed + i);
         c->a->free(block[random % 16]);
         block[random % 16] = c->a->malloc(1 + (random >> 8) % 3000);
         atomic_store_explicit(&churned, i, memory_order_relaxed);

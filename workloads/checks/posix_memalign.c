@@ -73,7 +73,7 @@ CHECK(succeeds, .name = "posix_memalign.valid_alignment", .kind = CHECK_REQUIRED
                 continue;
             MUST(c, error == 0 && block, "0 and a block",
                  "posix_memalign(&p, %zu, %zu) returned %d and %p", alignment, size, error, block);
-            check_fill(block, size, alignment);
+            contents_fill(block, size, alignment);
             c->a->free(block);
         }
 }

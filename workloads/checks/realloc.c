@@ -1,6 +1,6 @@
 /* realloc and reallocarray: contents, failure, blocks of every origin. */
+#include "allocating.h"
 #include "check.h"
-#include "maker.h"
 
 #include <string.h>
 
@@ -22,21 +22,21 @@ static void pairs(struct check_run *c, bool up) {
             const size_t kept = lesser(sizes[from], sizes[to]);
             void *block       = c->a->malloc(sizes[from]);
             MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL", sizes[from]);
-            check_fill(block, sizes[from], from);
+            contents_fill(block, sizes[from], from);
             block = c->a->realloc(block, sizes[to]);
             MUST(c, block != NULL, "a block", "realloc from %zu to %zu gave NULL", sizes[from],
                  sizes[to]);
-            MUST(c, check_intact(block, kept, from) == kept,
+            MUST(c, contents_intact(block, kept, from) == kept,
                  "the lesser of the two sizes keeps its bytes",
                  "realloc from %zu to %zu lost byte %zu", sizes[from], sizes[to],
-                 check_intact(block, kept, from));
-            check_fill(block, sizes[to], to);
+                 contents_intact(block, kept, from));
+            contents_fill(block, sizes[to], to);
             void *next = c->a->malloc(sizes[to]); /* what lies behind the block is not in it */
             if (next)
                 memset(next, 0xa5, sizes[to]);
-            MUST(c, check_intact(block, sizes[to], to) == sizes[to], "a block of the new size",
+            MUST(c, contents_intact(block, sizes[to], to) == sizes[to], "a block of the new size",
                  "realloc from %zu to %zu: byte %zu is another block's, too", sizes[from],
-                 sizes[to], check_intact(block, sizes[to], to));
+                 sizes[to], contents_intact(block, sizes[to], to));
             c->a->free(next);
             c->a->free(block);
         }
@@ -61,11 +61,12 @@ CHECK(null_is_malloc, .name = "realloc.null_is_malloc", .kind = CHECK_REQUIRED,
     for (size_t i = 0; i < SIZES; i++) {
         block[i] = c->a->realloc(NULL, sizes[i]);
         MUST(c, block[i] != NULL, "a block", "realloc(NULL, %zu) gave NULL", sizes[i]);
-        check_fill(block[i], sizes[i], i);
+        contents_fill(block[i], sizes[i], i);
     }
     for (size_t i = 0; i < SIZES; i++) {
-        MUST(c, check_intact(block[i], sizes[i], i) == sizes[i], "a block of its own",
-             "realloc(NULL, %zu): byte %zu changed", sizes[i], check_intact(block[i], sizes[i], i));
+        MUST(c, contents_intact(block[i], sizes[i], i) == sizes[i], "a block of its own",
+             "realloc(NULL, %zu): byte %zu changed", sizes[i],
+             contents_intact(block[i], sizes[i], i));
         c->a->free(block[i]);
     }
 }
@@ -85,16 +86,16 @@ CHECK(walk, .name = "realloc.neighbours", .kind = CHECK_REQUIRED, .profiles = PR
         const size_t had = held[which].size, kept = lesser(had, size);
         unsigned char *block = c->a->realloc(held[which].block, size);
         MUST(c, block != NULL, "a block", "realloc(p, %zu) gave NULL", size);
-        MUST(c, check_intact(block, kept, which) == kept,
+        MUST(c, contents_intact(block, kept, which) == kept,
              "the lesser of the two sizes keeps its bytes",
              "step %zu: realloc from %zu to %zu lost byte %zu", step, had, size,
-             check_intact(block, kept, which));
-        check_fill(block, size, which);
+             contents_intact(block, kept, which));
+        contents_fill(block, size, which);
         held[which].block = block;
         held[which].size  = size;
     }
     for (size_t i = 0; i < HELD; i++) {
-        const size_t good = check_intact(held[i].block, held[i].size, i);
+        const size_t good = contents_intact(held[i].block, held[i].size, i);
         MUST(c, good == held[i].size, "no other live block changes",
              "byte %zu of a live block of %zu changed", good, held[i].size);
         c->a->free(held[i].block);
@@ -108,12 +109,12 @@ CHECK(of_calloc, .name = "realloc.of_calloc", .kind = CHECK_REQUIRED, .profiles 
         const size_t size    = sizes[i];
         unsigned char *block = c->a->calloc(size, 1);
         MUST(c, block != NULL, "a block", "calloc(%zu, 1) gave NULL", size);
-        check_fill(block, size / 2, i);
+        contents_fill(block, size / 2, i);
         block = c->a->realloc(block, size * 2 + 1);
         MUST(c, block != NULL, "a block", "realloc from %zu to %zu gave NULL", size, size * 2 + 1);
         MUST(c,
-             check_intact(block, size / 2, i) == size / 2 &&
-                 check_zero(block + size / 2, size - size / 2) == size - size / 2,
+             contents_intact(block, size / 2, i) == size / 2 &&
+                 contents_zero(block + size / 2, size - size / 2) == size - size / 2,
              "all bytes are kept", "realloc of calloc(%zu, 1) to %zu lost bytes", size,
              size * 2 + 1);
         c->a->free(block);
@@ -131,14 +132,14 @@ static void of_aligned(struct check_run *c, const struct maker *m) {
             void *block        = m->make(c->a, alignment, size);
             if (!block)
                 continue;
-            check_fill(block, size, i);
+            contents_fill(block, size, i);
             block             = c->a->realloc(block, other);
             const size_t kept = lesser(size, other);
             MUST(c, block != NULL, "a block", "realloc from %zu to %zu gave NULL", size, other);
-            MUST(c, check_intact(block, kept, i) == kept,
+            MUST(c, contents_intact(block, kept, i) == kept,
                  "the lesser of the two sizes keeps its bytes",
                  "realloc from %zu to %zu of a block of %s with alignment %zu lost byte %zu", size,
-                 other, m->name, alignment, check_intact(block, kept, i));
+                 other, m->name, alignment, contents_intact(block, kept, i));
             c->a->free(block);
         }
 }
@@ -174,17 +175,18 @@ CHECK(array_keeps, .name = "realloc.array_keeps", .kind = CHECK_REQUIRED,
         const size_t kept = lesser(had, count * size);
         block             = c->a->reallocarray(block, count, size);
         MUST(c, block != NULL, "a block", "reallocarray(p, %zu, %zu) gave NULL", count, size);
-        MUST(c, check_intact(block, kept, 5) == kept, "the lesser of the two sizes keeps its bytes",
+        MUST(c, contents_intact(block, kept, 5) == kept,
+             "the lesser of the two sizes keeps its bytes",
              "reallocarray(p, %zu, %zu) lost byte %zu of %zu", count, size,
-             check_intact(block, kept, 5), had);
+             contents_intact(block, kept, 5), had);
         had = count * size;
-        check_fill(block, had, 5);
+        contents_fill(block, had, 5);
         void *next = c->a->malloc(had); /* what lies behind the block must not be in it */
         MUST(c, next != NULL, "a block", "malloc(%zu) gave NULL", had);
         memset(next, 0xa5, had);
-        MUST(c, check_intact(block, had, 5) == had, "a block of n * size bytes",
+        MUST(c, contents_intact(block, had, 5) == had, "a block of n * size bytes",
              "reallocarray(p, %zu, %zu): byte %zu is another block's, too", count, size,
-             check_intact(block, had, 5));
+             contents_intact(block, had, 5));
         c->a->free(next);
     }
     c->a->free(block);
@@ -196,17 +198,18 @@ CHECK(grow_huge, .name = "realloc.huge", .kind = CHECK_REQUIRED, .profiles = PRO
     size_t size = 1 << 20;
     void *block = c->a->malloc(size), *between[8];
     MUST(c, block != NULL, "a block", "malloc(%zu) gave NULL", size);
-    check_fill(block, size, 3);
+    contents_fill(block, size, 3);
     for (size_t i = 0; i < 8; i++) {
         between[i]        = c->a->malloc(300000);
         const size_t to   = i < 6 ? size * 2 : size / 5;
         const size_t kept = lesser(size, to);
         MUST(c, between[i] && (block = c->a->realloc(block, to)) != NULL, "a block",
              "realloc from %zu to %zu gave NULL", size, to);
-        MUST(c, check_intact(block, kept, 3) == kept, "the lesser of the two sizes keeps its bytes",
-             "realloc from %zu to %zu lost byte %zu", size, to, check_intact(block, kept, 3));
+        MUST(c, contents_intact(block, kept, 3) == kept,
+             "the lesser of the two sizes keeps its bytes", "realloc from %zu to %zu lost byte %zu",
+             size, to, contents_intact(block, kept, 3));
         size = to;
-        check_fill(block, size, 3);
+        contents_fill(block, size, 3);
     }
     for (size_t i = 0; i < 8; i++)
         c->a->free(between[i]);

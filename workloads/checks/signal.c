@@ -1,6 +1,6 @@
 /* What a program has set up for its signals stays so. lifecycle.c has signals that interrupt. */
+#include "alarms.h"
 #include "check.h"
-#include "ticker.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -35,7 +35,7 @@ CHECK(
         return check_unsupported(c, "there is no alternate stack of %zu bytes", stack_size);
     pthread_sigmask(SIG_BLOCK, NULL, &before);
     timer_t ticker; /* of this thread, as the stack is, and the mask */
-    if (!ticker_begin(&ticker, on_tick, SA_ONSTACK | SA_RESTART))
+    if (!alarms_begin(&ticker, on_tick, SA_ONSTACK | SA_RESTART))
         return check_unsupported(c, "there is no timer whose signals are for one thread");
     while (atomic_load_explicit(&ticks, memory_order_relaxed) < TICKS) {
         const size_t i = check_random(c) % HELD;
@@ -44,7 +44,7 @@ CHECK(
         MUST(c, held[i] != NULL, "a block", "malloc gave NULL");
         memset(held[i], 1, 1);
     }
-    ticker_end(ticker);
+    alarms_end(ticker);
     pthread_sigmask(SIG_BLOCK, NULL, &after);
     const unsigned astray = atomic_load_explicit(&elsewhere, memory_order_relaxed);
     MUST(c, !astray, "handlers on the alternate stack", "%u of %d signals arrived on another",

@@ -1,8 +1,8 @@
 /* C23's sized frees. `size` is the size that was asked for, and the block is one of malloc, calloc
  * or realloc (free_sized), or of aligned_alloc (free_aligned_sized): for others they are undefined.
  */
+#include "allocating.h"
 #include "check.h"
-#include "maker.h"
 
 enum { BLOCKS = 12 };
 
@@ -20,10 +20,10 @@ static void rounds(struct check_run *c, const struct maker *m, size_t alignment,
                 return; /* an alignment or a size that it does not support */
             }
             MUST(c, block[i] != NULL, "a block", "%s of %zu bytes gave NULL", m->name, size);
-            check_fill(block[i], size, i);
+            contents_fill(block[i], size, i);
         }
         for (size_t i = 0; i < blocks; i++) {
-            MUST(c, check_intact(block[i], size, i) == size, "live blocks do not overlap",
+            MUST(c, contents_intact(block[i], size, i) == size, "live blocks do not overlap",
                  "after sized frees, a block by %s of %zu bytes (alignment %zu) changed", m->name,
                  size, alignment);
             if (m->takes_alignment)
@@ -68,11 +68,11 @@ CHECK(sized_realloc, .name = "sized_free.realloc", .kind = CHECK_REQUIRED, .prof
         const size_t from = 1 + check_random(c) % 5000, to = 1 + check_random(c) % 5000;
         void *block = c->a->malloc(from), *other = c->a->malloc(to);
         MUST(c, block && other, "blocks", "malloc gave NULL");
-        check_fill(other, to, step);
+        contents_fill(other, to, step);
         block = c->a->realloc(block, to);
         MUST(c, block != NULL, "a block", "realloc from %zu to %zu gave NULL", from, to);
-        check_fill(block, to, step + 1);
-        MUST(c, check_intact(other, to, step) == to, "live blocks do not overlap",
+        contents_fill(block, to, step + 1);
+        MUST(c, contents_intact(other, to, step) == to, "live blocks do not overlap",
              "step %zu: a live block of %zu bytes changed", step, to);
         c->a->free_sized(block, to);
         c->a->free_sized(other, to);

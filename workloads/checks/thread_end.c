@@ -16,7 +16,7 @@ static bool use(const char *where) {
         void *block = run->a->malloc(size);
         if (!check_that(run, block != NULL, "a block", "malloc(%zu) gave NULL %s", size, where))
             return false;
-        check_fill(block, size, size);
+        contents_fill(block, size, size);
         run->a->free(block);
     }
     return true;
@@ -26,12 +26,12 @@ static bool use(const char *where) {
 static void *keep(const char *where) {
     void *block = run->a->malloc(BLOCK);
     if (check_that(run, block != NULL, "a block", "malloc(%d) gave NULL %s", BLOCK, where))
-        check_fill(block, BLOCK, 5);
+        contents_fill(block, BLOCK, 5);
     return block;
 }
 
 static void give_up(void *block, const char *where) {
-    check_that(run, !block || check_intact(block, BLOCK, 5) == BLOCK,
+    check_that(run, !block || contents_intact(block, BLOCK, 5) == BLOCK,
                "a live block belongs to its owner alone", "a block changed %s", where);
     run->a->free(block);
 }

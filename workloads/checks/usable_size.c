@@ -1,7 +1,7 @@
 /* malloc_usable_size. No standard has it. The manual page promised that the excess bytes may be
  * used, later ones advise against it; overwriting them must at least harm nobody else. */
+#include "allocating.h"
 #include "check.h"
-#include "maker.h"
 
 enum { HELD = 200 };
 
@@ -45,10 +45,10 @@ CHECK(usable_own, .name = "usable_size.own", .kind = CHECK_EXTENSION, .profiles 
         held[i].block     = c->a->malloc(size);
         MUST(c, held[i].block != NULL, "a block", "malloc(%zu) gave NULL", size);
         held[i].usable = c->a->usable_size(held[i].block);
-        check_fill(held[i].block, held[i].usable, i);
+        contents_fill(held[i].block, held[i].usable, i);
     }
     for (size_t i = 0; i < HELD; i++) {
-        const size_t good = check_intact(held[i].block, held[i].usable, i);
+        const size_t good = contents_intact(held[i].block, held[i].usable, i);
         MUST(c, good == held[i].usable, "no ill effects",
              "byte %zu of %zu usable ones changed as others were written", good, held[i].usable);
         MUST(c, c->a->usable_size(held[i].block) == held[i].usable, "the same as before",

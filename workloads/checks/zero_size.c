@@ -3,8 +3,8 @@
  * is as if the size were some nonzero value, except that the returned pointer shall not be used to
  * access an object".
  * So whatever is not NULL is a live block: distinct from all other live blocks, and to be freed. */
+#include "allocating.h"
 #include "check.h"
-#include "maker.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void hold_empty(struct check_run *c, const char *call,
         empty[i] = make(c->a);
         full[i]  = c->a->malloc(NEIGHBOUR);
         MUST(c, full[i] != NULL, "a block", "malloc(%d) gave NULL", NEIGHBOUR);
-        check_fill(full[i], NEIGHBOUR, i);
+        contents_fill(full[i], NEIGHBOUR, i);
         all[live++] = full[i];
         if (empty[i])
             all[live++] = empty[i];
@@ -33,7 +33,7 @@ static void hold_empty(struct check_run *c, const char *call,
     for (size_t i = 0; i < BLOCKS; i++)
         c->a->free(empty[i]);
     for (size_t i = 0; i < BLOCKS; i++) {
-        MUST(c, check_intact(full[i], NEIGHBOUR, i) == NEIGHBOUR, "neighbours keep their bytes",
+        MUST(c, contents_intact(full[i], NEIGHBOUR, i) == NEIGHBOUR, "neighbours keep their bytes",
              "a neighbour of blocks by %s changed when they were freed", call);
         c->a->free(full[i]);
     }
@@ -230,10 +230,10 @@ CHECK(free_null, .name = "zero_size.free_null", .kind = CHECK_REQUIRED, .profile
       .clause = "C17 7.22.3.3p2", .summary = "free(NULL) does nothing") {
     unsigned char *block = c->a->malloc(64);
     MUST(c, block != NULL, "a block", "malloc(64) gave NULL");
-    check_fill(block, 64, c->seed);
+    contents_fill(block, 64, c->seed);
     for (size_t i = 0; i < BLOCKS; i++)
         c->a->free(NULL);
-    MUST(c, check_intact(block, 64, c->seed) == 64, "no action occurs",
+    MUST(c, contents_intact(block, 64, c->seed) == 64, "no action occurs",
          "a live block changed when NULL was freed");
     void *other = c->a->malloc(64);
     MUST(c, other && other != block, "no action occurs",

@@ -72,7 +72,7 @@ MISUSE(free_impossible, .name = "invalid_free.impossible", .weakness = "CWE-590"
        .summary = "free of an address that the processor cannot have, of random bits") {
     /* bit 62 and not 63: user space ends at bit 47, or 56 */
     const uintptr_t bits =
-        ((uintptr_t)check_mix(m->seed) | (uintptr_t)1 << 62) & INTPTR_MAX & ~(uintptr_t)15;
+        ((uintptr_t)contents_mix(m->seed) | (uintptr_t)1 << 62) & INTPTR_MAX & ~(uintptr_t)15;
     void *address;
     memcpy(&address, &bits, sizeof address);
     free_that(m, address, "free of an address out of bounds");

@@ -39,7 +39,7 @@ static const unsigned char *contents(struct misuse_run *m, uint64_t key) {
     static unsigned char was[1 << 20];
     if (m->size > sizeof was)
         misuse_unsupported(m, "a block of %zu bytes", m->size);
-    check_fill(was, m->size, key);
+    contents_fill(was, m->size, key);
     return was;
 }
 
@@ -79,7 +79,7 @@ MISUSE(calloc_after, .name = "use_after_free.calloc", .weakness = "CWE-416", .ne
     misuse_legal(m, MISUSE_LATER, "calloc");
     for (size_t i = 0; i < m->blocks; i++) {
         void *zero      = m->a->calloc(1, m->size);
-        const size_t at = zero ? check_zero(zero, m->size) : 0;
+        const size_t at = zero ? contents_zero(zero, m->size) : 0;
         if (zero && at != m->size)
             misuse_damage(m, "byte %zu of a block of calloc is not zero", at);
         misuse_take(m, zero, m->size, "calloc");

@@ -24,7 +24,7 @@ static const struct {
 } classes[MISUSE_SIZES] = {{8, 1, 40}, {16, 11, 40}, {32 << 10, 5, 8}};
 
 uint64_t misuse_random(struct misuse_run *m, uint64_t bound) {
-    return check_mix(m->seed * 0x2545f4914f6cdd1d + m->state++) % bound;
+    return contents_mix(m->seed * 0x2545f4914f6cdd1d + m->state++) % bound;
 }
 
 static size_t random_size(struct misuse_run *m) {
@@ -110,8 +110,8 @@ static bool mapped(const unsigned char *at, size_t size) {
 static void enter(struct misuse_run *m, void *at, size_t size, const char *owner) {
     if (m->lives == MISUSE_MOST_LIVE)
         misuse_unsupported(m, "more than %d live blocks", MISUSE_MOST_LIVE);
-    const struct misuse_live new = {at, size, check_mix((uintptr_t)at + m->state++), owner};
-    check_fill(new.at, new.size, new.key);
+    const struct misuse_live new = {at, size, contents_mix((uintptr_t)at + m->state++), owner};
+    contents_fill(new.at, new.size, new.key);
     m->live[m->lives++] = new;
 }
 
@@ -185,7 +185,7 @@ void misuse_scribble(void *from, size_t size) {
 void misuse_look(struct misuse_run *m) {
     for (size_t i = 0; i < m->lives; i++) {
         const struct misuse_live *l = &m->live[i];
-        const size_t at             = check_intact(l->at, l->size, l->key);
+        const size_t at             = contents_intact(l->at, l->size, l->key);
         if (at != l->size)
             misuse_damage(m, "byte %zu of %s of %zu bytes at %p changed", at,
                           l->owner ? l->owner : "a live block", l->size, (void *)l->at);

@@ -2,23 +2,24 @@
  * a supervisor, a process forked for that, which fails it or lets it be made (seccomp_unotify(2)).
  * Needs no privilege, no symbol of the library, no signal and no stack of the thread that calls, so
  * it works in libraries that block all signals around a call, too. Linux 5.5 or later. Cannot be
- * undone: for forked children. The supervisor ends with the thread that called trap_install. */
-#ifndef SPANBENCH_TRAP_H
-#define SPANBENCH_TRAP_H
+ * undone: for forked children. The supervisor ends with the thread that called
+ * failing_calls_install. */
+#ifndef SPANBENCH_FAILING_CALLS_H
+#define SPANBENCH_FAILING_CALLS_H
 
 #include <stdbool.h>
 
 /* Or'ed: the calls that get memory from the system (mmap, mremap, brk), and those that give it back
  * or change it (munmap, madvise, mprotect). */
-enum { TRAP_GET = 1, TRAP_GIVE = 2 };
+enum { FAILING_GET = 1, FAILING_GIVE = 2 };
 
 /* Catches these calls from now on, of all threads to come. False: it is not to be had here. */
-bool trap_install(unsigned set);
+bool failing_calls_install(unsigned set);
 
 /* Of the calls from now on, numbered from 0, `count` fail with ENOMEM from number `first` on. */
-void trap_fail(unsigned first, unsigned count);
+void failing_calls_choose(unsigned first, unsigned count);
 
 /* How many were caught since then. */
-unsigned trap_calls(void);
+unsigned failing_calls_count(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* The functions that make a block, in one shape, for checks that hold for all of them. */
-#ifndef SPANBENCH_MAKER_H
-#define SPANBENCH_MAKER_H
+#ifndef SPANBENCH_ALLOCATING_H
+#define SPANBENCH_ALLOCATING_H
 
 #include "check.h"
 

@@ -1,4 +1,4 @@
-#include "ticker.h"
+#include "alarms.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 enum { PERIOD_NS = 300000 };
 
 /* Not setitimer: its signal is for the process, and may go to any thread of it. */
-bool ticker_begin(timer_t *timer, void (*handler)(int), int flags) {
+bool alarms_begin(timer_t *timer, void (*handler)(int), int flags) {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
     event._sigev_un._tid  = gettid(); /* glibc has no other name for it; timer_create(2) */
     return sigaction(SIGALRM, &(struct sigaction){.sa_handler = handler, .sa_flags = flags},
@@ -16,6 +16,6 @@ bool ticker_begin(timer_t *timer, void (*handler)(int), int flags) {
                0;
 }
 
-void ticker_end(timer_t timer) {
+void alarms_end(timer_t timer) {
     timer_delete(timer);
 }

@@ -32,7 +32,9 @@
 #define SPANBENCH_CHECK_H
 
 #include "allocator.h"
+#include "contents.h"
 #include "section.h"
+#include "slots.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,21 +56,6 @@ enum {
     PROFILE_CXX17     = 1u << 4, /* ISO/IEC 14882:2017 */
     PROFILES_C        = PROFILE_C17 | PROFILE_C23 | PROFILE_POSIX2024 | PROFILE_GLIBC,
     PROFILES_POSIX    = PROFILE_POSIX2024 | PROFILE_GLIBC,
-};
-
-/* Slots of the vtable without which a check has no meaning; malloc and free are always there. */
-enum {
-    NEEDS_CALLOC             = 1u << 0,
-    NEEDS_REALLOC            = 1u << 1,
-    NEEDS_REALLOCARRAY       = 1u << 2,
-    NEEDS_ALIGNED_ALLOC      = 1u << 3,
-    NEEDS_POSIX_MEMALIGN     = 1u << 4,
-    NEEDS_MEMALIGN           = 1u << 5,
-    NEEDS_USABLE_SIZE        = 1u << 6,
-    NEEDS_FREE_SIZED         = 1u << 7,
-    NEEDS_FREE_ALIGNED_SIZED = 1u << 8,
-    NEEDS_PURGE              = 1u << 9,
-    CHECK_NEEDS              = 10, /* how many there are */
 };
 
 enum check_verdict { CHECK_PASS, CHECK_FAIL, CHECK_UNSUPPORTED, CHECK_RECORDED };
@@ -123,11 +110,6 @@ extern const struct check_assertion *const
 extern const struct check_assertion *const
     check_assertion_end[] __asm__("__stop_spanbench_assertions");
 
-/* The name of a slot by the number of its bit in NEEDS_*, and the first that the allocator does not
- * have; NULL: it has them all. */
-const char *check_need_name(unsigned bit);
-const char *check_missing(const struct allocator *, unsigned needs);
-
 /* check_that(run, good, expected, format, …): notes a failure unless `good`; the first one stays.
  * Returns `good`, and looks at the rest only if that is false. `expected` outlives the check: what
  * the clause says; the format is a literal: what was seen, with the call that showed it. It tells
@@ -169,17 +151,8 @@ __attribute__((format(printf, 2, 3))) void check_unsupported(struct check_run *,
 __attribute__((format(printf, 2, 3))) void check_tell(const struct check_run *, const char *step,
                                                       ...);
 
-/* Pseudo-random numbers from the seed. Not for two threads at once; check_mix has no state. */
+/* Pseudo-random numbers from the seed. Not for two threads at once; contents_mix has no state. */
 uint64_t check_random(struct check_run *);
-uint64_t check_mix(uint64_t);
-
-/* Fills a block with bytes that depend on `key` and on the place; tells where they are not there:
- * the offset of the first wrong byte, or `size`. */
-void check_fill(void *block, size_t size, uint64_t key);
-size_t check_intact(const void *block, size_t size, uint64_t key);
-
-/* The offset of the first byte that is not zero, or `size`. */
-size_t check_zero(const void *block, size_t size);
 
 /* The largest power of two that divides the address. */
 size_t check_alignment(const void *block);

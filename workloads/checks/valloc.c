@@ -1,7 +1,7 @@
 /* valloc and pvalloc: blocks on page boundaries, as the process has them, where they are of the
  * object that malloc is of. */
 #include "check.h"
-#include "owner.h"
+#include "owner_of.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 /* Is it there, and of the allocator's own object? Elsewhere its blocks are another's. */
 static bool own(struct check_run *c, const char *name, void *(*function)(size_t)) {
-    const char *mine = owner_of_allocator(c), *its = owner((const void *)function);
+    const char *mine = owner_of_allocator(c), *its = owner_of((const void *)function);
     if (!*mine || !*its)
         check_unsupported(c, "the object of %s cannot be found", name);
     else if (strcmp(mine, its) != 0)
@@ -32,13 +32,13 @@ static void pages(struct check_run *c, const char *name, void *(*function)(size_
                  "an address that is a multiple "
                  "of the page size",
                  "%s(%zu) gave %p", name, size, block[i]);
-            check_fill(block[i], rounded, i);
+            contents_fill(block[i], rounded, i);
         }
         for (size_t i = 0; i < LIVE; i++) {
-            MUST(c, check_intact(block[i], rounded, i) == rounded,
+            MUST(c, contents_intact(block[i], rounded, i) == rounded,
                  "a live block belongs to its owner alone",
                  "byte %zu of %zu of a block of %s(%zu) changed",
-                 check_intact(block[i], rounded, i), rounded, name, size);
+                 contents_intact(block[i], rounded, i), rounded, name, size);
             c->a->free(block[i]);
         }
     }
@@ -56,26 +56,27 @@ static void overflows(struct check_run *c, const char *name, void *(*function)(s
     }
 }
 
-CHECK(valloc_aligned, .name = "page.valloc", .kind = CHECK_EXTENSION, .profiles = PROFILE_GLIBC,
+CHECK(valloc_aligned, .name = "valloc.aligned", .kind = CHECK_EXTENSION, .profiles = PROFILE_GLIBC,
       .clause  = "valloc(3) in posix_memalign(3): a multiple of the page size",
       .summary = "blocks of valloc begin at a page and are their owner's alone") {
     pages(c, "valloc", valloc, false);
 }
 
-CHECK(pvalloc_aligned, .name = "page.pvalloc", .kind = CHECK_EXTENSION, .profiles = PROFILE_GLIBC,
-      .clause  = "pvalloc(3) in posix_memalign(3): the size is rounded up to whole pages",
-      .summary = "blocks of pvalloc are whole pages that are their owner's alone") {
+CHECK(pvalloc_aligned, .name = "valloc.whole_pages", .kind = CHECK_EXTENSION,
+      .profiles = PROFILE_GLIBC,
+      .clause   = "pvalloc(3) in posix_memalign(3): the size is rounded up to whole pages",
+      .summary  = "blocks of pvalloc are whole pages that are their owner's alone") {
     pages(c, "pvalloc", pvalloc, true);
 }
 
-CHECK(valloc_overflow, .name = "page.valloc_overflow", .kind = CHECK_EXTENSION,
+CHECK(valloc_overflow, .name = "valloc.overflow", .kind = CHECK_EXTENSION,
       .profiles = PROFILE_GLIBC,
       .clause   = "posix_memalign(3), RETURN VALUE, ERRORS; glibc bug 15856",
       .summary  = "valloc of sizes at which rounding wraps around: NULL, ENOMEM") {
     overflows(c, "valloc", valloc);
 }
 
-CHECK(pvalloc_overflow, .name = "page.pvalloc_overflow", .kind = CHECK_EXTENSION,
+CHECK(pvalloc_overflow, .name = "valloc.pvalloc_overflow", .kind = CHECK_EXTENSION,
       .profiles = PROFILE_GLIBC,
       .clause   = "posix_memalign(3), RETURN VALUE, ERRORS; glibc bug 15855",
       .summary  = "pvalloc of sizes at which rounding wraps around: NULL, ENOMEM") {

@@ -1,8 +1,8 @@
 /* The functions that end a block's life, in one shape, and which blocks each may be given. */
-#ifndef SPANBENCH_RELEASER_H
-#define SPANBENCH_RELEASER_H
+#ifndef SPANBENCH_RELEASING_H
+#define SPANBENCH_RELEASING_H
 
-#include "maker.h"
+#include "allocating.h"
 
 enum { RELEASERS = 7 };
 
@@ -12,7 +12,7 @@ struct releaser {
     unsigned from;   /* FROM_*, or'ed: who promises the functions that it calls */
     unsigned makers; /* bit n: blocks of makers[n] */
     size_t keeps; /* of a block that it first gives another size: the size in 1/4 of the old; 0 */
-    /* False: realloc gave NULL, or lost bytes that check_fill(…, key) wrote. */
+    /* False: realloc gave NULL, or lost bytes that contents_fill(…, key) wrote. */
     bool (*release)(const struct releaser *, const struct allocator *, void *block,
                     size_t alignment, size_t size, uint64_t key);
 };

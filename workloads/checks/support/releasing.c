@@ -1,4 +1,4 @@
-#include "releaser.h"
+#include "releasing.h"
 
 static bool by_free(const struct releaser *r, const struct allocator *a, void *block,
                     size_t alignment, size_t size, uint64_t key) {
@@ -34,7 +34,7 @@ static size_t resized(const struct releaser *r, size_t size) {
 /* Grown or shrunk, and looked at. */
 static bool kept(const struct releaser *r, const void *moved, size_t size, uint64_t key) {
     const size_t now = resized(r, size), least = now < size ? now : size;
-    return moved && check_intact(moved, least, key) == least;
+    return moved && contents_intact(moved, least, key) == least;
 }
 
 /* What realloc gives is freed as what malloc gives. */
@@ -87,5 +87,5 @@ const struct releaser releasers[RELEASERS] = {
 };
 
 bool releaser_takes(const struct releaser *r, const struct allocator *a, size_t maker) {
-    return !check_missing(a, r->needs) && r->makers & 1u << maker;
+    return !slots_missing(a, r->needs) && r->makers & 1u << maker;
 }

@@ -1,4 +1,4 @@
-#include "maker.h"
+#include "allocating.h"
 
 static void *by_malloc(const struct allocator *a, size_t alignment, size_t size) {
     (void)alignment;
@@ -44,5 +44,5 @@ const struct maker makers[MAKERS] = {
 };
 
 bool maker_has(const struct maker *m, const struct allocator *a) {
-    return !check_missing(a, m->needs);
+    return !slots_missing(a, m->needs);
 }

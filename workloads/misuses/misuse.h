@@ -17,7 +17,12 @@
 #ifndef SPANBENCH_MISUSE_H
 #define SPANBENCH_MISUSE_H
 
-#include "check.h" /* check_fill and its like, NEEDS_* */
+#include "allocator.h"
+#include "contents.h"
+#include "section.h"
+#include "slots.h"
+
+#include <stdbool.h>
 
 enum misuse_size { MISUSE_TINY, MISUSE_SMALL, MISUSE_LARGE, MISUSE_SIZES };
 
@@ -35,7 +40,7 @@ enum { MISUSE_MOST_LIVE = 20000 };
 struct misuse_live {
     unsigned char *at;
     size_t size;
-    uint64_t key;      /* of its contents: check_fill */
+    uint64_t key;      /* of its contents: contents_fill */
     const char *owner; /* NULL: a block; else memory of the program's own, and what it is */
 };
 

@@ -7,32 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NEED(bit, slot) [bit] = {#slot, offsetof(struct allocator, slot)}
-static const struct {
-    const char *name;
-    size_t offset;
-} needs_of[CHECK_NEEDS] = {
-    NEED(0, calloc),        NEED(1, realloc),        NEED(2, reallocarray),
-    NEED(3, aligned_alloc), NEED(4, posix_memalign), NEED(5, memalign),
-    NEED(6, usable_size),   NEED(7, free_sized),     NEED(8, free_aligned_sized),
-    NEED(9, purge),
-};
-_Static_assert(NEEDS_PURGE == 1u << 9 && NEEDS_FREE_SIZED == 1u << 7, "bits are those above");
-
-const char *check_need_name(unsigned bit) {
-    return needs_of[bit].name;
-}
-
-const char *check_missing(const struct allocator *a, unsigned needs) {
-    for (unsigned bit = 0; bit < CHECK_NEEDS; bit++) {
-        const void *function;
-        memcpy(&function, (const char *)a + needs_of[bit].offset, sizeof function);
-        if (needs & 1u << bit && !function)
-            return needs_of[bit].name;
-    }
-    return NULL;
-}
-
 /* Of several threads, one writes the text. Acquire pairs with the release in check_unsupported: its
  * text comes before. A failure keeps its claim, for the first one stays. */
 static bool claim(struct check_run *c) {
@@ -86,51 +60,8 @@ void check_tell(const struct check_run *c, const char *step, ...) {
     (void)!write(STDERR_FILENO, line, bytes); /* not through stdio, which may allocate */
 }
 
-/* SplitMix64: Steele, Lea, Flood, OOPSLA 2014. */
-uint64_t check_mix(uint64_t x) {
-    x += 0x9e3779b97f4a7c15;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-    x = (x ^ x >> 27) * 0x94d049bb133111eb;
-    return x ^ x >> 31;
-}
-
 uint64_t check_random(struct check_run *c) {
-    return check_mix(c->seed * 0x2545f4914f6cdd1d + c->state++);
-}
-
-/* Words that differ from place to place, so that a block that moved by some bytes is found, too. */
-static uint64_t word_at(uint64_t key, size_t word) {
-    return check_mix(key) + word * 0xd1342543de82ef95;
-}
-
-void check_fill(void *block, size_t size, uint64_t key) {
-    unsigned char *bytes = block;
-    for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
-        const uint64_t word = word_at(key, at / sizeof word);
-        memcpy(bytes + at, &word, size - at < sizeof word ? size - at : sizeof word);
-    }
-}
-
-size_t check_intact(const void *block, size_t size, uint64_t key) {
-    const unsigned char *bytes = block;
-    for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
-        const uint64_t word = word_at(key, at / sizeof word);
-        const size_t part   = size - at < sizeof word ? size - at : sizeof word;
-        if (memcmp(bytes + at, &word, part) == 0)
-            continue;
-        for (size_t i = 0; i < part; i++)
-            if (bytes[at + i] != (unsigned char)(word >> 8 * i))
-                return at + i;
-    }
-    return size;
-}
-
-size_t check_zero(const void *block, size_t size) {
-    const unsigned char *bytes = block;
-    for (size_t at = 0; at < size; at++)
-        if (bytes[at])
-            return at;
-    return size;
+    return contents_mix(c->seed * 0x2545f4914f6cdd1d + c->state++);
 }
 
 size_t check_alignment(const void *block) {

@@ -1,4 +1,4 @@
-#include "trap.h"
+#include "failing_calls.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -89,8 +89,8 @@ static int listen_to(unsigned set) {
     static const struct {
         unsigned set, number;
     } calls[] = {
-        {TRAP_GET, SYS_mmap},    {TRAP_GET, SYS_mremap},   {TRAP_GET, SYS_brk},
-        {TRAP_GIVE, SYS_munmap}, {TRAP_GIVE, SYS_madvise}, {TRAP_GIVE, SYS_mprotect},
+        {FAILING_GET, SYS_mmap},    {FAILING_GET, SYS_mremap},   {FAILING_GET, SYS_brk},
+        {FAILING_GIVE, SYS_munmap}, {FAILING_GIVE, SYS_madvise}, {FAILING_GIVE, SYS_mprotect},
     };
     enum { CALLS = sizeof calls / sizeof *calls };
     struct sock_filter filter[1 + 2 * CALLS + 1];
@@ -112,7 +112,7 @@ static int listen_to(unsigned set) {
                         &program);
 }
 
-bool trap_install(unsigned set) {
+bool failing_calls_install(unsigned set) {
     const pid_t self           = getpid();
     const uint64_t end_of_data = (uint64_t)syscall(SYS_brk, 0);
     int ends[2];
@@ -138,13 +138,13 @@ bool trap_install(unsigned set) {
     return good;
 }
 
-void trap_fail(unsigned first, unsigned count) {
+void failing_calls_choose(unsigned first, unsigned count) {
     atomic_store_explicit(&shared->fail_end, 0, memory_order_relaxed);
     atomic_store_explicit(&shared->calls, 0, memory_order_relaxed);
     atomic_store_explicit(&shared->fail_first, first, memory_order_relaxed);
     atomic_store_explicit(&shared->fail_end, first + count, memory_order_relaxed);
 }
 
-unsigned trap_calls(void) {
+unsigned failing_calls_count(void) {
     return atomic_load_explicit(&shared->calls, memory_order_relaxed);
 }

@@ -1,8 +1,8 @@
-#include "owner.h"
+#include "owner_of.h"
 
 #include <dlfcn.h>
 
-const char *owner(const void *function) {
+const char *owner_of(const void *function) {
     Dl_info info;
     return function && dladdr(function, &info) && info.dli_fname ? info.dli_fname : "";
 }
@@ -12,5 +12,5 @@ const char *owner(const void *function) {
 #pragma weak allocator
 const char *owner_of_allocator(const struct check_run *c) {
     const struct allocator *adapter = &allocator;
-    return owner((const void *)(adapter ? adapter : c->a)->malloc);
+    return owner_of((const void *)(adapter ? adapter : c->a)->malloc);
 }

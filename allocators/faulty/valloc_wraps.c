@@ -1,8 +1,8 @@
 /* valloc knows no pages; what pvalloc gives belongs to two; and their rounding wraps around.
  * caught-by: check
- *   page.valloc at pages "gave"
- *   page.pvalloc at pages "changed"
- *   page.valloc_overflow page.pvalloc_overflow at overflows "gave" */
+ *   valloc.aligned at pages "gave"
+ *   valloc.whole_pages at pages "changed"
+ *   valloc.overflow valloc.pvalloc_overflow at overflows "gave" */
 #include "family.h"
 
 enum { PAGE = 4096 };

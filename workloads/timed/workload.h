@@ -1,7 +1,7 @@
 /* The contract between a workload and the cell that runs it (harness/cell/).
  *
- * A workload is one file `workloads/<name>.c` that defines `const struct workload workload_<name>`;
- * the build finds it, no list exists.
+ * A workload is one file `workloads/timed/<name>.c` that defines `const struct workload
+ * workload_<name>`; the build finds it, no list exists.
  *
  * Same work: what a workload asks for is a pure function of the seed, the thread and the number of
  * the operation, never of a clock or an address. So equal (workload, threads, ops, seed) means
