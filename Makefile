@@ -73,6 +73,7 @@ LIB_FLAGS = $(C_ALWAYS) -ffile-prefix-map=$(call quote,$(CURDIR))=. -fPIC -ftls-
 CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 # The dependency directions: a folder sees what it may include and nothing else.
 include_allocators        := -Iallocators
+include_allocators/faulty := -Iallocators/faulty -Iallocators
 include_workloads/timed   := -Iworkloads/timed -Iallocators -I$B
 include_workloads/checks  := -Iworkloads/checks -Iworkloads/checks/support -Iworkloads/shared -Iallocators
 include_workloads/shared  := -Iworkloads/shared -Iallocators
@@ -81,7 +82,8 @@ include_harness/cell      := -Iharness/cell -Iworkloads/timed -Iworkloads/checks
                              -Iworkloads/shared -Iallocators -I$B
 include_harness           := -Iharness -I$B
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
-rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses harness/cell allocators harness
+rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses harness/cell allocators/faulty \
+          allocators harness
 include = $(include_$(firstword $(foreach d,$(rooms),$(if $(filter $d/%,$1),$d)))) $(for_test)
 for_test = $(if $(findstring /test_,$1),-Iharness)
 
@@ -94,7 +96,8 @@ quote = '$(subst ','\'',$1)'
 names      = $(patsubst $1/%.c,%,$(sort $(filter-out $1/test_%,$(wildcard $1/*.c))))
 objects    = $(patsubst %,$B/$1/%.o,$(call names,$1))
 ALLOCATORS_FOUND := $(call names,allocators)
-FAULTY_FOUND     := $(call names,allocators/faulty)
+FAULTY_FOUND     := $(patsubst allocators/%.c,%,$(sort $(wildcard allocators/faulty/*/*.c)))
+FAULTY_CELLS     := $(addprefix $B/faulty/,$(notdir $(FAULTY_FOUND)))
 WORKLOADS_FOUND  := $(call names,workloads/timed)
 
 # The comment keys at the head of the adapters (allocators/allocator.h), as KEY_<adapter>_<key>, all
@@ -109,7 +112,7 @@ read_keys = awk 'FNR == 1 { head = 1 } \
     sub(" *[*]/.*| *$$", "", value); gsub("[$$]", "$$$$", value); gsub("[\#]", "\\\#", value); \
     name = FILENAME; sub("^allocators/", "", name); sub("[.]c$$", "", name); \
     print "KEY_" name "_" key " := " value "@newline@" } \
-  /[*]\// { head = 0 }' $(ALLOCATORS_FOUND:%=allocators/%.c) $(FAULTY_FOUND:%=allocators/faulty/%.c)
+  /[*]\// { head = 0 }' $(ALLOCATORS_FOUND:%=allocators/%.c) $(FAULTY_FOUND:%=allocators/%.c)
 $(eval $(subst @newline@,$(newline),$(shell $(read_keys))))
 key = $(KEY_$1_$2)
 
@@ -123,7 +126,7 @@ FOLDER_$1  := $(firstword $(call key,$1,built-from))
 LIBRARY_$1 := $(if $(call key,$1,built-from),$B/lib$1.so,\
                 $(call find,$(subst @ARCH@,$(ARCH),$(call key,$1,library))))
 endef
-$(foreach a,$(ALLOCATORS_FOUND) $(FAULTY_FOUND:%=faulty/%),$(eval $(call inspect,$a)))
+$(foreach a,$(ALLOCATORS_FOUND) $(FAULTY_FOUND),$(eval $(call inspect,$a)))
 HAVE  := $(foreach a,$(ALLOCATORS_FOUND),$(if $(call key,$a,library),$(if $(LIBRARY_$a),$a),$a))
 SKIP  := $(filter-out $(HAVE),$(ALLOCATORS_FOUND))
 BUILT := $(foreach a,$(HAVE),$(if $(FOLDER_$a),$a))
@@ -187,7 +190,7 @@ $1: $B/allocators/$2.o $3 $(LIBRARY_$2) $B/stamp/link
 	  $$(filter %.o,$$^) $(if $(LIBRARY_$2),$(call link_with,$2))
 endef
 $(foreach a,$(HAVE),$(eval $(call cell,$B/cell/$a,$a,$(CELL_OBJECTS))))
-$(foreach a,$(FAULTY_FOUND),$(eval $(call cell,$B/faulty/$a,faulty/$a,$(CELL_OBJECTS))))
+$(foreach a,$(FAULTY_FOUND),$(eval $(call cell,$B/faulty/$(notdir $a),$a,$(CELL_OBJECTS))))
 
 # The registry is the directory: no cell without a source, and a reason where one cannot be built.
 why_not = $(call key,$1,library) is not there$(if $(call key,$1,package),; install $(call key,$1,package))
@@ -241,7 +244,7 @@ $(foreach f,$(TESTED_FOLDERS),$(foreach v,$(call variants,$f),$(eval $(call fold
 
 TEST_PROGRAMS := $(TEST_NAMES:%=$B/test/%) $(TEST_CONTRACTS) \
   $(foreach f,$(TESTED_FOLDERS),$(foreach v,$(call variants,$f),$(patsubst %,$B/$v/%,$(call test_sources,$f))))
-tests: all $(TEST_PROGRAMS) $(FAULTY_FOUND:%=$B/faulty/%)
+tests: all $(TEST_PROGRAMS) $(FAULTY_CELLS)
 
 # --- rules ----------------------------------------------------------------------------------------
 $B/%.o: %.c $B/stamp/compile

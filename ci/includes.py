@@ -16,6 +16,9 @@ from typing import Optional
 MAY_INCLUDE = {
     "allocators": {"allocators"},
     "allocators/faulty": {"allocators", "allocators/faulty"},
+    "allocators/faulty/bench": {"allocators", "allocators/faulty"},
+    "allocators/faulty/check": {"allocators", "allocators/faulty", "allocators/faulty/check"},
+    "allocators/faulty/harden": {"allocators", "allocators/faulty/harden"},
     "workloads/shared": {"workloads/shared", "allocators"},
     "workloads/timed": {"workloads/timed", "allocators"},
     "workloads/checks": {"workloads/checks", "workloads/checks/support", "workloads/shared", "allocators"},

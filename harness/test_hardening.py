@@ -54,7 +54,7 @@ class HardeningTest(DriverTest):
 class Outcomes(HardeningTest):
     def test_each_planted_behaviour_is_recognised(self) -> None:
         seen = set()
-        sources = sorted((ROOT / "allocators" / "faulty").glob("model_*.c"))
+        sources = sorted((ROOT / "allocators" / "faulty" / "harden").glob("*.c"))
         for source in sources:
             expected = dict(word.split("=") for word in words_of(source, "harden"))
             self.assertTrue(expected, f"{source.name} does not say what it is to show")
@@ -137,18 +137,18 @@ class Output(HardeningTest):
     NAMES = ["double_free.immediate", "invalid_free.wild", "double_free.realloc"]
 
     def test_matrix_shows_the_results(self) -> None:
-        self.use_cells(FAULTY / "model_naive", FAULTY / "model_loud", CELLS / "null")
+        self.use_cells(FAULTY / "naive", FAULTY / "loud", CELLS / "null")
         self.harden(self.NAMES, "--runs", "1", "--sizes", "tiny,small")
         rows = {line.split()[0]: line.split()[1:] for line in self.text.splitlines() if line}
         self.assertEqual(rows["double_free.immediate"], ["C", "C", "X", "X"])
         self.assertEqual(rows["invalid_free.wild"], ["!", "!"])
         self.assertEqual(rows["double_free.realloc"], ["-"] * 4)
-        self.assertEqual(rows["model_loud"], ["0", "2", "0", "1", "0", "0", "0", "0", "2"])
-        self.assertEqual(rows["model_naive"], ["0", "0", "0", "1", "0", "2", "0", "0", "2"])
+        self.assertEqual(rows["loud"], ["0", "2", "0", "1", "0", "0", "0", "0", "2"])
+        self.assertEqual(rows["naive"], ["0", "0", "0", "1", "0", "2", "0", "0", "2"])
 
     def test_rates(self) -> None:
         """A behaviour that depends on the seed is shown with its rates, which sum to the runs."""
-        self.use_cells(FAULTY / "model_moody")
+        self.use_cells(FAULTY / "moody")
         names = ["double_free.immediate"]
         results = self.harden(names, "--runs", "12", "--sizes", "small")
         (result,) = results.values()
@@ -161,9 +161,9 @@ class Output(HardeningTest):
 
     def test_run_can_be_repeated(self) -> None:
         self.cells = self.directory / "my $cells' directory"
-        self.use_cells(FAULTY / "model_loud")
+        self.use_cells(FAULTY / "loud")
         results = self.harden(["double_free.immediate"], "--runs", "1", "--sizes", "small")
-        (first,) = results["model_loud", "double_free.immediate", "small"]["runs"]
+        (first,) = results["loud", "double_free.immediate", "small"]["runs"]
         self.assertEqual(first["step"], "call")
         self.assertIn("loud: a bad free", first["seen"])
         repeated = run("sh", "-c", "exec " + first["repeat"])
@@ -197,25 +197,25 @@ class Output(HardeningTest):
             self.assertFalse(self.out.exists(), "nothing is left behind")
 
     def test_absent_allocator_that_was_named_is_no_good_run(self) -> None:
-        self.use_cells(FAULTY / "model_loud")
+        self.use_cells(FAULTY / "loud")
         (self.cells / "absent.skip").write_text("libabsent.so is not there\n")
         words = ["--runs", "1", "--sizes", "small"]
-        named = ["--allocators", "absent,model_loud"]
+        named = ["--allocators", "absent,loud"]
         for more, code in ((words + named, 2), (words, 0)):
             (result,) = self.harden(["double_free.immediate"], *more).values()
-            self.assertEqual((self.code, result["allocator"]), (code, "model_loud"), self.errors)
+            self.assertEqual((self.code, result["allocator"]), (code, "loud"), self.errors)
             said = "not misused, although it was named: absent: libabsent.so is not there"
             self.assertEqual(said in self.errors, code == 2, self.errors)
 
     def test_last_seed_is_one(self) -> None:
-        self.use_cells(FAULTY / "model_loud")
+        self.use_cells(FAULTY / "loud")
         words = ["--seed", 2**63 - 1, "--runs", "1", "--sizes", "small"]
         (result,) = self.harden(["double_free.immediate"], *words).values()
         self.assertEqual(result["outcomes"], {"call": 1}, result["runs"])
 
     def test_time_out_sets_the_limit_of_processor_time(self) -> None:
         """And a repeated run has that limit, too."""
-        self.use_cells(FAULTY / "model_stuck")
+        self.use_cells(FAULTY / "stuck")
         words = ["--runs", "1", "--sizes", "small", "--timeout", "3"]
         (result,) = self.harden(["double_free.immediate"], *words).values()
         self.assertEqual(result["outcomes"], {"hang": 1})
@@ -284,7 +284,7 @@ class Trouble(HardeningTest):
         here = self.directory / "here"
         hang = f'case "$*" in *"--misuse "*"--seed {seed} "*) echo >"{here}"; exec sleep 60;; esac'
         self.script_cell("sleeper", hang + '\nexec {good} "$@"')
-        self.use_cells(FAULTY / "model_loud")
+        self.use_cells(FAULTY / "loud")
         command = [str(word) for word in (SPANBENCH, *self.command())]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -318,7 +318,7 @@ class Trouble(HardeningTest):
         self.assertEqual(list(self.out.iterdir()), [])
 
     def test_run_to_the_end_is_complete(self) -> None:
-        self.use_cells(FAULTY / "model_loud")
+        self.use_cells(FAULTY / "loud")
         self.harden(self.WORDS[1:2], *self.WORDS[2:])
         self.assertTrue(self.written["complete"])
 
@@ -327,7 +327,7 @@ class Trouble(HardeningTest):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
-        self.use_cells(FAULTY / "model_loud")
+        self.use_cells(FAULTY / "loud")
         result = spanbench(*self.command(), preexec_fn=limit)
         self.assertEqual(result.returncode, 2)
         self.assertIn("cannot reserve", result.stderr)
