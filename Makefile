@@ -24,7 +24,7 @@
 #: make gate-proof   hours: can the gate be relied on? Goes on where it was interrupted
 #:     ARGS="--part exact"      ARGS=--summary   /usr/bin/python3 scripts/gate/proof.py --help
 #: make test     install what is missing, build, run the project's own tests
-#:     TEST="harness/test_plan scripts/test_table.py"   some of them
+#:     TEST="harness/bench/test_plan scripts/test_table.py"   some of them
 #:     JOBS=n                   so many at once (default: as there are CPUs, at most 2)
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
 #: make mutants  do the tests notice what is broken by hand? All of them: 10 minutes and more
@@ -80,12 +80,19 @@ include_workloads/shared  := -Iworkloads/shared -Iallocators
 include_workloads/misuses := -Iworkloads/misuses -Iworkloads/shared -Iallocators
 include_harness/cell      := -Iharness/cell -Iworkloads/timed -Iworkloads/checks -Iworkloads/misuses \
                              -Iworkloads/shared -Iallocators -I$B
-include_harness           := -Iharness -I$B
+include_harness/support   := -Iharness/support
+include_harness/core      := -Iharness/core -Iharness/support -I$B
+# A command's room does not see another's.
+include_harness/bench     := -Iharness/bench -Iharness/core -Iharness/support
+include_harness/check     := -Iharness/check -Iharness/core -Iharness/support
+include_harness/harden    := -Iharness/harden -Iharness/core -Iharness/support
+include_harness           := -Iharness -Iharness/bench -Iharness/check -Iharness/harden \
+                             -Iharness/core -Iharness/support
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
-rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses harness/cell allocators/faulty \
-          allocators harness
+rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses allocators/faulty allocators \
+          $(addprefix harness/,cell support core bench check harden) harness
 include = $(include_$(firstword $(foreach d,$(rooms),$(if $(filter $d/%,$1),$d)))) $(for_test)
-for_test = $(if $(findstring /test_,$1),-Iharness)
+for_test = $(if $(findstring /test_,$1),-Iharness/test)
 
 # One short line a command; V=1 shows the commands.
 say   = $(if $V,,@echo '  $1 $@';)
@@ -134,7 +141,8 @@ BUILT := $(foreach a,$(HAVE),$(if $(FOLDER_$a),$a))
 # --- build ----------------------------------------------------------------------------------------
 CHECK_OBJECTS  := $(foreach d,shared checks checks/support misuses misuses/support,$(call objects,workloads/$d))
 CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads/timed) $(CHECK_OBJECTS)
-DRIVER_OBJECTS := $(call objects,harness) $B/harness/gbench.o
+DRIVER_ROOMS   := support core bench check harden
+DRIVER_OBJECTS := $(foreach d,harness $(DRIVER_ROOMS:%=harness/%),$(call objects,$d)) $B/harness/bench/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
 all: $B/spanbench $B/known-failures.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
@@ -143,7 +151,7 @@ $B/known-failures.json: allocators/known-failures.json
 	@mkdir -p $(@D)
 	$(call say,COPY)cp $< $@
 
-$B/stacks: harness/stacks.sh
+$B/stacks: harness/support/stacks.sh
 	@mkdir -p $(@D)
 	$(call say,COPY)cp $< $@
 
@@ -202,12 +210,12 @@ registry: $B/stamp/link | $(HAVE:%=$B/cell/%)
 
 # --- tests ----------------------------------------------------------------------------------------
 test_sources   = $(patsubst %.c,%,$(sort $(wildcard $(1:%=%/test_*.c))))
-TEST_NAMES     := $(filter-out %/test_contract,$(call test_sources,harness harness/cell workloads/timed))
+TEST_NAMES     := $(filter-out %/test_contract,$(call test_sources,$(DRIVER_ROOMS:%=harness/%) harness/cell workloads/timed))
 TEST_CONTRACTS := $(HAVE:%=$B/test/contract/%)
-TEST_SCRIPTS   := $(sort $(wildcard */test_*.py allocators/*/test_*.py scripts/*/test_*.py))
+TEST_SCRIPTS   := $(sort $(wildcard */test_*.py */*/test_*.py))
 
 # What a test of a folder is linked with: the parts beside it.
-parts_harness      = $(filter-out %/spanbench.o,$(DRIVER_OBJECTS))
+$(foreach d,$(DRIVER_ROOMS),$(eval parts_harness/$d = $$(filter-out %/spanbench.o,$$(DRIVER_OBJECTS))))
 parts_harness/cell = $(filter-out %/cell.o,$(call objects,harness/cell)) $(CHECK_OBJECTS)
 parts_workloads/timed = $(call objects,workloads/timed)
 define test_program
@@ -261,7 +269,7 @@ renew = @mkdir -p $(@D); printf $1 >$@.new; cmp -s $@.new $@ && rm $@.new || mv 
 $B/harness/cell/cell.o: $B/workloads.inc
 $B/workloads.inc: FORCE
 	$(call renew,'$(foreach w,$(WORKLOADS_FOUND),W($w)\n)')
-$B/harness/document.o $B/harness/report.o: $B/version.h
+$B/harness/core/context.o: $B/version.h
 $B/version.h: FORCE
 	$(call renew,'#define SPANBENCH_VERSION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)")
 
@@ -342,7 +350,7 @@ test:
 mutants:
 	$(call deps,test)
 	@$(MAKE) $(jobs) tests
-	@MUTANTS=all prove --timer --exec scripts/run-test harness/test_mutants.py scripts/gate/test_mutants.py
+	@MUTANTS=all prove --timer --exec scripts/run-test harness/test/test_mutants.py scripts/gate/test_mutants.py
 
 lint:
 	$(call deps,test)
@@ -354,11 +362,15 @@ STRESS := $(wildcard allocators/*/test_stress.c)
 stress: $(STRESS:%.c=$B/test/%)
 	@set -e; $(foreach t,$^,$t $(OPS);)
 
+# The include paths of each of FILES, for tools that read single files.
+include-paths:
+	@$(foreach f,$(FILES),echo '$f $(call include,$f) $(call adapter_flags,$(patsubst allocators/%.c,%,$f))';)
+
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check harden gate gate-proof baseline history test mutants stress lint help clean FORCE
+.PHONY: all registry tests bench check harden gate gate-proof baseline history test mutants stress lint include-paths help clean FORCE
 .SECONDARY:

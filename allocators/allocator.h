@@ -17,7 +17,7 @@
  *             <folder>.h; exported is what has the default visibility. interpose.c in it, which
  *             replaces malloc in the process, goes into the .so only; test_*.c are its tests.
  *   catches:  misuses of the hardening matrix that it claims to catch in each run, as
- *             NOUN.KIND or NOUN.KIND/SIZE; harness/test_hardening.py demands it.
+ *             NOUN.KIND or NOUN.KIND/SIZE; harness/test/test_harden.py demands it.
  *
  * Rules
  *   - A slot holds the library's own function wherever the signatures agree. A wrapper is for a

@@ -34,11 +34,12 @@ files() {
 }
 c_files=$(files '*.c' '*.h' '*.cc')
 build=${B:-build}
-include="-Iallocators -Iworkloads/shared -Iworkloads/timed -Iworkloads/checks -Iworkloads/checks/support -Iworkloads/misuses -Iharness -Iharness/cell -I$build"
-for folder in allocators/*/; do # an adapter includes the header of its folder
-  include="$include -iquote${folder%/}" # for quotes alone: gomalloc has a link.h, as the system has
-done
 jobs=$(nproc)
+
+# Lines of a file and the paths in which the build looks for its headers.
+include_paths() {
+  make --no-print-directory include-paths FILES="$(files "$@" | tr '\n' ' ')" | sed 's/ *$//'
+}
 
 whitespace() {
   ! git grep -nIE --untracked '[[:blank:]]+$|'"$(printf '\r')" -- $(files ':!*.svg' ':!*.json')
@@ -48,22 +49,26 @@ tidy() {
   make --no-print-directory "$build/workloads.inc" "$build/version.h" || return 1
   # The leak that it sees in gbench.cc lies in Google Benchmark's header.
   # shellcheck disable=SC2016
-  files '*.c' | include=$include xargs -P "$jobs" -n 1 sh -c '
-    ! clang-tidy --quiet "$1" -- -std=gnu17 -D_GNU_SOURCE -DBUILD="\"build\"" $include 2>&1 |
+  include_paths '*.c' | xargs -P "$jobs" -L 1 sh -c '
+    file=$1
+    shift
+    ! clang-tidy --quiet "$file" -- -std=gnu17 -D_GNU_SOURCE -DBUILD="\"build\"" "$@" 2>&1 |
       grep -E "(warning|error):"' tidy &&
-    ! clang-tidy --quiet --checks=-clang-analyzer-cplusplus.NewDeleteLeaks harness/gbench.cc -- \
-      -std=c++17 -Iharness 2>&1 | grep -E '(warning|error):'
+    ! clang-tidy --quiet --checks=-clang-analyzer-cplusplus.NewDeleteLeaks harness/bench/gbench.cc -- \
+      -std=c++17 -Iharness/bench 2>&1 | grep -E '(warning|error):'
 }
 
 headers_alone() {
-  failed=0
-  for header in $(files '*.h'); do
-    printf '#include "%s"\n' "${header##*/}" >"$build/alone.c"
-    cc -fsyntax-only -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -I"${header%/*}" $include \
-      "$build/alone.c" || failed=1
-  done
-  rm -f "$build/alone.c"
-  return $failed
+  include_paths '*.h' | {
+    failed=0
+    while read -r header paths; do
+      printf '#include "%s"\n' "${header##*/}" >"$build/alone.c"
+      cc -fsyntax-only -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -I"${header%/*}" $paths \
+        "$build/alone.c" || failed=1
+    done
+    rm -f "$build/alone.c"
+    [ $failed = 0 ]
+  }
 }
 
 check 'white space' whitespace

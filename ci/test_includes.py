@@ -28,19 +28,22 @@ class Includes(unittest.TestCase):
             "allocators/allocator.h": "#include <stddef.h>\n",
             "workloads/timed/workload.h": '#include "allocator.h"\n',
             "harness/cell/cell.c": '#include "workload.h"\n#include "allocator.h"\n',
-            "harness/tap.h": "",
+            "harness/test/tap.h": "",
             "workloads/timed/test_workloads.c": '#include "tap.h"\n',
         }
         self.assertEqual(self.findings(files), "")
 
     def test_upward_path_and_circle_are_found(self) -> None:
-        upward = {"harness/plan.h": "", "allocators/foo.c": '#include "plan.h"\n'}
-        self.assertIn("may not include plan.h of harness/", self.findings(upward))
-        driver = {"workloads/timed/workload.h": "", "harness/plan.c": '#include "workload.h"\n'}
+        upward = {"harness/bench/plan.h": "", "allocators/foo.c": '#include "plan.h"\n'}
+        self.assertIn("may not include plan.h of harness/bench/", self.findings(upward))
+        driver = {
+            "workloads/timed/workload.h": "",
+            "harness/bench/plan.c": '#include "workload.h"\n',
+        }
         self.assertIn("may not include workload.h", self.findings(driver))
         climbs = {"allocators/foo.c": '#include "../harness/plan.h"\n'}
         self.assertIn("by a path", self.findings(climbs))
-        tap = {"harness/tap.h": "", "workloads/timed/tiny.c": '#include "tap.h"\n'}
+        tap = {"harness/test/tap.h": "", "workloads/timed/tiny.c": '#include "tap.h"\n'}
         self.assertIn("may not include tap.h", self.findings(tap))
         circle = {
             "harness/a.h": '#include "b.h"\n',
@@ -58,9 +61,9 @@ class Includes(unittest.TestCase):
             "allocators/toy/toy.c": '#include "toy.h"\n#include "plan.h"\n',
             "allocators/toy/test_toy.c": '#include "toy.h"\n#include "tap.h"\n',
             "allocators/other/plan.h": "",
-            "harness/plan.h": "",
-            "harness/tap.h": "",
-            "harness/plan.c": '#include "plan.h"\n',
+            "harness/bench/plan.h": "",
+            "harness/test/tap.h": "",
+            "harness/bench/plan.c": '#include "plan.h"\n',
         }
         self.assertEqual(self.findings(good), "")
         for name, text, says in (

@@ -1,12 +1,12 @@
 /* The driver: spanbench run, check, harden, gate, list, describe. See options.c for its words. */
-#include "conform.h"
+#include "bench.h"
+#include "check.h"
+#include "exec_gate.h"
 #include "exit_code.h"
-#include "gate.h"
 #include "harden.h"
 #include "options.h"
 #include "output.h"
 #include "registry.h"
-#include "run.h"
 #include "selection.h"
 #include "spawn.h"
 #include "text.h"
@@ -138,9 +138,8 @@ static int list_or_describe(const struct options *o) {
 
 static int carry_out(const struct options *o) {
     switch (o->command) {
-    case COMMAND_RUN: return run_command(o);
-    case COMMAND_CHECK:
-        return o->list_names ? finish_output(conform_command(o)) : conform_command(o);
+    case COMMAND_RUN: return bench_command(o);
+    case COMMAND_CHECK: return o->list_names ? finish_output(check_command(o)) : check_command(o);
     case COMMAND_HARDEN: return finish_output(harden_command(o));
     default: return list_or_describe(o);
     }

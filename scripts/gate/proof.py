@@ -58,10 +58,10 @@ TIME = "ns_per_op"
 JUDGING = "__main__ arms campaign counting driver exact findings judge planted replay samples stats".split()
 # Beside the cells: what orders, starts and counts the samples, and what is planted.
 DRIVING = (
-    "harness/plan.[ch]",
-    "harness/rows.[ch]",
-    "harness/attempt.[ch]",
-    "harness/spawn.[ch]",
+    "harness/bench/plan.[ch]",
+    "harness/bench/rows.[ch]",
+    "harness/bench/sample.[ch]",
+    "harness/support/spawn.[ch]",
     "allocators/planted/*.[ch]",
 )
 # Mallocs from a spin to the next: beside its pairs a spin costs some 30 ns (at each 50th malloc), of its

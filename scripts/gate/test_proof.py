@@ -60,8 +60,11 @@ class Kept(DriverTest):
         for file, name in (
             ("lib.so", "library"),
             *((f"scripts/gate/{module}.py", "gate") for module in ("__main__", "judge", "exact")),
-            *((f"harness/{part}.c", "harness") for part in ("plan", "rows", "attempt", "cell/new")),
-            ("workloads/new.c", "harness"),
+            *(
+                (f"harness/{part}.c", "harness")
+                for part in ("bench/plan", "bench/rows", "bench/sample", "cell/new")
+            ),
+            ("workloads/timed/new.c", "harness"),
             ("allocators/planted/planted.c", "harness"),
         ):
             path = self.directory / file

@@ -9,8 +9,8 @@
  * looks at more: an oracle that is wrong once is believed never again. Where the standard leaves a
  * choice, the check records it.
  *
- * A check lands with planted bugs in allocators/faulty/check/ that it must reject, one for each of its
- * assertions; the linker collects those, too.
+ * A check lands with planted bugs in allocators/faulty/check/ that it must reject, one for each of
+ * its assertions; the linker collects those, too.
  *
  * Clauses are cited as "C17 7.22.3.5p3": ISO/IEC 9899:2018, paragraph 3. Where C23, ISO/IEC
  * 9899:2024, promises the same, only C17 is cited; it is found there by

@@ -16,8 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Fills c->stacks by the program `stacks` in the folder above the cell's (harness/stacks.sh), as
- * the driver does for the cell. _Fork calls no fork handler of an allocator that hangs. */
+/* Fills c->stacks by the program `stacks` in the folder above the cell's
+ * (harness/support/stacks.sh), as the driver does for the cell. _Fork calls no fork handler of an
+ * allocator that hangs. */
 static void take_stacks(struct check_run *c, pid_t child) {
     char folder[PATH_MAX], path[PATH_MAX + 8], number[24];
     int ends[2];

@@ -1,0 +1,246 @@
+#include "bench.h"
+
+#include "bench_json.h"
+#include "exit_code.h"
+#include "gbench.h"
+#include "machine.h"
+#include "output.h"
+#include "progress.h"
+#include "rows.h"
+#include "save.h"
+#include "spawn.h"
+#include "timeline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct run {
+    const struct options *options;
+    struct rows rows;
+    struct registered *sample; /* one for each of the plan's */
+    struct save saved;
+    struct results_file timeline;
+    int name_width;   /* of the longest row's name */
+    size_t failed;    /* samples */
+    size_t no_line;   /* failed passes of the timeline */
+    int output_error; /* why standard output takes no more, an errno; 0: it does */
+};
+
+/* The argument of a registered benchmark. */
+struct registered {
+    struct run *run;
+    const struct plan_sample *plan;
+};
+
+static bool is_ended(const struct run *run) {
+    return spawn_interrupted() || run->output_error;
+}
+
+/* What is left, at the mean pace so far of each kind of process. Below 0: not known yet. */
+static double seconds_left(const struct run *run) {
+    const double sample = rows_sample_seconds(&run->rows);
+    const size_t left   = run->rows.plan.samples - run->saved.entries;
+    if (sample < 0)
+        return -1;
+    return (double)left * sample + rows_checks_left_seconds(&run->rows) +
+           (double)timeline_passes(&run->rows) * timeline_pass_seconds(&run->rows);
+}
+
+static void add_counter(struct gbench_outcome *out, const char *name, double value) {
+    if (out->counters < GBENCH_COUNTERS)
+        out->counter[out->counters++] = (struct gbench_counter){name, value};
+}
+
+static void add_counters(const struct record *r, double others_cpu, struct gbench_outcome *out) {
+    add_counter(out, "ns_per_op", (double)r->wall_ns / (double)r->ops);
+    add_counter(out, "ops_per_second", (double)r->ops * 1e9 / (double)r->wall_ns);
+    add_counter(out, "oversubscribed", r->threads > machine_cpus());
+    if (others_cpu >= 0)
+        add_counter(out, "others_cpu_share", others_cpu);
+    for (size_t i = 0; i < record_numbers_count; i++)
+        if (record_number(r, i) >= 0)
+            add_counter(out, record_numbers[i].name, (double)record_number(r, i));
+}
+
+/* The share of this machine's CPU time that others took while a sample ran. Below 0: not known. */
+static double share_of_others(double busy_before, const struct sample *a) {
+    const double busy = machine_busy_seconds();
+    const double all  = a->seconds * machine_cpus_online();
+    if (busy_before < 0 || busy < 0 || all <= 0)
+        return -1;
+    const double others = busy - busy_before - a->cpu_seconds;
+    return others < 0 ? 0 : others / all;
+}
+
+static void print_sample(struct run *run, const char *name, const struct sample *a) {
+    const struct record *r = &a->record;
+    const double ns        = (double)r->wall_ns / (double)r->ops;
+    progress_clear();
+    if (a->end == SAMPLE_GOOD)
+        printf("%-*s %10.*f ns/op  RSS %7.1f MiB\n", run->name_width, name, ns < 1000 ? 2 : 0, ns,
+               (double)r->rss_live_bytes / 0x1p20);
+    else
+        printf("%-*s FAILED: %s\n", run->name_width, name, a->cause);
+    run->output_error = output_error();
+}
+
+/* What Google Benchmark is to know of a sample. `a` must outlive its return. */
+static void fill_outcome(const struct sample *a, unsigned threads, double others_cpu,
+                         struct gbench_outcome *out) {
+    const struct record *r = &a->record;
+    out->discard           = false;
+    out->threads           = threads;
+    if (a->end != SAMPLE_GOOD) {
+        out->error = a->cause;
+        return;
+    }
+    out->wall_seconds = (double)r->wall_ns * 1e-9;
+    out->cpu_seconds  = (double)r->cpu_ns * 1e-9;
+    out->operations   = (double)r->ops;
+    add_counters(r, others_cpu, out);
+}
+
+/* Called by Google Benchmark for each sample, in the order of the plan. */
+static void run_sample(void *arg, struct gbench_outcome *out) {
+    static struct sample a; /* Google Benchmark reads its cause after the return */
+    const struct registered *s = arg;
+    struct run *run            = s->run;
+    struct rows *rows          = &run->rows;
+    const size_t row           = s->plan->row;
+    char name[ROW_NAME_BYTES];
+    out->discard = true;
+    if (is_ended(run))
+        return;
+    rows_name(rows, row, name);
+    progress_show("sample", run->saved.entries + 1, rows->plan.samples, seconds_left(run), name);
+    if (!rows_check(rows, row))
+        return;
+    const double busy = machine_busy_seconds();
+    if (!rows_time(rows, row, &a))
+        return;
+    const unsigned threads = rows->plan.row[row].threads;
+    fill_outcome(&a, threads, share_of_others(busy, &a), out);
+    save_add(&run->saved, &(struct entry){.allocator = rows_cell(rows, row)->name,
+                                          .workload  = rows_workload(rows, row)->name,
+                                          .threads   = threads,
+                                          .block     = s->plan->block,
+                                          .failed    = a.end != SAMPLE_GOOD,
+                                          .record    = a.record});
+    run->failed += a.end != SAMPLE_GOOD;
+    print_sample(run, name, &a);
+}
+
+/* Registers so many samples of the plan and lets Google Benchmark run them. */
+static void run_some(struct run *run, size_t first, size_t count) {
+    char name[ROW_NAME_BYTES];
+    for (size_t i = first; i < first + count; i++) {
+        run->sample[i] = (struct registered){run, &run->rows.plan.sample[i]};
+        rows_name(&run->rows, run->rows.plan.sample[i].row, name);
+        gbench_register(name, run_sample, &run->sample[i]);
+    }
+    gbench_run();
+}
+
+/* All samples, block by block, or at once if Google Benchmark is to write a file of them. */
+static void run_samples(struct run *run) {
+    const size_t all  = run->rows.plan.samples;
+    const size_t step = run->options->one_session ? all : run->rows.plan.block_samples;
+    for (size_t first = 0; first < all && !is_ended(run); first += step)
+        run_some(run, first, step);
+}
+
+static bool open_files(struct run *run) {
+    char problem[RESULTS_PROBLEM_BYTES];
+    if (!save_open(&run->saved, run->options->out, run->rows.plan.samples,
+                   bench_json_context(run->options, &run->rows.registry)))
+        return false;
+    if (results_create(&run->saved.results, "timeline.csv", timeline_bytes(&run->rows),
+                       &run->timeline, problem, sizeof problem))
+        return true;
+    fprintf(stderr, "spanbench: %s\n", problem);
+    save_close(&run->saved, false);
+    return false;
+}
+
+/* The path of the run's directory, for a script. */
+static bool write_directory(const char *file, const char *directory) {
+    errno           = 0;
+    FILE *f         = fopen(file, "we");
+    const bool good = f && fprintf(f, "%s\n", directory) > 0;
+    if (f && fclose(f) == 0 && good)
+        return true;
+    fprintf(stderr, "spanbench: cannot write %s: %s\n", file, strerrordesc_np(errno));
+    return false;
+}
+
+/* Saves all, says how it ended, and returns the exit code. */
+static int finish(struct run *run) {
+    const int signal      = spawn_interrupted();
+    const bool complete   = !is_ended(run);
+    const size_t samples  = run->saved.entries;
+    const char *directory = run->saved.results.directory;
+    char problem[RESULTS_PROBLEM_BYTES];
+    bool saved = true;
+    progress_clear();
+    if (!complete)
+        results_discard(&run->timeline);
+    else if (!(saved = results_commit(&run->timeline, problem, sizeof problem)))
+        fprintf(stderr, "spanbench: %s\n", problem);
+    saved &= save_close(&run->saved, complete);
+    if (samples && saved && run->options->directory_to)
+        saved = write_directory(run->options->directory_to, directory);
+    if (!complete)
+        fprintf(stderr, "spanbench: %s; %zu of %zu samples are finished%s%s\n",
+                signal ? strsignal(signal) : output_describe(run->output_error), samples,
+                run->rows.plan.samples, samples && saved ? " and saved in " : "",
+                samples && saved ? directory : "");
+    else if (saved)
+        fprintf(stderr,
+                "spanbench: %zu samples, %zu failed; %zu timelines, %zu failed: %s/bench.json\n",
+                samples, run->failed, timeline_passes(&run->rows), run->no_line, directory);
+    return !saved || !complete           ? EXIT_WRONG_USE
+           : run->failed || run->no_line ? EXIT_FINDING
+                                         : EXIT_GOOD;
+}
+
+static int run_plan(struct run *run) {
+    const struct plan *plan = &run->rows.plan;
+    run->sample             = calloc(plan->samples, sizeof *run->sample);
+    if (!run->sample) {
+        fprintf(stderr, "spanbench: out of memory\n");
+        return EXIT_WRONG_USE;
+    }
+    if (run->options->list_only) {
+        run_some(run, 0, plan->samples);
+        return EXIT_GOOD;
+    }
+    for (size_t row = 0; row < plan->rows; row++) {
+        char name[ROW_NAME_BYTES];
+        rows_name(&run->rows, row, name);
+        run->name_width = (int)strlen(name) > run->name_width ? (int)strlen(name) : run->name_width;
+    }
+    if (!open_files(run))
+        return EXIT_WRONG_USE;
+    fprintf(stderr, "spanbench: %zu rows in %u blocks, seed %llu\n", plan->rows,
+            run->options->repetitions, (unsigned long long)run->options->seed);
+    run_samples(run);
+    if (!is_ended(run))
+        run->no_line = timeline_run(&run->rows, run->timeline.stream, &run->saved);
+    return finish(run);
+}
+
+int bench_command(const struct options *o) {
+    static struct run run;
+    run      = (struct run){.options = o};
+    int argc = o->benchmark_argc;
+    if (!gbench_initialize(&argc, o->benchmark_argv)) {
+        fprintf(stderr, "spanbench: Google Benchmark does not take '%s'\n", o->benchmark_argv[1]);
+        return EXIT_WRONG_USE;
+    }
+    int code = rows_open(&run.rows, o) ? run_plan(&run) : EXIT_WRONG_USE;
+    free(run.sample);
+    rows_close(&run.rows);
+    return code;
+}

@@ -1,0 +1,67 @@
+#include "bench_json.h"
+
+#include "context.h"
+#include "gbench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+json_t *bench_json_context(const struct options *o, const struct registry *r) {
+    json_t *allocators = json_array(), *workloads = json_array(), *names = json_array();
+    for (size_t i = 0; i < r->cells; i++)
+        json_array_append_new(names, json_string(r->cell[i].name));
+    for (size_t i = 0; i < r->cells; i++)
+        if (*r->cell[i].skipped || *r->cell[i].broken || r->cell[i].description)
+            json_array_append_new(allocators, context_cell(&r->cell[i]));
+    for (size_t i = 0; i < r->workloads; i++)
+        json_array_append_new(workloads, json_pack("{s:s, s:s}", "name", r->workload[i].name,
+                                                   "summary", r->workload[i].summary));
+    json_t *c = json_object();
+    context_add_run(c, time(NULL));
+    json_object_set_new(c, "quick", json_boolean(o->quick));
+    json_object_set_new(c, "brief", json_boolean(o->brief));
+    json_object_set_new(c, "seed", json_integer((json_int_t)o->seed));
+    json_object_set_new(c, "repetitions", json_integer(o->repetitions));
+    json_object_set_new(c, "order", json_string(o->mirrored ? "mirrored" : "shuffled"));
+    json_object_set_new(c, "names", names);
+    json_object_set_new(c, "allocators", allocators);
+    json_object_set_new(c, "workloads", workloads);
+    json_object_set_new(c, "timeline_failures", json_array());
+    return c;
+}
+
+/* Whole numbers stay whole: Google Benchmark prints its counters as floating point. */
+static void add_record(json_t *entry, const struct record *r) {
+    for (size_t i = 0; i < record_numbers_count; i++) {
+        const int64_t n = record_number(r, i);
+        if (n >= 0)
+            json_object_set_new(entry, record_numbers[i].name, json_integer(n));
+    }
+    json_object_set_new(entry, "object", json_string(r->object));
+    json_object_set_new(entry, "digest", json_string(r->digest));
+}
+
+json_t *bench_json_make(json_t *context, const struct entry *entry, size_t entries, bool complete) {
+    char *text       = gbench_json();
+    json_t *document = text ? json_loads(text, 0, NULL) : NULL;
+    json_t *list     = json_object_get(document, "benchmarks");
+    free(text);
+    if (!document || json_array_size(list) != entries) {
+        json_decref(document);
+        return NULL;
+    }
+    json_t *own = json_copy(context);
+    json_object_set_new(own, "complete", json_boolean(complete));
+    json_object_set_new(json_object_get(document, "context"), "spanbench", own);
+    for (size_t i = 0; i < entries; i++) {
+        json_t *e = json_array_get(list, i);
+        json_object_set_new(e, "allocator", json_string(entry[i].allocator));
+        json_object_set_new(e, "workload", json_string(entry[i].workload));
+        json_object_set_new(e, "block", json_integer(entry[i].block));
+        if (!entry[i].failed)
+            add_record(e, &entry[i].record);
+    }
+    return document;
+}

@@ -1,0 +1,43 @@
+/* Which sample runs when. Pure: the same input gives the same plan.
+ *
+ * A row is what is measured (an allocator on a workload by some threads). The plan is a list of
+ * blocks; a block holds every row exactly once, so that a machine that gets slower slows all alike.
+ * Within a block, the rows that are compared with each other (same workload, same threads) stand
+ * side by side, for the same reason. The groups, and the rows within each, are shuffled anew for
+ * each block: no row always runs after the same one, or always first.
+ *
+ * A mirrored block holds each row twice: behind the rows of a group, the same in the opposite
+ * order, so that the means of any two rows of a block are of the same instant, and a machine that
+ * gets slower evenly changes no difference between them at all. */
+#ifndef SPANBENCH_PLAN_H
+#define SPANBENCH_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct plan_row {
+    unsigned allocator, workload; /* numbers of the caller's; no two rows are equal */
+    unsigned threads;
+    size_t group; /* set by plan_make: the first row that this one is compared with */
+};
+
+struct plan_sample {
+    size_t row;
+    unsigned block;
+};
+
+struct plan {
+    struct plan_row *row;
+    size_t rows;
+    struct plan_sample *sample; /* in the order of running, block by block */
+    size_t samples;
+    size_t block_samples; /* of each block: as many as there are rows, or twice as many */
+};
+
+/* Owned by the caller; plan_free gives it back. False: out of memory, or no rows or blocks. */
+bool plan_make(struct plan *, const struct plan_row *rows, size_t count, unsigned blocks,
+               bool mirrored, uint64_t seed);
+void plan_free(struct plan *);
+
+#endif

@@ -1,0 +1,257 @@
+#include "rows.h"
+
+#include "gbench.h"
+#include "selection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct cell *rows_cell(const struct rows *r, size_t row) {
+    return &r->registry.cell[r->plan.row[row].allocator];
+}
+
+const struct workload_info *rows_workload(const struct rows *r, size_t row) {
+    return &r->registry.workload[r->plan.row[row].workload];
+}
+
+static void name_row(const struct registry *r, const struct plan_row *row,
+                     char name[ROW_NAME_BYTES]) {
+    snprintf(name, ROW_NAME_BYTES, "%s/%s/threads:%u", r->workload[row->workload].name,
+             r->cell[row->allocator].name, row->threads);
+}
+
+void rows_name(const struct rows *r, size_t row, char name[ROW_NAME_BYTES]) {
+    name_row(&r->registry, &r->plan.row[row], name);
+}
+
+static uint64_t ops_of(const struct options *o, const struct workload_info *w) {
+    return o->brief ? w->brief_ops : o->quick ? w->quick_ops : w->ops;
+}
+
+struct sample_request rows_request(const struct rows *r, size_t row) {
+    const struct options *o       = r->options;
+    const struct workload_info *w = rows_workload(r, row);
+    return (struct sample_request){.cell            = rows_cell(r, row),
+                                   .workload        = w->name,
+                                   .threads         = r->plan.row[row].threads,
+                                   .ops             = ops_of(o, w),
+                                   .seed            = o->seed,
+                                   .timeout_seconds = o->timeout_seconds};
+}
+
+/* --- making them --- */
+
+/* The rows of the chosen, described cells, a new array that the caller frees in any case. A broken
+ * cell has rows for everything: each of its samples will be a failed one. A skipped one has none.
+ * False: a workload is unknown, or nothing is left; standard error says so. */
+static bool list_rows(const struct options *o, const struct registry *r, const bool *chosen,
+                      struct plan_row **rows, size_t *count) {
+    if (!selection_workloads_exist(o, r))
+        return false;
+    *rows = calloc(r->cells * r->workloads * o->thread_counts + 1, sizeof **rows);
+    for (size_t w = 0; *rows && w < r->workloads; w++)
+        for (size_t t = 0; selection_workload(o, r->workload[w].name) && t < o->thread_counts; t++)
+            for (size_t i = 0; i < r->cells; i++)
+                if (chosen[i] && !*r->cell[i].skipped &&
+                    (*r->cell[i].broken || registry_offers(r, &r->cell[i], w)))
+                    (*rows)[(*count)++] =
+                        (struct plan_row){(unsigned)i, (unsigned)w, o->threads[t], 0};
+    if (*count)
+        return true;
+    fprintf(stderr, "spanbench: nothing is left to measure; see 'spanbench list'\n");
+    return false;
+}
+
+/* Says which chosen cells are no rows. False: one that the user preloads is not what it claims. */
+static bool report_cells(const struct registry *registry, const bool *chosen) {
+    bool good = true;
+    for (size_t i = 0; i < registry->cells; i++) {
+        const struct cell *c = &registry->cell[i];
+        if (chosen[i] && *c->skipped)
+            fprintf(stderr, "spanbench: %s is skipped: %s\n", c->name, c->skipped);
+        if (chosen[i] && *c->broken)
+            fprintf(stderr, "spanbench: %s: %s\n", c->name, c->broken);
+        good &= !*c->preload || (!*c->skipped && !*c->broken);
+    }
+    return good;
+}
+
+static void mark(void *arg, struct gbench_outcome *out) {
+    *(bool *)arg = true;
+    out->discard = true;
+}
+
+/* Keeps the rows whose names Google Benchmark's filter selects. False: none is left. */
+static bool filter(const struct registry *registry, struct plan_row *list, size_t *count) {
+    char name[ROW_NAME_BYTES];
+    bool *matched = calloc(*count, sizeof *matched);
+    for (size_t i = 0; matched && i < *count; i++) {
+        name_row(registry, &list[i], name);
+        gbench_register(name, mark, &matched[i]);
+    }
+    gbench_run();
+    size_t kept = 0;
+    for (size_t i = 0; matched && i < *count; i++)
+        if (matched[i])
+            list[kept++] = list[i];
+    if (!kept)
+        fprintf(stderr, "spanbench: %s\n",
+                matched
+                    ? "--benchmark_filter matches no row; --benchmark_list_tests prints their names"
+                    : "out of memory");
+    free(matched);
+    *count = kept;
+    return kept > 0;
+}
+
+bool rows_open(struct rows *r, const struct options *o) {
+    struct plan_row *list = NULL;
+    size_t count          = 0;
+    bool *chosen          = NULL;
+    *r                    = (struct rows){.options = o};
+    bool good = selection_open(o, &r->registry, &chosen) && report_cells(&r->registry, chosen) &&
+                list_rows(o, &r->registry, chosen, &list, &count) &&
+                (o->list_only || filter(&r->registry, list, &count));
+    free(chosen);
+    if (!good) {
+        free(list);
+        return false;
+    }
+    good     = plan_make(&r->plan, list, count, o->repetitions, o->mirrored, o->seed);
+    r->state = good ? calloc(count, sizeof *r->state) : NULL;
+    free(list);
+    if (!r->state) {
+        fprintf(stderr, "spanbench: out of memory\n");
+        return false;
+    }
+    for (size_t row = 0; row < count; row++)
+        snprintf(r->state[row].stopped, sizeof r->state[row].stopped, "%.630s",
+                 rows_cell(r, row)->broken);
+    return true;
+}
+
+void rows_close(struct rows *r) {
+    free(r->state);
+    plan_free(&r->plan);
+    registry_close(&r->registry);
+}
+
+/* --- checking them --- */
+
+static void stop(struct row_state *state, const char *why, const char *cause) {
+    snprintf(state->stopped, sizeof state->stopped, "%s: %.600s", why, cause);
+}
+
+static void pace_add(struct pace *pace, double seconds) {
+    pace->seconds += seconds;
+    pace->count++;
+}
+
+/* The verifying pass of one row. Returns false after an interrupt. */
+static bool verify(struct rows *r, size_t row) {
+    static struct sample a;
+    struct row_state *state       = &r->state[row];
+    struct sample_request request = rows_request(r, row);
+    request.verify                = true;
+    sample_run(&request, &a);
+    pace_add(&r->checks, a.seconds);
+    if (a.end == SAMPLE_GOOD)
+        memcpy(state->digest, a.record.digest, sizeof state->digest);
+    else if (a.end != SAMPLE_INTERRUPTED)
+        stop(state, "check failed", a.cause);
+    return a.end != SAMPLE_INTERRUPTED;
+}
+
+/* How many rows of a group have this digest. */
+static size_t votes_for(const struct rows *r, size_t group, const char *digest) {
+    size_t votes = 0;
+    for (size_t row = group; row < r->plan.rows; row++)
+        votes += r->plan.row[row].group == group && strcmp(r->state[row].digest, digest) == 0;
+    return votes;
+}
+
+/* The digest of most rows of a group, the first one's if as many have another; "": none is known.
+ */
+static const char *common_digest(const struct rows *r, size_t group) {
+    const char *common = "";
+    size_t most        = 0;
+    for (size_t row = group; row < r->plan.rows; row++) {
+        const char *digest = r->state[row].digest;
+        if (r->plan.row[row].group != group || !*digest || votes_for(r, group, digest) <= most)
+            continue;
+        most   = votes_for(r, group, digest);
+        common = digest;
+    }
+    return common;
+}
+
+/* Stops the rows of a group that made other requests than most. */
+static void compare_digests(struct rows *r, size_t group) {
+    char common[sizeof r->state->digest], cause[160];
+    snprintf(common, sizeof common, "%s", common_digest(r, group));
+    for (size_t row = group; row < r->plan.rows; row++) {
+        struct row_state *state = &r->state[row];
+        if (r->plan.row[row].group != group || !*state->digest ||
+            strcmp(state->digest, common) == 0)
+            continue;
+        snprintf(cause, sizeof cause,
+                 "digest: %s, most others have %s: other requests, which cannot be compared",
+                 state->digest, common);
+        stop(state, "check failed", cause);
+        *state->digest = '\0';
+    }
+}
+
+bool rows_check(struct rows *r, size_t row) {
+    const size_t group = r->plan.row[row].group;
+    if (r->state[row].checked)
+        return true;
+    for (size_t i = group; i < r->plan.rows; i++) {
+        if (r->plan.row[i].group != group || r->state[i].checked)
+            continue;
+        /* the floor needs no check: its blocks overlap */
+        if (!*r->state[i].stopped && !rows_cell(r, i)->floor && !verify(r, i))
+            return false;
+        r->state[i].checked = true;
+    }
+    compare_digests(r, group);
+    return true;
+}
+
+/* --- timing them --- */
+
+bool rows_time(struct rows *r, size_t row, struct sample *a) {
+    struct row_state *state = &r->state[row];
+    const char *common      = common_digest(r, r->plan.row[row].group);
+    if (*state->stopped) {
+        *a = (struct sample){.end = SAMPLE_FAILED};
+        memcpy(a->cause, state->stopped, sizeof a->cause);
+        return true;
+    }
+    const struct sample_request request = rows_request(r, row);
+    sample_run(&request, a);
+    pace_add(&r->timings, a->seconds);
+    if (a->end == SAMPLE_GOOD && *common && strcmp(common, a->record.digest) != 0) {
+        a->end = SAMPLE_FAILED;
+        snprintf(a->cause, sizeof a->cause, "digest: %s, but the verifying passes had %s",
+                 a->record.digest, common);
+    }
+    if (a->end == SAMPLE_GOOD && !*common) /* none but floors: the first sets it */
+        memcpy(state->digest, a->record.digest, sizeof state->digest);
+    if (a->end == SAMPLE_TIMED_OUT) /* each further one would cost the whole limit, too */
+        stop(state, "not run after this", a->cause);
+    return a->end != SAMPLE_INTERRUPTED;
+}
+
+double rows_sample_seconds(const struct rows *r) {
+    enum { ENOUGH = 5 };
+    return r->timings.count < ENOUGH ? -1 : r->timings.seconds / (double)r->timings.count;
+}
+
+double rows_checks_left_seconds(const struct rows *r) {
+    size_t left = 0;
+    for (size_t row = 0; row < r->plan.rows; row++)
+        left += !r->state[row].checked;
+    return r->checks.count ? (double)left * r->checks.seconds / (double)r->checks.count : 0;
+}

@@ -1,0 +1,35 @@
+/* One sample in one fresh process: start the cell, take its record, and believe it only if it is
+ * what was asked for. */
+#ifndef SPANBENCH_SAMPLE_H
+#define SPANBENCH_SAMPLE_H
+
+#include "record.h"
+#include "registry.h"
+#include "spawn.h"
+
+enum { SAMPLE_INSTANTS = 4 }; /* at which a cell reads its memory */
+
+struct sample_request {
+    const struct cell *cell; /* described */
+    const char *workload;
+    unsigned threads;
+    uint64_t ops, seed;
+    bool verify;      /* check every byte instead of taking the time */
+    unsigned hold_ms; /* rest at each instant at which memory is read */
+    double timeout_seconds;
+    spawn_tick *tick; /* as in struct spawn_request, with the next two */
+    double tick_seconds;
+    void *arg;
+};
+
+struct sample {
+    enum { SAMPLE_GOOD, SAMPLE_FAILED, SAMPLE_TIMED_OUT, SAMPLE_INTERRUPTED } end;
+    struct record record; /* if SAMPLE_GOOD */
+    char cause[640];      /* else: one sentence */
+    double seconds;       /* of the process, from outside */
+    double cpu_seconds;   /* likewise */
+};
+
+void sample_run(const struct sample_request *, struct sample *);
+
+#endif

@@ -1,0 +1,149 @@
+#include "plan.h"
+#include "tap.h"
+
+#include <stdlib.h>
+
+enum {
+    ALLOCATORS = 5,
+    WORKLOADS  = 3,
+    THREADS    = 2,
+    ROWS       = ALLOCATORS * WORKLOADS * THREADS,
+    BLOCKS     = 7
+};
+
+static size_t make_rows(struct plan_row *row) {
+    size_t n = 0;
+    for (unsigned a = 0; a < ALLOCATORS; a++)
+        for (unsigned w = 0; w < WORKLOADS; w++)
+            for (unsigned t = 0; t < THREADS; t++)
+                row[n++] = (struct plan_row){a, w, 1u << t, 0};
+    return n;
+}
+
+static bool same_order(const struct plan *a, const struct plan *b) {
+    bool same = a->samples == b->samples;
+    for (size_t i = 0; same && i < a->samples; i++)
+        same = a->sample[i].row == b->sample[i].row;
+    return same;
+}
+
+/* How often the row of this number is in the block; SIZE_MAX: a sample of the block stands outside
+ * of the block's place in the list. */
+static size_t count_in_block(const struct plan *p, size_t row, unsigned block) {
+    size_t count = 0;
+    for (size_t i = 0; i < p->samples; i++) {
+        if ((p->sample[i].block == block) != (i / p->rows == block))
+            return SIZE_MAX;
+        count += p->sample[i].block == block && p->sample[i].row == row;
+    }
+    return count;
+}
+
+static void test_balance(const struct plan *p) {
+    size_t wrong = 0;
+    for (unsigned block = 0; block < BLOCKS; block++)
+        for (size_t row = 0; row < p->rows; row++)
+            wrong += count_in_block(p, row, block) != 1;
+    IS(p->samples, ROWS * BLOCKS, "a sample for each row in each block");
+    IS(wrong, 0, "each block holds each row exactly once");
+}
+
+static void test_neighbours(const struct plan *p) {
+    size_t apart = 0;
+    for (size_t i = 0; i < p->samples; i++) {
+        const struct plan_row *row   = &p->row[p->sample[i].row];
+        const struct plan_row *first = &p->row[p->sample[i - i % ALLOCATORS].row];
+        apart += row->workload != first->workload || row->threads != first->threads;
+    }
+    IS(apart, 0, "rows that are compared with each other stand side by side");
+}
+
+/* Over many blocks, each row takes each place in its group, and runs after each other row, about as
+ * often: within a factor of two of what chance gives. */
+static void test_chance(const struct plan_row *rows) {
+    enum { MANY = 500, EXPECTED = MANY / ALLOCATORS };
+    struct plan p;
+    size_t odd_places = 0, odd_neighbours = 0;
+    OK(plan_make(&p, rows, ROWS, MANY, false, 7), "a long plan");
+    for (size_t row = 0; row < ROWS; row++) {
+        unsigned place[ALLOCATORS] = {0}, after[ROWS] = {0};
+        for (size_t i = 0; i < p.samples; i++) {
+            place[i % ALLOCATORS] += p.sample[i].row == row;
+            if (i % ALLOCATORS && p.sample[i].row == row)
+                after[p.sample[i - 1].row]++;
+        }
+        for (size_t i = 0; i < ALLOCATORS; i++)
+            odd_places += place[i] < EXPECTED / 2 || place[i] > EXPECTED * 2;
+        for (size_t i = 0; i < ROWS; i++)
+            if (p.row[i].group == p.row[row].group && i != row)
+                odd_neighbours += after[i] < EXPECTED / 2 || after[i] > EXPECTED * 2;
+    }
+    IS(odd_places, 0, "each row takes each place in its group about as often");
+    IS(odd_neighbours, 0, "and runs after each row that it is compared with about as often");
+    plan_free(&p);
+}
+
+static void test_seed(const struct plan_row *rows, const struct plan *p) {
+    struct plan again, other;
+    plan_make(&again, rows, ROWS, BLOCKS, false, 42);
+    plan_make(&other, rows, ROWS, BLOCKS, false, 43);
+    OK(same_order(p, &again), "the same seed makes the same plan");
+    OK(!same_order(p, &other), "another seed makes another plan");
+    bool repeats = true;
+    for (size_t i = 0; i < ROWS; i++)
+        repeats &= p->sample[i].row == p->sample[ROWS + i].row;
+    OK(!repeats, "the second block has another order than the first");
+    plan_free(&again);
+    plan_free(&other);
+}
+
+static void test_uneven(void) {
+    const struct plan_row rows[] = {{0, 0, 1, 0}, {1, 0, 1, 0}, {0, 1, 1, 0}};
+    struct plan p;
+    OK(plan_make(&p, rows, 3, 4, false, 1), "groups of different sizes");
+    size_t count[3] = {0};
+    for (size_t i = 0; i < p.samples; i++)
+        count[p.sample[i].row]++;
+    OK(count[0] == 4 && count[1] == 4 && count[2] == 4, "are balanced, too");
+    plan_free(&p);
+    OK(!plan_make(&p, rows, 0, 4, false, 1), "no rows, no plan");
+    OK(!plan_make(&p, rows, 3, 0, false, 1), "no blocks, no plan");
+}
+
+/* In each block, each group is an order of its rows and then the same in reverse; the first halves
+ * are as in a plan without mirrors: shuffled anew. */
+static void test_mirrored(const struct plan_row *rows) {
+    struct plan p, plain;
+    OK(plan_make(&p, rows, ROWS, BLOCKS, true, 42), "a mirrored plan");
+    plan_make(&plain, rows, ROWS, BLOCKS, false, 42);
+    IS(p.samples, 2 * ROWS * BLOCKS, "has two samples for each row in each block");
+    IS(p.block_samples, 2 * ROWS, "and says how many a block has");
+    IS(plain.block_samples, ROWS, "as a plain plan does");
+    size_t no_mirror = 0, other_block = 0, other_order = 0;
+    for (size_t i = 0; p.samples == 2 * plain.samples && i < p.samples; i++) {
+        const size_t at = i % (2 * ALLOCATORS), first = i - at;
+        no_mirror += p.sample[i].row != p.sample[first + 2 * ALLOCATORS - 1 - at].row;
+        other_block += p.sample[i].block != i / (2 * ROWS);
+        other_order += at < ALLOCATORS && p.sample[i].row != plain.sample[first / 2 + at].row;
+    }
+    IS(no_mirror, 0, "whose groups read the same backwards");
+    IS(other_block, 0, "and stand block by block");
+    IS(other_order, 0, "in the order of the plain plan of that seed");
+    plan_free(&p);
+    plan_free(&plain);
+    OK(!plan_make(&p, rows, 0, 4, true, 1), "no rows, no mirrored plan");
+}
+
+int main(void) {
+    struct plan_row rows[ROWS];
+    struct plan p;
+    OK(plan_make(&p, rows, make_rows(rows), BLOCKS, false, 42), "a plan is made");
+    test_balance(&p);
+    test_neighbours(&p);
+    test_chance(rows);
+    test_seed(rows, &p);
+    plan_free(&p);
+    test_uneven();
+    test_mirrored(rows);
+    return tap_done();
+}

@@ -1,0 +1,24 @@
+/* RSS and VSZ over time, seen from outside: passes of their own, so that timing stays quiet. */
+#ifndef SPANBENCH_TIMELINE_H
+#define SPANBENCH_TIMELINE_H
+
+#include "rows.h"
+#include "save.h"
+
+/* How many passes timeline_run will make: one for each row of one thread count, the largest that
+ * the CPUs can run at once (else the smallest of all). */
+size_t timeline_passes(const struct rows *);
+
+/* About how long a pass takes, in seconds. */
+double timeline_pass_seconds(const struct rows *);
+
+/* The size of the file to reserve, in bytes. */
+size_t timeline_bytes(const struct rows *);
+
+/* Writes the file: one more run of each good row of that thread count, with a rest at each instant
+ * at which the cell reads its memory, and what is seen of its process every two milliseconds. A
+ * pass that fails leaves no lines; standard error and the saved file have the cause. Returns the
+ * number of failed passes. Stops at an interrupt. */
+size_t timeline_run(struct rows *, FILE *csv, struct save *);
+
+#endif

@@ -1,0 +1,335 @@
+#include "options.h"
+
+#include "benchmark_options.h"
+#include "machine.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COMMANDS "run, check, harden, gate, list, describe, help"
+
+static const char *const command_name[] = {
+    [COMMAND_RUN] = "run",   [COMMAND_CHECK] = "check",       [COMMAND_HARDEN] = "harden",
+    [COMMAND_LIST] = "list", [COMMAND_DESCRIBE] = "describe", [COMMAND_HELP] = "help"};
+enum { COMMANDS_KNOWN = sizeof command_name / sizeof *command_name };
+
+const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", "cxx17", NULL};
+const char *const options_sizes[]    = {"tiny", "small", "large", NULL};
+
+bool options_match(const struct names *globs, const char *name) {
+    bool matches = !globs->count;
+    for (size_t i = 0; i < globs->count; i++)
+        matches |= fnmatch(globs->item[i], name, 0) == 0;
+    return matches;
+}
+
+static bool complain(const char *option, const char *what, const char *text) {
+    fprintf(stderr, "spanbench: --%s takes %s, not '%s'\n", option, what, text);
+    return false;
+}
+
+static bool parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
+                         uint64_t *value) {
+    char *end, what[80];
+    errno  = 0;
+    *value = strtoull(text, &end, 10);
+    if (*text >= '0' && *text <= '9' && !errno && !*end && *value >= min && *value <= max)
+        return true;
+    snprintf(what, sizeof what, "a whole number from %llu to %llu", (unsigned long long)min,
+             (unsigned long long)max);
+    return complain(option, what, text);
+}
+
+static bool parse_seconds(const char *text, double *value) {
+    char *end;
+    *value = strtod(text, &end);
+    if (end != text && !*end && *value > 0 && *value <= 86400)
+        return true;
+    return complain("timeout", "seconds, more than 0 and at most 86400", text);
+}
+
+static bool parse_order(const char *text, bool *mirrored) {
+    *mirrored = strcmp(text, "mirrored") == 0;
+    return *mirrored || strcmp(text, "shuffled") == 0 ||
+           complain("order", "shuffled or mirrored", text);
+}
+
+static bool add_name(const char *option, struct names *names, const char *name) {
+    if (names->count == OPTIONS_MAX_NAMES) {
+        fprintf(stderr, "spanbench: --%s: too many names\n", option);
+        return false;
+    }
+    names->item[names->count++] = name;
+    return true;
+}
+
+/* Splits in place; argv is ours to write to. An empty list, of a variable that is not set, does not
+ * mean all. */
+static bool parse_names(const char *option, char *text, struct names *names) {
+    const size_t before = names->count;
+    bool good           = true;
+    for (char *word; good && (word = strsep(&text, ", ")) != NULL;)
+        if (*word)
+            good = add_name(option, names, word);
+    if (!good || names->count > before)
+        return good;
+    fprintf(stderr, "spanbench: the list of %s is empty; leave it out for the default\n", option);
+    return false;
+}
+
+static bool parse_threads(char *text, struct options *o) {
+    struct names list = {0};
+    if (!parse_names("threads", text, &list))
+        return false;
+    for (size_t i = 0; i < list.count; i++) {
+        uint64_t n;
+        if (!parse_number("threads", list.item[i], 1, OPTIONS_MAX_THREADS, &n))
+            return false;
+        bool known = false;
+        for (size_t j = 0; j < o->thread_counts; j++)
+            known |= o->threads[j] == n;
+        if (known)
+            continue;
+        if (o->thread_counts == sizeof o->threads / sizeof *o->threads) {
+            fprintf(stderr, "spanbench: --threads: too many counts\n");
+            return false;
+        }
+        o->threads[o->thread_counts++] = (unsigned)n;
+    }
+    return true;
+}
+
+static bool parse_profile(const char *text, unsigned *profile) {
+    for (*profile = 0; options_profiles[*profile]; ++*profile)
+        if (strcmp(options_profiles[*profile], text) == 0)
+            return true;
+    return complain("profile", "c17, c23, posix2024, glibc, cxx17, or all", text);
+}
+
+static bool parse_sizes(char *text, struct names *sizes) {
+    bool good = parse_names("sizes", text, sizes);
+    for (size_t i = 0; good && i < sizes->count; i++) {
+        bool known = false;
+        for (unsigned n = 0; options_sizes[n]; n++)
+            known |= strcmp(sizes->item[i], options_sizes[n]) == 0;
+        good = known || complain("sizes", "tiny, small and large", sizes->item[i]);
+    }
+    return good;
+}
+
+/* 1, 2, 4 and, on a larger machine, on by powers of two to the number of CPUs; quick stops at 4. */
+static void default_threads(struct options *o) {
+    const unsigned cpus = machine_cpus();
+    const unsigned most = o->quick || cpus < 4 ? 4 : cpus;
+    for (unsigned n = 1; n <= most && n <= OPTIONS_MAX_THREADS; n *= 2)
+        o->threads[o->thread_counts++] = n;
+}
+
+static void default_cells(struct options *o) {
+    char self[PATH_MAX - 8];
+    const ssize_t length          = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = '\0';
+    char *slash                   = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(o->cells, sizeof o->cells, "%s/cell", self);
+    snprintf(o->known, sizeof o->known, "%.*s/known-failures.json", PATH_MAX - 32, self);
+}
+
+/* The number of a command; COMMANDS_KNOWN: there is none of that name. */
+static unsigned find_command(const char *word) {
+    unsigned i = 0;
+    while (i < COMMANDS_KNOWN && strcmp(command_name[i], word) != 0)
+        i++;
+    if (i == COMMANDS_KNOWN && strcmp(word, "gate") != 0)
+        fprintf(stderr, "spanbench: no command '%s'; there are " COMMANDS "\n", word);
+    return i;
+}
+
+static bool parse_command(int argc, char **argv, struct options *o) {
+    if (optind == argc)
+        return true;
+    const char *word       = argv[optind++];
+    const unsigned command = find_command(word);
+    if (command == COMMANDS_KNOWN) {
+        if (strcmp(word, "gate") == 0)
+            fputs("spanbench: 'gate' stands before its options\n", stderr);
+        return false;
+    }
+    o->command = (enum command)command;
+    o->help_of = 1u << command;
+    if (o->command == COMMAND_DESCRIBE)
+        while (optind < argc)
+            if (!parse_names("allocators", argv[optind++], &o->allocators))
+                return false;
+    if (o->command == COMMAND_HELP && optind < argc) {
+        const char *of    = argv[optind++];
+        const unsigned it = find_command(of);
+        o->help_gate      = strcmp(of, "gate") == 0;
+        o->help_of        = 1u << it;
+        if (it == COMMANDS_KNOWN && !o->help_gate)
+            return false;
+    }
+    if (optind < argc) {
+        fprintf(stderr, "spanbench: '%s' takes no argument '%s'\n", word, argv[optind]);
+        return false;
+    }
+    return true;
+}
+
+enum {
+    ALLOCATORS,
+    WORKLOADS,
+    THREADS,
+    PRELOAD,
+    REPETITIONS,
+    ORDER,
+    SEED,
+    QUICK,
+    BRIEF,
+    NO_TIMELINE,
+    TIMEOUT,
+    OUT,
+    DIRECTORY_TO,
+    CELLS,
+    HELP,
+    CHECKS,
+    PROFILE,
+    TAP,
+    VERBOSE,
+    KNOWN,
+    MISUSES,
+    SIZES,
+    RUNS,
+    LIST_CHECKS,
+    LIST_MISUSES,
+    OPTIONS_KNOWN
+};
+
+static const struct {
+    const char *name;
+    int argument;
+    unsigned commands; /* that the option is of */
+} known[OPTIONS_KNOWN] = {
+    [ALLOCATORS]   = {"allocators", required_argument, OF_ASKS},
+    [WORKLOADS]    = {"workloads", required_argument, OF_RUN},
+    [THREADS]      = {"threads", required_argument, OF_RUN},
+    [PRELOAD]      = {"preload", required_argument, OF_ASKS},
+    [REPETITIONS]  = {"repetitions", required_argument, OF_RUN},
+    [ORDER]        = {"order", required_argument, OF_RUN},
+    [SEED]         = {"seed", required_argument, OF_WORKS},
+    [QUICK]        = {"quick", no_argument, OF_RUN},
+    [BRIEF]        = {"brief", no_argument, OF_RUN},
+    [NO_TIMELINE]  = {"no-timeline", no_argument, OF_RUN},
+    [TIMEOUT]      = {"timeout", required_argument, OF_ASKS},
+    [OUT]          = {"out", required_argument, OF_WORKS},
+    [DIRECTORY_TO] = {"directory-to", required_argument, OF_RUN},
+    [CELLS]        = {"cells", required_argument, OF_ASKS},
+    [HELP]         = {"help", no_argument, OF_ANY},
+    [CHECKS]       = {"checks", required_argument, OF_CHECK},
+    [PROFILE]      = {"profile", required_argument, OF_CHECK},
+    [TAP]          = {"tap", no_argument, OF_CHECK},
+    [VERBOSE]      = {"verbose", no_argument, OF_CHECK | OF_HARDEN},
+    [KNOWN]        = {"known", required_argument, OF_CHECK},
+    [MISUSES]      = {"misuses", required_argument, OF_HARDEN},
+    [SIZES]        = {"sizes", required_argument, OF_HARDEN},
+    [RUNS]         = {"runs", required_argument, OF_HARDEN},
+    [LIST_CHECKS]  = {"list-checks", no_argument, OF_CHECK},
+    [LIST_MISUSES] = {"list-misuses", no_argument, OF_HARDEN},
+};
+
+/* Each option that was given must be one of the command: what would be ignored is said. */
+static bool is_of_command(const bool *given, const struct options *o) {
+    for (unsigned i = 0; i < OPTIONS_KNOWN; i++) {
+        if (!given[i] || known[i].commands & 1u << o->command)
+            continue;
+        fprintf(stderr, "spanbench: --%s is an option of", known[i].name);
+        for (unsigned c = 0, named = 0; c < COMMANDS_KNOWN; c++)
+            if (known[i].commands & 1u << c)
+                fprintf(stderr, "%s %s", named++ ? "," : "", command_name[c]);
+        fprintf(stderr, ", not of %s\n", command_name[o->command]);
+        return false;
+    }
+    if (o->command == COMMAND_RUN || (o->benchmark_argc == 1 && !o->list_only))
+        return true;
+    fprintf(stderr, "spanbench: the options --benchmark_… are of run, not of %s\n",
+            command_name[o->command]);
+    return false;
+}
+
+bool options_parse(int argc, char **argv, struct options *o) {
+    bool given[OPTIONS_KNOWN]              = {false};
+    struct option words[OPTIONS_KNOWN + 1] = {0};
+    for (int i = 0; i < OPTIONS_KNOWN; i++)
+        words[i] = (struct option){known[i].name, known[i].argument, NULL, i};
+    *o = (struct options){.seed = 1, .runs = DEFAULT_RUNS, .out = "results"};
+    default_cells(o);
+    if (!benchmark_options_take(&argc, argv, o))
+        return false;
+    bool good = true;
+    for (int c; good && (c = getopt_long(argc, argv, "", words, NULL)) != -1;) {
+        uint64_t n;
+        if (c < OPTIONS_KNOWN)
+            given[c] = true;
+        switch (c) {
+        case ALLOCATORS: good = parse_names("allocators", optarg, &o->allocators); break;
+        case WORKLOADS: good = parse_names("workloads", optarg, &o->workloads); break;
+        case THREADS: good = parse_threads(optarg, o); break;
+        case PRELOAD: good = add_name("preload", &o->preloads, optarg); break;
+        case REPETITIONS:
+            good           = parse_number("repetitions", optarg, 1, 1000, &n);
+            o->repetitions = (unsigned)n;
+            break;
+        case ORDER: good = parse_order(optarg, &o->mirrored); break;
+        case SEED: good = parse_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
+        case QUICK: o->quick = true; break;
+        case BRIEF: o->brief = true; break;
+        case NO_TIMELINE: o->no_timeline = true; break;
+        case TIMEOUT: good = parse_seconds(optarg, &o->timeout_seconds); break;
+        case OUT:
+            o->out = optarg;
+            good   = *optarg || complain("out", "a directory", optarg);
+            break;
+        case DIRECTORY_TO: o->directory_to = optarg; break;
+        case CELLS: snprintf(o->cells, sizeof o->cells, "%s", optarg); break;
+        case CHECKS: good = parse_names("checks", optarg, &o->checks); break;
+        case PROFILE: good = parse_profile(optarg, &o->profile); break;
+        case TAP: o->tap = true; break;
+        case VERBOSE: o->verbose = true; break;
+        case KNOWN:
+            o->known_named = true;
+            snprintf(o->known, sizeof o->known, "%s", optarg);
+            break;
+        case MISUSES: good = parse_names("misuses", optarg, &o->misuses); break;
+        case SIZES: good = parse_sizes(optarg, &o->sizes); break;
+        case RUNS:
+            good    = parse_number("runs", optarg, 1, 1000, &n);
+            o->runs = (unsigned)n;
+            break;
+        case LIST_CHECKS:
+        case LIST_MISUSES: o->list_names = true; break;
+        case HELP: break;
+        default:
+            fputs("spanbench: --help lists the options, COMMAND --help those of a command\n",
+                  stderr);
+            return false;
+        }
+    }
+    if (!good || !parse_command(argc, argv, o) || (!given[HELP] && !is_of_command(given, o)))
+        return false;
+    if (given[HELP])
+        o->command = COMMAND_HELP;
+    if (!o->thread_counts)
+        default_threads(o);
+    if (!(o->timeout_seconds > 0))
+        o->timeout_seconds = o->command == COMMAND_HARDEN  ? HARDEN_TIMEOUT
+                             : o->command == COMMAND_CHECK ? CHECK_TIMEOUT
+                                                           : DEFAULT_TIMEOUT;
+    if (!o->repetitions)
+        o->repetitions = o->quick ? QUICK_REPETITIONS : DEFAULT_REPETITIONS;
+    return true;
+}

@@ -1,0 +1,300 @@
+#include "registry.h"
+
+#include "catalogue.h"
+#include "json_member.h"
+#include "record.h"
+#include "text.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char skip_suffix[]  = ".skip";
+static const char preload_cell[] = "system";
+
+/* What a name may consist of: it becomes part of a benchmark's name and of a CSV file. */
+static const char name_letters[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+@.";
+
+static struct cell *add_cell(struct registry *r) {
+    struct cell *grown = reallocarray(r->cell, r->cells + 1, sizeof *grown);
+    if (!grown)
+        return NULL;
+    r->cell           = grown;
+    r->cell[r->cells] = (struct cell){0};
+    return &r->cell[r->cells++];
+}
+
+static void read_reason(const char *path, char *to, size_t size) {
+    FILE *f = fopen(path, "re");
+    if (!f || !fgets(to, (int)size, f))
+        snprintf(to, size, "not built");
+    to[strcspn(to, "\n")] = '\0';
+    text_clean(to);
+    if (f)
+        fclose(f);
+}
+
+static bool add_file(struct registry *r, const char *directory, const char *file) {
+    char path[PATH_MAX];
+    struct stat s;
+    const size_t length = strlen(file), suffix = strlen(skip_suffix);
+    const bool skip          = length > suffix && strcmp(file + length - suffix, skip_suffix) == 0;
+    const size_t name_length = skip ? length - suffix : length;
+    if (*file == '.' || snprintf(path, sizeof path, "%s/%s", directory, file) >= (int)sizeof path ||
+        stat(path, &s) != 0 || !S_ISREG(s.st_mode) || (!skip && access(path, X_OK) != 0))
+        return true; /* no cell */
+    if (name_length >= sizeof r->cell->name || strspn(file, name_letters) < name_length) {
+        fprintf(stderr, "spanbench: a cell in %s is ignored: its name is too long or odd\n",
+                directory);
+        return true;
+    }
+    char built[PATH_MAX]; /* a reason to skip counts only where there is no executable */
+    snprintf(built, sizeof built, "%s/%.*s", directory, (int)name_length, file);
+    if (skip && access(built, X_OK) == 0)
+        return true;
+    struct cell *c = add_cell(r);
+    if (!c)
+        return false;
+    memcpy(c->name, file, name_length);
+    memcpy(c->path, path, sizeof c->path);
+    if (skip)
+        read_reason(path, c->skipped, sizeof c->skipped);
+    return true;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const struct cell *)a)->name, ((const struct cell *)b)->name);
+}
+
+bool registry_open(struct registry *r, const char *directory, char *problem, size_t size) {
+    *r       = (struct registry){0};
+    DIR *dir = opendir(directory);
+    if (!dir) {
+        snprintf(problem, size,
+                 "cannot read the directory of cells, %s: %s; build them with 'make'", directory,
+                 strerrordesc_np(errno));
+        return false;
+    }
+    bool memory = true;
+    for (const struct dirent *entry; memory && (entry = readdir(dir));)
+        memory = add_file(r, directory, entry->d_name);
+    closedir(dir);
+    if (r->cells)
+        qsort(r->cell, r->cells, sizeof *r->cell, by_name);
+    if (!memory || !r->cells)
+        snprintf(problem, size,
+                 memory ? "there is no cell in %s; build them with 'make'"
+                        : "out of memory while reading %s",
+                 directory);
+    return memory && r->cells;
+}
+
+void registry_close(struct registry *r) {
+    for (size_t i = 0; i < r->cells; i++) {
+        json_decref(r->cell[i].description);
+        json_decref(r->cell[i].released);
+    }
+    free(r->cell);
+    free(r->workload);
+    *r = (struct registry){0};
+}
+
+static const struct cell *find_cell(const struct registry *r, const char *name) {
+    for (size_t i = 0; i < r->cells; i++)
+        if (strcmp(r->cell[i].name, name) == 0)
+            return &r->cell[i];
+    return NULL;
+}
+
+/* Can ld.so load it? Only the beginning is looked at; the cell proves the rest. */
+static const char *why_no_library(const char *path) {
+    unsigned char head[EI_NIDENT] = {0};
+    struct stat s;
+    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode))
+        return "it is no shared library";
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return strerrordesc_np(errno);
+    const bool elf =
+        read(fd, head, sizeof head) == sizeof head && memcmp(head, ELFMAG, SELFMAG) == 0;
+    close(fd);
+    if (!elf)
+        return "it is no shared library";
+    if (strpbrk(path, " :"))
+        return "ld.so splits LD_PRELOAD at blanks and colons; give it a path without them";
+    return NULL;
+}
+
+bool registry_add_preload(struct registry *r, const char *spec, char *problem, size_t size) {
+    const char *equals = strchr(spec, '='), *slash = strchr(spec, '/');
+    const bool named = equals && (!slash || equals < slash);
+    const char *file = named ? equals + 1 : spec;
+    char path[PATH_MAX];
+    const char *why = realpath(file, path) ? why_no_library(path) : strerrordesc_np(errno);
+    if (why) {
+        snprintf(problem, size, "cannot preload '%s': %s", file, why);
+        return false;
+    }
+    const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+    char name[sizeof r->cell->name];
+    const int length = named ? snprintf(name, sizeof name, "%.*s", (int)(equals - spec), spec)
+                             : snprintf(name, sizeof name, "%s", base);
+    const bool taken = find_cell(r, name);
+    if (taken || length <= 0 || length >= (int)sizeof name || name[strspn(name, name_letters)]) {
+        snprintf(problem, size,
+                 "the name '%s' of a preloaded library is %s; give another: NAME=", name,
+                 taken ? "taken" : "empty, too long or has odd characters");
+        text_add_word(problem, size, file);
+        return false;
+    }
+    const struct cell *host = find_cell(r, preload_cell);
+    if (!host || *host->skipped) {
+        snprintf(problem, size, "a preloaded library runs in the cell '%s', which is not built",
+                 preload_cell);
+        return false;
+    }
+    char host_path[PATH_MAX];
+    memcpy(host_path, host->path, sizeof host_path);
+    struct cell *c = add_cell(r);
+    if (!c) {
+        snprintf(problem, size, "out of memory");
+        return false;
+    }
+    memcpy(c->name, name, sizeof name);
+    memcpy(c->path, host_path, sizeof host_path);
+    memcpy(c->preload, path, sizeof path);
+    return true;
+}
+
+static bool add_workload(struct registry *r, const json_t *described) {
+    const json_t *ops         = json_object_get(described, "ops");
+    const json_t *quick       = json_object_get(described, "quick_ops");
+    const json_t *brief       = json_object_get(described, "brief_ops");
+    struct workload_info info = {.ops       = (uint64_t)json_integer_value(ops),
+                                 .quick_ops = (uint64_t)json_integer_value(quick),
+                                 .brief_ops = (uint64_t)json_integer_value(brief)};
+    if (!member_copy(info.name, sizeof info.name, described, "name") || !info.ops ||
+        !info.quick_ops || !info.brief_ops)
+        return false;
+    (void)member_copy(info.summary, sizeof info.summary, described, "summary"); /* or none */
+    void *grown = catalogue_add(r->workload, &r->workloads, sizeof *r->workload, &info);
+    r->workload = grown ? grown : r->workload;
+    return grown;
+}
+
+/* A description names the file behind malloc and at least one workload. */
+static bool take_description(struct registry *r, struct cell *c) {
+    const json_t *workloads = json_object_get(c->description, "workloads");
+    const json_t *protocol  = json_object_get(c->description, "protocol");
+    bool good = json_integer_value(protocol) == RECORD_PROTOCOL && *cell_fact(c, "object") &&
+                json_array_size(workloads) > 0;
+    for (size_t i = 0; good && i < json_array_size(workloads); i++)
+        good = add_workload(r, json_array_get(workloads, i));
+    c->floor = json_is_true(json_object_get(c->description, "floor"));
+    return good;
+}
+
+void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
+    static struct spawn_result result;
+    struct cell *c = &r->cell[i];
+    if (*c->skipped || *c->broken || c->description)
+        return;
+    cell_run(c, (const char *const[]){"--describe", NULL},
+             (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
+    char end[512];
+    spawn_describe_end(&result, timeout_seconds, end, sizeof end);
+    if (result.end == SPAWN_INTERRUPTED)
+        return;
+    /* The dynamic linker's words, for a library that was there when the cell was built. */
+    if (result.end == SPAWN_EXITED && result.code == 127 &&
+        strstr(result.output, "shared librar")) {
+        snprintf(c->skipped, sizeof c->skipped, "%s", end);
+        return;
+    }
+    c->description      = json_loadb(result.record, result.record_length, 0, NULL);
+    const json_t *error = json_object_get(c->description, "error");
+    if (error) {
+        const char *check   = json_string_value(json_object_get(error, "check"));
+        const char *message = json_string_value(json_object_get(error, "message"));
+        /* with what ld.so may have said of a preload that it did not take */
+        snprintf(c->broken, sizeof c->broken, "%s: %s%s%.*s", check ? check : "error",
+                 message ? message : end, result.output_length ? "; " : "",
+                 (int)strcspn(result.output, "\n"), result.output);
+        text_clean(c->broken);
+    } else if (result.end != SPAWN_EXITED || result.code != 0) {
+        snprintf(c->broken, sizeof c->broken, "--describe %s%s", end,
+                 result.end == SPAWN_TIMED_OUT ? " (--timeout gives it more)" : "");
+    } else if (!take_description(r, c)) {
+        snprintf(c->broken, sizeof c->broken, "--describe printed no valid description");
+    }
+}
+
+void cell_run(const struct cell *c, const char *const *words, struct spawn_request how,
+              struct spawn_result *result) {
+    const char *argv[CELL_WORDS + 6] = {c->path};
+    size_t n                         = 1;
+    char fd[16];
+    snprintf(fd, sizeof fd, "%d", SPAWN_RECORD_FD);
+    while (*words && n <= CELL_WORDS)
+        argv[n++] = *words++;
+    argv[n++] = "--fd", argv[n++] = fd;
+    if (*c->preload)
+        argv[n++] = "--expect", argv[n++] = c->preload;
+    how.argv    = (char *const *)argv; /* as exec wants it, which does not write to it */
+    how.preload = *c->preload ? c->preload : NULL;
+    spawn_run(&how, result);
+}
+
+json_t *cell_ask(struct cell *c, const char *option, const char *key, double timeout_seconds) {
+    static struct spawn_result result;
+    cell_run(c, (const char *const[]){option, NULL},
+             (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
+    json_t *document = json_loadb(result.record, result.record_length, 0, NULL);
+    if (result.end == SPAWN_EXITED && result.code == 0 &&
+        json_array_size(json_object_get(document, key)) &&
+        json_integer_value(json_object_get(document, "protocol")) == RECORD_PROTOCOL)
+        return document;
+    json_decref(document);
+    if (result.end == SPAWN_TIMED_OUT)
+        snprintf(c->broken, sizeof c->broken, "%s: no end after %g s (--timeout gives it more)",
+                 option, timeout_seconds);
+    else if (result.end != SPAWN_INTERRUPTED)
+        snprintf(c->broken, sizeof c->broken, "%s printed no valid list", option);
+    return NULL;
+}
+
+bool registry_offers(const struct registry *r, const struct cell *c, size_t workload) {
+    const json_t *workloads = json_object_get(c->description, "workloads");
+    for (size_t i = 0; i < json_array_size(workloads); i++) {
+        const char *name = member_text(json_array_get(workloads, i), "name");
+        if (strcmp(name, r->workload[workload].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+const char *cell_fact(const struct cell *c, const char *key) {
+    return member_text(c->description, key);
+}
+
+void cell_command(const struct cell *c, const char *options, char *text, size_t size) {
+    snprintf(text, size, "%s", *c->preload ? "LD_PRELOAD=" : "");
+    if (*c->preload) {
+        text_add_word(text, size, c->preload);
+        strncat(text, " ", size - strlen(text) - 1);
+    }
+    text_add_word(text, size, c->path);
+    strncat(text, " ", size - strlen(text) - 1);
+    strncat(text, options, size - strlen(text) - 1);
+    if (*c->preload) {
+        strncat(text, " --expect ", size - strlen(text) - 1);
+        text_add_word(text, size, c->preload);
+    }
+}

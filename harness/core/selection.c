@@ -1,0 +1,132 @@
+#include "selection.h"
+
+#include "exit_code.h"
+#include "suggest.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool named(const struct names *names, const char *name) {
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->item[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool unknown(const char *kind, const char *name, const void *list, size_t count,
+                    size_t stride) {
+    const char *near = suggest(name, list, count, stride);
+    fprintf(stderr, "spanbench: no %s '%s'; %s%s%sthere are", kind, name,
+            near ? "did you mean " : "", near ? near : "", near ? "? " : "");
+    for (size_t i = 0; i < count; i++) /* each item begins with its name */
+        fprintf(stderr, "%s %s", i ? "," : "", (const char *)list + i * stride);
+    fputc('\n', stderr);
+    return false;
+}
+
+static bool choose(const struct options *o, const struct registry *r, bool *chosen) {
+    for (size_t i = 0; i < r->cells; i++)
+        chosen[i] =
+            !o->allocators.count || named(&o->allocators, r->cell[i].name) || *r->cell[i].preload;
+    for (size_t n = 0; n < o->allocators.count; n++) {
+        bool known = false;
+        for (size_t i = 0; i < r->cells && !known; i++)
+            known = strcmp(r->cell[i].name, o->allocators.item[n]) == 0;
+        if (!known)
+            return unknown("allocator", o->allocators.item[n], r->cell, r->cells, sizeof *r->cell);
+    }
+    return true;
+}
+
+bool selection_open(const struct options *o, struct registry *r, bool **chosen) {
+    char problem[2 * PATH_MAX];
+    *chosen   = NULL;
+    bool good = registry_open(r, o->cells, problem, sizeof problem);
+    for (size_t i = 0; good && i < o->preloads.count; i++)
+        good = registry_add_preload(r, o->preloads.item[i], problem, sizeof problem);
+    if (!good)
+        fprintf(stderr, "spanbench: %s\n", problem);
+    *chosen = good ? calloc(r->cells, sizeof **chosen) : NULL;
+    if (!*chosen || !choose(o, r, *chosen))
+        return false;
+    for (size_t i = 0; i < r->cells; i++)
+        if ((*chosen)[i])
+            registry_describe(r, i, o->timeout_seconds);
+    return true;
+}
+
+bool selection_globs_match(const struct names *globs, const char *kind, const char *option,
+                           const void *items, size_t count, size_t stride) {
+    bool all = true;
+    for (size_t g = 0; g < globs->count; g++) {
+        const char *glob = globs->item[g];
+        size_t i         = 0;
+        while (i < count && fnmatch(glob, (const char *)items + i * stride, 0) != 0)
+            i++;
+        if (i < count)
+            continue;
+        const char *near = suggest(glob, items, count, stride);
+        fprintf(stderr, "spanbench: no %s matches '%s'; %s%s%s%s lists all\n", kind, glob,
+                near ? "did you mean " : "", near ? near : "", near ? "? " : "", option);
+        all = false;
+    }
+    return all;
+}
+
+static bool takes_part(const struct cell *c) {
+    if (!*c->broken && !*c->skipped && !c->floor)
+        return true;
+    fprintf(stderr, "spanbench: %s is %s: %s\n", c->name, *c->broken ? "BROKEN" : "skipped",
+            *c->broken    ? c->broken
+            : *c->skipped ? c->skipped
+                          : "the floor is no allocator, its live blocks overlap");
+    return false;
+}
+
+bool selection_ask(struct registry *r, bool *chosen, selection_question *ask, void *arg) {
+    bool any = false;
+    for (size_t i = 0; i < r->cells; i++) {
+        struct cell *c = &r->cell[i];
+        if (!chosen[i])
+            continue;
+        if (!*c->skipped && !*c->broken && !c->floor)
+            ask(arg, c);
+        chosen[i] = takes_part(c);
+        any |= chosen[i];
+    }
+    return any;
+}
+
+int selection_exit_code(const struct options *o, const struct registry *r, const char *done,
+                        int code) {
+    for (size_t i = 0; i < r->cells; i++) {
+        const struct cell *c = &r->cell[i];
+        const bool absent    = *c->skipped && (*c->preload || named(&o->allocators, c->name));
+        if (absent)
+            fprintf(stderr, "spanbench: not %s, although it was named: %s: %s\n", done, c->name,
+                    c->skipped);
+        else if (*c->broken)
+            fprintf(stderr, "spanbench: not %s, for it is BROKEN: %s\n", done, c->name);
+        const int its = absent ? EXIT_WRONG_USE : *c->broken ? EXIT_FINDING : EXIT_GOOD;
+        code          = its > code ? its : code;
+    }
+    return code;
+}
+
+bool selection_workload(const struct options *o, const char *name) {
+    return !o->workloads.count || named(&o->workloads, name);
+}
+
+bool selection_workloads_exist(const struct options *o, const struct registry *r) {
+    for (size_t n = 0; n < o->workloads.count; n++) {
+        bool known = false;
+        for (size_t i = 0; i < r->workloads && !known; i++)
+            known = strcmp(r->workload[i].name, o->workloads.item[n]) == 0;
+        if (!known && r->workloads)
+            return unknown("workload", o->workloads.item[n], r->workload, r->workloads,
+                           sizeof *r->workload);
+    }
+    return true;
+}

@@ -1,0 +1,120 @@
+"""For the tests in Python: runs the driver and the cells, and reads what they write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any, Optional
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / os.environ.get("B", "build")
+CELLS = BUILD / "cell"
+FAULTY = BUILD / "faulty"
+SPANBENCH = BUILD / "spanbench"
+
+# A shell starts what it puts into the background with these ignored; children would inherit that,
+# and no script of theirs could undo it.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+
+
+# What `make` reads beside the compilers and their flags.
+VARIABLES = (
+    "QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS "
+    "CHECKS PROFILE MISUSES SIZES RUNS BASE HEAD TIER COMMITS TEST JOBS SANITIZERS DEPS V WERROR"
+)
+
+
+def clean_environment(**more: Any) -> dict[str, str]:
+    """For a make of its own: without what `make test` and its caller set."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    return {
+        **{k: v for k, v in kept.items() if k not in VARIABLES.split()},
+        **{k: str(v) for k, v in more.items()},
+    }
+
+
+def cell_names() -> list[str]:
+    return sorted(p.name for p in CELLS.iterdir() if p.suffix != ".skip")
+
+
+def run(*command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end and keeps its output. A hang fails the test after ten minutes."""
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=600, **options
+    )
+
+
+def run_unread(*command: Any) -> subprocess.CompletedProcess[str]:
+    """Likewise, but nobody reads its output: the pipe has no other end."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        return subprocess.run(
+            [str(word) for word in command],
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=600,
+        )
+
+
+def spanbench(*words: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+    return run(SPANBENCH, *words, **options)
+
+
+def cell(name: str, *words: Any, **options: Any) -> Any:
+    """The JSON that a cell prints."""
+    return json.loads(run(CELLS / name, *words, **options).stdout)
+
+
+class DriverTest(unittest.TestCase):
+    """A test with a directory of its own, for results and for cells."""
+
+    def setUp(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="spanbench-test-"))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.out = self.directory / "results"
+        self.cells = self.directory / "cell"
+
+    def use_cells(self, *paths: Path) -> None:
+        """Makes a directory of cells that holds links to these."""
+        self.cells.mkdir(exist_ok=True)
+        for path in paths:
+            (self.cells / path.name).symlink_to(path)
+
+    def script_cell(self, name: str, script: str) -> None:
+        """Adds a cell that is a shell script; {good} in it is the path of the cell `system`."""
+        self.cells.mkdir(exist_ok=True)
+        path = self.cells / name
+        path.write_text("#!/bin/sh\n" + script.format(good=CELLS / "system"))
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    def document(self) -> Any:
+        return json.loads((self.out / "latest" / "bench.json").read_text())
+
+    def unfinished(self) -> Any:
+        """The document of the only run, of which `latest` may know nothing."""
+        (path,) = self.out.glob("*-*/bench.json")
+        return json.loads(path.read_text())
+
+    def quick(self, *words: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+        """A short run into this test's directory, with this test's cells if it has some."""
+        cells = ["--cells", self.cells] if self.cells.exists() else []
+        return spanbench("--quick", "--out", self.out, *cells, *words, **options)
+
+    def causes(self, allocator: str) -> list[Optional[str]]:
+        """The error of each of the allocator's entries; None: it is good."""
+        return [
+            entry.get("error_message")
+            for entry in self.document()["benchmarks"]
+            if entry["allocator"] == allocator
+        ]
