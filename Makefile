@@ -22,7 +22,7 @@
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
 #:     ARGS="--row small/threads:1 --metric instructions"    scripts/history.py --help says all
 #: make gate-proof   hours: can the gate be relied on? Goes on where it was interrupted
-#:     ARGS="--part exact"      ARGS=--summary   /usr/bin/python3 scripts/gate/proof.py --help
+#:     ARGS="--part exact"      ARGS=--summary   /usr/bin/python3 scripts/gate_proof/proof.py --help
 #: make test     install what is missing, build, run the project's own tests
 #:     TEST="harness/bench/test_plan scripts/test_table.py"   some of them
 #:     JOBS=n                   so many at once (default: as there are CPUs, at most 2)
@@ -324,7 +324,7 @@ gate:
 gate-proof:
 	$(call deps,gate)
 	@$(MAKE) $(jobs) all
-	@/usr/bin/python3 -B scripts/gate/proof.py $$ARGS
+	@/usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
 
 baseline:
 	$(call deps,gate)

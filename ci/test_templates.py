@@ -97,7 +97,7 @@ class Templates(unittest.TestCase):
             found = re.findall(
                 r"(?:spanbench/)?((?:scripts|\.ci)/[\w./]+)(?: (\w+))?", template.text
             )
-            self.assertIn("scripts/gate/control.py", [name for name, _ in found])
+            self.assertIn("scripts/gate_proof/control.py", [name for name, _ in found])
             for name, word in found:
                 self.assertTrue((ROOT / name).is_file(), name)
                 if name == "scripts/deps.sh":
@@ -108,7 +108,7 @@ class Templates(unittest.TestCase):
         main = (ROOT / "scripts/gate/__main__.py").read_text()
         self.assertIn('-gate"', main)
         self.assertIn('"gate.xml"', main)
-        self.assertIn('build / "gate"', (ROOT / "scripts/gate/arms.py").read_text())
+        self.assertIn('build / "gate"', (ROOT / "scripts/gate/base_and_head.py").read_text())
         for template in self.each():
             paths = [*strings(template.document, "path"), *strings(template.document, "paths")]
             self.assertTrue(any(p.endswith("results/2*-gate/") for p in paths), paths)
@@ -136,7 +136,7 @@ class Templates(unittest.TestCase):
             self.assertIn("control.py", template.text)
 
     def test_control_runs(self) -> None:
-        done = run("/usr/bin/python3", ROOT / "scripts/gate/control.py", "absent.so")
+        done = run("/usr/bin/python3", ROOT / "scripts/gate_proof/control.py", "absent.so")
         self.assertEqual(done.returncode, 2)
         self.assertIn("no library absent.so", done.stderr)
 

@@ -25,8 +25,8 @@ import traceback
 from pathlib import Path
 
 import program
-from gate import stored
-from gate.arms import GOMALLOC
+from gate import baseline_file
+from gate.base_and_head import GOMALLOC
 from gate.findings import REGRESSION, UNDECIDED, Finding, Refusal, exit_code, headline
 
 
@@ -52,20 +52,20 @@ def again(_: str) -> str:
 
 
 def confirmed(
-    base: stored.Stored, build: Path, directory: Path, findings: list[Finding]
+    base: baseline_file.Stored, build: Path, directory: Path, findings: list[Finding]
 ) -> list[Finding]:
     """With the rows that are no pass against the stored counts compared anew, with the base's commit."""
     doubtful = {f.row for f in findings if f.verdict in ("fail", "inconclusive")}
     if not doubtful:
         return findings
     try:
-        stored.built(base, build)
+        baseline_file.built(base, build)
     except Refusal as problem:
         say(f"  not confirmed side by side: {problem}")
         return findings
     names = [work.workload for work in base.rows if work.row in doubtful]
     say(f"  {base.commit[:12]} built and counted side by side with this tree, {', '.join(names)}:")
-    beside = stored.compare_built(base, build, directory, again, names)
+    beside = baseline_file.compare_built(base, build, directory, again, names)
     tell(beside)
     if not any(f.verdict == "fail" for f in beside):
         say("  nothing fails so: the stored counts are of another day, and the machine's load")
@@ -73,8 +73,8 @@ def confirmed(
 
 
 def check(file: Path, build: Path, directory: Path) -> int:
-    base = stored.read(file)
-    stored.check_rows(base, build)
+    base = baseline_file.read(file)
+    baseline_file.check_rows(base, build)
     differences = base.differences(build)
     say(f"gate, deterministic tier: gomalloc of this tree against {base.commit[:12]}")
     for difference in differences:
@@ -82,9 +82,9 @@ def check(file: Path, build: Path, directory: Path) -> int:
     if differences:
         say("  so that commit is built and counted, too")
         every = [work.workload for work in base.rows]
-        findings = stored.compare_built(base, build, directory, again, every)
+        findings = baseline_file.compare_built(base, build, directory, again, every)
     else:
-        findings = stored.compare_counts(base, build, directory, again)
+        findings = baseline_file.compare_counts(base, build, directory, again)
     tell(findings)
     if not differences:
         findings = confirmed(base, build, directory, findings)
@@ -100,8 +100,8 @@ def check(file: Path, build: Path, directory: Path) -> int:
 
 
 def renew(file: Path, build: Path, directory: Path) -> int:
-    base = stored.measure(build, directory)
-    stored.write(base, file)
+    base = baseline_file.measure(build, directory)
+    baseline_file.write(base, file)
     say(f"{file} has the counts of {base.commit[:12]}; commit it")
     return 0
 
@@ -111,9 +111,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("action", choices=("check", "renew"))
-    parser.add_argument("--file", type=Path, default=stored.FILE, help="default: %(default)s")
+    parser.add_argument(
+        "--file", type=Path, default=baseline_file.FILE, help="default: %(default)s"
+    )
     asked = parser.parse_args()
-    build = stored.ROOT / os.environ.get("B", "build")
+    build = baseline_file.ROOT / os.environ.get("B", "build")
     if not (build / "cell" / "system").exists() or not (build / GOMALLOC).exists():
         raise Refusal(f"{build} has no cell or no {GOMALLOC}: run make")
     with tempfile.TemporaryDirectory(prefix="spanbench-baseline-") as directory:
@@ -130,7 +132,7 @@ def refused() -> int:
         return main()
     except (Refusal, subprocess.SubprocessError) as problem:
         print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
-        return UNDECIDED if isinstance(problem, stored.Absent) else program.WRONG_USE
+        return UNDECIDED if isinstance(problem, baseline_file.Absent) else program.WRONG_USE
     except OSError:
         raise
     except Exception:  # else it would end with 1: a regression

@@ -29,18 +29,20 @@ from typing import Callable, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
-import changes
+import history_changes
 import program
-import results
-import store
-from gate import arms, exact, stored
+import bench_results
+import history_file
+from gate import base_and_head, baseline_file, deterministic
 from gate.counting import KINDS, Counting, Work, required, works
 from gate.findings import Refusal
-from store import Entry, Key
+from history_file import Entry, Key
 
 WORKLOADS = ("tiny", "small", "large")
-PROCESSES = exact.REPEATS + exact.CONFIRM  # as many as the gate takes of what looks like a change
-PLOTS = store.ROOT / "results" / "history"
+PROCESSES = (
+    deterministic.REPEATS + deterministic.CONFIRM
+)  # as many as the gate takes of what looks like a change
+PLOTS = history_file.ROOT / "results" / "history"
 SHORT = 8  # digits of a commit's name
 EXAMPLES = """examples:
   scripts/history.py record
@@ -60,14 +62,14 @@ def say(text: str) -> None:
 def commits_of(words: Sequence[str], root: Path) -> list[str]:
     """Those that are meant, oldest first in a range; each is one that changed the library."""
     if not words:
-        return [stored.commit_of_library(root)]
+        return [baseline_file.commit_of_library(root)]
     found = [c for word in words for c in (range_of if ".." in word else single)(word, root)]
     return list(dict.fromkeys(found))
 
 
 def range_of(word: str, root: Path) -> list[str]:
-    names = arms.git(
-        "rev-list", "--reverse", "--end-of-options", word, "--", *stored.SOURCES, root=root
+    names = base_and_head.git(
+        "rev-list", "--reverse", "--end-of-options", word, "--", *baseline_file.SOURCES, root=root
     )
     if names is None:
         raise Refusal(f"'{word}' is no range of commits of this repository")
@@ -77,13 +79,15 @@ def range_of(word: str, root: Path) -> list[str]:
 
 
 def single(word: str, root: Path) -> list[str]:
-    found = arms.git(
+    found = base_and_head.git(
         "rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}", root=root
     )
     if not found:
         raise Refusal(f"'{word}' is no commit of this repository (git fetch --unshallow gets all)")
     commit = found.split()[-1]
-    changed = arms.git("log", "-1", "--format=%H", commit, "--", *stored.SOURCES, root=root)
+    changed = base_and_head.git(
+        "log", "-1", "--format=%H", commit, "--", *baseline_file.SOURCES, root=root
+    )
     if not changed:
         raise Refusal(f"commit {commit[:12]} has no gomalloc")
     return [changed]
@@ -91,7 +95,9 @@ def single(word: str, root: Path) -> list[str]:
 
 def check_depth(commits: Sequence[str], root: Path) -> None:
     """At the end of a shallow clone, a commit seems to have changed everything."""
-    file = arms.git("rev-parse", "--path-format=absolute", "--git-path", "shallow", root=root)
+    file = base_and_head.git(
+        "rev-parse", "--path-format=absolute", "--git-path", "shallow", root=root
+    )
     ends = Path(file).read_text().split() if file and Path(file).is_file() else []
     cut = [c[:12] for c in commits if c in ends]
     if cut:
@@ -102,17 +108,17 @@ def check_depth(commits: Sequence[str], root: Path) -> None:
 
 
 def date_of(commit: str, root: Path) -> str:
-    seconds = int(arms.git("log", "-1", "--format=%ct", commit, root=root) or 0)
+    seconds = int(base_and_head.git("log", "-1", "--format=%ct", commit, root=root) or 0)
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def count(library: Path, build: Path, workloads: Sequence[str]) -> dict[Work, store.Metrics]:
+def count(library: Path, build: Path, workloads: Sequence[str]) -> dict[Work, history_file.Metrics]:
     rows = {}
     with tempfile.TemporaryDirectory(prefix="spanbench-history-") as directory:
         counting = Counting(build / "cell" / "system", Path(directory))
-        for work in works(counting.cell, workloads, stored.SEED):
-            (processes,) = exact.count(counting, [library], work, PROCESSES, KINDS)
-            rows[work] = store.metrics_of(processes)
+        for work in works(counting.cell, workloads, baseline_file.SEED):
+            (processes,) = deterministic.count(counting, [library], work, PROCESSES, KINDS)
+            rows[work] = history_file.metrics_of(processes)
     return rows
 
 
@@ -121,30 +127,30 @@ def check_use(file: Path, build: Path, workloads: Sequence[str]) -> None:
     if not file.parent.is_dir():
         raise Refusal(f"there is no directory {file.parent}")
     required()
-    if not works(build / "cell" / "system", workloads, stored.SEED):
+    if not works(build / "cell" / "system", workloads, baseline_file.SEED):
         raise Refusal("no workload is to be counted")
 
 
-def record(asked: argparse.Namespace, build: Path, root: Path = arms.ROOT) -> int:
+def record(asked: argparse.Namespace, build: Path, root: Path = base_and_head.ROOT) -> int:
     workloads = asked.workloads.split()
     check_use(asked.store, build, workloads)
     commits = commits_of(asked.commits, root)
     check_depth(commits, root)
-    key = tuple(sorted(stored.key(build).items()))
-    known = {one.identity for one in store.read(asked.store)}
+    key = tuple(sorted(baseline_file.key(build).items()))
+    known = {one.identity for one in history_file.read(asked.store)}
     failed = 0
     for commit in commits:
         if (commit, key) in known and not asked.again:
             say(f"{commit[:SHORT]}: is in the store (--again counts it once more)")
             continue
         try:
-            rows = count(arms.build_commit(commit, build, root), build, workloads)
-        except (Refusal, exact.Broken) as problem:
+            rows = count(base_and_head.build_commit(commit, build, root), build, workloads)
+        except (Refusal, deterministic.Broken) as problem:
             said = str(problem).partition("; give another base")[0]
             print(f"history.py: {commit[:SHORT]} is not recorded: {said}", file=sys.stderr)
             failed += 1
             continue
-        store.add(Entry(commit, date_of(commit, root), key, rows), asked.store)
+        history_file.add(Entry(commit, date_of(commit, root), key, rows), asked.store)
         say(f"{commit[:SHORT]}: recorded")
     return 1 if failed else 0
 
@@ -154,10 +160,10 @@ def record(asked: argparse.Namespace, build: Path, root: Path = arms.ROOT) -> in
 
 def chosen(asked: argparse.Namespace) -> tuple[list[Entry], list[Work], list[str]]:
     """What there is of the rows and metrics that were asked for."""
-    entries = store.read(asked.store)
+    entries = history_file.read(asked.store)
     if not entries:
         raise Refusal(f"{asked.store} has no commits yet: scripts/history.py record")
-    rows, metrics = changes.works(entries), changes.metrics(entries)
+    rows, metrics = history_changes.works(entries), history_changes.metrics(entries)
     for word, there in [(w, [r.row for r in rows]) for w in asked.row] + [
         (w, metrics) for w in asked.metric
     ]:
@@ -195,8 +201,8 @@ def aligned(lines: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
 
 def series_of(
     entries: Sequence[Entry], rows: Sequence[Work], metrics: Sequence[str]
-) -> list[tuple[Work, str, list[changes.Point]]]:
-    return [(row, m, changes.points(entries, row, m)) for m in metrics for row in rows]
+) -> list[tuple[Work, str, list[history_changes.Point]]]:
+    return [(row, m, history_changes.points(entries, row, m)) for m in metrics for row in rows]
 
 
 def changes_of(
@@ -227,9 +233,9 @@ def counts_of(
 
 def table(asked: argparse.Namespace) -> int:
     entries, rows, metrics = chosen(asked)
-    for key, group in changes.by_key(entries).items():
+    for key, group in history_changes.by_key(entries).items():
         span = f"{group[0].commit[:SHORT]} .. {group[-1].commit[:SHORT]}"
-        say(f"history: {results.plural(len(group), 'commit')}, {span}; {words_of(key)}")
+        say(f"history: {bench_results.plural(len(group), 'commit')}, {span}; {words_of(key)}")
         found = changes_of(group, rows, metrics)
         lines = (
             aligned(found, (3, 5, 6)) if found else ["  no change by more than the gate's limits"]
@@ -253,7 +259,7 @@ def plot(asked: argparse.Namespace) -> int:
         ) from missing
     if not asked.metric:
         metrics = [m for m in history.PANELS if m in metrics]
-    groups = {words_of(key): group for key, group in changes.by_key(entries).items()}
+    groups = {words_of(key): group for key, group in history_changes.by_key(entries).items()}
     asked.out.mkdir(parents=True, exist_ok=True)
     paths = figures.save(history.draw(groups, rows, metrics), asked.out, "history")
     say(f"plot: {paths[0]}")
@@ -273,7 +279,7 @@ def arguments() -> argparse.ArgumentParser:
     made = {name: actions.add_parser(name) for name in ("record", "plot", "table")}
     for each in made.values():
         each.add_argument(
-            "--store", type=Path, default=store.FILE, help="default: results/history.jsonl"
+            "--store", type=Path, default=history_file.FILE, help="default: results/history.jsonl"
         )
     made["record"].add_argument("commits", nargs="*", metavar="COMMIT", help="or a range, a..b")
     made["record"].add_argument(
@@ -300,7 +306,7 @@ def main() -> int:
     showing: dict[str, Callable[[argparse.Namespace], int]] = {"plot": plot, "table": table}
     if asked.action in showing:
         return showing[asked.action](asked)
-    build = store.ROOT / os.environ.get("B", "build")
+    build = history_file.ROOT / os.environ.get("B", "build")
     if not (build / "cell" / "system").exists():
         raise Refusal(f"{build} has no cell: run make")
     return record(asked, build)
@@ -310,7 +316,7 @@ def refused() -> int:
     try:
         return main()
     except Refusal as problem:
-        raise results.Unusable(str(problem)) from problem
+        raise bench_results.Unusable(str(problem)) from problem
 
 
 if __name__ == "__main__":

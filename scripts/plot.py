@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
 import program
-import results
+import bench_results
 
 
 def main() -> int:
@@ -26,10 +26,10 @@ def main() -> int:
         "--out", type=Path, help="where the figures go (default: plots/ in the run)"
     )
     args = parser.parse_args()
-    run = results.load(args.run)
+    run = bench_results.load(args.run)
     directory = args.run if args.run.is_dir() else args.run.parent
     timeline = directory / "timeline.csv"
-    series = results.load_timeline(timeline) if timeline.exists() else {}
+    series = bench_results.load_timeline(timeline) if timeline.exists() else {}
     if not series:
         print(f"plot.py: no {timeline}, so no plot of memory over time", file=sys.stderr)
 
@@ -39,7 +39,7 @@ def main() -> int:
     try:
         import figures
     except ModuleNotFoundError as missing:
-        raise results.Unusable(
+        raise bench_results.Unusable(
             f"no {missing.name}: install python3-matplotlib (or run scripts/deps.sh bench)"
         ) from missing
     out = args.out or directory / "plots"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Callable, NoReturn, Optional
 
-import results
+import bench_results
 
 # What the scripts show when nothing is named, wherever they are called from.
 LATEST = Path(__file__).resolve().parent.parent / "results" / "latest"
@@ -75,7 +75,7 @@ def run(main: Callable[[], int], unread: int = 0) -> NoReturn:
         except SystemExit as end:  # of argparse, which may have written help
             code = end.code if isinstance(end.code, int) else WRONG_USE
         sys.stdout.flush()
-    except results.Unusable as problem:
+    except bench_results.Unusable as problem:
         stop(str(problem))
     except BrokenPipeError:  # the reader has seen enough
         stop_writing()

@@ -18,8 +18,8 @@ from typing import Callable, Optional
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
 import program
-import results
-from results import MIB, Results, Row, Spread, plural, sample_count
+import bench_results
+from bench_results import MIB, Results, Row, Spread, plural, sample_count
 
 BOLD, DIM, RED, PLAIN = "\033[1m", "\033[2m", "\033[31m", "\033[0m"
 WIDTH = 100  # of running text
@@ -220,7 +220,7 @@ def format_run(run: Results, colour: bool) -> list[str]:
 
 def main() -> int:
     parser = program.parser(__doc__, "scripts/table.py results/latest")
-    run = results.load(parser.parse_args().run)
+    run = bench_results.load(parser.parse_args().run)
     dumb = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")
     colour = sys.stdout.isatty() and not dumb
     print("\n".join(format_run(run, colour)))

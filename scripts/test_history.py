@@ -17,14 +17,15 @@ os.environ["MPLBACKEND"] = "Agg"
 
 from driving import BUILD, ROOT, DriverTest, run, run_unread
 
-import changes
+import history_changes
 import history
-import store
+import history_file
 from figures import history as drawing
-from gate import arms, planted, stored
+from gate import base_and_head, baseline_file
+from gate_proof import planted
 from gate.counting import Work
 from gate.findings import Refusal
-from store import Entry
+from history_file import Entry
 
 TINY = Work("tiny", 100_000, 1)
 KEY = (("compiler", "cc 1"), ("kernel", "1.0"))
@@ -37,8 +38,8 @@ def made_up(
     number: int,
     instructions: float = 1000,
     calls: float = 10,
-    key: store.Key = KEY,
-    rows: Optional[dict[Work, store.Metrics]] = None,
+    key: history_file.Key = KEY,
+    rows: Optional[dict[Work, history_file.Metrics]] = None,
 ) -> Entry:
     """An entry of the day of its number."""
     counts = {"instructions": [instructions] * 3, "syscalls.mmap": [calls, calls, calls + 1]}
@@ -48,7 +49,7 @@ def made_up(
 def marked(*instructions: float) -> list[int]:
     """The numbers of the entries that are changes."""
     entries = [made_up(i, value) for i, value in enumerate(instructions, 1)]
-    points = changes.points(entries, TINY, "instructions")
+    points = history_changes.points(entries, TINY, "instructions")
     return [int(p.entry.commit, 16) for p in points if p.marked]
 
 
@@ -58,20 +59,20 @@ class Store(DriverTest):
         self.file = self.directory / "history.jsonl"
 
     def test_is_read_as_it_was_written(self) -> None:
-        self.assertEqual(store.read(self.file), [])
+        self.assertEqual(history_file.read(self.file), [])
         first, second = made_up(1), made_up(2, 1000.5, calls=0)
-        store.add(first, self.file)
+        history_file.add(first, self.file)
         text = self.file.read_text()
-        store.add(second, self.file)
+        history_file.add(second, self.file)
         self.assertTrue(self.file.read_text().startswith(text))
-        self.assertEqual(store.read(self.file), [first, second])
+        self.assertEqual(history_file.read(self.file), [first, second])
         self.assertEqual([p.name for p in self.directory.iterdir()], [self.file.name])
 
     def test_later_of_two_lines_counts(self) -> None:
         """So a merge by union may keep both; lines of other tools are others."""
         for one in (made_up(1, 5), made_up(2), made_up(1, 6), made_up(1, 7, key=OTHER_KEY)):
-            store.add(one, self.file)
-        found = [e.rows[TINY]["instructions"][0] for e in store.read(self.file)]
+            history_file.add(one, self.file)
+        found = [e.rows[TINY]["instructions"][0] for e in history_file.read(self.file)]
         self.assertEqual(found, [1000, 6, 7])
 
     def test_broken_line_is_refused(self) -> None:
@@ -109,37 +110,37 @@ class Store(DriverTest):
             with self.assertRaisesRegex(
                 Refusal, "history.jsonl:2 is no line of a history", msg=line
             ):
-                store.read(self.file)
+                history_file.read(self.file)
             with self.assertRaises(Refusal):
-                store.add(made_up(3), self.file)
+                history_file.add(made_up(3), self.file)
             self.assertEqual(self.file.read_bytes(), before)
 
     def test_what_was_cut_off_or_is_no_text_is_refused(self) -> None:
         self.file.write_text(made_up(1).line().rstrip("\n"))
         with self.assertRaisesRegex(Refusal, "cut off"):
-            store.add(made_up(2), self.file)
+            history_file.add(made_up(2), self.file)
         self.file.write_bytes(b"\xff\n")
         with self.assertRaisesRegex(Refusal, "no store"):
-            store.read(self.file)
+            history_file.read(self.file)
         with self.assertRaisesRegex(Refusal, "is no file"):
-            store.add(made_up(2), self.directory)
+            history_file.add(made_up(2), self.directory)
 
     def test_full_disk_leaves_it_as_it_was(self) -> None:
         """Here the limit of a file's length, which fails as a full disk does."""
-        store.add(made_up(1), self.file)
+        history_file.add(made_up(1), self.file)
         before = self.file.read_bytes()
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 1, hard))
         try:
             with self.assertRaisesRegex(Refusal, "stays as it was"):
-                store.add(made_up(2), self.file)
+                history_file.add(made_up(2), self.file)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         self.assertEqual(self.file.read_bytes(), before)
         self.assertEqual([p.name for p in self.directory.iterdir()], [self.file.name])
 
     def test_committed_store(self) -> None:
-        entries = store.read()
+        entries = history_file.read()
         self.assertGreater(len(entries), 1)
         for one in entries:
             self.assertEqual({w.workload for w in one.rows}, set(history.WORKLOADS))
@@ -156,7 +157,7 @@ class Changes(unittest.TestCase):
 
     def test_change_is_told_from_its_level(self) -> None:
         entries = [made_up(1), made_up(2, 1004), made_up(3, 1020)]
-        point = changes.points(entries, TINY, "instructions")[2]
+        point = history_changes.points(entries, TINY, "instructions")[2]
         self.assertEqual((point.since, point.before), (entries[0].commit, 1000))
         self.assertEqual(point.change, "+2.0 %")
 
@@ -167,29 +168,31 @@ class Changes(unittest.TestCase):
             low.rows[TINY]["instructions"] = [1000, 1000, 1100]
             high.rows[TINY]["instructions"] = [least, 1200, 1200]
             for entries in ([low, high], [high, low]):
-                points = changes.points(entries, TINY, "instructions")
+                points = history_changes.points(entries, TINY, "instructions")
                 self.assertEqual(points[1].marked, change, least)
 
     def test_calls(self) -> None:
         entries = [made_up(1, calls=0), made_up(2, calls=49), made_up(3, calls=200)]
-        for metric in ("syscalls.mmap", changes.ALL_CALLS):
-            points = changes.points(entries, TINY, metric)
+        for metric in ("syscalls.mmap", history_changes.ALL_CALLS):
+            points = history_changes.points(entries, TINY, metric)
             self.assertEqual([p.marked for p in points], [False, False, True])
-        self.assertEqual(changes.points(entries, TINY, "syscalls.brk")[2].value, 0)
+        self.assertEqual(history_changes.points(entries, TINY, "syscalls.brk")[2].value, 0)
         entries[0].rows[TINY]["syscalls.mmap"] = [0, 0, 0]
-        self.assertEqual(changes.points(entries, TINY, "syscalls.mmap")[2].change, "from none")
+        self.assertEqual(
+            history_changes.points(entries, TINY, "syscalls.mmap")[2].change, "from none"
+        )
 
     def test_other_tools_are_not_compared(self) -> None:
         entries = [made_up(3, 2000, key=OTHER_KEY), made_up(2, 1000), made_up(1, 1000)]
-        groups = changes.by_key(entries)
+        groups = history_changes.by_key(entries)
         self.assertEqual({k: len(g) for k, g in groups.items()}, {KEY: 2, OTHER_KEY: 1})
         self.assertEqual([e.date[8:10] for e in groups[KEY]], ["01", "02"])
 
     def test_row_that_some_do_not_have(self) -> None:
         large = Work("large", 10_000, 1)
         entries = [made_up(1), made_up(2, rows={large: {"instructions": [1, 1, 1]}})]
-        self.assertEqual(changes.works(entries), [TINY, large])
-        self.assertEqual(len(changes.points(entries, large, "instructions")), 1)
+        self.assertEqual(history_changes.works(entries), [TINY, large])
+        self.assertEqual(len(history_changes.points(entries, large, "instructions")), 1)
 
 
 class Figure(unittest.TestCase):
@@ -223,9 +226,9 @@ class Repository(DriverTest):
         self.git("init", "-q")
         (self.root / "other").write_text("x")
         self.none = self.commit()
-        for file in stored.SOURCES:
+        for file in baseline_file.SOURCES:
             (self.root / file).parent.mkdir(exist_ok=True)
-        self.source = self.root / stored.SOURCES[1]
+        self.source = self.root / baseline_file.SOURCES[1]
         self.source.write_text("int x;")
         self.first = self.commit()
         (self.root / "other").write_text("y")
@@ -276,7 +279,7 @@ class Repository(DriverTest):
     def test_commit_that_does_not_build(self) -> None:
         """Is said, and the others are recorded."""
         file = self.directory / "history.jsonl"
-        built = arms.build_commit
+        built = base_and_head.build_commit
 
         def build_commit(commit: str, build: Path, root: Path) -> Path:
             return LIBRARY if commit == self.second else built(commit, self.directory, root)
@@ -285,10 +288,10 @@ class Repository(DriverTest):
             commits=[self.first, self.second], store=file, again=False, workloads="tiny"
         )
         said, warned = StringIO(), StringIO()
-        with mock.patch.object(arms, "build_commit", build_commit):
+        with mock.patch.object(base_and_head, "build_commit", build_commit):
             with redirect_stdout(said), redirect_stderr(warned):
                 self.assertEqual(history.record(asked, BUILD, self.root), 1)
-        self.assertEqual([e.commit for e in store.read(file)], [self.second])
+        self.assertEqual([e.commit for e in history_file.read(file)], [self.second])
         self.assertRegex(warned.getvalue(), f"{self.first[:8]} is not recorded: .*does not build")
         self.assertNotIn("another base", warned.getvalue())
 
@@ -302,7 +305,7 @@ class Program(DriverTest):
         return run(PROGRAM, action, "--store", self.file, *words)
 
     def need_history(self) -> None:
-        if arms.git("rev-parse", "--is-shallow-repository", root=ROOT) != "false":
+        if base_and_head.git("rev-parse", "--is-shallow-repository", root=ROOT) != "false":
             self.skipTest("this is no clone with all commits, so none can be told from the next")
 
     def test_record(self) -> None:
@@ -314,9 +317,9 @@ class Program(DriverTest):
             self.assertIn(word, done.stdout)
         done = self.history("record", "HEAD", "--workloads", "tiny", "--again")
         self.assertEqual(len(self.file.read_text().splitlines()), 2)
-        (one,) = store.read(self.file)
+        (one,) = history_file.read(self.file)
         self.assertEqual(one.commit, history.single("HEAD", ROOT)[0])
-        self.assertEqual(one.key, tuple(sorted(stored.key(BUILD).items())))
+        self.assertEqual(one.key, tuple(sorted(baseline_file.key(BUILD).items())))
         self.assertIn("instructions", one.rows[TINY])
         self.assertIn("1 commit,", self.history("table").stdout)
 
@@ -324,7 +327,7 @@ class Program(DriverTest):
         self.need_history()
         done = run_unread(PROGRAM, "record", "HEAD", "--workloads", "tiny", "--store", self.file)
         self.assertEqual((done.returncode, done.stderr), (2, ""))
-        self.assertEqual(len(store.read(self.file)), 1, "it was counted, and is kept")
+        self.assertEqual(len(history_file.read(self.file)), 1, "it was counted, and is kept")
 
     def test_planted_two_per_cent_are_a_change(self) -> None:
         """And the same library once more is none."""
@@ -341,7 +344,7 @@ class Program(DriverTest):
             history.count(head, BUILD, ["tiny"]),
         ]
         for number, rows in enumerate(counted, 1):
-            store.add(made_up(number, rows=rows), self.file)
+            history_file.add(made_up(number, rows=rows), self.file)
         out = self.history("table").stdout
         lines = [line.split() for line in out.splitlines()[2:]]
         self.assertEqual([line[1:3] for line in lines], [["instructions", f"{3:040x}"[:8]]], out)
@@ -349,7 +352,7 @@ class Program(DriverTest):
 
     def test_plot_and_table(self) -> None:
         for one in (made_up(1), made_up(2, 1100)):
-            store.add(one, self.file)
+            history_file.add(one, self.file)
         done = self.history("plot", "--out", self.directory / "plots")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertTrue((self.directory / "plots" / "history.png").stat().st_size)
@@ -361,7 +364,7 @@ class Program(DriverTest):
 
     def test_wrong_use(self) -> None:
         """Ends with 2 and a line."""
-        store.add(made_up(1), self.file)
+        history_file.add(made_up(1), self.file)
         for words, why in (
             (("record", "nothing"), "is no commit"),
             (("record", "HEAD", "--workloads", "none"), "no workload"),

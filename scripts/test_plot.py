@@ -20,11 +20,11 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 import figures
-import results
+import bench_results
 from figures import memory, pareto, style, throughput, timeline
 from figures.style import Styles
-from results import MIB, Results, Series
-from test_results import EXAMPLE, entry, failed, made_up
+from bench_results import MIB, Results, Series
+from test_bench_results import EXAMPLE, entry, failed, made_up
 
 PLOT = Path(__file__).resolve().parent / "plot.py"
 FIGURES = ("throughput", "timeline", "memory", "pareto")
@@ -292,7 +292,7 @@ class ParetoFigure(unittest.TestCase):
 
     def test_labels(self) -> None:
         """Each at its own point, inside the axes, and over no other."""
-        for run in (invented(), crowd(), results.load(EXAMPLE)):
+        for run in (invented(), crowd(), bench_results.load(EXAMPLE)):
             figure = pareto.draw(run, Styles(run))
             figure.canvas.draw()
             renderer = figure.canvas.get_renderer()
@@ -399,7 +399,7 @@ class Pages(unittest.TestCase):
     def cases(self) -> list[Results]:
         bad = failed("broken")
         return [
-            results.load(EXAMPLE),
+            bench_results.load(EXAMPLE),
             invented(),
             crowd(),
             made_up([entry("a", 1)]),
@@ -419,7 +419,7 @@ class Pages(unittest.TestCase):
             self.assertIn("(better: ", text)
 
     def test_names_and_workloads_are_written(self) -> None:
-        for run in (results.load(EXAMPLE), crowd()):
+        for run in (bench_results.load(EXAMPLE), crowd()):
             for figure in drawings(run).values():
                 text = texts(figure)
                 for name in run.allocators + run.workloads:

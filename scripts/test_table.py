@@ -14,10 +14,10 @@ from typing import Any
 
 from driving import run_unread
 
-import results
+import bench_results
 import table
-from results import Results
-from test_results import EXAMPLE, entry, failed, made_up
+from bench_results import Results
+from test_bench_results import EXAMPLE, entry, failed, made_up
 
 TABLE = Path(__file__).resolve().parent / "table.py"
 PAINT = re.compile(r"\033\[\d*m")
@@ -144,7 +144,7 @@ class Cells(unittest.TestCase):
         self.assertNotIn("vs", table.format_group(run, "tiny", 1, colour=False)[3])
 
     def test_lines_are_not_too_long(self) -> None:
-        for line in table.format_run(results.load(EXAMPLE), colour=False):
+        for line in table.format_run(bench_results.load(EXAMPLE), colour=False):
             self.assertLessEqual(len(line), 110)
 
 
@@ -271,7 +271,7 @@ class Program(unittest.TestCase):
         result = self.run_table(EXAMPLE)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertNotIn("\033", result.stdout, "no colours in a pipe")
-        run = results.load(EXAMPLE)
+        run = bench_results.load(EXAMPLE)
         self.assertEqual(result.stdout, "\n".join(table.format_run(run, colour=False)) + "\n")
         groups = len(run.workloads) * len(run.thread_counts)
         self.assertEqual(result.stdout.count(": live set"), groups)

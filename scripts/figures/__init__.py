@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from figures import memory, pareto, throughput, timeline
 from figures.style import Styles
-from results import Results, Series
+from bench_results import Results, Series
 
 
 def draw(run: Results, series: dict[tuple[str, str, int], Series]) -> dict[str, Figure]:

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from changes import ALL_CALLS, Point, points
+from history_changes import ALL_CALLS, Point, points
 from figures.style import COLOURS, GREY, MARKERS, arrange, panels
-from gate import exact
+from gate import deterministic
 from gate.counting import Work
-from results import MIB
-from store import Entry
+from bench_results import MIB
+from history_file import Entry
 
 # What is drawn when no metric is named, and the words for it.
 PANELS = {
@@ -108,7 +108,8 @@ def limits(ax: Axes, row: Work, metric: str, seen: list[Point]) -> None:
         return
     low, high = min(values), max(values)
     half = max(
-        (high - low) / 2 * ROOM, LEAST_LIMITS * exact.limit(metric, row.ops).of(median(values))
+        (high - low) / 2 * ROOM,
+        LEAST_LIMITS * deterministic.limit(metric, row.ops).of(median(values)),
     )
     middle, factor = (low + high) / 2, scale(metric)
     ax.set_ylim((middle - half) * factor, (middle + half) * factor)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from figures.style import GREY, ZONE, busiest, distances, finish, good_rows, page, spread_handle
-from results import Results, Row
+from bench_results import Results, Row
 
 BAR = {"facecolor": "#9ECAE1", "edgecolor": "#08519C", "linewidth": 0.8}
 FLOOR_BAR = {"facecolor": ZONE, "edgecolor": GREY, "linewidth": 0.8, "hatch": "////"}

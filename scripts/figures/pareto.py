@@ -22,7 +22,7 @@ from figures.style import (
     plot_spreads,
     spread_handle,
 )
-from results import MIB, Results, Spread
+from bench_results import MIB, Results, Spread
 
 Point = tuple[float, float]
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from results import MIB, Results, Row, Spread, plural, sample_count
+from bench_results import MIB, Results, Row, Spread, plural, sample_count
 
 # Okabe and Ito, "Color universal design", 2008; instead of their yellow, which is too pale on white,
 # the wine of Paul Tol's "muted".

@@ -20,7 +20,7 @@ from figures.style import (
     plot_spreads,
     spread_handle,
 )
-from results import Results, Row, plural
+from bench_results import Results, Row, plural
 
 LABELS_APART = 0.08  # of the axis: thread counts closer than that are not both written
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from figures.style import Styles, finish, log_scale, page
-from results import MIB, Results, Series
+from bench_results import MIB, Results, Series
 
 
 def draw(run: Results, styles: Styles, series: dict[tuple[str, str, int], Series]) -> Figure:

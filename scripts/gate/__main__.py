@@ -26,7 +26,7 @@ for _number in (signal.SIGINT, signal.SIGTERM):  # until run() has a say in it
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it is a package
 
 try:
-    from gate import accepted, arms, campaign, exact, judge, rejudge, report
+    from gate import accepted, base_and_head, campaign, deterministic, judge, rejudge, report
     from gate.driver import Driver, Progress, duration
     from gate.findings import SIGNALLED, WRONG_USE, Finding, Interrupted, Refusal
     from gate.findings import check_coverage, exit_code, verdict
@@ -313,7 +313,7 @@ class Gate:
         self.options = options
         self.entries = entries
         self.driver = (
-            options.driver or arms.ROOT / os.environ.get("B", "build") / "spanbench"
+            options.driver or base_and_head.ROOT / os.environ.get("B", "build") / "spanbench"
         ).resolve()
         self.cells = self.driver.parent / "cell"
         self.began = time.monotonic()
@@ -340,9 +340,9 @@ class Gate:
 
     def measure(self, folder: Path) -> Result:
         o = self.options
-        base = arms.resolve(o.base or arms.default_base(), self.cells)
-        head = arms.resolve(o.head, self.cells)
-        both = arms.Arms.of(base, head, folder / ARMS)
+        base = base_and_head.resolve(o.base or base_and_head.default_base(), self.cells)
+        head = base_and_head.resolve(o.head, self.cells)
+        both = base_and_head.Arms.of(base, head, folder / ARMS)
         settings = settings_of(o)
         drive = Driver(self.driver, folder, both.copy_into, o.timeout, Progress(sys.stderr))
         known = workloads_of(both, drive, folder / DESCRIBED)
@@ -384,17 +384,17 @@ class Gate:
         }
         return result
 
-    def word(self, source: arms.Source) -> str:
+    def word(self, source: base_and_head.Source) -> str:
         """That names the source from the root of the project."""
-        if source.word and Path(source.word).is_file() and Path.cwd() != arms.ROOT:
+        if source.word and Path(source.word).is_file() and Path.cwd() != base_and_head.ROOT:
             return str(Path(source.word).resolve())
         return source.word
 
-    def arm(self, source: arms.Source, checksum: str) -> dict[str, object]:
+    def arm(self, source: base_and_head.Source, checksum: str) -> dict[str, object]:
         return {"what": source.label, "again": source.word, "sha256": checksum}
 
     def exact(
-        self, both: arms.Arms, names: list[str], folder: Path, repeat: Callable[[str], str]
+        self, both: base_and_head.Arms, names: list[str], folder: Path, repeat: Callable[[str], str]
     ) -> list[Finding]:
         tier = self.options.tier
         if tier == "timed":
@@ -407,7 +407,7 @@ class Gate:
             return []
         work = folder / "exact"
         work.mkdir()
-        found = exact.compare(
+        found = deterministic.compare(
             both.file("base"),
             both.file("head"),
             names,
@@ -421,7 +421,7 @@ class Gate:
                 raise Refusal(f"the gate is broken: the exact tier did not compare {name}")
         return found
 
-    def facts(self, both: arms.Arms, done: Optional[campaign.Campaign]) -> list[str]:
+    def facts(self, both: base_and_head.Arms, done: Optional[campaign.Campaign]) -> list[str]:
         said = [f"base: {both.base.label}", f"head: {both.head.label}"]
         if both.sums["base"] == both.sums["head"]:
             said.append(NULL_RUN)
@@ -430,7 +430,7 @@ class Gate:
         return said
 
 
-def workloads_of(both: arms.Arms, drive: Driver, folder: Path) -> list[str]:
+def workloads_of(both: base_and_head.Arms, drive: Driver, folder: Path) -> list[str]:
     """Their names, as the driver describes the arms. Copies are not kept: of those that cannot be
     measured the source is named."""
     try:
@@ -542,7 +542,7 @@ def say(result: Result, strict: bool) -> None:
 def main() -> int:
     options = parser().parse_args()
     refuse_what_would_be_ignored(options)
-    accepted_file = options.accepted or arms.ROOT / "results" / "accepted.json"
+    accepted_file = options.accepted or base_and_head.ROOT / "results" / "accepted.json"
     if options.accepted and not options.accepted.is_file():
         raise Refusal(f"there is no {options.accepted}")
     gate = Gate(options, accepted.load(accepted_file))
@@ -550,7 +550,7 @@ def main() -> int:
     if options.judge:
         result = judge_again(gate, options.judge)
     else:
-        folder = new_folder(options.out or arms.ROOT / "results")
+        folder = new_folder(options.out or base_and_head.ROOT / "results")
         print(f"gate: {folder}", file=sys.stderr)
         try:
             result = gate.measure(folder)

@@ -14,11 +14,11 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gate import exact, judge
+from gate import deterministic, judge
 from gate.findings import Finding, Refusal
 
 ROW = re.compile(r"\*|[\w-]+/threads:[1-9]\d*")
-METRICS = dict.fromkeys([*(m.name for m in judge.METRICS), *exact.LIMITS])
+METRICS = dict.fromkeys([*(m.name for m in judge.METRICS), *deterministic.LIMITS])
 KEYS = ("row", "metric", "reason", "until")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, TextIO
 
-import results
+import bench_results
 from gate.campaign import FIRST, Order
 from gate.findings import SIGNALLED, Interrupted, Refusal
 from gate.samples import Part, load
@@ -39,7 +39,7 @@ class Progress:
         if not terminal and now - self.shown < LOG_EVERY_SECONDS:
             return
         self.shown = now
-        rows = f"{results.plural(len(order.rows), 'row')} in doubt"
+        rows = f"{bench_results.plural(len(order.rows), 'row')} in doubt"
         line = f"gate: {'all rows' if order.name == FIRST else rows}: {done} of {order.samples} samples"
         if done:
             pace = (now - began) / done

@@ -18,11 +18,11 @@ from typing import Any
 
 import jsonschema
 
-from gate import accepted, arms, campaign, exact, judge
+from gate import accepted, base_and_head, campaign, deterministic, judge
 from gate.findings import Finding, Refusal, check_coverage, verdict
 from gate.samples import load
 
-SCHEMA = arms.ROOT / "results" / "gate.schema.json"
+SCHEMA = base_and_head.ROOT / "results" / "gate.schema.json"
 NO_EXACT_TIER = "no exact tier: "  # a fact of a run, and why
 
 
@@ -79,7 +79,7 @@ def check_exact(document: dict[str, Any], found: list[Finding]) -> None:
     asked = {row.partition("/")[0] + "/threads:1" for row in document["rows"]}
     for row in sorted(asked if has_exact_tier(document) else ()):
         metrics = Counter(f.metric for f in found if f.row == row)
-        absent = sorted(set(exact.LIMITS) - set(metrics))
+        absent = sorted(set(deterministic.LIMITS) - set(metrics))
         if judge.FAILED not in metrics and absent:
             raise Refusal(f"the stored run has no counts of {', '.join(absent)} of {row}")
         if max(metrics.values(), default=0) > 1:
@@ -130,11 +130,11 @@ def rejudge(file: Path) -> Again:
     stored = [restored(f) for f in document["findings"]]
     if verdict(stored) != document["verdict"]:
         raise Refusal(f"the stored findings are not those of its verdict, {document['verdict']}")
-    found = [accepted.before(f) for f in stored if f.tier == exact.TIER]
+    found = [accepted.before(f) for f in stored if f.tier == deterministic.TIER]
     check_exact(document, found)
     done = campaign.Campaign(rows, settings_of(document), document["seed"])
     done.budget_spent = document["budget_spent"]
-    if tier == exact.TIER:
+    if tier == deterministic.TIER:
         if document["parts"] or document["comparisons"] or len(found) != len(stored):
             raise Refusal("the stored run is of the exact tier, and has what only others have")
         return Again(document, done, found, [], [])

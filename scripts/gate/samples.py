@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Optional
 
-import results
+import bench_results
 from gate.findings import Refusal
 
 ARMS = ("base", "head", "twin")
@@ -51,40 +51,40 @@ class Part:
 
 
 def parse_sample(entry: Any, name: str, where: str) -> Sample:
-    workload = results.text(entry, where, "workload")
-    threads = results.count(entry, where, "threads")
-    arm = results.text(entry, where, "allocator")
+    workload = bench_results.text(entry, where, "workload")
+    threads = bench_results.count(entry, where, "threads")
+    arm = bench_results.text(entry, where, "allocator")
     if arm not in ARMS:
         raise ValueError(f"{where}: '{arm}' is none of {', '.join(ARMS)}")
     row = f"{workload}/threads:{threads}"
-    block = (name, results.member(entry, where, "block", int))
-    if results.member(entry, where, "error_occurred", bool, False):
-        failure = results.text(entry, where, "error_message", "(no reason)")
+    block = (name, bench_results.member(entry, where, "block", int))
+    if bench_results.member(entry, where, "error_occurred", bool, False):
+        failure = bench_results.text(entry, where, "error_message", "(no reason)")
         return Sample(row, arm, block, {}, "", failure)
-    values = {c: results.amount(entry, where, c) for c in COUNTERS}
+    values = {c: bench_results.amount(entry, where, c) for c in COUNTERS}
     if any(not v > 0 for v in values.values()):
         raise ValueError(f"{where}: a number is 0, which has no ratio to others")
-    return Sample(row, arm, block, values, results.text(entry, where, "digest"))
+    return Sample(row, arm, block, values, bench_results.text(entry, where, "digest"))
 
 
 def parse(document: Any, name: str) -> Part:
     """One bench.json. Raises ValueError."""
-    context = results.member(document, "the file", "context", dict)
-    own = results.member(context, "context", "spanbench", dict)
-    if not results.member(own, "context.spanbench", "complete", bool):
+    context = bench_results.member(document, "the file", "context", dict)
+    own = bench_results.member(context, "context", "spanbench", dict)
+    if not bench_results.member(own, "context.spanbench", "complete", bool):
         raise ValueError("it is not complete: it was interrupted")
-    if results.text(own, "context.spanbench", "order", "shuffled") != "mirrored":
+    if bench_results.text(own, "context.spanbench", "order", "shuffled") != "mirrored":
         raise ValueError("its blocks are not mirrored: it is no measurement of the gate")
-    entries = results.member(document, "the file", "benchmarks", list)
+    entries = bench_results.member(document, "the file", "benchmarks", list)
     samples = [parse_sample(e, name, f"benchmarks[{i}]") for i, e in enumerate(entries)]
     shares = [e["others_cpu_share"] for e in entries if "others_cpu_share" in e]
     machine = {
-        **results.member(own, "context.spanbench", "machine", dict),
-        "host_name": results.text(context, "context", "host_name", ""),
-        "spanbench": results.text(own, "context.spanbench", "version", ""),
-        "brief": results.member(own, "context.spanbench", "brief", bool),
+        **bench_results.member(own, "context.spanbench", "machine", dict),
+        "host_name": bench_results.text(context, "context", "host_name", ""),
+        "spanbench": bench_results.text(own, "context.spanbench", "version", ""),
+        "brief": bench_results.member(own, "context.spanbench", "brief", bool),
     }
-    environment = results.member(own, "context.spanbench", "environment", dict, {})
+    environment = bench_results.member(own, "context.spanbench", "environment", dict, {})
     share = statistics.median(shares) if shares else None
     return Part(name, samples, machine, environment, share)
 

@@ -11,7 +11,7 @@ from gate.findings import PASS, REGRESSION, UNDECIDED, Refusal, check_coverage, 
 from gate.findings import headline, verdict
 from gate.judge import METRICS, Settings
 from gate.samples import Part, Sample
-from gate.simulation import MIB, ROWS, Machine, all_keys, gate, verdicts
+from gate_proof.simulation import MIB, ROWS, Machine, all_keys, gate, verdicts
 
 SMALL = "small/threads:1"
 TIME = "ns_per_op"

@@ -14,9 +14,10 @@ from unittest import mock
 
 from driving import BUILD, CELLS, DriverTest, run
 
-from gate import counting, exact, planted
+from gate import deterministic, counting
+from gate_proof import planted
 from gate.counting import Counting, Outcome, Sample, Work
-from gate.exact import Comparison
+from gate.deterministic import Comparison
 from gate.findings import Finding, Refusal
 
 GOMALLOC = BUILD / "libgomalloc.so"
@@ -41,7 +42,7 @@ class Verdict(unittest.TestCase):
             self.check(verdict, [100000] * 8, [head] * 8)
 
     def test_both_relative_and_least(self) -> None:
-        page = exact.PAGE
+        page = deterministic.PAGE
         for base, more, verdict in ((1000, 64, "pass"), (1000, 65, "fail"), (10000, 299, "pass")):
             values = [base * page] * 8, [(base + more) * page] * 8
             self.check(verdict, *values, metric="rss_peak_bytes")
@@ -59,7 +60,7 @@ class Verdict(unittest.TestCase):
         self.assertIn("the base makes none", finding.note)
 
     def test_a_least_margin_is_an_amount(self) -> None:
-        page = exact.PAGE
+        page = deterministic.PAGE
         for metric, base, amounts in (
             ("syscalls.brk", 1.0, (50, 50)),
             ("syscalls.brk", 0.0, (50, 50)),
@@ -107,14 +108,16 @@ class Verdict(unittest.TestCase):
         self.check("pass", [90, 130, 90], [90] * 3, metric="syscalls.mmap")  # within the limit
 
     def test_an_extra_percent_is_twice_the_limit(self) -> None:
-        self.assertLessEqual(exact.INSTRUCTIONS.relative, 0.005)
+        self.assertLessEqual(deterministic.INSTRUCTIONS.relative, 0.005)
 
 
 class Table(unittest.TestCase):
     def test_kinds_of_calls_that_do_not_differ_are_summed(self) -> None:
         same = {"syscalls.read": 3.0, "syscalls.open": 3.0, "syscalls.mmap": 3.0}
         head = {**same, "syscalls.futex": 4.0}
-        compared = exact.comparisons(Work("tiny", 10, 1), {"calls": [same]}, {"calls": [head]})
+        compared = deterministic.comparisons(
+            Work("tiny", 10, 1), {"calls": [same]}, {"calls": [head]}
+        )
         found = {c.metric.partition(".")[2]: (c.base, c.head) for c in compared}
         self.assertEqual(found, {"mmap": ([3], [3]), "futex": ([0], [4]), "other": ([6], [6])})
 
@@ -122,9 +125,9 @@ class Table(unittest.TestCase):
         samples = [[Sample({"syscalls.a": 1.0}, "d")], [Sample({"syscalls.b": 2.0}, "d")]]
         fake = mock.Mock(spec=Counting)
         fake.samples.side_effect = samples
-        (counted,) = exact.count(fake, [Path("lib")], Work("tiny", 10, 1), 2, ["calls"])
-        self.assertEqual(exact.values(counted, "syscalls.a"), [1, 0])
-        self.assertEqual(exact.values(counted, "syscalls.b"), [0, 2])
+        (counted,) = deterministic.count(fake, [Path("lib")], Work("tiny", 10, 1), 2, ["calls"])
+        self.assertEqual(deterministic.values(counted, "syscalls.a"), [1, 0])
+        self.assertEqual(deterministic.values(counted, "syscalls.b"), [0, 2])
 
 
 class Fake(Counting):
@@ -152,7 +155,7 @@ class Rows(unittest.TestCase):
     libraries = (Path("a"), Path("b"))
 
     def row(self, fake: Fake) -> Comparison:
-        compared = exact.compare_row(fake, self.libraries, self.work, None)
+        compared = deterministic.compare_row(fake, self.libraries, self.work, None)
         (found,) = [c for c in compared if c.metric == "instructions"]
         return found
 
@@ -173,7 +176,7 @@ class Rows(unittest.TestCase):
         fake = Fake([1010])
         calls = {"bytes_mapped": 1.0, "syscalls.mmap": 1.0}
         stored = {"instructions": [{"instructions": 1000.0}] * 3, "calls": [calls] * 3}
-        compared = exact.compare_row(fake, self.libraries[1:], self.work, stored)
+        compared = deterministic.compare_row(fake, self.libraries[1:], self.work, stored)
         self.assertEqual([c.metric for c in compared if c.verdict == "fail"], ["instructions"])
         self.assertEqual(len(stored["instructions"]), 3)
 
@@ -186,7 +189,9 @@ class Rows(unittest.TestCase):
 
         calls = {"bytes_mapped": 1.0, "syscalls.mmap": 1.0}
         stored = {"instructions": [{"instructions": 1000.0}] * 3, "calls": [calls] * 3}
-        found = exact.row_findings(Uncounted([0]), self.libraries[1:], self.work, stored, "again")
+        found = deterministic.row_findings(
+            Uncounted([0]), self.libraries[1:], self.work, stored, "again"
+        )
         self.assertEqual(
             {f.metric: f.verdict for f in found},
             {"instructions": "inconclusive", "bytes_mapped": "pass", "syscalls.mmap": "pass"},
@@ -235,7 +240,7 @@ class Exact(DriverTest):
 
     def compare(self, base: Path, head: Path, *workloads: str) -> list[Finding]:
         work = self.directory / "work"
-        return exact.compare(
+        return deterministic.compare(
             base, head, workloads, build=BUILD, work=work, seed=1, repeat=lambda row: f"again {row}"
         )
 
@@ -268,7 +273,7 @@ class Exact(DriverTest):
         self.assertEqual({f.verdict for f in findings}, {"pass"})
         self.assertEqual({f.row for f in findings}, {"tiny/threads:1", "small/threads:1"})
         metrics = {f.metric for f in findings if f.row.startswith("tiny")}
-        self.assertLessEqual({*exact.LIMITS, "syscalls.mmap", "syscalls.other"}, metrics)
+        self.assertLessEqual({*deterministic.LIMITS, "syscalls.mmap", "syscalls.other"}, metrics)
         for f in findings:
             self.assertEqual((f.tier, f.repeat), ("exact", f"again {f.row}"))
             self.assertLess(abs(f.change), 0.001, f)

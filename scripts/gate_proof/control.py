@@ -18,7 +18,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
 
 import program
-from gate import arms, planted, whole
+from gate import base_and_head
+from gate_proof import planted, run_gate
 from gate.findings import PASS, REGRESSION, WRONG_USE, Refusal
 
 ROW = "small/threads:1"
@@ -47,7 +48,7 @@ def control(library: Path, row: str, build: Path, directory: Path) -> int:
     workload, _, threads = row.partition("/threads:")
     check_usable_size(library)
     more = ("--quick", "--tier", "timed", "--workloads", workload, "--threads", threads)
-    code, _ = whole.run(library, library, build, directory, *more)
+    code, _ = run_gate.run(library, library, build, directory, *more)
     if code != PASS:
         if code == REGRESSION:
             print("control: CRIES WOLF: identical libraries, and the gate says regression")
@@ -57,7 +58,7 @@ def control(library: Path, row: str, build: Path, directory: Path) -> int:
     base = planted.build(library, [], directory / "base.so")
     head = planted.build(library, [cost.slower(SLOWER)], directory / "head.so")
     for seed in range(1, TRIES + 1):
-        code, document = whole.run(base, head, build, directory, *more, "--seed", str(seed))
+        code, document = run_gate.run(base, head, build, directory, *more, "--seed", str(seed))
         if code not in (PASS, REGRESSION):
             return code
         failed = [
@@ -80,8 +81,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    build = (arms.ROOT / os.environ.get("B", "build")).resolve()
-    default = build / arms.GOMALLOC
+    build = (base_and_head.ROOT / os.environ.get("B", "build")).resolve()
+    default = build / base_and_head.GOMALLOC
     add = parser.add_argument
     add(
         "shared_object",

@@ -17,8 +17,8 @@ from statistics import median
 from typing import Iterable, Sequence
 
 from gate.counting import Work
-from gate.exact import Comparison, Values
-from store import Entry, Key
+from gate.deterministic import Comparison, Values
+from history_file import Entry, Key
 
 ALL_CALLS = "syscalls.all"  # the sum over the kinds
 

@@ -9,10 +9,11 @@ from unittest import mock
 
 from driving import BUILD, DriverTest, run
 
-from gate import arms, control, planted, whole
+from gate import base_and_head
+from gate_proof import control, planted, run_gate
 from gate.findings import Refusal
 
-GOMALLOC = BUILD / arms.GOMALLOC
+GOMALLOC = BUILD / base_and_head.GOMALLOC
 
 
 class Controls(DriverTest):
@@ -29,7 +30,7 @@ class Controls(DriverTest):
             return code, {"verdict": verdict, "findings": [row]} if verdict else None
 
         cost = planted.Cost(control.ROW, 20.0, 0.01, planted.PERIOD)
-        with mock.patch.object(whole, "run", run), mock.patch.object(
+        with mock.patch.object(run_gate, "run", run), mock.patch.object(
             planted.Calibration, "cost", return_value=cost
         ):
             code = control.control(GOMALLOC, control.ROW, BUILD, self.directory)
@@ -73,7 +74,7 @@ class Controls(DriverTest):
         }
         cost = planted.Cost(control.ROW, 20.0, 0.01, planted.PERIOD)
         runs = iter([(0, {"verdict": "pass", "findings": []}), (1, document)])
-        with mock.patch.object(whole, "run", lambda *_: next(runs)), mock.patch.object(
+        with mock.patch.object(run_gate, "run", lambda *_: next(runs)), mock.patch.object(
             planted.Calibration, "cost", return_value=cost
         ):
             self.assertEqual(control.control(GOMALLOC, control.ROW, BUILD, self.directory), 1)

@@ -15,12 +15,13 @@ from unittest import mock
 from driving import BUILD, ROOT, DriverTest, run, run_unread
 
 import baseline
-from gate import arms, counting, exact, planted, stored
+from gate import base_and_head, baseline_file, deterministic, counting
+from gate_proof import planted
 from gate.counting import KINDS, Work
 from gate.findings import Refusal
-from gate.stored import Stored
+from gate.baseline_file import Stored
 
-GOMALLOC = BUILD / arms.GOMALLOC
+GOMALLOC = BUILD / base_and_head.GOMALLOC
 
 
 class File(DriverTest):
@@ -28,11 +29,11 @@ class File(DriverTest):
         super().setUp()
         self.file = self.directory / "baseline.json"
         counts = {"instructions": [{"instructions": 7.0}] * 3, "calls": [{"minor_faults": 1.0}] * 3}
-        self.stored = Stored("0" * 40, stored.key(BUILD), {Work("tiny", 100, 1): counts})
+        self.stored = Stored("0" * 40, baseline_file.key(BUILD), {Work("tiny", 100, 1): counts})
 
     def test_is_read_as_it_was_written(self) -> None:
-        stored.write(self.stored, self.file)
-        self.assertEqual(stored.read(self.file), self.stored)
+        baseline_file.write(self.stored, self.file)
+        self.assertEqual(baseline_file.read(self.file), self.stored)
         self.assertEqual(self.stored.differences(BUILD), [])
 
     def test_what_cannot_be_read_is_refused(self) -> None:
@@ -56,40 +57,42 @@ class File(DriverTest):
         ):
             self.file.write_text(text)
             with self.assertRaisesRegex(Refusal, "no stored base.*make baseline"):
-                stored.read(self.file)
+                baseline_file.read(self.file)
         self.file.write_text(json.dumps({**document, "schema": 0}))
         with self.assertRaisesRegex(Refusal, "another version"):
-            stored.read(self.file)
+            baseline_file.read(self.file)
         with self.assertRaisesRegex(Refusal, "no stored base"):
-            stored.read(self.directory / "absent")
+            baseline_file.read(self.directory / "absent")
 
     def test_another_machine_is_another_key(self) -> None:
         with mock.patch.object(platform, "release", return_value="1.0"):
             (difference,) = self.stored.differences(BUILD)
         self.assertIn("kernel is '1.0'", difference)
         (self.directory / "stamp").mkdir()
-        (self.directory / stored.FLAGS).write_text("cc -O0\n")
+        (self.directory / baseline_file.FLAGS).write_text("cc -O0\n")
         (difference,) = self.stored.differences(self.directory)
         self.assertIn("flags is ", difference)
 
     def test_another_harness_is_another_key(self) -> None:
         for folder in ("harness/cell", "workloads/timed"):
             (self.directory / folder).mkdir(parents=True)
-        before = stored.harness(self.directory)
+        before = baseline_file.harness(self.directory)
         for name in ("harness/cell/new.c", "workloads/timed/new.h"):
             (self.directory / name).write_text("int x;")
-            after = stored.harness(self.directory)
+            after = baseline_file.harness(self.directory)
             self.assertNotEqual(before, after)
             before = after
         (self.directory / "workloads/timed/test_new.c").write_text("int y;")
-        self.assertEqual(before, stored.harness(self.directory))
+        self.assertEqual(before, baseline_file.harness(self.directory))
 
     def test_committed_file(self) -> None:
-        committed = stored.read()
-        stored.check_rows(committed, BUILD)
+        committed = baseline_file.read()
+        baseline_file.check_rows(committed, BUILD)
         for processes in committed.rows.values():
             for kind in KINDS:
-                self.assertEqual(len(processes[kind]), exact.REPEATS + exact.CONFIRM)
+                self.assertEqual(
+                    len(processes[kind]), deterministic.REPEATS + deterministic.CONFIRM
+                )
 
 
 class Commit(DriverTest):
@@ -100,8 +103,8 @@ class Commit(DriverTest):
     def test_last_commit_of_the_library(self) -> None:
         self.git("init", "-q")
         with self.assertRaisesRegex(Refusal, "there is none"):
-            stored.commit_of_library(self.directory)
-        source = self.directory / stored.SOURCES[1]
+            baseline_file.commit_of_library(self.directory)
+        source = self.directory / baseline_file.SOURCES[1]
         source.parent.mkdir()
         source.write_text("int x;")
         self.git("add", ".")
@@ -110,10 +113,10 @@ class Commit(DriverTest):
         (self.directory / "other").write_text("x")
         self.git("add", "other")
         self.git("commit", "-qm", "two")
-        self.assertEqual(stored.commit_of_library(self.directory), commit)
+        self.assertEqual(baseline_file.commit_of_library(self.directory), commit)
         source.write_text("int y;")
         with self.assertRaisesRegex(Refusal, "commit the changes"):
-            stored.commit_of_library(self.directory)
+            baseline_file.commit_of_library(self.directory)
 
 
 class Program(DriverTest):
@@ -127,8 +130,10 @@ class Program(DriverTest):
         directory = Path(run("mktemp", "-d").stdout.strip())
         cls.addClassCleanup(run, "rm", "-rf", directory)
         cls.usual = {"tiny": counting.usual_operations(BUILD / "cell" / "system")["tiny"]}
-        with mock.patch.object(stored, "commit_of_library", return_value="0" * 40), cls.offered():
-            cls.counted = stored.measure(BUILD, directory)
+        with mock.patch.object(
+            baseline_file, "commit_of_library", return_value="0" * 40
+        ), cls.offered():
+            cls.counted = baseline_file.measure(BUILD, directory)
 
     @classmethod
     def offered(cls, **more: int) -> "mock._patch[mock.Mock]":
@@ -138,7 +143,7 @@ class Program(DriverTest):
     def check(self, base: Stored, build: Path = BUILD) -> tuple[int, str]:
         file, work = self.directory / "baseline.json", self.directory / "directory"
         work.mkdir(exist_ok=True)
-        stored.write(base, file)
+        baseline_file.write(base, file)
         said = io.StringIO()
         with contextlib.redirect_stdout(said), self.offered():
             return baseline.check(file, build, work), said.getvalue()
@@ -167,7 +172,7 @@ class Program(DriverTest):
 
     def test_what_does_not_fail_side_by_side_is_no_regression(self) -> None:
         """Counts of another day, which the same library does not repeat today."""
-        with mock.patch.object(stored, "built", return_value=GOMALLOC):
+        with mock.patch.object(baseline_file, "built", return_value=GOMALLOC):
             code, said = self.check(self.changed("instructions", 0.99))
         self.assertEqual(code, 0, said)
         self.assertIn("PASS: no regression", said)
@@ -182,14 +187,14 @@ class Program(DriverTest):
         first["instructions"] *= 1.1  # one that is not apart
         for counts in others:
             counts["instructions"] *= 0.8
-        with mock.patch.object(stored, "built", return_value=GOMALLOC):
+        with mock.patch.object(baseline_file, "built", return_value=GOMALLOC):
             code, said = self.check(base)
         self.assertIn("inconclusive: tiny/threads:1 instructions", said)
         self.assertIn("PASS: no regression", said)
 
     def test_what_fails_side_by_side_too_is_a_regression(self) -> None:
         base, build = self.slower_build()
-        with mock.patch.object(stored, "built", return_value=base):
+        with mock.patch.object(baseline_file, "built", return_value=base):
             code, said = self.check(self.counted, build)
         self.assertEqual(code, 1, said)
         against, beside = said.split("side by side")
@@ -214,11 +219,11 @@ class Program(DriverTest):
         with self.assertRaisesRegex(Refusal, "5 operations.*make baseline"):
             self.check(other)
         with self.offered(new=1000), self.assertRaisesRegex(Refusal, "new.*make baseline"):
-            stored.check_rows(self.counted, BUILD)
+            baseline_file.check_rows(self.counted, BUILD)
 
     def test_program_refuses_what_does_not_fit_the_cell(self) -> None:
         file = self.directory / "baseline.json"
-        stored.write(self.counted, file)
+        baseline_file.write(self.counted, file)
         result = run(ROOT / "scripts" / "baseline.py", "check", "--file", file)
         self.assertEqual((result.returncode, result.stdout), (2, ""))
         self.assertIn("make baseline", result.stderr)
@@ -230,40 +235,44 @@ class Program(DriverTest):
     def test_nothing_to_compare_with_has_an_exit_code_of_its_own(self) -> None:
         """Counts of elsewhere, of a commit that is not in this clone, if that is shallow."""
         file = self.directory / "baseline.json"
-        committed = stored.read()
-        stored.write(Stored("0" * 40, {**committed.key, "kernel": "1.0"}, committed.rows), file)
+        committed = baseline_file.read()
+        baseline_file.write(
+            Stored("0" * 40, {**committed.key, "kernel": "1.0"}, committed.rows), file
+        )
         for shallow, code, says in (
             ("true", 75, "git fetch --unshallow"),
             ("false", 2, "with all history: renew the base"),
         ):
             answers = {"cat-file": None, "rev-parse": shallow}
             words, errors = ["baseline.py", "check", "--file", str(file)], io.StringIO()
-            with mock.patch.object(arms, "git", lambda *of: answers[of[0]]), mock.patch(
+            with mock.patch.object(base_and_head, "git", lambda *of: answers[of[0]]), mock.patch(
                 "sys.argv", words
             ), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
                 self.assertEqual(baseline.refused(), code)
             self.assertIn(says, errors.getvalue())
 
     def test_what_is_no_clone_has_nothing_to_compare_with(self) -> None:
-        with mock.patch.object(stored, "ROOT", self.directory), mock.patch.object(
-            arms, "git", return_value=None
+        with mock.patch.object(baseline_file, "ROOT", self.directory), mock.patch.object(
+            base_and_head, "git", return_value=None
         ):
-            with self.assertRaises(stored.Absent):
-                stored.built(self.counted, BUILD)
+            with self.assertRaises(baseline_file.Absent):
+                baseline_file.built(self.counted, BUILD)
             (self.directory / ".git").mkdir()
             with self.assertRaisesRegex(Refusal, "git refuses to read this clone"):
-                stored.built(self.counted, BUILD)
+                baseline_file.built(self.counted, BUILD)
 
     def test_what_is_undecided_is_no_pass(self) -> None:
         """Nor what callgrind cannot run."""
         (work,) = self.counted.rows
-        lost = exact.uncounted(work, exact.Broken(True, "killed", "instructions"), "again")
+        lost = deterministic.uncounted(
+            work, deterministic.Broken(True, "killed", "instructions"), "again"
+        )
         undecided = replace(lost, base=1.0, head=1.0)
-        with mock.patch.object(stored, "compare_counts", return_value=[undecided]):
+        with mock.patch.object(baseline_file, "compare_counts", return_value=[undecided]):
             code, said = self.check(self.counted)
         self.assertEqual(code, 75, said)
         self.assertRegex(said, "not confirmed side by side: .*is not here")
-        with mock.patch.object(stored, "compare_counts", return_value=[lost]):
+        with mock.patch.object(baseline_file, "compare_counts", return_value=[lost]):
             with self.assertRaisesRegex(Refusal, "was not counted"):
                 self.check(self.counted)
 
@@ -271,7 +280,7 @@ class Program(DriverTest):
         """A library, and a build directory with one that needs more instructions."""
         slower = planted.spin("tiny/threads:1", 1000)
         base = planted.build(GOMALLOC, [], self.directory / "good.so")
-        planted.build(GOMALLOC, [slower], self.directory / arms.GOMALLOC)
+        planted.build(GOMALLOC, [slower], self.directory / base_and_head.GOMALLOC)
         for name in ("cell", "stamp"):
             (self.directory / name).symlink_to(BUILD / name)
         return base, self.directory
@@ -281,10 +290,12 @@ class Program(DriverTest):
         base, build = self.slower_build()
         work = self.directory / "directory"
         work.mkdir()
-        with mock.patch.object(arms, "build_commit", return_value=base), mock.patch.object(
-            arms, "git", return_value=""
+        with mock.patch.object(base_and_head, "build_commit", return_value=base), mock.patch.object(
+            base_and_head, "git", return_value=""
         ):
-            findings = stored.compare_built(self.counted, build, work, lambda row: row, ["tiny"])
+            findings = baseline_file.compare_built(
+                self.counted, build, work, lambda row: row, ["tiny"]
+            )
         failed = [f.metric for f in findings if f.verdict == "fail"]
         self.assertEqual(failed, ["instructions"])
 

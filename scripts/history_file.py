@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
 
-from gate import exact
+from gate import deterministic
 from gate.counting import KINDS, Work
-from gate.exact import Processes, Values
+from gate.deterministic import Processes, Values
 from gate.findings import Refusal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ class Entry:
 
     commit: str
     date: str  # of the commit, by its committer: ISO 8601, UTC
-    key: Key  # what the counts were taken with (gate/stored.py); sorted
+    key: Key  # what the counts were taken with (gate/baseline_file.py); sorted
     rows: dict[Work, Metrics]
 
     @property
@@ -52,7 +52,9 @@ class Entry:
 def metrics_of(processes: Processes) -> Metrics:
     """By metric; whole numbers without a fraction, for they are most of the file."""
     names = sorted({m for kind in KINDS for counts in processes[kind] for m in counts})
-    return {m: [int(v) if v == int(v) else v for v in exact.values(processes, m)] for m in names}
+    return {
+        m: [int(v) if v == int(v) else v for v in deterministic.values(processes, m)] for m in names
+    }
 
 
 def packed(metrics: Metrics) -> dict[str, Any]:
@@ -82,14 +84,14 @@ def entry(text: str) -> Entry:
 
 def unpacked(row: dict[str, Any]) -> Metrics:
     processes, counts = row["processes"], row["counts"]
-    check(type(processes) is int and processes >= exact.REPEATS, "too few processes")
+    check(type(processes) is int and processes >= deterministic.REPEATS, "too few processes")
     check(processes <= MOST_PROCESSES and bool(counts), "a row without counts, or without end")
     made = {}
     for name, values in counts.items():
-        check(name.startswith("syscalls.") or name in exact.LIMITS, f"what is {name!r}?")
+        check(name.startswith("syscalls.") or name in deterministic.LIMITS, f"what is {name!r}?")
         made[name] = values if isinstance(values, list) else [values] * processes
         check(len(made[name]) == processes, f"{name}: counts of another number of processes")
-        check(all(exact.is_count(v) for v in made[name]), f"{name}: what is no count")
+        check(all(deterministic.is_count(v) for v in made[name]), f"{name}: what is no count")
     return made
 
 

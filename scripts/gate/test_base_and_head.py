@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from driving import DriverTest
-from gate import arms
+from gate import base_and_head
 from gate.findings import Refusal
 
 # A project whose "library" is what its Makefile writes.
@@ -52,8 +52,8 @@ class Tree(DriverTest):
         self.git("commit", "--quiet", "-m", text)
         return self.git("rev-parse", "HEAD")
 
-    def resolve(self, word: str) -> arms.Source:
-        return arms.resolve(word, self.cells, self.root)
+    def resolve(self, word: str) -> base_and_head.Source:
+        return base_and_head.resolve(word, self.cells, self.root)
 
     def built(self) -> int:
         return len(self.log.read_text().splitlines()) if self.log.exists() else 0
@@ -61,7 +61,7 @@ class Tree(DriverTest):
 
 class DefaultBase(Tree):
     def default(self) -> str:
-        return arms.default_base(self.root)
+        return base_and_head.default_base(self.root)
 
     def test_on_a_branch_where_it_began(self) -> None:
         self.git("checkout", "--quiet", "-b", "mine")
@@ -102,7 +102,7 @@ class DefaultBase(Tree):
 
     def test_no_repository(self) -> None:
         with self.assertRaisesRegex(Refusal, "no git repository"):
-            arms.default_base(self.directory)
+            base_and_head.default_base(self.directory)
 
 
 class Resolve(Tree):
@@ -176,10 +176,10 @@ class Copies(DriverTest):
         for name in ("one", "another"):
             file = self.directory / name
             file.write_text(name)
-            self.sources.append(arms.Source(file, False, name, name))
+            self.sources.append(base_and_head.Source(file, False, name, name))
 
-    def arms(self) -> arms.Arms:
-        return arms.Arms.of(self.sources[0], self.sources[1], self.directory / "kept")
+    def arms(self) -> base_and_head.Arms:
+        return base_and_head.Arms.of(self.sources[0], self.sources[1], self.directory / "kept")
 
     def test_the_twin_is_a_copy_of_base(self) -> None:
         both = self.arms()
@@ -208,7 +208,7 @@ class Copies(DriverTest):
             copies.rmdir()
 
     def test_adapter_against_library_is_refused(self) -> None:
-        self.sources[0] = arms.Source(self.sources[0].file, True, "foo", "foo")
+        self.sources[0] = base_and_head.Source(self.sources[0].file, True, "foo", "foo")
         with self.assertRaisesRegex(Refusal, "two adapters, or two libraries"):
             self.arms()
 

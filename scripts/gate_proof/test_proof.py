@@ -18,11 +18,12 @@ from scipy.stats import kstest
 
 from driving import DriverTest
 
-from gate import campaign, evidence, planted, proof, replay, simulation, stats
+from gate import campaign, stats
+from gate_proof import evidence, planted, proof, replay, simulation
 from gate.findings import Finding, Interrupted, Refusal
 from gate.judge import Settings
-from gate.ledger import Ledger, Record
-from gate.proof import Proof
+from gate_proof.ledger import Ledger, Record
+from gate_proof.proof import Proof
 
 MACHINE = {"cpus": "2"}
 KEY = {"library": "a", "gate": "b"}
@@ -53,13 +54,17 @@ class Kept(DriverTest):
             Ledger(self.file, {**KEY, "library": "c"})
 
     def test_what_another_gate_harness_or_compiler_measured_has_another_key(self) -> None:
-        shutil.copytree(proof.ROOT / "scripts" / "gate", self.directory / "scripts" / "gate")
+        for package in ("gate", "gate_proof"):
+            shutil.copytree(proof.ROOT / "scripts" / package, self.directory / "scripts" / package)
         library = self.directory / "lib.so"
         library.write_text("")
         before = proof.key(library, self.directory)
         for file, name in (
             ("lib.so", "library"),
-            *((f"scripts/gate/{module}.py", "gate") for module in ("__main__", "judge", "exact")),
+            *(
+                (f"scripts/gate/{module}.py", "gate")
+                for module in ("__main__", "judge", "deterministic")
+            ),
             *(
                 (f"harness/{part}.c", "harness")
                 for part in ("bench/plan", "bench/rows", "bench/sample", "cell/new")

@@ -10,10 +10,11 @@ from unittest import mock
 
 from driving import BUILD, CELLS, DriverTest
 
-from gate import exact, planted
+from gate import deterministic
+from gate_proof import planted
 from gate.counting import KINDS, Counting, Work
 from gate.findings import Refusal
-from gate.planted import Cost, Plant
+from gate_proof.planted import Cost, Plant
 
 GOMALLOC = BUILD / "libgomalloc.so"
 OPS = 20_000
@@ -28,7 +29,7 @@ class Plants(DriverTest):
         """Of one process."""
         work = Work(workload, OPS, 1)
         counting = Counting(CELLS / "system", self.directory / "work")
-        (processes,) = exact.count(counting, [library], work, 1, kinds or KINDS)
+        (processes,) = deterministic.count(counting, [library], work, 1, kinds or KINDS)
         return {m: v for counts in processes.values() for m, v in counts[0].items()}
 
     def test_spin(self) -> None:
@@ -55,7 +56,7 @@ class Plants(DriverTest):
         counts = self.counted(library, "calls")
         for metric in ("rss_peak_bytes", "rss_drained_bytes", "bytes_mapped"):
             added = counts[metric] - plain[metric]
-            self.assertLess(abs(added - size), 3 * exact.PAGE, metric)
+            self.assertLess(abs(added - size), 3 * deterministic.PAGE, metric)
 
     def test_other_rows_pay_nothing(self) -> None:
         plain = self.counted(self.built("a.so"))

@@ -26,14 +26,15 @@ from typing import Any, Callable, Iterator, Optional, Sequence
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
 
 import program
-from gate import arms, evidence, exact, judge, planted, replay, stored, whole
+from gate import base_and_head, baseline_file, deterministic, judge
+from gate_proof import evidence, planted, replay, run_gate
 from gate.campaign import Order
 from gate.counting import Counting, Counts, works
 from gate.driver import Driver, Progress
 from gate.findings import PASS, REGRESSION, SIGNALLED, Finding, Interrupted, Refusal
-from gate.ledger import Ledger, Record
+from gate_proof.ledger import Ledger, Record
 
-ROOT = arms.ROOT
+ROOT = base_and_head.ROOT
 PARTS = ("null", "exact", "power", "replay")
 ROWS = tuple(f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2))
 
@@ -55,7 +56,10 @@ SPINNING = tuple(f"{w}/threads:{n}" for w in SPUN for n in SPUN_THREADS)
 PLANTED = 3  # of these four rows in a run
 TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
-JUDGING = "__main__ arms campaign counting driver exact findings judge planted replay samples stats".split()
+JUDGING = (
+    "gate/__main__ gate/base_and_head gate/campaign gate/counting gate/deterministic gate/driver "
+    "gate/findings gate/judge gate_proof/planted gate_proof/replay gate/samples gate/stats"
+).split()
 # Beside the cells: what orders, starts and counts the samples, and what is planted.
 DRIVING = (
     "harness/bench/plan.[ch]",
@@ -98,20 +102,20 @@ def say(text: str) -> None:
 
 def key(library: Path, root: Path = ROOT) -> dict[str, str]:
     """What all records of a ledger have in common."""
-    gate = root / "scripts" / "gate"
-    sums = [hashlib.sha256((gate / f"{name}.py").read_bytes()).digest() for name in JUDGING]
+    scripts = root / "scripts"
+    sums = [hashlib.sha256((scripts / f"{name}.py").read_bytes()).digest() for name in JUDGING]
     return {
         "library": hashlib.sha256(library.read_bytes()).hexdigest()[:16],
         "gate": hashlib.sha256(b"".join(sums)).hexdigest()[:16],
-        "harness": stored.harness(root, DRIVING),
-        "compiler": arms.compiler(),
+        "harness": baseline_file.harness(root, DRIVING),
+        "compiler": base_and_head.compiler(),
     }
 
 
 def machine() -> dict[str, str]:
     """On which a record was measured: a machine of the class that rates are of."""
     return {
-        "processor": stored.processor(),
+        "processor": baseline_file.processor(),
         "cpus": str(len(os.sched_getaffinity(0))),
         "kernel": os.uname().release,
     }
@@ -128,12 +132,12 @@ class Proof:
         self.ledger = ledger
         self.directory = directory
         self.build = (ROOT / os.environ.get("B", "build")).resolve()
-        self.shared_object = self.build / arms.GOMALLOC
+        self.shared_object = self.build / base_and_head.GOMALLOC
 
     def gate(self, base: Path, head: Path, seed: int, *more: str) -> Any:
         """A whole run of the gate's program; its document."""
         more = (*more, "--seed", str(seed))
-        code, document = whole.run(base, head, self.build, self.directory, *more)
+        code, document = run_gate.run(base, head, self.build, self.directory, *more)
         if code not in (PASS, REGRESSION):
             raise Refusal(f"a run of the gate ended with exit code {code}; see above")
         return document
@@ -174,8 +178,8 @@ class Proof:
             return None
         counting = Counting(self.build / "cell" / "system", self.directory)
         (work,) = works(counting.cell, [workload], self.options.seed)
-        counted = exact.count(counting, [base, head], work, 1, ["instructions"])
-        before, after = (exact.values(c, "instructions")[0] for c in counted)
+        counted = deterministic.count(counting, [base, head], work, 1, ["instructions"])
+        before, after = (deterministic.values(c, "instructions")[0] for c in counted)
         period, pairs = plant.numbers
         spun = 1000 * (2 * pairs + planted.PAYMENT) / period
         return {"base": before, "added": after - before, "spun": spun}
@@ -188,7 +192,7 @@ class Proof:
         work = self.directory / "exact"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        return exact.compare(
+        return deterministic.compare(
             base, head, [workload], build=self.build, work=work, seed=seed, repeat=lambda row: row
         )
 
@@ -291,8 +295,8 @@ class Proof:
         folder = self.directory / "recording"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        source = arms.resolve(str(self.shared_object), self.build / "cell")
-        both = arms.Arms.of(source, source, folder / "arms")
+        source = base_and_head.resolve(str(self.shared_object), self.build / "cell")
+        both = base_and_head.Arms.of(source, source, folder / "arms")
         progress = Progress(sys.stderr)
         drive = Driver(self.build / "spanbench", folder, both.copy_into, 60, progress)
         return drive(Order("recording", list(ROWS), self.options.recorded_blocks, seed, 0.0))
@@ -408,7 +412,7 @@ def main() -> int:
             return summarise(Ledger(options.ledger, None))
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
             raise Refusal(f"{options.ledger} is no ledger of a proof: {problem!r}") from problem
-    library = (ROOT / os.environ.get("B", "build") / arms.GOMALLOC).resolve()
+    library = (ROOT / os.environ.get("B", "build") / base_and_head.GOMALLOC).resolve()
     if not library.exists():
         raise Refusal(f"there is no {library}: run make")
     ledger = Ledger(options.ledger, key(library), machine())

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gate.arms import ROOT
+from gate.base_and_head import ROOT
 from gate.findings import PASS, REGRESSION
 
 PROGRAM = ROOT / "scripts" / "gate"

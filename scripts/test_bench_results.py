@@ -9,8 +9,8 @@ import unittest
 from pathlib import Path
 from typing import Any, Iterator, Optional
 
-import results
-from results import Results, Spread, Unusable
+import bench_results
+from bench_results import Results, Spread, Unusable
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "results" / "example"
 
@@ -57,7 +57,7 @@ def document(entries: list[dict[str, Any]], **facts: Any) -> dict[str, Any]:
 
 
 def made_up(entries: list[dict[str, Any]], **facts: Any) -> Results:
-    return results.parse(document(entries, **facts))
+    return bench_results.parse(document(entries, **facts))
 
 
 class Statistics(unittest.TestCase):
@@ -106,15 +106,15 @@ class Statistics(unittest.TestCase):
 
     def test_sample_count(self) -> None:
         run = made_up([entry("a", 1), entry("a", 2), entry("b", 1), failed("b"), failed("c")])
-        self.assertEqual(results.sample_count(run.rows), "1 to 2 samples")
-        self.assertEqual(results.sample_count(run.rows[:1]), "2 samples")
-        self.assertEqual(results.sample_count(run.rows[1:2]), "1 sample")
-        self.assertEqual(results.sample_count(run.rows[2:]), "0 samples")
+        self.assertEqual(bench_results.sample_count(run.rows), "1 to 2 samples")
+        self.assertEqual(bench_results.sample_count(run.rows[:1]), "2 samples")
+        self.assertEqual(bench_results.sample_count(run.rows[1:2]), "1 sample")
+        self.assertEqual(bench_results.sample_count(run.rows[2:]), "0 samples")
 
 
 class Parsing(unittest.TestCase):
     def test_example(self) -> None:
-        run = results.load(EXAMPLE)
+        run = bench_results.load(EXAMPLE)
         self.assertEqual(run.workloads, ["tiny", "small", "large"])
         self.assertEqual(run.allocators[-1], "null")
         entries = json.loads((EXAMPLE / "bench.json").read_text())["benchmarks"]
@@ -126,8 +126,8 @@ class Parsing(unittest.TestCase):
         self.assertAlmostEqual(row.median("ns_per_op"), middle / 2)
 
     def test_timeline(self) -> None:
-        series = results.load_timeline(EXAMPLE / "timeline.csv")
-        run = results.load(EXAMPLE)
+        series = bench_results.load_timeline(EXAMPLE / "timeline.csv")
+        run = bench_results.load(EXAMPLE)
         self.assertEqual({a for _, a, _ in series}, set(run.allocators))
         for s in series.values():
             self.assertEqual(len(s.seconds), len(s.vsz))
@@ -221,7 +221,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 class Shape(unittest.TestCase):
     def refusal(self, bad: Any) -> str:
         with self.assertRaises(ValueError) as caught:
-            results.parse(bad)
+            bench_results.parse(bad)
         return str(caught.exception)
 
     def test_the_place_is_named(self) -> None:
@@ -262,7 +262,7 @@ class Shape(unittest.TestCase):
             timeline_failures=[{"name": "n", "cause": "c"}],
             quick=True,
         )
-        results.parse(whole)
+        bench_results.parse(whole)
         values: list[Any] = [None, [], {}, [[]], "x", -1, 10**400, math.inf, True]
         refused = 0
         for path in list(places(whole))[1:]:
@@ -273,7 +273,7 @@ class Shape(unittest.TestCase):
                     parent = parent[key]
                 parent[path[-1]] = value
                 try:
-                    results.parse(bad)
+                    bench_results.parse(bad)
                 except ValueError:
                     refused += 1
         self.assertGreater(refused, 100)
@@ -299,7 +299,9 @@ class Files(unittest.TestCase):
             if content is not None:
                 file.write_bytes(content)
             with self.assertRaises(Unusable) as caught:
-                results.load_timeline(file) if timeline else results.load(Path(directory))
+                bench_results.load_timeline(file) if timeline else bench_results.load(
+                    Path(directory)
+                )
             text = str(caught.exception)
             self.assertTrue(text.startswith(f"{file}" + ": " * (content is not None)), text)
             self.assertNotIn("\n", text)
@@ -334,8 +336,8 @@ class Files(unittest.TestCase):
             self.assertIn(f"line {line} is not one of a timeline", text)
 
     def test_file_or_directory(self) -> None:
-        by_file = results.load(EXAMPLE / "bench.json")
-        self.assertEqual(len(by_file.rows), len(results.load(EXAMPLE).rows))
+        by_file = bench_results.load(EXAMPLE / "bench.json")
+        self.assertEqual(len(by_file.rows), len(bench_results.load(EXAMPLE).rows))
 
     @unittest.skipIf(os.geteuid() == 0, "root may read everything")
     def test_unreadable(self) -> None:
@@ -343,4 +345,4 @@ class Files(unittest.TestCase):
             file = Path(directory) / "bench.json"
             file.touch(0)
             with self.assertRaisesRegex(Unusable, "bench.json: Permission denied"):
-                results.load(file)
+                bench_results.load(file)

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
-from gate import arms, exact
+from gate import base_and_head, deterministic
 from gate.counting import KINDS, Counting, Work, works
 from gate.findings import Finding, Refusal
 
-ROOT = arms.ROOT
+ROOT = base_and_head.ROOT
 FILE = ROOT / "results" / "baseline.json"
 SCHEMA = 1
 SEED = 1
@@ -82,7 +82,7 @@ def key(build: Path) -> dict[str, str]:
 class Stored:
     commit: str
     key: dict[str, str]
-    rows: dict[Work, exact.Processes]
+    rows: dict[Work, deterministic.Processes]
 
     def differences(self, build: Path) -> list[str]:
         """What is not as it was when the counts were taken."""
@@ -113,10 +113,10 @@ def read(file: Path = FILE) -> Stored:
         }
         for processes in rows.values():
             for kind in KINDS:
-                if len(processes[kind]) < exact.REPEATS:
-                    raise ValueError(f"fewer than {exact.REPEATS} processes")
+                if len(processes[kind]) < deterministic.REPEATS:
+                    raise ValueError(f"fewer than {deterministic.REPEATS} processes")
                 values = [v for counts in processes[kind] for v in counts.values()]
-                if not values or not all(exact.is_count(v) for v in values):
+                if not values or not all(deterministic.is_count(v) for v in values):
                     raise ValueError("what is no count")
         texts = [document["commit"], *document["key"].values()]
         if not rows or len(texts) == 1 or not all(isinstance(text, str) for text in texts):
@@ -140,12 +140,12 @@ def read(file: Path = FILE) -> Stored:
 
 def commit_of_library(root: Path = ROOT) -> str:
     """The last commit that changed the library; this tree must not have changed it since."""
-    commit = arms.git("log", "-1", "--format=%H", "--", *SOURCES, root=root)
+    commit = base_and_head.git("log", "-1", "--format=%H", "--", *SOURCES, root=root)
     if not commit:
         raise Refusal(
             "the stored base names a commit, and there is none: is this a git repository?"
         )
-    if arms.git("status", "--porcelain", "--", *SOURCES, root=root):
+    if base_and_head.git("status", "--porcelain", "--", *SOURCES, root=root):
         raise Refusal(f"commit the changes of {', '.join(SOURCES)} first: the base names a commit")
     return commit
 
@@ -154,12 +154,14 @@ def measure(build: Path, directory: Path) -> Stored:
     """Counts this tree's library anew, in all workloads that there are."""
     commit = commit_of_library()
     counting = Counting(build / "cell" / "system", directory)
-    times = exact.REPEATS + exact.CONFIRM
+    times = deterministic.REPEATS + deterministic.CONFIRM
     rows = {}
     for work in works(counting.cell, None, SEED):
         try:
-            (rows[work],) = exact.count(counting, [build / arms.GOMALLOC], work, times, KINDS)
-        except exact.Broken as problem:
+            (rows[work],) = deterministic.count(
+                counting, [build / base_and_head.GOMALLOC], work, times, KINDS
+            )
+        except deterministic.Broken as problem:
             raise Refusal(f"{work.row}: {problem}") from problem
     return Stored(commit, key(build), rows)
 
@@ -187,11 +189,11 @@ def check_rows(stored: Stored, build: Path) -> None:
 def compare_counts(stored: Stored, build: Path, directory: Path, repeat: Repeat) -> list[Finding]:
     """This tree's library with the stored counts."""
     counting = Counting(build / "cell" / "system", directory)
-    head = [build / arms.GOMALLOC]
+    head = [build / base_and_head.GOMALLOC]
     return [
         finding
         for work, base in stored.rows.items()
-        for finding in exact.row_findings(counting, head, work, base, repeat(work.row))
+        for finding in deterministic.row_findings(counting, head, work, base, repeat(work.row))
     ]
 
 
@@ -202,9 +204,9 @@ class Absent(Refusal):
 def built(stored: Stored, build: Path) -> Path:
     """The library of the stored commit. Raises Absent where that is not at hand, and the clone is shallow
     or none of git."""
-    if arms.git("cat-file", "-e", f"{stored.commit}^{{commit}}") is None:
+    if base_and_head.git("cat-file", "-e", f"{stored.commit}^{{commit}}") is None:
         absent = f"the stored base's commit {stored.commit[:12]} is not here"
-        shallow = arms.git("rev-parse", "--is-shallow-repository")
+        shallow = base_and_head.git("rev-parse", "--is-shallow-repository")
         if shallow == "false":
             raise Refusal(f"{absent}, with all history: renew the base (make baseline)")
         if shallow is None and (ROOT / ".git").exists():
@@ -213,7 +215,7 @@ def built(stored: Stored, build: Path) -> Path:
             f"{absent}, so that it cannot be counted on this machine: fetch the history (git fetch "
             "--unshallow), or renew it on a machine where this tree is known to be good (make baseline)"
         )
-    return arms.build_commit(stored.commit, build)
+    return base_and_head.build_commit(stored.commit, build)
 
 
 def compare_built(
@@ -222,9 +224,9 @@ def compare_built(
     """This tree's library with the stored commit's, which is built: both are counted side by side."""
     base, head = directory / "base.so", directory / "head.so"
     shutil.copyfile(built(stored, build), base)
-    shutil.copyfile(build / arms.GOMALLOC, head)
+    shutil.copyfile(build / base_and_head.GOMALLOC, head)
     work_directory = directory / "work"
     work_directory.mkdir()
-    return exact.compare(
+    return deterministic.compare(
         base, head, workloads, build=build, work=work_directory, seed=SEED, repeat=repeat
     )
