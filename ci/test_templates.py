@@ -105,9 +105,9 @@ class Templates(unittest.TestCase):
 
     def test_what_is_kept_is_what_is_written(self) -> None:
         """The run's directory, its JUnit file, and where a built base is kept."""
-        main = (ROOT / "scripts/gate/__main__.py").read_text()
-        self.assertIn('-gate"', main)
-        self.assertIn('"gate.xml"', main)
+        written = (ROOT / "scripts/gate/document.py").read_text()
+        self.assertIn('-gate"', written)
+        self.assertIn('"gate.xml"', written)
         self.assertIn('build / "gate"', (ROOT / "scripts/gate/base_and_head.py").read_text())
         for template in self.each():
             paths = [*strings(template.document, "path"), *strings(template.document, "paths")]

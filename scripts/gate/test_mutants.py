@@ -50,7 +50,7 @@ MUTANTS = [
     ),
     Mutant(
         "the gate looks whether all was compared",
-        "scripts/gate/__main__.py",
+        "scripts/gate/run.py",
         "                done.first, done.second, rows, done.failed, settings, repeat\n            )\n            asked",
         "                done.first, done.second, rows, done.failed, settings, repeat\n            )\n"
         "            timed = timed[1:]\n            asked",
@@ -129,8 +129,8 @@ MUTANTS = [
     Mutant(
         "numbers of another gate's program do not add up",
         "scripts/gate_proof/proof.py",
-        '"gate/__main__ gate/base_and_head gate/campaign',
-        '"gate/base_and_head gate/campaign',
+        '"gate/__main__ gate/base_and_head gate/campaign gate/cli',
+        '"gate/base_and_head gate/campaign gate/cli',
         "scripts/gate_proof/test_proof.py:Kept.test_what_another_gate_harness_or_compiler_measured_has_another_key",
     ),
     Mutant(
@@ -359,7 +359,7 @@ MUTANTS = [
     ),
     Mutant(
         "what was measured is not removed",
-        "scripts/gate/__main__.py",
+        "scripts/gate/document.py",
         "    if all(any(c in p.parents for c in copies) for p in files):\n",
         "    if True:\n",
         "scripts/gate/test_gate.py:Refusals.test_library_that_corrupts_memory_is_a_regression",

@@ -57,8 +57,9 @@ PLANTED = 3  # of these four rows in a run
 TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
 JUDGING = (
-    "gate/__main__ gate/base_and_head gate/campaign gate/counting gate/deterministic gate/driver "
-    "gate/findings gate/judge gate_proof/planted gate_proof/replay gate/samples gate/stats"
+    "gate/__main__ gate/base_and_head gate/campaign gate/cli gate/counting gate/deterministic "
+    "gate/document gate/driver gate/findings gate/judge gate_proof/planted gate_proof/replay gate/run "
+    "gate/samples gate/stats"
 ).split()
 # Beside the cells: what orders, starts and counts the samples, and what is planted.
 DRIVING = (

@@ -63,7 +63,7 @@ class Kept(DriverTest):
             ("lib.so", "library"),
             *(
                 (f"scripts/gate/{module}.py", "gate")
-                for module in ("__main__", "judge", "deterministic")
+                for module in ("__main__", "cli", "document", "run", "judge", "deterministic")
             ),
             *(
                 (f"harness/{part}.c", "harness")

@@ -1,0 +1,123 @@
+"""What a run of the gate leaves behind: its folder with gate.json and the files for CI systems."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import math
+import os
+import re
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from gate import report
+from gate.findings import Finding, Refusal, exit_code, verdict
+from gate.samples import Part
+
+SCHEMA_VERSION = 1
+FILE = "gate.json"
+COPIES = ARMS, DESCRIBED = "arms", "described"  # of the libraries: in a run's folder, no results
+
+
+@dataclasses.dataclass
+class Result:
+    """What is reported, whether it was measured now or before."""
+
+    findings: list[Finding]
+    numbers: list[dict[str, object]]
+    parts: list[Part]
+    facts: list[str]  # lines for people
+    document: dict[str, Any]  # of gate.json, beside these
+
+
+def write(file: Path, content: bytes) -> None:
+    """All of it, or the file is as it was."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_bytes(content)
+    new.rename(file)
+
+
+def plain(value: Any) -> Any:
+    """For JSON, which has no infinity and no NaN."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value
+
+
+def new_folder(parent: Path) -> Path:
+    """<parent>/<UTC time>-<host>-gate"""
+    if re.search(r"[\s:]", str(parent.resolve())):  # copies of the arms will lie there
+        raise Refusal(
+            f"--out {parent}: libraries cannot be preloaded from a path with blanks or colons (ld.so)"
+        )
+    parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for second in range(60):
+        moment = (now + datetime.timedelta(seconds=second)).strftime("%Y%m%dT%H%M%SZ")
+        folder = parent / f"{moment}-{socket.gethostname()}-gate"
+        try:
+            folder.mkdir()
+            return folder.resolve()
+        except FileExistsError:
+            pass
+    raise Refusal(f"{parent} has a run for each second of this minute")
+
+
+def remove_if_nothing_was_measured(folder: Path) -> None:
+    """A run that was refused at once has copies of the libraries and nothing else. Whatever other
+    file there is, was measured or says why not."""
+    copies = [folder / name for name in COPIES]
+    files = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
+    if all(any(c in p.parents for c in copies) for p in files):
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"gate: nothing was measured, so {folder} is removed", file=sys.stderr)
+
+
+def save(folder: Path, result: Result, options: argparse.Namespace, seconds: float) -> None:
+    """gate.json and the files for CI systems. Done before a word of the verdict is said."""
+    first = result.parts[0] if result.parts else None
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": verdict(result.findings),
+        "exit_code": exit_code(result.findings, options.strict),
+        "strict": options.strict,
+        "tier": options.tier,
+        **result.document,
+        "seconds": round(seconds, 1),
+        "machine": first.machine if first else {},
+        "environment": first.environment if first else {},
+        "parts": [
+            {
+                "name": p.name,
+                "file": os.path.relpath(p.file, folder),
+                "others_cpu_share": p.others_cpu_share,
+            }
+            for p in result.parts
+        ],
+        "facts": result.facts,
+        "findings": [dataclasses.asdict(f) for f in result.findings],
+        "comparisons": result.numbers,
+    }
+    text = json.dumps(plain(document), indent=1, allow_nan=False) + "\n"
+    write(folder / FILE, text.encode())
+    write(
+        folder / "gate.md", report.markdown(result.findings, options.strict, result.facts).encode()
+    )
+    write(folder / "gate.xml", report.junit(result.findings, options.strict))
+
+
+def publish(folder: Path) -> None:
+    """<parent>/latest-gate is the newest run that came to a verdict."""
+    link = folder.parent / "latest-gate"
+    new = folder.parent / f".latest-gate.{os.getpid()}"
+    new.symlink_to(folder.name)
+    new.rename(link)

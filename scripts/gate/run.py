@@ -1,0 +1,206 @@
+"""A run of the gate: what it measures or reads again, and the findings of that."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import shlex
+import shutil
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Optional
+
+from gate import accepted, base_and_head, campaign, deterministic, judge, rejudge, report
+from gate.cli import chosen_workloads, settings_of, thread_counts
+from gate.document import ARMS, DESCRIBED, FILE, Result
+from gate.driver import Driver, Progress, duration
+from gate.findings import Finding, Refusal, check_coverage
+from gate.rejudge import NO_EXACT_TIER
+
+NULL_RUN = "base and head are the same file: a null run"
+BUSY = 0.05  # share of the CPUs that others may take before that is said
+
+
+class Gate:
+    """One run."""
+
+    def __init__(self, options: argparse.Namespace, entries: list[accepted.Entry]) -> None:
+        self.options = options
+        self.entries = entries
+        self.driver = (
+            options.driver or base_and_head.ROOT / os.environ.get("B", "build") / "spanbench"
+        ).resolve()
+        self.cells = self.driver.parent / "cell"
+        self.began = time.monotonic()
+        self.left_out = ""  # what was asked for and not done, and why
+        if not os.access(self.driver, os.X_OK):
+            raise Refusal(f"there is no {self.driver}; build it with make")
+
+    def repeat(self, base: str, head: str) -> Callable[[str], str]:
+        """The command that measures a row alone."""
+        o = self.options
+        changed = {k: getattr(o, k) for k in ("first", "blocks", "budget")}
+        changed.update({k: v and v * 100 for k, v in (("margin", o.margin), ("target", o.target))})
+
+        def command(row: str) -> str:
+            workload, _, threads = row.rpartition("/threads:")
+            given = {"BASE": base, "HEAD": head, "WORKLOADS": workload, "THREADS": threads}
+            given.update(QUICK="1" if o.quick else "", SEED=str(o.seed))
+            given["TIER"] = o.tier if o.tier != "all" else ""
+            more = [f"--{k} {v:g}" for k, v in changed.items() if v is not None]
+            given["ARGS"] = " ".join(more + ["--strict"] * o.strict)
+            return "make gate " + " ".join(f"{k}={shlex.quote(v)}" for k, v in given.items() if v)
+
+        return command
+
+    def measure(self, folder: Path) -> Result:
+        o = self.options
+        base = base_and_head.resolve(o.base or base_and_head.default_base(), self.cells)
+        head = base_and_head.resolve(o.head, self.cells)
+        both = base_and_head.Arms.of(base, head, folder / ARMS)
+        settings = settings_of(o)
+        drive = Driver(self.driver, folder, both.copy_into, o.timeout, Progress(sys.stderr))
+        known = workloads_of(both, drive, folder / DESCRIBED)
+        strangers = accepted.strangers(self.entries, known)
+        names = chosen_workloads(o.workloads, known)
+        if o.tier == "exact" and o.threads and thread_counts(o.threads) != [1]:
+            raise Refusal(
+                f"the exact tier counts one thread's work, not --threads {o.threads}: leave it out"
+            )
+        rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
+        settings = settings.checked(len(rows))
+        repeat = self.repeat(self.word(base), self.word(head))
+        print(f"gate: base: {base.label}", file=sys.stderr)
+        print(f"gate: head: {head.label}", file=sys.stderr)
+        findings = self.exact(both, names, folder, repeat)
+        asked: list[tuple[str, str]] = []
+        result = Result(findings, [], [], [], {})
+        done: Optional[campaign.Campaign] = None
+        if o.tier != "exact":
+            done = campaign.run(rows, settings, o.seed, drive, time.monotonic)
+            timed, result.numbers = judge.findings(
+                done.first, done.second, rows, done.failed, settings, repeat
+            )
+            asked = [(r, m.name) for r in rows for m in judge.METRICS]
+            check_coverage(timed, asked)
+            findings += timed
+            result.parts = done.parts
+        result.facts = self.facts(both, done) + strangers
+        if self.left_out:
+            result.facts.append(self.left_out)
+        result.document = {
+            "base": self.arm(base, both.sums["base"]),
+            "head": self.arm(head, both.sums["head"]),
+            "quick": o.quick,
+            "seed": o.seed,
+            "rows": rows,
+            "settings": dataclasses.asdict(settings),
+            "budget_spent": done.budget_spent if done else False,
+        }
+        return result
+
+    def word(self, source: base_and_head.Source) -> str:
+        """That names the source from the root of the project."""
+        if source.word and Path(source.word).is_file() and Path.cwd() != base_and_head.ROOT:
+            return str(Path(source.word).resolve())
+        return source.word
+
+    def arm(self, source: base_and_head.Source, checksum: str) -> dict[str, object]:
+        return {"what": source.label, "again": source.word, "sha256": checksum}
+
+    def exact(
+        self, both: base_and_head.Arms, names: list[str], folder: Path, repeat: Callable[[str], str]
+    ) -> list[Finding]:
+        tier = self.options.tier
+        if tier == "timed":
+            return []
+        if both.base.adapter:
+            why = "it compares libraries, not adapters: give files, BASE=/path/liba.so HEAD=/path/libb.so"
+            if tier == "exact":
+                raise Refusal(why)
+            self.left_out = NO_EXACT_TIER + why
+            return []
+        work = folder / "exact"
+        work.mkdir()
+        found = deterministic.compare(
+            both.file("base"),
+            both.file("head"),
+            names,
+            build=self.driver.parent,
+            work=work,
+            seed=self.options.seed,
+            repeat=repeat,
+        )
+        for name in names:
+            if not any(f.row == f"{name}/threads:1" and f.tier == "exact" for f in found):
+                raise Refusal(f"the gate is broken: the exact tier did not compare {name}")
+        return found
+
+    def facts(self, both: base_and_head.Arms, done: Optional[campaign.Campaign]) -> list[str]:
+        said = [f"base: {both.base.label}", f"head: {both.head.label}"]
+        if both.sums["base"] == both.sums["head"]:
+            said.append(NULL_RUN)
+        if done:
+            said += campaign_facts(done)
+        return said
+
+
+def workloads_of(both: base_and_head.Arms, drive: Driver, folder: Path) -> list[str]:
+    """Their names, as the driver describes the arms. Copies are not kept: of those that cannot be
+    measured the source is named."""
+    try:
+        return both.check_descriptions(drive.describe(both.copy_into(folder)))
+    except Refusal as problem:
+        said = str(problem)
+        for arm, of in (("base", both.base), ("head", both.head), ("twin", both.base)):
+            said = said.replace(str(folder / both.file(arm).name), str(of.file))
+        raise Refusal(said) from problem
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def campaign_facts(done: campaign.Campaign) -> list[str]:
+    said = []
+    settings = done.settings
+    said.append(
+        f"time: more than {report.percent(settings.margin, '')} slower is a regression, "
+        f"{report.percent(settings.target, '')} must not be missed; {settings.first} blocks of all "
+        f"rows, then up to {settings.looks[-1]} of rows in doubt; seed {done.seed}"
+    )
+    shares = [p.others_cpu_share for p in done.parts if p.others_cpu_share is not None]
+    if shares and statistics.median(shares) > BUSY:
+        share = statistics.median(shares)
+        said.append(f"BUSY MACHINE: other programs took {share:.0%} of the CPUs meanwhile")
+    environment = {k: v for p in done.parts for k, v in p.environment.items()}
+    if environment:
+        listed = " ".join(f"{k}={v}" for k, v in sorted(environment.items()))
+        said.append(f"ENVIRONMENT: options of allocators were set: {listed}")
+    if done.budget_spent:
+        said.append(f"the budget of {duration(settings.budget_seconds)} ended the second stage")
+    elif len(done.parts) > len(settings.looks):
+        rows = sorted({s.row for s in done.second})
+        if campaign.imprecise(done, rows):
+            said.append(
+                f"the second stage ended after its {settings.looks[-1]} blocks, and not all rows were "
+                "precise by then: --blocks and --budget give it more"
+            )
+    return said
+
+
+def judge_again(gate: Gate, run: Path) -> Result:
+    """A stored run: the same samples, judged by this version."""
+    file = run if run.name == FILE else run / FILE
+    again = rejudge.rejudge(file)
+    stored = again.document
+    for name in ("quick", "seed", "tier"):
+        setattr(gate.options, name, stored[name])
+    repeat = gate.repeat(stored["base"]["again"], stored["head"]["again"])
+    findings = [dataclasses.replace(f, repeat=repeat(f.row)) for f in again.exact + again.timed]
+    facts = [f"base: {stored['base']['what']}", f"head: {stored['head']['what']}"]
+    facts += [NULL_RUN] * (stored["base"]["sha256"] == stored["head"]["sha256"])
+    facts += campaign_facts(again.done) if again.done.parts else []
+    facts += [f for f in stored["facts"] if f.startswith(NO_EXACT_TIER)]
+    return Result(findings, again.numbers, again.done.parts, facts, {})
