@@ -20,8 +20,7 @@ set -euf
 take_no_words "$@"
 need_driver
 
-directory_file=${driver%/*}/bench-directory.$$
-set -- run --directory-to "$directory_file" --out "${OUT:-${root}results}"
+set -- --out "${OUT:-${root}results}"
 ! is_quick || set -- "$@" --quick
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
 [ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads "$WORKLOADS"
@@ -32,36 +31,10 @@ set -- run --directory-to "$directory_file" --out "${OUT:-${root}results}"
 for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
 
-# The driver runs in the background, so that a signal reaches it at once; it then saves what it has.
-# It always gets SIGTERM: a shell starts what is in the background with SIGINT ignored.
-signal='' child=''
-# shellcheck disable=SC2317  # called by the traps
-stop() {
-  signal=$1
-  [ -z "$child" ] || kill "$child" 2>/dev/null || true
-}
-trap 'stop 1' HUP
-trap 'stop 2' INT
-trap 'stop 3' QUIT
-trap 'stop 15' TERM
-"$driver" "$@" &
-child=$!
-[ -z "$signal" ] || kill "$child" 2>/dev/null || true
-while :; do
-  code=0
-  wait "$child" || code=$?
-  kill -0 "$child" 2>/dev/null || break # a signal ended the wait, not the driver
-done
-trap - HUP INT QUIT TERM
-
-run=
-if [ -f "$directory_file" ]; then
-  run=$(cat "$directory_file")
-  rm -f "$directory_file"
-fi
-if [ -n "$signal" ] || [ "$code" -gt 128 ]; then
+run_driver run "$@"
+if [ "$code" -gt 128 ]; then
   [ -z "$run" ] || echo "bench.sh: a table of what was finished: ${root}scripts/table.py '$run'" >&2
-  exit "$((${signal:+128 + }${signal:-$code}))"
+  exit "$code"
 fi
 [ -n "$run" ] || exit "$code" # nothing was measured; the driver said why
 

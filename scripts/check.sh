@@ -9,7 +9,10 @@
 #   MISUSES="double_free.*"    SIZES="tiny small large"   RUNS=k         of harden
 #   ARGS="--tap --verbose"     further options of the driver
 #
-# Exit code: that of the driver.
+# After the checks, scripts/junit.py writes their JUnit file, conformance.xml, also of a run that found
+# something or was interrupted.
+#
+# Exit code: that of the driver; 2 if that is 0 and conformance.xml cannot be written.
 
 # shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
@@ -25,7 +28,7 @@ esac
 take_no_words "$@"
 need_driver
 
-set -- "$command" --out "${OUT:-${root}results}"
+set -- --out "${OUT:-${root}results}"
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
 case $command in
 check)
@@ -53,4 +56,14 @@ case ${PRELOAD:-} in
 esac
 for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
-exec "$driver" "$@"
+[ "$command" = check ] || exec "$driver" "$command" "$@"
+
+run_driver check "$@"
+[ -n "$run" ] || exit "$code" # nothing was judged, or it could not be saved; the driver said why
+if "${root}scripts/junit.py" "$run"; then
+  echo "check.sh: $run/conformance.xml" >&2
+else
+  echo "check.sh: $run/conformance.xml is not written" >&2
+  [ "$code" != 0 ] || code=2
+fi
+exit "$code"

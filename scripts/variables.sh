@@ -32,3 +32,42 @@ is_quick() {
   echo "${0##*/}: QUICK is 1 or yes, 0 or no, not '$QUICK'" >&2
   exit 2
 }
+
+# run_driver COMMAND OPTION...: sets $code, its exit code, or 128 and the number of the signal that this
+# script got; and $run, the path of the run's directory, empty if nothing was saved. The driver runs in the
+# background, so that a signal reaches it at once; it then saves what it has. It always gets SIGTERM: a
+# shell starts what is in the background with SIGINT ignored.
+run_driver() {
+  command=$1
+  shift
+  directory_file=${driver%/*}/$command-directory.$$
+  signal='' child=''
+  trap 'stop_driver 1' HUP
+  trap 'stop_driver 2' INT
+  trap 'stop_driver 3' QUIT
+  trap 'stop_driver 15' TERM
+  "$driver" "$command" --directory-to "$directory_file" "$@" &
+  child=$!
+  [ -z "$signal" ] || kill "$child" 2>/dev/null || true
+  while :; do
+    code=0
+    wait "$child" || code=$?
+    kill -0 "$child" 2>/dev/null || break # a signal ended the wait, not the driver
+  done
+  trap - HUP INT QUIT TERM
+  [ -z "$signal" ] || code=$((128 + signal))
+
+  # shellcheck disable=SC2034  # for those who source this
+  run=
+  if [ -f "$directory_file" ]; then
+    # shellcheck disable=SC2034  # likewise
+    run=$(cat "$directory_file")
+    rm -f "$directory_file"
+  fi
+}
+
+# shellcheck disable=SC2317  # called by the traps
+stop_driver() {
+  signal=$1
+  [ -z "$child" ] || kill "$child" 2>/dev/null || true
+}

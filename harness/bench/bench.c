@@ -11,7 +11,6 @@
 #include "spawn.h"
 #include "timeline.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,17 +163,6 @@ static bool open_files(struct run *run) {
     return false;
 }
 
-/* The path of the run's directory, for a script. */
-static bool write_directory(const char *file, const char *directory) {
-    errno           = 0;
-    FILE *f         = fopen(file, "we");
-    const bool good = f && fprintf(f, "%s\n", directory) > 0;
-    if (f && fclose(f) == 0 && good)
-        return true;
-    fprintf(stderr, "spanbench: cannot write %s: %s\n", file, strerrordesc_np(errno));
-    return false;
-}
-
 /* Saves all, says how it ended, and returns the exit code. */
 static int finish(struct run *run) {
     const int signal      = spawn_interrupted();
@@ -189,8 +177,11 @@ static int finish(struct run *run) {
     else if (!(saved = results_commit(&run->timeline, problem, sizeof problem)))
         fprintf(stderr, "spanbench: %s\n", problem);
     saved &= save_close(&run->saved, complete);
-    if (samples && saved && run->options->directory_to)
-        saved = write_directory(run->options->directory_to, directory);
+    if (samples && saved &&
+        !results_tell(&run->saved.results, run->options->directory_to, problem, sizeof problem)) {
+        fprintf(stderr, "spanbench: %s\n", problem);
+        saved = false;
+    }
     if (!complete)
         fprintf(stderr, "spanbench: %s; %zu of %zu samples are finished%s%s\n",
                 signal ? strsignal(signal) : output_describe(run->output_error), samples,

@@ -14,13 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of a file for each verdict in it, and for the rest; what is not needed is given back. */
+/* Of the file for each verdict in it, and for the rest; what is not needed is given back. */
 enum { RESERVE_EACH = 4 << 10, RESERVE_ONCE = 256 << 10 };
-
-/* The two files of a run; their space is reserved before the first check. */
-struct files {
-    struct results_file json, junit;
-};
 
 static void ask(void *list, struct cell *cell) {
     (void)check_list_add(list, cell);
@@ -101,43 +96,36 @@ static size_t run_all(struct check_table *m, int *error) {
     return done;
 }
 
-static bool open_files(const struct check_table *m, struct results *r, struct files *f) {
+/* The space of the file is reserved before the first check. */
+static bool open_file(const struct check_table *m, struct results *r, struct results_file *json) {
     char problem[RESULTS_PROBLEM_BYTES];
     const size_t reserve = RESERVE_ONCE + all_of(m) * RESERVE_EACH;
-    *f                   = (struct files){0};
     const bool opened    = results_open(r, m->options->out, problem, sizeof problem);
-    if (opened &&
-        results_create(r, "conformance.json", reserve, &f->json, problem, sizeof problem) &&
-        results_create(r, "conformance.xml", reserve, &f->junit, problem, sizeof problem))
+    if (opened && results_create(r, "conformance.json", reserve, json, problem, sizeof problem))
         return true;
     fprintf(stderr, "spanbench: %s\n", problem);
-    results_discard(&f->json);
     if (opened)
         results_remove(r);
     return false;
 }
 
-/* Both files, each whole or not at all. */
-static bool save(const struct check_table *m, struct files *f) {
+/* The file, whole or not at all, and where it is. */
+static bool save(const struct check_table *m, const struct results *r, struct results_file *json) {
     char problem[RESULTS_PROBLEM_BYTES];
     json_t *document = check_report_json(m);
-    const bool made  = document && json_dumpf(document, f->json.stream, JSON_INDENT(1)) == 0;
+    const bool made  = document && json_dumpf(document, json->stream, JSON_INDENT(1)) == 0;
     json_decref(document);
-    check_report_junit(m, f->junit.stream);
-    bool good = results_commit(&f->json, problem, sizeof problem);
+    bool good = results_commit(json, problem, sizeof problem);
+    if (good && made)
+        good = results_tell(r, m->options->directory_to, problem, sizeof problem);
     if (!good || !made)
         fprintf(stderr, "spanbench: %s\n", good ? "conformance.json: out of memory" : problem);
-    if (!results_commit(&f->junit, problem, sizeof problem)) {
-        fprintf(stderr, "spanbench: %s\n", problem);
-        good = false;
-    }
     return good && made;
 }
 
 /* Ends a run that was interrupted before its first verdict: nothing of it stays. */
-static void give_up(struct results *r, struct files *f) {
-    results_discard(&f->json);
-    results_discard(&f->junit);
+static void give_up(struct results *r, struct results_file *json) {
+    results_discard(json);
     results_remove(r);
     progress_clear();
     fprintf(stderr, "spanbench: interrupted before the first verdict; nothing is saved\n");
@@ -166,17 +154,17 @@ static int sum_up(const struct check_table *m, size_t done, int error) {
 
 static int run_matrix(struct check_table *m) {
     struct results results;
-    struct files files;
+    struct results_file json;
     int error = 0;
-    if (!open_files(m, &results, &files))
+    if (!open_file(m, &results, &json))
         return EXIT_WRONG_USE;
     const size_t done = run_all(m, &error);
     if (!done) {
-        give_up(&results, &files);
+        give_up(&results, &json);
         return EXIT_WRONG_USE;
     }
     progress_clear();
-    const bool saved = save(m, &files);
+    const bool saved = save(m, &results, &json);
     if (!m->options->tap)
         check_table_print(m, stdout);
     else if (spawn_interrupted())
@@ -184,7 +172,7 @@ static int run_matrix(struct check_table *m) {
     error          = error ? error : output_error();
     const int code = sum_up(m, done, error);
     if (saved)
-        fprintf(stderr, "spanbench: %s/conformance.json, conformance.xml\n", results.directory);
+        fprintf(stderr, "spanbench: %s/conformance.json\n", results.directory);
     return saved ? code : EXIT_WRONG_USE;
 }
 

@@ -2,8 +2,6 @@
 
 #include "context.h"
 
-#include <string.h>
-
 /* --- TAP --- */
 
 /* In one line, and without the mark of a directive. */
@@ -59,125 +57,6 @@ void check_report_tap(const struct check_table *m, size_t cell, size_t check, si
     fprintf(why, "# %s: %s %s\n", failed ? "FAIL" : "fixed", m->registry->cell[cell].name,
             info->name);
     check_table_print_failure(m, cell, check, "#   ", why);
-}
-
-/* --- JUnit --- */
-
-/* XML 1.0 has no way to write a control character but these three; U+FFFE and U+FFFF neither. */
-static bool is_no_xml(const char *text) {
-    return (*text > 0 && *text < ' ' && !strchr("\t\n\r", *text)) ||
-           strncmp(text, "\xef\xbf\xbe", 3) == 0 || strncmp(text, "\xef\xbf\xbf", 3) == 0;
-}
-
-static void xml(FILE *to, const char *text) {
-    for (; *text; text++) {
-        if (is_no_xml(text)) {
-            fputc('?', to);
-            text += *text < 0 ? 2 : 0; /* of three bytes */
-            continue;
-        }
-        switch (*text) {
-        case '&': fputs("&amp;", to); break;
-        case '<': fputs("&lt;", to); break;
-        case '>': fputs("&gt;", to); break;
-        case '"': fputs("&quot;", to); break;
-        case '\n': fputs("&#10;", to); break; /* in an attribute, it would become a blank */
-        default: fputc(*text, to);
-        }
-    }
-}
-
-static void attribute(FILE *to, const char *name, const char *value) {
-    fprintf(to, " %s=\"", name);
-    xml(to, value);
-    fputc('"', to);
-}
-
-static const char *why_skipped(const struct check_result *v) {
-    switch (v->end) {
-    case CHECK_NONE: return "not run: interrupted";
-    case CHECK_UNSUPPORTED: return "not supported";
-    case CHECK_FAIL: return v->known ? "known failure" : "a failure that does not count";
-    default: return NULL;
-    }
-}
-
-static void junit_case(const struct check_table *m, size_t cell, size_t check, FILE *to) {
-    const struct check_result *v  = check_table_at(m, cell, check);
-    const struct check_info *info = &m->list->check[check];
-    char command[CHECK_RESULT_COMMAND_BYTES];
-    check_result_command(m->options, &m->registry->cell[cell], info, command, sizeof command);
-    fputs("    <testcase", to);
-    attribute(to, "classname", m->registry->cell[cell].name);
-    attribute(to, "name", info->name);
-    fprintf(to, " time=\"%.3f\">", v->seconds);
-    if (check_result_is_finding(v)) {
-        const bool failed = v->end == CHECK_FAIL;
-        fputs("<failure", to);
-        attribute(to, "type", failed ? info->kind : "fixed");
-        attribute(to, "message", failed ? v->seen : "a known failure passes");
-        fputs(">promise:  ", to);
-        xml(to, info->summary);
-        fputs("\nclause:   ", to);
-        xml(to, info->clause);
-        fputs("\nexpected: ", to);
-        xml(to, failed ? v->expected : check_table_reason(v));
-        fputs("\nseen:     ", to);
-        xml(to, failed ? v->seen : "the promise kept");
-        if (v->stacks) {
-            fputs("\nstacks:\n", to);
-            xml(to, v->stacks);
-        }
-        fputs("\nrepeat:   ", to);
-        xml(to, command);
-        fputs("\n</failure>", to);
-    } else if (why_skipped(v)) {
-        char message[800];
-        snprintf(message, sizeof message, "%s: %s", why_skipped(v),
-                 v->known ? check_table_reason(v) : v->seen);
-        fputs("<skipped", to);
-        attribute(to, "message", v->end == CHECK_NONE ? why_skipped(v) : message);
-        fputs("/>", to);
-    }
-    fputs("</testcase>\n", to);
-}
-
-static void property(FILE *to, const char *name, const char *value) {
-    fputs("      <property", to);
-    attribute(to, "name", name);
-    attribute(to, "value", value);
-    fputs("/>\n", to);
-}
-
-void check_report_junit(const struct check_table *m, FILE *to) {
-    char started[32], seed[32];
-    strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%S", gmtime(&m->started));
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)m->options->seed);
-    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"spanbench check\">\n",
-          to);
-    for (size_t i = 0; i < m->registry->cells; i++) {
-        const struct cell *c = &m->registry->cell[i];
-        if (!m->chosen[i])
-            continue;
-        const struct tally t    = check_table_tally(m, i);
-        const size_t open_known = t.known + t.extension_no + t.quality_no;
-        fputs("  <testsuite", to);
-        attribute(to, "name", c->name);
-        fprintf(to, " tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\"",
-                m->list->checks, t.fail + t.fixed, open_known + t.unsupported + t.not_run,
-                t.seconds);
-        attribute(to, "timestamp", started);
-        fputs(">\n    <properties>\n", to);
-        property(to, "version", cell_fact(c, "version"));
-        property(to, "object", cell_fact(c, "object"));
-        property(to, "profile", options_profiles[m->options->profile]);
-        property(to, "seed", seed);
-        fputs("    </properties>\n", to);
-        for (size_t k = 0; k < m->list->checks; k++)
-            junit_case(m, i, k, to);
-        fputs("  </testsuite>\n", to);
-    }
-    fputs("</testsuites>\n", to);
 }
 
 /* --- JSON --- */

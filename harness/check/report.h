@@ -1,4 +1,4 @@
-/* What a conformance run says to programs: TAP 13, JUnit XML, conformance.json. */
+/* What a conformance run says to programs: TAP 13, conformance.json. */
 #ifndef SPANBENCH_CHECK_REPORT_H
 #define SPANBENCH_CHECK_REPORT_H
 
@@ -9,10 +9,6 @@
  * the number. */
 void check_report_tap(const struct check_table *, size_t cell, size_t check, size_t nth, FILE *to,
                       FILE *why);
-
-/* A testsuite an allocator. What is known, does not count, cannot be had or was not run is skipped,
- * with the reason. */
-void check_report_junit(const struct check_table *, FILE *);
 
 /* The document of conformance.json, a new object. results/conformance.schema.json tells what is in
  * it. NULL: out of memory. */

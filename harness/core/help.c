@@ -69,7 +69,8 @@ static void print_check(FILE *to) {
         "  --tap                print TAP 13 instead of the matrix\n"
         "  --verbose            print each verdict, and the steps that failing checks tell\n"
         "  --known FILE         failures that are known (default: known-failures.json beside\n"
-        "                       this program)\n",
+        "                       this program)\n"
+        "  --directory-to FILE  write the path of the run's directory there, for scripts\n",
         to);
 }
 

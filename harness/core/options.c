@@ -227,7 +227,7 @@ static const struct {
     [NO_TIMELINE]  = {"no-timeline", no_argument, OF_RUN},
     [TIMEOUT]      = {"timeout", required_argument, OF_ASKS},
     [OUT]          = {"out", required_argument, OF_WORKS},
-    [DIRECTORY_TO] = {"directory-to", required_argument, OF_RUN},
+    [DIRECTORY_TO] = {"directory-to", required_argument, OF_RUN | OF_CHECK},
     [CELLS]        = {"cells", required_argument, OF_ASKS},
     [HELP]         = {"help", no_argument, OF_ANY},
     [CHECKS]       = {"checks", required_argument, OF_CHECK},

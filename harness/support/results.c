@@ -142,6 +142,18 @@ bool results_publish(const struct results *r, char *problem, size_t size) {
     return false;
 }
 
+bool results_tell(const struct results *r, const char *file, char *problem, size_t size) {
+    if (!file)
+        return true;
+    errno           = 0;
+    FILE *f         = fopen(file, "we");
+    const bool good = f && fprintf(f, "%s\n", r->directory) > 0;
+    if (f && fclose(f) == 0 && good)
+        return true;
+    snprintf(problem, size, "cannot write %s: %s", file, strerrordesc_np(errno));
+    return false;
+}
+
 void results_remove(const struct results *r) {
     rmdir(r->directory);
 }

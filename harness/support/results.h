@@ -44,6 +44,9 @@ void results_discard(struct results_file *);
 /* Points <parent>/latest at this run. */
 bool results_publish(const struct results *, char *problem, size_t size);
 
+/* Writes the path of the directory to `file`, for a script; NULL: nowhere. */
+bool results_tell(const struct results *, const char *file, char *problem, size_t size);
+
 /* Removes the directory of a run that measured nothing. */
 void results_remove(const struct results *);
 

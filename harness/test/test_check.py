@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from driving import CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, clean_environment, run, run_unread
-from driving import spanbench
+from driving import BUILD, CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, clean_environment, run
+from driving import run_unread, spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "conformance.schema.json").read_text())
 CHECKS = [  # by their whole names: others may come
@@ -38,6 +38,12 @@ class CheckTest(DriverTest):
     def written(self, name: str) -> Path:
         (path,) = self.out.glob("*/" + name)
         return path
+
+    def junit(self) -> xml.etree.ElementTree.Element:
+        """What scripts/junit.py makes of the run."""
+        made = run(ROOT / "scripts" / "junit.py", self.written("conformance.json").parent)
+        self.assertEqual((made.returncode, made.stderr), (0, ""))
+        return xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
 
     def document(self) -> Any:
         document = json.loads(self.written("conformance.json").read_text())
@@ -85,7 +91,7 @@ class Output(CheckTest):
 
     def test_junit(self) -> None:
         self.check("--checks", FEW)
-        root = xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
+        root = self.junit()
         suites = {s.get("name"): s for s in root.findall("testsuite")}
         self.assertEqual(set(suites), {"free_errno", "system"})
         for suite in suites.values():
@@ -151,6 +157,18 @@ class Output(CheckTest):
             result = self.check("--checks", "errno.free", *words)
             self.assertEqual(result.returncode, code, result.stderr)
             self.assertNotIn("although it was named", result.stderr)
+
+    def test_path_of_the_run_for_scripts(self) -> None:
+        told = self.directory / "told"
+        words = ["--allocators", "system", "--checks", "errno.free"]
+        result = self.check(*words, "--directory-to", told)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(
+            Path(told.read_text().rstrip("\n")), self.written("conformance.json").parent
+        )
+        nowhere = self.check(*words, "--directory-to", self.directory / "none" / "told")
+        self.assertEqual(nowhere.returncode, 2)
+        self.assertIn("none/told: No such file or directory", nowhere.stderr)
 
     def test_names_can_be_listed(self) -> None:
         result = self.check("--list-checks", "--checks", "errno.*", "--profile", "posix2024")
@@ -524,7 +542,7 @@ class BadCells(CheckTest):
             self.assertIn("[31mred", result.stdout)
             for text in (result.stdout, result.stderr):
                 self.assertEqual([c for c in text if c < " " and c != "\n"], [], text)
-            root = xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
+            root = self.junit()
             failure = root.findtext(".//failure") or ""
             self.assertIn("[31mred\nnext ?.\n", failure)
             self.assertIn("promise:   [32m", failure)
@@ -558,8 +576,10 @@ class Trouble(CheckTest):
         hang = f'case "$*" in *overlap.small*) exec sleep {self.seconds};; esac\n'
         self.script_cell("sleeper", hang + 'exec {good} "$@"')
 
-    def interrupt(self, *words: str, number: signal.Signals = signal.SIGINT) -> tuple[str, str]:
-        """Starts, waits for the hang, interrupts; what was printed."""
+    def interrupt(
+        self, *words: str, number: signal.Signals = signal.SIGINT, by_script: bool = False
+    ) -> tuple[str, str]:
+        """Starts the driver, or check.sh, waits for the hang, interrupts; what was printed."""
         sleeper = f"sleep\0{self.seconds}".encode()
 
         def sleeps() -> bool:
@@ -572,8 +592,17 @@ class Trouble(CheckTest):
             return found
 
         command = [SPANBENCH, "check", "--out", self.out, "--cells", self.cells, *words]
+        environment = None
+        if by_script:
+            command = [ROOT / "scripts" / "check.sh"]
+            more = f"--cells {self.cells} " + " ".join(words)
+            environment = clean_environment(B=SPANBENCH.parent, OUT=self.out, ARGS=more)
         with subprocess.Popen(
-            [str(w) for w in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [str(w) for w in command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
         ) as process:
             while process.poll() is None and not sleeps():
                 pass
@@ -597,8 +626,26 @@ class Trouble(CheckTest):
         self.assertEqual(verdicts[1:], ["not run"] * 2)
         self.assertNotEqual(verdicts[0], "not run")
         self.assertIn("(2 not run)", output)
-        root = xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
+        root = self.junit()
         self.assertEqual(len(root.findall(".//skipped[@message='not run: interrupted']")), 2)
+
+    def test_interrupted_script_has_its_junit_file(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            shutil.rmtree(self.out, ignore_errors=True)
+            words = ("--checks", "overlap.large,overlap.small,overlap.tiny")
+            output, errors = self.interrupt(*words, number=number, by_script=True)
+            self.assertIn("interrupted: 1 of 3 checks", errors)
+            self.assertIn("(2 not run)", output)
+            self.assertFalse(self.document()["complete"])
+            path = self.written("conformance.xml")
+            self.assertEqual(errors.splitlines()[-1], f"check.sh: {path}")
+            root = xml.etree.ElementTree.parse(path).getroot()
+            self.assertEqual(len(root.findall(".//skipped[@message='not run: interrupted']")), 2)
+
+    def test_script_interrupted_before_the_first_verdict_leaves_nothing(self) -> None:
+        _, errors = self.interrupt("--checks", "overlap.small", by_script=True)
+        self.assertIn("nothing is saved", errors)
+        self.assertEqual(list(self.out.iterdir()), [])
 
     def test_interrupt_ends_tap_loudly(self) -> None:
         output, _ = self.interrupt("--tap", "--checks", "overlap.large,overlap.small,overlap.tiny")
@@ -681,8 +728,9 @@ class MakeCheck(CheckTest):
         self.assertEqual(
             {c["name"] for c in document["checks"]}, {"errno.free", "zero_size.malloc"}
         )
-        last = result.stderr.splitlines()[-1]
-        self.assertIn(str(self.written("conformance.json")), last, "ends with where they are")
+        lines = result.stderr.splitlines()
+        for name, line in zip(("conformance.json", "conformance.xml"), lines[-2:]):
+            self.assertIn(str(self.written(name)), line, "ends with where they are")
 
     def test_blanks_in_a_path_are_explained(self) -> None:
         library = self.directory / "a library.so"
@@ -698,7 +746,10 @@ class MakeCheck(CheckTest):
             result = run(script, *words)
             self.assertEqual((result.returncode, result.stderr), (0, ""), words)
             self.assertIn("usage: [VARIABLE=value …] scripts/check.sh", result.stdout)
-            self.assertEqual(result.stdout.splitlines()[-1], "Exit code: that of the driver.")
+            self.assertEqual(
+                result.stdout.splitlines()[-1],
+                "Exit code: that of the driver; 2 if that is 0 and conformance.xml cannot be written.",
+            )
         for words in (["chek"], ["check", "--tap"]):
             result = run(script, *words)
             self.assertEqual((result.returncode, result.stdout), (2, ""), words)
@@ -718,6 +769,35 @@ class MakeCheck(CheckTest):
         self.assertEqual(self.make(CHECKS="none.such").returncode, 2)
         found = self.make(ALLOCATORS="free_errno", CHECKS="errno.free", ARGS=f"--cells {FAULTY}")
         self.assertEqual(found.returncode, 1, found.stderr)
+        root = xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
+        self.assertEqual(len(root.findall(".//failure")), 1, "also of a run with findings")
+        self.assertEqual(list(BUILD.glob("check-directory.*")), [], "nothing is left behind")
+
+    def test_junit_file_that_cannot_be_written_is_said(self) -> None:
+        """The driver has saved a document that nobody can read."""
+        build, folder = self.directory / "build", self.directory / "one"
+        build.mkdir()
+        folder.mkdir()
+        (folder / "conformance.json").write_text("{")
+        for driver, code in ((0, 2), (1, 1), (2, 2), (137, 137)):
+            path = build / "spanbench"
+            path.write_text(f'#!/bin/sh\necho {folder} >"$3"\nexit {driver}\n')
+            path.chmod(0o755)
+            result = run(ROOT / "scripts" / "check.sh", cwd=ROOT, env=clean_environment(B=build))
+            self.assertEqual(result.returncode, code, result.stderr)
+            self.assertIn("conformance.json is no document", result.stderr)
+            self.assertIn(f"check.sh: {folder}/conformance.xml is not written", result.stderr)
+            self.assertEqual(list(build.iterdir()), [path])
+
+    def test_nothing_saved_has_no_junit_file(self) -> None:
+        build = self.directory / "build"
+        build.mkdir()
+        for code in (0, 2, 137):
+            path = build / "spanbench"
+            path.write_text(f"#!/bin/sh\nexit {code}\n")
+            path.chmod(0o755)
+            result = run(ROOT / "scripts" / "check.sh", cwd=ROOT, env=clean_environment(B=build))
+            self.assertEqual((result.returncode, result.stderr), (code, ""))
 
 
 if __name__ == "__main__":

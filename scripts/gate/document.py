@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import whole_file
 from gate import report
 from gate.findings import Finding, Refusal, exit_code, verdict
 from gate.samples import Part
@@ -33,13 +34,6 @@ class Result:
     parts: list[Part]
     facts: list[str]  # lines for people
     document: dict[str, Any]  # of gate.json, beside these
-
-
-def write(file: Path, content: bytes) -> None:
-    """All of it, or the file is as it was."""
-    new = file.with_name(f".{file.name}.new")
-    new.write_bytes(content)
-    new.rename(file)
 
 
 def plain(value: Any) -> Any:
@@ -108,11 +102,11 @@ def save(folder: Path, result: Result, options: argparse.Namespace, seconds: flo
         "comparisons": result.numbers,
     }
     text = json.dumps(plain(document), indent=1, allow_nan=False) + "\n"
-    write(folder / FILE, text.encode())
-    write(
+    whole_file.write(folder / FILE, text.encode())
+    whole_file.write(
         folder / "gate.md", report.markdown(result.findings, options.strict, result.facts).encode()
     )
-    write(folder / "gate.xml", report.junit(result.findings, options.strict))
+    whole_file.write(folder / "gate.xml", report.xml(result.findings, options.strict))
 
 
 def publish(folder: Path) -> None:

@@ -126,7 +126,7 @@ class Table(unittest.TestCase):
             self.assertEqual(report.margin(f), words)
             self.assertEqual(report.smallest(f), report.amount(2 * amount, unit))
             self.assertIn(words, " ".join(report.TIERS[0].cells(f)))
-            said = report.junit([f], False).decode()
+            said = report.xml([f], False).decode()
             self.assertIn(f"margin {words}<", said)
         self.assertEqual((report.margin(PLAIN), report.smallest(PLAIN)), ("1.0 %", "3.0 %"))
 
@@ -213,7 +213,7 @@ class ForMachines(unittest.TestCase):
 
     def test_junit(self) -> None:
         for strict, errors in ((False, "0"), (True, "1")):
-            suite = ElementTree.fromstring(report.junit(FOUND, strict))
+            suite = ElementTree.fromstring(report.xml(FOUND, strict))
             self.assertEqual(len(suite.findall("testcase")), len(FOUND))
             self.assertEqual(suite.get("tests"), str(len(FOUND)))
             self.assertEqual(len(suite.findall("testcase/failure")), 2)
@@ -221,7 +221,7 @@ class ForMachines(unittest.TestCase):
             self.assertEqual(suite.get("skipped"), str(1 - int(errors)))
 
     def test_junit_of_what_xml_cannot_hold(self) -> None:
-        ElementTree.fromstring(report.junit([replace(PLAIN, note="a\x01\x1b[31m<&>")], False))
+        ElementTree.fromstring(report.xml([replace(PLAIN, note="a\x01\x1b[31m<&>")], False))
 
 
 if __name__ == "__main__":
