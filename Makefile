@@ -113,13 +113,9 @@ define newline
 
 
 endef
-read_keys = awk 'FNR == 1 { head = 1 } \
-  head && match($$0, "^[ /][*][ *]*(library|package|cflags|built-from): *") { \
-    key = substr($$0, 1, RLENGTH); gsub("[^a-z-]", "", key); value = substr($$0, RLENGTH + 1); \
-    sub(" *[*]/.*| *$$", "", value); gsub("[$$]", "$$$$", value); gsub("[\#]", "\\\#", value); \
-    name = FILENAME; sub("^allocators/", "", name); sub("[.]c$$", "", name); \
-    print "KEY_" name "_" key " := " value "@newline@" } \
-  /[*]\// { head = 0 }' $(ALLOCATORS_FOUND:%=allocators/%.c) $(FAULTY_FOUND:%=allocators/%.c)
+read_keys = scripts/adapter-keys $(ALLOCATORS_FOUND:%=allocators/%.c) $(FAULTY_FOUND:%=allocators/%.c) | \
+  sed -n 's/[$$]/$$$$/g; s/[\#]/\\\#/g; s/^\([^ ]*\) \(library\|package\|cflags\|built-from\) /KEY_\1_\2 := /; \
+    s/^KEY_.*/&@newline@/p'
 $(eval $(subst @newline@,$(newline),$(shell $(read_keys))))
 key = $(KEY_$1_$2)
 

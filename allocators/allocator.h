@@ -4,7 +4,9 @@
  * The build links it with the cell (harness/cell/) into `build/cell/<name>`; that executable is the
  * registration, no list exists. system.c is the template for a new adapter.
  *
- * Comment keys in an adapter's first comment, read by the Makefile and by scripts/deps.sh:
+ * Comment keys in an adapter's first comment, which scripts/adapter-keys reads for the Makefile,
+ * scripts/deps.sh and the tests. A line begins with a key and its colon. The values of the first
+ * four end with their line, those of the others with an empty line or the next key:
  *   library:  what to link with: a library name that the compiler finds (libfoo.so), or a path
  *             with a slash in it, absolute or from the root of the project (../foo/libfoo.so),
  *             in which * and @ARCH@ (uname -m) are expanded. Absent file: the adapter is skipped.
@@ -18,6 +20,11 @@
  *             replaces malloc in the process, goes into the .so only; test_*.c are its tests.
  *   catches:  misuses of the hardening matrix that it claims to catch in each run, as
  *             NOUN.KIND or NOUN.KIND/SIZE; harness/test/test_harden.py demands it.
+ *   caught-by: of a planted bug in allocators/faulty/: what rejects it, `check` and the names of
+ *             checks with their assertions (harness/test/test_check_bugs.py), or what an error of
+ *             the benchmark says (harness/test/test_bench_failures.py).
+ *   harden:   of a planted bug: its outcomes in the matrix, as NOUN.KIND/SIZE=OUTCOME
+ *             (harness/test/test_harden.py).
  *
  * Rules
  *   - A slot holds the library's own function wherever the signatures agree. A wrapper is for a

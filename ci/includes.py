@@ -7,6 +7,7 @@ Prints each finding and ends with 1 if there is one. Run in the root of the proj
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Optional
@@ -59,6 +60,7 @@ MAY_INCLUDE = {
         "harness/support",
     },
 }
+KEYS = Path(__file__).resolve().parent.parent / "scripts" / "adapter-keys"
 # And the folder of an allocator that is built here only its own, so that it can be taken away.
 OWN_ONLY = re.compile(r"allocators/[^/]+")
 
@@ -69,7 +71,8 @@ def included(path: Path) -> list[str]:
 
 def built_from(path: Path) -> set[Path]:
     """The public header of the folder that an adapter is built from."""
-    found = re.search(r"^[ /]\*[ *]*built-from: *([^ \n]+)", path.read_text(), re.MULTILINE)
+    keys = subprocess.run([KEYS, path], capture_output=True, text=True, check=True).stdout
+    found = re.search("^[^ ]+ built-from ([^ \n]+)", keys, re.MULTILINE)
     return {path.parent / found[1] / f"{found[1]}.h"} if found else set()
 
 

@@ -62,7 +62,7 @@ without() {
     esac
   done
 }
-adapters=$(sed -sn '0,/\*\//{s|^[ /]\*[ *]*package: *||;T;s| *\*/.*||;p}' allocators/*.c)
+adapters=$(scripts/adapter-keys allocators/*.c | sed -n 's/^[^ ]* package //p')
 optional=$(without "$required" $adapters)
 
 if [ -n "$print" ]; then

@@ -37,7 +37,7 @@ case $1 in
 *) echo sudo >>$here/calls && exec "$@" ;;
 esac""",
 }
-USED = ("cat", "dirname", "env", "grep", "mkdir", "rm", "sed", "sh", "sleep", "tail", "tr")
+USED = ("awk", "cat", "dirname", "env", "grep", "mkdir", "rm", "sed", "sh", "sleep", "tail", "tr")
 ADAPTERS = {"a": "liba-dev", "b": "libb-dev", "same": "libb-dev", "system": "libc6-dev"}
 
 
@@ -48,7 +48,8 @@ class Distribution(DriverTest):
         for name, package in ADAPTERS.items():
             self.write(f"tree/allocators/{name}.c", f"/* A.\n *\n * package: {package}\n */\n")
         (self.tree / "scripts").mkdir()
-        shutil.copy(ROOT / "scripts" / "deps.sh", self.tree / "scripts")
+        for script in ("deps.sh", "adapter-keys"):
+            shutil.copy(ROOT / "scripts" / script, self.tree / "scripts")
         self.bin = self.directory / "bin"
         for name, text in PROGRAMS.items():
             path = self.write(f"bin/{name}", f"#!/bin/sh\nhere={self.bin}\n{text}\n")

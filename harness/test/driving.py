@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -69,6 +70,21 @@ def run_unread(*command: Any) -> subprocess.CompletedProcess[str]:
 
 def spanbench(*words: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     return run(SPANBENCH, *words, **options)
+
+
+@functools.cache
+def all_adapter_keys() -> dict[str, dict[str, str]]:
+    keys: dict[str, dict[str, str]] = {}
+    for line in run(ROOT / "scripts" / "adapter-keys").stdout.splitlines():
+        name, key, value = line.split(" ", 2)
+        keys.setdefault(name, {})[key] = value
+    return keys
+
+
+def adapter_keys(source: Path) -> dict[str, str]:
+    """The comment keys at the head of an adapter or of a planted bug."""
+    name = source.relative_to(ROOT / "allocators").with_suffix("")
+    return all_adapter_keys().get(str(name), {})
 
 
 def cell(name: str, *words: Any, **options: Any) -> Any:

@@ -1,11 +1,10 @@
 """Cells that are broken on purpose: each sample fails with its cause, and the rest runs."""
 
-import re
 import shutil
 import unittest
 from subprocess import CompletedProcess
 
-from driving import CELLS, FAULTY, ROOT, DriverTest
+from driving import CELLS, FAULTY, ROOT, DriverTest, adapter_keys
 
 SMALL = ["--workloads", "small", "--threads", "2", "--repetitions", "2", "--timeout", "5"]
 DESCRIBE = 'case $1 in --describe) exec {good} "$@";; esac\n'
@@ -21,12 +20,12 @@ class PlantedBugs(DriverTest):
         result = self.quick(*SMALL)
         self.assertEqual(result.returncode, 1, result.stderr)
         for source in sources:
-            caught_by = re.search(r"caught-by: (.*?) \*/", source.read_text())
+            caught_by = adapter_keys(source).get("caught-by")
             assert caught_by, f"{source.name} does not name the check that must catch it"
             causes = self.causes(source.stem)
             self.assertEqual(len(causes), 2, f"{source.stem}: a failed entry for each sample")
             for cause in causes:
-                self.assertIn(caught_by[1], cause or "it passed", source.stem)
+                self.assertIn(caught_by, cause or "it passed", source.stem)
         self.assertEqual(self.causes("system"), [None, None])
         self.assertEqual(self.causes("null"), [None, None])
 

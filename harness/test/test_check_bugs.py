@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from driving import BUILD, CELLS, FAULTY, ROOT, DriverTest, cell_names, run, spanbench
+from driving import BUILD, CELLS, FAULTY, ROOT, DriverTest, adapter_keys, cell_names, run
+from driving import spanbench
 
 TIMEOUT = 300  # seconds; alone, the slowest bug takes a fiftieth of that
 
@@ -52,10 +53,9 @@ class Claim:
 
 def claims_of(source: Path) -> Optional[list[Claim]]:
     """As in `caught-by: check NAME NAME at FUNCTION "TEXT" …`; None: it is no bug for checks."""
-    head = re.search(r"caught-by: check\b(.*?)\*/", source.read_text(), re.DOTALL)
-    if not head:
+    kind, _, text = adapter_keys(source).get("caught-by", "").partition(" ")
+    if kind != "check":
         return None
-    text = re.sub(r"\s+(\*\s+)?", " ", head[1]).strip()
     entry = re.compile(r'((?:[a-z_]+\.[a-z_]+ )+)at (\w+) "([^"]+)" ?|([a-z_]+\.[a-z_]+) ?')
     found, at = [], 0
     while match := entry.match(text, at):

@@ -15,7 +15,8 @@ from typing import Any
 
 import jsonschema
 
-from driving import CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, cell_names, run, spanbench
+from driving import CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, adapter_keys, cell_names
+from driving import run, spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "hardening.schema.json").read_text())
 CAUGHT = {"access", "call", "later"}
@@ -23,9 +24,7 @@ SIZES = ("tiny", "small", "large")
 
 
 def words_of(source: Path, key: str) -> list[str]:
-    """The words behind a key in the first comment of a file."""
-    found = re.search(rf"^ \* {key}:(.*?)(\*/|^ \* [a-z-]+:)", source.read_text(), re.S | re.M)
-    return found[1].replace(" * ", " ").split() if found else []
+    return adapter_keys(source).get(key, "").split()
 
 
 def misuses() -> list[Any]:
