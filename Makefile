@@ -297,42 +297,22 @@ endif
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
-bench:
-	$(call deps,bench)
-	@$(MAKE) $(jobs) all
-	@scripts/bench.sh
-
-check:
-	$(call deps,bench)
-	@$(MAKE) $(jobs) all
-	@scripts/check.sh check
-
-harden:
-	$(call deps,bench)
-	@$(MAKE) $(jobs) all
-	@scripts/check.sh harden
-
-gate:
-	$(call deps,gate)
-	@$(MAKE) $(jobs) all
-	@scripts/gate.sh
-
-gate-proof:
-	$(call deps,gate)
-	@$(MAKE) $(jobs) all
-	@/usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
-
-baseline:
-	$(call deps,gate)
-	@$(MAKE) $(jobs) all
-	@scripts/baseline.py renew
-
+bench check harden:               role    := bench
+gate gate-proof baseline history: role    := gate
+bench:                            program := scripts/bench.sh
+check:                            program := scripts/check.sh check
+harden:                           program := scripts/check.sh harden
+gate:                             program := scripts/gate.sh
+gate-proof:                       program := /usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
+baseline:                         program := scripts/baseline.py renew
 # 1: a commit could not be recorded, which does not keep the others from being shown.
-history:
-	$(call deps,gate)
+history: program := set -f; code=0; scripts/history.py record -- $$COMMITS || code=$$?; \
+  [ $$code -le 1 ] || exit $$code; \
+  scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
+bench check harden gate gate-proof baseline history:
+	$(call deps,$(role))
 	@$(MAKE) $(jobs) all
-	@set -f; code=0; scripts/history.py record -- $$COMMITS || code=$$?; [ $$code -le 1 ] || exit $$code; \
-	  scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
+	@$(program)
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 # None needs the machine for itself; with more at once, time-outs would measure the neighbours.
