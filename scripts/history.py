@@ -25,7 +25,7 @@ import sys
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
@@ -38,7 +38,6 @@ from gate.counting import KINDS, Counting, Work, required, works
 from gate.findings import Refusal
 from history_file import Entry, Key
 
-WORKLOADS = ("tiny", "small", "large")
 PROCESSES = (
     deterministic.REPEATS + deterministic.CONFIRM
 )  # as many as the gate takes of what looks like a change
@@ -112,7 +111,9 @@ def date_of(commit: str, root: Path) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def count(library: Path, build: Path, workloads: Sequence[str]) -> dict[Work, history_file.Metrics]:
+def count(
+    library: Path, build: Path, workloads: Optional[Sequence[str]]
+) -> dict[Work, history_file.Metrics]:
     rows = {}
     with tempfile.TemporaryDirectory(prefix="spanbench-history-") as directory:
         counting = Counting(build / "cell" / "system", Path(directory))
@@ -122,7 +123,7 @@ def count(library: Path, build: Path, workloads: Sequence[str]) -> dict[Work, hi
     return rows
 
 
-def check_use(file: Path, build: Path, workloads: Sequence[str]) -> None:
+def check_use(file: Path, build: Path, workloads: Optional[Sequence[str]]) -> None:
     """Refuses at once what would fail with every commit, or after the first."""
     if not file.parent.is_dir():
         raise Refusal(f"there is no directory {file.parent}")
@@ -132,7 +133,7 @@ def check_use(file: Path, build: Path, workloads: Sequence[str]) -> None:
 
 
 def record(asked: argparse.Namespace, build: Path, root: Path = base_and_head.ROOT) -> int:
-    workloads = asked.workloads.split()
+    workloads = None if asked.workloads is None else asked.workloads.split()
     check_use(asked.store, build, workloads)
     commits = commits_of(asked.commits, root)
     check_depth(commits, root)
@@ -285,9 +286,7 @@ def arguments() -> argparse.ArgumentParser:
     made["record"].add_argument(
         "--again", action="store_true", help="also what is in the store; the new line counts"
     )
-    made["record"].add_argument(
-        "--workloads", default=" ".join(WORKLOADS), help="default: %(default)s"
-    )
+    made["record"].add_argument("--workloads", metavar="NAMES", help="default: all that there are")
     for name in ("plot", "table"):
         made[name].add_argument(
             "--row", action="append", default=[], help="small/threads:1; again for more"

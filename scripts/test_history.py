@@ -15,7 +15,7 @@ from unittest import mock
 
 os.environ["MPLBACKEND"] = "Agg"
 
-from driving import BUILD, ROOT, DriverTest, run, run_unread
+from driving import BUILD, CELLS, ROOT, DriverTest, run, run_unread
 
 import history_changes
 import history
@@ -142,8 +142,22 @@ class Store(DriverTest):
     def test_committed_store(self) -> None:
         entries = history_file.read()
         self.assertGreater(len(entries), 1)
-        for one in entries:
-            self.assertEqual({w.workload for w in one.rows}, set(history.WORKLOADS))
+        counted = [{w.workload for w in one.rows} for one in entries]
+        self.assertEqual(counted[0], {"large", "small", "tiny"}, "all that there were then")
+        for before, after in zip(counted, counted[1:]):
+            self.assertLessEqual(before, after, "workloads may come, and what is counted stays")
+
+    def test_all_workloads_that_there_are_are_counted(self) -> None:
+        """None is named anywhere: the cell says which there are."""
+        asked = history.arguments().parse_args(["record"])
+        self.assertIsNone(asked.workloads)
+        offered = json.loads(run(CELLS / "system", "--describe").stdout)["workloads"]
+        counted = {kind: [{"instructions": 1.0}] * 5 for kind in history.KINDS}
+        library = self.directory / "lib.so"
+        with mock.patch.object(history.deterministic, "count", return_value=[counted]):
+            rows = history.count(library, CELLS.parent, asked.workloads)
+        self.assertEqual({w.workload for w in rows}, {w["name"] for w in offered})
+        self.assertGreaterEqual(len(rows), 3)
 
 
 class Changes(unittest.TestCase):

@@ -36,6 +36,7 @@ from gate_proof.ledger import Ledger, Record
 
 ROOT = base_and_head.ROOT
 PARTS = ("null", "exact", "power", "replay")
+# Named, not found: the ledger is of these rows, and those of a new workload do not add up with them.
 ROWS = tuple(f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2))
 
 

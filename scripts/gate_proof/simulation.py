@@ -13,6 +13,7 @@ from gate.findings import Finding
 from gate.judge import METRICS, Settings, findings
 from gate.samples import ARMS, MIRRORED, Part, Sample
 
+# Of nothing that is measured: names as those of real rows.
 ROWS = [f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2)]
 MIB = 1 << 20
 USUAL = {
