@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
 
+import stored_file
 from gate import deterministic
 from gate.counting import KINDS, Work
 from gate.deterministic import Processes, Values
@@ -111,14 +112,7 @@ def entries(text: str, name: str) -> list[Entry]:
     for number, line in enumerate(text.splitlines(), 1):
         try:
             one = entry(line)
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            OverflowError,
-        ) as problem:
+        except stored_file.SPOILED as problem:
             why = f"no {problem}" if isinstance(problem, KeyError) else str(problem)
             raise Refusal(
                 f"{name}:{number} is no line of a history ({why}): take the line out; what it said "
@@ -151,13 +145,7 @@ def add(one: Entry, file: Path = FILE) -> None:
     with locked(file.parent):
         before = read_text(file)
         entries(before, str(file))  # nothing is added to what cannot be read
-        new = file.with_suffix(".new")
         try:
-            with open(new, "w", encoding="utf-8") as to:
-                to.write(before + one.line())
-                to.flush()
-                os.fsync(to.fileno())
-            new.replace(file)
+            stored_file.write(file, (before + one.line()).encode())
         except OSError as problem:
-            new.unlink(missing_ok=True)
             raise Refusal(f"{file} stays as it was: {problem.strerror}") from problem

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
 import program
-import whole_file
+import stored_file
 from bench_results import Unusable
 
 READ, WRITTEN = "conformance.json", "conformance.xml"
@@ -163,27 +163,20 @@ def conformance(run: Any) -> bytes:
     return document(root)
 
 
-def read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as problem:
-        raise Unusable(f"{file} is no document of a conformance run: {problem}") from problem
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path, metavar="RUN_FOLDER")
     folder = parser.parse_args().run
-    run = read(folder / READ)
+    text = (folder / READ).read_bytes()
     try:
-        content = conformance(run)
-    except (LookupError, TypeError, ValueError, AttributeError) as problem:
+        content = conformance(json.loads(text))
+    except stored_file.SPOILED as problem:
         raise Unusable(
             f"{folder / READ} is no document of a conformance run: {problem!r}"
         ) from problem
-    whole_file.write(folder / WRITTEN, content)
+    stored_file.write(folder / WRITTEN, content)
     return 0
 
 

@@ -21,9 +21,9 @@ import history_changes
 import history
 import history_file
 from figures import history as drawing
-from gate import base_and_head, baseline_file
+from gate import base_and_head, baseline_file, deterministic
 from gate_proof import planted
-from gate.counting import Work
+from gate.counting import KINDS, Work
 from gate.findings import Refusal
 from history_file import Entry
 
@@ -152,9 +152,9 @@ class Store(DriverTest):
         asked = history.arguments().parse_args(["record"])
         self.assertIsNone(asked.workloads)
         offered = json.loads(run(CELLS / "system", "--describe").stdout)["workloads"]
-        counted = {kind: [{"instructions": 1.0}] * 5 for kind in history.KINDS}
+        counted = {kind: [{"instructions": 1.0}] * 5 for kind in KINDS}
         library = self.directory / "lib.so"
-        with mock.patch.object(history.deterministic, "count", return_value=[counted]):
+        with mock.patch.object(deterministic, "count", return_value=[counted]):
             rows = history.count(library, CELLS.parent, asked.workloads)
         self.assertEqual({w.workload for w in rows}, {w["name"] for w in offered})
         self.assertGreaterEqual(len(rows), 3)

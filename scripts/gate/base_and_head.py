@@ -62,7 +62,9 @@ def default_base(root: Path = ROOT) -> str:
             "origin main:refs/remotes/origin/main, in a shallow clone with --unshallow), or say what to "
             "compare with: BASE=<git ref or library>"
         )
-    if git("status", "--porcelain", "--", "allocators", "Makefile", root=root):
+    if git(
+        "status", "--porcelain", "--", "allocators", "Makefile", "scripts/adapter-keys", root=root
+    ):
         return here
     before = git("rev-parse", "--verify", "HEAD^", root=root)
     if before is None:

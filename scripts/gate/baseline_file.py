@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+import stored_file
 from gate import base_and_head, deterministic
 from gate.counting import KINDS, Counting, Work, works
 from gate.findings import Finding, Refusal
@@ -124,15 +125,7 @@ def read(file: Path = FILE) -> Stored:
         if not re.fullmatch("[0-9a-f]{40,64}", document["commit"]):
             raise ValueError("the commit is no full hash")
         return Stored(document["commit"], document["key"], rows)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-    ) as problem:
+    except (OSError, *stored_file.SPOILED) as problem:
         raise Refusal(
             f"{file} is no stored base ({problem!r}); renew it: make baseline"
         ) from problem
@@ -167,9 +160,7 @@ def measure(build: Path, directory: Path) -> Stored:
 
 
 def write(stored: Stored, file: Path = FILE) -> None:
-    new = file.with_suffix(".new")
-    new.write_text(json.dumps(stored.document(), indent=1) + "\n", encoding="utf-8")
-    new.replace(file)
+    stored_file.write(file, (json.dumps(stored.document(), indent=1) + "\n").encode())
 
 
 def check_rows(stored: Stored, build: Path) -> None:

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import whole_file
+import stored_file
 from gate import report
 from gate.findings import Finding, Refusal, exit_code, verdict
 from gate.samples import Part
@@ -102,11 +102,11 @@ def save(folder: Path, result: Result, options: argparse.Namespace, seconds: flo
         "comparisons": result.numbers,
     }
     text = json.dumps(plain(document), indent=1, allow_nan=False) + "\n"
-    whole_file.write(folder / FILE, text.encode())
-    whole_file.write(
+    stored_file.write(folder / FILE, text.encode())
+    stored_file.write(
         folder / "gate.md", report.markdown(result.findings, options.strict, result.facts).encode()
     )
-    whole_file.write(folder / "gate.xml", report.xml(result.findings, options.strict))
+    stored_file.write(folder / "gate.xml", report.xml(result.findings, options.strict))
 
 
 def publish(folder: Path) -> None:

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from typing import Any, Mapping, Optional
 
+import stored_file
 from gate.findings import Refusal
 
 SCHEMA = 2
@@ -43,7 +44,7 @@ class Ledger:
                 dict(document["key"]),
                 dict(document["records"]),
             )
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+        except (OSError, *stored_file.SPOILED) as problem:
             raise Refusal(f"{self.file} is no ledger of a proof: {problem!r}") from problem
         if schema != SCHEMA:
             raise Refusal(f"{self.file} is of another version; move it away to begin anew")
@@ -72,6 +73,5 @@ class Ledger:
         self.kinds.setdefault(kind, []).append({**record, "machine": self.machine})
         document = {"schema": SCHEMA, "key": self.key, "records": self.kinds}
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        new = self.file.with_suffix(".new")
-        new.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        new.replace(self.file)
+        text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+        stored_file.write(self.file, text.encode())

@@ -26,6 +26,7 @@ from typing import Any, Callable, Iterator, Optional, Sequence
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
 
 import program
+import stored_file
 from gate import base_and_head, baseline_file, deterministic, judge
 from gate_proof import evidence, planted, replay, run_gate
 from gate.campaign import Order
@@ -412,7 +413,7 @@ def main() -> int:
     if options.summary:
         try:
             return summarise(Ledger(options.ledger, None))
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
+        except stored_file.SPOILED as problem:
             raise Refusal(f"{options.ledger} is no ledger of a proof: {problem!r}") from problem
     library = (ROOT / os.environ.get("B", "build") / base_and_head.GOMALLOC).resolve()
     if not library.exists():

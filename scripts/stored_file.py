@@ -1,9 +1,19 @@
-"""Writes a file so that nobody ever sees half of it."""
+"""Files that the scripts store: one is written whole, and one that is spoiled is refused."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+# What reading a document raises that is not of its kind.
+SPOILED = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    ArithmeticError,
+)
 
 
 def write(file: Path, content: bytes) -> None:
