@@ -2,7 +2,8 @@
 interrupts the proof loses at most the run that was under way.
 
 A ledger belongs to one library, one gate and one harness: numbers of different ones are not added up.
-If a key was moved by hand, for a change that no measurement depends on, a record `rekeyed` says why.
+If a key is moved by hand, for a change that no measurement depends on (proof.py --rekey), a record
+`rekeyed` says why.
 Each record says on what machine it was measured.
 """
 
@@ -16,6 +17,7 @@ import stored_file
 from gate.findings import Refusal
 
 SCHEMA = 2
+MOVABLE = ("gate", "harness")  # parts of a key, by hand
 Record = dict[str, Any]
 
 
@@ -60,7 +62,8 @@ class Ledger:
 
     def machines(self) -> list[Record]:
         found: list[Record] = []
-        for record in (r for records in self.kinds.values() for r in records):
+        measured = [records for kind, records in self.kinds.items() if kind != "rekeyed"]
+        for record in (r for records in measured for r in records):
             if record["machine"] not in found:
                 found.append(record["machine"])
         return found
@@ -71,6 +74,35 @@ class Ledger:
     def add(self, kind: str, record: Record) -> None:
         assert not self.is_read_only
         self.kinds.setdefault(kind, []).append({**record, "machine": self.machine})
+        self.save()
+
+    def rekey(self, key: Mapping[str, str], machine: Mapping[str, str], why: str) -> list[Record]:
+        """By hand: what was measured holds for another key as well. Of a ledger that was read without
+        one; each part that moves has a record that says why."""
+        assert self.is_read_only
+        if not why.strip():
+            raise Refusal("a key is moved for a reason, and that one is empty")
+        if not self.key:
+            raise Refusal(f"{self.file} is not there: nothing was measured yet")
+        names = sorted(n for n in {*key, *self.key} if key.get(n) != self.key.get(n))
+        fixed = [n for n in names if n not in MOVABLE or n not in key or n not in self.key]
+        if fixed:
+            raise Refusal(
+                f"another {', '.join(fixed)} must be measured anew: only {' and '.join(MOVABLE)} can "
+                "change in what no measurement depends on"
+            )
+        if not names:
+            raise Refusal(f"{self.file} has the key of now already")
+        moved: list[Record] = [
+            {"what": n, "from": self.key[n], "to": key[n], "why": why} for n in names
+        ]
+        records: list[Record] = [{**record, "machine": dict(machine)} for record in moved]
+        self.kinds.setdefault("rekeyed", []).extend(records)
+        self.key = dict(key)
+        self.save()
+        return moved
+
+    def save(self) -> None:
         document = {"schema": SCHEMA, "key": self.key, "records": self.kinds}
         self.file.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -561,6 +561,65 @@ class Runs(DriverTest):
             proof.summarise(ledger)
         self.assertIn("gate c was b when it was measured: words only", str(said.call_args_list))
 
+    def test_key_that_is_moved_by_hand(self) -> None:
+        file = self.directory / "proof.json"
+        key = {**KEY, "harness": "c"}
+        Ledger(file, key, MACHINE).add("null", {"seed": 1})
+        before = file.read_bytes()
+        now = {**KEY, "gate": "new", "harness": "newer"}
+        for other, why, says in (
+            (now, "", "reason"),
+            (now, " \n", "reason"),
+            (key, "why", "already"),
+            ({**now, "library": "other"}, "why", "another library must be measured anew"),
+            ({**now, "compiler": "other"}, "why", "another compiler must be measured anew"),
+        ):
+            with self.assertRaisesRegex(Refusal, says):
+                Ledger(file, None).rekey(other, MACHINE, why)
+            self.assertEqual(file.read_bytes(), before)
+        with self.assertRaisesRegex(Refusal, "nothing was measured"):
+            Ledger(self.directory / "none.json", None).rekey(now, MACHINE, "why")
+        self.assertFalse((self.directory / "none.json").exists())
+
+        Ledger(file, None).rekey(now, {"cpus": "9"}, "a file has another name")
+        ledger = Ledger(file, now)
+        self.assertEqual(ledger.machines(), [MACHINE], "nothing was measured where it was moved")
+        self.assertEqual(ledger.of("null"), [{"seed": 1, "machine": MACHINE}])
+        self.assertEqual(
+            ledger.of("rekeyed"),
+            [
+                {
+                    "what": what,
+                    "from": key[what],
+                    "to": now[what],
+                    "why": "a file has another name",
+                    "machine": {"cpus": "9"},
+                }
+                for what in ("gate", "harness")
+            ],
+        )
+        with self.assertRaisesRegex(Refusal, "another gate, harness"):
+            Ledger(file, key)
+
+    def test_rekey_of_the_program(self) -> None:
+        """It refuses an empty reason, and measures nothing."""
+        file = self.directory / "proof.json"
+        now = {**KEY, "gate": "new"}
+        Ledger(file, KEY, MACHINE).add("null", {"seed": 1})
+        for why, code in (("", 2), ("words only", 1)):  # nothing is shown by one run
+            words = ["proof", "--ledger", str(file), "--rekey", why]
+            with (
+                mock.patch("sys.argv", words),
+                mock.patch.object(proof, "key", return_value=now),
+                mock.patch.object(proof, "summarise", return_value=1),
+                mock.patch.object(proof, "Proof") as measured,
+                mock.patch("sys.stderr"),
+                mock.patch.object(proof, "say"),
+            ):
+                self.assertEqual(proof.run(), code)
+            measured.assert_not_called()
+        self.assertEqual(Ledger(file, now).of("rekeyed")[0]["why"], "words only")
+
     def test_summary_of_nothing(self) -> None:
         words = ["proof", "--summary", "--ledger", str(self.directory / "none.json")]
         with mock.patch("sys.argv", words), mock.patch.object(proof, "say") as said:
