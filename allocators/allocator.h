@@ -55,8 +55,9 @@ enum {
 };
 
 /* struct allocator.object where malloc is in the cell itself: with ALLOCATOR_FLOOR and
- * ALLOCATOR_PLANTED only. A real allocator comes as an object file of its own, as its users get it:
- * the compiler sees no further into it than into its rivals, and the cell can prove whose it is. */
+ * ALLOCATOR_PLANTED only. A real allocator comes as an object file of its own, as its users get it.
+ * So the compiler sees no further into it than into its rivals, and the cell can prove whose it is.
+ */
 #define ALLOCATOR_IN_CELL ""
 
 struct allocator {
@@ -65,8 +66,8 @@ struct allocator {
 
     /* How the base name of the object that owns malloc begins, for instance "libfoo.so".
      * ALLOCATOR_IN_CELL: it is in the cell. NULL: it is the C library's, or the library that the
-     * driver preloaded; slots that this library leaves to another object count as unsupported, and
-     * so does `stats`, for only an adapter knows what a library means by its numbers. */
+     * driver preloaded. Slots that this library leaves to another object count as unsupported. So
+     * does `stats`, for only an adapter knows what a library means by its numbers. */
     const char *object;
 
     /* The library's version, a string that outlives the call. Called once, by --describe. */

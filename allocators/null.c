@@ -1,5 +1,5 @@
 /* The floor: what the harness itself costs. Hands out addresses from a small ring per thread and
- * frees nothing, so that live blocks overlap: it is no allocator and never ranked.
+ * frees nothing, so that live blocks overlap: it is not an allocator and never ranked.
  *
  * A ring, not a bump pointer that never reuses: that would measure page faults. */
 #include "allocator.h"

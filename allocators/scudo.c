@@ -16,9 +16,9 @@ static int purge(size_t pad) {
     return mallopt(M_PURGE, 0);
 }
 
-/* scudo's own mallinfo2 has all that it mapped in hblkhd, and the live blocks in uordblks. (Its
- * version 14 forgets a few KiB with each block above 64 KiB that it takes from its cache: its
- * account of the live blocks of `large` falls, to three fifths after 16,000 operations.) */
+/* scudo's own mallinfo2 has all that it mapped in hblkhd, and the live blocks in uordblks. Its
+ * version 14 forgets a few KiB with each block above 64 KiB that it takes from its cache. So its
+ * account of the live blocks of `large` falls, to three fifths after 16,000 operations. */
 static struct mallinfo2 stats(void) {
     const struct mallinfo2 its = mallinfo2();
     return (struct mallinfo2){.uordblks = its.uordblks, .arena = its.hblkhd};

@@ -1,8 +1,8 @@
 /* The malloc that the process has: the C library's, or that of a library given as
  * PRELOAD=./libfoo.so, which then is a row under its own name.
  *
- * This file is also the template for a new adapter: copy it to allocators/<name>.c, name the
- * library in the keys below and in `object`, put its functions into the slots, delete the slots
+ * This file is also the template for a new adapter. Copy it to allocators/<name>.c, and name the
+ * library in the keys below and in `object`. Put its functions into the slots, and delete the slots
  * that it does not have. Nothing else needs an edit. A copy without any change works, and measures
  * libc again.
  *

@@ -75,6 +75,7 @@ check 'white space' whitespace
 check 'clang-format' clang-format --dry-run -Werror $c_files
 check 'headers compile alone' headers_alone
 check 'includes' ci/includes.py
+check 'words' ci/words.py
 check 'shellcheck' shellcheck $(files '*.sh') scripts/adapter-keys scripts/run-test .ci/run
 check 'black' black --quiet --check $(files '*.py')
 check 'mypy' mypy --no-error-summary $(files '*.py')

@@ -1,10 +1,9 @@
-/* Planted bugs: an allocator that is the C library's but for one fault, in a file of its own. It
- * names the check that must catch it in its first comment, as "caught-by: CHECK"; the tests build
- * each as a cell and prove that the driver rejects it for that reason. "caught-by: check NAME … at
- * FUNCTION "TEXT"" names conformance checks instead, each of which must fail, and the assertion at
- * which it does (CONTRIBUTING.md, Add a check); such a bug has a whole family
- * (family.h). All but one (in_cell.c) bear ALLOCATOR_PLANTED: their malloc is in the cell, which no
- * allocator's may be.
+/* Planted bugs: an allocator that is the C library's but for one fault, in a file of its own. Its
+ * first comment names the check that must catch it, as "caught-by: CHECK". The tests build each as
+ * a cell, and prove that the driver rejects it for that reason. Instead, "caught-by: check NAME …
+ * at FUNCTION" with a text names conformance checks, each of which must fail, and the assertion at
+ * which it does (CONTRIBUTING.md, Add a check). Such a bug has a whole family (family.h). All but
+ * one (in_cell.c) bear ALLOCATOR_PLANTED: their malloc is in the cell, which no allocator's may be.
  *
  * A faulty allocator counts its calls, and misbehaves at the one of number FAULT_AT: late enough
  * that everything before looks good, early enough for the smallest workload. */

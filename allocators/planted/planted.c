@@ -1,9 +1,10 @@
-/* A malloc library around another one, which costs exactly so much more in chosen rows and nothing
- * more in all others: what a gate must find, and a gate that finds nothing here is broken.
+/* A malloc library around another one, which costs exactly so much more in chosen rows, and nothing
+ * more in all others. A row is a workload at a number of threads. A gate must find this; a gate
+ * that finds nothing here is broken.
  *
- * scripts/gate/planted.py builds it: linked with the library WRAPPED, with the cost in the string
- * PLAN. That has a fixed size, so that two of these differ in it and in nothing else. Plants are
- * separated by ';', each a row and what it costs there:
+ * scripts/gate_proof/planted.py builds it: linked with the library WRAPPED, with the cost in the
+ * string PLAN. That has a fixed size, so that two of these differ in it and in nothing else. Plants
+ * are separated by ';', each a row and what it costs there:
  *
  *   - small/1 spin 64 500: with workload small and 1 thread, at every 64th malloc of a thread, 500
  *     pairs of instructions, each of which waits for the one before;

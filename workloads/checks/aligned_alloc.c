@@ -14,7 +14,7 @@ enum { INVALID = sizeof invalid / sizeof *invalid };
 CHECK(aligned_invalid, .name = "aligned_alloc.invalid_alignment", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC,
       .clause  = "C17 7.22.3.1p2, 6.2.8p4; glibc bug 20137",
-      .summary = "NULL for an alignment that is no power of two") {
+      .summary = "NULL for an alignment that is not a power of two") {
     for (size_t i = 0; i < INVALID; i++) {
         void *block = c->a->aligned_alloc(invalid[i], 12 * invalid[i]);
         MUST(c, !block, "a null pointer: no valid alignment", "aligned_alloc(%zu, %zu) gave %p",
@@ -59,11 +59,11 @@ CHECK(aligned_extended, .name = "aligned_alloc.extended", .kind = CHECK_QUALITY,
     }
 }
 
-/* C11 made it undefined, its defect report 460 and so C17 took the rule away: nothing forbids an
- * allocator to refuse, for any function may fail, and nothing forbids it to succeed. */
+/* C11 made it undefined; its defect report 460, and so C17, took the rule away. An allocator may
+ * refuse, for any function may fail, and it may succeed. */
 CHECK(aligned_any_size, .name = "aligned_alloc.size_choice", .kind = CHECK_CHOICE,
       .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC, .clause = "C17 7.22.3.1p2; WG14 DR 460",
-      .summary = "a size that is no multiple of the alignment: taken or refused") {
+      .summary = "a size that is not a multiple of the alignment: taken or refused") {
     void *block = c->a->aligned_alloc(64, 100);
     MUST(c, !block || check_alignment(block) >= 64, "NULL, or a block with the alignment",
          "aligned_alloc(64, 100) gave %p", block);
@@ -74,7 +74,7 @@ CHECK(aligned_any_size, .name = "aligned_alloc.size_choice", .kind = CHECK_CHOIC
 CHECK(memalign_odd, .name = "memalign.odd_choice", .kind = CHECK_CHOICE, .profiles = PROFILE_GLIBC,
       .needs   = NEEDS_MEMALIGN,
       .clause  = "posix_memalign(3): alignment must be a power of two; glibc rounds it up",
-      .summary = "memalign with an alignment that is no power of two: rounded up or refused") {
+      .summary = "memalign with an alignment that is not a power of two: rounded up or refused") {
     void *block = c->a->memalign(48, 100);
     if (block)
         check_choice(c, check_alignment(block) >= 64 ? "rounded" : "ignored");

@@ -1,7 +1,7 @@
 /* Alignment. C23 7.24.3p1 asks for that of "any type of object with a fundamental alignment
  * requirement and size less than or equal to the size requested": 8 bytes may be aligned to 8. C17
- * 7.22.3p1 says nothing of the size; whether malloc(8) must be aligned to 16 is disputed (WG14
- * document N2293 tells the history), so a check records what an allocator does. */
+ * 7.22.3p1 says nothing of the size. Whether malloc(8) must be aligned to 16 is disputed (WG14
+ * document N2293 tells the history). So a check records what an allocator does. */
 #include "allocating.h"
 #include "check.h"
 
@@ -97,7 +97,7 @@ CHECK(of_tiny, .name = "alignment.tiny_choice", .kind = CHECK_CHOICE, .profiles 
 
 /* For each alignment, sizes around what a rounding could get wrong: below, equal to and above the
  * alignment, and classes of small sizes. C17's aligned_alloc may refuse an alignment (7.22.3.1p2),
- * and some refuse a size that is no multiple; what it gives must be aligned. */
+ * and some refuse a size that is not a multiple; what it gives must be aligned. */
 static void requested(struct check_run *c, const struct maker *m, size_t most) {
     for (size_t alignment = m->least_alignment; alignment <= most; alignment *= 2) {
         const size_t sizes[] = {1,

@@ -1,4 +1,4 @@
-/* Cancellation of threads: malloc and free are no cancellation points. */
+/* Cancellation of threads: malloc and free are not cancellation points. */
 #include "check.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* The contract between a conformance check and the cell that runs it (harness/cell/conformance.c).
  *
- * A check is a function behind CHECK(...) in a file of workloads/checks/; the build links every
+ * A check is a function behind CHECK(...) in a file of workloads/checks/. The build links every
  * file there, and the linker collects the checks in a section, so no list exists. One file holds
  * the checks of one noun; a check is called noun.promise.
  *
@@ -23,8 +23,8 @@
  *     free_sized              -           7.24.3.4    alignment of objects  6.2.8       6.2.8
  *     free_aligned_sized      -           7.24.3.5    errno                 7.5         7.5
  *
- * They differ in what a check must know: C23 7.24.3p1 asks for alignment for types that fit into
- * the block only; C23 7.24.3.7p3 leaves realloc(p, 0) undefined; defect report 460 (in C17) took
+ * They differ in what a check must know. C23 7.24.3p1 asks for alignment for types that fit into
+ * the block only. C23 7.24.3.7p3 leaves realloc(p, 0) undefined. Defect report 460 (in C17) took
  * from aligned_alloc the rule that the size be a multiple of the alignment. POSIX.1-2024 is IEEE
  * Std 1003.1-2024, cited by its page and section ("free, DESCRIPTION"), or XSH with a section; it
  * asks for errno where C does not. "malloc(3)" is a page of man-pages 6.03. */
@@ -162,11 +162,12 @@ size_t check_alignment(const void *block);
 size_t check_fundamental(size_t size);
 
 /* Runs `body` in a forked child. A failure that it notes is noted here; a death or a hang is one,
- * against `expected`. It hangs if it and its own children sleep and nothing wakes them for a while,
- * if it takes so many seconds of processor time (times `patience`) without progress, or if it is
- * at the deadline after it did little but nap since its last. A child that is at the deadline and
- * gets on, or waits for a processor, is no failure of the allocator's: the check is not supported
- * then, for it is too slow here. Returns whether all went well. */
+ * against `expected`. It hangs if it and its own children sleep and nothing wakes them for a while.
+ * It hangs if it takes so many seconds of processor time (times `patience`) without progress. And
+ * it hangs if it is at the deadline after it did little but nap since its last progress. A child
+ * that is at the deadline and gets on, or waits for a processor, is not a failure of the
+ * allocator's. The check is not supported then, for it is too slow here. Returns whether all went
+ * well. */
 enum { CHECK_SLEEPS_SECONDS = 5 };
 bool check_child(struct check_run *, void (*body)(struct check_run *, void *arg), void *arg,
                  unsigned seconds, const char *expected);

@@ -204,9 +204,9 @@ CHECK(happens_before, .name = "cross_thread.happens_before", .kind = CHECK_REQUI
 /* --- reuse, with no order but the allocator's --- */
 
 /* Blocks go one way: the producer's writes happen before the consumer's, by release and acquire.
- * The consumer writes to each, too, and frees it; that a slot is empty is told relaxed and before
- * that, so that the allocator alone orders the consumer's writes before those of the producer when
- * it gets the block again. */
+ * The consumer writes to each, too, and frees it. Before that it says, relaxed, that the slot is
+ * empty. So when the producer gets the block again, the allocator alone orders the consumer's
+ * writes before the producer's. */
 enum { ONE_WAY = 200000, KEPT = 32 };
 static _Atomic(void *) way[RING];
 

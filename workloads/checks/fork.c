@@ -1,4 +1,4 @@
-/* fork. In the child of a process with one thread everything may be called; in that of a process
+/* fork. In the child of a process with one thread everything may be called. In that of a process
  * with several, POSIX allows async-signal-safe functions only, and the C library promises malloc.
  */
 #include "check.h"

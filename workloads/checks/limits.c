@@ -3,8 +3,8 @@
  *
  * The limits are those at which the kernel refuses: RLIMIT_AS, RLIMIT_DATA, and a system call that
  * is made to fail. At a cgroup's memory.max it refuses nothing and kills instead (cgroups(7)), so
- * no allocator can promise anything of it; that memory which was freed is used again before more is
- * taken is judged by what is resident, in memory.c. */
+ * no allocator can promise anything of it. Whether freed memory is used again before more is taken,
+ * memory.c judges by what is resident. */
 #include "check.h"
 #include "failing_calls.h"
 
@@ -18,9 +18,9 @@
 enum { QUARANTINE = 256 << 20, SPARE = 384 << 20, HELD = 1 << 18, ENOUGH = 640 << 20 };
 static unsigned char *held[HELD];
 
-/* Takes blocks until there is no more. Returns how many; 0 and no failure: the limit does not bind,
- * or leaves nothing, which is right of an allocator that gets more than SPARE from the system at
- * once. */
+/* Takes blocks until there is no more. Returns how many. 0 without a failure means that the limit
+ * does not bind, or leaves nothing. That is right of an allocator that gets more than SPARE from
+ * the system at once. */
 static size_t exhaust(struct check_run *c, size_t size) {
     size_t count = 0;
     while (count < HELD && count * size < ENOUGH) {
@@ -80,10 +80,10 @@ static void at_limit(struct check_run *c, void *arg) {
              l->size);
     for (size_t i = 0; i < count; i++)
         c->a->free(held[i]);
-    /* A quarter, which is less than SPARE without a quarantine: what is cached for other sizes or
-     * threads, or cannot be split without memory for the allocator's books, is not lost.
-     * jemalloc 5.3.0 gives half of it back, or all, as the system lays out its address space. How
-     * much comes how soon is quality; that what comes is its owner's alone is not. */
+    /* A quarter, which is less than SPARE without a quarantine. What is cached for other sizes or
+     * threads is not lost, nor what cannot be split without memory for the allocator's books. The
+     * system's layout of the address space decides whether jemalloc 5.3.0 gives half of it back or
+     * all. How much comes how soon is quality; that what comes is its owner's alone is not. */
     const size_t wanted = count / 4;
     size_t again        = 0;
     for (; again < wanted && (held[again] = c->a->malloc(l->size)); again++)
@@ -129,7 +129,7 @@ CHECK(data_limit, .name = "limits.data", .kind = CHECK_REQUIRED, .profiles = PRO
     under(c, RLIMIT_DATA, 1 << 20, false);
 }
 
-/* Of small blocks, too: this limit also binds who reserved the address space before. */
+/* Small blocks, too, for this limit also binds who reserved the address space before. */
 CHECK(data_medium, .name = "limits.data_medium", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
       .clause  = "C17 7.22.3p1, 7.22.3.4p3; POSIX.1-2024 malloc [ENOMEM]; getrlimit(2)",
       .summary = "blocks of 20 KB under RLIMIT_DATA: NULL, ENOMEM, nothing lost") {

@@ -191,7 +191,7 @@ CHECK(returned, .name = "memory.returned", .kind = CHECK_QUALITY, .profiles = PR
          "of %zu KiB, %zu KiB stayed resident", (full - before) >> 10, (after - before) >> 10);
 }
 
-/* Robson's bound for any allocator that moves nothing is log2(n) / 2 times the live bytes; halves
+/* Robson's bound for any allocator that moves nothing is log2(n) / 2 times the live bytes. Halves
  * of that, in one size at a time, come from classes that cannot lend each other pages. */
 CHECK(phases, .name = "memory.phases", .kind = CHECK_QUALITY, .profiles = PROFILE_GLIBC,
       .clause  = "J. M. Robson, JACM 21(3), 1974: bounds of fragmentation",

@@ -260,8 +260,8 @@ CHECK(aligned_quietly, .name = "operators.aligned_nothrow_delete", .kind = CHECK
     forms(c, true, NOTHROWING);
 }
 
-/* An object's size is a multiple of its alignment, so what a request of `size` bytes may be for
- * needs no more than the largest power of two that divides the size.
+/* An object's size is a multiple of its alignment. So what a request of `size` bytes may be for
+ * needs no more than the largest power of two that divides the size. The value of
  * __STDCPP_DEFAULT_NEW_ALIGNMENT__ is the alignment of max_align_t with gcc and clang. */
 CHECK(default_alignment, .name = "operators.default_alignment", .kind = CHECK_REQUIRED,
       .profiles = PROFILE_CXX17,

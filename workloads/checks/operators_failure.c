@@ -45,11 +45,11 @@ struct thrower {
 };
 static const struct thrower *throwing;
 
-/* As a C++ function with a handler for all exceptions has one, this is the personality of a
- * function here (Itanium C++ ABI, Level I): the unwinder asks it whether an exception is caught
- * there. It is not asked if nothing is thrown, or if a function in between, with noexcept, lets
- * none through. The child ends there and then, for what is beyond is the unwinder's work. Type and
- * contents of the exception are not looked at. */
+/* The personality of a function here, such as a C++ function with a handler for all exceptions has
+ * (Itanium C++ ABI, Level I). The unwinder asks it whether an exception is caught there. It is not
+ * asked if nothing is thrown, or if a function in between, with noexcept, lets none through. The
+ * child ends there and then, for what is beyond is the unwinder's work. Type and contents of the
+ * exception are not looked at. */
 #define UNUSED __attribute__((unused))
 static _Unwind_Reason_Code caught(int, _Unwind_Action, _Unwind_Exception_Class,
                                   struct _Unwind_Exception *,

@@ -14,7 +14,7 @@ enum { INVALID = sizeof invalid / sizeof *invalid };
 CHECK(invalid_alignment, .name = "posix_memalign.invalid_alignment", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
       .clause  = "POSIX.1-2024 posix_memalign, ERRORS [EINVAL]",
-      .summary = "EINVAL for what is no power of two that is a multiple of sizeof(void *)") {
+      .summary = "EINVAL for what is not a power of two that is a multiple of sizeof(void *)") {
     for (size_t i = 0; i < INVALID; i++) {
         void *block     = NULL;
         const int error = c->a->posix_memalign(&block, invalid[i], 100);

@@ -7,7 +7,7 @@
 enum { BLOCKS = 12 };
 
 /* Makes, fills and frees blocks in rounds, each filled before a block is freed, and looks at what
- * is left alive: a block that was freed to the wrong class comes back as a part of another. */
+ * is left alive. A block that was freed to the wrong class comes back as a part of another. */
 static void rounds(struct check_run *c, const struct maker *m, size_t alignment, size_t size) {
     for (unsigned round = 0; round < 3; round++) {
         void *block[BLOCKS];

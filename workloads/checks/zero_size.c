@@ -167,9 +167,9 @@ CHECK(reallocarray_distinct, .name = "zero_size.reallocarray", .kind = CHECK_REQ
     hold_empty(c, "reallocarray(NULL, 0, 16)", empty_reallocarray);
 }
 
-/* C17 7.22.3p1 and 7.22.3.5p3 leave the result of a size of zero open, and what becomes of the
- * block where it is NULL, which cannot be seen; C23 7.24.3.7p3 makes the behaviour undefined, so
- * this is no promise of C23. */
+/* C17 7.22.3p1 and 7.22.3.5p3 leave the result of a size of zero open. They also leave open what
+ * becomes of the block where it is NULL, which cannot be seen. C23 7.24.3.7p3 makes the behaviour
+ * undefined, so C23 does not promise this. */
 CHECK(realloc_choice, .name = "zero_size.realloc_choice", .kind = CHECK_CHOICE,
       .profiles = PROFILE_C17 | PROFILE_POSIX2024 | PROFILE_GLIBC, .needs = NEEDS_REALLOC,
       .clause  = "C17 7.22.3p1, 7.22.3.5p3, J.3.12p1; undefined in C23 7.24.3.7p3",

@@ -1,4 +1,4 @@
-/* realloc of what is no live block. What it returns, if it returns, must be a block. */
+/* realloc of what is not a live block. What it returns, if it returns, must be a block. */
 #include "misuse.h"
 
 static void realloc_that(struct misuse_run *m, void *address, const char *what) {

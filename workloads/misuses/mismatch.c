@@ -1,6 +1,6 @@
 /* C's functions and C++'s operators on each other's blocks. The operators are looked up by their
- * names of the Itanium C++ ABI, and belong to the allocator or are not looked at: those of the C++
- * library call malloc and free, and nobody could tell. */
+ * names of the Itanium C++ ABI. Those that do not belong to the allocator are not looked at: those
+ * of the C++ library call malloc and free, and nobody could tell. */
 #include "misuse.h"
 
 #include <dlfcn.h>

@@ -2,14 +2,15 @@
  *
  * A misuse is a function behind MISUSE(...) in a file of workloads/misuses/, found as checks are
  * (section.h); it is called noun.kind. It does one thing that no standard allows, once, in a heap
- * that is in use, and then goes on as an honest program would. What an allocator makes of it is no
- * matter of right or wrong: undefined behaviour is undefined. It is told how it went:
+ * that is in use, and then goes on as an honest program would. What an allocator makes of it is not
+ * right or wrong: undefined behaviour is undefined. It is told how it went:
  *
  *   - Each step is announced before it is taken, straight to a file descriptor, so that when the
  *     process ends, somebody outside of it knows where. That somebody names the outcome.
- *   - If the process goes on, it looks for damage that it can prove: a live block that changed or
- *     overlaps another or memory of the program's own, an address that is not mapped, data that
- *     should be gone. The first proof ends the run. The books are static: not in the heap.
+ *   - If the process goes on, it looks for damage that it can prove. That is a live block that
+ * changed, or that overlaps another or memory of the program's own. It is also an address that is
+ * not mapped, or data that should be gone. The first proof ends the run. The books are static: not
+ * in the heap.
  *   - The control is the same sequence without the misusing step. It must end well; an allocator
  *     that dies without being misused scores nothing.
  *
@@ -105,8 +106,8 @@ void *misuse_hole(struct misuse_run *);
 /* A new live block: checked against the others, entered in the books, filled. */
 void *misuse_make(struct misuse_run *, size_t size);
 
-/* The same for a block that came otherwise; `how` did it come? NULL is no damage, but no memory:
- * the run ends, as survived if it is after the misuse; else it says nothing. */
+/* The same for a block that came otherwise; `how` did it come? NULL is not damage, only a lack
+ * of memory: the run ends, as survived if it is after the misuse; else it says nothing. */
 void misuse_take(struct misuse_run *, void *block, size_t size, const char *how);
 
 /* Enters memory of the program's own, filled likewise: no allocator has any business there. */

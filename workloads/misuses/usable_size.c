@@ -1,4 +1,4 @@
-/* The usable size is asked of what is no live block. */
+/* The usable size is asked of what is not a live block. */
 #include "misuse.h"
 
 static void ask(struct misuse_run *m, void *address, const char *what) {

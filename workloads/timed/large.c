@@ -1,5 +1,5 @@
-/* large: requests over 32 KiB up to 4 MiB, each octave equally often and each size within it, so
- * that the mean is 871 KiB; every 4 KiB page is written once. What an allocator asks of the
+/* large: requests over 32 KiB up to 4 MiB, each octave equally often and each size within it. The
+ * mean is 871 KiB, and every 4 KiB page is written once. What an allocator asks of the
  * operating system decides here. */
 #include "replace.h"
 

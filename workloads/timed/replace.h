@@ -53,7 +53,7 @@ REPLACE_INLINE struct replace_books replace_books_of(const struct worker *w, str
 /* What a stream of random bits is for: no two share a part of their bits. */
 enum replace_purpose { REPLACE_TIMED, REPLACE_WARM_UP, REPLACE_PATTERN };
 
-/* A bijection of 64 bits, each of which changes about half of the others: the finaliser of
+/* A bijection of 64 bits, each of which changes about half of the others. It is the finaliser of
  * splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014,
  * with the constants of Vigna's splitmix64.c). */
 static inline uint64_t replace_mix(uint64_t x) {
@@ -70,8 +70,7 @@ static inline uint64_t replace_key(uint64_t seed, enum replace_purpose purpose, 
 }
 
 /* Operation i's 64 random bits in a stream: a counter through one wide multiplication (the
- * finaliser of wyhash), so that operations do not wait for each other and any can be computed
- * alone. */
+ * finaliser of wyhash). So operations do not wait for each other, and any can be computed alone. */
 REPLACE_INLINE uint64_t replace_random(uint64_t key, uint64_t i) {
     const uint64_t x      = key + i * REPLACE_STEP;
     const __uint128_t mix = (__uint128_t)x * (x ^ 0xE7037ED1A0B428DBu);
@@ -159,7 +158,7 @@ REPLACE_INLINE void replace_run_stream(struct worker *w, struct replace_stream s
     w->digest += digest;
 }
 
-/* What verify keeps in the block in a slot: a run of 64-bit words that differs from that of every
+/* What verify keeps in the block in a slot: a run of 64-bit words. It differs from that of every
  * other slot of every thread, and from itself at another offset. `key`: of the thread's patterns.
  */
 REPLACE_INLINE uint64_t replace_pattern(uint64_t key, uint32_t slot) {

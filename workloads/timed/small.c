@@ -1,4 +1,4 @@
-/* small: requests of 16 bytes to 32 KiB, many small and few big: P(size > s) = 16 / s, that is an
+/* small: requests of 16 bytes to 32 KiB, many small and few big. P(size > s) = 16 / s, that is an
  * inverse-square density, mean 122 bytes, 98 % up to 1 KiB.
  *
  * Source of the shape: glibc's benchtests/bench-malloc-thread.c draws 4 to 32768 bytes from an

@@ -1,6 +1,6 @@
-/* tiny: requests of 1 to 15 bytes, all sizes equally often: what falls into the one or two smallest
- * size classes of an allocator (8 and 16 bytes in most; one of 16 in scudo, of 24 in glibc), so
- * that the bookkeeping per block decides. Go's tiny allocator serves this range. */
+/* tiny: requests of 1 to 15 bytes, all sizes equally often. They fall into the one or two smallest
+ * size classes of an allocator (8 and 16 bytes in most; one of 16 in scudo, of 24 in glibc). So the
+ * bookkeeping per block decides. Go's tiny allocator serves this range. */
 #include "replace.h"
 
 enum { SLOTS = 65536, ROUNDS = 2, MIN_BYTES = 1, MAX_BYTES = 15 };

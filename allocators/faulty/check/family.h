@@ -91,8 +91,8 @@ static inline void sound_free_aligned_sized(void *block, size_t alignment, size_
                                         .free_aligned_sized = sound_free_aligned_sized,            \
                                         __VA_ARGS__}
 
-/* A family whose every block comes from one function of the bug's, `make(alignment, size)`, with an
- * alignment of 1 where none was asked for; blocks are not moved by realloc but copied. */
+/* A family whose every block comes from one function of the bug's, `make(alignment, size)`. The
+ * alignment is 1 where none was asked for. realloc copies blocks and never grows one in place. */
 #define FAULTY_MAKER(make, release)                                                                \
     static void *made_malloc(size_t size) {                                                        \
         return make(1, size);                                                                      \

@@ -1,4 +1,4 @@
-/* Rounds an alignment that is no power of two up to one, instead of refusing it.
+/* Rounds an alignment that is not a power of two up to one, instead of refusing it.
  * caught-by: check
  *   aligned_alloc.invalid_alignment at aligned_invalid "aligned_alloc(%zu, %zu) gave %p"
  *   aligned_alloc.einval at aligned_einval "aligned_alloc(48, 96) gave %p, errno is %s"

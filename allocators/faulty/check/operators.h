@@ -1,6 +1,7 @@
 /* All forms of C++'s operator new and delete over two functions that a planted bug defines:
- * op_new(alignment, size), alignment 0 where none is asked for, and op_delete(block); quietly
- * or not, what op_new returns is returned. And std::set_new_handler, which sets new_handler. */
+ * op_new(alignment, size), alignment 0 where none is asked for, and op_delete(block). All forms
+ * return what op_new returns, those with nothrow too. Also std::set_new_handler, which sets
+ * new_handler. */
 #ifndef SPANBENCH_FAULTY_OPERATORS_H
 #define SPANBENCH_FAULTY_OPERATORS_H
 

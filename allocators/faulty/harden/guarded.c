@@ -1,5 +1,5 @@
 /* Each block is a mapping of its own that ends where the block ends, before a page that nobody may
- * touch; what is free stays so, and nobody may touch it either.
+ * touch. What is free stays so, and nobody may touch it either.
  * harden: overflow.one/tiny=access overflow.one/large=access overflow.read/small=access
  * overflow.page/small=access use_after_free.read/tiny=access use_after_free.write/small=access
  * use_after_free.read_reused/small=unsupported use_after_free.write_reused/small=unsupported

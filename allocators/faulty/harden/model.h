@@ -1,10 +1,10 @@
 /* A whole small allocator, for planted behaviours that the hardening matrix must tell apart. Each
  * is a file that replaces how the model frees; its first comment says "harden: MISUSE/SIZE=OUTCOME
- * …" ("MISUSE=OUTCOME" where the size is no matter), and harness/test/test_harden.py demands
+ * …" ("MISUSE=OUTCOME" where the size does not matter), and harness/test/test_harden.py demands
  * exactly that.
  *
- * Classes are powers of two, free blocks are on a list of their class, last in, first out, linked
- * through their first word; a head before each block says its size, and whether it is alive. Not
+ * Classes are powers of two. Free blocks are on a list of their class, last in, first out, linked
+ * through their first word. A head before each block says its size, and whether it is alive. Not
  * thread-safe. Knows no misuse. */
 #ifndef SPANBENCH_MODEL_H
 #define SPANBENCH_MODEL_H

@@ -1,4 +1,4 @@
-/* Knows a double free, and has no memory any more from then on: that is no damage.
+/* Knows a double free, and has no memory any more from then on: that is not damage.
  * harden: double_free.immediate/tiny=survived double_free.immediate/large=survived */
 #include "model.h"
 

@@ -162,11 +162,11 @@ static enum fate judge(const struct check_run *c, struct watch *w, const struct 
                                                                                          : SLOW;
 }
 
-/* Waits for the child, or until it hangs: it and its own children sleep, and nothing wakes them; or
- * it had so many seconds of processor time and did not get on. Wall time tells little: on a machine
- * that is busy a child may take long for what it does in a moment elsewhere. At the deadline, one
- * that naps, as who tries for a lock that nobody gives back, hangs; others are slow. UNSEEN: its
- * end cannot be seen. */
+/* Waits for the child, or until it hangs: it and its own children sleep, and nothing wakes them. It
+ * also hangs if it had so many seconds of processor time and did not get on. Wall time tells
+ * little: on a busy machine a child may take long for what it does in a moment elsewhere. At the
+ * deadline, one that naps, as who tries for a lock that nobody gives back, hangs; others are slow.
+ * UNSEEN: its end cannot be seen. */
 static enum fate wait_for(const struct check_run *c, pid_t child, unsigned seconds) {
     const int ended  = pidfd_open(child, 0);
     enum fate fate   = ENDS;

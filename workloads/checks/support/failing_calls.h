@@ -1,6 +1,7 @@
-/* Lets system calls of this process fail, in whatever library they are made: seccomp hands each to
- * a supervisor, a process forked for that, which fails it or lets it be made (seccomp_unotify(2)).
- * Needs no privilege, no symbol of the library, no signal and no stack of the thread that calls, so
+/* Lets system calls of this process fail, in whatever library they are made. seccomp hands each to
+ * a supervisor, a process forked for that. The supervisor fails it or lets it be made
+ * (seccomp_unotify(2)).
+ * Needs no privilege, no symbol of the library, no signal and no stack of the thread that calls. So
  * it works in libraries that block all signals around a call, too. Linux 5.5 or later. Cannot be
  * undone: for forked children. The supervisor ends with the thread that called
  * failing_calls_install. */

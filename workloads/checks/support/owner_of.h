@@ -1,4 +1,4 @@
-/* Which object file a function is of, for checks of functions that are no slots of the vtable. */
+/* Which object file a function is of, for checks of functions that are not slots of the vtable. */
 #ifndef SPANBENCH_OWNER_OF_H
 #define SPANBENCH_OWNER_OF_H
 

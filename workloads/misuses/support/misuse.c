@@ -9,12 +9,12 @@
 const char *const misuse_size_name[] = {"tiny", "small", "large"};
 const char *const misuse_step_name[] = {"setup", "access", "call", "free", "later"};
 
-/* Of a new block, the address is compared with that of so many that were there first. An overlap
+/* The address of a new block is compared with that of so many that were there first. An overlap
  * with another is found when that one changed. */
 enum { COMPARED = 256 };
 
-/* An audit allocates so many bytes of the size, within these numbers of blocks: enough to come to
- * the end of what an allocator has at hand, and back to what was freed. */
+/* An audit allocates so many bytes of the size, within these numbers of blocks. That is enough to
+ * come to the end of what an allocator has at hand, and back to what was freed. */
 enum { AUDIT_BYTES = 1 << 20, AUDIT_LEAST = 8, AUDIT_MOST = 12000 };
 
 /* Sizes are spread evenly over their logarithm; tiny blocks hold a link, large ones are more than

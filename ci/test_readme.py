@@ -1,0 +1,123 @@
+"""What the documents say is so: their links lead somewhere, and every command of README.md runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from driving import BUILD, ROOT, DriverTest, clean_environment, run
+
+README = (ROOT / "README.md").read_text()
+COMMAND = re.compile(r"(?:make|cp|scripts/\S+|build/\S+|\$EDITOR)(?: |$)")
+OWN_TEST = "make test"  # the one that this test is part of
+QUICK = ("make bench", "make gate")  # which accept it
+TIMEOUT = 3600  # seconds for a command; on a quiet machine the slowest takes two minutes
+HEADER = "#include <stddef.h>\nvoid *foo_malloc(size_t size);\nvoid foo_free(void *block);\n"
+LIBRARY = """#include "foo.h"
+#include <stdlib.h>
+void *foo_malloc(size_t size) { return malloc(size); }
+void foo_free(void *block) { free(block); }
+"""
+
+
+def blocks() -> list[str]:
+    """The parts of README.md that are indented as code."""
+    found = re.findall(r"(?:^    .*\n|^\n(?=    ))+", README, re.MULTILINE)
+    return [re.sub(r"(?m)^    ", "", text).strip("\n") for text in found]
+
+
+def commands() -> list[str]:
+    """Each once, in the order of the text: lines of code blocks, and commands in the sentences."""
+    found: list[str] = []
+    for line in README.splitlines():
+        code = [line[4:]] if line.startswith("    ") else re.findall(r"`([^` ]+ [^`]+)`", line)
+        found += [re.sub(r" +# .*", "", text) for text in code if COMMAND.match(text)]
+    return list(dict.fromkeys(found))
+
+
+class Documents(unittest.TestCase):
+    def test_commands_are_found(self) -> None:
+        found = commands()
+        for command in ("make bench", OWN_TEST, "make help", "$EDITOR allocators/foo.c"):
+            self.assertIn(command, found)
+        self.assertGreaterEqual(len(found), 10, found)
+
+    def test_links_lead_somewhere(self) -> None:
+        listed = run("git", "-C", ROOT, "ls-files", "--cached", "*.md").stdout.split()
+        documents = [ROOT / name for name in listed] or sorted(ROOT.rglob("*.md"))
+        links = 0
+        for document in documents:
+            text = document.read_text()
+            for link in re.findall(r"\]\(([^)\s]+)\)", text):
+                if not link.startswith("https://"):
+                    links += 1
+                    path, _, part = link.partition("#")
+                    target = document.parent / path if path else document
+                    self.assertTrue(target.exists(), f"{document}: {link}")
+                    if part:
+                        heads = re.findall(r"(?m)^#+ (.*)", target.read_text())
+                        self.assertIn(part, [head.lower().replace(" ", "-") for head in heads])
+        self.assertGreater(links, 20)
+
+
+@unittest.skipUnless(os.environ.get("TEST_ALL"), "in make test-all")
+class Commands(DriverTest):
+    """In a copy of the tree, with a libfoo and an editor that types what README.md shows."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.tree = self.directory / "tree"
+        ignore = shutil.ignore_patterns("build*", ".git", "*Z-*", "latest*", "__pycache__")
+        shutil.copytree(ROOT, self.tree, ignore=ignore)
+        if BUILD == ROOT / "build":  # which the objects have in them
+            shutil.copytree(
+                BUILD, self.tree / "build", ignore=shutil.ignore_patterns("test*", "faulty")
+            )
+        (self.tree / "old").mkdir()
+        for library in ("libfoo.so", "old/libfoo.so"):  # any malloc library
+            shutil.copy(BUILD / "libgomalloc.so", self.tree / library)
+
+        foo = self.directory / "foo"  # an allocator with functions of its own
+        foo.mkdir()
+        (foo / "foo.h").write_text(HEADER)
+        (foo / "foo.c").write_text(LIBRARY)
+        compiler = os.environ.get("CC", "cc").split()
+        built = run(*compiler, "-shared", "-fPIC", "-o", foo / "libfoo.so", foo / "foo.c")
+        self.assertEqual(built.returncode, 0, built.stderr)
+
+        adapter = self.directory / "adapter.c"
+        [text] = [block for block in blocks() if "struct allocator allocator" in block]
+        adapter.write_text(text + "\n")
+        editor = self.directory / "editor"
+        editor.write_text(f'#!/bin/sh\ncat {adapter} >"$1"\n')
+        editor.chmod(0o755)
+        self.environment = clean_environment(
+            EDITOR=editor, LIBRARY_PATH=foo, CPATH=foo, DEPS=os.environ.get("DEPS", "")
+        )
+
+    def command(self, text: str) -> "subprocess.CompletedProcess[str]":
+        quick = {"QUICK": "1"} if text.startswith(QUICK) else {}
+        return subprocess.run(
+            ["sh", "-c", text],
+            cwd=self.tree,
+            env={**self.environment, **quick},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+
+    def test_each_runs_as_written(self) -> None:
+        said = {}
+        for text in commands():
+            if text != OWN_TEST:
+                with self.subTest(text):
+                    result = self.command(text)
+                    said[text] = result.stdout
+                    self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertRegex(said["make bench QUICK=1"], r"(?m)^  foo +\d")
+
+
+if __name__ == "__main__":
+    unittest.main()
