@@ -3,6 +3,7 @@
 #include "catalogue.h"
 #include "context.h"
 #include "json_member.h"
+#include "matrix.h"
 #include "selection.h"
 
 #include <inttypes.h>
@@ -90,8 +91,6 @@ static void count(const struct harden_table *g, const struct harden_result *runs
         of[runs[i].kind]++;
 }
 
-enum { PLACE_BYTES = 32 };
-
 /* A place in letters: "C" if all runs ended so, "C4X1" if not, the most frequent first. */
 static void letters(const struct harden_table *g, const struct harden_result *runs, char *text) {
     unsigned of[HARDEN_KINDS] = {0};
@@ -101,73 +100,46 @@ static void letters(const struct harden_table *g, const struct harden_result *ru
     for (unsigned most = g->options->runs; most > 0; most--)
         for (unsigned k = 0; k < HARDEN_KINDS; k++) {
             char number[16] = "";
-            if (of[k] != most || length + sizeof number > PLACE_BYTES)
+            if (of[k] != most || length + sizeof number > MATRIX_TEXT_BYTES)
                 continue;
             if (most != g->options->runs)
                 snprintf(number, sizeof number, "%u", most);
-            length += (size_t)snprintf(text + length, PLACE_BYTES - length, "%c%s",
+            length += (size_t)snprintf(text + length, MATRIX_TEXT_BYTES - length, "%c%s",
                                        harden_result_letter[k], number);
         }
 }
 
-/* Width of a size's column of a cell. */
-static int width_of(const struct harden_table *g, size_t cell, unsigned size) {
-    int width = (int)strlen(options_sizes[size]);
-    for (size_t m = 0; m < g->misuses; m++) {
-        char text[PLACE_BYTES] = "";
-        if (harden_table_has(g, cell, m, size) && !g->misuse[m].sizeless)
-            letters(g, harden_table_at(g, cell, m, size), text);
-        if ((int)strlen(text) > width)
-            width = (int)strlen(text);
-    }
-    return width;
+/* The number of the n-th size that takes part. */
+static unsigned nth_size(const struct harden_table *g, size_t n) {
+    unsigned s = 0;
+    while (!g->size[s] || n-- > 0)
+        s++;
+    return s;
 }
 
-/* Of all columns of a cell, with a blank between two. */
-static int cell_width(const struct harden_table *g, size_t cell) {
-    int width = -1;
+static enum matrix_style place(const void *table, size_t misuse, size_t cell, size_t part,
+                               char text[MATRIX_TEXT_BYTES]) {
+    const struct harden_table *g = table;
+    const bool sizeless          = g->misuse[misuse].sizeless;
+    if (!sizeless || part == 0)
+        letters(g, harden_table_at(g, cell, misuse, sizeless ? 0 : nth_size(g, part)), text);
+    return MATRIX_PLAIN;
+}
+
+static void print_matrix(const struct harden_table *g, FILE *to) {
+    struct matrix matrix = {.row          = g->misuse,
+                            .row_bytes    = sizeof *g->misuse,
+                            .rows         = g->misuses,
+                            .column       = g->registry->cell,
+                            .column_bytes = sizeof *g->registry->cell,
+                            .columns      = g->registry->cells,
+                            .chosen       = g->chosen,
+                            .place        = place,
+                            .arg          = g};
     for (unsigned s = 0; s < OPTIONS_SIZES; s++)
-        width += g->size[s] ? 1 + width_of(g, cell, s) : 0;
-    const int name = (int)strlen(g->registry->cell[cell].name);
-    return width > name ? width : name;
-}
-
-static void print_place(const struct harden_table *g, size_t cell, size_t misuse, FILE *to) {
-    int room = cell_width(g, cell);
-    if (g->misuse[misuse].sizeless) {
-        char text[PLACE_BYTES];
-        letters(g, harden_table_at(g, cell, misuse, 0), text);
-        fprintf(to, "  %-*s", room, text);
-        return;
-    }
-    fputc(' ', to);
-    for (unsigned s = 0; s < OPTIONS_SIZES; s++) {
-        char text[PLACE_BYTES];
-        if (!g->size[s])
-            continue;
-        letters(g, harden_table_at(g, cell, misuse, s), text);
-        room -= fprintf(to, " %-*s", width_of(g, cell, s), text);
-    }
-    fprintf(to, "%*s", room + 1 > 0 ? room + 1 : 0, "");
-}
-
-static void print_head(const struct harden_table *g, int name_width, FILE *to) {
-    fprintf(to, "%-*s", name_width, "");
-    for (size_t i = 0; i < g->registry->cells; i++)
-        if (g->chosen[i])
-            fprintf(to, "  %-*s", cell_width(g, i), g->registry->cell[i].name);
-    fprintf(to, "\n%-*s", name_width, "");
-    for (size_t i = 0; i < g->registry->cells; i++) {
-        if (!g->chosen[i])
-            continue;
-        int room = cell_width(g, i) + 1;
-        fputc(' ', to);
-        for (unsigned s = 0; s < OPTIONS_SIZES; s++)
-            if (g->size[s])
-                room -= fprintf(to, " %-*s", width_of(g, i, s), options_sizes[s]);
-        fprintf(to, "%*s", room > 0 ? room : 0, "");
-    }
-    fputc('\n', to);
+        if (g->size[s])
+            matrix.part[matrix.parts++] = options_sizes[s];
+    matrix_print(&matrix, to);
 }
 
 /* How the runs of each allocator ended, in all: no score, for misuses are not alike. */
@@ -218,17 +190,7 @@ void harden_table_print(const struct harden_table *g, FILE *to) {
     for (size_t i = 0; i < g->registry->cells; i++)
         if (g->chosen[i] && (int)strlen(g->registry->cell[i].name) > name_width)
             name_width = (int)strlen(g->registry->cell[i].name);
-    print_head(g, name_width, to);
-    for (size_t m = 0; m < g->misuses; m++) {
-        const char *name = g->misuse[m].name;
-        if (m && strncmp(name, g->misuse[m - 1].name, strcspn(name, ".") + 1) != 0)
-            fputc('\n', to);
-        fprintf(to, "%-*s", name_width, name);
-        for (size_t i = 0; i < g->registry->cells; i++)
-            if (g->chosen[i])
-                print_place(g, i, m, to);
-        fputc('\n', to);
-    }
+    print_matrix(g, to);
     print_sums(g, name_width, to);
     print_void(g, to);
     fprintf(
