@@ -19,44 +19,44 @@ static void print_yaml(const char *key, const char *value, FILE *to) {
     json_decref(text);
 }
 
-void check_report_tap(const struct check_table *m, size_t cell, size_t check, size_t nth, FILE *to,
+void check_report_tap(const struct check_table *t, size_t cell, size_t check, size_t nth, FILE *to,
                       FILE *why) {
-    const struct check_result *v  = check_table_at(m, cell, check);
-    const struct check_info *info = &m->list->check[check];
-    const bool failed = v->end == CHECK_FAIL, finding = check_result_is_finding(v);
+    const struct check_result *r  = check_table_at(t, cell, check);
+    const struct check_info *info = &t->list->check[check];
+    const bool failed = r->end == CHECK_RESULT_FAIL, finding = check_result_is_finding(r);
     char command[CHECK_RESULT_COMMAND_BYTES];
     fprintf(to, "%sok %zu - %s %s", failed || finding ? "not " : "", nth,
-            m->registry->cell[cell].name, info->name);
-    if (v->end == CHECK_UNSUPPORTED) {
+            t->registry->cell[cell].name, info->name);
+    if (r->end == CHECK_RESULT_UNSUPPORTED) {
         fputs(" # SKIP ", to);
-        print_line(v->seen, to);
+        print_line(r->seen, to);
     } else if (failed && !finding) {
         fputs(" # TODO ", to);
-        print_line(v->known ? check_table_reason(v) : info->kind, to);
+        print_line(r->known ? check_table_reason(r) : info->kind, to);
     }
     fputc('\n', to);
-    if (v->end == CHECK_RECORDED)
-        fprintf(to, "# choice: %s\n", v->choice);
+    if (r->end == CHECK_RESULT_RECORDED)
+        fprintf(to, "# choice: %s\n", r->choice);
     if (failed || finding) {
-        check_result_command(m->options, &m->registry->cell[cell], info, command, sizeof command);
+        check_result_command(t->options, &t->registry->cell[cell], info, command, sizeof command);
         fputs("  ---\n", to);
         print_yaml("promise", info->summary, to);
         print_yaml("clause", info->clause, to);
         print_yaml("class", info->kind, to);
-        print_yaml("expected", failed ? v->expected : "the known failure", to);
-        print_yaml("seen", failed ? v->seen : "the promise kept", to);
-        if (v->stacks)
-            print_yaml("stacks", v->stacks, to);
-        print_yaml("known", check_table_reason(v), to);
+        print_yaml("expected", failed ? r->expected : "the known failure", to);
+        print_yaml("seen", failed ? r->seen : "the promise kept", to);
+        if (r->stacks)
+            print_yaml("stacks", r->stacks, to);
+        print_yaml("known", check_table_reason(r), to);
         print_yaml("repeat", command, to);
         fputs("  ...\n", to);
     }
     fflush(to);
     if (!finding)
         return;
-    fprintf(why, "# %s: %s %s\n", failed ? "FAIL" : "fixed", m->registry->cell[cell].name,
+    fprintf(why, "# %s: %s %s\n", failed ? "FAIL" : "fixed", t->registry->cell[cell].name,
             info->name);
-    check_table_print_failure(m, cell, check, "#   ", why);
+    check_table_print_failure(t, cell, check, "#   ", why);
 }
 
 /* --- JSON --- */
@@ -65,22 +65,22 @@ static json_t *or_null(const char *text) {
     return *text ? json_string(text) : json_null();
 }
 
-static json_t *result_json(const struct check_table *m, size_t cell, size_t check) {
-    const struct check_result *v    = check_table_at(m, cell, check);
-    const struct check_info *info   = &m->list->check[check];
-    const struct cell *c            = &m->registry->cell[cell];
+static json_t *result_json(const struct check_table *t, size_t cell, size_t check) {
+    const struct check_result *r    = check_table_at(t, cell, check);
+    const struct check_info *info   = &t->list->check[check];
+    const struct cell *c            = &t->registry->cell[cell];
     static const char *const ends[] = {"not run", "pass", "recorded", "not supported", "fail"};
     char command[CHECK_RESULT_COMMAND_BYTES];
-    check_result_command(m->options, c, info, command, sizeof command);
-    const bool failed = v->end == CHECK_FAIL;
+    check_result_command(t->options, c, info, command, sizeof command);
+    const bool failed = r->end == CHECK_RESULT_FAIL;
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:O, s:o, s:o, s:o, s:o, s:o, s:f, s:s}",
                      "allocator", c->name, "check", info->name, "class", info->kind, "clause",
-                     info->clause, "verdict", ends[v->end], "counts", (int)v->counts, "finding",
-                     (int)check_result_is_finding(v), "known", v->known ? v->known : json_null(),
-                     "choice", or_null(v->choice), "expected", or_null(failed ? v->expected : ""),
-                     "seen", or_null(failed ? v->seen : ""), "reason",
-                     or_null(v->end == CHECK_UNSUPPORTED ? v->seen : ""), "stacks",
-                     or_null(v->stacks ? v->stacks : ""), "seconds", v->seconds, "repeat", command);
+                     info->clause, "verdict", ends[r->end], "counts", (int)r->counts, "finding",
+                     (int)check_result_is_finding(r), "known", r->known ? r->known : json_null(),
+                     "choice", or_null(r->choice), "expected", or_null(failed ? r->expected : ""),
+                     "seen", or_null(failed ? r->seen : ""), "reason",
+                     or_null(r->end == CHECK_RESULT_UNSUPPORTED ? r->seen : ""), "stacks",
+                     or_null(r->stacks ? r->stacks : ""), "seconds", r->seconds, "repeat", command);
 }
 
 static json_t *check_json(const struct check_info *info) {
@@ -92,22 +92,22 @@ static json_t *check_json(const struct check_info *info) {
                      "profiles", profiles, "clause", info->clause, "summary", info->summary);
 }
 
-json_t *check_report_json(const struct check_table *m) {
+json_t *check_report_json(const struct check_table *t) {
     json_t *cells = json_array(), *checks = json_array(), *results = json_array();
-    for (size_t k = 0; k < m->list->checks; k++)
-        json_array_append_new(checks, check_json(&m->list->check[k]));
-    for (size_t i = 0; i < m->registry->cells; i++) {
-        const struct cell *c = &m->registry->cell[i];
-        if (m->chosen[i] || *c->skipped || *c->broken)
+    for (size_t k = 0; k < t->list->checks; k++)
+        json_array_append_new(checks, check_json(&t->list->check[k]));
+    for (size_t i = 0; i < t->registry->cells; i++) {
+        const struct cell *c = &t->registry->cell[i];
+        if (t->chosen[i] || *c->skipped || *c->broken)
             json_array_append_new(cells, context_cell(c));
-        for (size_t k = 0; m->chosen[i] && k < m->list->checks; k++)
-            json_array_append_new(results, result_json(m, i, k));
+        for (size_t k = 0; t->chosen[i] && k < t->list->checks; k++)
+            json_array_append_new(results, result_json(t, i, k));
     }
     json_t *document =
         json_pack("{s:i, s:b, s:s, s:I, s:f, s:o, s:o, s:o}", "schema", 1, "complete",
-                  (int)m->complete, "profile", options_profiles[m->options->profile], "seed",
-                  (json_int_t)m->options->seed, "timeout_seconds", m->options->timeout_seconds,
+                  (int)t->complete, "profile", options_profiles[t->options->profile], "seed",
+                  (json_int_t)t->options->seed, "timeout_seconds", t->options->timeout_seconds,
                   "allocators", cells, "checks", checks, "results", results);
-    context_add_run(document, m->started);
+    context_add_run(document, t->started);
     return document;
 }

@@ -12,21 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *check_result_word(const struct check_result *v) {
-    switch (v->end) {
-    case CHECK_PASS: return v->known ? "fixed" : "pass";
-    case CHECK_RECORDED: return v->known ? "fixed" : v->choice;
-    case CHECK_UNSUPPORTED: return "-";
-    case CHECK_FAIL: return !v->counts ? "no" : v->known ? "known" : "FAIL";
-    case CHECK_NONE: break;
+const char *check_result_word(const struct check_result *r) {
+    switch (r->end) {
+    case CHECK_RESULT_PASS: return r->known ? "fixed" : "pass";
+    case CHECK_RESULT_RECORDED: return r->known ? "fixed" : r->choice;
+    case CHECK_RESULT_UNSUPPORTED: return "-";
+    case CHECK_RESULT_FAIL: return !r->counts ? "no" : r->known ? "known" : "FAIL";
+    case CHECK_RESULT_NONE: break;
     }
     return "";
 }
 
-bool check_result_is_finding(const struct check_result *v) {
-    if (v->end == CHECK_FAIL)
-        return v->counts && !v->known;
-    return (v->end == CHECK_PASS || v->end == CHECK_RECORDED) && v->known;
+bool check_result_is_finding(const struct check_result *r) {
+    if (r->end == CHECK_RESULT_FAIL)
+        return r->counts && !r->known;
+    return (r->end == CHECK_RESULT_PASS || r->end == CHECK_RESULT_RECORDED) && r->known;
 }
 
 /* The timeout as the cell is told it. */
@@ -47,33 +47,33 @@ void check_result_command(const struct options *o, const struct cell *cell,
 }
 
 /* Believes a record only if it is of this check, this seed, this allocator and object. */
-static bool read_verdict(const json_t *record, const struct options *o, const struct cell *cell,
-                         const struct check_info *check, struct check_result *v) {
+static bool read_result(const json_t *record, const struct options *o, const struct cell *cell,
+                        const struct check_info *check, struct check_result *r) {
     static const struct {
         const char *word;
         enum check_result_end end;
-    } words[]           = {{"pass", CHECK_PASS},
-                           {"fail", CHECK_FAIL},
-                           {"recorded", CHECK_RECORDED},
-                           {"not supported", CHECK_UNSUPPORTED}};
+    } words[]           = {{"pass", CHECK_RESULT_PASS},
+                           {"fail", CHECK_RESULT_FAIL},
+                           {"recorded", CHECK_RESULT_RECORDED},
+                           {"not supported", CHECK_RESULT_UNSUPPORTED}};
     const json_t *error = json_object_get(record, "error");
     if (error) {
-        v->end = CHECK_FAIL;
-        snprintf(v->expected, sizeof v->expected, "a check that runs");
-        snprintf(v->seen, sizeof v->seen, "%s: %s", member_text(error, "check"),
+        r->end = CHECK_RESULT_FAIL;
+        snprintf(r->expected, sizeof r->expected, "a check that runs");
+        snprintf(r->seen, sizeof r->seen, "%s: %s", member_text(error, "check"),
                  member_text(error, "message"));
         return true;
     }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(member_text(record, "verdict"), words[i].word) == 0)
-            v->end = words[i].end;
+            r->end = words[i].end;
     if (*member_text(record, "stacks")) /* of a child of the cell's that hung */
-        v->stacks = strdup(member_text(record, "stacks"));
-    snprintf(v->choice, sizeof v->choice, "%s", member_text(record, "choice"));
-    snprintf(v->expected, sizeof v->expected, "%s", member_text(record, "expected"));
-    snprintf(v->seen, sizeof v->seen, "%s",
-             member_text(record, v->end == CHECK_FAIL ? "seen" : "reason"));
-    return v->end != CHECK_NONE && strcmp(member_text(record, "check"), check->name) == 0 &&
+        r->stacks = strdup(member_text(record, "stacks"));
+    snprintf(r->choice, sizeof r->choice, "%s", member_text(record, "choice"));
+    snprintf(r->expected, sizeof r->expected, "%s", member_text(record, "expected"));
+    snprintf(r->seen, sizeof r->seen, "%s",
+             member_text(record, r->end == CHECK_RESULT_FAIL ? "seen" : "reason"));
+    return r->end != CHECK_RESULT_NONE && strcmp(member_text(record, "check"), check->name) == 0 &&
            strcmp(member_text(record, "object"), cell_fact(cell, "object")) == 0 &&
            strcmp(member_text(record, "allocator"), cell_fact(cell, "allocator")) == 0 &&
            (uint64_t)json_integer_value(json_object_get(record, "seed")) == o->seed;
@@ -81,25 +81,25 @@ static bool read_verdict(const json_t *record, const struct options *o, const st
 
 /* A process that ended with a record and the exit code that belongs to it, or else a failure. */
 static void judge(const struct options *o, const struct cell *cell, const struct check_info *check,
-                  const struct spawn_result *s, struct check_result *v) {
+                  const struct spawn_result *s, struct check_result *r) {
     json_t *record  = json_loadb(s->record, s->record_length, 0, NULL);
-    const bool good = s->end == SPAWN_EXITED && record && read_verdict(record, o, cell, check, v) &&
-                      (s->code == 0 || v->end == CHECK_FAIL);
+    const bool good = s->end == SPAWN_EXITED && record && read_result(record, o, cell, check, r) &&
+                      (s->code == 0 || r->end == CHECK_RESULT_FAIL);
     json_decref(record);
     if (s->end == SPAWN_INTERRUPTED) {
-        v->end = CHECK_NONE;
+        r->end = CHECK_RESULT_NONE;
     } else if (!good) {
-        v->end = CHECK_FAIL;
-        snprintf(v->expected, sizeof v->expected, "%s",
+        r->end = CHECK_RESULT_FAIL;
+        snprintf(r->expected, sizeof r->expected, "%s",
                  s->end == SPAWN_EXITED ? "a verdict" : "no crash and no hang");
         (s->end == SPAWN_TIMED_OUT ? spawn_describe_hang : spawn_describe_end)(
-            s, o->timeout_seconds, v->seen, sizeof v->seen);
+            s, o->timeout_seconds, r->seen, sizeof r->seen);
     }
-    text_clean(v->seen);
-    text_clean(v->expected);
-    text_clean(v->choice);
-    if (v->stacks)
-        text_clean(v->stacks);
+    text_clean(r->seen);
+    text_clean(r->expected);
+    text_clean(r->choice);
+    if (r->stacks)
+        text_clean(r->stacks);
 }
 
 static void take_stacks(void *text, pid_t child) {
@@ -108,7 +108,7 @@ static void take_stacks(void *text, pid_t child) {
 
 void check_result_run(const struct check_list *list, const struct options *o,
                       const struct cell *cell, const struct check_info *check,
-                      struct check_result *v, char *told, size_t size) {
+                      struct check_result *r, char *told, size_t size) {
     static struct spawn_result result;
     char stacks[STACKS_BYTES] = "";
     char seed[24], timeout[24];
@@ -125,13 +125,14 @@ void check_result_run(const struct check_list *list, const struct options *o,
              (struct spawn_request){
                  .timeout_seconds = o->timeout_seconds, .stuck = take_stacks, .arg = stacks},
              &result);
-    *v = (struct check_result){.counts  = check_list_counts(check, o->profile),
+    *r = (struct check_result){.counts  = check_list_counts(check, o->profile),
                                .seconds = result.seconds};
-    judge(o, cell, check, &result, v);
-    if (*stacks && !v->stacks)
-        v->stacks = strdup(stacks);
-    if (v->counts && v->end != CHECK_UNSUPPORTED)
-        v->known = check_list_known(list, cell, check->name, v->end == CHECK_FAIL ? v->seen : NULL);
+    judge(o, cell, check, &result, r);
+    if (*stacks && !r->stacks)
+        r->stacks = strdup(stacks);
+    if (r->counts && r->end != CHECK_RESULT_UNSUPPORTED)
+        r->known =
+            check_list_known(list, cell, check->name, r->end == CHECK_RESULT_FAIL ? r->seen : NULL);
     snprintf(told, size, "%.*s", (int)result.output_length, result.output);
     text_clean(told);
 }

@@ -8,11 +8,11 @@ enum { CHECK_RESULT_COMMAND_BYTES = CELL_COMMAND_BYTES };
 
 struct check_result {
     enum check_result_end {
-        CHECK_NONE, /* not run: interrupted, or the cell is skipped */
-        CHECK_PASS,
-        CHECK_RECORDED,    /* `choice` */
-        CHECK_UNSUPPORTED, /* `seen` is the reason */
-        CHECK_FAIL,        /* `expected` and `seen`; a crash and a hang are failures, too */
+        CHECK_RESULT_NONE, /* not run: interrupted, or the cell is skipped */
+        CHECK_RESULT_PASS,
+        CHECK_RESULT_RECORDED,    /* `choice` */
+        CHECK_RESULT_UNSUPPORTED, /* `seen` is the reason */
+        CHECK_RESULT_FAIL,        /* `expected` and `seen`; a crash and a hang are failures, too */
     } end;
     bool counts; /* a failure is a finding */
     const json_t

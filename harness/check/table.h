@@ -10,12 +10,19 @@ struct check_table {
     const struct options *options;
     const struct check_list *list;
     const struct registry *registry;
-    const bool *chosen;           /* which cells take part; the floor does not */
-    struct check_result *verdict; /* [cell * checks + check] */
+    const bool *chosen;          /* which cells take part; the floor does not */
+    struct check_result *result; /* [cell * checks + check] */
     size_t findings;
     time_t started;
     bool complete; /* every check was run */
 };
+
+/* Makes room for the results. False: out of memory. */
+bool check_table_open(struct check_table *);
+void check_table_close(struct check_table *);
+
+/* How many checks are to be run, of all cells. */
+size_t check_table_runs(const struct check_table *);
 
 struct check_result *check_table_at(const struct check_table *, size_t cell, size_t check);
 
@@ -28,8 +35,9 @@ struct tally {
 };
 struct tally check_table_tally(const struct check_table *, size_t cell);
 
-/* The matrix, in as many bands of columns as the terminal's width asks for, every finding in words,
- * and a line for each allocator. Colours on a terminal only, and not where NO_COLOR is set. */
+/* Prints the table, in as many bands of columns as the terminal's width asks for, every finding in
+ * words, and a line for each allocator. Colours on a terminal only, and not where NO_COLOR is set.
+ */
 void check_table_print(const struct check_table *, FILE *);
 
 /* A failure in some lines: what was promised, expected, and seen, and how to repeat it. */

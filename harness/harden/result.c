@@ -11,28 +11,25 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const harden_result_word[HARDEN_KINDS] = {
-    [HARDEN_NONE]        = "not run",
-    [HARDEN_ACCESS]      = "access",
-    [HARDEN_CALL]        = "call",
-    [HARDEN_LATER]       = "later",
-    [HARDEN_CRASH]       = "crash",
-    [HARDEN_HANG]        = "hang",
-    [HARDEN_CORRUPT]     = "corrupt",
-    [HARDEN_SURVIVED]    = "survived",
-    [HARDEN_UNSUPPORTED] = "unsupported",
-    [HARDEN_VOID]        = "void",
+const char *const harden_result_word[HARDEN_RESULT_ENDS] = {
+    [HARDEN_RESULT_NONE]        = "not run",
+    [HARDEN_RESULT_ACCESS]      = "access",
+    [HARDEN_RESULT_CALL]        = "call",
+    [HARDEN_RESULT_LATER]       = "later",
+    [HARDEN_RESULT_CRASH]       = "crash",
+    [HARDEN_RESULT_HANG]        = "hang",
+    [HARDEN_RESULT_CORRUPT]     = "corrupt",
+    [HARDEN_RESULT_SURVIVED]    = "survived",
+    [HARDEN_RESULT_UNSUPPORTED] = "unsupported",
+    [HARDEN_RESULT_VOID]        = "void",
 };
-const char harden_result_letter[HARDEN_KINDS] = {
-    [HARDEN_NONE] = '_',    [HARDEN_ACCESS] = 'A',   [HARDEN_CALL] = 'C',
-    [HARDEN_LATER] = 'L',   [HARDEN_CRASH] = '!',    [HARDEN_HANG] = 'H',
-    [HARDEN_CORRUPT] = 'X', [HARDEN_SURVIVED] = 's', [HARDEN_UNSUPPORTED] = '-',
-    [HARDEN_VOID] = '?',
+const char harden_result_letter[HARDEN_RESULT_ENDS] = {
+    [HARDEN_RESULT_NONE] = '_',        [HARDEN_RESULT_ACCESS] = 'A',
+    [HARDEN_RESULT_CALL] = 'C',        [HARDEN_RESULT_LATER] = 'L',
+    [HARDEN_RESULT_CRASH] = '!',       [HARDEN_RESULT_HANG] = 'H',
+    [HARDEN_RESULT_CORRUPT] = 'X',     [HARDEN_RESULT_SURVIVED] = 's',
+    [HARDEN_RESULT_UNSUPPORTED] = '-', [HARDEN_RESULT_VOID] = '?',
 };
-
-bool harden_result_is_caught(enum harden_result_kind kind) {
-    return kind == HARDEN_ACCESS || kind == HARDEN_CALL || kind == HARDEN_LATER;
-}
 
 /* A misuse may spin for ever: a fifth of the time-out is processor time that it would have even on
  * a machine that is busy with other things, and much more than any takes. */
@@ -68,70 +65,68 @@ static bool is_head(const json_t *line, const struct cell *cell, const struct mi
            json_is_true(json_object_get(line, "control")) == control;
 }
 
-static void read_line(const json_t *line, struct story *story, struct harden_result *outcome) {
+static void read_line(const json_t *line, struct story *story, struct harden_result *r) {
     const char *step = member_text(line, "step"), *final = member_text(line, "outcome");
     if (*step) {
-        snprintf(outcome->step, sizeof outcome->step, "%s", step);
-        snprintf(outcome->what, sizeof outcome->what, "%s", member_text(line, "what"));
+        snprintf(r->step, sizeof r->step, "%s", step);
+        snprintf(r->what, sizeof r->what, "%s", member_text(line, "what"));
     }
     if (*final) {
         snprintf(story->final, sizeof story->final, "%s", final);
-        snprintf(outcome->seen, sizeof outcome->seen, "%s", member_text(line, "seen"));
+        snprintf(r->seen, sizeof r->seen, "%s", member_text(line, "seen"));
     }
 }
 
 /* A cell that says that it went on. What it may say is known. */
-static enum harden_result_kind told(const struct story *story) {
-    static const enum harden_result_kind kinds[] = {HARDEN_CORRUPT, HARDEN_SURVIVED,
-                                                    HARDEN_UNSUPPORTED};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(story->final, harden_result_word[kinds[i]]) == 0)
-            return kinds[i];
-    return HARDEN_VOID;
+static enum harden_result_end told(const struct story *story) {
+    static const enum harden_result_end ends[] = {HARDEN_RESULT_CORRUPT, HARDEN_RESULT_SURVIVED,
+                                                  HARDEN_RESULT_UNSUPPORTED};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (strcmp(story->final, harden_result_word[ends[i]]) == 0)
+            return ends[i];
+    return HARDEN_RESULT_VOID;
 }
 
 /* A process that ended by itself before it could say that it went on. */
-static enum harden_result_kind died(const struct spawn_result *s,
-                                    const struct harden_result *outcome) {
+static enum harden_result_end died(const struct spawn_result *s, const struct harden_result *r) {
     const bool signalled = s->end == SPAWN_SIGNALED;
     const bool fault     = signalled && (s->code == SIGSEGV || s->code == SIGBUS);
     /* Of a fault, that the allocator has a word to say shows that it knew (the output is what came
      * after the mark); an exit code that is not 0, an abort or a trap show it without one. */
     const bool meant =
         s->output_length > 0 || (signalled ? !fault && s->code != SIGFPE : s->code != 0);
-    if (!*outcome->step || strcmp(outcome->step, "setup") == 0)
-        return HARDEN_VOID;
-    if (strcmp(outcome->step, "access") == 0)
-        return fault ? HARDEN_ACCESS : HARDEN_CRASH;
+    if (!*r->step || strcmp(r->step, "setup") == 0)
+        return HARDEN_RESULT_VOID;
+    if (strcmp(r->step, "access") == 0)
+        return fault ? HARDEN_RESULT_ACCESS : HARDEN_RESULT_CRASH;
     if (!meant)
-        return HARDEN_CRASH;
-    return strcmp(outcome->step, "later") == 0 ? HARDEN_LATER : HARDEN_CALL;
+        return HARDEN_RESULT_CRASH;
+    return strcmp(r->step, "later") == 0 ? HARDEN_RESULT_LATER : HARDEN_RESULT_CALL;
 }
 
 static void judge(const struct options *o, const struct spawn_result *s, const struct story *story,
-                  struct harden_result *outcome) {
+                  struct harden_result *r) {
     const bool hung = s->end == SPAWN_TIMED_OUT || (s->end == SPAWN_SIGNALED && s->code == SIGXCPU);
     const bool clean_end = s->end == SPAWN_EXITED && s->code == 0 && *story->final;
     if (s->end == SPAWN_INTERRUPTED)
-        outcome->kind = HARDEN_NONE;
+        r->end = HARDEN_RESULT_NONE;
     else if (s->end == SPAWN_FAILED || !story->begun)
-        outcome->kind = HARDEN_VOID;
+        r->end = HARDEN_RESULT_VOID;
     else if (clean_end)
-        outcome->kind = told(story);
+        r->end = told(story);
     else if (hung)
-        outcome->kind = HARDEN_HANG;
+        r->end = HARDEN_RESULT_HANG;
     else
-        outcome->kind = died(s, outcome);
-    char end[sizeof outcome->seen];
+        r->end = died(s, r);
+    char end[sizeof r->seen];
     (hung ? spawn_describe_hang : spawn_describe_end)(s, o->timeout_seconds, end, sizeof end);
     if (!clean_end)
-        memcpy(outcome->seen, end, sizeof end);
+        memcpy(r->seen, end, sizeof end);
     else if (s->output_length) /* it said something, and went on */
-        snprintf(outcome->seen + strlen(outcome->seen),
-                 sizeof outcome->seen - strlen(outcome->seen), "%s%s", *outcome->seen ? "; " : "",
-                 end);
-    text_clean(outcome->what);
-    text_clean(outcome->seen);
+        snprintf(r->seen + strlen(r->seen), sizeof r->seen - strlen(r->seen), "%s%s",
+                 *r->seen ? "; " : "", end);
+    text_clean(r->what);
+    text_clean(r->seen);
 }
 
 /* Leaves of the output what was said from the misusing step on: words of an allocator that come
@@ -150,10 +145,10 @@ static void keep_words_after_mark(struct spawn_result *s) {
 
 static void run_once(const struct options *o, const struct cell *cell,
                      const struct misuse_info *misuse, const char *size, bool control,
-                     struct harden_result *outcome) {
+                     struct harden_result *r) {
     static struct spawn_result result;
     char seed[24], cpu[24];
-    snprintf(seed, sizeof seed, "%" PRIu64, outcome->seed);
+    snprintf(seed, sizeof seed, "%" PRIu64, r->seed);
     snprintf(cpu, sizeof cpu, "%" PRIu64, cpu_seconds(o));
     const char *words[] = {"--misuse",
                            misuse->name,
@@ -171,29 +166,29 @@ static void run_once(const struct options *o, const struct cell *cell,
     for (char *rest = result.record, *text; (text = strsep(&rest, "\n")) != NULL && *text;) {
         json_t *line = json_loads(text, 0, NULL);
         if (!story.begun)
-            story.begun = is_head(line, cell, misuse, size, outcome->seed, control);
+            story.begun = is_head(line, cell, misuse, size, r->seed, control);
         else
-            read_line(line, &story, outcome);
+            read_line(line, &story, r);
         json_decref(line);
     }
-    outcome->seconds = result.seconds;
-    judge(o, &result, &story, outcome);
+    r->seconds = result.seconds;
+    judge(o, &result, &story, r);
 }
 
 void harden_result_run(const struct options *o, const struct cell *cell,
                        const struct misuse_info *misuse, const char *size, uint64_t seed,
-                       struct harden_result *outcome) {
+                       struct harden_result *r) {
     struct harden_result control = {.seed = seed};
-    *outcome                     = (struct harden_result){.seed = seed};
+    *r                           = (struct harden_result){.seed = seed};
     run_once(o, cell, misuse, size, true, &control);
-    if (control.kind == HARDEN_SURVIVED) {
-        run_once(o, cell, misuse, size, false, outcome);
-        if (outcome->kind == HARDEN_NONE)
-            *outcome = (struct harden_result){.seed = seed};
-    } else if (control.kind == HARDEN_UNSUPPORTED) {
-        *outcome = control;
-    } else if (control.kind != HARDEN_NONE) {
-        outcome->kind = HARDEN_VOID;
-        snprintf(outcome->seen, sizeof outcome->seen, "without the misuse, too: %s", control.seen);
+    if (control.end == HARDEN_RESULT_SURVIVED) {
+        run_once(o, cell, misuse, size, false, r);
+        if (r->end == HARDEN_RESULT_NONE)
+            *r = (struct harden_result){.seed = seed};
+    } else if (control.end == HARDEN_RESULT_UNSUPPORTED) {
+        *r = control;
+    } else if (control.end != HARDEN_RESULT_NONE) {
+        r->end = HARDEN_RESULT_VOID;
+        snprintf(r->seen, sizeof r->seen, "without the misuse, too: %s", control.seen);
     }
 }

@@ -4,31 +4,24 @@
 #ifndef SPANBENCH_HARDEN_RESULT_H
 #define SPANBENCH_HARDEN_RESULT_H
 
-#include "options.h"
-#include "registry.h"
-
-struct misuse_info {
-    char name[64];
-    char weakness[32];
-    char summary[200];
-    bool sizeless; /* runs as the first size only */
-};
+#include "list.h"
 
 struct harden_result {
-    enum harden_result_kind {
-        HARDEN_NONE,        /* not run: interrupted */
-        HARDEN_ACCESS,      /* caught at the misusing load or store: it faulted */
-        HARDEN_CALL,        /* ended on purpose in the misusing call, or in the first free of the
-                                misused block */
-        HARDEN_LATER,       /* ended on purpose in a later, legal call */
-        HARDEN_CRASH,       /* a fault in or after a call, without a word */
-        HARDEN_HANG,        /* no end */
-        HARDEN_CORRUPT,     /* went on, and damage was proven */
-        HARDEN_SURVIVED,    /* went on, and no damage was found */
-        HARDEN_UNSUPPORTED, /* the allocator lacks what the misuse needs, or never reuses blocks */
-        HARDEN_VOID,        /* says nothing: its control did not end well, or its setup */
-        HARDEN_KINDS
-    } kind;
+    enum harden_result_end {
+        HARDEN_RESULT_NONE,    /* not run: interrupted */
+        HARDEN_RESULT_ACCESS,  /* caught at the misusing load or store: it faulted */
+        HARDEN_RESULT_CALL,    /* ended on purpose in the misusing call, or in the first free of the
+                            misused block */
+        HARDEN_RESULT_LATER,   /* ended on purpose in a later, legal call */
+        HARDEN_RESULT_CRASH,   /* a fault in or after a call, without a word */
+        HARDEN_RESULT_HANG,    /* no end */
+        HARDEN_RESULT_CORRUPT, /* went on, and damage was proven */
+        HARDEN_RESULT_SURVIVED,    /* went on, and no damage was found */
+        HARDEN_RESULT_UNSUPPORTED, /* the allocator lacks what the misuse needs, or never reuses
+                                      blocks */
+        HARDEN_RESULT_VOID,        /* says nothing: its control did not end well, or its setup */
+        HARDEN_RESULT_ENDS
+    } end;
     uint64_t seed;
     char step[16];  /* the last that was announced; "" if none */
     char what[100]; /* in words */
@@ -36,12 +29,9 @@ struct harden_result {
     double seconds; /* without the control */
 };
 
-/* As in the file of results, and in the legend of the matrix. */
-extern const char *const harden_result_word[HARDEN_KINDS];
-extern const char harden_result_letter[HARDEN_KINDS];
-
-/* Did the allocator stop the program, on purpose? */
-bool harden_result_is_caught(enum harden_result_kind);
+/* As in the file of results, and in the legend of the table. */
+extern const char *const harden_result_word[HARDEN_RESULT_ENDS];
+extern const char harden_result_letter[HARDEN_RESULT_ENDS];
 
 void harden_result_run(const struct options *, const struct cell *, const struct misuse_info *,
                        const char *size, uint64_t seed, struct harden_result *);

@@ -355,8 +355,8 @@ MUTANTS = [
     Mutant(
         "hardening: who dies without being misused scores nothing",
         "harness/harden/result.c",
-        "if (control.kind == HARDEN_SURVIVED)",
-        "if (control.kind != HARDEN_NONE)",
+        "if (control.end == HARDEN_RESULT_SURVIVED)",
+        "if (control.end != HARDEN_RESULT_NONE)",
         "harness/test/test_harden.py:Outcomes",
         "test_broken_allocators_score_nothing",
     ),
@@ -371,8 +371,8 @@ MUTANTS = [
     Mutant(
         "hardening: a death counts at the step that was announced",
         "harness/harden/result.c",
-        'strcmp(outcome->step, "later") == 0 ? HARDEN_LATER',
-        'strcmp(outcome->step, "") == 0 ? HARDEN_LATER',
+        'strcmp(r->step, "later") == 0 ? HARDEN_RESULT_LATER',
+        'strcmp(r->step, "") == 0 ? HARDEN_RESULT_LATER',
         "harness/test/test_harden.py:Outcomes",
         "test_each_planted_behaviour_is_recognised",
     ),
