@@ -266,8 +266,11 @@ $B/harness/cell/cell.o: $B/workloads.inc
 $B/workloads.inc: FORCE
 	$(call renew,'$(foreach w,$(WORKLOADS_FOUND),W($w)\n)')
 $B/harness/core/context.o: $B/version.h
+# In a repository of its own, the commit; of a release's archive, what the newest entry is headed.
+own_commit = [ -e .git ] && git describe --always --dirty 2>/dev/null
+release    = sed -n 's/^\#\# *\([0-9][0-9A-Za-z.-]*\).*/\1/p' CHANGELOG.md 2>/dev/null | sed -n 1p | grep .
 $B/version.h: FORCE
-	$(call renew,'#define SPANBENCH_VERSION "%s"\n' "$$(git describe --always --dirty 2>/dev/null || echo unknown)")
+	$(call renew,'#define SPANBENCH_VERSION "%s"\n' "$$($(own_commit) || $(release) || echo unknown)")
 
 # What the commands consist of beside their sources: with another compiler or other flags, all is
 # built again, with other parts or libraries, all is linked again. Code is the same whether

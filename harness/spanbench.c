@@ -1,6 +1,7 @@
 /* The driver: spanbench run, check, harden, gate, list, describe. See options.c for its words. */
 #include "bench.h"
 #include "check.h"
+#include "context.h"
 #include "exec_gate.h"
 #include "exit_code.h"
 #include "harden.h"
@@ -159,6 +160,10 @@ int main(int argc, char **argv) {
     }
     if (options.command == COMMAND_HELP) {
         options_usage(stdout, options.help_of);
+        return finish_output(EXIT_GOOD);
+    }
+    if (options.command == COMMAND_VERSION) {
+        printf("spanbench %s\n", context_version());
         return finish_output(EXIT_GOOD);
     }
     spawn_prepare();

@@ -3,6 +3,10 @@
 #include "machine.h"
 #include "version.h"
 
+const char *context_version(void) {
+    return SPANBENCH_VERSION;
+}
+
 json_t *context_cell(const struct cell *c) {
     json_t *o = json_object();
     json_object_set_new(o, "name", json_string(c->name));
@@ -21,7 +25,7 @@ json_t *context_cell(const struct cell *c) {
 void context_add_run(json_t *document, time_t started) {
     char text[32];
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime(&started));
-    json_object_set_new(document, "version", json_string(SPANBENCH_VERSION));
+    json_object_set_new(document, "version", json_string(context_version()));
     json_object_set_new(document, "started", json_string(text));
     json_object_set_new(document, "machine", machine_facts());
     json_object_set_new(document, "environment", machine_environment());

@@ -8,6 +8,9 @@
 #include <jansson.h>
 #include <time.h>
 
+/* The version of the suite. */
+const char *context_version(void);
+
 /* One allocator: its name, version and object, or why there is nothing. A new object. */
 json_t *context_cell(const struct cell *);
 

@@ -13,6 +13,7 @@ static void print_commands(FILE *to, unsigned of) {
         {OF_LIST, "list               what can be measured, and what cannot and why"},
         {OF_DESCRIBE, "describe [NAME …]  the object file behind each function, as JSON"},
         {OF_HELP, "help [COMMAND]     all of this, or a command's; so does COMMAND --help"},
+        {OF_VERSION, "version            the version of spanbench; so does --version"},
     };
     const char *head = "usage:";
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)

@@ -10,11 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMANDS "run, check, harden, gate, list, describe, help"
+#define COMMANDS "run, check, harden, gate, list, describe, help, version"
 
 static const char *const command_name[] = {
-    [COMMAND_RUN] = "run",   [COMMAND_CHECK] = "check",       [COMMAND_HARDEN] = "harden",
-    [COMMAND_LIST] = "list", [COMMAND_DESCRIBE] = "describe", [COMMAND_HELP] = "help"};
+    [COMMAND_RUN] = "run",        [COMMAND_CHECK] = "check",       [COMMAND_HARDEN] = "harden",
+    [COMMAND_LIST] = "list",      [COMMAND_DESCRIBE] = "describe", [COMMAND_HELP] = "help",
+    [COMMAND_VERSION] = "version"};
 enum { COMMANDS_KNOWN = sizeof command_name / sizeof *command_name };
 
 const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", "cxx17", NULL};
@@ -197,6 +198,7 @@ enum {
     DIRECTORY_TO,
     CELLS,
     HELP,
+    VERSION,
     CHECKS,
     PROFILE,
     TAP,
@@ -230,6 +232,7 @@ static const struct {
     [DIRECTORY_TO] = {"directory-to", required_argument, OF_RUN | OF_CHECK},
     [CELLS]        = {"cells", required_argument, OF_ASKS},
     [HELP]         = {"help", no_argument, OF_ANY},
+    [VERSION]      = {"version", no_argument, OF_ANY},
     [CHECKS]       = {"checks", required_argument, OF_CHECK},
     [PROFILE]      = {"profile", required_argument, OF_CHECK},
     [TAP]          = {"tap", no_argument, OF_CHECK},
@@ -312,17 +315,19 @@ bool options_parse(int argc, char **argv, struct options *o) {
             break;
         case LIST_CHECKS:
         case LIST_MISUSES: o->list_names = true; break;
-        case HELP: break;
+        case HELP:
+        case VERSION: break;
         default:
             fputs("spanbench: --help lists the options, COMMAND --help those of a command\n",
                   stderr);
             return false;
         }
     }
-    if (!good || !parse_command(argc, argv, o) || (!given[HELP] && !is_of_command(given, o)))
+    if (!good || !parse_command(argc, argv, o) ||
+        (!given[HELP] && !given[VERSION] && !is_of_command(given, o)))
         return false;
-    if (given[HELP])
-        o->command = COMMAND_HELP;
+    if (given[HELP] || given[VERSION])
+        o->command = given[HELP] ? COMMAND_HELP : COMMAND_VERSION;
     if (!o->thread_counts)
         default_threads(o);
     if (!(o->timeout_seconds > 0))

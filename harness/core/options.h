@@ -28,7 +28,8 @@ struct options {
         COMMAND_DESCRIBE,
         COMMAND_HELP,
         COMMAND_CHECK,
-        COMMAND_HARDEN
+        COMMAND_HARDEN,
+        COMMAND_VERSION
     } command;
     bool help_gate;                     /* of `help`: the gate has a help of its own */
     unsigned help_of;                   /* of `help`: a set of commands; 0: all */
@@ -72,9 +73,10 @@ enum {
     OF_HELP     = 1 << COMMAND_HELP,
     OF_CHECK    = 1 << COMMAND_CHECK,
     OF_HARDEN   = 1 << COMMAND_HARDEN,
+    OF_VERSION  = 1 << COMMAND_VERSION,
     OF_WORKS    = OF_RUN | OF_CHECK | OF_HARDEN,
     OF_ASKS     = OF_WORKS | OF_LIST | OF_DESCRIBE,
-    OF_ANY      = OF_ASKS | OF_HELP
+    OF_ANY      = OF_ASKS | OF_HELP | OF_VERSION
 };
 
 /* Names of the profiles of checks, as cells list them; that of 0 is "all". Ends with NULL. */

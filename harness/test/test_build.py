@@ -91,6 +91,27 @@ class Plugins(Tree):
         self.assertNotIn("mine", run("build/spanbench", "list", cwd=self.tree).stdout)
 
 
+class Version(Tree):
+    """Outside of git, which a release's archive is, the changes say which version this is."""
+
+    objects = False
+
+    def version(self) -> str:
+        self.make_well("build/version.h")
+        return (self.tree / "build" / "version.h").read_text()
+
+    def test_is_the_newest_entry_of_the_changes(self) -> None:
+        for text, version in (
+            ("# Changes\n\n## 9.8.7 (2026-12-01)\n\n- new\n\n## 9.8.6\n", "9.8.7"),
+            ("## 0.2.0-rc1\n", "0.2.0-rc1"),
+            ("# Changes\n", "unknown"),
+        ):
+            self.write("CHANGELOG.md", text)
+            self.assertEqual(self.version(), f'#define SPANBENCH_VERSION "{version}"\n', text)
+        (self.tree / "CHANGELOG.md").unlink()
+        self.assertIn('"unknown"', self.version())
+
+
 class Libraries(Tree):
     def setUp(self) -> None:
         super().setUp()

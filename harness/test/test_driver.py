@@ -49,6 +49,14 @@ class Words(DriverTest):
                     self.assertEqual(other == command, f"  {option} " in result.stdout, words)
         self.assertIn("--base", spanbench("help", "gate").stdout)
 
+    def test_version(self) -> None:
+        (built,) = re.findall('"(.+)"', (BUILD / "version.h").read_text())
+        for words in (["version"], ["--version"], ["check", "--version"], ["--version", "--tap"]):
+            result = spanbench(*words)
+            said = (result.returncode, result.stdout, result.stderr)
+            self.assertEqual(said, (0, f"spanbench {built}\n", ""), words)
+        self.assertIn("--version", spanbench("help").stdout)
+
     def test_list_names_all(self) -> None:
         result = spanbench("list")
         self.assertEqual(result.returncode, 0)
