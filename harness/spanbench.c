@@ -26,7 +26,7 @@ static void print_line(const struct cell *c) {
         printf("  %-16s BROKEN: %s\n", c->name, c->broken);
     else
         printf("  %-16s %-20.20s %s%s\n", c->name, cell_fact(c, "version"), cell_fact(c, "object"),
-               c->floor ? "  (the floor: the harness alone, not an allocator)" : "");
+               c->floor ? "  (not an allocator: the cost of the harness alone)" : "");
 }
 
 static int list(const struct registry *r, const bool *chosen) {
@@ -90,7 +90,7 @@ static void suggest_preloads(const char *libraries) {
         text_add_word(words, sizeof words, path);
     }
     if (*words)
-        fprintf(stderr, "spanbench: LD_PRELOAD is ignored; give%s instead\n", words);
+        fprintf(stderr, "spanbench: LD_PRELOAD is ignored; use%s instead\n", words);
 }
 
 /* Google Benchmark takes options from variables BENCHMARK_…, before main begins; they would change
@@ -104,7 +104,7 @@ static void drop_benchmark_environment(char **argv) {
         }
         char name[256];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*v, "="), *v);
-        fprintf(stderr, "spanbench: %s is ignored; give --benchmark_ options instead\n", name);
+        fprintf(stderr, "spanbench: %s is ignored; use the --benchmark_ options instead\n", name);
         unsetenv(name);
         found = true;
         v     = environ;

@@ -124,7 +124,7 @@ static void run_sample(void *arg, struct gbench_outcome *out) {
     save_add(&run->saved, &(struct entry){.allocator = rows_cell(rows, row)->name,
                                           .workload  = rows_workload(rows, row)->name,
                                           .threads   = threads,
-                                          .block     = s->plan->block,
+                                          .round     = s->plan->round,
                                           .failed    = a.end != SAMPLE_GOOD,
                                           .record    = a.record});
     run->failed += a.end != SAMPLE_GOOD;
@@ -142,10 +142,10 @@ static void run_some(struct run *run, size_t first, size_t count) {
     gbench_run();
 }
 
-/* All samples, block by block, or at once if Google Benchmark is to write a file of them. */
+/* All samples, round by round, or at once if Google Benchmark is to write a file of them. */
 static void run_samples(struct run *run) {
     const size_t all  = run->rows.plan.samples;
-    const size_t step = run->options->one_session ? all : run->rows.plan.block_samples;
+    const size_t step = run->options->one_session ? all : run->rows.plan.round_samples;
     for (size_t first = 0; first < all && !is_ended(run); first += step)
         run_some(run, first, step);
 }
@@ -214,8 +214,8 @@ static int run_plan(struct run *run) {
     }
     if (!open_files(run))
         return EXIT_WRONG_USE;
-    fprintf(stderr, "spanbench: %zu rows in %u blocks, seed %llu\n", plan->rows,
-            run->options->repetitions, (unsigned long long)run->options->seed);
+    fprintf(stderr, "spanbench: %zu benchmarks, %zu samples of each, seed %llu\n", plan->rows,
+            plan->samples / plan->rows, (unsigned long long)run->options->seed);
     run_samples(run);
     if (!is_ended(run))
         run->no_line = timeline_run(&run->rows, run->timeline.stream, &run->saved);
@@ -227,7 +227,7 @@ int bench_command(const struct options *o) {
     run      = (struct run){.options = o};
     int argc = o->benchmark_argc;
     if (!gbench_initialize(&argc, o->benchmark_argv)) {
-        fprintf(stderr, "spanbench: Google Benchmark does not take '%s'\n", o->benchmark_argv[1]);
+        fprintf(stderr, "spanbench: Google Benchmark does not accept '%s'\n", o->benchmark_argv[1]);
         return EXIT_WRONG_USE;
     }
     int code = rows_open(&run.rows, o) ? run_plan(&run) : EXIT_WRONG_USE;

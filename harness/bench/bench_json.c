@@ -59,7 +59,7 @@ json_t *bench_json_make(json_t *context, const struct entry *entry, size_t entri
         json_t *e = json_array_get(list, i);
         json_object_set_new(e, "allocator", json_string(entry[i].allocator));
         json_object_set_new(e, "workload", json_string(entry[i].workload));
-        json_object_set_new(e, "block", json_integer(entry[i].block));
+        json_object_set_new(e, "block", json_integer(entry[i].round));
         if (!entry[i].failed)
             add_record(e, &entry[i].record);
     }

@@ -13,7 +13,7 @@
 struct entry {
     const char *allocator, *workload;
     unsigned threads;
-    unsigned block; /* the repetition that it is */
+    unsigned round; /* called "block" in the file; the repetition that it is */
     bool failed;    /* the record is empty; Google Benchmark has the cause */
     struct record record;
 };

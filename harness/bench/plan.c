@@ -33,7 +33,7 @@ struct group {
 struct grouping {
     size_t *member; /* numbers of rows, group by group */
     struct group *group;
-    size_t *turn; /* numbers of groups, in the order of the current block */
+    size_t *turn; /* numbers of groups, in the order of the current round */
     size_t groups;
     bool mirrored;
 };
@@ -64,8 +64,8 @@ static void group_rows(struct plan *plan, struct grouping *g) {
     }
 }
 
-/* Appends one block; returns the place after it. */
-static struct plan_sample *add_block(struct plan_sample *next, unsigned block, struct grouping *g,
+/* Appends one round; returns the place after it. */
+static struct plan_sample *add_round(struct plan_sample *next, unsigned round, struct grouping *g,
                                      uint64_t *seed) {
     shuffle(seed, g->turn, g->groups);
     for (size_t t = 0; t < g->groups; t++) {
@@ -73,19 +73,19 @@ static struct plan_sample *add_block(struct plan_sample *next, unsigned block, s
         size_t *member            = g->member + group->first;
         shuffle(seed, member, group->count);
         for (size_t i = 0; i < group->count; i++)
-            *next++ = (struct plan_sample){member[i], block};
+            *next++ = (struct plan_sample){member[i], round};
         for (size_t i = g->mirrored ? group->count : 0; i > 0; i--)
-            *next++ = (struct plan_sample){member[i - 1], block};
+            *next++ = (struct plan_sample){member[i - 1], round};
     }
     return next;
 }
 
-bool plan_make(struct plan *plan, const struct plan_row *rows, size_t count, unsigned blocks,
+bool plan_make(struct plan *plan, const struct plan_row *rows, size_t count, unsigned rounds,
                bool mirrored, uint64_t seed) {
-    *plan = (struct plan){.rows = count, .block_samples = count};
+    *plan = (struct plan){.rows = count, .round_samples = count};
     if (mirrored)
-        plan->block_samples *= 2;
-    plan->samples = plan->block_samples * blocks;
+        plan->round_samples *= 2;
+    plan->samples = plan->round_samples * rounds;
     if (!plan->samples)
         return false;
     struct grouping g = {.member   = calloc(count, sizeof *g.member),
@@ -99,8 +99,8 @@ bool plan_make(struct plan *plan, const struct plan_row *rows, size_t count, uns
         memcpy(plan->row, rows, count * sizeof *rows);
         group_rows(plan, &g);
         struct plan_sample *next = plan->sample;
-        for (unsigned block = 0; block < blocks; block++)
-            next = add_block(next, block, &g, &seed);
+        for (unsigned round = 0; round < rounds; round++)
+            next = add_round(next, round, &g, &seed);
     } else {
         plan_free(plan);
     }

@@ -59,11 +59,12 @@ static bool list_rows(const struct options *o, const struct registry *r, const b
                         (struct plan_row){(unsigned)i, (unsigned)w, o->threads[t], 0};
     if (*count)
         return true;
-    fprintf(stderr, "spanbench: nothing is left to measure; see 'spanbench list'\n");
+    fprintf(stderr, "spanbench: there is nothing to measure; see 'spanbench list'\n");
     return false;
 }
 
-/* Says which chosen cells are no rows. False: one that the user preloads is not what it claims. */
+/* Says which chosen cells have no rows. False: a library that the user preloads is not what it
+ * claims. */
 static bool report_cells(const struct registry *registry, const bool *chosen) {
     bool good = true;
     for (size_t i = 0; i < registry->cells; i++) {
@@ -96,10 +97,11 @@ static bool filter(const struct registry *registry, struct plan_row *list, size_
         if (matched[i])
             list[kept++] = list[i];
     if (!kept)
-        fprintf(stderr, "spanbench: %s\n",
-                matched
-                    ? "--benchmark_filter matches no row; --benchmark_list_tests prints their names"
-                    : "out of memory");
+        fprintf(
+            stderr, "spanbench: %s\n",
+            matched
+                ? "--benchmark_filter matches no benchmark; --benchmark_list_tests prints all names"
+                : "out of memory");
     free(matched);
     *count = kept;
     return kept > 0;
@@ -196,7 +198,8 @@ static void compare_digests(struct rows *r, size_t group) {
             strcmp(state->digest, common) == 0)
             continue;
         snprintf(cause, sizeof cause,
-                 "digest: %s, most others have %s: other requests, which cannot be compared",
+                 "digest: %s, but most others have %s: the requests differ, so the times cannot be "
+                 "compared",
                  state->digest, common);
         stop(state, "check failed", cause);
         *state->digest = '\0';

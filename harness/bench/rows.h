@@ -1,5 +1,6 @@
-/* The rows of a run, and what becomes known of each while the run goes on: that its allocator
- * passed its check, the digest of its requests, why no more samples of it are taken.
+/* The rows of a run: a row is an allocator on a workload by some threads. While the run goes on,
+ * each row learns whether its allocator passed its check, the digest of its requests, and why no
+ * more samples of it are taken.
  *
  * Before the first sample of a row, all rows that it is compared with make a verifying pass, and
  * all must have made the same requests. */
@@ -34,7 +35,7 @@ struct rows {
 };
 
 /* Finds the cells, chooses among them and by --benchmark_filter among the rows, and makes the plan;
- * standard error says which chosen cells are no rows. False: nothing can be measured as asked for,
+ * standard error says which chosen cells have no rows. False: nothing can be measured as asked for,
  * or out of memory; standard error says why. The caller closes in any case. */
 bool rows_open(struct rows *, const struct options *);
 void rows_close(struct rows *);
@@ -47,12 +48,12 @@ void rows_name(const struct rows *, size_t row, char name[ROW_NAME_BYTES]);
 
 struct sample_request rows_request(const struct rows *, size_t row);
 
-/* The verifying passes that must come before a sample of this row, if they have not been made.
- * False: an interrupt came. */
+/* Makes the verifying passes that must come before a sample of this row, once. False: an interrupt
+ * came. */
 bool rows_check(struct rows *, size_t row);
 
 /* Takes one sample of a row that was checked. A row that was stopped fails at once with its cause.
- * False: an interrupt came, and there is no sample. */
+ * False: an interrupt came first. */
 bool rows_time(struct rows *, size_t row, struct sample *);
 
 /* The mean time of a sample, and that of all verifying passes still to be made, in seconds. Below

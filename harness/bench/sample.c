@@ -12,7 +12,7 @@ static bool contradicts(const struct sample_request *q, const struct record *r, 
                         size_t size) {
     const char *object = cell_fact(q->cell, "object"), *name = cell_fact(q->cell, "allocator");
     if (strcmp(r->object, object) != 0 || strcmp(r->allocator, name) != 0)
-        snprintf(cause, size, "identity: malloc of %s belonged to %s, was announced as %s of %s",
+        snprintf(cause, size, "identity: malloc of %s belonged to %s, but %s of %s was announced",
                  r->allocator, r->object, object, name);
     else if (strcmp(r->workload, q->workload) != 0 || r->threads != q->threads ||
              (uint64_t)r->ops != q->ops || (uint64_t)r->seed != q->seed || r->verified != q->verify)

@@ -46,7 +46,7 @@ static bool dump(const struct save *j, FILE *to, bool complete, char *problem, s
         document && json_dumpf(document, to, JSON_INDENT(1)) == 0 && fputc('\n', to) != EOF;
     if (!document)
         snprintf(problem, size,
-                 "cannot make bench.json: out of memory, or a text that is no UTF-8");
+                 "cannot make bench.json: out of memory, or a text that is not UTF-8");
     else if (!good)
         snprintf(problem, size, "cannot write bench.json: %s",
                  strerrordesc_np(errno ? errno : EIO));
@@ -66,7 +66,7 @@ static void renew(struct save *j) {
     if (!j->disk_trouble)
         return;
     warn(problem);
-    warn("the run goes on: the space for its end is reserved");
+    warn("the run goes on: space for the final file is reserved");
 }
 
 void save_add(struct save *j, const struct entry *entry) {
@@ -99,12 +99,14 @@ static void rescue(const struct save *j, bool complete) {
     FILE *f         = open_rescue(j, path, sizeof path);
     const bool good = f && dump(j, f, complete, problem, sizeof problem);
     if (f && fclose(f) == 0 && good) {
-        fprintf(stderr, "spanbench: what was measured is in %s instead\n", path);
+        fprintf(stderr, "spanbench: the samples are in %s instead\n", path);
         return;
     }
     if (f)
         unlink(path);
-    fprintf(stderr, "spanbench: nor into %s (%s); here it is on standard output:\n", path, problem);
+    fprintf(stderr,
+            "spanbench: cannot write %s either (%s); the samples follow on standard output:\n",
+            path, problem);
     dump(j, stdout, complete, problem, sizeof problem);
 }
 

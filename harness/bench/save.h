@@ -1,8 +1,8 @@
 /* The samples of a run and their file, bench.json: nothing that was measured gets lost.
  *
  * The file's space is reserved before the first sample. While the run goes on, the file is renewed
- * every few seconds, so that a killed driver loses little. What the results directory does not take
- * at the end goes to $TMPDIR, and what that does not take to standard output. */
+ * every few seconds, so that a killed driver loses little. If the file cannot be written at the
+ * end, the samples go to $TMPDIR, and if that fails, to standard output. */
 #ifndef SPANBENCH_SAVE_H
 #define SPANBENCH_SAVE_H
 

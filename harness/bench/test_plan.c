@@ -8,7 +8,7 @@ enum {
     WORKLOADS  = 3,
     THREADS    = 2,
     ROWS       = ALLOCATORS * WORKLOADS * THREADS,
-    BLOCKS     = 7
+    ROUNDS     = 7
 };
 
 static size_t make_rows(struct plan_row *row) {
@@ -27,25 +27,25 @@ static bool same_order(const struct plan *a, const struct plan *b) {
     return same;
 }
 
-/* How often the row of this number is in the block; SIZE_MAX: a sample of the block stands outside
- * of the block's place in the list. */
-static size_t count_in_block(const struct plan *p, size_t row, unsigned block) {
+/* How often the row of this number is in the round; SIZE_MAX: a sample of the round stands outside
+ * of the round's place in the list. */
+static size_t count_in_round(const struct plan *p, size_t row, unsigned round) {
     size_t count = 0;
     for (size_t i = 0; i < p->samples; i++) {
-        if ((p->sample[i].block == block) != (i / p->rows == block))
+        if ((p->sample[i].round == round) != (i / p->rows == round))
             return SIZE_MAX;
-        count += p->sample[i].block == block && p->sample[i].row == row;
+        count += p->sample[i].round == round && p->sample[i].row == row;
     }
     return count;
 }
 
 static void test_balance(const struct plan *p) {
     size_t wrong = 0;
-    for (unsigned block = 0; block < BLOCKS; block++)
+    for (unsigned round = 0; round < ROUNDS; round++)
         for (size_t row = 0; row < p->rows; row++)
-            wrong += count_in_block(p, row, block) != 1;
-    IS(p->samples, ROWS * BLOCKS, "a sample for each row in each block");
-    IS(wrong, 0, "each block holds each row exactly once");
+            wrong += count_in_round(p, row, round) != 1;
+    IS(p->samples, ROWS * ROUNDS, "a sample for each row in each round");
+    IS(wrong, 0, "each round holds each row exactly once");
 }
 
 static void test_neighbours(const struct plan *p) {
@@ -58,7 +58,7 @@ static void test_neighbours(const struct plan *p) {
     IS(apart, 0, "rows that are compared with each other stand side by side");
 }
 
-/* Over many blocks, each row takes each place in its group, and runs after each other row, about as
+/* Over many rounds, each row takes each place in its group, and runs after each other row, about as
  * often: within a factor of two of what chance gives. */
 static void test_chance(const struct plan_row *rows) {
     enum { MANY = 500, EXPECTED = MANY / ALLOCATORS };
@@ -85,14 +85,14 @@ static void test_chance(const struct plan_row *rows) {
 
 static void test_seed(const struct plan_row *rows, const struct plan *p) {
     struct plan again, other;
-    plan_make(&again, rows, ROWS, BLOCKS, false, 42);
-    plan_make(&other, rows, ROWS, BLOCKS, false, 43);
+    plan_make(&again, rows, ROWS, ROUNDS, false, 42);
+    plan_make(&other, rows, ROWS, ROUNDS, false, 43);
     OK(same_order(p, &again), "the same seed makes the same plan");
     OK(!same_order(p, &other), "another seed makes another plan");
     bool repeats = true;
     for (size_t i = 0; i < ROWS; i++)
         repeats &= p->sample[i].row == p->sample[ROWS + i].row;
-    OK(!repeats, "the second block has another order than the first");
+    OK(!repeats, "the second round has another order than the first");
     plan_free(&again);
     plan_free(&other);
 }
@@ -107,27 +107,27 @@ static void test_uneven(void) {
     OK(count[0] == 4 && count[1] == 4 && count[2] == 4, "are balanced, too");
     plan_free(&p);
     OK(!plan_make(&p, rows, 0, 4, false, 1), "no rows, no plan");
-    OK(!plan_make(&p, rows, 3, 0, false, 1), "no blocks, no plan");
+    OK(!plan_make(&p, rows, 3, 0, false, 1), "no rounds, no plan");
 }
 
-/* In each block, each group is an order of its rows and then the same in reverse; the first halves
+/* In each round, each group is an order of its rows and then the same in reverse; the first halves
  * are as in a plan without mirrors: shuffled anew. */
 static void test_mirrored(const struct plan_row *rows) {
     struct plan p, plain;
-    OK(plan_make(&p, rows, ROWS, BLOCKS, true, 42), "a mirrored plan");
-    plan_make(&plain, rows, ROWS, BLOCKS, false, 42);
-    IS(p.samples, 2 * ROWS * BLOCKS, "has two samples for each row in each block");
-    IS(p.block_samples, 2 * ROWS, "and says how many a block has");
-    IS(plain.block_samples, ROWS, "as a plain plan does");
-    size_t no_mirror = 0, other_block = 0, other_order = 0;
+    OK(plan_make(&p, rows, ROWS, ROUNDS, true, 42), "a mirrored plan");
+    plan_make(&plain, rows, ROWS, ROUNDS, false, 42);
+    IS(p.samples, 2 * ROWS * ROUNDS, "has two samples for each row in each round");
+    IS(p.round_samples, 2 * ROWS, "and says how many a round has");
+    IS(plain.round_samples, ROWS, "as a plain plan does");
+    size_t no_mirror = 0, other_round = 0, other_order = 0;
     for (size_t i = 0; p.samples == 2 * plain.samples && i < p.samples; i++) {
         const size_t at = i % (2 * ALLOCATORS), first = i - at;
         no_mirror += p.sample[i].row != p.sample[first + 2 * ALLOCATORS - 1 - at].row;
-        other_block += p.sample[i].block != i / (2 * ROWS);
+        other_round += p.sample[i].round != i / (2 * ROWS);
         other_order += at < ALLOCATORS && p.sample[i].row != plain.sample[first / 2 + at].row;
     }
     IS(no_mirror, 0, "whose groups read the same backwards");
-    IS(other_block, 0, "and stand block by block");
+    IS(other_round, 0, "and stand round by round");
     IS(other_order, 0, "in the order of the plain plan of that seed");
     plan_free(&p);
     plan_free(&plain);
@@ -137,7 +137,7 @@ static void test_mirrored(const struct plan_row *rows) {
 int main(void) {
     struct plan_row rows[ROWS];
     struct plan p;
-    OK(plan_make(&p, rows, make_rows(rows), BLOCKS, false, 42), "a plan is made");
+    OK(plan_make(&p, rows, make_rows(rows), ROUNDS, false, 42), "a plan is made");
     test_balance(&p);
     test_neighbours(&p);
     test_chance(rows);

@@ -1,4 +1,5 @@
-/* RSS and VSZ over time, seen from outside: passes of their own, so that timing stays quiet. */
+/* RSS and VSZ over time, seen from outside. This takes further runs, called passes, so that it does
+ * not disturb the timing. */
 #ifndef SPANBENCH_TIMELINE_H
 #define SPANBENCH_TIMELINE_H
 
@@ -15,8 +16,8 @@ double timeline_pass_seconds(const struct rows *);
 /* The size of the file to reserve, in bytes. */
 size_t timeline_bytes(const struct rows *);
 
-/* Writes the file: one more run of each good row of that thread count, with a rest at each instant
- * at which the cell reads its memory, and what is seen of its process every two milliseconds. A
+/* Runs each good row of that thread count once more and writes to the file what it sees of the
+ * process every two milliseconds. The cell rests at each instant at which it reads its memory. A
  * pass that fails leaves no lines; standard error and the saved file have the cause. Returns the
  * number of failed passes. Stops at an interrupt. */
 size_t timeline_run(struct rows *, FILE *csv, struct save *);

@@ -5,16 +5,18 @@
  * A cell allocates nothing of its own: its heap is the allocator under test. Books are mapped, text
  * is static. (pthread_create(3) asks the process's malloc for a few hundred bytes a thread.)
  *
- * The protocol, the same for a cell in any language:
- *   --describe                     what this cell is: one JSON object
- *   --run WORKLOAD …               one sample: one JSON object, results/record.schema.json
- *   --list-checks                  the conformance checks that it has: one JSON object
- *   --list-assertions              the places where a check may fail: one JSON object
- *   --check NAME [--seed S] [--timeout T]   one of them: one JSON object with its verdict
- *   --list-misuses                 the misuses that it can commit: one JSON object
- *   --misuse NAME --size CLASS     one of them: a JSON object a line, hardening.h
- * on file descriptor --fd (1 by default). Exit code 0: good; 1: a check failed; 2: wrong use, or
- * the identity is not proven; then the object is {"error": {"check": …, "message": …}}. */
+ * The protocol, the same for a cell in any language. Each option prints one JSON object:
+ *   --describe                     what this cell is
+ *   --run WORKLOAD …               one sample; results/record.schema.json
+ *   --list-checks                  the conformance checks that it has
+ *   --list-assertions              the places where a check may fail
+ *   --check NAME [--seed S] [--timeout T]   one of them, with its verdict
+ *   --list-misuses                 the misuses that it can commit
+ *   --misuse NAME --size CLASS     one of them, a JSON object a line; hardening.h
+ * The objects go to file descriptor --fd (1 by default).
+ *
+ * Exit code 0: good; 1: a check failed; 2: wrong use, or the identity is not proven. Then the
+ * object is {"error": {"check": …, "message": …}}. */
 #include "conformance.h"
 #include "hardening.h"
 #include "identity.h"
@@ -247,20 +249,20 @@ static void usage(FILE *to) {
         "  --threads T      1 to %d (default 1)\n"
         "  --ops N          timed operations over all threads (default: the workload's)\n"
         "  --seed S         of the request stream (default 1)\n"
-        "  --verify         check every byte of every block instead of taking the time\n"
-        "  --cpus N         CPUs that can be used at once, more threads sleep where they wait for\n"
-        "                   each other (default: those that the affinity allows)\n"
-        "  --hold MS        rest at each instant at which memory is read\n"
+        "  --verify         check every byte of every block instead of measuring time\n"
+        "  --cpus N         CPUs that can be used at once: with more threads than that, a thread\n"
+        "                   that waits for others sleeps (default: what the affinity allows)\n"
+        "  --hold MS        pause for so many milliseconds whenever memory is read\n"
         "  --list-checks    print the conformance checks, their clauses and classes\n"
         "  --list-assertions\n"
-        "                   print the assertions of the checks: each is where one may fail\n"
-        "  --check NAME     run one of them and print its verdict\n"
-        "  --timeout T      seconds after which you end the check (default %d): a child that is\n"
-        "                   slow is waited for as long as that allows\n"
+        "                   print the assertions of the checks: the places where a check may fail\n"
+        "  --check NAME     run one of them and print its result\n"
+        "  --timeout T      seconds after which you end the check (default %d): so long does\n"
+        "                   the check wait for a slow child process\n"
         "  --verbose        tell the steps of a check on standard error\n"
-        "  --list-misuses   print the misuses of the hardening matrix\n"
+        "  --list-misuses   print the misuses: their names, weaknesses and what they do\n"
         "  --misuse NAME    commit one of them, and print each step before it is taken\n"
-        "  --size CLASS     of its blocks: tiny, small (default) or large\n"
+        "  --size CLASS     size of its blocks: tiny, small (default) or large\n"
         "  --control        leave the misusing step out\n"
         "  --cpu-seconds N  end a misuse that takes more processor time (default: 2)\n"
         "  --expect FILE    fail unless malloc belongs to this file\n"

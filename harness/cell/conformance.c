@@ -142,7 +142,8 @@ bool conformance_run(const char *name, const struct allocator *a, const char *ob
         return false;
     *run = (struct check_run){.a = a, .seed = seed, .verbose = verbose};
     check_begin_clock(run, timeout_seconds);
-    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); /* who looks at a hang is no parent of this */
+    prctl(PR_SET_PTRACER,
+          PR_SET_PTRACER_ANY); /* who looks at a hang is not a parent of this process */
     const char *missing = slots_missing(a, (*p)->needs);
     if (missing)
         check_unsupported(run, "the allocator has no %s", missing);

@@ -11,9 +11,10 @@ void conformance_list(struct json *);
 /* Writes an object whose "assertions" are all assertions of all checks. */
 void conformance_list_assertions(struct json *);
 
-/* Runs a check on the allocator, of which somebody ends the process after so many seconds, and
- * writes its record: an object with the verdict. False: there is no check of this name, or no
- * memory for its books. `*failed`: its verdict is a failure. */
+/* Runs a check on the allocator and writes its record: an object with the verdict. Somebody ends
+ * the process after so many seconds. False: no check has this name, or no memory is left for its
+ * books.
+ * `*failed`: its verdict is a failure. */
 bool conformance_run(const char *name, const struct allocator *, const char *object, uint64_t seed,
                      uint64_t timeout_seconds, bool verbose, struct json *, bool *failed);
 

@@ -1,10 +1,10 @@
 /* The misuses of a cell: --list-misuses and --misuse (workloads/misuses/misuse.h).
  *
  * A run writes lines of JSON: what it is, each step before it is taken, and, if the process lives
- * that long, the outcome. Each is written at once and past every buffer, for the last one that is
- * there tells where the process ended. If the lines go elsewhere than to standard output, the
- * misusing step is marked on standard error, too, by a line of its own (HARDENING_MARK): words that
- * an allocator says before it are not about the misuse. */
+ * that long, the outcome. Each line is written at once and past every buffer, because the last one
+ * tells where the process ended. If the lines do not go to standard output, a line on standard
+ * error marks the misusing step, too (HARDENING_MARK). What an allocator says before it is not
+ * about the misuse. */
 #ifndef SPANBENCH_HARDENING_H
 #define SPANBENCH_HARDENING_H
 
@@ -26,11 +26,10 @@ struct hardening_request {
     int fd;               /* of the lines */
 };
 
-/* Runs a misuse and ends the process, with exit code 0. Returns only if there is no misuse of this
- * name. */
+/* Runs a misuse and ends the process, with exit code 0. Returns only if no misuse has this name. */
 void hardening_run(const struct hardening_request *, const struct allocator *);
 
-/* The number of a size class by its name; MISUSE_SIZES: there is none. */
+/* The number of a size class by its name; MISUSE_SIZES: none has it. */
 enum misuse_size hardening_size(const char *name);
 
 #endif

@@ -90,11 +90,10 @@ static void check_owner(const struct allocator *claimed, const char *expected, s
         PROBLEM(id, "malloc belongs to %s, expected %s", has.path, claimed->object);
     }
     if (has.base == cell.base && !(claimed->flags & (ALLOCATOR_FLOOR | ALLOCATOR_PLANTED)))
-        PROBLEM(
-            id,
-            "malloc is in the cell itself, %s, as only that of the floor and of planted bugs may "
-            "be: an allocator comes from an object file of its own",
-            has.path);
+        PROBLEM(id,
+                "malloc is in the cell itself, %s; an allocator must come from an object file of "
+                "its own",
+                has.path);
 }
 
 bool identity_bind(const struct allocator *claimed, const char *expected, struct allocator *bound,

@@ -1,7 +1,7 @@
 /* Writes JSON into a buffer of the caller's: no allocation, no floating point, no locale. Whatever
- * bytes a string holds, the text is valid UTF-8: bytes that are none become U+FFFD, one each.
- * Not thread-safe. Text that does not fit is dropped and `overflow` set; nothing is written past
- * the end. */
+ * bytes a string holds, the text is valid UTF-8: each byte that is not becomes U+FFFD. Not
+ * thread-safe. Text that does not fit is dropped and `overflow` set; nothing is written past the
+ * end. */
 #ifndef SPANBENCH_JSON_H
 #define SPANBENCH_JSON_H
 

@@ -1,8 +1,8 @@
 /* Where threads meet and leave together.
  *
  * If each thread can have a CPU, they spin: a thread that sleeps in a futex is woken on its waker's
- * CPU, behind it, and on two CPUs the threads of a short sample were seen to run one after the
- * other for milliseconds. With more threads than CPUs, or than a quota of CPU time pays for, a
+ * CPU, behind it. On two CPUs, the threads of a short sample then ran one after the other for
+ * milliseconds. With more threads than CPUs, or than a quota of CPU time pays for, a
  * spinning thread would take the CPU from one that still works, so there they sleep. */
 #ifndef SPANBENCH_RENDEZVOUS_H
 #define SPANBENCH_RENDEZVOUS_H

@@ -32,9 +32,9 @@ static uint64_t monotonic_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Puts the thread on a CPU of its own to begin with: a new thread, and one that waited for a lock
- * of the kernel's, may share the CPU of the one that woke it until the scheduler's next tick. From
- * then on it may move them as it likes. */
+/* Puts the thread on a CPU of its own to begin with. A new thread, and one that waited for a lock
+ * of the kernel's, may share its waker's CPU until the scheduler's next tick. From then on it may
+ * move them as it likes. */
 static void spread(unsigned thread) {
     const int count = CPU_COUNT(&crew.cpus);
     int nth         = count > 0 ? (int)thread % count : -1;

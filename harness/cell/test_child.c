@@ -123,7 +123,7 @@ static const struct {
     void (*body)(struct check_run *, void *);
     const char *seen; /* a part; NULL: it passes */
     bool at_deadline; /* it has one, LONGER from now */
-    bool slow;        /* it is no failure, but not supported */
+    bool slow;        /* it is not a failure, but not supported */
 } cases[] = {
     {"a child that ends", end, NULL, false, false},
     {"that fails", note, "a failure", false, false},

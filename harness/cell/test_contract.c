@@ -295,7 +295,7 @@ int main(void) {
     OK(identity_bind(&allocator, NULL, &a, &id), "identity is proven: %s", id.problem);
     OK(!a.version || *a.version(), "version, if there is one, is a text");
     if (a.flags & ALLOCATOR_FLOOR) {
-        tap_skip("all else", "this is the floor, no allocator");
+        tap_skip("all else", "this is the floor: the harness alone, not an allocator");
         return tap_done();
     }
     test_purge(); /* first: of memory that is resident from before, nothing is learnt */

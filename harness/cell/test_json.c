@@ -32,7 +32,7 @@ static void test_utf8(void) {
          "\xf0\x90\x80\x80 \xf4\x8f\xbf\xbf"},
         {"in words", "/opt/\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80.so",
          "/opt/\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80.so"},
-        {"one byte that is no character", "a\xffz\xfe", "a" BAD "z" BAD},
+        {"one byte that is not a character", "a\xffz\xfe", "a" BAD "z" BAD},
         {"Latin-1", "caf\xe9.so", "caf" BAD ".so"},
         {"a continuation alone", "\x80z", BAD "z"},
         {"overlong, two bytes", "\xc0\xaf\xc1\xbf", BAD BAD BAD BAD},

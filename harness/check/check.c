@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Bytes of a file for each result in it, and for the rest; what is not needed is given back. */
+/* Bytes of a file for each result in it, and for the rest. */
 enum { RESERVE_EACH = 4 << 10, RESERVE_ONCE = 256 << 10 };
 
 static void ask(void *list, struct cell *cell) {
@@ -33,7 +33,7 @@ static bool prepare(struct check_list *list, struct registry *r, bool *chosen) {
     if (spawn_interrupted())
         return false;
     if (any)
-        fprintf(stderr, "spanbench: none of the checks named is of the profile %s\n",
+        fprintf(stderr, "spanbench: none of the named checks belongs to the profile %s\n",
                 options_profiles[list->options->profile]);
     else
         fprintf(stderr, "spanbench: no allocator is left to check; see 'spanbench list'\n");
@@ -93,7 +93,7 @@ static size_t run_all(struct check_table *t, int *error) {
 static int sum_up(const struct check_table *t, size_t done, int error) {
     char limits[400];
     if (!t->complete)
-        fprintf(stderr, "spanbench: %s: %zu of %zu checks were run, the others have no result\n",
+        fprintf(stderr, "spanbench: %s: %zu of %zu checks were run; the others have no result\n",
                 error ? output_describe(error) : "interrupted", done, check_table_runs(t));
     else if (error)
         fprintf(stderr, "spanbench: cannot write to standard output: %s\n", strerrordesc_np(error));
@@ -104,9 +104,10 @@ static int sum_up(const struct check_table *t, size_t done, int error) {
     const int code = selection_exit_code(t->options, t->registry, "checked", own);
     ulimits_describe(limits, sizeof limits);
     if (*limits)
-        fprintf(stderr,
-                "spanbench: the checks ran under limits, and may end otherwise without: %s\n",
-                limits);
+        fprintf(
+            stderr,
+            "spanbench: the checks ran under these limits and may end differently without: %s\n",
+            limits);
     return code;
 }
 

@@ -4,8 +4,8 @@
 
 #include "options.h"
 
-/* Returns the exit code of the program: 0 nothing found that is not known, 1 a finding, 2 wrong use
- * or environment, an allocator that was named is not there, or an interrupt (exit_code.h). */
+/* Returns the exit code of the program (exit_code.h). 0: nothing was found but known failures; 1: a
+ * finding; 2: wrong use or environment, a named allocator is missing, or an interrupt. */
 int check_command(const struct options *);
 
 #endif

@@ -87,7 +87,7 @@ bool check_list_read_known(struct check_list *list) {
     list->known      = json_incref(json_object_get(document, "failures"));
     const bool good  = json_is_array(list->known);
     if (!good)
-        fprintf(stderr, "spanbench: %s is no file of known failures: %s\n", path,
+        fprintf(stderr, "spanbench: %s is not a file of known failures: %s\n", path,
                 document ? "it has no array 'failures'" : error.text);
     json_decref(document);
     return good;

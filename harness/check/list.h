@@ -18,7 +18,7 @@ struct check_list {
     const struct options *options;
     struct check_info *check; /* sorted by name */
     size_t checks;
-    char (*name)[64]; /* of all checks that there are, chosen or not; sorted */
+    char (*name)[64]; /* of all checks, chosen or not; sorted */
     size_t names;
     json_t *known; /* an array; NULL: none */
 };
@@ -27,11 +27,12 @@ struct check_list {
  * cell is then broken, and says why. */
 bool check_list_add(struct check_list *, struct cell *);
 
-/* Is there, for each glob that the options name, a check? If not, standard error says so. */
+/* Does each glob that the options name match a check? If not, standard error says which does not.
+ */
 bool check_list_names_exist(const struct check_list *);
 
-/* Reads the file of known failures; where the user named none, one that is not there is an empty
- * one. False: it is no such file, and standard error says why. */
+/* Reads the file of known failures. If the user named none, a missing file counts as an empty one.
+ * False: it is not such a file, and standard error says why. */
 bool check_list_read_known(struct check_list *);
 
 /* The checks that the options choose, a line each. */
@@ -43,16 +44,16 @@ void check_list_close(struct check_list *);
 bool check_list_counts(const struct check_info *, unsigned profile);
 
 /* The entry of the file of known failures for this check of this cell, and for what was seen where
- * `seen` is given; NULL: there is none. An entry of a version is for that version alone, and none
- * is for a library that the user preloads, unless it is a released one (released.h): how a file is
- * called says nothing of what is in it. */
+ * `seen` is given; NULL: there is none. An entry with a version is for that version alone. A
+ * library that the user preloads has no entries unless it is a released one
+ * (check_list_find_released): a file's name does not tell what is in it. */
 const json_t *check_list_known(const struct check_list *, const struct cell *, const char *check,
                                const char *seen);
 
-/* Preloaded libraries that are no build of the user's but the very file that a cell of its own is
- * linked with: what is known of the distribution's library is true of these, and of no others.
- * Sets `released` of each chosen preload whose file, by device and inode, is the object of a cell
- * that is here. Starts cells that are not yet described to ask them; these stay undescribed. */
+/* Finds preloaded libraries that are not the user's build but the very file that a cell is linked
+ * with. What is known of the distribution's library is true of these, and of no others. Sets
+ * `released` of each chosen preload whose file, by device and inode, is the object of a cell that
+ * is here. Starts cells that are not yet described to ask them; these stay undescribed. */
 void check_list_find_released(struct registry *, const bool *chosen, double timeout_seconds);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a conformance run says to programs: TAP 13, conformance.json. */
+/* What a run of check says to programs: TAP 13, conformance.json. */
 #ifndef SPANBENCH_CHECK_REPORT_H
 #define SPANBENCH_CHECK_REPORT_H
 

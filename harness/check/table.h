@@ -1,4 +1,4 @@
-/* What a conformance run found, checks x allocators, and how a terminal shows it. */
+/* What a run of check found, checks x allocators, and how a terminal shows it. */
 #ifndef SPANBENCH_CHECK_TABLE_H
 #define SPANBENCH_CHECK_TABLE_H
 

@@ -58,7 +58,7 @@ static bool take_benchmark_option(char *option, struct options *o) {
                (strcmp(value, "=json") == 0 || strcmp(value, "=csv") == 0 ||
                 strcmp(value, "=console") == 0))) {
         fprintf(stderr,
-                "spanbench: '%s' is not handed to Google Benchmark; there are "
+                "spanbench: '%s' is not handed to Google Benchmark; these are: "
                 "--benchmark_filter=, _list_tests, _out=, _out_format=json|csv|console, _context=; "
                 "for more samples, use --repetitions\n",
                 option);

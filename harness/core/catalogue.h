@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /* Puts a copy of `item` into an array of `*count` items of `size` bytes each, unless one of its
- * name is there. Returns the array, perhaps at another place, which the caller frees; NULL: there
- * is no memory, and the array is as it was. */
+ * name is there. Returns the array, perhaps at another place, which the caller frees; NULL: out of
+ * memory, and the array is as it was. */
 void *catalogue_add(void *items, size_t *count, size_t size, const void *item);
 
 #endif

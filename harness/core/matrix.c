@@ -162,7 +162,7 @@ static struct band next_band(const struct layout *l, size_t first, int width) {
     return b;
 }
 
-/* The next column that is shown, from this one on; the number of columns: there is none. */
+/* The next column that is shown, from this one on, or the number of columns. */
 static size_t next_shown(const struct matrix *m, size_t column) {
     while (column < m->columns && !is_shown(m, column))
         column++;

@@ -44,7 +44,7 @@ struct matrix {
     const void *arg; /* of `note` and `place` */
 };
 
-/* Prints the bands; nothing if there are no columns. Colours on a terminal only, and not where
+/* Prints the bands, or nothing without columns. Colours on a terminal only, and not where
  * NO_COLOR is set. The width is the terminal's, else that of COLUMNS, else 100. */
 void matrix_print(const struct matrix *, FILE *);
 

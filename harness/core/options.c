@@ -141,13 +141,13 @@ static void default_cells(struct options *o) {
     snprintf(o->known, sizeof o->known, "%.*s/known-failures.json", PATH_MAX - 32, self);
 }
 
-/* The number of a command; COMMANDS_KNOWN: there is none of that name. */
+/* The number of a command; COMMANDS_KNOWN: none has that name. */
 static unsigned find_command(const char *word) {
     unsigned i = 0;
     while (i < COMMANDS_KNOWN && strcmp(command_name[i], word) != 0)
         i++;
     if (i == COMMANDS_KNOWN && strcmp(word, "gate") != 0)
-        fprintf(stderr, "spanbench: no command '%s'; there are " COMMANDS "\n", word);
+        fprintf(stderr, "spanbench: unknown command '%s'; the commands are " COMMANDS "\n", word);
     return i;
 }
 
@@ -158,7 +158,7 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     const unsigned command = find_command(word);
     if (command == COMMANDS_KNOWN) {
         if (strcmp(word, "gate") == 0)
-            fputs("spanbench: 'gate' stands before its options\n", stderr);
+            fputs("spanbench: 'gate' must stand before its options\n", stderr);
         return false;
     }
     o->command = (enum command)command;
@@ -259,7 +259,7 @@ static bool is_of_command(const bool *given, const struct options *o) {
     }
     if (o->command == COMMAND_RUN || (o->benchmark_argc == 1 && !o->list_only))
         return true;
-    fprintf(stderr, "spanbench: the options --benchmark_… are of run, not of %s\n",
+    fprintf(stderr, "spanbench: the options --benchmark_… belong to run, not to %s\n",
             command_name[o->command]);
     return false;
 }
@@ -318,7 +318,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case HELP:
         case VERSION: break;
         default:
-            fputs("spanbench: --help lists the options, COMMAND --help those of a command\n",
+            fputs("spanbench: --help lists all options, COMMAND --help those of one command\n",
                   stderr);
             return false;
         }

@@ -51,7 +51,7 @@ struct options {
     bool verbose;             /* of `check` and `harden` */
     struct names misuses;     /* of `harden`: globs; empty: all */
     struct names sizes;       /* of `harden`; empty: all */
-    unsigned runs;            /* of `harden`: of each cell of its matrix */
+    unsigned runs;            /* of `harden`: at each place of its table */
     const char *out;          /* parent directory of the run's */
     const char *directory_to; /* a file to write the path of the run's directory to, or NULL */
     char cells[PATH_MAX];     /* directory of the cells */

@@ -49,13 +49,13 @@ static bool add_file(struct registry *r, const char *directory, const char *file
     const size_t name_length = skip ? length - suffix : length;
     if (*file == '.' || snprintf(path, sizeof path, "%s/%s", directory, file) >= (int)sizeof path ||
         stat(path, &s) != 0 || !S_ISREG(s.st_mode) || (!skip && access(path, X_OK) != 0))
-        return true; /* no cell */
+        return true; /* not a cell */
     if (name_length >= sizeof r->cell->name || strspn(file, name_letters) < name_length) {
         fprintf(stderr, "spanbench: a cell in %s is ignored: its name is too long or odd\n",
                 directory);
         return true;
     }
-    char built[PATH_MAX]; /* a reason to skip counts only where there is no executable */
+    char built[PATH_MAX]; /* a reason to skip counts only where the executable is missing */
     snprintf(built, sizeof built, "%s/%.*s", directory, (int)name_length, file);
     if (skip && access(built, X_OK) == 0)
         return true;
@@ -90,7 +90,7 @@ bool registry_open(struct registry *r, const char *directory, char *problem, siz
         qsort(r->cell, r->cells, sizeof *r->cell, by_name);
     if (!memory || !r->cells)
         snprintf(problem, size,
-                 memory ? "there is no cell in %s; build them with 'make'"
+                 memory ? "%s has no cells; build them with 'make'"
                         : "out of memory while reading %s",
                  directory);
     return memory && r->cells;
@@ -118,7 +118,7 @@ static const char *why_no_library(const char *path) {
     unsigned char head[EI_NIDENT] = {0};
     struct stat s;
     if (stat(path, &s) == 0 && !S_ISREG(s.st_mode))
-        return "it is no shared library";
+        return "it is not a shared library";
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return strerrordesc_np(errno);
@@ -126,7 +126,7 @@ static const char *why_no_library(const char *path) {
         read(fd, head, sizeof head) == sizeof head && memcmp(head, ELFMAG, SELFMAG) == 0;
     close(fd);
     if (!elf)
-        return "it is no shared library";
+        return "it is not a shared library";
     if (strpbrk(path, " :"))
         return "ld.so splits LD_PRELOAD at blanks and colons; give it a path without them";
     return NULL;

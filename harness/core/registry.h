@@ -1,5 +1,6 @@
-/* The allocators that can be measured: the executables in the directory of cells, and the libraries
- * that the user preloads into the cell `system`. No list exists anywhere else. */
+/* The allocators that can be measured. Each has a cell, an executable that is linked with it and
+ * runs the work (cell/cell.c). The directory of cells is the only list of them. A library that the
+ * user preloads runs in the cell `system`. */
 #ifndef SPANBENCH_REGISTRY_H
 #define SPANBENCH_REGISTRY_H
 
@@ -16,8 +17,8 @@ struct cell {
     char path[PATH_MAX];    /* of the executable */
     char preload[PATH_MAX]; /* absolute path of the library; "" for a cell's own allocator */
     char skipped[512];      /* why it cannot be built or started here; "" = it can */
-    char broken[1024];      /* why it is no row although it can be started; "" = good */
-    bool floor;             /* no allocator: the harness alone */
+    char broken[1024];      /* why it cannot be measured although it can be started; "" = good */
+    bool floor;             /* not an allocator: the harness alone, below which no time can be */
     json_t *description;    /* what --describe said; NULL before registry_describe */
     json_t *released;       /* of a preload: that of the cell whose library it is (released.h) */
 };
@@ -41,7 +42,7 @@ bool registry_open(struct registry *, const char *directory, char *problem, size
 void registry_close(struct registry *);
 
 /* Adds a row for a library, given as PATH or NAME=PATH; the name is by default the file's. False:
- * there is no such library, or it cannot be preloaded; `problem` says why. */
+ * the library is missing, or it cannot be preloaded; `problem` says why. */
 bool registry_add_preload(struct registry *, const char *spec, char *problem, size_t size);
 
 /* Asks cell i what it is (starts it once) and adds its workloads. Sets `broken` or `skipped` if it

@@ -18,8 +18,8 @@ static bool named(const struct names *names, const char *name) {
 static bool unknown(const char *kind, const char *name, const void *list, size_t count,
                     size_t stride) {
     const char *near = suggest(name, list, count, stride);
-    fprintf(stderr, "spanbench: no %s '%s'; %s%s%sthere are", kind, name,
-            near ? "did you mean " : "", near ? near : "", near ? "? " : "");
+    fprintf(stderr, "spanbench: unknown %s '%s'; %s%s%sthe %ss are", kind, name,
+            near ? "did you mean " : "", near ? near : "", near ? "? " : "", kind);
     for (size_t i = 0; i < count; i++) /* each item begins with its name */
         fprintf(stderr, "%s %s", i ? "," : "", (const char *)list + i * stride);
     fputc('\n', stderr);
@@ -81,7 +81,7 @@ static bool takes_part(const struct cell *c) {
     fprintf(stderr, "spanbench: %s is %s: %s\n", c->name, *c->broken ? "BROKEN" : "skipped",
             *c->broken    ? c->broken
             : *c->skipped ? c->skipped
-                          : "the floor is no allocator, its live blocks overlap");
+                          : "it measures the harness alone and is not an allocator");
     return false;
 }
 
@@ -105,10 +105,10 @@ int selection_exit_code(const struct options *o, const struct registry *r, const
         const struct cell *c = &r->cell[i];
         const bool absent    = *c->skipped && (*c->preload || named(&o->allocators, c->name));
         if (absent)
-            fprintf(stderr, "spanbench: not %s, although it was named: %s: %s\n", done, c->name,
+            fprintf(stderr, "spanbench: %s was not %s, although you named it: %s\n", c->name, done,
                     c->skipped);
         else if (*c->broken)
-            fprintf(stderr, "spanbench: not %s, for it is BROKEN: %s\n", done, c->name);
+            fprintf(stderr, "spanbench: %s was not %s: it is BROKEN\n", c->name, done);
         const int its = absent ? EXIT_WRONG_USE : *c->broken ? EXIT_FINDING : EXIT_GOOD;
         code          = its > code ? its : code;
     }

@@ -1,4 +1,4 @@
-/* From names to what takes part in a run: allocators, workloads, checks. */
+/* Finds what takes part in a run by the names that the user gave: allocators, workloads, checks. */
 #ifndef SPANBENCH_SELECTION_H
 #define SPANBENCH_SELECTION_H
 
@@ -8,7 +8,7 @@
 /* Opens the registry, adds the preloads, chooses the cells that the options name (none named: all;
  * preloads always) and describes them. `chosen` is a new array with one flag a cell, which the
  * caller frees. False: the environment or a name is wrong; standard error says how, and lists the
- * names that there are. The caller closes the registry in any case. */
+ * names. The caller closes the registry in any case. */
 bool selection_open(const struct options *, struct registry *, bool **chosen);
 
 /* Asks a cell for what it offers, and marks one that offers nothing as broken. */
@@ -18,22 +18,23 @@ typedef void selection_question(void *arg, struct cell *);
  * skipped, or the floor, and standard error says so. Is one left? */
 bool selection_ask(struct registry *, bool *chosen, selection_question *, void *arg);
 
-/* The exit code of a run that itself ended with `code` (exit_code.h), for the cells that did not
- * take part: a broken one is a finding, and what the user named must not be missing in a run that
- * is good. Standard error names both; `done` is what was not done to them. */
+/* The exit code of a run that itself ended with `code` (exit_code.h), after a look at the cells
+ * that did not take part. A broken cell is a finding. A run in which an allocator is missing that
+ * the user named is not a good one. Standard error names both; `done` is what was not done to them.
+ */
 int selection_exit_code(const struct options *, const struct registry *, const char *done,
                         int code);
 
 /* Do the options choose the workload of this name? */
 bool selection_workload(const struct options *, const char *name);
 
-/* Is there a workload of each name that the options choose? If not, standard error says which ones
- * there are. */
+/* Does each name that the options choose belong to a workload? If not, standard error lists the
+ * workloads. */
 bool selection_workloads_exist(const struct options *, const struct registry *);
 
-/* Is there, for each glob, a name among `count` items that lie `stride` bytes apart and begin with
- * one? If not, standard error says so, and which may have been meant. `kind` is what they are,
- * `option` the option that lists all. */
+/* Does each glob match a name among `count` items, which lie `stride` bytes apart and begin with
+ * their names? If not, standard error says so, and which may have been meant. `kind` is what they
+ * are, `option` the option that lists all. */
 bool selection_globs_match(const struct names *globs, const char *kind, const char *option,
                            const void *items, size_t count, size_t stride);
 

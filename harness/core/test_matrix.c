@@ -29,7 +29,7 @@ static void is_text(const char *got, const char *want, const char *what) {
         printf("# got:\n%s\n# want:\n%s\n", got, want);
 }
 
-/* The words of a test, by row, column and part; NULL is none. */
+/* The words of a test, by row, column and part; NULL stands for no word. */
 static enum matrix_style given(const void *arg, size_t row, size_t column, size_t part,
                                char text[MATRIX_TEXT_BYTES]) {
     const char *const(*words)[3][2] = arg;

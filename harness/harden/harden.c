@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Of the file for each run in it, and for the rest; what is not needed is given back. */
+/* Bytes of the file for each run in it, and for the rest. */
 enum { RESERVE_EACH = 1 << 10, RESERVE_ONCE = 256 << 10 };
 
 static void ask(void *list, struct cell *cell) {

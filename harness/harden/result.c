@@ -31,8 +31,8 @@ const char harden_result_letter[HARDEN_RESULT_ENDS] = {
     [HARDEN_RESULT_UNSUPPORTED] = '-', [HARDEN_RESULT_VOID] = '?',
 };
 
-/* A misuse may spin for ever: a fifth of the time-out is processor time that it would have even on
- * a machine that is busy with other things, and much more than any takes. */
+/* A misuse may spin for ever, so its processor time is limited. A fifth of the time-out is what it
+ * would get even on a busy machine, and much more than any misuse takes. */
 static uint64_t cpu_seconds(const struct options *o) {
     enum { SHARE = 5 };
     return (uint64_t)ceil(o->timeout_seconds / SHARE);
@@ -91,8 +91,8 @@ static enum harden_result_end told(const struct story *story) {
 static enum harden_result_end died(const struct spawn_result *s, const struct harden_result *r) {
     const bool signalled = s->end == SPAWN_SIGNALED;
     const bool fault     = signalled && (s->code == SIGSEGV || s->code == SIGBUS);
-    /* Of a fault, that the allocator has a word to say shows that it knew (the output is what came
-     * after the mark); an exit code that is not 0, an abort or a trap show it without one. */
+    /* An exit code that is not 0, an abort or a trap show that the allocator knew. A fault shows it
+     * only if the allocator also said something after the mark. */
     const bool meant =
         s->output_length > 0 || (signalled ? !fault && s->code != SIGFPE : s->code != 0);
     if (!*r->step || strcmp(r->step, "setup") == 0)

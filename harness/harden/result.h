@@ -1,6 +1,6 @@
 /* One misuse of one allocator: first its control, then the misuse, each in a process of its own,
- * and what came of it. Judged from outside: by the end of the process, and by the last step that it
- * announced. */
+ * and what came of it. The driver judges from outside, by the end of the process and the last step
+ * that it announced. */
 #ifndef SPANBENCH_HARDEN_RESULT_H
 #define SPANBENCH_HARDEN_RESULT_H
 

@@ -100,13 +100,13 @@ static void print_matrix(const struct harden_table *t, FILE *to) {
     matrix_print(&matrix, to);
 }
 
-/* How the runs of each allocator ended, in all: no score, for misuses are not alike. */
+/* How the runs of each allocator ended. These sums are not a score: misuses are not alike. */
 static void print_sums(const struct harden_table *t, int name_width, FILE *to) {
     static const enum harden_result_end shown[] = {
         HARDEN_RESULT_ACCESS,   HARDEN_RESULT_CALL, HARDEN_RESULT_LATER,
         HARDEN_RESULT_CRASH,    HARDEN_RESULT_HANG, HARDEN_RESULT_CORRUPT,
         HARDEN_RESULT_SURVIVED, HARDEN_RESULT_VOID, HARDEN_RESULT_UNSUPPORTED};
-    fprintf(to, "\n%-*s  of all runs, by outcome:\n%-*s", name_width, "", name_width, "");
+    fprintf(to, "\n%-*s  how many runs ended in which way:\n%-*s", name_width, "", name_width, "");
     for (size_t k = 0; k < sizeof shown / sizeof *shown; k++)
         fprintf(to, "  %s", harden_result_word[shown[k]]);
     fputc('\n', to);
@@ -125,7 +125,7 @@ static void print_sums(const struct harden_table *t, int name_width, FILE *to) {
     }
 }
 
-/* Allocators that score nothing, and why. */
+/* Names the allocators whose runs are void, and says why. */
 static void print_void(const struct harden_table *t, FILE *to) {
     for (size_t i = 0; i < t->registry->cells; i++) {
         const struct harden_result *first = NULL;
@@ -136,7 +136,7 @@ static void print_void(const struct harden_table *t, FILE *to) {
                     if (harden_table_at(t, i, m, s)[r].end == HARDEN_RESULT_VOID)
                         first = &harden_table_at(t, i, m, s)[r];
         if (first)
-            fprintf(to, "\n%s: runs that say nothing, the first: %s\n", t->registry->cell[i].name,
+            fprintf(to, "\n%s: some runs are void; the first: %s\n", t->registry->cell[i].name,
                     first->seen);
     }
 }
@@ -152,14 +152,14 @@ void harden_table_print(const struct harden_table *t, FILE *to) {
     print_matrix(t, to);
     print_sums(t, name_width, to);
     print_void(t, to);
-    fprintf(
-        to,
-        "\n%u runs of each, with seeds from %" PRIu64 " on; C: all of them, C4X1: 4 and 1. "
-        "caught:\nA at the access (it faulted), C in the misusing call or the first free of "
-        "the block, L in a later\ncall; not caught: ! a fault in the allocator without a word, "
-        "H a hang, X went on with damage\nthat was proven, s survived, and no damage was found; "
-        "- not supported, ? void: fails without the\nmisuse, too, _ not run. Blocks are as large "
-        "as "
-        "usable_size says: no slack but what the allocator hides.\n",
-        t->options->runs, t->options->seed);
+    fprintf(to,
+            "\n%u runs at each place, with seeds from %" PRIu64
+            " on. C: all of them ended so; C4X1: four and one.\n"
+            "caught      A at the access, by a fault   C in the misusing call or the first free\n"
+            "            of the block   L in a later call\n"
+            "not caught  ! a fault without a message   H a hang   X went on, with proven damage\n"
+            "            s went on, and no damage was found\n"
+            "no answer   - not supported   ? void: fails without the misuse, too   _ not run\n"
+            "Each block is as large as usable_size says: only hidden slack lies behind it.\n",
+            t->options->runs, t->options->seed);
 }

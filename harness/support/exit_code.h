@@ -1,4 +1,4 @@
-/* How the driver ends, for scripts. main() puts a signal that interrupted before all of these. */
+/* The exit codes of the driver. A signal that interrupted it comes before all others. */
 #ifndef SPANBENCH_EXIT_CODE_H
 #define SPANBENCH_EXIT_CODE_H
 

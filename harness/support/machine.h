@@ -7,13 +7,15 @@
 /* CPUs that this process, and a cell, may run on at once: by its affinity, and by its quota. */
 unsigned machine_cpus(void);
 
-/* How many CPUs' time the control group of this process may use, and all groups above it: the least
- * cpu.max of cgroup v2 (Linux, Documentation/admin-guide/cgroup-v2.rst), rounded down, but at least
- * 1; UINT_MAX: no limit is known. `membership` is /proc/self/cgroup, `mount` is /sys/fs/cgroup. */
+/* How many CPUs' time the control group of this process, and all groups above it, may use. This is
+ * the least cpu.max of cgroup v2 (Linux, Documentation/admin-guide/cgroup-v2.rst), rounded down,
+ * but at least 1. UINT_MAX: no limit is known. `membership` is /proc/self/cgroup, `mount` is
+ * /sys/fs/cgroup. */
 unsigned machine_quota(const char *membership, const char *mount);
 
-/* Seconds for which CPUs of this machine have been busy since it started, with anything, and with
- * other guests of the same host; the sum over all CPUs, in steps of 10 ms. Below 0: not known. */
+/* Seconds for which the CPUs of this machine have been busy since it started, with anything, also
+ * with other guests of the same host. The sum over all CPUs, in steps of 10 ms. Below 0: not known.
+ */
 double machine_busy_seconds(void);
 
 /* CPUs that are switched on. */

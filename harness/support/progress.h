@@ -1,5 +1,5 @@
-/* How far a run is, on standard error: one line that renews itself on a terminal, a plain line now
- * and then in a log. Results themselves go to standard output. */
+/* Shows on standard error how far a run is: one line that renews itself on a terminal, a plain line
+ * now and then in a log. Results go to standard output. */
 #ifndef SPANBENCH_PROGRESS_H
 #define SPANBENCH_PROGRESS_H
 

@@ -73,7 +73,7 @@ static void become(const struct spawn_request *request, pid_t parent, int record
         unsetenv("LD_PRELOAD");
     if (dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
         dup2(output, STDERR_FILENO) >= 0 && dup2(record, SPAWN_RECORD_FD) >= 0) {
-        /* what this process inherited is none of the child's business */
+        /* the child does not get what this process inherited */
         close_range(SPAWN_RECORD_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
         execv(request->argv[0], request->argv);
     }
@@ -83,7 +83,7 @@ static void become(const struct spawn_request *request, pid_t parent, int record
     _exit(127);
 }
 
-/* A pipe whose two ends are closed by exec and are no low number, which the child needs. */
+/* A pipe whose two ends are closed by exec. Their numbers are not low: the child needs those. */
 static bool high_pipe(int ends[2]) {
     int low[2];
     if (pipe2(low, O_CLOEXEC) != 0)
@@ -179,7 +179,7 @@ static void drain(int fd, bool (*take)(int, struct spawn_result *), struct spawn
 }
 
 /* Kills and reaps what the child started and left behind outside of its group. Each that dies hands
- * its own children to this process, so again until there is none. */
+ * its own children to this process, so again until none is left. */
 static void reap_descendants(void) {
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
@@ -206,7 +206,7 @@ static void finish(pid_t child, enum spawn_end end, struct spawn_result *result)
     int status          = 0;
     struct rusage usage = {0};
     kill(-child, SIGKILL); /* what the child may have left behind; itself on a time-out */
-    kill(child, SIGKILL);  /* before its setpgid, there is no group yet */
+    kill(child, SIGKILL);  /* before its setpgid, the group does not exist yet */
     pid_t ended;
     do
         ended = wait4(child, &status, 0, &usage);

@@ -2,7 +2,7 @@
  * survivors.
  *
  * The child is exec'd, so nothing of this process's memory is in it. It leads a process group of
- * its own, which is killed as a whole at the end; descendants that left the group come back to this
+ * its own, which is killed as a whole at the end. Descendants that left the group come back to this
  * process, their subreaper, and are killed, too. If this process is killed, the kernel kills the
  * child (not what the child started). Not thread-safe: one child at a time. */
 #ifndef SPANBENCH_SPAWN_H

@@ -8,8 +8,9 @@
 enum { STACKS_BYTES = 8 << 10 };
 
 /* Asks the program `stacks` beside this one (stacks.sh) for the stacks of the process and of its
- * descendants: lines of printable ASCII, at most `size` bytes with the final zero, or a line that
- * says why there are none. Waits for it for some seconds at most; the process goes on. */
+ * descendants. These are lines of printable ASCII, at most `size` bytes with the final zero, or a
+ * line that says why they are missing. Waits for it for some seconds at most; the process goes on.
+ */
 void stacks_take(pid_t process, char *text, size_t size);
 
 #endif

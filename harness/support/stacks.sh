@@ -29,7 +29,7 @@ family() {
   for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do family "$child"; done
 }
 
-# by_tool PID: false if there is no tool, or it found no frame
+# by_tool PID: false if the tool is missing, or found no frame
 by_tool() {
   text=''
   if command -v eu-stack >/dev/null; then

@@ -38,7 +38,7 @@ static void test_quota(void) {
     IS(machine_quota("/nonexistent", directory), UINT_MAX, "no control groups, no limit");
     IS(quota("0::/outer/inner\n"), UINT_MAX, "no cpu.max, no limit");
     put("outer/inner/cpu.max", "max 100000\n");
-    IS(quota("0::/outer/inner\n"), UINT_MAX, "max is no limit");
+    IS(quota("0::/outer/inner\n"), UINT_MAX, "max means no limit");
     put("outer/inner/cpu.max", "350000 100000\n");
     IS(quota("0::/outer/inner\n"), 3, "whole CPUs");
     put("outer/inner/cpu.max", "50000 100000\n");
@@ -55,7 +55,7 @@ static void test_quota(void) {
     IS(quota("0::/outer"), 4, "a line without an end");
     IS(quota("0::/out"), 9, "a group is a whole name");
     put("cpu.max", "100000\n");
-    IS(quota("0::/\n"), UINT_MAX, "what is not understood is no limit");
+    IS(quota("0::/\n"), UINT_MAX, "what is not understood does not limit");
     IS(quota("5:cpu:/outer\n"), UINT_MAX, "version 1 alone is not looked at");
     OK(machine_quota("/proc/self/cgroup", "/sys/fs/cgroup") >= 1, "this process has a CPU");
 

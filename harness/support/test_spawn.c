@@ -50,7 +50,7 @@ static bool is_gone(pid_t process) {
     return kill(process, 0) != 0 && errno == ESRCH;
 }
 
-/* A child's child in a session of its own is not in the group, nor is the child of that one, which
+/* A child's child in a session of its own is not in the group. Nor is the child of that one, which
  * comes to this process only when its parent has died. */
 static void test_daemon(void) {
     run("pids=$(setsid sh -c 'setsid sleep 20 >/dev/null 2>&1 3>&- & echo $$ $!;"

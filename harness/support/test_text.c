@@ -26,7 +26,7 @@ int main(void) {
     test("\033[31mred\033[0m\x7f\x01", " [31mred [0m  ", "control characters become blanks");
     test("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82",
          "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82", "UTF-8 stays");
-    test("l\xe4tin", "l?tin", "a byte that is no UTF-8");
+    test("l\xe4tin", "l?tin", "a byte that is not UTF-8");
     test("cut \xe2\x82", "cut ??", "a sequence that is cut");
     test("\xc0\xaf \xe0\x80\xaf \xed\xa0\x80 \xf5\x80\x80\x80 \xf4\x90\x80\x80",
          "?? ??? ??? ???? ????", "overlong, surrogates and beyond Unicode");

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* Replaces, in place, each control character but tab and newline by a blank, and each byte that is
- * no part of valid UTF-8 by a question mark. The length stays the same. */
+ * not part of valid UTF-8 by a question mark. The length stays the same. */
 void text_clean(char *text);
 
 /* Adds `word` to the text as one word of a shell, in quotes where it needs them; the text is cut at

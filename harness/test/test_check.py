@@ -147,7 +147,7 @@ class Output(CheckTest):
             result = self.check("--checks", "errno.free", "--allocators", f"absent,{others}")
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertIn(
-                "not checked, although it was named: absent: libabsent.so is not there",
+                "absent was not checked, although you named it: libabsent.so is not there",
                 "\n".join(result.stderr.splitlines()[-3:]),
             )
             self.assertEqual([r["allocator"] for r in self.document()["results"]], [others])
@@ -156,7 +156,7 @@ class Output(CheckTest):
             words = ["--allocators", some] if some else []
             result = self.check("--checks", "errno.free", *words)
             self.assertEqual(result.returncode, code, result.stderr)
-            self.assertNotIn("although it was named", result.stderr)
+            self.assertNotIn("although you named it", result.stderr)
 
     def test_path_of_the_run_for_scripts(self) -> None:
         told = self.directory / "told"
@@ -443,14 +443,14 @@ class Misuse(CheckTest):
             (["--allocators", "sistem"], "did you mean system?"),
             (["--allocators", "null"], "no allocator is left to check"),
             (["--profile", "c71"], "c17, c23, posix2024, glibc"),
-            (["--profile", "c17", "--checks", "errno.free"], "of the profile c17"),
+            (["--profile", "c17", "--checks", "errno.free"], "belongs to the profile c17"),
             (["--preload", "/nonexistent.so"], "cannot preload '/nonexistent.so'"),
-            (["--preload", ROOT / "README.md"], "no shared library"),
-            (["--known", ROOT / "README.md"], "no file of known failures"),
+            (["--preload", ROOT / "README.md"], "not a shared library"),
+            (["--known", ROOT / "README.md"], "not a file of known failures"),
             (["--known", "/nonexistent", "--checks", "errno.free"], "No such file or directory"),
             (["--runs", "3", "--threads", "4"], "--threads is an option of run, not of check"),
             (["--runs", "3"], "--runs is an option of harden, not of check"),
-            (["--benchmark_filter=x"], "of run, not of check"),
+            (["--benchmark_filter=x"], "belong to run, not to check"),
             (["--checks", ""], "the list of checks is empty"),
             (["--allocators", ","], "the list of allocators is empty"),
             (["--preload", ""], "cannot preload ''"),
@@ -478,7 +478,7 @@ class Misuse(CheckTest):
         result = self.check(*words)
         self.assertEqual(result.returncode, 1)
         self.assertRegex(result.stderr, r"libnothing.so is BROKEN: identity: .*defines no malloc")
-        self.assertIn("not checked, for it is BROKEN: libnothing.so", result.stderr)
+        self.assertIn("libnothing.so was not checked: it is BROKEN", result.stderr)
         self.assertNotIn("libnothing", result.stdout, "no column")
         broken = [c for c in self.document()["allocators"] if "broken" in c]
         self.assertEqual([c["name"] for c in broken], ["libnothing.so"])

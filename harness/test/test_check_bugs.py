@@ -1,5 +1,5 @@
-"""The conformance checks can fail: planted bugs are rejected by each check that they name, at the
-assertion that they name, every assertion has one, and what the driver writes of it is what happened."""
+"""The conformance checks can fail. Each check rejects the planted bugs that name it, at the
+assertion that they name; every assertion has one; and what the driver writes is what happened."""
 
 import fnmatch
 import json
@@ -52,7 +52,7 @@ class Claim:
 
 
 def claims_of(source: Path) -> Optional[list[Claim]]:
-    """As in `caught-by: check NAME NAME at FUNCTION "TEXT" …`; None: it is no bug for checks."""
+    """As in `caught-by: check NAME NAME at FUNCTION "TEXT" …`; None: it is not a bug for checks."""
     kind, _, text = adapter_keys(source).get("caught-by", "").partition(" ")
     if kind != "check":
         return None

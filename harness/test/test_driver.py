@@ -295,9 +295,9 @@ class Preload(DriverTest):
         libm = next(Path("/lib").glob("*-linux-gnu/libm.so.6"))
         for spec, says in (
             ("/nonexistent.so", "No such file"),
-            (text, "no shared library"),
-            (self.directory, "no shared library"),
-            (fifo, "no shared library"),
+            (text, "not a shared library"),
+            (self.directory, "not a shared library"),
+            (fifo, "not a shared library"),
             (link, "blanks"),
             (libm, "defines no malloc"),
             (f"system={self.replacement()}", "taken"),
@@ -489,9 +489,9 @@ class Trouble(DriverTest):
         )
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("BENCHMARK_FILTER is ignored", result.stderr)
-        self.assertIn("LD_PRELOAD is ignored; give --preload", result.stderr)
+        self.assertIn("LD_PRELOAD is ignored; use --preload", result.stderr)
         two = spanbench("help", env={**os.environ, "LD_PRELOAD": ":/lib/a.so /lib/b$.so"})
-        self.assertIn("give --preload /lib/a.so --preload '/lib/b$.so' instead", two.stderr)
+        self.assertIn("use --preload /lib/a.so --preload '/lib/b$.so' instead", two.stderr)
         self.assertEqual(self.causes("null"), [None, None])
         options = f"--quick --out {self.out} --allocators null " + " ".join(SHORT)
         result = run("/bin/sh", "-c", f"exec {SPANBENCH} {options} <&- >&-")

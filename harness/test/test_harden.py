@@ -1,6 +1,6 @@
-"""The hardening matrix can tell outcomes apart: planted behaviours end as their files say, an
-allocator that dies without being misused scores nothing, and what an adapter claims to catch is
-caught. Also: the file of results is as its schema says, and the matrix shows what is in it."""
+"""The table of harden can tell outcomes apart: planted behaviours end as their files say. An
+allocator that dies without being misused scores nothing. What an adapter claims to catch is caught.
+The file of results is as its schema says, and the table shows what is in it."""
 
 import fnmatch
 import json
@@ -104,7 +104,7 @@ class Claims(HardeningTest):
                     for (_, misuse, of), result in results.items()
                     if fnmatch.fnmatch(misuse, name) and (not size or size == of)
                 ]
-                self.assertTrue(places, f"{allocator} claims {word}, which is no misuse")
+                self.assertTrue(places, f"{allocator} claims {word}, which is not a misuse")
                 for place in places:
                     with self.subTest(f"{allocator} {place['misuse']} {place['size']}"):
                         ends = set(place["outcomes"]) - CAUGHT - {"unsupported"}
@@ -203,7 +203,7 @@ class Output(HardeningTest):
         for more, code in ((words + named, 2), (words, 0)):
             (result,) = self.harden(["double_free.immediate"], *more).values()
             self.assertEqual((self.code, result["allocator"]), (code, "loud"), self.errors)
-            said = "not misused, although it was named: absent: libabsent.so is not there"
+            said = "absent was not misused, although you named it: libabsent.so is not there"
             self.assertEqual(said in self.errors, code == 2, self.errors)
 
     def test_last_seed_is_one(self) -> None:
@@ -259,7 +259,7 @@ class BadCells(HardeningTest):
         self.use_cells(CELLS / "system")
         both = spanbench(*command)
         self.assertEqual(both.returncode, 1, both.stderr)
-        self.assertIn("not misused, for it is BROKEN: broken", both.stderr)
+        self.assertIn("broken was not misused: it is BROKEN", both.stderr)
         (path,) = self.out.glob("*/hardening.json")
         document = json.loads(path.read_text())
         jsonschema.validate(document, SCHEMA)

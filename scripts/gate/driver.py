@@ -58,7 +58,7 @@ class Progress:
 def last_words(log: Path) -> str:
     """Of the driver, without its progress: why it could not go on."""
     lines = [x for x in log.read_text(errors="replace").splitlines() if x.startswith("spanbench: ")]
-    said = [x.removeprefix("spanbench: ") for x in lines if not re.search(r"\d rows in \d", x)]
+    said = [x.removeprefix("spanbench: ") for x in lines if not re.search(r"\d benchmarks, \d", x)]
     return "; ".join(said[-3:]) or "it did not say why"
 
 

@@ -323,7 +323,7 @@ class Refusals(GateTest):
             harmless = next(Path("/lib").rglob("libm.so.6"))
         cases: list[tuple[list[Any], str]] = [
             (["--base", "/nonexistent.so"], "/nonexistent.so"),
-            (["--base", text], "it is no shared library"),
+            (["--base", text], "it is not a shared library"),
             (["--base", harmless], "cannot be measured"),
             (["--base", "no-such-branch"], "no git ref"),
             (["--base", "system"], "two adapters, or two libraries"),
