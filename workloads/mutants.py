@@ -119,7 +119,7 @@ MUTANTS = [
         "test_each_planted_behaviour_is_recognised",
     ),
     (
-        "conformance: a child that is ready to run is no child that hangs",
+        "conformance: a child that is ready to run does not hang",
         "workloads/checks/support/child.c",
         'strchr("SZX"',
         'strchr("SZXT"',
