@@ -23,11 +23,11 @@
 #:     ARGS="--row small/threads:1 --metric instructions"    scripts/history.py --help says all
 #: make gate-proof   hours: can the gate be relied on? Goes on where it was interrupted
 #:     ARGS="--part exact"      ARGS=--summary   /usr/bin/python3 scripts/gate_proof/proof.py --help
-#: make test     install what is missing, build, run the project's own tests
+#: make test     install what is missing, build, run the project's own tests: four minutes
+#: make test-all those and the slow ones, with the mutants: do the tests notice what is broken by hand?
 #:     TEST="harness/bench/test_plan scripts/test_table.py"   some of them
 #:     JOBS=n                   so many at once (default: as there are CPUs, at most 2)
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
-#: make mutants  do the tests notice what is broken by hand? All of them: 10 minutes and more
 #: make stress   a long campaign of the allocators that are built here (OPS=25000000 a thread count)
 #: make lint     formatters and static analysis (ci/lint.sh)
 #: make clean    remove build/; results stay
@@ -293,7 +293,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench check harden gate gate-proof baseline history test mutants lint clean,$(MAKECMDGOALS)),)
+ifneq ($(filter bench check harden gate gate-proof baseline history test test-all lint clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # $1: bench, gate or test
@@ -319,17 +319,14 @@ bench check harden gate gate-proof baseline history:
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 # None needs the machine for itself; with more at once, time-outs would measure the neighbours.
+# The scripts come first, those of whole commands before: they take longest, and the end is short.
 JOBS ?= $(if $(filter 1,$(shell nproc 2>/dev/null || echo 1)),1,2)
-TESTS = $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%)) $(TEST_SCRIPTS)
-test:
+TESTS = $(filter harness/%,$(TEST_SCRIPTS)) $(filter-out harness/%,$(TEST_SCRIPTS)) \
+  $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%))
+test test-all:
 	$(call deps,test)
 	@$(MAKE) $(jobs) tests
-	@prove --timer --jobs $(JOBS) --exec scripts/run-test $(or $(TEST),$(TESTS))
-
-mutants:
-	$(call deps,test)
-	@$(MAKE) $(jobs) tests
-	@MUTANTS=all prove --timer --exec scripts/run-test harness/test/test_mutants.py scripts/gate/test_mutants.py
+	@$(if $(filter test-all,$@),TEST_ALL=1) prove --timer --jobs $(JOBS) --exec scripts/run-test $(or $(TEST),$(TESTS))
 
 lint:
 	$(call deps,test)
@@ -351,5 +348,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check harden gate gate-proof baseline history test mutants stress lint include-paths help clean FORCE
+.PHONY: all registry tests bench check harden gate gate-proof baseline history test test-all stress lint include-paths help clean FORCE
 .SECONDARY:

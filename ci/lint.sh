@@ -78,6 +78,7 @@ check 'includes' ci/includes.py
 check 'words' ci/words.py
 check 'shellcheck' shellcheck $(files '*.sh') scripts/adapter-keys scripts/run-test .ci/run
 check 'black' black --quiet --check $(files '*.py')
-check 'mypy' mypy --no-error-summary $(files '*.py')
+# Not the lists of mutants: they have one name, and are found by it.
+check 'mypy' mypy --no-error-summary $(files '*.py' ':!*/mutants.py')
 check 'clang-tidy' tidy
 exit $findings

@@ -197,7 +197,7 @@ class Interrupted(Distribution):
         while b"Reading install" not in shown:
             shown += os.read(terminal, 1000)
         os.killpg(process.pid, signal.SIGINT)
-        self.assertEqual(process.wait(timeout=60), 130)
+        self.assertEqual(process.wait(timeout=600), 130)
         self.assertEqual(self.calls()[-2:], ["install liba-dev libb-dev", "interrupted"])
         self.wait_for_end_of_group(process.pid)
 

@@ -15,7 +15,7 @@ from unittest import mock
 
 os.environ["MPLBACKEND"] = "Agg"
 
-from driving import BUILD, CELLS, ROOT, DriverTest, run, run_unread
+from driving import BUILD, CELLS, ROOT, DriverTest, run, run_python, run_unread, slow
 
 import history_changes
 import history
@@ -316,7 +316,7 @@ class Program(DriverTest):
         self.file = self.directory / "history.jsonl"
 
     def history(self, action: Any, *words: Any) -> Any:
-        return run(PROGRAM, action, "--store", self.file, *words)
+        return run_python(PROGRAM, action, "--store", self.file, *words)
 
     def need_history(self) -> None:
         if base_and_head.git("rev-parse", "--is-shallow-repository", root=ROOT) != "false":
@@ -337,12 +337,14 @@ class Program(DriverTest):
         self.assertIn("instructions", one.rows[TINY])
         self.assertIn("1 commit,", self.history("table").stdout)
 
+    @slow
     def test_recording_that_nobody_reads_ends_with_what_was_not_said(self) -> None:
         self.need_history()
         done = run_unread(PROGRAM, "record", "HEAD", "--workloads", "tiny", "--store", self.file)
         self.assertEqual((done.returncode, done.stderr), (2, ""))
         self.assertEqual(len(history_file.read(self.file)), 1, "it was counted, and is kept")
 
+    @slow
     def test_planted_two_per_cent_are_a_change(self) -> None:
         """And the same library once more is none."""
         base = planted.build(LIBRARY, [], self.directory / "base.so")

@@ -19,6 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
+from driving import run, run_python
+
 import figures
 import bench_results
 from figures import memory, pareto, style, throughput, timeline
@@ -450,20 +452,19 @@ class Program(unittest.TestCase):
     result: "subprocess.CompletedProcess[str]"
 
     @staticmethod
-    def plot(*words: Any, **more: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, PLOT, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **more},
-        )
+    def plot(*words: Any) -> "subprocess.CompletedProcess[str]":
+        return run_python(PLOT, *words)
+
+    @staticmethod
+    def plot_afresh(*words: Any, **more: str) -> "subprocess.CompletedProcess[str]":
+        return run(sys.executable, PLOT, *words, env={**os.environ, **more})
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.directory = Path(tempfile.mkdtemp(prefix="spanbench-test-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory)
-        cls.result = cls.plot(EXAMPLE, "--out", cls.directory / "plots", MPLBACKEND="nonsense")
+        plots = cls.directory / "plots"
+        cls.result = cls.plot_afresh(EXAMPLE, "--out", plots, MPLBACKEND="nonsense")
 
     def test_all_are_there_and_nothing_else(self) -> None:
         self.assertEqual((self.result.returncode, self.result.stderr), (0, ""))
@@ -514,7 +515,7 @@ class Program(unittest.TestCase):
         missing = self.directory / "missing"
         missing.mkdir()
         (missing / "matplotlib.py").write_text("raise ModuleNotFoundError(name='matplotlib')\n")
-        result = self.plot(EXAMPLE, "--out", missing, PYTHONPATH=str(missing))
+        result = self.plot_afresh(EXAMPLE, "--out", missing, PYTHONPATH=str(missing))
         self.assertEqual(result.returncode, 2)
         self.assertIn("install python3-matplotlib", result.stderr)
         self.assertEqual(len(result.stderr.splitlines()), 1)

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Optional
 
-from driving import BUILD, ROOT, run
+from driving import BUILD, ROOT, run, slow
 
 LIBRARY = BUILD / "libgomalloc.so"
 HARDENED = BUILD / "libgomalloc-hardened.so"
@@ -173,12 +173,14 @@ class Preload(unittest.TestCase):
     def test_python_processes_forked_while_threads_run(self) -> None:
         self.same(PYTHON, "-c", PROCESSES)
 
+    @slow
     def test_sqlite_index_of_a_million_rows(self) -> None:
         self.assertIn("(89", self.same(PYTHON, "-c", SQLITE))
 
     def test_perl(self) -> None:
         self.same("perl", "-e", PERL.replace("keys %h", "sort keys %h"))
 
+    @slow
     def test_git(self) -> None:
         if not (ROOT / ".git").exists():
             self.skipTest("the sources are no git repository")
@@ -223,6 +225,7 @@ class Preload(unittest.TestCase):
         program = self.build("a.cc", CPP, "g++", "-std=c++17")
         self.assertEqual(self.same(program), "20000 0\nbad_alloc\nnullptr\n")
 
+    @slow
     def test_redis(self) -> None:
         if not shutil.which("redis-server") or not shutil.which("redis-benchmark"):
             self.skipTest("redis-server is not installed")
@@ -245,7 +248,7 @@ class Preload(unittest.TestCase):
         ) as server:
             try:
                 client = ["redis-cli", "-p", port]
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 300
                 while run(*client, "ping").stdout != "PONG\n" and time.monotonic() < deadline:
                     time.sleep(0.05)
                 if library:
@@ -260,7 +263,7 @@ class Preload(unittest.TestCase):
                 self.assertEqual(replies.returncode, 0, replies.stderr)
                 self.assertNotIn("ERR", replies.stdout)
                 run(*client, "shutdown", "nosave")
-                self.assertEqual(server.wait(timeout=30), 0)
+                self.assertEqual(server.wait(timeout=600), 0)
                 return replies.stdout
             finally:
                 server.kill()

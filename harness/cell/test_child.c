@@ -79,12 +79,13 @@ static void stop(struct check_run *c, void *arg) {
         raise(SIGSTOP);
 }
 
-/* Tries for a lock that nobody gives back. */
+/* Tries for a lock that nobody gives back. With long naps: however busy the machine is, it waits
+ * for a processor for less time than it sleeps. */
 static void try_on(struct check_run *c, void *arg) {
     (void)c;
     (void)arg;
     for (;;)
-        nanosleep(&(struct timespec){0, 1000000}, NULL);
+        nanosleep(&(struct timespec){1, 0}, NULL);
 }
 
 /* Sleeps, again and again. */

@@ -5,20 +5,27 @@ from __future__ import annotations
 import functools
 import json
 import os
+import runpy
 import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
+import traceback
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Iterable, NoReturn, Optional, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / os.environ.get("B", "build")
 CELLS = BUILD / "cell"
 FAULTY = BUILD / "faulty"
 SPANBENCH = BUILD / "spanbench"
+
+# For a case or a class that takes long, or that guards the tests rather than the product.
+slow = unittest.skipUnless(os.environ.get("TEST_ALL"), "in make test-all")
 
 # A shell starts what it puts into the background with these ignored; children would inherit that,
 # and no script of theirs could undo it.
@@ -43,6 +50,40 @@ def clean_environment(**more: Any) -> dict[str, str]:
     }
 
 
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def at_once(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """What `work` makes of each, in their order. More at once than there are CPUs: most of it is waiting
+    for children, and many of those wait, too."""
+    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:
+        return list(pool.map(work, items))
+
+
+# Of the project, what is not its sources; and of files that appear and vanish while another test has
+# make look whether there is something to do.
+NO_SOURCES = ("build*", ".git", "*Z-*", "latest", "__pycache__")
+TRANSIENT = ("*.new", "*.tmp")
+
+
+def copy_tree(
+    to: Path, *without: str, objects: bool = True, programs: tuple[str, ...] = ()
+) -> None:
+    """Copies the sources, and the objects with their times: only what changes is compiled. `without`
+    are patterns of names, `programs` such in the folder of the build itself."""
+    shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(*NO_SOURCES, *TRANSIENT, *without))
+    if not objects or BUILD != ROOT / "build":  # its name is in the objects
+        return
+    inside = shutil.ignore_patterns(*TRANSIENT, *without)
+    top = shutil.ignore_patterns(*TRANSIENT, *without, *programs)
+    shutil.copytree(
+        BUILD,
+        to / "build",
+        ignore=lambda d, names: (top if Path(d) == BUILD else inside)(d, names),
+    )
+
+
 def cell_names() -> list[str]:
     return sorted(p.name for p in CELLS.iterdir() if p.suffix != ".skip")
 
@@ -52,6 +93,56 @@ def run(*command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, timeout=600, **options
     )
+
+
+def run_python(
+    script: Any, *words: Any, env: Optional[dict[str, str]] = None, cwd: Any = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a script, or a folder with a program, in a copy of this process, which has loaded most of
+    its modules. A fresh interpreter takes a second for those; what the program does is the same."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        child = os.fork()
+        if child == 0:
+            _become(script, words, env, cwd, out.fileno(), errors.fileno())
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for file in (out, errors):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess([str(script), *map(str, words)], status, *texts)
+
+
+def _become(
+    script: Any, words: Any, env: Optional[dict[str, str]], cwd: Any, out: int, errors: int
+) -> NoReturn:
+    """The child: never returns to the test's code."""
+    code = 1
+    try:
+        os.dup2(out, 1)
+        os.dup2(errors, 2)
+        signal.alarm(600)  # a hang fails the test
+        if env is not None:
+            os.environ.clear()
+            os.environ.update(env)
+        if cwd is not None:
+            os.chdir(cwd)
+        sys.argv = [str(script), *map(str, words)]
+        runpy.run_path(str(script), run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:  # as the interpreter would
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code & 0xFF)
 
 
 def run_unread(*command: Any) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,6 @@
 /* Test Anything Protocol, version 13, for tests in C: https://testanything.org. Output through
- * stdio; a test that must not allocate is not for this header. Usage:
+ * stdio; a test that must not allocate is not for this header. A failure's diagnostic follows it;
+ * scripts/run-test repeats both where prove shows them. Usage:
  *
  *     int main(void) {
  *         OK(2 + 2 == 4, "addition");
@@ -13,6 +14,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int tap_tests, tap_failures;
@@ -57,6 +59,15 @@ static inline void tap_skip(const char *what, const char *reason) {
     if (tap_tests == 0)
         puts("TAP version 13");
     printf("ok %d - %s # SKIP %s\n", ++tap_tests, what, reason);
+}
+
+/* For what takes long: is this a run that leaves it out? If so, says that it is skipped. */
+static inline bool tap_slow(const char *what) {
+    const char *all = getenv("TEST_ALL");
+    if (all && *all)
+        return false;
+    tap_skip(what, "in make test-all");
+    return true;
 }
 
 /* Prints the plan. Returns the exit code of the test: 1 if a test failed or none ran. */

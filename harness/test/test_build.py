@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from driving import BUILD, ROOT, DriverTest, clean_environment, run
+from driving import DriverTest, clean_environment, copy_tree, run, slow
 
 
 class Tree(DriverTest):
@@ -19,17 +19,8 @@ class Tree(DriverTest):
     def setUp(self) -> None:
         super().setUp()
         self.tree = self.directory / "tree"
-        others = ("build*", ".git", "*Z-*", "latest", "__pycache__", "*gomalloc*")
-        ignore = shutil.ignore_patterns(*others)
-        shutil.copytree(ROOT, self.tree, ignore=ignore)
-        if self.objects and BUILD == ROOT / "build":  # which they have in them
-            programs = shutil.ignore_patterns("cell", "faulty", "test*", "*gomalloc*")
-            folders = shutil.ignore_patterns("*gomalloc*")
-            shutil.copytree(
-                BUILD,
-                self.tree / "build",
-                ignore=lambda d, names: (programs if Path(d) == BUILD else folders)(d, names),
-            )
+        programs = ("cell", "faulty", "test*")
+        copy_tree(self.tree, "*gomalloc*", objects=self.objects, programs=programs)
 
     def make(self, *words: str) -> "subprocess.CompletedProcess[str]":
         environment = clean_environment(B="build")
@@ -165,6 +156,7 @@ class Libraries(Tree):
 
 
 class Compilers(Tree):
+    @slow
     def test_clang_has_no_complaint(self) -> None:
         if not shutil.which("clang"):
             self.skipTest("clang is not installed")
@@ -217,6 +209,7 @@ class Flags(Tree):
         (self.tree / "harness" / "more.c").unlink()
         self.assertEqual(self.built(driver, "CXXFLAGS=-O1"), {"LINK"})
 
+    @slow
     def test_all_is_built_once(self) -> None:
         self.assertEqual(self.built(), {"CC", "CXX", "LINK", "COPY"})
         self.assertEqual(self.built(), set())

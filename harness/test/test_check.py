@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 import xml.etree.ElementTree
 from pathlib import Path
@@ -426,7 +427,7 @@ class Width(CheckTest):
                         text += part
                 except OSError:  # the other side is closed
                     pass
-                process.wait(timeout=60)
+                process.wait(timeout=600)
             os.close(ours)
             self.assertIn(b"FAIL", text)
             found.append(b"\033[" in text)
@@ -572,7 +573,7 @@ class Limits(CheckTest):
 class Trouble(CheckTest):
     def setUp(self) -> None:
         super().setUp()
-        self.seconds = f"90.{os.getpid()}"  # a command line of its own
+        self.seconds = f"600.{os.getpid()}"  # a command line of its own
         hang = f'case "$*" in *overlap.small*) exec sleep {self.seconds};; esac\n'
         self.script_cell("sleeper", hang + 'exec {good} "$@"')
 
@@ -580,7 +581,7 @@ class Trouble(CheckTest):
         self, *words: str, number: signal.Signals = signal.SIGINT, by_script: bool = False
     ) -> tuple[str, str]:
         """Starts the driver, or check.sh, waits for the hang, interrupts; what was printed."""
-        sleeper = f"sleep\0{self.seconds}".encode()
+        sleeper = f"sleep\0{self.seconds}\0".encode()
 
         def sleeps() -> bool:
             found = False
@@ -605,13 +606,13 @@ class Trouble(CheckTest):
             env=environment,
         ) as process:
             while process.poll() is None and not sleeps():
-                pass
+                time.sleep(0.02)
             process.send_signal(number)
-            output, errors = process.communicate(timeout=60)
+            output, errors = process.communicate(timeout=600)
         killed = number == signal.SIGKILL
         self.assertEqual(process.returncode, -9 if killed else 128 + number, errors)
         while killed and sleeps():  # nobody but the kernel ends it, in its own time
-            pass
+            time.sleep(0.02)
         self.assertFalse(sleeps(), "a child is left")
         self.assertEqual(list(self.out.glob("*/*.tmp")), [], "no torn file")
         return output, errors

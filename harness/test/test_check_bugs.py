@@ -3,19 +3,28 @@ assertion that they name; every assertion has one; and what the driver writes is
 
 import fnmatch
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import unittest
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from driving import BUILD, CELLS, FAULTY, ROOT, DriverTest, adapter_keys, cell_names, run
-from driving import spanbench
+from driving import (
+    BUILD,
+    CELLS,
+    FAULTY,
+    ROOT,
+    DriverTest,
+    adapter_keys,
+    at_once,
+    cell_names,
+    run,
+    slow,
+    spanbench,
+)
 
 TIMEOUT = 300  # seconds; alone, the slowest bug takes a fiftieth of that
 
@@ -117,8 +126,7 @@ def failure(bug: str, check: str) -> Optional[Place]:
 
 
 def failures(pairs: list[tuple[str, str]]) -> list[Optional[Place]]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda pair: failure(*pair), pairs))
+    return at_once(lambda pair: failure(*pair), pairs)
 
 
 class PlantedBugs(unittest.TestCase):
@@ -153,11 +161,13 @@ class PlantedBugs(unittest.TestCase):
         self.assertEqual(named - there, set(), "named, but not there")
         self.assertEqual(set(NO_BUG) - (there - named), set(), "has one, or is not there")
 
+    @slow
     def test_quarantine_breaks_no_promise(self) -> None:
         names = sorted(n for n in required() if n.split(".")[0] in ("limits", "memory"))
         places = failures([("quarantine", name) for name in names])
         self.assertEqual({n: str(p) for n, p in zip(names, places) if p}, {})
 
+    @slow
     def test_what_they_break_is_sound_without_them(self) -> None:
         sound = [bug for bug, claims in planted().items() if not claims]
         self.assertEqual(sound, ["sound"])
@@ -227,9 +237,8 @@ class Verbose(unittest.TestCase):
         names = [c["name"] for c in checks() if any(fnmatch.fnmatch(c["name"], g) for g in globs)]
         self.assertGreater(len(names), 50)
         both = [(BUILD / path, name) for path in self.NAMES for name in names]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            quiet = list(pool.map(lambda b: self.verdict(b[0], "--check", b[1]), both))
-            told = list(pool.map(lambda b: self.verdict(b[0], "--check", b[1], "--verbose"), both))
+        quiet = at_once(lambda b: self.verdict(b[0], "--check", b[1]), both)
+        told = at_once(lambda b: self.verdict(b[0], "--check", b[1], "--verbose"), both)
         for (path, name), without, with_it in zip(both, quiet, told):
             with self.subTest(f"{path.name}: {name}"):
                 self.assertEqual(with_it, without)
@@ -280,9 +289,16 @@ class Profiles(ConformanceTest):
     }
 
     def test_others_than_its_own_pass(self) -> None:
+        self.others_pass("overlap.matrix*,overlap.threads*,errno.never_zero*")
+
+    @slow
+    def test_others_than_its_own_pass_with_long_checks_too(self) -> None:
+        self.others_pass("overlap.*,errno.never_zero*")
+
+    def others_pass(self, checks: str) -> None:
         self.use_cells(*(FAULTY / bug for bug in self.WITHOUT))
         for profile in ("c17", "c23", "posix2024", "glibc"):
-            words = ["--checks", "overlap.*,errno.never_zero*", "--profile", profile]
+            words = ["--checks", checks, "--profile", profile]
             _, _, results = self.check(*words)
             rejected = {bug for (bug, _), r in results.items() if r["finding"]}
             right = {bug for bug, without in self.WITHOUT.items() if profile in without.split()}
@@ -395,8 +411,8 @@ class Stacks(ConformanceTest):
 class KnownFailures(ConformanceTest):
     """allocators/known-failures.json: each has a reproduction that fails outside of the suite."""
 
-    def build(self, lines: list[str]) -> Path:
-        source, program = self.directory / "it.c", self.directory / "it"
+    def build(self, name: str, lines: list[str]) -> Path:
+        source, program = self.directory / f"{name}.c", self.directory / name
         source.write_text("\n".join(lines) + "\n")
         built = run("cc", "-std=gnu17", "-w", "-O1", "-fno-builtin", "-o", program, source)
         self.assertEqual(built.returncode, 0, built.stderr)
@@ -426,20 +442,32 @@ class KnownFailures(ConformanceTest):
                     if version and fnmatch.fnmatch(library, entry["object"]):
                         self.assertIn("version", entry, f"{library} is {version}")
 
+    def objects(self, entry: Any) -> tuple[list[str], list[str]]:
+        """Those here that it is of, and of these, those of its version."""
+        found = [o for o in self.versions if fnmatch.fnmatch(o, entry["object"])]
+        return found, [
+            o for o in found if not self.versions[o] or self.versions[o] == entry["version"]
+        ]
+
+    def tried(self, numbered: tuple[int, Any]) -> Optional[tuple[bool, bool]]:
+        """Is the promise kept by who fails, and by some other? None: it is not here."""
+        number, entry = numbered
+        found, bad = self.objects(entry)
+        if not bad:
+            return None
+        program = self.build(f"entry-{number}", entry["reproduction"])
+        others = [o for o in self.versions if o not in found]
+        good = any(self.keeps(o, program) for o in others)
+        return self.keeps(bad[0], program), good or not others
+
     def test_each_fails_outside_of_the_suite_too(self) -> None:
-        for entry in self.known:
+        for entry, kept in zip(self.known, at_once(self.tried, list(enumerate(self.known)))):
             with self.subTest(entry["check"] + " " + entry["object"]):
-                found = [o for o in self.versions if fnmatch.fnmatch(o, entry["object"])]
-                bad = [
-                    o for o in found if not self.versions[o] or self.versions[o] == entry["version"]
-                ]
-                if not bad:
+                if kept is None:
+                    found, _ = self.objects(entry)
                     self.skipTest(f"not here, or of another version: {found}")
-                program = self.build(entry["reproduction"])
-                self.assertFalse(self.keeps(bad[0], program))
-                others = [o for o in self.versions if o not in found]
-                good = any(self.keeps(o, program) for o in others)
-                self.assertTrue(good or not others, "some allocator keeps the promise")
+                self.assertFalse(kept[0], "it fails")
+                self.assertTrue(kept[1], "some allocator keeps the promise")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-from driving import BUILD, ROOT, DriverTest, run, run_unread
+from driving import BUILD, ROOT, DriverTest, run, run_unread, slow
 
 import baseline
 from gate import base_and_head, baseline_file, deterministic, counting
@@ -162,6 +162,7 @@ class Program(DriverTest):
         self.assertIn("PASS: no regression", said)
         self.assertNotIn("side by side", said)
 
+    @slow
     def test_regression_where_the_commit_is_not_at_hand(self) -> None:
         for metric, factor in (("instructions", 0.99), ("rss_peak_bytes", 0.9)):
             code, said = self.check(self.changed(metric, factor))
@@ -170,6 +171,7 @@ class Program(DriverTest):
             self.assertRegex(said, "not confirmed side by side: .*is not here")
             self.assertIn("make baseline", said)
 
+    @slow
     def test_what_does_not_fail_side_by_side_is_no_regression(self) -> None:
         """Counts of another day, which the same library does not repeat today."""
         with mock.patch.object(baseline_file, "built", return_value=GOMALLOC):
@@ -180,6 +182,7 @@ class Program(DriverTest):
         self.assertIn("fail: tiny/threads:1 instructions", against)
         self.assertNotIn("fail:", beside)
 
+    @slow
     def test_what_cannot_be_decided_is_counted_side_by_side_too(self) -> None:
         base = self.changed("instructions", 1)
         (processes,) = base.rows.values()
@@ -202,6 +205,7 @@ class Program(DriverTest):
             self.assertIn("fail: tiny/threads:1 instructions", text)
         self.assertIn("FAIL: a regression", beside)
 
+    @slow
     def test_improvement_is_said(self) -> None:
         code, said = self.check(self.changed("instructions", 1.01))
         self.assertEqual(code, 0)
@@ -285,6 +289,7 @@ class Program(DriverTest):
             (self.directory / name).symlink_to(BUILD / name)
         return base, self.directory
 
+    @slow
     def test_commit_is_built_and_compared(self) -> None:
         """Here with a build that is ready, of a library that needs fewer instructions."""
         base, build = self.slower_build()

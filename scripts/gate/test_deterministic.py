@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable, Sequence
 from unittest import mock
 
-from driving import BUILD, CELLS, DriverTest, run
+from driving import BUILD, CELLS, DriverTest, run, slow
 
 from gate import deterministic, counting
 from gate_proof import planted
@@ -289,6 +289,7 @@ class Exact(DriverTest):
         head = self.built("head.so", planted.madvise("tiny/threads:1", 1000))
         self.assertEqual(self.failed(base, head, "tiny"), ["syscalls.madvise"])
 
+    @slow
     def test_resident_memory(self) -> None:
         base = self.built("base.so")
         findings = self.compare(base, base, "small")

@@ -13,8 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, clean_environment, run, run_unread
+from driving import (
+    BUILD,
+    CELLS,
+    ROOT,
+    SPANBENCH,
+    DriverTest,
+    clean_environment,
+    run,
+    run_python,
+    run_unread,
+)
 
+import gate.judge  # with scipy, which takes a second: once, and not in each child
 from gate.findings import TIERS, VERDICTS, Finding
 
 # The program of this tree, whose driver may be that of another.
@@ -32,7 +43,7 @@ class GateTest(DriverTest):
             shutil.copy(GOMALLOC, copy)
 
     def gate(self, *words: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
-        return run(*GATE, "--out", self.out, *words, **options)
+        return run_python(*GATE[1:], "--out", self.out, *words, **options)
 
     def compare(self, *words: Any, **options: Any) -> "subprocess.CompletedProcess[str]":
         return self.gate("--base", self.base, "--head", self.head, *words, **options)
@@ -420,12 +431,12 @@ class Interrupted(GateTest):
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 600
             while not list(self.out.glob("*-gate/stage-1/*/")):  # the directory of the samples
                 self.assertLess(time.monotonic(), deadline, "no sample was begun")
                 time.sleep(0.05)
             child.send_signal(number)
-            output, errors = child.communicate(timeout=60)
+            output, errors = child.communicate(timeout=600)
             self.assertEqual(child.returncode, 128 + number, errors)
             self.assertEqual(output, "")
             self.assertIn("nothing was judged", errors)

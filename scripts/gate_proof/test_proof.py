@@ -16,7 +16,7 @@ from unittest import mock
 
 from scipy.stats import kstest
 
-from driving import DriverTest
+from driving import DriverTest, slow
 
 from gate import campaign, stats
 from gate_proof import evidence, planted, proof, replay, simulation
@@ -475,6 +475,7 @@ class Runs(DriverTest):
         record = proof.exact_record("madvise", found)
         self.assertEqual((record["found"], record["collateral"]), (False, ["instructions"]))
 
+    @slow
     def test_real_trials(self) -> None:
         """One of each kind, with real processes."""
         made = self.proof(exact_trials=1)

@@ -142,7 +142,8 @@ enum fate { ENDS, SLEEPS, SPINS, NAPS, SLOW, UNSEEN };
 /* What was seen of a child since its last progress. */
 struct watch {
     uint64_t progress;
-    long used_ms; /* processor time until then */
+    long used_ms;  /* processor time until then */
+    long since_ms; /* when that was */
     unsigned looks, asleep;
 };
 
@@ -151,15 +152,17 @@ static enum fate judge(const struct check_run *c, struct watch *w, const struct 
     const uint64_t progress = __atomic_load_n(&c->progress, __ATOMIC_RELAXED);
     const double patience   = c->patience > 0 ? c->patience : 1;
     if (progress != w->progress)
-        *w = (struct watch){.progress = progress, .used_ms = used_ms};
+        *w = (struct watch){progress, used_ms, milliseconds(CLOCK_MONOTONIC), 0, 0};
     w->looks++;
     w->asleep += now->asleep;
     if ((double)(used_ms - w->used_ms) >= seconds * 1000.0 * patience)
         return SPINS;
     if (!c->deadline_ms || milliseconds(CLOCK_MONOTONIC) < c->deadline_ms)
         return ENDS;
-    return w->looks >= CHECK_SLEEPS_SECONDS * 1000 / LOOK_MS && w->asleep * 2 > w->looks ? NAPS
-                                                                                         : SLOW;
+    /* By time, not by the number of looks: on a busy machine they are rare. */
+    const bool for_long =
+        milliseconds(CLOCK_MONOTONIC) - w->since_ms >= CHECK_SLEEPS_SECONDS * 1000L;
+    return for_long && w->asleep * 2 > w->looks ? NAPS : SLOW;
 }
 
 /* Waits for the child, or until it hangs: it and its own children sleep, and nothing wakes them. It
@@ -171,7 +174,8 @@ static enum fate wait_for(const struct check_run *c, pid_t child, unsigned secon
     const int ended  = pidfd_open(child, 0);
     enum fate fate   = ENDS;
     struct look last = {.asleep = false};
-    struct watch w   = {.progress = __atomic_load_n(&c->progress, __ATOMIC_RELAXED)};
+    struct watch w   = {.progress = __atomic_load_n(&c->progress, __ATOMIC_RELAXED),
+                        .since_ms = milliseconds(CLOCK_MONOTONIC)};
     long since       = 0;
     clockid_t used;
     if (ended < 0)
