@@ -57,9 +57,11 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty
         if (!s)
             return no_memory();
     }
-    struct mcache *c = mcache_enter();
+    struct mcache *c       = mcache_enter();
+    const uint32_t version = mcache_begin_renewal(c, 0);
     c->counts.mallocs[noscan]++;
     c->counts.large_malloc_bytes += n * PAGE_BYTES;
+    mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     *dirty = s->needs_zero;
     return os_pointer(s->base);
@@ -106,9 +108,11 @@ static NOINLINE void free_large(struct mspan *s, void *block) {
         !atomic_compare_exchange_strong_explicit(&s->word, &live, span_word(SPAN_LARGE, 0),
                                                  memory_order_acquire, memory_order_relaxed))
         os_die("free of an address that is no block", block);
-    struct mcache *c = mcache_enter();
+    struct mcache *c       = mcache_enter();
+    const uint32_t version = mcache_begin_renewal(c, 0);
     c->counts.frees[s->spanclass]++;
     c->counts.large_free_bytes += mspan_span_bytes(s);
+    mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     mheap_free_large(s);
     scavenge_tick();
@@ -141,7 +145,7 @@ static void free_other(void *block) {
     hardened_freed(s, block);
     if (s->spanclass == SPANCLASS_TINY)
         gave_back = mcache_free_tiny(c, s, block);
-    else if (c->list[s->spanclass].budget)
+    else if (c->list[s->spanclass].now.budget)
         freelist_push(&c->list[s->spanclass], block);
     else
         gave_back = mcache_free_more(c, s->spanclass, block);
@@ -170,7 +174,7 @@ void gom_free(void *block) {
     const struct heap_arena *a = HARDENED ? NULL : arena_of(address);
     if (LIKELY(a)) {
         struct freelist *l = &mcache_current->list[arena_page_class(a, address)];
-        if (LIKELY(l->budget)) { /* 0 for class 0, too */
+        if (LIKELY(l->now.budget)) { /* 0 for class 0, too */
             freelist_push(l, block);
             return;
         }
@@ -250,10 +254,12 @@ static bool resize_large(struct mspan *s, size_t size) {
         return false;
     if (pages_of(size) != s->npages && !mheap_resize_large(s, pages_of(size)))
         return false;
-    const size_t has = mspan_span_bytes(s);
-    struct mcache *c = mcache_enter();
+    const size_t has       = mspan_span_bytes(s);
+    struct mcache *c       = mcache_enter();
+    const uint32_t version = mcache_begin_renewal(c, 0);
     c->counts.large_malloc_bytes += has > had ? has - had : 0;
     c->counts.large_free_bytes += has < had ? had - has : 0;
+    mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     return true;
 }

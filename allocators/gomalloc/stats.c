@@ -18,7 +18,7 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* Of running threads, a counter may be read before its partner: never more frees than mallocs. */
+/* Of running threads, a list may seem longer than it is: never more frees than mallocs. */
 static void add_objects(struct gom_memstats *m) {
     struct mcache_counts sum;
     mcache_sum(&sum);
@@ -42,13 +42,14 @@ static void add_objects(struct gom_memstats *m) {
 }
 
 static void add_pages(struct gom_memstats *m) {
-    /* acquire: read before the pages that there are, so that they are hardly ever more */
-    const size_t manual = atomic_load_explicit(&mheap.manual_pages, memory_order_acquire);
-    const size_t inuse  = atomic_load_explicit(&mheap.inuse_pages, memory_order_acquire);
     lock_acquire(&mheap.grow_lock);
     m->gc_sys = mheap.meta_sys + arena_sys;
     lock_acquire(&mheap.lock);
     const size_t sys = mheap.sys_pages, released = mheap.pages.scavenged_pages;
+    /* Under the lock, threads get no pages but of their own blocks. relaxed: only the values matter
+     */
+    const size_t manual = atomic_load_explicit(&mheap.manual_pages, memory_order_relaxed);
+    const size_t inuse  = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
     lock_release(&mheap.lock);
     lock_release(&mheap.grow_lock);
     const size_t idle = sys > manual + inuse ? sys - manual - inuse : 0;
@@ -56,7 +57,7 @@ static void add_pages(struct gom_memstats *m) {
     m->heap_inuse                 = inuse * PAGE_BYTES;
     m->heap_idle                  = idle * PAGE_BYTES;
     m->heap_sys                   = m->heap_inuse + m->heap_idle;
-    /* Pages may have been freed and scavenged since the first lines. */
+    /* Spans may be counted a little before or after their pages. */
     m->heap_released = least(released, idle) * PAGE_BYTES;
 }
 
