@@ -130,6 +130,51 @@ int main() {
 """
 
 
+UNLOAD = r"""
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+static void *(*allocate)(size_t);
+static void (*release)(void *);
+static pthread_barrier_t barrier;
+static void *work(void *p) {
+    memset(p = allocate(100), 1, 100);
+    pthread_barrier_wait(&barrier);   /* the library is closed */
+    pthread_barrier_wait(&barrier);   /* between these two */
+    return p;
+}
+static void *open_library(const char *name) {
+    void *l = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!l) { puts(dlerror()); return NULL; }
+    *(void **)&allocate = dlsym(l, "gom_malloc");
+    *(void **)&release = dlsym(l, "gom_free");
+    return l;
+}
+int main(int argc, char **argv) {
+    pthread_t t; pthread_key_t key; void *block = NULL, *l;
+    pthread_barrier_init(&barrier, NULL, 2);
+    for (int i = 0; i < 1500; i++) {
+        if (!(l = open_library(argv[1]))) return 1;
+        release(allocate(64));
+        dlclose(l);
+    }
+    printf("a key: %d\n", pthread_key_create(&key, NULL));
+    if (!(l = open_library(argv[1]))) return 1;
+    char *own = memset(allocate(100), 7, 100);
+    pthread_create(&t, NULL, work, NULL);
+    pthread_barrier_wait(&barrier);
+    dlclose(l);
+    pthread_barrier_wait(&barrier);
+    pthread_join(t, &block);
+    printf("blocks: %d %d\n", own[99], ((char *)block)[99]);
+    release(own);
+    release(block);
+    return argc != 2;
+}
+"""
+
+
 def environment(library: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "LD_PRELOAD": str(library), **more}
 
@@ -222,6 +267,14 @@ class Preload(unittest.TestCase):
     def test_cpp(self) -> None:
         program = self.build("a.cc", CPP, "g++", "-std=c++17")
         self.assertEqual(self.same(program), "20000 0\nbad_alloc\nnullptr\n")
+
+    def test_unload(self) -> None:
+        """A library that was opened and closed serves the threads and blocks that it has."""
+        program = self.build("a.c", UNLOAD, "gcc")
+        for library in (LIBRARY, HARDENED):
+            result = run(program, library)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stdout, "a key: 0\nblocks: 7 1\n")
 
     def test_redis(self) -> None:
         if not shutil.which("redis-server") or not shutil.which("redis-benchmark"):
