@@ -114,30 +114,57 @@ static _Noreturn void throw_bad_alloc(void) {
     abort();
 }
 
-/* [new.delete.single]: call the handler until there is memory; without a handler throw, or return
- * NULL from the nothrow forms. A handler that throws does so through here (-fexceptions). */
-static void *new_block(size_t alignment, size_t size, bool nothrow) {
+static new_handler *current_handler(void) {
+    new_handler *(*get_handler)(void) = _ZSt15get_new_handlerv;
+    if (!get_handler)
+        *(void **)&get_handler = of_plugin("_ZSt15get_new_handlerv");
+    return get_handler ? get_handler() : NULL;
+}
+
+static void *try_new(size_t alignment, size_t size) {
+    return alignment ? gom_aligned_alloc(alignment, size) : gom_malloc(size);
+}
+
+/* [new.delete.single]: call the handler until there is memory; without a handler throw. A handler
+ * that throws does so through here (-fexceptions). */
+static void *new_block(size_t alignment, size_t size) {
     for (;;) {
-        void *block = alignment ? gom_aligned_alloc(alignment, size) : gom_malloc(size);
+        void *block = try_new(alignment, size);
         if (__builtin_expect(block != NULL, 1))
             return block;
-        new_handler *(*get_handler)(void) = _ZSt15get_new_handlerv;
-        if (!get_handler)
-            *(void **)&get_handler = of_plugin("_ZSt15get_new_handlerv");
-        new_handler *handler = get_handler ? get_handler() : NULL;
-        if (handler)
-            handler();
-        else if (nothrow)
-            return NULL;
-        else
+        new_handler *handler = current_handler();
+        if (!handler)
             throw_bad_alloc();
+        handler();
     }
 }
 
-#define NEW(name, parameters, alignment, nothrow)                                                  \
+/* The nothrow form `name`: by default the ordinary form, but NULL if that throws. To catch takes
+ * C++. So where a handler may throw, the C++ library's own nothrow form calls the ordinary one,
+ * which is ours, and catches. */
+static void *new_or_null(size_t alignment, size_t size, const void *tag, const char *name) {
+    void *block = try_new(alignment, size);
+    if (__builtin_expect(block != NULL, 1) || !current_handler())
+        return block;
+    void *(*form)(size_t, const void *);
+    void *(*aligned_form)(size_t, size_t, const void *);
+    void *found = of_plugin(name);
+    if (!found)
+        found = dlsym(RTLD_NEXT, name); /* of another C++ library */
+    *(void **)&form         = found;
+    *(void **)&aligned_form = found;
+    return !found ? NULL : alignment ? aligned_form(size, alignment, tag) : form(size, tag);
+}
+
+#define NEW(name, parameters, alignment)                                                           \
     void *name parameters;                                                                         \
     EXPORT void *name parameters {                                                                 \
-        return new_block(alignment, size, nothrow);                                                \
+        return new_block(alignment, size);                                                         \
+    }
+#define NEW_OR_NULL(name, parameters, alignment)                                                   \
+    void *name parameters;                                                                         \
+    EXPORT void *name parameters {                                                                 \
+        return new_or_null(alignment, size, tag, #name);                                           \
     }
 #define DELETE(name, ...)                                                                          \
     void name(void *block, ##__VA_ARGS__);                                                         \
@@ -146,16 +173,16 @@ static void *new_block(size_t alignment, size_t size, bool nothrow) {
     }
 #define UNUSED __attribute__((unused))
 
-NEW(_Znwm, (size_t size), 0, false)
-NEW(_Znam, (size_t size), 0, false)
-NEW(_ZnwmRKSt9nothrow_t, (size_t size, UNUSED const void *tag), 0, true)
-NEW(_ZnamRKSt9nothrow_t, (size_t size, UNUSED const void *tag), 0, true)
-NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), alignment, false)
-NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), alignment, false)
-NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, UNUSED const void *tag),
-    alignment, true)
-NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, UNUSED const void *tag),
-    alignment, true)
+NEW(_Znwm, (size_t size), 0)
+NEW(_Znam, (size_t size), 0)
+NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), alignment)
+NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), alignment)
+NEW_OR_NULL(_ZnwmRKSt9nothrow_t, (size_t size, const void *tag), 0)
+NEW_OR_NULL(_ZnamRKSt9nothrow_t, (size_t size, const void *tag), 0)
+NEW_OR_NULL(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag),
+            alignment)
+NEW_OR_NULL(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag),
+            alignment)
 
 DELETE(_ZdlPv)
 DELETE(_ZdaPv)

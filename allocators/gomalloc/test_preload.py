@@ -130,6 +130,124 @@ int main() {
 """
 
 
+# Each form of new with each kind of handler; the standard library's own forms say what is right.
+HANDLERS = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <string>
+#include <sys/resource.h>
+#include <thread>
+static int calls;
+static void *reserve;
+struct Worse : std::bad_alloc {};
+static void throws_bad_alloc() { calls++; throw std::bad_alloc(); }
+static void throws_derived() { calls++; throw Worse(); }
+static void throws_number() { calls++; throw 7; }
+static void throws_string() { calls++; throw std::string(1000, 'x'); }
+static void allocates_and_throws() { calls++; std::string s(5000, 'x'); delete new int; throw s; }
+static void sets_none() { if (++calls == 3) std::set_new_handler(nullptr); }
+static void sets_another() { calls++; std::set_new_handler(throws_number); }
+static void news_nothrow() {
+    volatile size_t n = size_t(1) << 62;
+    std::set_new_handler(calls++ ? nullptr : throws_string);
+    if (::operator new(n, std::nothrow)) std::puts("memory");
+}
+static void frees() {
+    calls++;
+    if (!reserve) throw std::bad_alloc();
+    std::free(reserve);
+    reserve = nullptr;
+}
+struct alignas(256) Wide { char c[256]; };
+static void say(const char *form, const void *p) {
+    std::printf(" %s %s, %d calls;", form, p ? "memory" : "null", calls);
+    calls = 0;
+}
+template <class F> static void ordinary(const char *form, F f) {
+    try { say(form, f()); }
+    catch (const Worse &) { say("Worse", form); }
+    catch (const std::bad_alloc &) { say("bad_alloc", form); }
+    catch (const std::string &s) { say(s.c_str() + 995, form); }
+    catch (int i) { say(i == 7 ? "seven" : "?", form); }
+}
+static void all(const char *name, void (*handler)(), size_t n) {
+    volatile size_t bytes = n;
+    std::align_val_t a{256};
+    auto begin = [&] { std::set_new_handler(handler); };
+    std::printf("%s:", name);
+    begin(); say("new", ::operator new(bytes, std::nothrow));
+    begin(); say("new[]", ::operator new[](bytes, std::nothrow));
+    begin(); say("aligned", ::operator new(bytes, a, std::nothrow));
+    begin(); say("aligned[]", ::operator new[](bytes, a, std::nothrow));
+    begin(); say("chars", new (std::nothrow) char[bytes]);
+    begin(); say("Wides", new (std::nothrow) Wide[bytes / 256]);
+    begin(); ordinary("new", [&] { return ::operator new(bytes); });
+    begin(); ordinary("new[]", [&] { return ::operator new[](bytes); });
+    begin(); ordinary("aligned", [&] { return ::operator new(bytes, a); });
+    begin(); ordinary("aligned[]", [&] { return ::operator new[](bytes, a); });
+    std::printf(" uncaught %d\n", std::uncaught_exceptions());
+    std::set_new_handler(nullptr);
+}
+struct Unwound {
+    ~Unwound() {
+        volatile size_t n = size_t(1) << 62;
+        say("unwinding:", ::operator new(n, std::nothrow));
+    }
+};
+static void with_reserve() {
+    rlimit old{}, less{};
+    long pages = 0;
+    reserve = std::malloc(150 << 20);
+    FILE *f = std::fopen("/proc/self/statm", "r");
+    if (std::fscanf(f, "%ld", &pages) != 1) std::abort();
+    std::fclose(f);
+    getrlimit(RLIMIT_AS, &old);
+    less = old;
+    less.rlim_cur = pages * 4096 + (50 << 20);
+    setrlimit(RLIMIT_AS, &less);
+    std::set_new_handler(frees);
+    say("reserve:", ::operator new(150 << 20, std::nothrow));
+    say("none left:", ::operator new(150 << 20, std::nothrow));
+    std::puts("");
+    setrlimit(RLIMIT_AS, &old);
+}
+extern "C" int run_all() {
+    const size_t much = size_t(1) << 62;
+    all("none", nullptr, much);
+    all("throws_bad_alloc", throws_bad_alloc, much);
+    all("throws_derived", throws_derived, much);
+    all("throws_number", throws_number, much);
+    all("throws_string", throws_string, much);
+    all("allocates_and_throws", allocates_and_throws, much);
+    all("sets_none", sets_none, much);
+    all("sets_another", sets_another, much);
+    all("news_nothrow", news_nothrow, much);
+    all("not called", throws_number, 1000);
+    with_reserve();
+    std::thread t([=] { all("in a thread", throws_derived, much); });
+    t.join();
+    std::set_new_handler(throws_bad_alloc);
+    try { Unwound u; throw 1; } catch (int) { std::puts(" caught"); }
+    return std::fflush(stdout);
+}
+"""
+
+CPP_MAIN = 'extern "C" int run_all(); int main() { return run_all(); }'
+
+C_MAIN = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv) {
+    void *l = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+    int (*run_all)(void);
+    if (argc != 2 || !l) { puts(dlerror()); return 1; }
+    *(void **)&run_all = dlsym(l, "run_all");
+    return run_all();
+}
+"""
+
 UNLOAD = r"""
 #include <dlfcn.h>
 #include <pthread.h>
@@ -267,6 +385,19 @@ class Preload(unittest.TestCase):
     def test_cpp(self) -> None:
         program = self.build("a.cc", CPP, "g++", "-std=c++17")
         self.assertEqual(self.same(program), "20000 0\nbad_alloc\nnullptr\n")
+
+    def test_new_handlers(self) -> None:
+        program = self.build("a.cc", HANDLERS + CPP_MAIN, "g++", "-std=c++17")
+        output = self.same(program)
+        self.assertIn("throws_bad_alloc: new null, 1 calls; new[] null, 1 calls;", output)
+        self.assertIn("reserve: memory, 1 calls; none left: null, 1 calls;", output)
+
+    def test_new_handlers_of_a_plugin(self) -> None:
+        """The C++ library came with it into a program in C, for none but the plugin to see."""
+        flags = "-std=c++17 -shared -fPIC -x c++".split()
+        plugin = self.build("a.cc", HANDLERS, "g++", *flags).rename(self.directory / "plugin.so")
+        output = self.same(self.build("a.c", C_MAIN, "gcc"), plugin)
+        self.assertIn("throws_number: new null, 1 calls; new[] null, 1 calls;", output)
 
     def test_unload(self) -> None:
         """A library that was opened and closed serves the threads and blocks that it has."""
