@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -93,6 +94,17 @@ GOM_API void gom_memstats(struct gom_memstats *);
 /* The shape of mallinfo2(3): arena is heap_sys, uordblks heap_alloc, fordblks the rest, ordblks the
  * free objects and pages' number is not kept: 0; keepcost what gom_trim could release. */
 GOM_API struct mallinfo2 gom_mallinfo2(void);
+
+/* malloc_stats(3): to stderr, in glibc's form. The heap is its one arena. */
+GOM_API void gom_malloc_stats(void);
+
+/* malloc_info(3): glibc's elements of XML, version 1. A size is what is free in the spans of a
+ * class and on threads' lists; total "rest" has all that is free. Returns 0; EINVAL, as glibc does,
+ * if the flags are not 0; -1 if the stream cannot be written to. */
+GOM_API int gom_malloc_info(int flags, FILE *stream);
+
+/* mallopt(3): always 0, refused. None of glibc's parameters means something to this heap. */
+GOM_API int gom_mallopt(int parameter, int value);
 
 /* A table for people, per class: spans, objects, what is unused. Written to a file descriptor. */
 GOM_API void gom_dump(int fd);

@@ -69,6 +69,18 @@ EXPORT int malloc_trim(size_t pad) {
     return gom_trim(pad);
 }
 
+EXPORT void malloc_stats(void) {
+    gom_malloc_stats();
+}
+
+EXPORT int malloc_info(int options, FILE *stream) {
+    return gom_malloc_info(options, stream);
+}
+
+EXPORT int mallopt(int parameter, int value) {
+    return gom_mallopt(parameter, value);
+}
+
 EXPORT struct mallinfo2 mallinfo2(void) {
     return gom_mallinfo2();
 }

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 from pathlib import Path
 from typing import Any, Optional
 
@@ -293,6 +294,40 @@ int main(int argc, char **argv) {
 """
 
 
+# Malloc's statistics with 3,000 blocks of 1,000 bytes, and after two of three are free.
+REPORTS = r"""
+#include <errno.h>
+#include <malloc.h>
+#include <mcheck.h>
+#include <stdio.h>
+#include <stdlib.h>
+static void *block[3000];
+static void report(void) {
+    malloc_stats();
+    printf("info %d\n", malloc_info(0, stdout));
+    printf("mallinfo2 %zu mallinfo %d\n", mallinfo2().uordblks, mallinfo().uordblks);
+}
+int main(void) {
+    static const int parameters[] = {M_MXFAST, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD,
+                                     M_MMAP_MAX, M_CHECK_ACTION, M_PERTURB, M_ARENA_TEST,
+                                     M_ARENA_MAX, -1234, 0};
+    static char buffer[1 << 16];
+    int granted = 0;
+    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    for (int i = 0; i < 11; i++) granted += mallopt(parameters[i], 100);
+    for (int i = 0; i < 3000; i++) block[i] = malloc(1000);
+    report();
+    for (int i = 0; i < 3000; i++) if (i % 3) free(block[i]);
+    report();
+    FILE *full = fopen("/dev/full", "w");
+    setvbuf(full, NULL, _IONBF, 0);
+    printf("options %d, full %d, granted %d, mcheck %d\n", malloc_info(1, stdout),
+           malloc_info(0, full), granted, mcheck(NULL));
+    return 0;
+}
+"""
+
+
 def environment(library: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "LD_PRELOAD": str(library), **more}
 
@@ -398,6 +433,53 @@ class Preload(unittest.TestCase):
         plugin = self.build("a.cc", HANDLERS, "g++", *flags).rename(self.directory / "plugin.so")
         output = self.same(self.build("a.c", C_MAIN, "gcc"), plugin)
         self.assertIn("throws_number: new null, 1 calls; new[] null, 1 calls;", output)
+
+    def test_reports(self) -> None:
+        """malloc_stats, malloc_info and mallinfo speak of this heap; mallopt refuses."""
+        program = self.build("a.c", REPORTS, "gcc", "-Wno-deprecated-declarations")
+        for library in (LIBRARY, HARDENED):
+            result = run(program, env=environment(library))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            in_use = [int(n) for n in re.findall(r"in use bytes +=\s+(\d+)", result.stderr)]
+            system = [int(n) for n in re.findall(r"system bytes +=\s+(\d+)", result.stderr)]
+            self.assertEqual(len(in_use), 4, result.stderr)
+            self.assertEqual(in_use[1] - in_use[3], 2000 * 1024, "the class's size")
+            self.assertTrue(3000 * 1024 <= in_use[0] == in_use[1] < 3000 * 1024 + 100000)
+            self.assertGreaterEqual(system[1], in_use[1])
+            self.assertIn("options 22, full -1, granted 0, mcheck -1\n", result.stdout)
+            infos = re.findall(r"info (\d)\nmallinfo2 (\d+) mallinfo (\d+)\n", result.stdout)
+            self.assertEqual(infos, [("0", str(n), str(n)) for n in in_use[1::2]])
+            free = [
+                self.free_of_info(text, system[1])
+                for text in re.findall(r"<malloc.*?</malloc>", result.stdout, re.DOTALL)
+            ]
+            self.assertEqual(free[1] - free[0], 2000)
+
+    def free_of_info(self, text: str, system: int) -> int:
+        """The free objects of 1,024 bytes in a malloc_info, whose form is checked, too."""
+        malloc = xml.etree.ElementTree.fromstring(text)
+        heap = malloc.find("heap")
+        assert heap is not None
+        self.assertEqual((malloc.tag, malloc.get("version"), heap.get("nr")), ("malloc", "1", "0"))
+        for place in (malloc, heap):
+            for what in ("current", "max"):
+                element = place.find(f"system[@type='{what}']")
+                assert element is not None
+                self.assertEqual(int(element.get("size", "")), system)
+            for what in ("aspace[@type='total']", "total[@type='fast']", "total[@type='rest']"):
+                self.assertIsNotNone(place.find(what))
+        count = of_1024 = 0
+        for size in heap.iterfind("sizes/size"):
+            n, to = int(size.get("count", "")), int(size.get("to", ""))
+            self.assertEqual(int(size.get("total", "")), n * to)
+            self.assertLess(int(size.get("from", "")), to)
+            count += n
+            if to == 1024:
+                of_1024 = n
+        rest = heap.find("total[@type='rest']")
+        assert rest is not None
+        self.assertEqual(int(rest.get("count", "")), count)
+        return of_1024
 
     def test_unload(self) -> None:
         """A library that was opened and closed serves the threads and blocks that it has."""
