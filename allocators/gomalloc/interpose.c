@@ -89,7 +89,7 @@ static int at_most_int(size_t n) {
     return n < INT_MAX ? (int)n : INT_MAX;
 }
 
-EXPORT struct mallinfo mallinfo(void) {
+static struct mallinfo short_info(void) {
     const struct mallinfo2 all = gom_mallinfo2();
     return (struct mallinfo){.arena    = at_most_int(all.arena),
                              .uordblks = at_most_int(all.uordblks),
@@ -97,11 +97,41 @@ EXPORT struct mallinfo mallinfo(void) {
                              .keepcost = at_most_int(all.keepcost)};
 }
 
+EXPORT struct mallinfo mallinfo(void) {
+    return short_info();
+}
+
 void cfree(void *block);
 EXPORT void cfree(void *block) {
     gom_free(block);
 }
 
+/* --- glibc's second names --- */
+
+/* For programs that wrap the first ones. Of one family: free must know the blocks of all. */
+// NOLINTBEGIN(bugprone-reserved-identifier)
+#define SECOND_NAME(type, name, parameters, call)                                                  \
+    type name parameters;                                                                          \
+    EXPORT type name parameters {                                                                  \
+        return call;                                                                               \
+    }
+
+SECOND_NAME(void *, __libc_malloc, (size_t size), gom_malloc(size))
+SECOND_NAME(void *, __libc_calloc, (size_t count, size_t size), gom_calloc(count, size))
+SECOND_NAME(void *, __libc_realloc, (void *block, size_t size), gom_realloc(block, size))
+SECOND_NAME(void *, __libc_memalign, (size_t alignment, size_t size), gom_memalign(alignment, size))
+SECOND_NAME(void *, __libc_valloc, (size_t size), gom_valloc(size))
+SECOND_NAME(void *, __libc_pvalloc, (size_t size), gom_pvalloc(size))
+SECOND_NAME(int, __posix_memalign, (void **block, size_t alignment, size_t size), /* before 2.26 */
+            gom_posix_memalign(block, alignment, size))
+SECOND_NAME(struct mallinfo, __libc_mallinfo, (void), short_info())
+SECOND_NAME(int, __libc_mallopt, (int parameter, int value), gom_mallopt(parameter, value))
+
+void __libc_free(void *block);
+EXPORT void __libc_free(void *block) {
+    gom_free(block);
+}
+// NOLINTEND(bugprone-reserved-identifier)
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 /* --- C++ --- */

@@ -328,6 +328,51 @@ int main(void) {
 """
 
 
+# Blocks by one of two names each, and freed by the other.
+SECOND_NAMES = r"""
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t), *__libc_valloc(size_t), *__libc_pvalloc(size_t);
+void __libc_free(void *);
+struct mallinfo __libc_mallinfo(void);
+int __libc_mallopt(int, int);
+static int wrong;
+static void check(void *p, size_t size, size_t alignment, int fill) {
+    wrong += !p || (uintptr_t)p % alignment || malloc_usable_size(p) < size;
+    if (fill >= 0) for (size_t i = 0; i < size; i++) wrong += ((char *)p)[i] != fill;
+    memset(p, 5, size);
+}
+int main(void) {
+    void *p;
+    for (size_t size = 1; size < 300000; size = size * 3 / 2 + 1) {
+        check(p = __libc_malloc(size), size, 1, -1); free(p);
+        check(p = malloc(size), size, 1, -1); __libc_free(p);
+        check(p = __libc_calloc(size, 1), size, 1, 0); free(p);
+        check(p = __libc_memalign(64, size), size, 64, -1); free(p);
+        check(p = memalign(256, size), size, 256, -1); __libc_free(p);
+        check(p = __libc_valloc(size), size, 4096, -1); free(p);
+        check(p = __libc_pvalloc(size), size, 4096, -1); free(p);
+        check(p = malloc(size), size, 1, -1);
+        check(p = __libc_realloc(p, size * 2), size, 1, 5);
+        check(p = realloc(p, size), size, 1, 5); __libc_free(p);
+        check(p = __libc_realloc(NULL, size), size, 1, -1);
+        check(p = realloc(p, size + 10000), size, 1, 5); free(p);
+    }
+    __libc_free(NULL);
+    p = malloc(100);
+    wrong += __libc_mallinfo().uordblks != mallinfo().uordblks;
+    wrong += __libc_mallopt(M_PERTURB, 0) != mallopt(M_PERTURB, 0);
+    free(p);
+    printf("wrong: %d\n", wrong);
+    return 0;
+}
+"""
+
+
 def environment(library: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "LD_PRELOAD": str(library), **more}
 
@@ -433,6 +478,10 @@ class Preload(unittest.TestCase):
         plugin = self.build("a.cc", HANDLERS, "g++", *flags).rename(self.directory / "plugin.so")
         output = self.same(self.build("a.c", C_MAIN, "gcc"), plugin)
         self.assertIn("throws_number: new null, 1 calls; new[] null, 1 calls;", output)
+
+    def test_second_names(self) -> None:
+        program = self.build("a.c", SECOND_NAMES, "gcc", "-fno-builtin", "-w")
+        self.assertEqual(self.same(program), "wrong: 0\n")
 
     def test_reports(self) -> None:
         """malloc_stats, malloc_info and mallinfo speak of this heap; mallopt refuses."""
