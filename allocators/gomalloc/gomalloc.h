@@ -37,13 +37,15 @@ GOM_API void *gom_memalign(size_t alignment, size_t size);
 GOM_API void *gom_valloc(size_t size);
 GOM_API void *gom_pvalloc(size_t size);
 
-/* Bytes of the block that may be used, at least as many as were asked for; 0 for NULL. */
+/* Bytes of the block that may be used, at least as many as were asked for; 0 for NULL. They are as
+ * those asked for: gom_calloc and GOM_ZERO make all of them zero, gom_realloc keeps as many of them
+ * as the new block has. The number stays until the block is resized. */
 GOM_API size_t gom_usable_size(void *block);
 
 /* What the caller knows of a block. All blocks are freed alike. */
 enum {
     GOM_NOSCAN = 1 << 0, /* holds no pointers: kept in spans apart from others, as in Go */
-    GOM_ZERO   = 1 << 1, /* all bytes zero */
+    GOM_ZERO   = 1 << 1, /* all bytes zero, to the usable size */
     GOM_TINY   = 1 << 2, /* under 16 bytes: may share a 16-byte block with others; implies NOSCAN */
     GOM_WORD = 1 << 3, /* holds nothing that wants more than 8-byte alignment: 24 bytes fit in 24 */
 };

@@ -207,11 +207,23 @@ size_t gom_usable_size(void *block) {
     return usable(SPAN_OF(block, "usable size"), block);
 }
 
+/* What gom_malloc gives for a small request. */
+static size_t rounded(size_t size) {
+    if (LIKELY(size <= SMALL_MAX)) /* two lists a class */
+        return class_to_size[size_to_list8[(size + 7) / 8] / (2 * sizeof(struct freelist))];
+    return class_to_size[size_to_class(size)];
+}
+
+/* All of the usable size, which the program may use as if it had asked for it. */
 static void *zeroed(size_t size) {
-    bool dirty  = true;
-    void *block = size > SIZE_MAX_SMALL ? large_alloc(size, 1, SCAN, &dirty) : gom_malloc(size);
+    bool dirty = true;
+    if (LIKELY(size <= SIZE_MAX_SMALL)) {
+        void *block = gom_malloc(size);
+        return LIKELY(block) ? memset(block, 0, rounded(size)) : NULL;
+    }
+    void *block = large_alloc(size, 1, SCAN, &dirty);
     if (block && dirty)
-        memset(block, 0, size);
+        memset(block, 0, pages_of(size) * PAGE_BYTES);
     return block;
 }
 
@@ -243,7 +255,7 @@ void *gom_alloc(size_t size, unsigned flags) {
     else
         block = small_alloc(spanclass_of(size, flags));
     if (block && flags & GOM_ZERO && dirty)
-        memset(block, 0, size);
+        memset(block, 0, gom_usable_size(block));
     return block;
 }
 
