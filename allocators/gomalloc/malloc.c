@@ -349,10 +349,13 @@ int gom_posix_memalign(void **block, size_t alignment, size_t size) {
     return 0;
 }
 
-/* As in glibc, an alignment that is no power of two is rounded up to one. */
+/* As in glibc, an alignment that is not a power of two is rounded up to one, and where there is
+ * none above, the alignment is invalid. */
 void *gom_memalign(size_t alignment, size_t size) {
-    if (alignment > PTRDIFF_MAX)
-        return no_memory();
+    if (alignment > SIZE_MAX / 2 + 1) {
+        errno = EINVAL;
+        return NULL;
+    }
     size_t power = 1;
     while (power < alignment)
         power *= 2;

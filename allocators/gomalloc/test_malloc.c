@@ -202,6 +202,26 @@ static void test_aligned(void) {
     p = gom_memalign(48, 96);
     OK(p && (uintptr_t)p % 64 == 0, "memalign rounds 48 up, as glibc does");
     gom_free(p);
+    unsigned bad = 0;
+    for (size_t alignment = 0; alignment < 70000; alignment += alignment < 300 ? 1 : 4999) {
+        size_t power = 1;
+        while (power < alignment)
+            power *= 2;
+        p = gom_memalign(alignment, 10);
+        bad += !p || (uintptr_t)p % power;
+        gom_free(p);
+    }
+    IS(bad, 0, "and any other");
+    errno = 0;
+    OK(!gom_memalign(huge, 1) && errno == EINVAL, "memalign: above all powers is EINVAL");
+    errno = 0;
+    OK(!gom_memalign(half + 1, 1) && errno == EINVAL, "memalign: so is half of everything and one");
+    errno = 0;
+    OK(!gom_memalign(half, 1) && errno == ENOMEM, "memalign: half of everything is ENOMEM");
+    errno = 0;
+    OK(!gom_memalign(half - 1, 1) && errno == ENOMEM, "memalign: what is rounded to it, too");
+    errno = 0;
+    OK(!gom_memalign(64, huge) && errno == ENOMEM, "memalign: too much is ENOMEM");
     p = gom_pvalloc(1);
     OK((uintptr_t)p % 4096 == 0 && gom_usable_size(p) >= 4096, "pvalloc gives whole pages");
     gom_free(p);
