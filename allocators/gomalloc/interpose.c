@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -181,44 +182,101 @@ static void *new_block(size_t alignment, size_t size) {
     }
 }
 
-/* The nothrow form `name`: by default the ordinary form, but NULL if that throws. To catch takes
- * C++. So where a handler may throw, the C++ library's own nothrow form calls the ordinary one,
- * which is ours, and catches. */
-static void *new_or_null(size_t alignment, size_t size, const void *tag, const char *name) {
-    void *block = try_new(alignment, size);
-    if (__builtin_expect(block != NULL, 1) || !current_handler())
-        return block;
-    void *(*form)(size_t, const void *);
-    void *(*aligned_form)(size_t, size_t, const void *);
-    void *found = of_plugin(name);
-    if (!found)
-        found = dlsym(RTLD_NEXT, name); /* of another C++ library */
-    *(void **)&form         = found;
-    *(void **)&aligned_form = found;
-    return !found ? NULL : alignment ? aligned_form(size, alignment, tag) : form(size, tag);
+/* The forms to which others go back by default, as the process has them. */
+static void *(*the_new)(size_t);
+static void *(*the_aligned_new)(size_t, size_t);
+static void (*the_delete)(void *), (*the_array_delete)(void *);
+static void (*the_aligned_delete)(void *, size_t), (*the_aligned_array_delete)(void *, size_t);
+
+/* True if the program has its own of one of them. Then the others here go back to it, as those of
+ * the C++ library do: else a block of the program's would be freed here, or one of ours there. */
+static bool is_replaced;
+
+/* Stores the address of the function in *form, and looks whether it is of this library. */
+static void find(void *form, const char *name) {
+    Dl_info its, own;
+    void *found    = dlsym(RTLD_DEFAULT, name);
+    *(void **)form = found;
+    if (found && dladdr(found, &its) && dladdr(&is_replaced, &own) &&
+        its.dli_fbase != own.dli_fbase)
+        is_replaced = true;
 }
 
+__attribute__((constructor)) static void find_replaced(void) {
+    void *unused; /* only the C++ library's nothrow forms go back to these */
+    find(&the_new, "_Znwm");
+    find(&unused, "_Znam");
+    find(&the_aligned_new, "_ZnwmSt11align_val_t");
+    find(&unused, "_ZnamSt11align_val_t");
+    find(&the_delete, "_ZdlPv");
+    find(&the_array_delete, "_ZdaPv");
+    find(&the_aligned_delete, "_ZdlPvSt11align_val_t");
+    find(&the_aligned_array_delete, "_ZdaPvSt11align_val_t");
+}
+
+/* The nothrow form `name`: by default the ordinary form, but NULL if that throws. To catch takes
+ * C++. So where the ordinary form may throw, the C++ library's own nothrow form calls it, and
+ * catches. */
+static void *new_or_null(size_t alignment, size_t size, const void *tag, const char *name,
+                         void *_Atomic *its_own) {
+    if (__builtin_expect(!is_replaced, 1)) {
+        void *block = try_new(alignment, size);
+        if (__builtin_expect(block != NULL, 1) || !current_handler())
+            return block;
+    }
+    void *(*form)(size_t, const void *);
+    void *(*aligned_form)(size_t, size_t, const void *);
+    /* relaxed, here and below: it is always the same */
+    void *found = atomic_load_explicit(its_own, memory_order_relaxed);
+    if (!found)
+        found = of_plugin(name);
+    if (!found)
+        found = dlsym(RTLD_NEXT, name); /* of another C++ library */
+    if (!found)                         /* of one within the program: not to be had */
+        return !is_replaced ? NULL : alignment ? the_aligned_new(size, alignment) : the_new(size);
+    atomic_store_explicit(its_own, found, memory_order_relaxed);
+    *(void **)&form         = found;
+    *(void **)&aligned_form = found;
+    return alignment ? aligned_form(size, alignment, tag) : form(size, tag);
+}
+
+/* `original`: what the form does by default ([new.delete.single], [new.delete.array]). */
 #define NEW(name, parameters, alignment)                                                           \
     void *name parameters;                                                                         \
     EXPORT void *name parameters {                                                                 \
         return new_block(alignment, size);                                                         \
     }
+#define NEW_ARRAY(name, parameters, alignment, original)                                           \
+    void *name parameters;                                                                         \
+    EXPORT void *name parameters {                                                                 \
+        return __builtin_expect(is_replaced, 0) ? (original) : new_block(alignment, size);         \
+    }
 #define NEW_OR_NULL(name, parameters, alignment)                                                   \
     void *name parameters;                                                                         \
     EXPORT void *name parameters {                                                                 \
-        return new_or_null(alignment, size, tag, #name);                                           \
+        static void *_Atomic its_own;                                                              \
+        return new_or_null(alignment, size, tag, #name, &its_own);                                 \
     }
 #define DELETE(name, ...)                                                                          \
     void name(void *block, ##__VA_ARGS__);                                                         \
     EXPORT void name(void *block, ##__VA_ARGS__) {                                                 \
         gom_free(block);                                                                           \
     }
+#define DELETE_BY(name, original, ...)                                                             \
+    void name(void *block, ##__VA_ARGS__);                                                         \
+    EXPORT void name(void *block, ##__VA_ARGS__) {                                                 \
+        if (__builtin_expect(is_replaced, 0))                                                      \
+            (original);                                                                            \
+        else                                                                                       \
+            gom_free(block);                                                                       \
+    }
 #define UNUSED __attribute__((unused))
 
 NEW(_Znwm, (size_t size), 0)
-NEW(_Znam, (size_t size), 0)
+NEW_ARRAY(_Znam, (size_t size), 0, the_new(size))
 NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), alignment)
-NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), alignment)
+NEW_ARRAY(_ZnamSt11align_val_t, (size_t size, size_t alignment), alignment,
+          the_aligned_new(size, alignment))
 NEW_OR_NULL(_ZnwmRKSt9nothrow_t, (size_t size, const void *tag), 0)
 NEW_OR_NULL(_ZnamRKSt9nothrow_t, (size_t size, const void *tag), 0)
 NEW_OR_NULL(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag),
@@ -227,14 +285,18 @@ NEW_OR_NULL(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, 
             alignment)
 
 DELETE(_ZdlPv)
-DELETE(_ZdaPv)
-DELETE(_ZdlPvm, UNUSED size_t size)
-DELETE(_ZdaPvm, UNUSED size_t size)
-DELETE(_ZdlPvRKSt9nothrow_t, UNUSED const void *tag)
-DELETE(_ZdaPvRKSt9nothrow_t, UNUSED const void *tag)
 DELETE(_ZdlPvSt11align_val_t, UNUSED size_t alignment)
-DELETE(_ZdaPvSt11align_val_t, UNUSED size_t alignment)
-DELETE(_ZdlPvmSt11align_val_t, UNUSED size_t size, UNUSED size_t alignment)
-DELETE(_ZdaPvmSt11align_val_t, UNUSED size_t size, UNUSED size_t alignment)
-DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, UNUSED size_t alignment, UNUSED const void *tag)
-DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, UNUSED size_t alignment, UNUSED const void *tag)
+DELETE_BY(_ZdaPv, the_delete(block))
+DELETE_BY(_ZdlPvm, the_delete(block), UNUSED size_t size)
+DELETE_BY(_ZdaPvm, the_array_delete(block), UNUSED size_t size)
+DELETE_BY(_ZdlPvRKSt9nothrow_t, the_delete(block), UNUSED const void *tag)
+DELETE_BY(_ZdaPvRKSt9nothrow_t, the_array_delete(block), UNUSED const void *tag)
+DELETE_BY(_ZdaPvSt11align_val_t, the_aligned_delete(block, alignment), size_t alignment)
+DELETE_BY(_ZdlPvmSt11align_val_t, the_aligned_delete(block, alignment), UNUSED size_t size,
+          size_t alignment)
+DELETE_BY(_ZdaPvmSt11align_val_t, the_aligned_array_delete(block, alignment), UNUSED size_t size,
+          size_t alignment)
+DELETE_BY(_ZdlPvSt11align_val_tRKSt9nothrow_t, the_aligned_delete(block, alignment),
+          size_t alignment, UNUSED const void *tag)
+DELETE_BY(_ZdaPvSt11align_val_tRKSt9nothrow_t, the_aligned_array_delete(block, alignment),
+          size_t alignment, UNUSED const void *tag)

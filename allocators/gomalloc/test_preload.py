@@ -237,6 +237,61 @@ extern "C" int run_all() {
 
 CPP_MAIN = 'extern "C" int run_all(); int main() { return run_all(); }'
 
+# A program's own operators, as it is compiled; its blocks are no blocks of malloc. All forms go back to
+# them, as the standard says, and the calls are counted.
+REPLACED = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <unistd.h>
+static int news, deletes, arrays, array_deletes, wide, wide_deletes;
+static void *with_header(size_t n, size_t header, int &count) {
+    char *p = static_cast<char *>(std::aligned_alloc(header, (n + 2 * header - 1) / header * header));
+    if (!p) throw std::bad_alloc();
+    count++;
+    return p + header;
+}
+static void without_header(void *p, size_t header, int &count) {
+    if (p) count++, std::free(static_cast<char *>(p) - header);
+}
+#ifdef SINGLE
+void *operator new(size_t n) { return with_header(n, 16, news); }
+void operator delete(void *p) noexcept { without_header(p, 16, deletes); }
+#endif
+#ifdef ARRAY
+void *operator new[](size_t n) { return with_header(n, 32, arrays); }
+void operator delete[](void *p) noexcept { without_header(p, 32, array_deletes); }
+#endif
+#ifdef WIDE
+void *operator new(size_t n, std::align_val_t a) { return with_header(n, size_t(a), wide); }
+void operator delete(void *p, std::align_val_t a) noexcept { without_header(p, size_t(a), wide_deletes); }
+#endif
+struct Small { int i[10]; };
+struct alignas(64) Wide { int i[16]; ~Wide() {} };
+int main() {
+    const std::align_val_t a{64};
+    alarm(60);
+    volatile size_t much = size_t(1) << 62;
+    for (volatile int i = 1; i < 200; i = i + 1) {
+        Small *s = new Small, *t = new (std::nothrow) Small, *u = new Small[i], *v = new (std::nothrow) Small[i];
+        Wide *w = new Wide, *x = new (std::nothrow) Wide, *y = new Wide[i], *z = new (std::nothrow) Wide[i];
+        delete s; delete t; delete[] u; delete[] v; delete w; delete x; delete[] y; delete[] z;
+        ::operator delete(::operator new(i), size_t(i));
+        ::operator delete[](::operator new[](i), size_t(i));
+        ::operator delete(::operator new(i), std::nothrow);
+        ::operator delete[](::operator new[](i), std::nothrow);
+        ::operator delete(::operator new(i, a), size_t(i), a);
+        ::operator delete[](::operator new[](i, a), size_t(i), a);
+        ::operator delete(::operator new(i, a), a, std::nothrow);
+        ::operator delete[](::operator new[](i, a), a, std::nothrow);
+    }
+    if (::operator new(much, std::nothrow) || ::operator new[](much, std::nothrow) ||
+        ::operator new(much, a, std::nothrow) || ::operator new[](much, a, std::nothrow))
+        std::puts("memory");
+    std::printf("%d %d %d %d %d %d\n", news, deletes, arrays, array_deletes, wide, wide_deletes);
+}
+"""
+
 C_MAIN = r"""
 #include <dlfcn.h>
 #include <stdio.h>
@@ -537,6 +592,16 @@ class Preload(unittest.TestCase):
         assert rest is not None
         self.assertEqual(int(rest.get("count", "")), count)
         return of_1024
+
+    def test_replaced_operators(self) -> None:
+        """A program's own operator new and delete serve the forms that it has not replaced."""
+        for kinds in ("SINGLE", "ARRAY", "WIDE", "SINGLE ARRAY", "SINGLE WIDE", "ARRAY WIDE", ""):
+            with self.subTest(kinds):
+                flags = ["-D" + kind for kind in kinds.split()]
+                # The compiler must not leave out pairs of new and delete.
+                flags += ["-std=c++17", "-w", "-fno-allocation-dce"]
+                program = self.build("a.cc", REPLACED, "g++", *flags)
+                self.assertRegex(self.same(program), r"^(\d+) \1 (\d+) \2 (\d+) \3\n$")
 
     def test_unload(self) -> None:
         """A library that was opened and closed serves the threads and blocks that it has."""
