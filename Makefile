@@ -161,7 +161,8 @@ $B/plugin.so: workloads/checks/support/plugin/library.c workloads/checks/support
 
 # An allocator that is built here, from the folder and with the flags of the adapter's `built-from`.
 # What replaces malloc in the process, interpose.c, is for the shared library alone. initfirst: other
-# libraries' constructors allocate, and fork handlers must be in place before theirs.
+# libraries' constructors allocate, and fork handlers must be in place before theirs. nodelete: the
+# program has blocks, and threads a destructor, after a dlclose, too.
 library_objects = $(patsubst %,$B/lib/$1/%.o,$(call names,allocators/$(FOLDER_$1)))
 flags_of        = $(wordlist 2,99,$(call key,$1,built-from))
 define library
@@ -171,7 +172,7 @@ $(call library_objects,$1): $B/lib/$1/%.o: allocators/$(FOLDER_$1)/%.c allocator
 
 $B/lib$1.so: $(call library_objects,$1) $B/stamp/link
 	$$(if $$(filter %.o,$$^),,$$(error allocators/$1.c: nothing to build in allocators/$(FOLDER_$1)/))
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) -shared -pthread -Wl,-soname,$$(@F),-z,defs,-z,initfirst -o $$@ $$(filter %.o,$$^)
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) -shared -pthread -Wl,-soname,$$(@F),-z,defs,-z,initfirst,-z,nodelete -o $$@ $$(filter %.o,$$^)
 
 $B/lib$1.a: $(filter-out %/interpose.o,$(call library_objects,$1)) $B/stamp/link
 	$$(call say,AR  )rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)

@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,13 +37,15 @@ GOM_API void *gom_memalign(size_t alignment, size_t size);
 GOM_API void *gom_valloc(size_t size);
 GOM_API void *gom_pvalloc(size_t size);
 
-/* Bytes of the block that may be used, at least as many as were asked for; 0 for NULL. */
+/* Bytes of the block that may be used, at least as many as were asked for; 0 for NULL. They are as
+ * those asked for: gom_calloc and GOM_ZERO make all of them zero, gom_realloc keeps as many of them
+ * as the new block has. The number stays until the block is resized. */
 GOM_API size_t gom_usable_size(void *block);
 
 /* What the caller knows of a block. All blocks are freed alike. */
 enum {
     GOM_NOSCAN = 1 << 0, /* holds no pointers: kept in spans apart from others, as in Go */
-    GOM_ZERO   = 1 << 1, /* all bytes zero */
+    GOM_ZERO   = 1 << 1, /* all bytes zero, to the usable size */
     GOM_TINY   = 1 << 2, /* under 16 bytes: may share a 16-byte block with others; implies NOSCAN */
     GOM_WORD = 1 << 3, /* holds nothing that wants more than 8-byte alignment: 24 bytes fit in 24 */
 };
@@ -59,7 +62,9 @@ GOM_API void gom_stack_free(void *stack);
 GOM_API int gom_trim(size_t pad);
 
 /* Statistics in Go's words (runtime.MemStats); bytes, unless they count. Exact for this thread and
- * for threads that have ended. Always:
+ * for all that are not within a call of gomalloc meanwhile. For each thread that is, heap_objects
+ * is off by at most 512 objects of a class, and heap_alloc by 64 KiB of a class; large objects are
+ * exact. In a forked child, what was cached for the parent's other threads counts as live. Always:
  *     heap_sys = heap_inuse + heap_idle,        heap_objects = mallocs - frees,
  *     heap_alloc = total_alloc - total_freed,   sys = heap_sys + stack_sys + mspan_sys +
  *                                                     mcache_sys + gc_sys */
@@ -91,6 +96,17 @@ GOM_API void gom_memstats(struct gom_memstats *);
 /* The shape of mallinfo2(3): arena is heap_sys, uordblks heap_alloc, fordblks the rest, ordblks the
  * free objects and pages' number is not kept: 0; keepcost what gom_trim could release. */
 GOM_API struct mallinfo2 gom_mallinfo2(void);
+
+/* malloc_stats(3): to stderr, in glibc's form. The heap is its one arena. */
+GOM_API void gom_malloc_stats(void);
+
+/* malloc_info(3): glibc's elements of XML, version 1. A size is what is free in the spans of a
+ * class and on threads' lists; total "rest" has all that is free. Returns 0; EINVAL, as glibc does,
+ * if the flags are not 0; -1 if the stream cannot be written to. */
+GOM_API int gom_malloc_info(int flags, FILE *stream);
+
+/* mallopt(3): always 0, refused. None of glibc's parameters means something to this heap. */
+GOM_API int gom_mallopt(int parameter, int value);
 
 /* A table for people, per class: spans, objects, what is unused. Written to a file descriptor. */
 GOM_API void gom_dump(int fd);

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -69,6 +70,18 @@ EXPORT int malloc_trim(size_t pad) {
     return gom_trim(pad);
 }
 
+EXPORT void malloc_stats(void) {
+    gom_malloc_stats();
+}
+
+EXPORT int malloc_info(int options, FILE *stream) {
+    return gom_malloc_info(options, stream);
+}
+
+EXPORT int mallopt(int parameter, int value) {
+    return gom_mallopt(parameter, value);
+}
+
 EXPORT struct mallinfo2 mallinfo2(void) {
     return gom_mallinfo2();
 }
@@ -77,7 +90,7 @@ static int at_most_int(size_t n) {
     return n < INT_MAX ? (int)n : INT_MAX;
 }
 
-EXPORT struct mallinfo mallinfo(void) {
+static struct mallinfo short_info(void) {
     const struct mallinfo2 all = gom_mallinfo2();
     return (struct mallinfo){.arena    = at_most_int(all.arena),
                              .uordblks = at_most_int(all.uordblks),
@@ -85,11 +98,41 @@ EXPORT struct mallinfo mallinfo(void) {
                              .keepcost = at_most_int(all.keepcost)};
 }
 
+EXPORT struct mallinfo mallinfo(void) {
+    return short_info();
+}
+
 void cfree(void *block);
 EXPORT void cfree(void *block) {
     gom_free(block);
 }
 
+/* --- glibc's second names --- */
+
+/* For programs that wrap the first ones. Of one family: free must know the blocks of all. */
+// NOLINTBEGIN(bugprone-reserved-identifier)
+#define SECOND_NAME(type, name, parameters, call)                                                  \
+    type name parameters;                                                                          \
+    EXPORT type name parameters {                                                                  \
+        return call;                                                                               \
+    }
+
+SECOND_NAME(void *, __libc_malloc, (size_t size), gom_malloc(size))
+SECOND_NAME(void *, __libc_calloc, (size_t count, size_t size), gom_calloc(count, size))
+SECOND_NAME(void *, __libc_realloc, (void *block, size_t size), gom_realloc(block, size))
+SECOND_NAME(void *, __libc_memalign, (size_t alignment, size_t size), gom_memalign(alignment, size))
+SECOND_NAME(void *, __libc_valloc, (size_t size), gom_valloc(size))
+SECOND_NAME(void *, __libc_pvalloc, (size_t size), gom_pvalloc(size))
+SECOND_NAME(int, __posix_memalign, (void **block, size_t alignment, size_t size), /* before 2.26 */
+            gom_posix_memalign(block, alignment, size))
+SECOND_NAME(struct mallinfo, __libc_mallinfo, (void), short_info())
+SECOND_NAME(int, __libc_mallopt, (int parameter, int value), gom_mallopt(parameter, value))
+
+void __libc_free(void *block);
+EXPORT void __libc_free(void *block) {
+    gom_free(block);
+}
+// NOLINTEND(bugprone-reserved-identifier)
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 /* --- C++ --- */
@@ -114,58 +157,146 @@ static _Noreturn void throw_bad_alloc(void) {
     abort();
 }
 
-/* [new.delete.single]: call the handler until there is memory; without a handler throw, or return
- * NULL from the nothrow forms. A handler that throws does so through here (-fexceptions). */
-static void *new_block(size_t alignment, size_t size, bool nothrow) {
+static new_handler *current_handler(void) {
+    new_handler *(*get_handler)(void) = _ZSt15get_new_handlerv;
+    if (!get_handler)
+        *(void **)&get_handler = of_plugin("_ZSt15get_new_handlerv");
+    return get_handler ? get_handler() : NULL;
+}
+
+static void *try_new(size_t alignment, size_t size) {
+    return alignment ? gom_aligned_alloc(alignment, size) : gom_malloc(size);
+}
+
+/* [new.delete.single]: call the handler until there is memory; without a handler throw. A handler
+ * that throws does so through here (-fexceptions). */
+static void *new_block(size_t alignment, size_t size) {
     for (;;) {
-        void *block = alignment ? gom_aligned_alloc(alignment, size) : gom_malloc(size);
+        void *block = try_new(alignment, size);
         if (__builtin_expect(block != NULL, 1))
             return block;
-        new_handler *(*get_handler)(void) = _ZSt15get_new_handlerv;
-        if (!get_handler)
-            *(void **)&get_handler = of_plugin("_ZSt15get_new_handlerv");
-        new_handler *handler = get_handler ? get_handler() : NULL;
-        if (handler)
-            handler();
-        else if (nothrow)
-            return NULL;
-        else
+        new_handler *handler = current_handler();
+        if (!handler)
             throw_bad_alloc();
+        handler();
     }
 }
 
-#define NEW(name, parameters, alignment, nothrow)                                                  \
+/* The forms to which others go back by default, as the process has them. */
+static void *(*the_new)(size_t);
+static void *(*the_aligned_new)(size_t, size_t);
+static void (*the_delete)(void *), (*the_array_delete)(void *);
+static void (*the_aligned_delete)(void *, size_t), (*the_aligned_array_delete)(void *, size_t);
+
+/* True if the program has its own of one of them. Then the others here go back to it, as those of
+ * the C++ library do: else a block of the program's would be freed here, or one of ours there. */
+static bool is_replaced;
+
+/* Stores the address of the function in *form, and looks whether it is of this library. */
+static void find(void *form, const char *name) {
+    Dl_info its, own;
+    void *found    = dlsym(RTLD_DEFAULT, name);
+    *(void **)form = found;
+    if (found && dladdr(found, &its) && dladdr(&is_replaced, &own) &&
+        its.dli_fbase != own.dli_fbase)
+        is_replaced = true;
+}
+
+__attribute__((constructor)) static void find_replaced(void) {
+    void *unused; /* only the C++ library's nothrow forms go back to these */
+    find(&the_new, "_Znwm");
+    find(&unused, "_Znam");
+    find(&the_aligned_new, "_ZnwmSt11align_val_t");
+    find(&unused, "_ZnamSt11align_val_t");
+    find(&the_delete, "_ZdlPv");
+    find(&the_array_delete, "_ZdaPv");
+    find(&the_aligned_delete, "_ZdlPvSt11align_val_t");
+    find(&the_aligned_array_delete, "_ZdaPvSt11align_val_t");
+}
+
+/* The nothrow form `name`: by default the ordinary form, but NULL if that throws. To catch takes
+ * C++. So where the ordinary form may throw, the C++ library's own nothrow form calls it, and
+ * catches. */
+static void *new_or_null(size_t alignment, size_t size, const void *tag, const char *name,
+                         void *_Atomic *its_own) {
+    if (__builtin_expect(!is_replaced, 1)) {
+        void *block = try_new(alignment, size);
+        if (__builtin_expect(block != NULL, 1) || !current_handler())
+            return block;
+    }
+    void *(*form)(size_t, const void *);
+    void *(*aligned_form)(size_t, size_t, const void *);
+    /* relaxed, here and below: it is always the same */
+    void *found = atomic_load_explicit(its_own, memory_order_relaxed);
+    if (!found)
+        found = of_plugin(name);
+    if (!found)
+        found = dlsym(RTLD_NEXT, name); /* of another C++ library */
+    if (!found)                         /* of one within the program: not to be had */
+        return !is_replaced ? NULL : alignment ? the_aligned_new(size, alignment) : the_new(size);
+    atomic_store_explicit(its_own, found, memory_order_relaxed);
+    *(void **)&form         = found;
+    *(void **)&aligned_form = found;
+    return alignment ? aligned_form(size, alignment, tag) : form(size, tag);
+}
+
+/* `original`: what the form does by default ([new.delete.single], [new.delete.array]). */
+#define NEW(name, parameters, alignment)                                                           \
     void *name parameters;                                                                         \
     EXPORT void *name parameters {                                                                 \
-        return new_block(alignment, size, nothrow);                                                \
+        return new_block(alignment, size);                                                         \
+    }
+#define NEW_ARRAY(name, parameters, alignment, original)                                           \
+    void *name parameters;                                                                         \
+    EXPORT void *name parameters {                                                                 \
+        return __builtin_expect(is_replaced, 0) ? (original) : new_block(alignment, size);         \
+    }
+#define NEW_OR_NULL(name, parameters, alignment)                                                   \
+    void *name parameters;                                                                         \
+    EXPORT void *name parameters {                                                                 \
+        static void *_Atomic its_own;                                                              \
+        return new_or_null(alignment, size, tag, #name, &its_own);                                 \
     }
 #define DELETE(name, ...)                                                                          \
     void name(void *block, ##__VA_ARGS__);                                                         \
     EXPORT void name(void *block, ##__VA_ARGS__) {                                                 \
         gom_free(block);                                                                           \
     }
+#define DELETE_BY(name, original, ...)                                                             \
+    void name(void *block, ##__VA_ARGS__);                                                         \
+    EXPORT void name(void *block, ##__VA_ARGS__) {                                                 \
+        if (__builtin_expect(is_replaced, 0))                                                      \
+            (original);                                                                            \
+        else                                                                                       \
+            gom_free(block);                                                                       \
+    }
 #define UNUSED __attribute__((unused))
 
-NEW(_Znwm, (size_t size), 0, false)
-NEW(_Znam, (size_t size), 0, false)
-NEW(_ZnwmRKSt9nothrow_t, (size_t size, UNUSED const void *tag), 0, true)
-NEW(_ZnamRKSt9nothrow_t, (size_t size, UNUSED const void *tag), 0, true)
-NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), alignment, false)
-NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), alignment, false)
-NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, UNUSED const void *tag),
-    alignment, true)
-NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, UNUSED const void *tag),
-    alignment, true)
+NEW(_Znwm, (size_t size), 0)
+NEW_ARRAY(_Znam, (size_t size), 0, the_new(size))
+NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), alignment)
+NEW_ARRAY(_ZnamSt11align_val_t, (size_t size, size_t alignment), alignment,
+          the_aligned_new(size, alignment))
+NEW_OR_NULL(_ZnwmRKSt9nothrow_t, (size_t size, const void *tag), 0)
+NEW_OR_NULL(_ZnamRKSt9nothrow_t, (size_t size, const void *tag), 0)
+NEW_OR_NULL(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag),
+            alignment)
+NEW_OR_NULL(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag),
+            alignment)
 
 DELETE(_ZdlPv)
-DELETE(_ZdaPv)
-DELETE(_ZdlPvm, UNUSED size_t size)
-DELETE(_ZdaPvm, UNUSED size_t size)
-DELETE(_ZdlPvRKSt9nothrow_t, UNUSED const void *tag)
-DELETE(_ZdaPvRKSt9nothrow_t, UNUSED const void *tag)
 DELETE(_ZdlPvSt11align_val_t, UNUSED size_t alignment)
-DELETE(_ZdaPvSt11align_val_t, UNUSED size_t alignment)
-DELETE(_ZdlPvmSt11align_val_t, UNUSED size_t size, UNUSED size_t alignment)
-DELETE(_ZdaPvmSt11align_val_t, UNUSED size_t size, UNUSED size_t alignment)
-DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, UNUSED size_t alignment, UNUSED const void *tag)
-DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, UNUSED size_t alignment, UNUSED const void *tag)
+DELETE_BY(_ZdaPv, the_delete(block))
+DELETE_BY(_ZdlPvm, the_delete(block), UNUSED size_t size)
+DELETE_BY(_ZdaPvm, the_array_delete(block), UNUSED size_t size)
+DELETE_BY(_ZdlPvRKSt9nothrow_t, the_delete(block), UNUSED const void *tag)
+DELETE_BY(_ZdaPvRKSt9nothrow_t, the_array_delete(block), UNUSED const void *tag)
+DELETE_BY(_ZdaPvSt11align_val_t, the_aligned_delete(block, alignment), size_t alignment)
+DELETE_BY(_ZdlPvmSt11align_val_t, the_aligned_delete(block, alignment), UNUSED size_t size,
+          size_t alignment)
+DELETE_BY(_ZdaPvmSt11align_val_t, the_aligned_array_delete(block, alignment), UNUSED size_t size,
+          size_t alignment)
+DELETE_BY(_ZdlPvSt11align_val_tRKSt9nothrow_t, the_aligned_delete(block, alignment),
+          size_t alignment, UNUSED const void *tag)
+DELETE_BY(_ZdaPvSt11align_val_tRKSt9nothrow_t, the_aligned_array_delete(block, alignment),
+          size_t alignment, UNUSED const void *tag)

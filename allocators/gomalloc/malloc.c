@@ -57,9 +57,11 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty
         if (!s)
             return no_memory();
     }
-    struct mcache *c = mcache_enter();
+    struct mcache *c       = mcache_enter();
+    const uint32_t version = mcache_begin_renewal(c, 0);
     c->counts.mallocs[noscan]++;
     c->counts.large_malloc_bytes += n * PAGE_BYTES;
+    mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     *dirty = s->needs_zero;
     return os_pointer(s->base);
@@ -106,9 +108,11 @@ static NOINLINE void free_large(struct mspan *s, void *block) {
         !atomic_compare_exchange_strong_explicit(&s->word, &live, span_word(SPAN_LARGE, 0),
                                                  memory_order_acquire, memory_order_relaxed))
         os_die("free of an address that is no block", block);
-    struct mcache *c = mcache_enter();
+    struct mcache *c       = mcache_enter();
+    const uint32_t version = mcache_begin_renewal(c, 0);
     c->counts.frees[s->spanclass]++;
     c->counts.large_free_bytes += mspan_span_bytes(s);
+    mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     mheap_free_large(s);
     scavenge_tick();
@@ -141,7 +145,7 @@ static void free_other(void *block) {
     hardened_freed(s, block);
     if (s->spanclass == SPANCLASS_TINY)
         gave_back = mcache_free_tiny(c, s, block);
-    else if (c->list[s->spanclass].budget)
+    else if (c->list[s->spanclass].now.budget)
         freelist_push(&c->list[s->spanclass], block);
     else
         gave_back = mcache_free_more(c, s->spanclass, block);
@@ -170,7 +174,7 @@ void gom_free(void *block) {
     const struct heap_arena *a = HARDENED ? NULL : arena_of(address);
     if (LIKELY(a)) {
         struct freelist *l = &mcache_current->list[arena_page_class(a, address)];
-        if (LIKELY(l->budget)) { /* 0 for class 0, too */
+        if (LIKELY(l->now.budget)) { /* 0 for class 0, too */
             freelist_push(l, block);
             return;
         }
@@ -203,11 +207,23 @@ size_t gom_usable_size(void *block) {
     return usable(SPAN_OF(block, "usable size"), block);
 }
 
+/* What gom_malloc gives for a small request. */
+static size_t rounded(size_t size) {
+    if (LIKELY(size <= SMALL_MAX)) /* two lists a class */
+        return class_to_size[size_to_list8[(size + 7) / 8] / (2 * sizeof(struct freelist))];
+    return class_to_size[size_to_class(size)];
+}
+
+/* All of the usable size, which the program may use as if it had asked for it. */
 static void *zeroed(size_t size) {
-    bool dirty  = true;
-    void *block = size > SIZE_MAX_SMALL ? large_alloc(size, 1, SCAN, &dirty) : gom_malloc(size);
+    bool dirty = true;
+    if (LIKELY(size <= SIZE_MAX_SMALL)) {
+        void *block = gom_malloc(size);
+        return LIKELY(block) ? memset(block, 0, rounded(size)) : NULL;
+    }
+    void *block = large_alloc(size, 1, SCAN, &dirty);
     if (block && dirty)
-        memset(block, 0, size);
+        memset(block, 0, pages_of(size) * PAGE_BYTES);
     return block;
 }
 
@@ -239,7 +255,7 @@ void *gom_alloc(size_t size, unsigned flags) {
     else
         block = small_alloc(spanclass_of(size, flags));
     if (block && flags & GOM_ZERO && dirty)
-        memset(block, 0, size);
+        memset(block, 0, gom_usable_size(block));
     return block;
 }
 
@@ -250,10 +266,12 @@ static bool resize_large(struct mspan *s, size_t size) {
         return false;
     if (pages_of(size) != s->npages && !mheap_resize_large(s, pages_of(size)))
         return false;
-    const size_t has = mspan_span_bytes(s);
-    struct mcache *c = mcache_enter();
+    const size_t has       = mspan_span_bytes(s);
+    struct mcache *c       = mcache_enter();
+    const uint32_t version = mcache_begin_renewal(c, 0);
     c->counts.large_malloc_bytes += has > had ? has - had : 0;
     c->counts.large_free_bytes += has < had ? had - has : 0;
+    mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     return true;
 }
@@ -331,10 +349,13 @@ int gom_posix_memalign(void **block, size_t alignment, size_t size) {
     return 0;
 }
 
-/* As in glibc, an alignment that is no power of two is rounded up to one. */
+/* As in glibc, an alignment that is not a power of two is rounded up to one, and where there is
+ * none above, the alignment is invalid. */
 void *gom_memalign(size_t alignment, size_t size) {
-    if (alignment > PTRDIFF_MAX)
-        return no_memory();
+    if (alignment > SIZE_MAX / 2 + 1) {
+        errno = EINVAL;
+        return NULL;
+    }
     size_t power = 1;
     while (power < alignment)
         power *= 2;

@@ -11,14 +11,9 @@
 _Static_assert(sizeof(struct freelist) == 16, "size_to_list8 is generated for this");
 _Static_assert(offsetof(struct mcache, list) == 0, "size_to_list8 holds offsets from here");
 
-/* Long lists go to the spans seldom: from 16 KiB and 256 objects to these numbers, the workload
- * "small" became 6 % faster, at 2 % more memory. */
-enum {
-    LIST_BYTES_MAX   = 64 << 10, /* of the free objects on a list, but */
-    LIST_OBJECTS_MAX = 512,      /* no more than these, */
-    LIST_OBJECTS_MIN = 2,        /* and room for these */
-    FRESH_BYTES      = 4 << 10,
-};
+_Static_assert(LIST_OBJECTS_MIN *SIZE_MAX_SMALL <= LIST_BYTES_MAX, "mcache_sum's bound");
+
+enum { FRESH_BYTES = 4 << 10 };
 
 /* Without objects and room: of a thread that has not allocated yet, and of one that has ended. */
 static struct mcache unborn, ended;
@@ -39,6 +34,8 @@ static unsigned caches_begun;
 
 static atomic_uint flushes_wanted;
 
+atomic_bool mcache_renewals_wait;
+
 /* --- the books of a list --- */
 
 static unsigned room(unsigned spanclass) {
@@ -46,22 +43,30 @@ static unsigned room(unsigned spanclass) {
     return n > LIST_OBJECTS_MAX ? LIST_OBJECTS_MAX : n < LIST_OBJECTS_MIN ? LIST_OBJECTS_MIN : n;
 }
 
-/* Brings length and counts up to date; returns the length. */
-static unsigned keep_books(struct mcache *c, unsigned spanclass) {
-    struct freelist *l   = &c->list[spanclass];
-    const uint32_t frees = c->books[spanclass].given - l->budget;
-    c->counts.mallocs[spanclass] += l->mallocs;
-    c->counts.frees[spanclass] += frees;
-    c->books[spanclass].length += frees - l->mallocs;
-    c->books[spanclass].given = l->budget;
-    l->mallocs                = 0;
-    return c->books[spanclass].length;
+static unsigned length_of(const struct mcache *c, unsigned spanclass) {
+    const union freelist_counts *n = &c->list[spanclass].now;
+    return c->books[spanclass].length + (c->books[spanclass].given - n->budget) - n->mallocs;
 }
 
-static void open_books(struct mcache *c, unsigned spanclass, unsigned length) {
-    const unsigned most        = room(spanclass);
+/* registry_lock is the reader's until it has finished. */
+void mcache_wait(void) {
+    lock_acquire(&registry_lock);
+    lock_release(&registry_lock);
+}
+
+/* The list is `length` objects long now, of at most `most`. The slow path itself has made so many
+ * mallocs and frees, which the list does not know. */
+static void renew_books(struct mcache *c, unsigned spanclass, unsigned length, unsigned most,
+                        unsigned mallocs, unsigned frees) {
+    union freelist_counts *n = &c->list[spanclass].now;
+    const uint32_t version   = mcache_begin_renewal(c, spanclass);
+    c->counts.mallocs[spanclass] += mallocs + n->mallocs;
+    c->counts.frees[spanclass] += frees + (c->books[spanclass].given - n->budget);
+    n->mallocs                 = 0;
+    n->budget                  = length < most ? most - length : 0;
     c->books[spanclass].length = length;
-    c->books[spanclass].given = c->list[spanclass].budget = length < most ? most - length : 0;
+    c->books[spanclass].given  = n->budget;
+    mcache_end_renewal(c, spanclass, version);
 }
 
 /* --- lists to spans --- */
@@ -138,7 +143,7 @@ static void shorten(struct mcache *c, unsigned spanclass, unsigned keep) {
 bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
     struct freelist *l  = &c->list[spanclass];
     const unsigned most = room(spanclass);
-    unsigned length     = keep_books(c, spanclass);
+    unsigned length     = length_of(c, spanclass);
     const bool is_long  = length > most / 2;
     if (is_long) {
         shorten(c, spanclass, most / 2);
@@ -146,8 +151,7 @@ bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
     }
     link_set(object, l->head);
     l->head = object;
-    c->counts.frees[spanclass]++;
-    open_books(c, spanclass, length + 1);
+    renew_books(c, spanclass, length + 1, most, 0, 1);
     return is_long;
 }
 
@@ -189,15 +193,12 @@ static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want
 }
 
 static void *refill(struct mcache *c, unsigned spanclass) {
-    struct freelist *l = &c->list[spanclass];
-    void *object       = NULL;
-    keep_books(c, spanclass);
-    const unsigned n = take_objects(c, spanclass, room(spanclass) / 2, &object);
-    if (n) {
-        l->head = link_next(object);
-        c->counts.mallocs[spanclass]++;
-    }
-    open_books(c, spanclass, n ? n - 1 : 0);
+    const unsigned most = room(spanclass);
+    void *object        = NULL;
+    const unsigned n    = take_objects(c, spanclass, most / 2, &object);
+    if (n)
+        c->list[spanclass].head = link_next(object);
+    renew_books(c, spanclass, n ? n - 1 : 0, most, n != 0, 0);
     return object;
 }
 
@@ -207,7 +208,7 @@ void *mcache_alloc(struct mcache *c, unsigned spanclass) {
     if (!object)
         return refill(c, spanclass);
     l->head = next_of(object, spanclass);
-    l->mallocs++;
+    l->now.mallocs++;
     return object;
 }
 
@@ -215,7 +216,7 @@ void *mcache_alloc(struct mcache *c, unsigned spanclass) {
 
 static bool free_tiny_block(struct mcache *c, void *block) {
     struct freelist *l = &c->list[SPANCLASS_TINY];
-    if (!l->budget)
+    if (!l->now.budget)
         return mcache_free_more(c, SPANCLASS_TINY, block);
     freelist_push(l, block);
     return false;
@@ -247,13 +248,12 @@ void mcache_flush(struct mcache *c) {
     if (tiny)
         free_tiny_block(c, tiny);
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
-        keep_books(c, i);
         shorten(c, i, 0);
         struct mspan *s = c->span[i];
         c->span[i]      = NULL;
         if (s && mcentral_uncache(s))
             mheap_free_span(&c->pages, s);
-        c->list[i].budget = c->books[i].given = c->books[i].length = 0;
+        renew_books(c, i, 0, 0, 0, 0);
     }
     mheap_flush_cache(&c->pages);
 }
@@ -353,33 +353,75 @@ void mcache_flush_all(void) {
     lock_release(&shared_lock);
 }
 
-/* The counters of a running thread are its own; reading one is a benign race on an aligned word. */
-__attribute__((no_sanitize("thread"))) static void add_live_frees(struct mcache_counts *to,
-                                                                  const volatile struct mcache *c) {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        to->frees[i] += c->counts.frees[i] + (c->books[i].given - c->list[i].budget);
-    to->large_free_bytes += c->counts.large_free_bytes;
-}
+/* --- statistics --- */
 
+enum {
+    TRIES_ALONE = 16,   /* before the threads are asked to wait, and */
+    TRIES_AWAKE = 1000, /* before this thread lets others run that were interrupted in a renewal */
+};
+
+/* Adds the class's numbers of one cache; those of all large objects for class 0. A counter of a
+ * running thread is its own; reading one is a benign race on an aligned word. In a forked child the
+ * owner may have been lost in the middle of a renewal: then the list's own counts mean nothing. */
 __attribute__((no_sanitize("thread"))) static void
-add_live_mallocs(struct mcache_counts *to, const volatile struct mcache *c) {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        to->mallocs[i] += c->counts.mallocs[i] + c->list[i].mallocs;
-    to->large_malloc_bytes += c->counts.large_malloc_bytes;
-    to->tiny_mallocs += c->counts.tiny_mallocs;
+add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i) {
+    const union freelist_counts n = {.both = c->list[i].now.both};
+    const bool torn = atomic_load_explicit(&c->books[i].version, memory_order_relaxed) % 2;
+    to->mallocs[i] += c->counts.mallocs[i] + (torn ? 0 : n.mallocs);
+    to->frees[i] += c->counts.frees[i] + (torn ? 0 : c->books[i].given - n.budget);
+    if (i == 0) {
+        to->mallocs[1] += c->counts.mallocs[1];
+        to->frees[1] += c->counts.frees[1];
+        to->large_malloc_bytes += c->counts.large_malloc_bytes;
+        to->large_free_bytes += c->counts.large_free_bytes;
+        to->tiny_mallocs += c->counts.tiny_mallocs;
+    }
 }
 
-/* All frees first: what one thread allocates while this goes on, another may free. */
+static void begin_sum(struct mcache_counts *sum, unsigned i) {
+    sum->mallocs[i] = counts_of_ended.mallocs[i];
+    sum->frees[i]   = counts_of_ended.frees[i];
+    if (i == 0) {
+        sum->mallocs[1]         = counts_of_ended.mallocs[1];
+        sum->frees[1]           = counts_of_ended.frees[1];
+        sum->large_malloc_bytes = counts_of_ended.large_malloc_bytes;
+        sum->large_free_bytes   = counts_of_ended.large_free_bytes;
+        sum->tiny_mallocs       = counts_of_ended.tiny_mallocs;
+    }
+}
+
+/* Sums the numbers of one class over all caches; false: some thread renewed its books meanwhile.
+ * Versions only grow, so that their sum is the same if and only if each of them is. */
+static bool try_sum(struct mcache_counts *sum, unsigned i) {
+    uint64_t before = 0, after = 0;
+    begin_sum(sum, i);
+    add_class(sum, &shared, i);
+    for (const struct mcache *c = registry; c; c = c->next) {
+        /* acquire: pairs with the release in mcache_end_renewal */
+        const uint32_t version = atomic_load_explicit(&c->books[i].version, memory_order_acquire);
+        if (version % 2)
+            return false;
+        before += version;
+        add_class(sum, c, i);
+    }
+    /* acquire: pairs with the fence in mcache_begin_renewal */
+    mcache_fence(memory_order_acquire);
+    for (const struct mcache *c = registry; c; c = c->next)
+        after += atomic_load_explicit(&c->books[i].version, memory_order_relaxed);
+    return before == after;
+}
+
 void mcache_sum(struct mcache_counts *sum) {
     lock_acquire(&shared_lock);
     lock_acquire(&registry_lock);
-    *sum = counts_of_ended;
-    add_live_frees(sum, &shared);
-    for (const struct mcache *c = registry; c; c = c->next)
-        add_live_frees(sum, c);
-    add_live_mallocs(sum, &shared);
-    for (const struct mcache *c = registry; c; c = c->next)
-        add_live_mallocs(sum, c);
+    for (unsigned i = 0; i < SPAN_CLASSES; i += i ? 1 : 2)
+        for (unsigned tries = 1; !try_sum(sum, i); tries++) {
+            if (tries == TRIES_ALONE) /* relaxed: as in mcache_begin_renewal */
+                atomic_store_explicit(&mcache_renewals_wait, true, memory_order_relaxed);
+            if (tries % TRIES_AWAKE == 0)
+                os_rest();
+        }
+    atomic_store_explicit(&mcache_renewals_wait, false, memory_order_relaxed);
     lock_release(&registry_lock);
     lock_release(&shared_lock);
 }
@@ -398,8 +440,8 @@ void mcache_after_fork(bool child) {
             next = c->next;
             if (c == mcache_current)
                 continue;
-            add_live_frees(&counts_of_ended, c);
-            add_live_mallocs(&counts_of_ended, c);
+            for (unsigned i = 0; i < SPAN_CLASSES; i += i ? 1 : 2)
+                add_class(&counts_of_ended, c, i);
             unregister(c);
         }
     }

@@ -7,7 +7,14 @@
  * refill it; when it is too long, the older half goes back to the spans.
  *
  * A list counts the mallocs, and counts down how many frees it still accepts, so that one counter
- * each both bounds it and is the statistic. */
+ * each both bounds it and is the statistic.
+ *
+ * Statistics of running threads. Objects change hands, so a sum over threads means something only
+ * if it is of one instant. The fast paths cannot help with that, but between two renewals of its
+ * books a list only becomes longer or shorter, by no more than it may hold. So the reader
+ * (mcache_sum) sums a class while no thread renews the books of that class; the versions of the
+ * books tell. Then each thread's part is off by the length of one list at most. A reader that fails
+ * too often asks the threads to wait before their next renewal. */
 #ifndef GOMALLOC_MCACHE_H
 #define GOMALLOC_MCACHE_H
 
@@ -17,19 +24,36 @@
 #include "pagecache.h"
 #include "tiny.h"
 
+/* Long lists go to the spans seldom: from 16 KiB and 256 objects to these numbers, the workload
+ * "small" became 6 % faster, at 2 % more memory. */
+enum {
+    LIST_BYTES_MAX   = 64 << 10, /* of the free objects on a list, but */
+    LIST_OBJECTS_MAX = 512,      /* no more than these, */
+    LIST_OBJECTS_MIN = 2,        /* and room for these */
+};
+
+/* Read by other threads as one word, so that both numbers are of one instant. */
+union freelist_counts {
+    struct {
+        uint32_t mallocs; /* since the books were renewed last */
+        uint32_t budget;  /* frees until they must be renewed */
+    };
+    uint64_t both;
+};
+
 struct freelist {
     void *head;
-    uint32_t mallocs; /* since the books were kept last */
-    uint32_t budget;  /* frees until the books must be kept */
+    union freelist_counts now;
 };
 
 struct mcache {
     struct freelist list[SPAN_CLASSES];
     struct mspan *span[SPAN_CLASSES]; /* NULL: none yet */
     struct {
-        uint32_t length; /* of the list when the books were kept last */
-        uint32_t given;  /* the budget then */
-    } books[SPAN_CLASSES];
+        uint32_t length;          /* of the list when the books were renewed last */
+        uint32_t given;           /* the budget then */
+        _Atomic uint32_t version; /* odd while the owner renews them */
+    } books[SPAN_CLASSES];        /* [0]: of all large objects */
     struct pagecache pages;
     struct tiny tiny;
     struct mcache *next, *previous; /* of all caches */
@@ -37,7 +61,7 @@ struct mcache {
     bool is_owned;                  /* false: one of the three below */
     unsigned flushes;               /* the value of mcache_flushes at the last flush */
 
-    /* Statistics, written by the owner alone. */
+    /* Statistics, written by the owner alone, with the books. */
     struct mcache_counts {
         uint64_t mallocs[SPAN_CLASSES], frees[SPAN_CLASSES]; /* objects; [0], [1]: large ones */
         uint64_t large_malloc_bytes, large_free_bytes;
@@ -74,7 +98,9 @@ void mcache_flush(struct mcache *);
 /* Asks every other thread to do so, when it next comes by a slow path. */
 void mcache_flush_all(void);
 
-/* The statistics of all threads together; of other running threads a few operations old. */
+/* The statistics of all threads together. Exact for threads that are at rest. For each other thread
+ * and class, mallocs less frees are off by LIST_OBJECTS_MAX objects or LIST_BYTES_MAX bytes at
+ * most, large objects not at all. */
 void mcache_sum(struct mcache_counts *);
 
 /* Bytes of the caches themselves. */
@@ -84,12 +110,43 @@ void mcache_memory(size_t *in_use, size_t *sys);
 void mcache_before_fork(void);
 void mcache_after_fork(bool child);
 
+/* A reader of statistics, who holds a lock meanwhile, asks the threads to wait for it. */
+extern atomic_bool mcache_renewals_wait;
+void mcache_wait(void);
+
+/* gcc's ThreadSanitizer knows no fences, and what needs these is hidden from it. */
+static inline void mcache_fence(memory_order order) {
+#ifdef __SANITIZE_THREAD__
+    atomic_signal_fence(order);
+#else
+    atomic_thread_fence(order);
+#endif
+}
+
+/* What lies between these two, readers of statistics see as a whole or not at all. `i`: a span
+ * class; 0 for all large objects and their bytes. */
+static inline uint32_t mcache_begin_renewal(struct mcache *c, unsigned i) {
+    /* relaxed: a reader who comes too early for this thread tries once more */
+    if (__builtin_expect(atomic_load_explicit(&mcache_renewals_wait, memory_order_relaxed), 0))
+        mcache_wait();
+    const uint32_t version = atomic_load_explicit(&c->books[i].version, memory_order_relaxed);
+    atomic_store_explicit(&c->books[i].version, version + 1, memory_order_relaxed);
+    /* release: pairs with the fence in try_sum. Who has read a later store sees the odd version. */
+    mcache_fence(memory_order_release);
+    return version;
+}
+
+static inline void mcache_end_renewal(struct mcache *c, unsigned i, uint32_t version) {
+    /* release: pairs with the acquire in try_sum. Who sees this version sees the new books. */
+    atomic_store_explicit(&c->books[i].version, version + 2, memory_order_release);
+}
+
 /* malloc's fast path. */
 static inline void *freelist_pop(struct freelist *l) {
     void *object = l->head;
     if (__builtin_expect(object != NULL, 1)) {
         l->head = link_next(object);
-        l->mallocs++;
+        l->now.mallocs++;
         /* The next malloc of the class reads its link, and its caller writes. (In the hardened
          * build the head may be anything.) */
         __builtin_prefetch(l->head, 1);
@@ -99,9 +156,10 @@ static inline void *freelist_pop(struct freelist *l) {
 
 /* free's: the list has room. */
 static inline void freelist_push(struct freelist *l, void *object) {
+    const uint32_t budget = l->now.budget; /* read before the stores, which might be to it */
     link_set(object, l->head);
-    l->head = object;
-    l->budget--;
+    l->head       = object;
+    l->now.budget = budget - 1;
 }
 
 #endif

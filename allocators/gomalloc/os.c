@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,6 +80,13 @@ uint64_t os_now_ns(void) {
 
 uint64_t os_about_now_ns(void) {
     return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+void os_rest(void) {
+    const struct timespec rest = {.tv_nsec = 50000};
+    const int saved            = errno;
+    syscall(SYS_nanosleep, &rest, NULL);
+    errno = saved;
 }
 
 size_t os_page_bytes(void) {

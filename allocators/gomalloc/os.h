@@ -33,6 +33,9 @@ uint64_t os_now_ns(void);
 /* The same, some milliseconds old, for a few instructions. */
 uint64_t os_about_now_ns(void);
 
+/* Lets other threads run for some 50 us, also those of lower priority. Not a cancellation point. */
+void os_rest(void);
+
 /* Bytes of a page of the kernel's; at most PAGE_BYTES is assumed. */
 size_t os_page_bytes(void);
 

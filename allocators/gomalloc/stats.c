@@ -8,8 +8,8 @@
 #include "mheap.h"
 #include "options.h"
 
+#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <unistd.h>
 
 _Static_assert((int)GOM_SIZE_CLASSES == (int)SIZE_CLASSES, "the public header says the same");
@@ -18,7 +18,7 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* Of running threads, a counter may be read before its partner: never more frees than mallocs. */
+/* Of running threads, a list may seem longer than it is: never more frees than mallocs. */
 static void add_objects(struct gom_memstats *m) {
     struct mcache_counts sum;
     mcache_sum(&sum);
@@ -42,13 +42,14 @@ static void add_objects(struct gom_memstats *m) {
 }
 
 static void add_pages(struct gom_memstats *m) {
-    /* acquire: read before the pages that there are, so that they are hardly ever more */
-    const size_t manual = atomic_load_explicit(&mheap.manual_pages, memory_order_acquire);
-    const size_t inuse  = atomic_load_explicit(&mheap.inuse_pages, memory_order_acquire);
     lock_acquire(&mheap.grow_lock);
     m->gc_sys = mheap.meta_sys + arena_sys;
     lock_acquire(&mheap.lock);
     const size_t sys = mheap.sys_pages, released = mheap.pages.scavenged_pages;
+    /* Under the lock, threads get no pages but of their own blocks. relaxed: only the values matter
+     */
+    const size_t manual = atomic_load_explicit(&mheap.manual_pages, memory_order_relaxed);
+    const size_t inuse  = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
     lock_release(&mheap.lock);
     lock_release(&mheap.grow_lock);
     const size_t idle = sys > manual + inuse ? sys - manual - inuse : 0;
@@ -56,7 +57,7 @@ static void add_pages(struct gom_memstats *m) {
     m->heap_inuse                 = inuse * PAGE_BYTES;
     m->heap_idle                  = idle * PAGE_BYTES;
     m->heap_sys                   = m->heap_inuse + m->heap_idle;
-    /* Pages may have been freed and scavenged since the first lines. */
+    /* Spans may be counted a little before or after their pages. */
     m->heap_released = least(released, idle) * PAGE_BYTES;
 }
 
@@ -152,6 +153,85 @@ void gom_dump(int fd) {
                 c->slots ? 100.0 * (double)c->used / (double)c->slots : 100.0);
     }
     say(fd, "n: noscan. used: not free in the span, so with what threads' lists and spans hold\n");
+}
+
+/* --- in glibc's forms --- */
+
+void gom_malloc_stats(void) {
+    struct gom_memstats m;
+    gom_memstats(&m);
+    const unsigned long long system = m.heap_sys, in_use = m.heap_alloc;
+    fprintf(stderr,
+            "Arena 0:\nsystem bytes     = %10llu\nin use bytes     = %10llu\n"
+            "Total (incl. mmap):\nsystem bytes     = %10llu\nin use bytes     = %10llu\n"
+            "max mmap regions = %10d\nmax mmap bytes   = %10d\n",
+            system, in_use, system, in_use, 0, 0);
+}
+
+/* Free slots of a class; the statistics and the census of running threads are not of one time. */
+static uint64_t free_slots(const struct gom_memstats *m, const struct census of[], unsigned class) {
+    const uint64_t slots = of[2 * class].slots + of[2 * class + 1].slots;
+    return slots - least(slots, m->by_size[class].mallocs - m->by_size[class].frees);
+}
+
+static int print_totals(FILE *stream, const struct gom_memstats *m, uint64_t count) {
+    const unsigned long long system = m->heap_sys;
+    return fprintf(stream,
+                   "<total type=\"fast\" count=\"0\" size=\"0\"/>\n"
+                   "<total type=\"rest\" count=\"%llu\" size=\"%llu\"/>\n",
+                   (unsigned long long)count,
+                   system - (unsigned long long)least(system, m->heap_alloc));
+}
+
+/* What the heap has got it keeps mapped. */
+static int print_system(FILE *stream, const struct gom_memstats *m) {
+    const unsigned long long system = m->heap_sys;
+    return fprintf(
+        stream,
+        "<system type=\"current\" size=\"%llu\"/>\n<system type=\"max\" size=\"%llu\"/>\n"
+        "<aspace type=\"total\" size=\"%llu\"/>\n"
+        "<aspace type=\"mprotect\" size=\"%llu\"/>\n",
+        system, system, system, system);
+}
+
+static int print_sizes(FILE *stream, const struct gom_memstats *m, const struct census of[],
+                       uint64_t *count) {
+    int code = fputs("<sizes>\n", stream);
+    for (unsigned class = 1; class < SIZE_CLASSES && code >= 0; class ++) {
+        const unsigned from        = class > 1 ? class_to_size[class - 1] + 1u : 1u;
+        const unsigned long long n = free_slots(m, of, class), to = class_to_size[class];
+        *count += n;
+        if (n)
+            code =
+                fprintf(stream, "  <size from=\"%u\" to=\"%llu\" total=\"%llu\" count=\"%llu\"/>\n",
+                        from, to, n * to, n);
+    }
+    return code >= 0 ? fputs("</sizes>\n", stream) : code;
+}
+
+int gom_malloc_info(int flags, FILE *stream) {
+    struct census of[SPAN_CLASSES] = {0};
+    struct gom_memstats m;
+    uint64_t count = 0;
+    if (flags != 0) {
+        errno = EINVAL;
+        return EINVAL;
+    }
+    gom_memstats(&m);
+    take_census(of);
+    const bool done = fputs("<malloc version=\"1\">\n<heap nr=\"0\">\n", stream) >= 0 &&
+                      print_sizes(stream, &m, of, &count) >= 0 &&
+                      print_totals(stream, &m, count) >= 0 && print_system(stream, &m) >= 0 &&
+                      fputs("</heap>\n", stream) >= 0 && print_totals(stream, &m, count) >= 0 &&
+                      fputs("<total type=\"mmap\" count=\"0\" size=\"0\"/>\n", stream) >= 0 &&
+                      print_system(stream, &m) >= 0 && fputs("</malloc>\n", stream) >= 0;
+    return done ? 0 : -1;
+}
+
+int gom_mallopt(int parameter, int value) {
+    (void)parameter;
+    (void)value;
+    return 0;
 }
 
 __attribute__((destructor)) static void dump_at_exit(void) {

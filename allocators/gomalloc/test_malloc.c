@@ -85,6 +85,57 @@ static void test_calloc(void) {
     gom_free(p);
 }
 
+/* Blocks that were written to are freed, and calloc has them again. */
+static void test_calloc_usable(void) {
+    enum { BLOCKS = 3 };
+    unsigned wrong = 0, sizes = 0;
+    for (size_t size = 0; size < 140000; size += size < 2100 ? 1 : 411, sizes++) {
+        unsigned char *p[BLOCKS];
+        for (unsigned i = 0; i < BLOCKS; i++)
+            p[i] = gom_malloc(size);
+        for (unsigned i = 0; i < BLOCKS; i++) {
+            memset(p[i], 0xa5, gom_usable_size(p[i]));
+            gom_free(p[i]);
+        }
+        bool bad = false;
+        for (unsigned i = 0; i < BLOCKS; i++) {
+            p[i] = i % 2 ? gom_alloc(size, GOM_ZERO) : gom_calloc(1, size);
+            bad |= !is_filled(p[i], 0, gom_usable_size(p[i]), 0);
+        }
+        for (unsigned i = 0; i < BLOCKS; i++)
+            gom_free(p[i]);
+        wrong += bad;
+    }
+    IS(wrong, 0, "calloc and GOM_ZERO: all usable bytes are zero, of each of %u sizes", sizes);
+    wrong = 0;
+    for (unsigned size = 1; size < 16; size++)
+        for (unsigned i = 0; i < 100; i++) {
+            unsigned char *p = gom_alloc(size, GOM_TINY);
+            memset(p, 0xa5, gom_usable_size(p));
+            gom_free(p);
+            p = gom_alloc(size, GOM_TINY | GOM_ZERO);
+            wrong += !is_filled(p, 0, gom_usable_size(p), 0);
+            gom_free(p);
+        }
+    IS(wrong, 0, "of tiny ones, too");
+}
+
+/* The usable size is the program's: nothing of it is lost. */
+static void test_realloc_usable(void) {
+    unsigned wrong = 0;
+    for (size_t size = 1; size < 100000; size += size / 3 + 1)
+        for (size_t to = 1; to < 200000; to = to * 2 + 1) {
+            unsigned char *p = gom_malloc(size);
+            const size_t had = gom_usable_size(p);
+            memset(p, 0x5a, had);
+            p                 = gom_realloc(p, to);
+            const size_t kept = had < to ? had : to;
+            wrong += !p || gom_usable_size(p) < to || !is_filled(p, 0, kept, 0x5a);
+            gom_free(p);
+        }
+    IS(wrong, 0, "realloc keeps all usable bytes that fit");
+}
+
 static void test_realloc(void) {
     unsigned wrong   = 0;
     unsigned char *p = gom_realloc(NULL, 10);
@@ -151,6 +202,26 @@ static void test_aligned(void) {
     p = gom_memalign(48, 96);
     OK(p && (uintptr_t)p % 64 == 0, "memalign rounds 48 up, as glibc does");
     gom_free(p);
+    unsigned bad = 0;
+    for (size_t alignment = 0; alignment < 70000; alignment += alignment < 300 ? 1 : 4999) {
+        size_t power = 1;
+        while (power < alignment)
+            power *= 2;
+        p = gom_memalign(alignment, 10);
+        bad += !p || (uintptr_t)p % power;
+        gom_free(p);
+    }
+    IS(bad, 0, "and any other");
+    errno = 0;
+    OK(!gom_memalign(huge, 1) && errno == EINVAL, "memalign: above all powers is EINVAL");
+    errno = 0;
+    OK(!gom_memalign(half + 1, 1) && errno == EINVAL, "memalign: so is half of everything and one");
+    errno = 0;
+    OK(!gom_memalign(half, 1) && errno == ENOMEM, "memalign: half of everything is ENOMEM");
+    errno = 0;
+    OK(!gom_memalign(half - 1, 1) && errno == ENOMEM, "memalign: what is rounded to it, too");
+    errno = 0;
+    OK(!gom_memalign(64, huge) && errno == ENOMEM, "memalign: too much is ENOMEM");
     p = gom_pvalloc(1);
     OK((uintptr_t)p % 4096 == 0 && gom_usable_size(p) >= 4096, "pvalloc gives whole pages");
     gom_free(p);
@@ -189,7 +260,9 @@ int main(void) {
     test_sizes();
     test_too_much();
     test_calloc();
+    test_calloc_usable();
     test_realloc();
+    test_realloc_usable();
     test_aligned();
     test_errno();
     test_flags();

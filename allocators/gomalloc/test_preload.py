@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 from pathlib import Path
 from typing import Any, Optional
 
@@ -130,6 +131,311 @@ int main() {
 """
 
 
+# Each form of new with each kind of handler; the standard library's own forms say what is right.
+HANDLERS = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <string>
+#include <sys/resource.h>
+#include <thread>
+static int calls;
+static void *reserve;
+struct Worse : std::bad_alloc {};
+static void throws_bad_alloc() { calls++; throw std::bad_alloc(); }
+static void throws_derived() { calls++; throw Worse(); }
+static void throws_number() { calls++; throw 7; }
+static void throws_string() { calls++; throw std::string(1000, 'x'); }
+static void allocates_and_throws() { calls++; std::string s(5000, 'x'); delete new int; throw s; }
+static void sets_none() { if (++calls == 3) std::set_new_handler(nullptr); }
+static void sets_another() { calls++; std::set_new_handler(throws_number); }
+static void news_nothrow() {
+    volatile size_t n = size_t(1) << 62;
+    std::set_new_handler(calls++ ? nullptr : throws_string);
+    if (::operator new(n, std::nothrow)) std::puts("memory");
+}
+static void frees() {
+    calls++;
+    if (!reserve) throw std::bad_alloc();
+    std::free(reserve);
+    reserve = nullptr;
+}
+struct alignas(256) Wide { char c[256]; };
+static void say(const char *form, const void *p) {
+    std::printf(" %s %s, %d calls;", form, p ? "memory" : "null", calls);
+    calls = 0;
+}
+template <class F> static void ordinary(const char *form, F f) {
+    try { say(form, f()); }
+    catch (const Worse &) { say("Worse", form); }
+    catch (const std::bad_alloc &) { say("bad_alloc", form); }
+    catch (const std::string &s) { say(s.c_str() + 995, form); }
+    catch (int i) { say(i == 7 ? "seven" : "?", form); }
+}
+static void all(const char *name, void (*handler)(), size_t n) {
+    volatile size_t bytes = n;
+    std::align_val_t a{256};
+    auto begin = [&] { std::set_new_handler(handler); };
+    std::printf("%s:", name);
+    begin(); say("new", ::operator new(bytes, std::nothrow));
+    begin(); say("new[]", ::operator new[](bytes, std::nothrow));
+    begin(); say("aligned", ::operator new(bytes, a, std::nothrow));
+    begin(); say("aligned[]", ::operator new[](bytes, a, std::nothrow));
+    begin(); say("chars", new (std::nothrow) char[bytes]);
+    begin(); say("Wides", new (std::nothrow) Wide[bytes / 256]);
+    begin(); ordinary("new", [&] { return ::operator new(bytes); });
+    begin(); ordinary("new[]", [&] { return ::operator new[](bytes); });
+    begin(); ordinary("aligned", [&] { return ::operator new(bytes, a); });
+    begin(); ordinary("aligned[]", [&] { return ::operator new[](bytes, a); });
+    std::printf(" uncaught %d\n", std::uncaught_exceptions());
+    std::set_new_handler(nullptr);
+}
+struct Unwound {
+    ~Unwound() {
+        volatile size_t n = size_t(1) << 62;
+        say("unwinding:", ::operator new(n, std::nothrow));
+    }
+};
+static void with_reserve() {
+    rlimit old{}, less{};
+    long pages = 0;
+    reserve = std::malloc(150 << 20);
+    FILE *f = std::fopen("/proc/self/statm", "r");
+    if (std::fscanf(f, "%ld", &pages) != 1) std::abort();
+    std::fclose(f);
+    getrlimit(RLIMIT_AS, &old);
+    less = old;
+    less.rlim_cur = pages * 4096 + (50 << 20);
+    setrlimit(RLIMIT_AS, &less);
+    std::set_new_handler(frees);
+    say("reserve:", ::operator new(150 << 20, std::nothrow));
+    say("none left:", ::operator new(150 << 20, std::nothrow));
+    std::puts("");
+    setrlimit(RLIMIT_AS, &old);
+}
+extern "C" int run_all() {
+    const size_t much = size_t(1) << 62;
+    all("none", nullptr, much);
+    all("throws_bad_alloc", throws_bad_alloc, much);
+    all("throws_derived", throws_derived, much);
+    all("throws_number", throws_number, much);
+    all("throws_string", throws_string, much);
+    all("allocates_and_throws", allocates_and_throws, much);
+    all("sets_none", sets_none, much);
+    all("sets_another", sets_another, much);
+    all("news_nothrow", news_nothrow, much);
+    all("not called", throws_number, 1000);
+    with_reserve();
+    std::thread t([=] { all("in a thread", throws_derived, much); });
+    t.join();
+    std::set_new_handler(throws_bad_alloc);
+    try { Unwound u; throw 1; } catch (int) { std::puts(" caught"); }
+    return std::fflush(stdout);
+}
+"""
+
+CPP_MAIN = 'extern "C" int run_all(); int main() { return run_all(); }'
+
+# A program's own operators, as it is compiled; its blocks are no blocks of malloc. All forms go back to
+# them, as the standard says, and the calls are counted.
+REPLACED = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <unistd.h>
+static int news, deletes, arrays, array_deletes, wide, wide_deletes;
+static void *with_header(size_t n, size_t header, int &count) {
+    char *p = static_cast<char *>(std::aligned_alloc(header, (n + 2 * header - 1) / header * header));
+    if (!p) throw std::bad_alloc();
+    count++;
+    return p + header;
+}
+static void without_header(void *p, size_t header, int &count) {
+    if (p) count++, std::free(static_cast<char *>(p) - header);
+}
+#ifdef SINGLE
+void *operator new(size_t n) { return with_header(n, 16, news); }
+void operator delete(void *p) noexcept { without_header(p, 16, deletes); }
+#endif
+#ifdef ARRAY
+void *operator new[](size_t n) { return with_header(n, 32, arrays); }
+void operator delete[](void *p) noexcept { without_header(p, 32, array_deletes); }
+#endif
+#ifdef WIDE
+void *operator new(size_t n, std::align_val_t a) { return with_header(n, size_t(a), wide); }
+void operator delete(void *p, std::align_val_t a) noexcept { without_header(p, size_t(a), wide_deletes); }
+#endif
+struct Small { int i[10]; };
+struct alignas(64) Wide { int i[16]; ~Wide() {} };
+int main() {
+    const std::align_val_t a{64};
+    alarm(60);
+    volatile size_t much = size_t(1) << 62;
+    for (volatile int i = 1; i < 200; i = i + 1) {
+        Small *s = new Small, *t = new (std::nothrow) Small, *u = new Small[i], *v = new (std::nothrow) Small[i];
+        Wide *w = new Wide, *x = new (std::nothrow) Wide, *y = new Wide[i], *z = new (std::nothrow) Wide[i];
+        delete s; delete t; delete[] u; delete[] v; delete w; delete x; delete[] y; delete[] z;
+        ::operator delete(::operator new(i), size_t(i));
+        ::operator delete[](::operator new[](i), size_t(i));
+        ::operator delete(::operator new(i), std::nothrow);
+        ::operator delete[](::operator new[](i), std::nothrow);
+        ::operator delete(::operator new(i, a), size_t(i), a);
+        ::operator delete[](::operator new[](i, a), size_t(i), a);
+        ::operator delete(::operator new(i, a), a, std::nothrow);
+        ::operator delete[](::operator new[](i, a), a, std::nothrow);
+    }
+    if (::operator new(much, std::nothrow) || ::operator new[](much, std::nothrow) ||
+        ::operator new(much, a, std::nothrow) || ::operator new[](much, a, std::nothrow))
+        std::puts("memory");
+    std::printf("%d %d %d %d %d %d\n", news, deletes, arrays, array_deletes, wide, wide_deletes);
+}
+"""
+
+C_MAIN = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv) {
+    void *l = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+    int (*run_all)(void);
+    if (argc != 2 || !l) { puts(dlerror()); return 1; }
+    *(void **)&run_all = dlsym(l, "run_all");
+    return run_all();
+}
+"""
+
+UNLOAD = r"""
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+static void *(*allocate)(size_t);
+static void (*release)(void *);
+static pthread_barrier_t barrier;
+static void *work(void *p) {
+    memset(p = allocate(100), 1, 100);
+    pthread_barrier_wait(&barrier);   /* the library is closed */
+    pthread_barrier_wait(&barrier);   /* between these two */
+    return p;
+}
+static void *open_library(const char *name) {
+    void *l = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!l) { puts(dlerror()); return NULL; }
+    *(void **)&allocate = dlsym(l, "gom_malloc");
+    *(void **)&release = dlsym(l, "gom_free");
+    return l;
+}
+int main(int argc, char **argv) {
+    pthread_t t; pthread_key_t key; void *block = NULL, *l;
+    pthread_barrier_init(&barrier, NULL, 2);
+    for (int i = 0; i < 1500; i++) {
+        if (!(l = open_library(argv[1]))) return 1;
+        release(allocate(64));
+        dlclose(l);
+    }
+    printf("a key: %d\n", pthread_key_create(&key, NULL));
+    if (!(l = open_library(argv[1]))) return 1;
+    char *own = memset(allocate(100), 7, 100);
+    pthread_create(&t, NULL, work, NULL);
+    pthread_barrier_wait(&barrier);
+    dlclose(l);
+    pthread_barrier_wait(&barrier);
+    pthread_join(t, &block);
+    printf("blocks: %d %d\n", own[99], ((char *)block)[99]);
+    release(own);
+    release(block);
+    return argc != 2;
+}
+"""
+
+
+# Malloc's statistics with 3,000 blocks of 1,000 bytes, and after two of three are free.
+REPORTS = r"""
+#include <errno.h>
+#include <malloc.h>
+#include <mcheck.h>
+#include <stdio.h>
+#include <stdlib.h>
+static void *block[3000];
+static void report(void) {
+    malloc_stats();
+    printf("info %d\n", malloc_info(0, stdout));
+    printf("mallinfo2 %zu mallinfo %d\n", mallinfo2().uordblks, mallinfo().uordblks);
+}
+int main(void) {
+    static const int parameters[] = {M_MXFAST, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD,
+                                     M_MMAP_MAX, M_CHECK_ACTION, M_PERTURB, M_ARENA_TEST,
+                                     M_ARENA_MAX, -1234, 0};
+    static char buffer[1 << 16];
+    int granted = 0;
+    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    for (int i = 0; i < 11; i++) granted += mallopt(parameters[i], 100);
+    for (int i = 0; i < 3000; i++) block[i] = malloc(1000);
+    report();
+    for (int i = 0; i < 3000; i++) if (i % 3) free(block[i]);
+    report();
+    FILE *full = fopen("/dev/full", "w");
+    setvbuf(full, NULL, _IONBF, 0);
+    printf("options %d, full %d, granted %d, mcheck %d\n", malloc_info(1, stdout),
+           malloc_info(0, full), granted, mcheck(NULL));
+    return 0;
+}
+"""
+
+
+# Blocks by one of two names each, and freed by the other.
+SECOND_NAMES = r"""
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+void *__libc_memalign(size_t, size_t), *__libc_valloc(size_t), *__libc_pvalloc(size_t);
+void __libc_free(void *);
+struct mallinfo __libc_mallinfo(void);
+int __libc_mallopt(int, int);
+static int wrong;
+static void check(void *p, size_t size, size_t alignment, int fill) {
+    wrong += !p || (uintptr_t)p % alignment || malloc_usable_size(p) < size;
+    if (fill >= 0) for (size_t i = 0; i < size; i++) wrong += ((char *)p)[i] != fill;
+    memset(p, 5, size);
+}
+int main(void) {
+    void *p;
+    for (size_t size = 1; size < 300000; size = size * 3 / 2 + 1) {
+        check(p = __libc_malloc(size), size, 1, -1); free(p);
+        check(p = malloc(size), size, 1, -1); __libc_free(p);
+        check(p = __libc_calloc(size, 1), size, 1, 0); free(p);
+        check(p = __libc_memalign(64, size), size, 64, -1); free(p);
+        check(p = memalign(256, size), size, 256, -1); __libc_free(p);
+        check(p = __libc_valloc(size), size, 4096, -1); free(p);
+        check(p = __libc_pvalloc(size), size, 4096, -1); free(p);
+        check(p = malloc(size), size, 1, -1);
+        check(p = __libc_realloc(p, size * 2), size, 1, 5);
+        check(p = realloc(p, size), size, 1, 5); __libc_free(p);
+        check(p = __libc_realloc(NULL, size), size, 1, -1);
+        check(p = realloc(p, size + 10000), size, 1, 5); free(p);
+    }
+    __libc_free(NULL);
+    static const size_t alignments[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2 + 2, SIZE_MAX / 2 + 1,
+                                        SIZE_MAX / 2, (size_t)1 << 62, ((size_t)1 << 50) - 7};
+    for (int i = 0; i < 7; i++) {
+        errno = 0;
+        p = memalign(alignments[i], 1);
+        printf("memalign %zx: %p, %s\n", alignments[i], p, strerror(errno));
+    }
+    p = malloc(100);
+    wrong += __libc_mallinfo().uordblks != mallinfo().uordblks;
+    wrong += __libc_mallopt(M_PERTURB, 0) != mallopt(M_PERTURB, 0);
+    free(p);
+    printf("wrong: %d\n", wrong);
+    return 0;
+}
+"""
+
+
 def environment(library: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "LD_PRELOAD": str(library), **more}
 
@@ -224,6 +530,88 @@ class Preload(unittest.TestCase):
     def test_cpp(self) -> None:
         program = self.build("a.cc", CPP, "g++", "-std=c++17")
         self.assertEqual(self.same(program), "20000 0\nbad_alloc\nnullptr\n")
+
+    def test_new_handlers(self) -> None:
+        program = self.build("a.cc", HANDLERS + CPP_MAIN, "g++", "-std=c++17")
+        output = self.same(program)
+        self.assertIn("throws_bad_alloc: new null, 1 calls; new[] null, 1 calls;", output)
+        self.assertIn("reserve: memory, 1 calls; none left: null, 1 calls;", output)
+
+    def test_new_handlers_of_a_plugin(self) -> None:
+        """The C++ library came with it into a program in C, for none but the plugin to see."""
+        flags = "-std=c++17 -shared -fPIC -x c++".split()
+        plugin = self.build("a.cc", HANDLERS, "g++", *flags).rename(self.directory / "plugin.so")
+        output = self.same(self.build("a.c", C_MAIN, "gcc"), plugin)
+        self.assertIn("throws_number: new null, 1 calls; new[] null, 1 calls;", output)
+
+    def test_second_names(self) -> None:
+        program = self.build("a.c", SECOND_NAMES, "gcc", "-fno-builtin", "-w")
+        self.assertIn("wrong: 0\n", self.same(program))
+
+    def test_reports(self) -> None:
+        """malloc_stats, malloc_info and mallinfo speak of this heap; mallopt refuses."""
+        program = self.build("a.c", REPORTS, "gcc", "-Wno-deprecated-declarations")
+        for library in (LIBRARY, HARDENED):
+            result = run(program, env=environment(library))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            in_use = [int(n) for n in re.findall(r"in use bytes +=\s+(\d+)", result.stderr)]
+            system = [int(n) for n in re.findall(r"system bytes +=\s+(\d+)", result.stderr)]
+            self.assertEqual(len(in_use), 4, result.stderr)
+            self.assertEqual(in_use[1] - in_use[3], 2000 * 1024, "the class's size")
+            self.assertTrue(3000 * 1024 <= in_use[0] == in_use[1] < 3000 * 1024 + 100000)
+            self.assertGreaterEqual(system[1], in_use[1])
+            self.assertIn("options 22, full -1, granted 0, mcheck -1\n", result.stdout)
+            infos = re.findall(r"info (\d)\nmallinfo2 (\d+) mallinfo (\d+)\n", result.stdout)
+            self.assertEqual(infos, [("0", str(n), str(n)) for n in in_use[1::2]])
+            free = [
+                self.free_of_info(text, system[1])
+                for text in re.findall(r"<malloc.*?</malloc>", result.stdout, re.DOTALL)
+            ]
+            self.assertEqual(free[1] - free[0], 2000)
+
+    def free_of_info(self, text: str, system: int) -> int:
+        """The free objects of 1,024 bytes in a malloc_info, whose form is checked, too."""
+        malloc = xml.etree.ElementTree.fromstring(text)
+        heap = malloc.find("heap")
+        assert heap is not None
+        self.assertEqual((malloc.tag, malloc.get("version"), heap.get("nr")), ("malloc", "1", "0"))
+        for place in (malloc, heap):
+            for what in ("current", "max"):
+                element = place.find(f"system[@type='{what}']")
+                assert element is not None
+                self.assertEqual(int(element.get("size", "")), system)
+            for what in ("aspace[@type='total']", "total[@type='fast']", "total[@type='rest']"):
+                self.assertIsNotNone(place.find(what))
+        count = of_1024 = 0
+        for size in heap.iterfind("sizes/size"):
+            n, to = int(size.get("count", "")), int(size.get("to", ""))
+            self.assertEqual(int(size.get("total", "")), n * to)
+            self.assertLess(int(size.get("from", "")), to)
+            count += n
+            if to == 1024:
+                of_1024 = n
+        rest = heap.find("total[@type='rest']")
+        assert rest is not None
+        self.assertEqual(int(rest.get("count", "")), count)
+        return of_1024
+
+    def test_replaced_operators(self) -> None:
+        """A program's own operator new and delete serve the forms that it has not replaced."""
+        for kinds in ("SINGLE", "ARRAY", "WIDE", "SINGLE ARRAY", "SINGLE WIDE", "ARRAY WIDE", ""):
+            with self.subTest(kinds):
+                flags = ["-D" + kind for kind in kinds.split()]
+                # The compiler must not leave out pairs of new and delete.
+                flags += ["-std=c++17", "-w", "-fno-allocation-dce"]
+                program = self.build("a.cc", REPLACED, "g++", *flags)
+                self.assertRegex(self.same(program), r"^(\d+) \1 (\d+) \2 (\d+) \3\n$")
+
+    def test_unload(self) -> None:
+        """A library that was opened and closed serves the threads and blocks that it has."""
+        program = self.build("a.c", UNLOAD, "gcc")
+        for library in (LIBRARY, HARDENED):
+            result = run(program, library)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stdout, "a key: 0\nblocks: 7 1\n")
 
     @slow
     def test_redis(self) -> None:
