@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
-for tool in clang-format clang-tidy shellcheck black mypy cc; do
+for tool in clang-format clang-tidy shellcheck black mypy gofmt cc; do
   if ! PATH=/usr/bin:$PATH command -v $tool >/dev/null; then
     echo "lint.sh: $tool is not installed; run scripts/deps.sh test" >&2
     exit 2
@@ -55,6 +55,12 @@ tidy() {
       -std=c++17 -Iharness 2>&1 | grep -E '(warning|error):'
 }
 
+# gofmt names the files that it would change, and calls that a success.
+go_format() {
+  unformatted=$(gofmt -l $(files '*.go')) || return 1
+  [ -z "$unformatted" ] || { echo "$unformatted" && return 1; }
+}
+
 headers_alone() {
   failed=0
   for header in $(files '*.h'); do
@@ -70,6 +76,7 @@ check 'white space' whitespace
 check 'clang-format' clang-format --dry-run -Werror $c_files
 check 'headers compile alone' headers_alone
 check 'includes' ci/includes.py
+check 'gofmt' go_format
 check 'shellcheck' shellcheck $(files '*.sh') scripts/run-test .ci/run
 check 'black' black --quiet --check $(files '*.py')
 check 'mypy' mypy --no-error-summary $(files '*.py')
