@@ -5,7 +5,7 @@
  *     spin -a mspan.pml && cc -O1 -DSAFETY -o pan pan.c && ./pan -m100000
  *
  * What is one atomic operation in C is one step here. Memory orders are not modelled: each step is
- * seen by all threads at once, and the orders are ThreadSanitizer's business (test_orders.c). What
+ * seen by all threads at once, and the orders are ThreadSanitizer's business (test_one_way.c). What
  * only the owner of the span touches is not divided further, but asserted to be the owner's.
  *
  * -DTHREADS=, -DOPERATIONS= of each, -DSLOTS= (at most 4) make it larger: three threads have
