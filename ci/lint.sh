@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
-for tool in clang-format clang-tidy shellcheck black mypy cc; do
+for tool in clang-format clang-tidy shellcheck black mypy gofmt cc; do
   if ! PATH=/usr/bin:$PATH command -v $tool >/dev/null; then
     echo "lint.sh: $tool is not installed; run scripts/deps.sh test" >&2
     exit 2
@@ -58,6 +58,12 @@ tidy() {
       -std=c++17 -Iharness/bench 2>&1 | grep -E '(warning|error):'
 }
 
+# gofmt names the files that it would change, and calls that a success.
+go_format() {
+  unformatted=$(gofmt -l $(files '*.go')) || return 1
+  [ -z "$unformatted" ] || { echo "$unformatted" && return 1; }
+}
+
 headers_alone() {
   include_paths '*.h' | {
     failed=0
@@ -76,6 +82,7 @@ check 'clang-format' clang-format --dry-run -Werror $c_files
 check 'headers compile alone' headers_alone
 check 'includes' ci/includes.py
 check 'words' ci/words.py
+check 'gofmt' go_format
 check 'shellcheck' shellcheck $(files '*.sh') scripts/adapter-keys scripts/run-test .ci/run
 check 'black' black --quiet --check $(files '*.py')
 # Not the lists of mutants: they have one name, and are found by it.

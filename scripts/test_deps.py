@@ -111,6 +111,7 @@ class Words(Distribution):
             self.assertEqual(len(packages), len(set(packages)))
             self.assertLessEqual({"gcc", "libbenchmark-dev", "liba-dev"}, set(packages))
             self.assertEqual("python3-statsmodels" in packages, role != "bench")
+            self.assertEqual({"golang-go", "spin"} <= set(packages), role == "test")
 
 
 class Installing(Distribution):

@@ -1,6 +1,7 @@
 /* A run of pages, and which of its slots are free (Go's mspan).
  *
- * THE PROTOCOL BETWEEN THREADS. This is the one place where it is written down.
+ * THE PROTOCOL BETWEEN THREADS. This is the one place where it is written down; mspan.pml is a
+ * model of it, which spin searches.
  *
  * A span of small objects has two bitmaps and one word:
  *   avail[]  1: the slot may be handed out. Plain memory of whoever owns the span.

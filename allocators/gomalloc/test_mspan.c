@@ -118,6 +118,37 @@ static void test_single_slot(void) {
     free(s);
 }
 
+/* Three spans that the threads of home 0 have left. */
+static void test_homes(void) {
+    struct mspan *s[3];
+    for (unsigned i = 0; i < 3; i++) {
+        void *list;
+        s[i] = new_span(44); /* two slots; nothing is read or written there */
+        mspan_take(s[i], 1, &list);
+        mcentral_uncache(s[i]);
+    }
+    OK(mcentral_take(88, 1, 2) == s[0], "of three spans, another home gets the first");
+    OK(mcentral_take(88, 1, 2) == NULL, "two are left to their own threads");
+    OK(mcentral_take(88, 0, 2) == s[1], "who get them");
+    OK(mcentral_take(88, 1, 0) == s[2], "and the last one goes, where there is no memory");
+    IS(mcentrals[88].partial[0].count, 0, "then there is none");
+    for (unsigned i = 0; i < 3; i++)
+        free(s[i]);
+}
+
+/* Nothing is written: behind a region there may be nothing. */
+static void test_fixalloc_regions(void) {
+    enum { N = 3 * FIXALLOC_REGION / 192 };
+    static struct fixalloc f = FIXALLOC(192);
+    unsigned beyond          = 0;
+    for (unsigned i = 0; i < N; i++) {
+        const uintptr_t at = (uintptr_t)fixalloc_alloc(&f) % FIXALLOC_REGION;
+        beyond += at < 64 || at + 192 > FIXALLOC_REGION;
+    }
+    IS(beyond, 0, "each object lies within its region, behind the header");
+    IS(f.sys, 4 * FIXALLOC_REGION, "and regions are full before there is another");
+}
+
 static void test_fixalloc(void) {
     enum { N = 10000, SIZE = 192 };
     static struct fixalloc f = FIXALLOC(SIZE - 5);
@@ -153,6 +184,8 @@ int main(void) {
     test_remote();
     test_leftovers();
     test_single_slot();
+    test_homes();
+    test_fixalloc_regions();
     test_fixalloc();
     return tap_done();
 }

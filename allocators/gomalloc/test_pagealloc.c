@@ -130,11 +130,11 @@ static bool step_scavenge(void) {
     size_t top     = MODEL_PAGES;
     while (top > 0 && model[top - 1] != DIRTY)
         top--;
-    const size_t n = pagealloc_take_dirty(&p, 1 + next_random() % 70, true, &base);
+    const size_t most = 1 + next_random() % 70, n = pagealloc_take_dirty(&p, most, true, &base);
     if (n == 0)
         return top == 0;
     const size_t from = (base - BASE) / PAGE_BYTES;
-    bool good         = from + n == top; /* the highest ones */
+    bool good         = from + n == top && n <= most; /* the highest ones */
     for (size_t i = from; i < from + n; i++)
         good &= model[i] == DIRTY;
     pagealloc_free(&p, base, n, true);

@@ -63,6 +63,17 @@ static void test_share(void) {
     gom_free(gom_alloc(0, GOM_TINY));
 }
 
+/* The last byte's bit in the note says that the block is a thread's current one. */
+static void test_last_byte(void) {
+    char *a = gom_alloc(8, GOM_TINY), *b = gom_alloc(7, GOM_TINY), *c = gom_alloc(1, GOM_TINY);
+    OK(b == a + 8 && ((uintptr_t)a ^ (uintptr_t)c) >= 16,
+       "the last byte of a block is not a piece");
+    gom_free(a);
+    gom_free(b);
+    gom_free(c);
+    gom_trim(0);
+}
+
 static void test_many(void) {
     unsigned wrong = 0;
     for (unsigned i = 0; i < MANY; i++) {
@@ -159,6 +170,7 @@ int main(void) {
         return tap_done();
     }
     test_share();
+    test_last_byte();
     test_many();
     test_threads();
     test_document();

@@ -1,0 +1,166 @@
+/* The books of the heap after single operations: what is in use, what is free, and that no page and
+ * no descriptor is lost to them. test_stress.c looks at the same after millions. */
+#include "gomalloc.h"
+#include "hardened.h"
+#include "options.h"
+#include "os.h"
+#include "tap.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+enum { PAGE = PAGE_BYTES, MANY = 10000 };
+
+static void *block[MANY];
+
+static struct gom_memstats now(void) {
+    struct gom_memstats m;
+    gom_memstats(&m);
+    return m;
+}
+
+/* Free pages that are resident, as the heap counts them. A page that is lost counts as one, too. */
+static size_t dirty(void) {
+    const struct gom_memstats m = now();
+    return m.heap_idle - m.heap_released;
+}
+
+static void make_dirty(size_t size) {
+    void *p = gom_malloc(size);
+    memset(p, 0xff, size);
+    gom_free(p);
+}
+
+static void test_alignment(void) {
+    size_t lost = 0;
+    void *first = gom_malloc(5 * PAGE); /* so that the first free page is not aligned by chance */
+    for (size_t alignment = 2 * PAGE; alignment <= (size_t)4 << 20; alignment *= 2)
+        for (size_t size = 40000; size < 3000000; size = size * 3 + 1) {
+            const size_t before = now().heap_inuse;
+            void *p             = gom_aligned_alloc(alignment, size);
+            const size_t used   = now().heap_inuse - before;
+            lost += used != (size + PAGE - 1) / PAGE * PAGE;
+            gom_free(p);
+            gom_trim(0);
+            lost += dirty() != 0;
+        }
+    IS(lost, 0, "no page beside an aligned block is lost");
+    gom_free(first);
+}
+
+static void test_trim_keeps(void) {
+    gom_trim(0);
+    make_dirty(1 << 20);
+    IS(dirty(), 1 << 20, "a block that is freed is dirty");
+    gom_trim(1 << 18);
+    IS(dirty(), 1 << 18, "a trim keeps what it is asked to keep");
+    gom_trim(0);
+    IS(dirty(), 0, "and nothing, if it is not");
+}
+
+/* One page in a hundred is free. */
+static void test_trim_dense(void) {
+    enum { PAGES = 2048, EVERY = 100 };
+    for (unsigned i = 0; i < PAGES; i++)
+        memset(block[i] = gom_malloc(PAGE), 1, PAGE);
+    for (unsigned i = 0; i < PAGES; i += EVERY)
+        gom_free(block[i]);
+    gom_trim(0);
+    IS(dirty(), 0, "a trim takes single pages as well");
+    for (unsigned i = 0; i < PAGES; i++)
+        if (i % EVERY)
+            gom_free(block[i]);
+    gom_trim(0);
+}
+
+/* Dirty pages and fresh ones beside them, in one block. */
+static void test_calloc_of_both(void) {
+    enum { SIZE = 8 << 20, DIRTY = 1 << 20 };
+    size_t wrong = 0;
+    gom_trim(0);
+    make_dirty(DIRTY);
+    unsigned char *p = gom_calloc(1, SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        wrong += p[i] != 0;
+    IS(wrong, 0, "calloc of dirty and fresh pages is zero");
+    gom_free(p);
+    gom_trim(0);
+}
+
+static void test_lists_are_short(void) {
+    enum { SIZE = 16, KEPT = 512 * SIZE };
+    for (unsigned i = 0; i < MANY; i++)
+        block[i] = gom_malloc(SIZE);
+    for (unsigned i = 0; i < MANY; i++)
+        gom_free(block[i]);
+    OK(now().heap_inuse <= 4 * KEPT, "a thread keeps no more than 512 free objects of a size");
+    gom_trim(0);
+    IS(now().heap_inuse, 0, "and none after a trim");
+}
+
+/* Without memory, and with it again, all descriptors are there. */
+static void test_no_memory(void) {
+    enum { SIZE = 32768 };
+    unsigned n = 0, more = 0;
+    gom_free(gom_malloc(SIZE));
+    os_maps_left = 1;
+    while (n < MANY && (block[n] = gom_malloc(SIZE)))
+        n++;
+    for (unsigned i = 0; i < 20; i++)
+        more += gom_malloc(1 << 26) != NULL || gom_malloc(SIZE) != NULL;
+    os_maps_left = OS_NO_LIMIT;
+    OK(n > 0 && n < MANY && more == 0, "there is no memory after %u blocks", n);
+    while (n > 0)
+        gom_free(block[--n]);
+    gom_trim(0);
+    IS(now().mspan_inuse, 0, "no descriptor is lost by what failed");
+    IS(dirty(), 0, "nor any page");
+}
+
+static atomic_uint turn;
+
+static void wait_for(unsigned which) {
+    while (atomic_load(&turn) < which)
+        sched_yield();
+}
+
+static void *keep_lists(void *unused) {
+    for (unsigned i = 0; i < 100; i++)
+        block[i] = gom_malloc(1000);
+    for (unsigned i = 0; i < 100; i++)
+        gom_free(block[i]);
+    atomic_store(&turn, 1);
+    wait_for(2);
+    gom_free(gom_malloc(2000)); /* comes by a slow path */
+    atomic_store(&turn, 3);
+    wait_for(4);
+    return unused;
+}
+
+static void test_trim_of_others(void) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, keep_lists, NULL);
+    wait_for(1);
+    gom_trim(0);
+    const size_t before = now().heap_inuse;
+    atomic_store(&turn, 2);
+    wait_for(3);
+    const size_t after = now().heap_inuse;
+    atomic_store(&turn, 4);
+    pthread_join(thread, NULL);
+    OK(before > 3 * PAGE, "a trim leaves another thread's objects alone");
+    IS(after, PAGE, "and it gives them back when it comes by");
+}
+
+int main(void) {
+    options.scavenge = false;
+    test_alignment();
+    test_trim_keeps();
+    test_trim_dense();
+    test_calloc_of_both();
+    test_lists_are_short();
+    test_no_memory();
+    test_trim_of_others();
+    return tap_done();
+}
