@@ -87,9 +87,18 @@ static bool add_regions(uintptr_t base, size_t bytes) {
     return true;
 }
 
+/* Before the first growth. */
+static void begin(void) {
+    /* Of a kernel's page beyond a word of the bitmap, os_release refuses the parts. */
+    while (mheap.pages.unit_shift < PAGECACHE_SHIFT &&
+           os_page_bytes() > (size_t)PAGE_BYTES << mheap.pages.unit_shift)
+        mheap.pages.unit_shift++;
+    hardened_begin();
+}
+
 static bool grow(size_t n) {
     if (!mheap.sys_pages)
-        hardened_begin();
+        begin();
     const uintptr_t base = map_pages(&n);
     if (!base)
         return false;
@@ -319,7 +328,9 @@ size_t mheap_scavenge(size_t most, bool dense) {
     while (done < most) {
         uintptr_t base = 0;
         lock_acquire(&mheap.lock);
-        const size_t n = pagealloc_take_dirty(&mheap.pages, most - done, dense, &base);
+        const size_t scavenged = mheap.pages.scavenged_pages;
+        const size_t n         = pagealloc_take_dirty(&mheap.pages, most - done, dense, &base);
+        const size_t again     = scavenged - mheap.pages.scavenged_pages;
         lock_release(&mheap.lock);
         if (n == 0)
             break;
@@ -329,7 +340,7 @@ size_t mheap_scavenge(size_t most, bool dense) {
         lock_release(&mheap.lock);
         if (!released)
             break;
-        done += n;
+        done += n - again;
     }
     return done;
 }

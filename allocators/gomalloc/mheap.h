@@ -48,8 +48,9 @@ bool mheap_resize_large(struct mspan *, size_t n);
 void mheap_refill_cache(struct pagecache *);
 void mheap_flush_cache(struct pagecache *);
 
-/* Gives up to `most` free pages back to the operating system, the highest first; returns how many
- * went. `dense`: also those in nearly full chunks. */
+/* Gives up to `most` free pages back to the operating system, the highest first, and what else lies
+ * in the kernel's page of the last; returns how many went. A page stays while the kernel's page
+ * around it is in use. `dense`: also those in nearly full chunks. */
 size_t mheap_scavenge(size_t most, bool dense);
 
 /* Pages that are free but resident. */

@@ -61,6 +61,8 @@ void os_unmap(void *memory, size_t bytes) {
 }
 
 bool os_release(void *memory, size_t bytes) {
+    if (((uintptr_t)memory | bytes) & (os_page_bytes() - 1))
+        return false;
     const int saved = errno;
     const int code  = madvise(memory, bytes, MADV_DONTNEED);
     errno           = saved;

@@ -25,7 +25,8 @@ bool os_map_at(uintptr_t address, size_t bytes);
 
 void os_unmap(void *memory, size_t bytes);
 
-/* Gives the pages back; they stay mapped and read as zero. False: not done. */
+/* Gives the pages back; they stay mapped and read as zero. False: not done, as for parts of the
+ * kernel's pages: madvise(2) would round the length up, into what the caller did not name. */
 bool os_release(void *memory, size_t bytes);
 
 uint64_t os_now_ns(void);
@@ -33,7 +34,7 @@ uint64_t os_now_ns(void);
 /* The same, some milliseconds old, for a few instructions. */
 uint64_t os_about_now_ns(void);
 
-/* Bytes of a page of the kernel's; at most PAGE_BYTES is assumed. */
+/* Bytes of a page of the kernel's: a power of two, 4 KiB to 64 KiB on today's systems. */
 size_t os_page_bytes(void);
 
 /* Text to standard error, in one write, without stdio. */

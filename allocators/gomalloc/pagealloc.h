@@ -44,6 +44,8 @@ struct pagealloc {
     uintptr_t search;                /* no page below this address is free */
     size_t free_pages;               /* of these, */
     size_t scavenged_pages;          /* so many are scavenged */
+    unsigned unit_shift; /* log2 of a unit: the pages of one page of the kernel's, up to 64, which
+                            go back together or not at all */
 };
 
 static inline size_t region_of(uintptr_t address) {
@@ -77,8 +79,10 @@ uintptr_t pagealloc_take_block(struct pagealloc *, uint64_t *free, uint64_t *sca
 /* Gives back pages of a block as it was taken. */
 void pagealloc_return_block(struct pagealloc *, uintptr_t base, uint64_t free, uint64_t scavenged);
 
-/* Takes the highest free pages that are not scavenged, at most `most` and all in one word of the
- * bitmap. Returns their number and address. `dense`: also of dense chunks. */
+/* Takes the highest free pages that are not scavenged: at most `most`, rounded up to whole units,
+ * and all in one word of the bitmap. Of a unit that is free, pages that were scavenged come along:
+ * the others could not go back without them. Returns their number and address. `dense`: also of
+ * dense chunks. */
 size_t pagealloc_take_dirty(struct pagealloc *, size_t most, bool dense, uintptr_t *base);
 
 #endif
