@@ -60,7 +60,7 @@ void arena_set(uintptr_t base, size_t n, struct mspan *, unsigned page_class);
 /* The arenas that exist lie within [first, end). */
 void arena_bounds(size_t *first, size_t *end);
 
-/* Bytes of metadata mapped; guarded by mheap's grow lock. */
+/* Bytes of metadata; guarded by mheap's grow lock. */
 extern size_t arena_sys;
 
 #endif

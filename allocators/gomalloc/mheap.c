@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "hardened.h"
 #include "os.h"
+#include "persistent.h"
 
 #include <string.h>
 
@@ -36,10 +37,14 @@ static uintptr_t hint(unsigned i) {
     return HINT_FIRST + ((uintptr_t)i << HINT_SHIFT);
 }
 
-/* So many bytes where the heap ends or at a hint; 0: not there. */
+/* So many bytes where the heap ends or at a hint; 0: not there. Linux gives out addresses
+ * downwards: what it chose grows in that direction (as in Go), or there would be a mapping for each
+ * step. */
 static uintptr_t map_near(size_t bytes) {
     if (mheap.grow_at && os_map_at(mheap.grow_at, bytes))
         return mheap.grow_at;
+    if (mheap.grow_down > bytes && os_map_at(mheap.grow_down - bytes, bytes))
+        return mheap.grow_down -= bytes;
     for (unsigned i = 0; i < HINTS_TRIED && mheap.hint + i < HINTS; i++) {
         const uintptr_t at = hint(mheap.hint + i);
         if (!os_map_at(at, bytes))
@@ -59,7 +64,8 @@ static uintptr_t map_pages(size_t *n) {
     *n                = (need + step - 1) / step * step;
     uintptr_t base    = map_near(*n * PAGE_BYTES);
     if (!base)
-        base = (uintptr_t)os_map_aligned(*n * PAGE_BYTES, (size_t)1 << CHUNK_SHIFT);
+        mheap.grow_down = base =
+            (uintptr_t)os_map_aligned(*n * PAGE_BYTES, (size_t)1 << CHUNK_SHIFT);
     if (!base) {
         *n   = (need + GROW_LESS - 1) / GROW_LESS * GROW_LESS;
         base = (uintptr_t)os_map_aligned(*n * PAGE_BYTES, PAGE_BYTES);
@@ -76,7 +82,7 @@ static bool add_regions(uintptr_t base, size_t bytes) {
     for (size_t r = region_of(base); r <= region_of(base + bytes - 1); r++) {
         if (mheap.pages.region[r]) /* written under grow_lock only */
             continue;
-        struct palloc_region *region = os_map(sizeof *region);
+        struct palloc_region *region = persistent_alloc(sizeof *region, 1);
         if (!region)
             return false;
         mheap.meta_sys += sizeof *region;
@@ -373,9 +379,11 @@ void mheap_lock_all(void) {
     lock_acquire(&mheap.few.lock);
     lock_acquire(&mheap.many.lock);
     lock_acquire(&mheap.notes.lock);
+    persistent_lock();
 }
 
 void mheap_unlock_all(void) {
+    persistent_unlock();
     lock_release(&mheap.notes.lock);
     lock_release(&mheap.many.lock);
     lock_release(&mheap.few.lock);

@@ -19,7 +19,8 @@ struct mheap {
     _Atomic size_t manual_pages; /* in manual spans */
 
     struct lock grow_lock; /* taken before `lock`; guards the rest */
-    uintptr_t grow_at;     /* where the heap would grow next */
+    uintptr_t grow_at;     /* where the heap would grow next, and */
+    uintptr_t grow_down;   /* below what: where it ended up at the kernel's choice. 0: nowhere */
     unsigned hint;
     size_t meta_sys; /* bytes of regions of the page allocator */
 

@@ -13,7 +13,7 @@
 
 _Atomic int64_t os_maps_left = OS_NO_LIMIT;
 
-static bool may_map(void) {
+bool os_may_map(void) {
     if (atomic_load_explicit(&os_maps_left, memory_order_relaxed) == OS_NO_LIMIT)
         return true;
     return atomic_fetch_sub_explicit(&os_maps_left, 1, memory_order_relaxed) > 0;
@@ -21,9 +21,9 @@ static bool may_map(void) {
 
 static void *map(uintptr_t address, size_t bytes, int flags) {
     const int saved = errno;
-    void *memory    = may_map() ? mmap(os_pointer(address), bytes, PROT_READ | PROT_WRITE,
-                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0)
-                                : MAP_FAILED;
+    void *memory    = os_may_map() ? mmap(os_pointer(address), bytes, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0)
+                                   : MAP_FAILED;
     errno           = saved;
     return memory == MAP_FAILED ? NULL : memory;
 }
@@ -67,6 +67,12 @@ bool os_release(void *memory, size_t bytes) {
     const int code  = madvise(memory, bytes, MADV_DONTNEED);
     errno           = saved;
     return code == 0;
+}
+
+void os_no_huge_pages(void *memory, size_t bytes) {
+    const int saved = errno;
+    if (madvise(memory, bytes, MADV_NOHUGEPAGE) != 0)
+        errno = saved; /* a kernel without huge pages */
 }
 
 static uint64_t read_clock(clockid_t clock) {

@@ -29,6 +29,9 @@ void os_unmap(void *memory, size_t bytes);
  * kernel's pages: madvise(2) would round the length up, into what the caller did not name. */
 bool os_release(void *memory, size_t bytes);
 
+/* The pages will be the kernel's smallest, whatever it does for programs by itself. */
+void os_no_huge_pages(void *memory, size_t bytes);
+
 uint64_t os_now_ns(void);
 
 /* The same, some milliseconds old, for a few instructions. */
@@ -43,8 +46,12 @@ void os_say(const char *text);
 /* Says "gomalloc: <what>: 0x<address>" and aborts. */
 _Noreturn void os_die(const char *what, const void *address);
 
-/* For tests: so many more mappings succeed, then all fail, until it is set to OS_NO_LIMIT again. */
+/* For tests: so many more mappings and pieces of persistent_alloc there are, then none, until it is
+ * set to OS_NO_LIMIT again. */
 #define OS_NO_LIMIT INT64_MAX
 extern _Atomic int64_t os_maps_left;
+
+/* Counts one down; false: there are none left. */
+bool os_may_map(void);
 
 #endif

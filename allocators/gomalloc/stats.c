@@ -7,6 +7,7 @@
 #include "mcache.h"
 #include "mheap.h"
 #include "options.h"
+#include "persistent.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,7 +47,7 @@ static void add_pages(struct gom_memstats *m) {
     const size_t manual = atomic_load_explicit(&mheap.manual_pages, memory_order_acquire);
     const size_t inuse  = atomic_load_explicit(&mheap.inuse_pages, memory_order_acquire);
     lock_acquire(&mheap.grow_lock);
-    m->gc_sys = mheap.meta_sys + arena_sys;
+    m->gc_sys = mheap.meta_sys + arena_sys + persistent_spare();
     lock_acquire(&mheap.lock);
     const size_t sys = mheap.sys_pages, released = mheap.pages.scavenged_pages;
     lock_release(&mheap.lock);
