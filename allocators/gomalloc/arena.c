@@ -42,6 +42,12 @@ bool arena_prepare(uintptr_t base, size_t bytes) {
     return true;
 }
 
+void arena_clear(uintptr_t address) {
+    struct heap_arena *a = arena_of(address);
+    if (!persistent_clear(a, sizeof *a))
+        arena_set(address & -((uintptr_t)1 << ARENA_SHIFT), ARENA_PAGES, NULL, 0);
+}
+
 void arena_set(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
     for (size_t i = 0; i < n; i++) {
         const uintptr_t address = base + i * PAGE_BYTES;

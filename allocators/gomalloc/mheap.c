@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "hardened.h"
+#include "huge.h"
 #include "os.h"
 #include "persistent.h"
 
@@ -22,6 +23,9 @@ enum {
     GROW_MAX   = 16 * CHUNK_PAGES, /* at most by 64 MiB: fewer system calls, no memory until used */
     GROW_LESS  = 16, /* where memory is short: what is needed, up to a multiple of 128 KiB */
 };
+
+/* Of the address space; no span has more. */
+#define ALL_PAGES ((size_t)1 << (ADDRESS_BITS - PAGE_SHIFT))
 
 /* Addresses that nothing else takes, so that the heap grows in one piece (Go's hints). */
 enum { HINTS = 64, HINTS_TRIED = 3 };
@@ -245,10 +249,10 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass) {
 
 void mheap_free_span(struct pagecache *cache, struct mspan *s) {
     const uintptr_t base = s->base;
-    const unsigned n     = s->npages;
+    const size_t n       = s->npages;
     assert(span_state(s->word) == SPAN_EMPTYING && span_live(s->word) == 0);
     arena_set(base, n, NULL, 0);
-    count(&mheap.inuse_pages, (size_t)0 - n);
+    count(&mheap.inuse_pages, 0 - n);
     /* relaxed: nobody else knows the span any more */
     atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
     if (s->notes)
@@ -258,35 +262,54 @@ void mheap_free_span(struct pagecache *cache, struct mspan *s) {
         free_pages(base, n);
 }
 
-/* Pages of the map that a large span fills: hardened builds must recognise an address within. */
+/* Pages of the map that a large span fills: hardened builds must recognise an address within, but
+ * not at the price of a map as long as a huge one. */
 static size_t mapped_pages(size_t n) {
-#ifdef GOMALLOC_HARDENED
-    return n;
-#else
-    return n != 0;
-#endif
+    return HARDENED && !is_huge(n) ? n : n != 0;
 }
 
-static _Atomic size_t *counter(enum span_state state) {
-    return state == SPAN_MANUAL ? &mheap.manual_pages : &mheap.inuse_pages;
+static _Atomic size_t *counter(enum span_state state, size_t n) {
+    if (state == SPAN_MANUAL)
+        return is_huge(n) ? &mheap.huge_manual_pages : &mheap.manual_pages;
+    return is_huge(n) ? &mheap.huge_pages : &mheap.inuse_pages;
+}
+
+/* A huge block and the map of its arena; 0: no memory. */
+static uintptr_t map_huge(size_t n, size_t alignment) {
+    const uintptr_t base = huge_map(n, alignment);
+    if (!base)
+        return 0;
+    lock_acquire(&mheap.grow_lock);
+    const bool prepared = arena_prepare(base, 1);
+    lock_release(&mheap.grow_lock);
+    if (prepared)
+        return base;
+    huge_unmap(base, n);
+    return 0;
 }
 
 struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state state, bool noscan) {
-    if (n > UINT32_MAX / 2 || alignment / PAGE_BYTES > UINT32_MAX / 2)
-        return NULL; /* more than the address space has */
+    const size_t align_pages = alignment <= PAGE_BYTES ? 1 : alignment / PAGE_BYTES;
+    if (n > ALL_PAGES || align_pages > ALL_PAGES)
+        return NULL;
     struct mspan *s = fixalloc_alloc(&mheap.few);
     if (!s)
         return NULL;
-    size_t scavenged = 0;
-    s->base = alloc_pages(n, alignment <= PAGE_BYTES ? 1 : alignment / PAGE_BYTES, &scavenged);
+    size_t scavenged;
+    if (is_huge(n + align_pages - 1)) {
+        scavenged = n = huge_round(n);
+        s->base       = map_huge(n, alignment);
+    } else {
+        s->base = alloc_pages(n, align_pages, &scavenged);
+    }
     if (!s->base) {
         fixalloc_free(&mheap.few, s);
         return NULL;
     }
-    s->npages     = (uint32_t)n;
+    s->npages     = n;
     s->spanclass  = noscan;
     s->needs_zero = scavenged != n;
-    count(counter(state), n);
+    count(counter(state, n), n);
     /* relaxed: the page map publishes the span */
     atomic_store_explicit(&s->word, span_word(state, 1), memory_order_relaxed);
     arena_set(s->base, mapped_pages(n), s, 0);
@@ -296,18 +319,64 @@ struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state stat
 void mheap_free_large(struct mspan *s) {
     const uintptr_t base = s->base;
     const size_t n       = s->npages;
-    count(counter(span_state(s->word)), (size_t)0 - n);
-    arena_set(base, mapped_pages(n), NULL, 0);
+    count(counter(span_state(s->word), n), (size_t)0 - n);
+    if (is_huge(n))
+        arena_clear(base);
+    else
+        arena_set(base, mapped_pages(n), NULL, 0);
     /* relaxed: nobody else knows the span any more */
     atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
     fixalloc_free(&mheap.few, s);
-    free_pages(base, n);
+    if (is_huge(n))
+        huge_unmap(base, n);
+    else
+        free_pages(base, n);
+}
+
+/* To a place that is an eighth longer, if there is one: that much address space is free behind it
+ * afterwards, so that a block that grows by and by will seldom have to move again. */
+static bool move_huge(struct mspan *s, size_t n) {
+    const uintptr_t base = s->base;
+    const size_t had     = s->npages;
+    size_t more          = huge_round(n / 8);
+    uintptr_t to         = map_huge(n + more, PAGE_BYTES);
+    if (!to) {
+        more = 0;
+        to   = map_huge(n, PAGE_BYTES);
+    }
+    if (!to)
+        return false;
+    arena_clear(base); /* before the address may be somebody else's */
+    const bool moved = huge_move(base, had, to, n);
+    s->base          = moved ? to : base;
+    arena_set(s->base, 1, s, 0);
+    if (moved && more)
+        huge_unmap(to + n * PAGE_BYTES, more);
+    return moved;
+}
+
+/* Below HUGE_PAGES it keeps that length, until it is the half: no copy for each step around there.
+ */
+static bool resize_huge(struct mspan *s, size_t wanted) {
+    const size_t had = s->npages, n = huge_round(wanted);
+    if (wanted < HUGE_PAGES / 2)
+        return false;
+    if (!huge_resize(s->base, had, n) && !move_huge(s, n))
+        return false;
+    huge_release(s->base, wanted, n);
+    s->npages = n;
+    count(counter(span_state(s->word), n), n - had);
+    return true;
 }
 
 bool mheap_resize_large(struct mspan *s, size_t n) {
     const size_t had    = s->npages;
     const uintptr_t end = s->base + had * PAGE_BYTES;
-    if (n > UINT32_MAX / 2)
+    if (n > ALL_PAGES)
+        return false;
+    if (is_huge(had))
+        return resize_huge(s, n);
+    if (is_huge(n))
         return false;
     if (n > had) {
         size_t scavenged;
@@ -321,8 +390,8 @@ bool mheap_resize_large(struct mspan *s, size_t n) {
         arena_set(s->base + n * PAGE_BYTES, mapped_pages(had) - mapped_pages(n), NULL, 0);
         free_pages(s->base + n * PAGE_BYTES, had - n);
     }
-    s->npages = (uint32_t)n;
-    count(counter(span_state(s->word)), n - had);
+    s->npages = n;
+    count(counter(span_state(s->word), n), n - had);
     return true;
 }
 

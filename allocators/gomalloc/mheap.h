@@ -17,6 +17,8 @@ struct mheap {
     size_t sys_pages;            /* got from the operating system, ever; none is unmapped */
     _Atomic size_t inuse_pages;  /* in spans of objects */
     _Atomic size_t manual_pages; /* in manual spans */
+    /* The same in huge blocks, whose pages are not among the others, nor among sys_pages. */
+    _Atomic size_t huge_pages, huge_manual_pages;
 
     struct lock grow_lock; /* taken before `lock`; guards the rest */
     uintptr_t grow_at;     /* where the heap would grow next, and */
@@ -38,12 +40,13 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass);
  * they are of its block. */
 void mheap_free_span(struct pagecache *cache, struct mspan *);
 
-/* A span of n pages as one object: SPAN_LARGE or SPAN_MANUAL. `alignment`: of the address, a power
- * of two. */
+/* A span of n pages, or more if it is huge (huge.h), as one object: SPAN_LARGE or SPAN_MANUAL.
+ * `alignment`: of the address, a power of two. */
 struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state, bool noscan);
 void mheap_free_large(struct mspan *);
 
-/* Makes a large span n pages long, in place; false: it stays as it is. */
+/* Makes a large span n pages long, or at least so long if it is huge. That may move it, to another
+ * s->base; its bytes come along. False: it stays as it is. */
 bool mheap_resize_large(struct mspan *, size_t n);
 
 void mheap_refill_cache(struct pagecache *);

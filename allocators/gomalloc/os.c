@@ -19,23 +19,25 @@ bool os_may_map(void) {
     return atomic_fetch_sub_explicit(&os_maps_left, 1, memory_order_relaxed) > 0;
 }
 
+/* Without a promise (MAP_NORESERVE): the heap takes more than it will touch. */
 static void *map(uintptr_t address, size_t bytes, int flags) {
     const int saved = errno;
     void *memory    = os_may_map() ? mmap(os_pointer(address), bytes, PROT_READ | PROT_WRITE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0)
+                                          MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0)
                                    : MAP_FAILED;
     errno           = saved;
     return memory == MAP_FAILED ? NULL : memory;
 }
 
 void *os_map(size_t bytes) {
-    return map(0, bytes, 0);
+    return map(0, bytes, MAP_NORESERVE);
 }
 
-void *os_map_aligned(size_t bytes, size_t alignment) {
+/* Cuts what lies before and behind the aligned part off. */
+static void *map_surplus(size_t bytes, size_t alignment, int flags) {
     if (bytes > SIZE_MAX - alignment)
         return NULL;
-    char *memory = map(0, bytes + alignment, 0);
+    char *memory = map(0, bytes + alignment, flags);
     if (!memory)
         return NULL;
     const size_t before = -(uintptr_t)memory & (alignment - 1);
@@ -45,8 +47,42 @@ void *os_map_aligned(size_t bytes, size_t alignment) {
     return memory + before;
 }
 
+void *os_map_aligned(size_t bytes, size_t alignment) {
+    return map_surplus(bytes, alignment, MAP_NORESERVE);
+}
+
+/* Linux gives out addresses downwards: if its choice is not aligned, the place a bit lower is
+ * mostly free, and costs no surplus that the kernel would have to promise, too. */
+void *os_map_promised(size_t bytes, size_t alignment) {
+    uintptr_t at = 0;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        void *memory = map(at, bytes, 0);
+        if (!memory)
+            return NULL;
+        if ((uintptr_t)memory % alignment == 0)
+            return memory;
+        os_unmap(memory, bytes);
+        at = (uintptr_t)memory & -alignment;
+    }
+    return map_surplus(bytes, alignment, 0);
+}
+
+bool os_grow(void *memory, size_t had, size_t bytes) {
+    const int saved  = errno;
+    const bool grown = mremap(memory, had, bytes, 0) != MAP_FAILED;
+    errno            = saved;
+    return grown;
+}
+
+bool os_move(void *memory, size_t had, void *to, size_t bytes) {
+    const int saved  = errno;
+    const bool moved = mremap(memory, had, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+    errno            = saved;
+    return moved;
+}
+
 bool os_map_at(uintptr_t address, size_t bytes) {
-    void *memory = map(address, bytes, MAP_FIXED_NOREPLACE);
+    void *memory = map(address, bytes, MAP_NORESERVE | MAP_FIXED_NOREPLACE);
     if (memory && (uintptr_t)memory != address) {
         os_unmap(memory, bytes);
         memory = NULL;

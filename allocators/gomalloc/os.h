@@ -23,6 +23,19 @@ void *os_map_aligned(size_t bytes, size_t alignment);
 /* The same, exactly at `address`; false: something is there, or there is no memory. */
 bool os_map_at(uintptr_t address, size_t bytes);
 
+/* As os_map_aligned, but the kernel takes the memory into account and refuses what it holds for too
+ * much. Of no more address space than this, if it can be. */
+void *os_map_promised(size_t bytes, size_t alignment);
+
+/* Makes what os_map_promised gave longer, where it is. False: something is behind it, or there is
+ * no memory. */
+bool os_grow(void *memory, size_t had, size_t bytes);
+
+/* The same to the beginning of another such mapping, whose first `bytes` make room for it; what was
+ * there is gone. False: not moved, and of these bytes nobody knows whether they are still mapped.
+ */
+bool os_move(void *memory, size_t had, void *to, size_t bytes);
+
 void os_unmap(void *memory, size_t bytes);
 
 /* Gives the pages back; they stay mapped and read as zero. False: not done, as for parts of the

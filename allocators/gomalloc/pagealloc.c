@@ -214,8 +214,11 @@ bool pagealloc_alloc_at(struct pagealloc *p, uintptr_t base, size_t n, size_t *s
 /* The scavenger will look at the chunk again. Where pages go back by units, a scavenged page that
  * becomes free may be what its dirty neighbours have waited for. */
 static void freed_in(struct pagealloc *p, size_t c, bool dirty) {
-    if (dirty || p->unit_shift)
-        p->region[c / REGION_CHUNKS]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;
+    const size_t r = c / REGION_CHUNKS;
+    if (!dirty && !p->unit_shift)
+        return;
+    p->region[r]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;
+    p->dirty_end = r < p->dirty_end ? p->dirty_end : r + 1;
 }
 
 void pagealloc_free(struct pagealloc *p, uintptr_t base, size_t n, bool scavenged) {
@@ -293,8 +296,9 @@ static size_t dirty_run(const struct palloc_chunk *chunk, size_t most, unsigned 
 size_t pagealloc_take_dirty(struct pagealloc *p, size_t most, bool dense, uintptr_t *base) {
     const unsigned unit = 1u << p->unit_shift;
     most                = most < CHUNK_PAGES ? (most + unit - 1) & -(size_t)unit : CHUNK_PAGES;
-    for (size_t r = p->end_region; r-- > p->first_region;) {
+    for (size_t r = p->dirty_end; r-- > p->first_region;) {
         struct palloc_region *region = p->region[r];
+        uint64_t some                = 0;
         for (size_t w = REGION_CHUNKS / 64; region && w-- > 0;) {
             for (uint64_t left = region->dirty[w]; left;) {
                 const unsigned bit         = 63 - (unsigned)__builtin_clzll(left);
@@ -311,7 +315,10 @@ size_t pagealloc_take_dirty(struct pagealloc *p, size_t most, bool dense, uintpt
                 }
                 region->dirty[w] &= ~((uint64_t)1 << bit);
             }
+            some |= region->dirty[w];
         }
+        if (!some && p->dirty_end == r + 1)
+            p->dirty_end = r;
     }
     return 0;
 }

@@ -12,7 +12,6 @@
 #include "sizeclasses.h"
 
 enum {
-    ADDRESS_BITS   = 47, /* of user space on x86-64; other systems' heaps stay below it, too */
     CHUNK_SHIFT    = PAGE_SHIFT + 9,
     REGION_SHIFT   = CHUNK_SHIFT + 12,
     REGIONS        = 1 << (ADDRESS_BITS - REGION_SHIFT),
@@ -41,6 +40,7 @@ struct pagealloc {
     pallocsum root[REGIONS];
     struct palloc_region *region[REGIONS];
     size_t first_region, end_region; /* the regions that exist lie within */
+    size_t dirty_end;                /* no region from here on has a chunk to scavenge */
     uintptr_t search;                /* no page below this address is free */
     size_t free_pages;               /* of these, */
     size_t scavenged_pages;          /* so many are scavenged */

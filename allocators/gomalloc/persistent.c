@@ -51,8 +51,8 @@ void *persistent_alloc(size_t bytes, size_t alignment) {
     const size_t page = os_page_bytes();
     if (!os_may_map())
         return NULL;
-    alignment         = alignment > page ? alignment : page;
-    bytes             = align_up(bytes, page);
+    alignment = alignment > page ? alignment : page;
+    bytes     = align_up(bytes, page);
     lock_acquire(&lock);
     void *memory = cut(bytes, alignment);
     if (!memory && next_step(bytes))
@@ -61,6 +61,10 @@ void *persistent_alloc(size_t bytes, size_t alignment) {
         memory = map(bytes, alignment);
     lock_release(&lock);
     return memory;
+}
+
+bool persistent_clear(void *memory, size_t bytes) {
+    return os_release(memory, align_up(bytes, os_page_bytes()));
 }
 
 size_t persistent_spare(void) {

@@ -5,11 +5,15 @@
 #ifndef GOMALLOC_PERSISTENT_H
 #define GOMALLOC_PERSISTENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Zeroed memory, in whole pages of the kernel's, aligned to them and to `alignment`, a power of
  * two; resident once it is touched, by small pages. NULL: there is none. */
 void *persistent_alloc(size_t bytes, size_t alignment);
+
+/* Zeroes what persistent_alloc gave, which is resident no more. False: not done. */
+bool persistent_clear(void *memory, size_t bytes);
 
 /* Bytes that are mapped and not handed out. */
 size_t persistent_spare(void);

@@ -46,6 +46,9 @@ static void add_pages(struct gom_memstats *m) {
     /* acquire: read before the pages that there are, so that they are hardly ever more */
     const size_t manual = atomic_load_explicit(&mheap.manual_pages, memory_order_acquire);
     const size_t inuse  = atomic_load_explicit(&mheap.inuse_pages, memory_order_acquire);
+    /* relaxed: these are in no balance with others */
+    const size_t huge        = atomic_load_explicit(&mheap.huge_pages, memory_order_relaxed);
+    const size_t huge_manual = atomic_load_explicit(&mheap.huge_manual_pages, memory_order_relaxed);
     lock_acquire(&mheap.grow_lock);
     m->gc_sys = mheap.meta_sys + arena_sys + persistent_spare();
     lock_acquire(&mheap.lock);
@@ -53,8 +56,8 @@ static void add_pages(struct gom_memstats *m) {
     lock_release(&mheap.lock);
     lock_release(&mheap.grow_lock);
     const size_t idle = sys > manual + inuse ? sys - manual - inuse : 0;
-    m->stack_inuse = m->stack_sys = manual * PAGE_BYTES;
-    m->heap_inuse                 = inuse * PAGE_BYTES;
+    m->stack_inuse = m->stack_sys = (manual + huge_manual) * PAGE_BYTES;
+    m->heap_inuse                 = (inuse + huge) * PAGE_BYTES;
     m->heap_idle                  = idle * PAGE_BYTES;
     m->heap_sys                   = m->heap_inuse + m->heap_idle;
     /* Pages may have been freed and scavenged since the first lines. */
