@@ -27,18 +27,33 @@ enum {
 /* Of the address space; no span has more. */
 #define ALL_PAGES ((size_t)1 << (ADDRESS_BITS - PAGE_SHIFT))
 
-/* Addresses that nothing else takes, so that the heap grows in one piece (Go's hints). */
-enum { HINTS = 64, HINTS_TRIED = 3 };
+/* Addresses that nothing else takes, so that the heap grows in one piece (Go's hints); at random as
+ * in Go 1.26, in some 2^20.2 places: first a region of the page allocator, then an arena in it. The
+ * last GiB of a region is left out, so that a heap of up to that size has as much metadata
+ * anywhere. Without randomisation it is Go's classic address, the first. */
+enum { HINTS_TRIED = 3, BASE_ARENAS = 240 };
 #if defined(__SANITIZE_THREAD__)
 #define HINT_FIRST ((uintptr_t)0x10 << 32) /* the part below 512 GiB is the program's, there */
-#define HINT_SHIFT 32
+enum { HINT_REGIONS = 16, HINTS = 16 };
 #else
 #define HINT_FIRST ((uintptr_t)0xc0 << 32)
-#define HINT_SHIFT 40
+enum { HINT_REGIONS = 80 * 64, HINTS = 80 }; /* to 80.75 TiB; programs begin at 85.3 */
 #endif
 
+_Static_assert(HINT_FIRST % ((uintptr_t)1 << REGION_SHIFT) == 0, "hints begin with a region");
+_Static_assert(BASE_ARENAS < 1 << (REGION_SHIFT - ARENA_SHIFT), "the base is in its region");
+
+/* A number below n, of 32 random bits. */
+static uintptr_t below(uint32_t random, unsigned n) {
+    return (uintptr_t)((uint64_t)random * n >> 32);
+}
+
 static uintptr_t hint(unsigned i) {
-    return HINT_FIRST + ((uintptr_t)i << HINT_SHIFT);
+    const uint64_t random = mheap.base_random;
+    const uintptr_t region =
+                        below((uint32_t)(random >> 32), HINT_REGIONS) + i * (HINT_REGIONS / HINTS),
+                    arena = below((uint32_t)random, BASE_ARENAS);
+    return HINT_FIRST + (region % HINT_REGIONS << REGION_SHIFT) + (arena << ARENA_SHIFT);
 }
 
 /* So many bytes where the heap ends or at a hint; 0: not there. Linux gives out addresses
@@ -103,6 +118,7 @@ static void begin(void) {
     while (mheap.pages.unit_shift < PAGECACHE_SHIFT &&
            os_page_bytes() > (size_t)PAGE_BYTES << mheap.pages.unit_shift)
         mheap.pages.unit_shift++;
+    mheap.base_random = os_is_randomised() ? os_random(RANDOM_BASE) : 0;
     hardened_begin();
 }
 

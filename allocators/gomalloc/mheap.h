@@ -23,7 +23,9 @@ struct mheap {
     struct lock grow_lock; /* taken before `lock`; guards the rest */
     uintptr_t grow_at;     /* where the heap would grow next, and */
     uintptr_t grow_down;   /* below what: where it ended up at the kernel's choice. 0: nowhere */
-    unsigned hint;
+    unsigned hint;         /* the next one to try */
+    uint64_t base_random;  /* where the hints begin; 0: at the lowest address */
+
     size_t meta_sys; /* bytes of regions of the page allocator */
 
     struct fixalloc few, many; /* descriptors of spans with few and with many slots */

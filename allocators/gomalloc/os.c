@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -127,6 +129,31 @@ uint64_t os_about_now_ns(void) {
 
 size_t os_page_bytes(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t fold(uint64_t a, uint64_t b) {
+    const __uint128_t product = (__uint128_t)a * b;
+    return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
+/* The constants are those of wyhash, whose mixing this is: odd, and 32 of their bits set. */
+uint64_t os_random(enum os_random_use use) {
+    uint64_t seed[2];
+    const void *random = os_pointer(getauxval(AT_RANDOM));
+    if (!random)
+        return 0;
+    memcpy(seed, random, sizeof seed);
+    const uint64_t mixed =
+        fold(seed[0] ^ 0xa0761d6478bd642fu,
+             seed[1] ^ fold((uint64_t)use ^ 0xe7037ed1a0b428dbu, 0x8ebc6af09c88c6e3u));
+    return fold(mixed ^ 0x589965cc75374cc3u, (uint64_t)use ^ 0xe7037ed1a0b428dbu);
+}
+
+bool os_is_randomised(void) {
+    const int saved = errno;
+    const int now   = personality(0xffffffff); /* asks only */
+    errno           = saved;
+    return now == -1 || !(now & ADDR_NO_RANDOMIZE);
 }
 
 void os_say(const char *text) {

@@ -14,7 +14,8 @@ static size_t entry_pages(unsigned level) {
 /* Entry `i` of a level, counted over the whole address space. The eight below one entry of the
  * level above lie side by side. */
 static pallocsum *entry(struct pagealloc *p, unsigned level, size_t i) {
-    static const uint16_t first[SUMMARY_LEVELS] = {0, 0, 8, 8 + 64, 8 + 64 + 512};
+    static const uint16_t first[SUMMARY_LEVELS] = {0, REGION_CHUNKS + 512 + 64, REGION_CHUNKS + 512,
+                                                   REGION_CHUNKS, 0};
     const unsigned shift                        = FAN_SHIFT * level;
     if (level == 0)
         return &p->root[i];

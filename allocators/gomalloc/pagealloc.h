@@ -30,10 +30,12 @@ struct palloc_chunk {
 
 /* Zero-filled memory is not a valid region: pagealloc_add_region marks all pages as used. */
 struct palloc_region {
-    pallocsum sum[8 + 64 + 512 + REGION_CHUNKS]; /* levels 1 to 4 */
+    /* The longest first: each begins with a page of the kernel's, so that as much of it is touched
+     * for a heap that begins at an arena, whichever that is. */
+    struct palloc_chunk chunk[REGION_CHUNKS];
+    pallocsum sum[REGION_CHUNKS + 512 + 64 + 8]; /* levels 4 to 1 */
     uint64_t dirty[REGION_CHUNKS / 64];          /* chunks that may have free pages to scavenge */
     uint64_t known[REGION_CHUNKS / 64];          /* chunks that the heap has grown into */
-    struct palloc_chunk chunk[REGION_CHUNKS];
 };
 
 struct pagealloc {
