@@ -11,6 +11,11 @@
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): glibc's have reserved names
 #define EXPORT __attribute__((visibility("default")))
 
+#ifndef __GLIBC__ /* whose malloc.h alone has them */
+void *pvalloc(size_t size);
+int malloc_trim(size_t pad);
+#endif
+
 EXPORT void *malloc(size_t size) {
     return gom_malloc(size);
 }
@@ -69,21 +74,27 @@ EXPORT int malloc_trim(size_t pad) {
     return gom_trim(pad);
 }
 
+#ifdef GOM_HAVE_MALLINFO2
 EXPORT struct mallinfo2 mallinfo2(void) {
     return gom_mallinfo2();
 }
+#endif
 
+#ifdef __GLIBC__
 static int at_most_int(size_t n) {
     return n < INT_MAX ? (int)n : INT_MAX;
 }
 
 EXPORT struct mallinfo mallinfo(void) {
-    const struct mallinfo2 all = gom_mallinfo2();
-    return (struct mallinfo){.arena    = at_most_int(all.arena),
-                             .uordblks = at_most_int(all.uordblks),
-                             .fordblks = at_most_int(all.fordblks),
-                             .keepcost = at_most_int(all.keepcost)};
+    struct gom_memstats m;
+    gom_memstats(&m);
+    return (struct mallinfo){
+        .arena    = at_most_int(m.heap_sys),
+        .uordblks = at_most_int(m.heap_alloc),
+        .fordblks = at_most_int(m.heap_sys > m.heap_alloc ? m.heap_sys - m.heap_alloc : 0),
+        .keepcost = at_most_int(m.heap_idle - m.heap_released)};
 }
+#endif
 
 void cfree(void *block);
 EXPORT void cfree(void *block) {

@@ -78,6 +78,7 @@ void gom_memstats(struct gom_memstats *m) {
     m->sys          = m->heap_sys + m->stack_sys + m->mspan_sys + m->mcache_sys + m->gc_sys;
 }
 
+#ifdef GOM_HAVE_MALLINFO2
 struct mallinfo2 gom_mallinfo2(void) {
     struct gom_memstats m;
     gom_memstats(&m);
@@ -86,6 +87,7 @@ struct mallinfo2 gom_mallinfo2(void) {
                               .fordblks = m.heap_sys - least(m.heap_sys, m.heap_alloc),
                               .keepcost = m.heap_idle - m.heap_released};
 }
+#endif
 
 const char *gom_version(void) {
     return "1";
