@@ -1,6 +1,6 @@
 #include "arena.h"
 
-#include "os.h"
+#include "persistent.h"
 
 struct heap_arena *_Atomic arenas[ARENAS];
 size_t arena_sys;
@@ -31,7 +31,7 @@ bool arena_prepare(uintptr_t base, size_t bytes) {
     for (size_t i = base >> ARENA_SHIFT; i <= (base + bytes - 1) >> ARENA_SHIFT; i++) {
         if (atomic_load_explicit(&arenas[i], memory_order_relaxed))
             continue;
-        struct heap_arena *a = os_map(sizeof *a);
+        struct heap_arena *a = persistent_alloc(sizeof *a, 1);
         if (!a)
             return false;
         arena_sys += sizeof *a;
@@ -40,6 +40,12 @@ bool arena_prepare(uintptr_t base, size_t bytes) {
         extend_bounds(i);
     }
     return true;
+}
+
+void arena_clear(uintptr_t address) {
+    struct heap_arena *a = arena_of(address);
+    if (!persistent_clear(a, sizeof *a))
+        arena_set(address & -((uintptr_t)1 << ARENA_SHIFT), ARENA_PAGES, NULL, 0);
 }
 
 void arena_set(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {

@@ -11,7 +11,7 @@
 enum {
     ARENA_SHIFT = 26,
     ARENA_PAGES = 1 << (ARENA_SHIFT - PAGE_SHIFT),
-    ARENAS      = 1 << (47 - ARENA_SHIFT),
+    ARENAS      = 1 << (ADDRESS_BITS - ARENA_SHIFT),
 };
 
 struct mspan;
@@ -27,9 +27,9 @@ struct heap_arena {
 /* 16 MiB of address space, of which one page is resident for each 32 GiB of the heap's. */
 extern struct heap_arena *_Atomic arenas[ARENAS];
 
-/* NULL: no page of the heap lies near. The address is below 2^47. relaxed, here and below: whoever
- * got the address from malloc, or from somebody who did, comes after the stores; for any other
- * address there is no right answer. */
+/* NULL: no page of the heap lies near. The address has no more than ADDRESS_BITS. relaxed, here and
+ * below: whoever got the address from malloc, or from somebody who did, comes after the stores; for
+ * any other address there is no right answer. */
 static inline struct heap_arena *arena_of(uintptr_t address) {
     return atomic_load_explicit(&arenas[address >> ARENA_SHIFT], memory_order_relaxed);
 }
@@ -54,13 +54,16 @@ struct mspan *arena_span_checked(uintptr_t address);
 /* Makes the arenas of a range exist; false: no memory. Not thread-safe: under mheap's grow lock. */
 bool arena_prepare(uintptr_t base, size_t bytes);
 
+/* The maps of the arena at an address are zero again, and not resident. */
+void arena_clear(uintptr_t address);
+
 /* Sets the maps for n pages. */
 void arena_set(uintptr_t base, size_t n, struct mspan *, unsigned page_class);
 
 /* The arenas that exist lie within [first, end). */
 void arena_bounds(size_t *first, size_t *end);
 
-/* Bytes of metadata mapped; guarded by mheap's grow lock. */
+/* Bytes of metadata; guarded by mheap's grow lock. */
 extern size_t arena_sys;
 
 #endif

@@ -1,6 +1,7 @@
 #include "fixalloc.h"
 
 #include "os.h"
+#include "persistent.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -39,9 +40,9 @@ static void close_region(struct fixalloc *f, struct fixalloc_region *r) {
         r->next_open->previous_open = r->previous_open;
 }
 
-/* Called without the lock, for it asks the operating system. */
+/* Called without the lock, for this may ask the operating system. */
 static struct fixalloc_region *new_region(struct fixalloc *f) {
-    struct fixalloc_region *r = os_map_aligned(FIXALLOC_REGION, FIXALLOC_REGION);
+    struct fixalloc_region *r = persistent_alloc(FIXALLOC_REGION, FIXALLOC_REGION);
     if (!r)
         return NULL;
     lock_acquire(&f->lock);

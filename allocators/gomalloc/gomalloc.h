@@ -93,9 +93,12 @@ struct gom_memstats {
 };
 GOM_API void gom_memstats(struct gom_memstats *);
 
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+#define GOM_HAVE_MALLINFO2 /* the C library has the type */
 /* The shape of mallinfo2(3): arena is heap_sys, uordblks heap_alloc, fordblks the rest, ordblks the
  * free objects and pages' number is not kept: 0; keepcost what gom_trim could release. */
 GOM_API struct mallinfo2 gom_mallinfo2(void);
+#endif
 
 /* malloc_stats(3): to stderr, in glibc's form. The heap is its one arena. */
 GOM_API void gom_malloc_stats(void);

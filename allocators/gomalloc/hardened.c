@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/random.h>
 
 /* Set with the first span, before there is a link. */
@@ -16,14 +15,8 @@ uintptr_t link_secret;
 
 void hardened_begin(void) {
     const int error = errno;
-    uint64_t seed[2];
-    const void *random = os_pointer(getauxval(AT_RANDOM)); /* 16 bytes, which libc also uses: */
-    if (getrandom(&link_secret, sizeof link_secret, GRND_NONBLOCK) != sizeof link_secret &&
-        random) {
-        memcpy(seed, random, sizeof seed); /* so none of them may be read off a link */
-        const __uint128_t product = (__uint128_t)(seed[0] | 1) * (seed[1] | 1);
-        link_secret               = (uint64_t)(product >> 64) ^ (uint64_t)product;
-    }
+    if (getrandom(&link_secret, sizeof link_secret, GRND_NONBLOCK) != sizeof link_secret)
+        link_secret = os_random(RANDOM_LINKS);
     errno = error;
 }
 

@@ -12,6 +12,11 @@
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): glibc's have reserved names
 #define EXPORT __attribute__((visibility("default")))
 
+#ifndef __GLIBC__ /* whose malloc.h alone has them */
+void *pvalloc(size_t size);
+int malloc_trim(size_t pad);
+#endif
+
 EXPORT void *malloc(size_t size) {
     return gom_malloc(size);
 }
@@ -70,6 +75,7 @@ EXPORT int malloc_trim(size_t pad) {
     return gom_trim(pad);
 }
 
+#ifdef __GLIBC__
 EXPORT void malloc_stats(void) {
     gom_malloc_stats();
 }
@@ -82,31 +88,38 @@ EXPORT int mallopt(int parameter, int value) {
     return gom_mallopt(parameter, value);
 }
 
+#ifdef GOM_HAVE_MALLINFO2
 EXPORT struct mallinfo2 mallinfo2(void) {
     return gom_mallinfo2();
 }
+#endif
 
 static int at_most_int(size_t n) {
     return n < INT_MAX ? (int)n : INT_MAX;
 }
 
 static struct mallinfo short_info(void) {
-    const struct mallinfo2 all = gom_mallinfo2();
-    return (struct mallinfo){.arena    = at_most_int(all.arena),
-                             .uordblks = at_most_int(all.uordblks),
-                             .fordblks = at_most_int(all.fordblks),
-                             .keepcost = at_most_int(all.keepcost)};
+    struct gom_memstats m;
+    gom_memstats(&m);
+    return (struct mallinfo){
+        .arena    = at_most_int(m.heap_sys),
+        .uordblks = at_most_int(m.heap_alloc),
+        .fordblks = at_most_int(m.heap_sys > m.heap_alloc ? m.heap_sys - m.heap_alloc : 0),
+        .keepcost = at_most_int(m.heap_idle - m.heap_released)};
 }
 
 EXPORT struct mallinfo mallinfo(void) {
     return short_info();
 }
 
+#endif
+
 void cfree(void *block);
 EXPORT void cfree(void *block) {
     gom_free(block);
 }
 
+#ifdef __GLIBC__
 /* --- glibc's second names --- */
 
 /* For programs that wrap the first ones. Of one family: free must know the blocks of all. */
@@ -133,6 +146,7 @@ EXPORT void __libc_free(void *block) {
     gom_free(block);
 }
 // NOLINTEND(bugprone-reserved-identifier)
+#endif
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 /* --- C++ --- */

@@ -1,9 +1,11 @@
 #include "lock.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* As in linux/futex.h, which not every C library's compiler finds (musl-gcc). */
+enum { FUTEX_WAIT_PRIVATE = 0 | 128, FUTEX_WAKE_PRIVATE = 1 | 128 };
 
 enum { SPINS = 100 }; /* about the time of the longest critical section */
 

@@ -5,6 +5,7 @@
 
 #include "arena.h"
 #include "hardened.h"
+#include "huge.h"
 #include "mcache.h"
 #include "mheap.h"
 #include "os.h"
@@ -259,7 +260,7 @@ void *gom_alloc(size_t size, unsigned flags) {
     return block;
 }
 
-/* A large block stays where it is, longer or shorter. */
+/* A large block becomes longer or shorter without a copy. */
 static bool resize_large(struct mspan *s, size_t size) {
     const size_t had = mspan_span_bytes(s);
     if (size <= SIZE_MAX_SMALL || size > PTRDIFF_MAX - PAGE_BYTES)
@@ -278,9 +279,10 @@ static bool resize_large(struct mspan *s, size_t size) {
 
 static void *move(void *block, size_t had, size_t size) {
     /* A block that grows will often grow again: an eighth of address space lets it do so in place,
-     * and costs memory only if it was used before. */
-    const size_t more = size > had && size > SIZE_MAX_SMALL ? size / 8 : 0;
-    void *moved       = size <= PTRDIFF_MAX - more ? gom_malloc(size + more) : no_memory();
+     * and costs memory only if it was used before. A huge one needs none (mheap_resize_large). */
+    const bool grows  = size > had && size > SIZE_MAX_SMALL && !is_huge(size / PAGE_BYTES);
+    const size_t more = grows ? size / 8 : 0;
+    void *moved       = gom_malloc(size + more);
     if (!moved && more)
         moved = gom_malloc(size);
     if (!moved) /* a block that is too long will do */
@@ -301,7 +303,9 @@ void *gom_realloc(void *block, size_t size) {
     struct mspan *s  = SPAN_OF(block, "realloc");
     const size_t had = usable(s, block);
     const bool fits  = size <= had && (size > had / 2 || had <= class_to_size[1]);
-    if (s->elem_bytes ? fits : resize_large(s, size))
+    if (!s->elem_bytes && resize_large(s, size))
+        return os_pointer(s->base);
+    if (s->elem_bytes && fits)
         return block;
     return move(block, had, size);
 }

@@ -2,7 +2,9 @@
 
 #include "arena.h"
 #include "hardened.h"
+#include "huge.h"
 #include "os.h"
+#include "persistent.h"
 
 #include <string.h>
 
@@ -22,24 +24,46 @@ enum {
     GROW_LESS  = 16, /* where memory is short: what is needed, up to a multiple of 128 KiB */
 };
 
-/* Addresses that nothing else takes, so that the heap grows in one piece (Go's hints). */
-enum { HINTS = 64, HINTS_TRIED = 3 };
+/* Of the address space; no span has more. */
+#define ALL_PAGES ((size_t)1 << (ADDRESS_BITS - PAGE_SHIFT))
+
+/* Addresses that nothing else takes, so that the heap grows in one piece (Go's hints); at random as
+ * in Go 1.26, in some 2^20.2 places: first a region of the page allocator, then an arena in it. The
+ * last GiB of a region is left out, so that a heap of up to that size has as much metadata
+ * anywhere. Without randomisation it is Go's classic address, the first. */
+enum { HINTS_TRIED = 3, BASE_ARENAS = 240 };
 #if defined(__SANITIZE_THREAD__)
 #define HINT_FIRST ((uintptr_t)0x10 << 32) /* the part below 512 GiB is the program's, there */
-#define HINT_SHIFT 32
+enum { HINT_REGIONS = 16, HINTS = 16 };
 #else
 #define HINT_FIRST ((uintptr_t)0xc0 << 32)
-#define HINT_SHIFT 40
+enum { HINT_REGIONS = 80 * 64, HINTS = 80 }; /* to 80.75 TiB; programs begin at 85.3 */
 #endif
 
-static uintptr_t hint(unsigned i) {
-    return HINT_FIRST + ((uintptr_t)i << HINT_SHIFT);
+_Static_assert(HINT_FIRST % ((uintptr_t)1 << REGION_SHIFT) == 0, "hints begin with a region");
+_Static_assert(BASE_ARENAS < 1 << (REGION_SHIFT - ARENA_SHIFT), "the base is in its region");
+
+/* A number below n, of 32 random bits. */
+static uintptr_t below(uint32_t random, unsigned n) {
+    return (uintptr_t)((uint64_t)random * n >> 32);
 }
 
-/* So many bytes where the heap ends or at a hint; 0: not there. */
+static uintptr_t hint(unsigned i) {
+    const uint64_t random = mheap.base_random;
+    const uintptr_t region =
+                        below((uint32_t)(random >> 32), HINT_REGIONS) + i * (HINT_REGIONS / HINTS),
+                    arena = below((uint32_t)random, BASE_ARENAS);
+    return HINT_FIRST + (region % HINT_REGIONS << REGION_SHIFT) + (arena << ARENA_SHIFT);
+}
+
+/* So many bytes where the heap ends or at a hint; 0: not there. Linux gives out addresses
+ * downwards: what it chose grows in that direction (as in Go), or there would be a mapping for each
+ * step. */
 static uintptr_t map_near(size_t bytes) {
     if (mheap.grow_at && os_map_at(mheap.grow_at, bytes))
         return mheap.grow_at;
+    if (mheap.grow_down > bytes && os_map_at(mheap.grow_down - bytes, bytes))
+        return mheap.grow_down -= bytes;
     for (unsigned i = 0; i < HINTS_TRIED && mheap.hint + i < HINTS; i++) {
         const uintptr_t at = hint(mheap.hint + i);
         if (!os_map_at(at, bytes))
@@ -59,7 +83,8 @@ static uintptr_t map_pages(size_t *n) {
     *n                = (need + step - 1) / step * step;
     uintptr_t base    = map_near(*n * PAGE_BYTES);
     if (!base)
-        base = (uintptr_t)os_map_aligned(*n * PAGE_BYTES, (size_t)1 << CHUNK_SHIFT);
+        mheap.grow_down = base =
+            (uintptr_t)os_map_aligned(*n * PAGE_BYTES, (size_t)1 << CHUNK_SHIFT);
     if (!base) {
         *n   = (need + GROW_LESS - 1) / GROW_LESS * GROW_LESS;
         base = (uintptr_t)os_map_aligned(*n * PAGE_BYTES, PAGE_BYTES);
@@ -76,7 +101,7 @@ static bool add_regions(uintptr_t base, size_t bytes) {
     for (size_t r = region_of(base); r <= region_of(base + bytes - 1); r++) {
         if (mheap.pages.region[r]) /* written under grow_lock only */
             continue;
-        struct palloc_region *region = os_map(sizeof *region);
+        struct palloc_region *region = persistent_alloc(sizeof *region, 1);
         if (!region)
             return false;
         mheap.meta_sys += sizeof *region;
@@ -87,9 +112,19 @@ static bool add_regions(uintptr_t base, size_t bytes) {
     return true;
 }
 
+/* Before the first growth. */
+static void begin(void) {
+    /* Of a kernel's page beyond a word of the bitmap, os_release refuses the parts. */
+    while (mheap.pages.unit_shift < PAGECACHE_SHIFT &&
+           os_page_bytes() > (size_t)PAGE_BYTES << mheap.pages.unit_shift)
+        mheap.pages.unit_shift++;
+    mheap.base_random = os_is_randomised() ? os_random(RANDOM_BASE) : 0;
+    hardened_begin();
+}
+
 static bool grow(size_t n) {
     if (!mheap.sys_pages)
-        hardened_begin();
+        begin();
     const uintptr_t base = map_pages(&n);
     if (!base)
         return false;
@@ -230,11 +265,11 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass) {
 
 void mheap_free_span(struct pagecache *cache, struct mspan *s) {
     const uintptr_t base = s->base;
-    const unsigned n     = s->npages;
+    const size_t n       = s->npages;
     /* relaxed: a look that orders would hide an order that is missing elsewhere from the tests */
     assert(atomic_load_explicit(&s->word, memory_order_relaxed) == span_word(SPAN_EMPTYING, 0));
     arena_set(base, n, NULL, 0);
-    count(&mheap.inuse_pages, (size_t)0 - n);
+    count(&mheap.inuse_pages, 0 - n);
     /* relaxed: nobody else knows the span any more */
     atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
     if (s->notes)
@@ -244,35 +279,54 @@ void mheap_free_span(struct pagecache *cache, struct mspan *s) {
         free_pages(base, n);
 }
 
-/* Pages of the map that a large span fills: hardened builds must recognise an address within. */
+/* Pages of the map that a large span fills: hardened builds must recognise an address within, but
+ * not at the price of a map as long as a huge one. */
 static size_t mapped_pages(size_t n) {
-#ifdef GOMALLOC_HARDENED
-    return n;
-#else
-    return n != 0;
-#endif
+    return HARDENED && !is_huge(n) ? n : n != 0;
 }
 
-static _Atomic size_t *counter(enum span_state state) {
-    return state == SPAN_MANUAL ? &mheap.manual_pages : &mheap.inuse_pages;
+static _Atomic size_t *counter(enum span_state state, size_t n) {
+    if (state == SPAN_MANUAL)
+        return is_huge(n) ? &mheap.huge_manual_pages : &mheap.manual_pages;
+    return is_huge(n) ? &mheap.huge_pages : &mheap.inuse_pages;
+}
+
+/* A huge block and the map of its arena; 0: no memory. */
+static uintptr_t map_huge(size_t n, size_t alignment) {
+    const uintptr_t base = huge_map(n, alignment);
+    if (!base)
+        return 0;
+    lock_acquire(&mheap.grow_lock);
+    const bool prepared = arena_prepare(base, 1);
+    lock_release(&mheap.grow_lock);
+    if (prepared)
+        return base;
+    huge_unmap(base, n);
+    return 0;
 }
 
 struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state state, bool noscan) {
-    if (n > UINT32_MAX / 2 || alignment / PAGE_BYTES > UINT32_MAX / 2)
-        return NULL; /* more than the address space has */
+    const size_t align_pages = alignment <= PAGE_BYTES ? 1 : alignment / PAGE_BYTES;
+    if (n > ALL_PAGES || align_pages > ALL_PAGES)
+        return NULL;
     struct mspan *s = fixalloc_alloc(&mheap.few);
     if (!s)
         return NULL;
-    size_t scavenged = 0;
-    s->base = alloc_pages(n, alignment <= PAGE_BYTES ? 1 : alignment / PAGE_BYTES, &scavenged);
+    size_t scavenged;
+    if (is_huge(n + align_pages - 1)) {
+        scavenged = n = huge_round(n);
+        s->base       = map_huge(n, alignment);
+    } else {
+        s->base = alloc_pages(n, align_pages, &scavenged);
+    }
     if (!s->base) {
         fixalloc_free(&mheap.few, s);
         return NULL;
     }
-    s->npages     = (uint32_t)n;
+    s->npages     = n;
     s->spanclass  = noscan;
     s->needs_zero = scavenged != n;
-    count(counter(state), n);
+    count(counter(state, n), n);
     /* relaxed: the page map publishes the span */
     atomic_store_explicit(&s->word, span_word(state, 1), memory_order_relaxed);
     arena_set(s->base, mapped_pages(n), s, 0);
@@ -282,18 +336,64 @@ struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state stat
 void mheap_free_large(struct mspan *s) {
     const uintptr_t base = s->base;
     const size_t n       = s->npages;
-    count(counter(span_state(s->word)), (size_t)0 - n);
-    arena_set(base, mapped_pages(n), NULL, 0);
+    count(counter(span_state(s->word), n), (size_t)0 - n);
+    if (is_huge(n))
+        arena_clear(base);
+    else
+        arena_set(base, mapped_pages(n), NULL, 0);
     /* relaxed: nobody else knows the span any more */
     atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
     fixalloc_free(&mheap.few, s);
-    free_pages(base, n);
+    if (is_huge(n))
+        huge_unmap(base, n);
+    else
+        free_pages(base, n);
+}
+
+/* To a place that is an eighth longer, if there is one: that much address space is free behind it
+ * afterwards, so that a block that grows by and by will seldom have to move again. */
+static bool move_huge(struct mspan *s, size_t n) {
+    const uintptr_t base = s->base;
+    const size_t had     = s->npages;
+    size_t more          = huge_round(n / 8);
+    uintptr_t to         = map_huge(n + more, PAGE_BYTES);
+    if (!to) {
+        more = 0;
+        to   = map_huge(n, PAGE_BYTES);
+    }
+    if (!to)
+        return false;
+    arena_clear(base); /* before the address may be somebody else's */
+    const bool moved = huge_move(base, had, to, n);
+    s->base          = moved ? to : base;
+    arena_set(s->base, 1, s, 0);
+    if (moved && more)
+        huge_unmap(to + n * PAGE_BYTES, more);
+    return moved;
+}
+
+/* Below HUGE_PAGES it keeps that length, until it is the half: no copy for each step around there.
+ */
+static bool resize_huge(struct mspan *s, size_t wanted) {
+    const size_t had = s->npages, n = huge_round(wanted);
+    if (wanted < HUGE_PAGES / 2)
+        return false;
+    if (!huge_resize(s->base, had, n) && !move_huge(s, n))
+        return false;
+    huge_release(s->base, wanted, n);
+    s->npages = n;
+    count(counter(span_state(s->word), n), n - had);
+    return true;
 }
 
 bool mheap_resize_large(struct mspan *s, size_t n) {
     const size_t had    = s->npages;
     const uintptr_t end = s->base + had * PAGE_BYTES;
-    if (n > UINT32_MAX / 2)
+    if (n > ALL_PAGES)
+        return false;
+    if (is_huge(had))
+        return resize_huge(s, n);
+    if (is_huge(n))
         return false;
     if (n > had) {
         size_t scavenged;
@@ -307,8 +407,8 @@ bool mheap_resize_large(struct mspan *s, size_t n) {
         arena_set(s->base + n * PAGE_BYTES, mapped_pages(had) - mapped_pages(n), NULL, 0);
         free_pages(s->base + n * PAGE_BYTES, had - n);
     }
-    s->npages = (uint32_t)n;
-    count(counter(span_state(s->word)), n - had);
+    s->npages = n;
+    count(counter(span_state(s->word), n), n - had);
     return true;
 }
 
@@ -320,7 +420,9 @@ size_t mheap_scavenge(size_t most, bool dense) {
     while (done < most) {
         uintptr_t base = 0;
         lock_acquire(&mheap.lock);
-        const size_t n = pagealloc_take_dirty(&mheap.pages, most - done, dense, &base);
+        const size_t scavenged = mheap.pages.scavenged_pages;
+        const size_t n         = pagealloc_take_dirty(&mheap.pages, most - done, dense, &base);
+        const size_t again     = scavenged - mheap.pages.scavenged_pages;
         lock_release(&mheap.lock);
         if (n == 0)
             break;
@@ -330,7 +432,7 @@ size_t mheap_scavenge(size_t most, bool dense) {
         lock_release(&mheap.lock);
         if (!released)
             break;
-        done += n;
+        done += n - again;
     }
     return done;
 }
@@ -363,9 +465,11 @@ void mheap_lock_all(void) {
     lock_acquire(&mheap.few.lock);
     lock_acquire(&mheap.many.lock);
     lock_acquire(&mheap.notes.lock);
+    persistent_lock();
 }
 
 void mheap_unlock_all(void) {
+    persistent_unlock();
     lock_release(&mheap.notes.lock);
     lock_release(&mheap.many.lock);
     lock_release(&mheap.few.lock);

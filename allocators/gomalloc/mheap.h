@@ -17,10 +17,15 @@ struct mheap {
     size_t sys_pages;            /* got from the operating system, ever; none is unmapped */
     _Atomic size_t inuse_pages;  /* in spans of objects */
     _Atomic size_t manual_pages; /* in manual spans */
+    /* The same in huge blocks, whose pages are not among the others, nor among sys_pages. */
+    _Atomic size_t huge_pages, huge_manual_pages;
 
     struct lock grow_lock; /* taken before `lock`; guards the rest */
-    uintptr_t grow_at;     /* where the heap would grow next */
-    unsigned hint;
+    uintptr_t grow_at;     /* where the heap would grow next, and */
+    uintptr_t grow_down;   /* below what: where it ended up at the kernel's choice. 0: nowhere */
+    unsigned hint;         /* the next one to try */
+    uint64_t base_random;  /* where the hints begin; 0: at the lowest address */
+
     size_t meta_sys; /* bytes of regions of the page allocator */
 
     struct fixalloc few, many; /* descriptors of spans with few and with many slots */
@@ -37,19 +42,21 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass);
  * they are of its block. */
 void mheap_free_span(struct pagecache *cache, struct mspan *);
 
-/* A span of n pages as one object: SPAN_LARGE or SPAN_MANUAL. `alignment`: of the address, a power
- * of two. */
+/* A span of n pages, or more if it is huge (huge.h), as one object: SPAN_LARGE or SPAN_MANUAL.
+ * `alignment`: of the address, a power of two. */
 struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state, bool noscan);
 void mheap_free_large(struct mspan *);
 
-/* Makes a large span n pages long, in place; false: it stays as it is. */
+/* Makes a large span n pages long, or at least so long if it is huge. That may move it, to another
+ * s->base; its bytes come along. False: it stays as it is. */
 bool mheap_resize_large(struct mspan *, size_t n);
 
 void mheap_refill_cache(struct pagecache *);
 void mheap_flush_cache(struct pagecache *);
 
-/* Gives up to `most` free pages back to the operating system, the highest first; returns how many
- * went. `dense`: also those in nearly full chunks. */
+/* Gives up to `most` free pages back to the operating system, the highest first, and what else lies
+ * in the kernel's page of the last; returns how many went. A page stays while the kernel's page
+ * around it is in use. `dense`: also those in nearly full chunks. */
 size_t mheap_scavenge(size_t most, bool dense);
 
 /* Pages that are free but resident. */

@@ -66,7 +66,7 @@ enum span_state {
 
 struct mspan {
     uintptr_t base;
-    uint32_t npages;
+    size_t npages;
     uint32_t elem_bytes; /* of a slot; large spans: 0 */
     uint32_t magic;      /* class_to_magic */
     uint16_t nelems;
@@ -127,7 +127,7 @@ static inline uintptr_t mspan_address(const struct mspan *s, unsigned slot) {
 }
 
 static inline size_t mspan_span_bytes(const struct mspan *s) {
-    return (size_t)s->npages << PAGE_SHIFT;
+    return s->npages << PAGE_SHIFT;
 }
 
 /* Makes zeroed memory of mspan_bytes a CACHED span of the caller's, all slots available. */

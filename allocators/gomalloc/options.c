@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 enum { RETAIN_DEFAULT = 10, RETAIN_MAX = 1000 };
 
@@ -30,13 +31,9 @@ static const char *value_of(const char *name, char **environment) {
     return NULL;
 }
 
-/* 102: before the constructors of this library that act on the options. It may come before those of
- * the C library, whose getenv then knows nothing; glibc hands the environment to each. */
-__attribute__((constructor(102))) static void read_options(int argc, char **argv, char **envp) {
+static void read_from(char **envp) {
     const char *text;
     unsigned n;
-    (void)argc;
-    (void)argv;
     if (getauxval(AT_SECURE)) /* the environment is not the owner's */
         return;
     if ((text = value_of("GOMALLOC_SCAVENGE", envp))) {
@@ -48,3 +45,18 @@ __attribute__((constructor(102))) static void read_options(int argc, char **argv
     if ((text = value_of("GOMALLOC_STATS", envp)))
         options.stats = strcmp(text, "1") == 0;
 }
+
+/* 102: before the constructors of this library that act on the options. It may come before those of
+ * the C library, whose getenv then knows nothing; glibc hands the environment to each. musl does
+ * not, but knows it before any constructor. */
+#ifdef __GLIBC__
+__attribute__((constructor(102))) static void read_options(int argc, char **argv, char **envp) {
+    (void)argc;
+    (void)argv;
+    read_from(envp);
+}
+#else
+__attribute__((constructor(102))) static void read_options(void) {
+    read_from(environ);
+}
+#endif

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,29 +16,31 @@
 
 _Atomic int64_t os_maps_left = OS_NO_LIMIT;
 
-static bool may_map(void) {
+bool os_may_map(void) {
     if (atomic_load_explicit(&os_maps_left, memory_order_relaxed) == OS_NO_LIMIT)
         return true;
     return atomic_fetch_sub_explicit(&os_maps_left, 1, memory_order_relaxed) > 0;
 }
 
+/* Without a promise (MAP_NORESERVE): the heap takes more than it will touch. */
 static void *map(uintptr_t address, size_t bytes, int flags) {
     const int saved = errno;
-    void *memory    = may_map() ? mmap(os_pointer(address), bytes, PROT_READ | PROT_WRITE,
-                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0)
-                                : MAP_FAILED;
+    void *memory    = os_may_map() ? mmap(os_pointer(address), bytes, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0)
+                                   : MAP_FAILED;
     errno           = saved;
     return memory == MAP_FAILED ? NULL : memory;
 }
 
 void *os_map(size_t bytes) {
-    return map(0, bytes, 0);
+    return map(0, bytes, MAP_NORESERVE);
 }
 
-void *os_map_aligned(size_t bytes, size_t alignment) {
+/* Cuts what lies before and behind the aligned part off. */
+static void *map_surplus(size_t bytes, size_t alignment, int flags) {
     if (bytes > SIZE_MAX - alignment)
         return NULL;
-    char *memory = map(0, bytes + alignment, 0);
+    char *memory = map(0, bytes + alignment, flags);
     if (!memory)
         return NULL;
     const size_t before = -(uintptr_t)memory & (alignment - 1);
@@ -46,8 +50,42 @@ void *os_map_aligned(size_t bytes, size_t alignment) {
     return memory + before;
 }
 
+void *os_map_aligned(size_t bytes, size_t alignment) {
+    return map_surplus(bytes, alignment, MAP_NORESERVE);
+}
+
+/* Linux gives out addresses downwards: if its choice is not aligned, the place a bit lower is
+ * mostly free, and costs no surplus that the kernel would have to promise, too. */
+void *os_map_promised(size_t bytes, size_t alignment) {
+    uintptr_t at = 0;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        void *memory = map(at, bytes, 0);
+        if (!memory)
+            return NULL;
+        if ((uintptr_t)memory % alignment == 0)
+            return memory;
+        os_unmap(memory, bytes);
+        at = (uintptr_t)memory & -alignment;
+    }
+    return map_surplus(bytes, alignment, 0);
+}
+
+bool os_grow(void *memory, size_t had, size_t bytes) {
+    const int saved  = errno;
+    const bool grown = mremap(memory, had, bytes, 0) != MAP_FAILED;
+    errno            = saved;
+    return grown;
+}
+
+bool os_move(void *memory, size_t had, void *to, size_t bytes) {
+    const int saved  = errno;
+    const bool moved = mremap(memory, had, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+    errno            = saved;
+    return moved;
+}
+
 bool os_map_at(uintptr_t address, size_t bytes) {
-    void *memory = map(address, bytes, MAP_FIXED_NOREPLACE);
+    void *memory = map(address, bytes, MAP_NORESERVE | MAP_FIXED_NOREPLACE);
     if (memory && (uintptr_t)memory != address) {
         os_unmap(memory, bytes);
         memory = NULL;
@@ -62,10 +100,18 @@ void os_unmap(void *memory, size_t bytes) {
 }
 
 bool os_release(void *memory, size_t bytes) {
+    if (((uintptr_t)memory | bytes) & (os_page_bytes() - 1))
+        return false;
     const int saved = errno;
     const int code  = madvise(memory, bytes, MADV_DONTNEED);
     errno           = saved;
     return code == 0;
+}
+
+void os_no_huge_pages(void *memory, size_t bytes) {
+    const int saved = errno;
+    if (madvise(memory, bytes, MADV_NOHUGEPAGE) != 0)
+        errno = saved; /* a kernel without huge pages */
 }
 
 static uint64_t read_clock(clockid_t clock) {
@@ -91,6 +137,31 @@ void os_rest(void) {
 
 size_t os_page_bytes(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t fold(uint64_t a, uint64_t b) {
+    const __uint128_t product = (__uint128_t)a * b;
+    return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
+/* The constants are those of wyhash, whose mixing this is: odd, and 32 of their bits set. */
+uint64_t os_random(enum os_random_use use) {
+    uint64_t seed[2];
+    const void *random = os_pointer(getauxval(AT_RANDOM));
+    if (!random)
+        return 0;
+    memcpy(seed, random, sizeof seed);
+    const uint64_t mixed =
+        fold(seed[0] ^ 0xa0761d6478bd642fu,
+             seed[1] ^ fold((uint64_t)use ^ 0xe7037ed1a0b428dbu, 0x8ebc6af09c88c6e3u));
+    return fold(mixed ^ 0x589965cc75374cc3u, (uint64_t)use ^ 0xe7037ed1a0b428dbu);
+}
+
+bool os_is_randomised(void) {
+    const int saved = errno;
+    const int now   = personality(0xffffffff); /* asks only */
+    errno           = saved;
+    return now == -1 || !(now & ADDR_NO_RANDOMIZE);
 }
 
 void os_say(const char *text) {

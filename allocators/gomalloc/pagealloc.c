@@ -14,7 +14,8 @@ static size_t entry_pages(unsigned level) {
 /* Entry `i` of a level, counted over the whole address space. The eight below one entry of the
  * level above lie side by side. */
 static pallocsum *entry(struct pagealloc *p, unsigned level, size_t i) {
-    static const uint16_t first[SUMMARY_LEVELS] = {0, 0, 8, 8 + 64, 8 + 64 + 512};
+    static const uint16_t first[SUMMARY_LEVELS] = {0, REGION_CHUNKS + 512 + 64, REGION_CHUNKS + 512,
+                                                   REGION_CHUNKS, 0};
     const unsigned shift                        = FAN_SHIFT * level;
     if (level == 0)
         return &p->root[i];
@@ -211,6 +212,16 @@ bool pagealloc_alloc_at(struct pagealloc *p, uintptr_t base, size_t n, size_t *s
     return true;
 }
 
+/* The scavenger will look at the chunk again. Where pages go back by units, a scavenged page that
+ * becomes free may be what its dirty neighbours have waited for. */
+static void freed_in(struct pagealloc *p, size_t c, bool dirty) {
+    const size_t r = c / REGION_CHUNKS;
+    if (!dirty && !p->unit_shift)
+        return;
+    p->region[r]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;
+    p->dirty_end = r < p->dirty_end ? p->dirty_end : r + 1;
+}
+
 void pagealloc_free(struct pagealloc *p, uintptr_t base, size_t n, bool scavenged) {
     if (base < p->search)
         p->search = base;
@@ -218,8 +229,7 @@ void pagealloc_free(struct pagealloc *p, uintptr_t base, size_t n, bool scavenge
         chunk_clear(chunk_at(p, c)->used, from, k);
         if (scavenged)
             chunk_set(chunk_at(p, c)->scavenged, from, k);
-        else
-            p->region[c / REGION_CHUNKS]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;
+        freed_in(p, c, !scavenged);
     }
     p->free_pages += n;
     p->scavenged_pages += scavenged ? n : 0;
@@ -258,17 +268,20 @@ void pagealloc_return_block(struct pagealloc *p, uintptr_t base, uint64_t free,
     chunk->scavenged[word] |= scavenged;
     p->free_pages += (size_t)__builtin_popcountll(free);
     p->scavenged_pages += (size_t)__builtin_popcountll(scavenged);
-    if (free & ~scavenged)
-        p->region[c / REGION_CHUNKS]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;
+    freed_in(p, c, free & ~scavenged);
     if (base < p->search)
         p->search = base;
     update(p, base, 64);
 }
 
-/* The highest dirty pages in one word of a chunk, at most `most` in a row. */
-static size_t dirty_run(struct palloc_chunk *chunk, size_t most, unsigned *page) {
+/* The highest dirty pages in one word of a chunk, at most `most` in a row; by units, of which each
+ * has a dirty page and none has a used one. Go leaves alone a unit with a scavenged page; here such
+ * a page goes back once more, or a page beside fresh ones never would. */
+static size_t dirty_run(const struct palloc_chunk *chunk, size_t most, unsigned unit,
+                        unsigned *page) {
     for (unsigned w = CHUNK_WORDS; w-- > 0;) {
-        const uint64_t dirty = ~chunk->used[w] & ~chunk->scavenged[w];
+        const uint64_t free  = ~bits_fill(chunk->used[w], unit);
+        const uint64_t dirty = bits_fill(~chunk->used[w] & ~chunk->scavenged[w], unit) & free;
         if (!dirty)
             continue;
         const unsigned top   = 63 - (unsigned)__builtin_clzll(dirty);
@@ -282,8 +295,11 @@ static size_t dirty_run(struct palloc_chunk *chunk, size_t most, unsigned *page)
 }
 
 size_t pagealloc_take_dirty(struct pagealloc *p, size_t most, bool dense, uintptr_t *base) {
-    for (size_t r = p->end_region; r-- > p->first_region;) {
+    const unsigned unit = 1u << p->unit_shift;
+    most                = most < CHUNK_PAGES ? (most + unit - 1) & -(size_t)unit : CHUNK_PAGES;
+    for (size_t r = p->dirty_end; r-- > p->first_region;) {
         struct palloc_region *region = p->region[r];
+        uint64_t some                = 0;
         for (size_t w = REGION_CHUNKS / 64; region && w-- > 0;) {
             for (uint64_t left = region->dirty[w]; left;) {
                 const unsigned bit         = 63 - (unsigned)__builtin_clzll(left);
@@ -292,7 +308,7 @@ size_t pagealloc_take_dirty(struct pagealloc *p, size_t most, bool dense, uintpt
                 left &= ~((uint64_t)1 << bit);
                 if (!dense && chunk_count(chunk->used, 0, CHUNK_PAGES) >= DENSE_PAGES)
                     continue;
-                const size_t n = dirty_run(chunk, most, &page);
+                const size_t n = dirty_run(chunk, most, unit, &page);
                 if (n) {
                     *base = page_address(r * REGION_CHUNKS + w * 64 + bit, page);
                     take(p, *base, n);
@@ -300,7 +316,10 @@ size_t pagealloc_take_dirty(struct pagealloc *p, size_t most, bool dense, uintpt
                 }
                 region->dirty[w] &= ~((uint64_t)1 << bit);
             }
+            some |= region->dirty[w];
         }
+        if (!some && p->dirty_end == r + 1)
+            p->dirty_end = r;
     }
     return 0;
 }

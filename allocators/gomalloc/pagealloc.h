@@ -12,7 +12,6 @@
 #include "sizeclasses.h"
 
 enum {
-    ADDRESS_BITS   = 47, /* of user space on x86-64; other systems' heaps stay below it, too */
     CHUNK_SHIFT    = PAGE_SHIFT + 9,
     REGION_SHIFT   = CHUNK_SHIFT + 12,
     REGIONS        = 1 << (ADDRESS_BITS - REGION_SHIFT),
@@ -31,19 +30,24 @@ struct palloc_chunk {
 
 /* Zero-filled memory is not a valid region: pagealloc_add_region marks all pages as used. */
 struct palloc_region {
-    pallocsum sum[8 + 64 + 512 + REGION_CHUNKS]; /* levels 1 to 4 */
+    /* The longest first: each begins with a page of the kernel's, so that as much of it is touched
+     * for a heap that begins at an arena, whichever that is. */
+    struct palloc_chunk chunk[REGION_CHUNKS];
+    pallocsum sum[REGION_CHUNKS + 512 + 64 + 8]; /* levels 4 to 1 */
     uint64_t dirty[REGION_CHUNKS / 64];          /* chunks that may have free pages to scavenge */
     uint64_t known[REGION_CHUNKS / 64];          /* chunks that the heap has grown into */
-    struct palloc_chunk chunk[REGION_CHUNKS];
 };
 
 struct pagealloc {
     pallocsum root[REGIONS];
     struct palloc_region *region[REGIONS];
     size_t first_region, end_region; /* the regions that exist lie within */
+    size_t dirty_end;                /* no region from here on has a chunk to scavenge */
     uintptr_t search;                /* no page below this address is free */
     size_t free_pages;               /* of these, */
     size_t scavenged_pages;          /* so many are scavenged */
+    unsigned unit_shift; /* log2 of a unit: the pages of one page of the kernel's, up to 64, which
+                            go back together or not at all */
 };
 
 static inline size_t region_of(uintptr_t address) {
@@ -77,8 +81,10 @@ uintptr_t pagealloc_take_block(struct pagealloc *, uint64_t *free, uint64_t *sca
 /* Gives back pages of a block as it was taken. */
 void pagealloc_return_block(struct pagealloc *, uintptr_t base, uint64_t free, uint64_t scavenged);
 
-/* Takes the highest free pages that are not scavenged, at most `most` and all in one word of the
- * bitmap. Returns their number and address. `dense`: also of dense chunks. */
+/* Takes the highest free pages that are not scavenged: at most `most`, rounded up to whole units,
+ * and all in one word of the bitmap. Of a unit that is free, pages that were scavenged come along:
+ * the others could not go back without them. Returns their number and address. `dense`: also of
+ * dense chunks. */
 size_t pagealloc_take_dirty(struct pagealloc *, size_t most, bool dense, uintptr_t *base);
 
 #endif

@@ -10,7 +10,7 @@ struct pagecache {
     uint64_t free, scavenged;
 };
 
-enum { PAGECACHE_PAGES = 64 };
+enum { PAGECACHE_SHIFT = 6, PAGECACHE_PAGES = 1 << PAGECACHE_SHIFT };
 
 /* n pages in a row, the lowest; 0: none. `scavenged` gets how many of them were. */
 static inline uintptr_t pagecache_alloc(struct pagecache *c, unsigned n, size_t *scavenged) {

@@ -48,6 +48,16 @@ static inline uint64_t bits_runs(uint64_t bits, unsigned n) {
     return bits;
 }
 
+/* Each aligned group of n bits is all set where one of them is (Go's fillAligned); n is a power of
+ * two, 1 to 64. A butterfly: each bit takes in its partner at distance 1, 2, 4 and so on. */
+static inline uint64_t bits_fill(uint64_t bits, unsigned n) {
+    for (unsigned far = 1; far < n; far *= 2) {
+        const uint64_t low = ~(uint64_t)0 / (((uint64_t)1 << far) + 1); /* the lower of each pair */
+        bits |= (bits & low) << far | (bits >> far & low);
+    }
+    return bits;
+}
+
 /* Bits [from, from + n) of a word; n is 1 to 64, from + n at most 64. */
 static inline uint64_t bits_mask(unsigned from, unsigned n) {
     return (n == 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1) << from;

@@ -59,10 +59,9 @@ static bool look(uint64_t now) {
     uint64_t end  = now;
     excess        = excess < dirty ? excess : dirty;
     while (excess >= QUANTUM_PAGES && end - now < BURST_NS) {
-        if (mheap_scavenge(QUANTUM_PAGES, false) == 0)
-            break;
-        excess -= QUANTUM_PAGES;
-        end = os_now_ns();
+        const size_t done = mheap_scavenge(QUANTUM_PAGES, false);
+        excess            = done && done < excess ? excess - done : 0;
+        end               = os_now_ns();
     }
     const uint64_t rest = (end - now) * CPU_SHARE;
     atomic_store_explicit(&next_look, end + (rest > LOOK_NS ? rest : LOOK_NS),

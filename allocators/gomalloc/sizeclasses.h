@@ -20,6 +20,11 @@ enum {
     SPAN_MAX_SLOTS = 1024,  /* objects in a span of class 1 */
     SPAN_MAX_PAGES = 10,    /* pages of a span of small objects */
     SPANCLASS_TINY = 5,     /* 16 bytes, noscan: the blocks that tiny objects share, and others */
+#if defined(__aarch64__)
+    ADDRESS_BITS = 48, /* of a program's addresses, as the kernel gives them out */
+#else
+    ADDRESS_BITS = 47, /* x86-64; other systems' heaps stay below it, too */
+#endif
 };
 
 extern const uint16_t class_to_size[SIZE_CLASSES];  /* bytes of an object */

@@ -7,6 +7,7 @@
 #include "mcache.h"
 #include "mheap.h"
 #include "options.h"
+#include "persistent.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -43,18 +44,20 @@ static void add_objects(struct gom_memstats *m) {
 
 static void add_pages(struct gom_memstats *m) {
     lock_acquire(&mheap.grow_lock);
-    m->gc_sys = mheap.meta_sys + arena_sys;
+    m->gc_sys = mheap.meta_sys + arena_sys + persistent_spare();
     lock_acquire(&mheap.lock);
     const size_t sys = mheap.sys_pages, released = mheap.pages.scavenged_pages;
     /* Under the lock, threads get no pages but of their own blocks. relaxed: only the values matter
      */
-    const size_t manual = atomic_load_explicit(&mheap.manual_pages, memory_order_relaxed);
-    const size_t inuse  = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
+    const size_t manual      = atomic_load_explicit(&mheap.manual_pages, memory_order_relaxed);
+    const size_t inuse       = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
+    const size_t huge        = atomic_load_explicit(&mheap.huge_pages, memory_order_relaxed);
+    const size_t huge_manual = atomic_load_explicit(&mheap.huge_manual_pages, memory_order_relaxed);
     lock_release(&mheap.lock);
     lock_release(&mheap.grow_lock);
     const size_t idle = sys > manual + inuse ? sys - manual - inuse : 0;
-    m->stack_inuse = m->stack_sys = manual * PAGE_BYTES;
-    m->heap_inuse                 = inuse * PAGE_BYTES;
+    m->stack_inuse = m->stack_sys = (manual + huge_manual) * PAGE_BYTES;
+    m->heap_inuse                 = (inuse + huge) * PAGE_BYTES;
     m->heap_idle                  = idle * PAGE_BYTES;
     m->heap_sys                   = m->heap_inuse + m->heap_idle;
     /* Spans may be counted a little before or after their pages. */
@@ -75,6 +78,7 @@ void gom_memstats(struct gom_memstats *m) {
     m->sys          = m->heap_sys + m->stack_sys + m->mspan_sys + m->mcache_sys + m->gc_sys;
 }
 
+#ifdef GOM_HAVE_MALLINFO2
 struct mallinfo2 gom_mallinfo2(void) {
     struct gom_memstats m;
     gom_memstats(&m);
@@ -83,6 +87,7 @@ struct mallinfo2 gom_mallinfo2(void) {
                               .fordblks = m.heap_sys - least(m.heap_sys, m.heap_alloc),
                               .keepcost = m.heap_idle - m.heap_released};
 }
+#endif
 
 const char *gom_version(void) {
     return "1";

@@ -1,6 +1,7 @@
 /* Memory: what is asked of the operating system, what comes back, and what happens if it has none.
  * Each part in a process of its own, so that none inherits the heap of another. */
 #include "gomalloc.h"
+#include "mheap.h"
 #include "os.h"
 #include "tap.h"
 
@@ -203,6 +204,40 @@ static void test_touched(void) {
     IS(status_of(reserve, 400), 0, "address space costs nothing until it is touched");
 }
 
+static int mappings(void) {
+    FILE *f = fopen("/proc/self/maps", "r");
+    int n   = 0, c;
+    while (f && (c = getc(f)) != EOF)
+        n += c == '\n';
+    if (f)
+        fclose(f);
+    return n;
+}
+
+/* 1 GiB in spans of a class; large ones for 0. Their pages are not touched. */
+static void spans_of_a_gibibyte(int class) {
+    enum { MAPPINGS_MAX = 16, LARGE_PAGES = 5 };
+    const int start = mappings();
+    for (size_t pages = 0; pages < ((size_t)1 << 30) / PAGE_BYTES;) {
+        const struct mspan *s = class ? mheap_alloc_span(NULL, 2 * (unsigned)class)
+                                      : mheap_alloc_large(LARGE_PAGES, 1, SPAN_LARGE, false);
+        if (!s)
+            _exit(2);
+        pages += s->npages;
+    }
+    printf("# 1 GiB in spans of class %d: %d mappings\n", class, mappings() - start);
+    fflush(stdout);
+    _exit(mappings() > start + MAPPINGS_MAX);
+}
+
+static void test_mappings(void) {
+    static const int classes[] = {0, 1, 3, 5, 20, 67};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        IS(status_of(spans_of_a_gibibyte, classes[i]), 0,
+           "1 GiB of blocks of %u bytes (0: large) is at most 16 mappings more",
+           class_to_size[classes[i]]);
+}
+
 /* Ways to go on: with large blocks, with more small ones than a thread keeps to itself, and with
  * pieces of shared ones. */
 enum way { LARGE, SMALL, TINY, WAYS };
@@ -291,6 +326,7 @@ int main(int argc, char **argv) {
     test_small_space();
     test_comes_back();
     test_touched();
+    test_mappings();
     test_scavenger();
     test_background();
     return tap_done();

@@ -125,18 +125,35 @@ static bool step_block(void) {
     return base == address(block) && free == want_free && scavenged == want_scavenged;
 }
 
+static size_t unit(void) {
+    return (size_t)1 << p.unit_shift;
+}
+
+/* A unit of pages that can go back and should: all free, and not all scavenged. */
+static bool unit_is_dirty(size_t from) {
+    bool dirty = false;
+    for (size_t i = from; i < from + unit(); i++) {
+        if (!is_free(i))
+            return false;
+        dirty |= model[i] == DIRTY;
+    }
+    return dirty;
+}
+
 static bool step_scavenge(void) {
-    uintptr_t base = 0;
-    size_t top     = MODEL_PAGES;
-    while (top > 0 && model[top - 1] != DIRTY)
-        top--;
-    const size_t most = 1 + next_random() % 70, n = pagealloc_take_dirty(&p, most, true, &base);
+    uintptr_t base    = 0;
+    size_t top        = MODEL_PAGES;
+    const size_t most = 1 + next_random() % 70;
+    while (top > 0 && !unit_is_dirty(top - unit()))
+        top -= unit();
+    const size_t n = pagealloc_take_dirty(&p, most, true, &base);
     if (n == 0)
         return top == 0;
     const size_t from = (base - BASE) / PAGE_BYTES;
-    bool good         = from + n == top && n <= most; /* the highest ones */
-    for (size_t i = from; i < from + n; i++)
-        good &= model[i] == DIRTY;
+    /* the highest ones, by whole units, and no unit more than asked for */
+    bool good = from + n == top && n % unit() == 0 && n < most + unit();
+    for (size_t i = from; i < from + n; i += unit())
+        good &= unit_is_dirty(i);
     pagealloc_free(&p, base, n, true);
     model_set(from, n, SCAVENGED);
     return good;
@@ -155,6 +172,7 @@ static bool grow_some(size_t *grown) {
     if (*grown == MODEL_PAGES)
         return true;
     size_t n = 1 + next_random() % (2 * CHUNK_PAGES);
+    n        = (n + unit() - 1) / unit() * unit(); /* the kernel maps whole ones */
     n        = n < MODEL_PAGES - *grown ? n : MODEL_PAGES - *grown;
     pagealloc_grow(&p, address(*grown), n);
     model_set(*grown, n, SCAVENGED);
@@ -162,14 +180,18 @@ static bool grow_some(size_t *grown) {
     return true;
 }
 
-static void test_model(void) {
+static void test_model(unsigned unit_shift) {
 #if defined(__SANITIZE_THREAD__)
     enum { STEPS = 50000 }; /* one thread: nothing for it to find, and slow */
 #else
-    enum { STEPS = 1000000 };
+    enum { STEPS = 250000 };
 #endif
     size_t grown = 0, at = STEPS;
-    OK(add_region(region_of(BASE)) && add_region(region_of(BASE) + 1), "two regions");
+    p            = (struct pagealloc)PAGEALLOC_EMPTY;
+    p.unit_shift = unit_shift;
+    memset(model, ABSENT, sizeof model);
+    OK(add_region(region_of(BASE)) && add_region(region_of(BASE) + 1), "two regions; units of %u",
+       1u << unit_shift);
     for (size_t i = 0; i < STEPS && at == STEPS; i++) {
         const unsigned kind = next_random() % 64;
         /* mostly full for a while, then mostly empty */
@@ -190,6 +212,24 @@ static void test_model(void) {
     while (count)
         step_free();
     OK(counts_agree() && model_find(grown) == 0, "all is free after all is freed");
+    while (p.scavenged_pages < p.free_pages && step_scavenge())
+        ;
+    IS(p.scavenged_pages, grown, "and all can go back");
+    free(p.region[region_of(BASE)]);
+    free(p.region[region_of(BASE) + 1]);
+}
+
+static void test_fill(void) {
+    unsigned wrong = 0;
+    for (unsigned n = 1; n <= 64; n *= 2)
+        for (unsigned i = 0; i < 20000; i++) {
+            const uint64_t some = next_random() << i % 40, bits = some & next_random();
+            uint64_t want = 0;
+            for (unsigned at = 0; at < 64; at += n)
+                want |= bits & bits_mask(at, n) ? bits_mask(at, n) : 0;
+            wrong += bits_fill(bits, n) != want;
+        }
+    IS(wrong, 0, "groups are filled where one bit is set");
 }
 
 static void test_whole_region(void) {
@@ -252,7 +292,10 @@ static void test_cache(void) {
 }
 
 int main(void) {
-    test_model();
+    test_fill();
+    for (unsigned unit_shift = 0; unit_shift <= 6;
+         unit_shift += unit_shift < 3 ? 1 + unit_shift : 3)
+        test_model(unit_shift);
     test_whole_region();
     test_dense();
     test_cache();
