@@ -77,6 +77,10 @@ uintptr_t pagealloc_take_block(struct pagealloc *, uint64_t *free, uint64_t *sca
 /* Gives back pages of a block as it was taken. */
 void pagealloc_return_block(struct pagealloc *, uintptr_t base, uint64_t free, uint64_t scavenged);
 
+/* Where something was interrupted for good: brings all that is told from the bitmaps up to date
+ * with them. Pages that were being taken or freed are in use, some or all of them. */
+void pagealloc_mend(struct pagealloc *);
+
 /* Takes the highest free pages that are not scavenged, at most `most` and all in one word of the
  * bitmap. Returns their number and address. `dense`: also of dense chunks. */
 size_t pagealloc_take_dirty(struct pagealloc *, size_t most, bool dense, uintptr_t *base);
