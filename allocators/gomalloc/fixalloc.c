@@ -48,7 +48,8 @@ static struct fixalloc_region *new_region(struct fixalloc *f) {
     lock_acquire(&f->lock);
     r->end  = HEADER;
     r->next = f->all;
-    f->all  = r;
+    lock_in_order();
+    f->all = r;
     f->sys += FIXALLOC_REGION;
     open_region(f, r);
     return r;
@@ -86,7 +87,8 @@ void fixalloc_free(struct fixalloc *f, void *memory) {
     struct fixalloc_region *r = os_pointer((uintptr_t)memory & -(uintptr_t)FIXALLOC_REGION);
     lock_acquire(&f->lock);
     freed->next = r->free;
-    r->free     = freed;
+    lock_in_order();
+    r->free = freed;
     r->used--;
     f->in_use -= f->size;
     if (!r->is_open)
@@ -112,4 +114,24 @@ size_t fixalloc_trim(struct fixalloc *f) {
     }
     lock_release(&f->lock);
     return released;
+}
+
+/* The chains of all regions and of each region's freed objects are right at any time, for one store
+ * to their heads changes them; all else is told from them. An object that was on its way is lost.
+ */
+void fixalloc_after_fork(struct fixalloc *f) {
+    if (!lock_after_fork(&f->lock))
+        return;
+    f->open   = NULL;
+    f->in_use = f->sys = 0;
+    for (struct fixalloc_region *r = f->all; r; r = r->next) {
+        r->used = (r->end - HEADER) / f->size;
+        for (const struct object *o = r->free; o; o = o->next)
+            r->used--;
+        r->is_open = false;
+        if (r->free || r->end + f->size <= FIXALLOC_REGION)
+            open_region(f, r);
+        f->in_use += (size_t)r->used * f->size;
+        f->sys += FIXALLOC_REGION;
+    }
 }

@@ -27,6 +27,9 @@ struct fixalloc {
 void *fixalloc_alloc(struct fixalloc *);
 void fixalloc_free(struct fixalloc *, void *memory);
 
+/* In a forked child: mends what a thread that is not there was changing. */
+void fixalloc_after_fork(struct fixalloc *);
+
 /* Gives the memory of regions without live objects back; returns the number of bytes. */
 size_t fixalloc_trim(struct fixalloc *);
 

@@ -54,6 +54,12 @@ void *hardened_next(const void *object, unsigned spanclass) {
     return next;
 }
 
+bool hardened_is_free(struct mspan *s, const void *object) {
+    const unsigned slot = mspan_slot(s, (uintptr_t)object);
+    /* relaxed: whoever asks has the object */
+    return !(atomic_load_explicit(in_use(s, slot), memory_order_relaxed) & bit_of(slot));
+}
+
 static _Noreturn void die(const char *verb, const char *why, const void *block) {
     char text[120] = "";
     strncat(text, verb, 40);

@@ -21,6 +21,9 @@ struct mspan *hardened_check(const void *block, const char *verb);
 /* The program gives the small block of a span back. */
 void hardened_freed(struct mspan *, const void *block);
 
+/* The program does not have the small object. */
+bool hardened_is_free(struct mspan *, const void *object);
+
 /* The next object on a list of the class, or NULL. */
 void *hardened_next(const void *object, unsigned spanclass);
 
@@ -37,6 +40,12 @@ static inline void hardened_allocated(void *object, unsigned spanclass) {
 static inline void hardened_freed(struct mspan *s, const void *block) {
     (void)s;
     (void)block;
+}
+
+static inline bool hardened_is_free(struct mspan *s, const void *object) {
+    (void)s;
+    (void)object;
+    return true;
 }
 
 enum { HARDENED = 0 };

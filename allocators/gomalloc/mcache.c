@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 
+#define NOINLINE __attribute__((noinline))
+
 _Static_assert(sizeof(struct freelist) == 16, "size_to_list8 is generated for this");
 _Static_assert(offsetof(struct mcache, list) == 0, "size_to_list8 holds offsets from here");
 
@@ -55,17 +57,22 @@ void mcache_wait(void) {
 }
 
 /* The list is `length` objects long now, of at most `most`. The slow path itself has made so many
- * mallocs and frees, which the list does not know. */
+ * mallocs and frees, which the list does not know. A forked child that was made in between finds
+ * the budget never above what was given: some frees too many, never less than none. */
 static void renew_books(struct mcache *c, unsigned spanclass, unsigned length, unsigned most,
                         unsigned mallocs, unsigned frees) {
-    union freelist_counts *n = &c->list[spanclass].now;
-    const uint32_t version   = mcache_begin_renewal(c, spanclass);
+    union freelist_counts *n  = &c->list[spanclass].now;
+    const uint32_t most_frees = length < most ? most - length : 0;
+    const uint32_t version    = mcache_begin_renewal(c, spanclass);
     c->counts.mallocs[spanclass] += mallocs + n->mallocs;
     c->counts.frees[spanclass] += frees + (c->books[spanclass].given - n->budget);
-    n->mallocs                 = 0;
-    n->budget                  = length < most ? most - length : 0;
+    n->mallocs = 0;
+    n->budget  = 0;
+    lock_in_order();
     c->books[spanclass].length = length;
-    c->books[spanclass].given  = n->budget;
+    c->books[spanclass].given  = most_frees;
+    lock_in_order();
+    n->budget = most_frees;
     mcache_end_renewal(c, spanclass, version);
 }
 
@@ -126,10 +133,12 @@ static void free_chain(struct mcache *c, unsigned spanclass, void *object) {
     commit(c, &b);
 }
 
-/* Keeps the first objects of a list, the last freed, and frees the others into their spans. */
+/* Keeps the first objects of a list, the last freed, and frees the others into their spans. The
+ * books have just been kept. */
 static void shorten(struct mcache *c, unsigned spanclass, unsigned keep) {
     void *rest = c->list[spanclass].head, *last = NULL;
-    for (unsigned i = 0; i < keep && rest; i++) {
+    unsigned kept = 0;
+    for (; kept < keep && rest; kept++) {
         last = rest;
         rest = next_of(rest, spanclass);
     }
@@ -137,6 +146,8 @@ static void shorten(struct mcache *c, unsigned spanclass, unsigned keep) {
         link_set(last, NULL);
     else
         c->list[spanclass].head = NULL;
+    c->books[spanclass].length = kept;
+    lock_in_order(); /* whose child frees what is on the list, and none of the rest */
     free_chain(c, spanclass, rest);
 }
 
@@ -150,12 +161,24 @@ bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
         length = most / 2;
     }
     link_set(object, l->head);
+    lock_in_order();
     l->head = object;
     renew_books(c, spanclass, length + 1, most, 0, 1);
     return is_long;
 }
 
 /* --- spans to lists --- */
+
+/* Gives the current span, in which nothing is available, up; false: something was freed meanwhile.
+ * The cache never names a span that others may own: a forked child takes its spans back. */
+static bool give_up(struct mcache *c, unsigned spanclass) {
+    struct mspan *s    = c->span[spanclass];
+    c->span[spanclass] = NULL;
+    if (mspan_give_up_full(s)) /* a release, so that the line above comes before it */
+        return true;
+    c->span[spanclass] = s;
+    return false;
+}
 
 /* Makes another span the current one; false: no memory. */
 static bool next_span(struct mcache *c, unsigned spanclass) {
@@ -185,7 +208,7 @@ static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want
         const unsigned taken = s ? mspan_take(s, helping(s, want), head) : 0;
         if (taken)
             return taken;
-        if (s && (mspan_merge(s) || !mspan_give_up_full(s)))
+        if (s && (mspan_merge(s) || !give_up(c, spanclass)))
             continue;
         if (!next_span(c, spanclass))
             return 0;
@@ -251,6 +274,7 @@ void mcache_flush(struct mcache *c) {
         shorten(c, i, 0);
         struct mspan *s = c->span[i];
         c->span[i]      = NULL;
+        lock_in_order(); /* as in give_up */
         if (s && mcentral_uncache(s))
             mheap_free_span(&c->pages, s);
         renew_books(c, i, 0, 0, 0, 0);
@@ -277,17 +301,21 @@ static void unregister(struct mcache *c) {
         c->next->previous = c->previous;
 }
 
-/* The destructor of the thread's key. What the thread allocates and frees after this, in other
- * destructors and in the C library, goes through the shared cache. */
-static void end(void *cache) {
-    struct mcache *c = cache;
-    mcache_current   = &ended;
+/* Ends a cache of this thread. */
+static void retire(struct mcache *c) {
     mcache_flush(c);
     lock_acquire(&registry_lock);
     unregister(c);
     add_counts(&counts_of_ended, &c->counts);
     lock_release(&registry_lock);
     fixalloc_free(&caches, c);
+}
+
+/* The destructor of the thread's key. What the thread allocates and frees after this, in other
+ * destructors and in the C library, goes through the shared cache. */
+static void end(void *cache) {
+    mcache_current = &ended;
+    retire(cache);
 }
 
 static pthread_key_t key;
@@ -308,11 +336,13 @@ static struct mcache *begin(void) {
     if (!c)
         return NULL;
     c->is_owned = true;
+    c->owner    = lock_me();
     lock_acquire(&registry_lock);
     c->home = (uint8_t)(caches_begun++ % HOMES);
     c->next = registry;
     if (registry)
         registry->previous = c;
+    lock_in_order();
     registry = c;
     lock_release(&registry_lock);
     mcache_current = c; /* before the rest, which may allocate */
@@ -322,14 +352,97 @@ static struct mcache *begin(void) {
     return c;
 }
 
+/* --- caches that a fork left behind --- */
+
+/* There may be a cache in the registry that has no owner. */
+static atomic_bool orphans;
+
+/* A thread that is gone was changing the shared one. Guarded by shared_lock. */
+static bool shared_is_orphan;
+
+/* Is this a free object of the class? */
+static bool is_free_object(const void *object, unsigned spanclass) {
+    const uintptr_t address = (uintptr_t)object;
+    struct mspan *s         = arena_span_checked(address);
+    if (!s || s->spanclass != spanclass || !s->elem_bytes)
+        return false;
+    const unsigned slot = mspan_slot(s, address);
+    if (slot >= s->nelems || mspan_address(s, slot) != address)
+        return false;
+    /* relaxed: nobody frees an object that is free */
+    const uint64_t freed =
+        atomic_load_explicit(&mspan_freed(s)[slot / 64], memory_order_relaxed) >> slot % 64 & 1;
+    return !freed && hardened_is_free(s, object);
+}
+
+/* Brings a list in order whose owner may have been changing it. By the order of the owner's stores
+ * it holds free objects only, whatever the owner did (fork.c). The books are a second witness: they
+ * must agree but for one object that was on its way. If they do not, the list is forgotten. */
+static void audit(struct mcache *c, unsigned spanclass) {
+    struct freelist *l    = &c->list[spanclass];
+    const unsigned booked = length_of(c, spanclass);
+    unsigned length       = 0;
+    bool good             = true;
+    for (void *object = l->head; object && good; length++) {
+        good = length <= booked && length <= LIST_OBJECTS_MAX && is_free_object(object, spanclass);
+        object = good ? link_next(object) : NULL;
+    }
+    if (!good || length + 1 < booked) {
+        l->head = NULL;
+        length  = 0;
+    }
+    renew_books(c, spanclass, length, room(spanclass), 0, 0);
+}
+
+/* Makes a cache whole that a thread left in the middle of anything. */
+static void audit_all(struct mcache *c) {
+    c->pages.scavenged &= c->pages.free;
+    for (unsigned i = 2; i < SPAN_CLASSES; i++) {
+        audit(c, i);
+        if (c->span[i])
+            c->span[i]->search = 0;
+    }
+}
+
+static void lock_shared(void) {
+    lock_acquire(&shared_lock);
+    if (__builtin_expect(shared_is_orphan, 0)) {
+        shared_is_orphan = false;
+        audit_all(&shared);
+    }
+}
+
+/* Gives what one of them holds back; while it does, the cache is this thread's, so that if another
+ * thread forks now, it is an orphan again. */
+static NOINLINE void adopt_one(void) {
+    lock_acquire(&registry_lock);
+    struct mcache *c = registry;
+    while (c && c->owner)
+        c = c->next;
+    if (c)
+        c->owner = lock_me();
+    else
+        atomic_store_explicit(&orphans, false, memory_order_relaxed);
+    lock_release(&registry_lock);
+    if (c) {
+        audit_all(c);
+        retire(c);
+    } else {
+        mheap_adopt();
+    }
+}
+
 struct mcache *mcache_enter(void) {
     struct mcache *c = mcache_current;
+    /* relaxed: who sees it late leaves it to others, or to the next time */
+    if (__builtin_expect(atomic_load_explicit(&orphans, memory_order_relaxed), 0))
+        adopt_one();
     if (__builtin_expect(c == &unborn, 0))
         c = begin();
     else if (__builtin_expect(c == &ended, 0))
         c = NULL;
     if (!c) {
-        lock_acquire(&shared_lock);
+        lock_shared();
         return &shared;
     }
     /* relaxed: it is a wish */
@@ -348,7 +461,7 @@ void mcache_leave(struct mcache *c) {
 
 void mcache_flush_all(void) {
     atomic_fetch_add_explicit(&flushes_wanted, 1, memory_order_relaxed);
-    lock_acquire(&shared_lock);
+    lock_shared();
     mcache_flush(&shared);
     lock_release(&shared_lock);
 }
@@ -426,28 +539,36 @@ void mcache_sum(struct mcache_counts *sum) {
     lock_release(&shared_lock);
 }
 
-void mcache_before_fork(void) {
-    lock_acquire(&shared_lock);
-    lock_acquire(&registry_lock);
-    lock_acquire(&caches.lock);
+/* Nobody will: a reader of statistics would wait for it for ever. */
+static void end_renewals(struct mcache *c) {
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        /* relaxed: there is no other thread */
+        const uint32_t version = atomic_load_explicit(&c->books[i].version, memory_order_relaxed);
+        atomic_store_explicit(&c->books[i].version, version + version % 2, memory_order_relaxed);
+    }
 }
 
-/* The objects and spans in the caches of threads that the child does not have are lost to it: a
- * thread may have been in the middle of changing them. */
-void mcache_after_fork(bool child) {
-    if (child) {
-        for (struct mcache *c = registry, *next; c; c = next) {
-            next = c->next;
-            if (c == mcache_current)
-                continue;
-            for (unsigned i = 0; i < SPAN_CLASSES; i += i ? 1 : 2)
-                add_class(&counts_of_ended, c, i);
-            unregister(c);
+/* Is run with one thread, which may be in a signal handler that interrupted this very file: all is
+ * left to adopt_one that wants more than a store. */
+void mcache_after_fork(void) {
+    const bool repair       = lock_after_fork(&registry_lock);
+    struct mcache *previous = NULL;
+    for (struct mcache *c = registry; c; previous = c, c = c->next) {
+        if (repair)
+            c->previous = previous;
+        if (c->owner != lock_me()) {
+            c->owner = 0;
+            end_renewals(c);
         }
     }
-    lock_release(&caches.lock);
-    lock_release(&registry_lock);
-    lock_release(&shared_lock);
+    if (lock_after_fork(&shared_lock)) {
+        shared_is_orphan = true;
+        end_renewals(&shared);
+    }
+    if (repair) /* its holder may have been a reader; relaxed: there is no other thread */
+        atomic_store_explicit(&mcache_renewals_wait, false, memory_order_relaxed);
+    fixalloc_after_fork(&caches);
+    atomic_store_explicit(&orphans, true, memory_order_relaxed);
 }
 
 void mcache_memory(size_t *in_use, size_t *sys) {

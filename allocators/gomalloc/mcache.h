@@ -57,6 +57,7 @@ struct mcache {
     struct pagecache pages;
     struct tiny tiny;
     struct mcache *next, *previous; /* of all caches */
+    uintptr_t owner;                /* lock_me() of its thread; 0: one that a fork left behind */
     uint8_t home;                   /* its group of threads (mcentral.h) */
     bool is_owned;                  /* false: one of the three below */
     unsigned flushes;               /* the value of mcache_flushes at the last flush */
@@ -106,9 +107,9 @@ void mcache_sum(struct mcache_counts *);
 /* Bytes of the caches themselves. */
 void mcache_memory(size_t *in_use, size_t *sys);
 
-/* fork(2): no cache changes hands between the two; in the child, all but this thread's are gone. */
-void mcache_before_fork(void);
-void mcache_after_fork(bool child);
+/* In a forked child: notes which caches are those of threads that are not there. What they hold
+ * comes back by and by, a cache each time that a thread comes by mcache_enter. */
+void mcache_after_fork(void);
 
 /* A reader of statistics, who holds a lock meanwhile, asks the threads to wait for it. */
 extern atomic_bool mcache_renewals_wait;
@@ -158,6 +159,7 @@ static inline void *freelist_pop(struct freelist *l) {
 static inline void freelist_push(struct freelist *l, void *object) {
     const uint32_t budget = l->now.budget; /* read before the stores, which might be to it */
     link_set(object, l->head);
+    lock_in_order(); /* the list is whole at any time: fork.c */
     l->head       = object;
     l->now.budget = budget - 1;
 }

@@ -5,6 +5,7 @@ struct mcentral mcentrals[SPAN_CLASSES];
 static void append(struct partial *c, struct mspan *s) {
     s->next     = NULL;
     s->previous = c->last;
+    lock_in_order();
     if (c->last)
         c->last->next = s;
     else
@@ -69,18 +70,21 @@ struct mspan *mcentral_take(unsigned spanclass, unsigned home, unsigned keeps) {
     return s;
 }
 
-/* Under the lock: the span becomes PARTIAL with `less` slots fewer, or EMPTYING, true. */
+/* Under the lock: the span becomes PARTIAL with `less` slots fewer, or EMPTYING, true. It is listed
+ * first, so that a forked child finds no PARTIAL span that is on no list. */
 static bool settle(struct mcentral *c, struct mspan *s, unsigned less) {
-    uint32_t old = atomic_load_explicit(&s->word, memory_order_relaxed), live;
+    struct partial *list = &c->partial[s->home];
+    uint32_t old         = atomic_load_explicit(&s->word, memory_order_relaxed), live;
     enum span_state state;
+    append(list, s);
     do {
         live  = span_live(old) - less;
         state = live ? SPAN_PARTIAL : SPAN_EMPTYING;
         /* release: hands the span over to the next owner. acquire: comes after all use of it */
     } while (!atomic_compare_exchange_weak_explicit(&s->word, &old, span_word(state, live),
                                                     memory_order_acq_rel, memory_order_relaxed));
-    if (live)
-        append(&c->partial[s->home], s);
+    if (!live)
+        unlink_span(list, s);
     return live == 0;
 }
 
@@ -114,12 +118,30 @@ bool mcentral_uncache(struct mspan *s) {
     return empty;
 }
 
-void mcentral_lock_all(void) {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++)
-        lock_acquire(&mcentrals[i].lock);
+/* The links forward are right at any time, for a span comes and goes by one store to them; all else
+ * is told from them. A span on the list that is owned was on its way there, or away: it is listed
+ * for good. Its `live` may hold what its owner had reserved: too large, which loses no more than
+ * its pages. */
+static void mend(struct partial *list) {
+    struct mspan *previous = NULL;
+    list->count            = 0;
+    for (struct mspan *s = list->first; s; previous = s, s = s->next) {
+        uint32_t old = atomic_load_explicit(&s->word, memory_order_relaxed);
+        /* relaxed: there is no other thread; the one that there is may have been interrupted */
+        while (span_state(old) != SPAN_EMPTYING &&
+               !atomic_compare_exchange_weak_explicit(&s->word, &old,
+                                                      span_word(SPAN_PARTIAL, span_live(old)),
+                                                      memory_order_relaxed, memory_order_relaxed))
+            continue;
+        s->previous = previous;
+        list->count++;
+    }
+    list->last = previous;
 }
 
-void mcentral_unlock_all(void) {
-    for (unsigned i = SPAN_CLASSES; i-- > 0;)
-        lock_release(&mcentrals[i].lock);
+void mcentral_after_fork(void) {
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        if (lock_after_fork(&mcentrals[i].lock))
+            for (unsigned home = 0; home < HOMES; home++)
+                mend(&mcentrals[i].partial[home]);
 }

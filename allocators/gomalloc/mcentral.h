@@ -43,8 +43,7 @@ void mcentral_remove(struct mspan *);
  * release it. */
 bool mcentral_uncache(struct mspan *);
 
-/* fork(2): the locks of all classes, in their order. */
-void mcentral_lock_all(void);
-void mcentral_unlock_all(void);
+/* In a forked child: mends what threads that are not there were changing. */
+void mcentral_after_fork(void);
 
 #endif

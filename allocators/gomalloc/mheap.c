@@ -134,8 +134,8 @@ static bool grow(size_t n) {
     }
     mheap.grow_at = base + n * PAGE_BYTES;
     lock_acquire(&mheap.lock);
-    pagealloc_grow(&mheap.pages, base, n);
     mheap.sys_pages += n;
+    pagealloc_grow(&mheap.pages, base, n);
     lock_release(&mheap.lock);
     return true;
 }
@@ -194,6 +194,7 @@ static void free_pages(uintptr_t base, size_t n) {
 
 static bool try_refill(struct pagecache *c) {
     lock_acquire(&mheap.lock);
+    /* The base comes last: until then a forked child sees no block. */
     c->base = pagealloc_take_block(&mheap.pages, &c->free, &c->scavenged);
     lock_release(&mheap.lock);
     return c->base != 0;
@@ -209,12 +210,13 @@ void mheap_refill_cache(struct pagecache *c) {
 }
 
 void mheap_flush_cache(struct pagecache *c) {
-    if (c->base) {
-        lock_acquire(&mheap.lock);
-        pagealloc_return_block(&mheap.pages, c->base, c->free, c->scavenged);
-        lock_release(&mheap.lock);
-    }
-    *c = (struct pagecache){0};
+    const struct pagecache had = *c;
+    if (!had.base)
+        return;
+    *c = (struct pagecache){0}; /* first: a forked child takes back what it finds there */
+    lock_acquire(&mheap.lock);
+    pagealloc_return_block(&mheap.pages, had.base, had.free, had.scavenged);
+    lock_release(&mheap.lock);
 }
 
 /* --- spans --- */
@@ -404,15 +406,31 @@ bool mheap_resize_large(struct mspan *s, size_t n) {
             return false;
         arena_set(end, mapped_pages(n) - mapped_pages(had), s, 0);
     } else if (n < had) {
+        s->npages = n; /* first: in a forked child, no page is free and the block's */
         arena_set(s->base + n * PAGE_BYTES, mapped_pages(had) - mapped_pages(n), NULL, 0);
         free_pages(s->base + n * PAGE_BYTES, had - n);
     }
-    s->npages = n;
     count(counter(span_state(s->word), n), n - had);
+    s->npages = n;
     return true;
 }
 
 /* --- back to the operating system --- */
+
+/* Under the lock: a note of pages that are on their way, or NULL. */
+static struct away *note_away(uintptr_t base, size_t n) {
+    for (unsigned i = 0; i < sizeof mheap.away / sizeof *mheap.away; i++) {
+        struct away *a = &mheap.away[i];
+        if (a->owner)
+            continue;
+        a->base = base;
+        a->n    = n;
+        lock_in_order();
+        a->owner = lock_me();
+        return a;
+    }
+    return NULL;
+}
 
 /* Go 1.18's way: the pages are taken like any others, given back outside of the lock, and freed. */
 size_t mheap_scavenge(size_t most, bool dense) {
@@ -423,11 +441,15 @@ size_t mheap_scavenge(size_t most, bool dense) {
         const size_t scavenged = mheap.pages.scavenged_pages;
         const size_t n         = pagealloc_take_dirty(&mheap.pages, most - done, dense, &base);
         const size_t again     = scavenged - mheap.pages.scavenged_pages;
+        struct away *note      = n ? note_away(base, n) : NULL;
         lock_release(&mheap.lock);
         if (n == 0)
             break;
         const bool released = os_release(os_pointer(base), n * PAGE_BYTES);
         lock_acquire(&mheap.lock);
+        if (note)
+            note->owner = 0;
+        lock_in_order();
         pagealloc_free(&mheap.pages, base, n, released);
         lock_release(&mheap.lock);
         if (!released)
@@ -459,20 +481,29 @@ size_t mheap_trim_metadata(void) {
     return fixalloc_trim(&mheap.few) + fixalloc_trim(&mheap.many) + fixalloc_trim(&mheap.notes);
 }
 
-void mheap_lock_all(void) {
-    lock_acquire(&mheap.grow_lock);
-    lock_acquire(&mheap.lock);
-    lock_acquire(&mheap.few.lock);
-    lock_acquire(&mheap.many.lock);
-    lock_acquire(&mheap.notes.lock);
-    persistent_lock();
+/* What grow_lock guards is right at any time: single numbers. Of the counts of pages, one that was
+ * being changed may be too large. */
+void mheap_after_fork(void) {
+    lock_after_fork(&mheap.grow_lock);
+    if (lock_after_fork(&mheap.lock))
+        pagealloc_mend(&mheap.pages);
+    for (unsigned i = 0; i < sizeof mheap.away / sizeof *mheap.away; i++)
+        if (mheap.away[i].owner && mheap.away[i].owner != lock_me())
+            mheap.away[i].owner = MHEAP_LOST;
+    fixalloc_after_fork(&mheap.few);
+    fixalloc_after_fork(&mheap.many);
+    fixalloc_after_fork(&mheap.notes);
+    persistent_after_fork();
 }
 
-void mheap_unlock_all(void) {
-    persistent_unlock();
-    lock_release(&mheap.notes.lock);
-    lock_release(&mheap.many.lock);
-    lock_release(&mheap.few.lock);
+void mheap_adopt(void) {
+    lock_acquire(&mheap.lock);
+    for (unsigned i = 0; i < sizeof mheap.away / sizeof *mheap.away; i++) {
+        struct away *a = &mheap.away[i];
+        if (a->owner != MHEAP_LOST)
+            continue;
+        a->owner = 0;
+        pagealloc_free(&mheap.pages, a->base, a->n, false);
+    }
     lock_release(&mheap.lock);
-    lock_release(&mheap.grow_lock);
 }

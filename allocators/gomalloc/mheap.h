@@ -12,9 +12,14 @@
 #include "pagecache.h"
 
 struct mheap {
-    struct lock lock; /* guards pages and sys_pages */
+    struct lock lock; /* guards the first part */
     struct pagealloc pages;
-    size_t sys_pages;            /* got from the operating system, ever; none is unmapped */
+    size_t sys_pages; /* got from the operating system, ever; none is unmapped */
+    struct away {     /* pages on their way back to the operating system, and by whom: lock_me(), */
+        uintptr_t owner, base; /* 0: none, MHEAP_LOST: a thread that is not there any more */
+        size_t n;
+    } away[8]; /* so many at a time; of more there is no note, and a fork may lose them */
+
     _Atomic size_t inuse_pages;  /* in spans of objects */
     _Atomic size_t manual_pages; /* in manual spans */
     /* The same in huge blocks, whose pages are not among the others, nor among sys_pages. */
@@ -31,6 +36,8 @@ struct mheap {
     struct fixalloc few, many; /* descriptors of spans with few and with many slots */
     struct fixalloc notes;     /* tiny.c's, of spans with tiny objects */
 };
+
+enum { MHEAP_LOST = 1 };
 
 extern struct mheap mheap;
 
@@ -68,8 +75,10 @@ void mheap_metadata(size_t *in_use, size_t *sys);
 /* Gives the memory of unused ones back; returns the bytes. */
 size_t mheap_trim_metadata(void);
 
-/* fork(2): all locks of the heap, in their order. */
-void mheap_lock_all(void);
-void mheap_unlock_all(void);
+/* In a forked child: mends what threads that are not there were changing. */
+void mheap_after_fork(void);
+
+/* Later, no lock is held: takes back the pages that such threads were scavenging. */
+void mheap_adopt(void);
 
 #endif

@@ -1,6 +1,7 @@
 #include "mspan.h"
 
 #include "link.h"
+#include "lock.h"
 #include "os.h"
 
 _Static_assert(sizeof(struct mspan) <= 64, "the header of a span is within a cache line");
@@ -76,24 +77,29 @@ enum span_duty mspan_free_remote(struct mspan *s, unsigned w, uint64_t bits, uns
 }
 
 unsigned mspan_merge(struct mspan *s) {
-    unsigned count = 0;
+    uint64_t bits[SPAN_MANY_WORDS];
+    unsigned count = 0, first = s->nwords;
     for (unsigned w = s->nwords; w-- > 0;) {
         _Atomic uint64_t *freed = &mspan_freed(s)[w];
+        bits[w]                 = 0;
         if (atomic_load_explicit(freed, memory_order_relaxed) == 0)
             continue;
         /* acquire: pairs with step 1 of a free */
-        const uint64_t bits = atomic_exchange_explicit(freed, 0, memory_order_acquire);
-        assert(!(mspan_avail(s)[w] & bits));
-        mspan_avail(s)[w] |= bits;
-        count += (unsigned)__builtin_popcountll(bits);
-        if (w < s->search)
-            s->search = (uint16_t)w;
+        bits[w] = atomic_exchange_explicit(freed, 0, memory_order_acquire);
+        assert(!(mspan_avail(s)[w] & bits[w]));
+        count += (unsigned)__builtin_popcountll(bits[w]);
+        first = w;
     }
-    if (count) {
-        s->needs_zero = true;
-        /* relaxed: the number alone matters; who ends at 0 has acquired the others' releases */
-        atomic_fetch_add_explicit(&s->word, count, memory_order_relaxed);
-    }
+    if (!count)
+        return 0;
+    s->needs_zero = true;
+    /* relaxed: the number alone matters; who ends at 0 has acquired the others' releases */
+    atomic_fetch_add_explicit(&s->word, count, memory_order_relaxed);
+    lock_in_order(); /* reserved before they are available: a fork in between loses them */
+    for (unsigned w = first; w < s->nwords; w++)
+        mspan_avail(s)[w] |= bits[w];
+    if (first < s->search)
+        s->search = (uint16_t)first;
     return count;
 }
 

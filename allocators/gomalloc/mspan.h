@@ -29,14 +29,14 @@
  *        FULL, live < nelems   -> PUSHING: this thread pushes the span (the "first remote free")
  *        FULL or PARTIAL, 0    -> EMPTYING: this thread gives the span back to the mheap
  *      Before step 2, live counts the slot: the span cannot vanish under the freeing thread.
- *   mcentral_push, under the lock of the class: PUSHING -> PARTIAL and onto the list; if live is 0
- *      by now -> EMPTYING instead.
+ *   mcentral_push, under the lock of the class: onto the list, then PUSHING -> PARTIAL; if live is
+ *      0 by now -> EMPTYING instead, and off the list.
  *   mcentral_remove, under the same lock: takes an EMPTYING span off the list.
  *
  * Refill, by the owner (Go's sweep):
- *   merge: avail[i] |= exchange(freed[i], 0) (acquire), then live += the number of bits (they are
- *      reserved). It may take a bit whose step 2 is still to come: such a slot counts twice in live
- *      until then, so live is never too small, and 0 is always true.
+ *   merge: exchange(freed[i], 0) (acquire), then live += the number of bits (they are reserved),
+ *      then avail[i] |= the bits. It may take a bit whose step 2 is still to come: such a slot
+ *      counts twice in live until then, so live is never too small, and 0 is always true.
  *   nothing available: load the word (acquire), merge; still nothing, and live >= nelems: CAS of
  *      exactly that word to FULL. If a free came between, the CAS fails, and the merge is repeated;
  *      if it comes after, it sees FULL and pushes. So no free slot is forgotten.

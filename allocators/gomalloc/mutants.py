@@ -173,8 +173,8 @@ MUTANTS = [
     (
         "merge: no bit is lost that comes meanwhile",
         MSPAN,
-        "const uint64_t bits = atomic_exchange_explicit(freed, 0, memory_order_acquire);",
-        "const uint64_t bits = atomic_load_explicit(freed, memory_order_acquire);\n"
+        "bits[w] = atomic_exchange_explicit(freed, 0, memory_order_acquire);",
+        "bits[w] = atomic_load_explicit(freed, memory_order_acquire);\n"
         "        atomic_store_explicit(freed, 0, memory_order_relaxed);",
         SCHEDULE,
         "and both, one by one",
@@ -182,8 +182,8 @@ MUTANTS = [
     (
         "merge: the search begins where a slot came",
         MSPAN,
-        "        if (w < s->search)\n            s->search = (uint16_t)w;\n    }\n    if (count) {",
-        "    }\n    if (count) {",
+        "    if (first < s->search)\n        s->search = (uint16_t)first;\n    return count;",
+        "    return count;",
         SPAN_TEST,
         "and the slots have been merged",
     ),
@@ -317,8 +317,8 @@ MUTANTS = [
     (
         "lists: a span comes back to those that had it last",
         MCENTRAL,
-        "append(&c->partial[s->home], s);",
-        "append(&c->partial[0], s);",
+        "struct partial *list = &c->partial[s->home];\n    uint32_t old         =",
+        "struct partial *list = &c->partial[0];\n    uint32_t old         =",
         SCHEDULE,
         "and it is looked for",
     ),
@@ -382,8 +382,8 @@ MUTANTS = [
     (
         "the end of a thread: its cache is given back",
         MCACHE,
-        "    mcache_current   = &ended;\n    mcache_flush(c);",
-        "    mcache_current   = &ended;",
+        "    mcache_flush(c);\n    lock_acquire(&registry_lock);",
+        "    lock_acquire(&registry_lock);",
         THREADS,
         "and leaves nothing in a cache",
     ),
@@ -431,7 +431,7 @@ MUTANTS = [
     (
         "a span that is gone is no longer in use",
         MHEAP,
-        "    arena_set(base, n, NULL, 0);\n    count(&mheap.inuse_pages, (size_t)0 - n);",
+        "    arena_set(base, n, NULL, 0);\n    count(&mheap.inuse_pages, 0 - n);",
         "    arena_set(base, n, NULL, 0);",
         THREADS,
         "and leaves nothing in a cache",
@@ -439,8 +439,8 @@ MUTANTS = [
     (
         "dirty pages are not taken for zeros: large blocks",
         MHEAP,
-        "    s->needs_zero = scavenged != n;\n    count(counter(state), n);",
-        "    s->needs_zero = scavenged == 0;\n    count(counter(state), n);",
+        "    s->needs_zero = scavenged != n;\n    count(counter(state, n), n);",
+        "    s->needs_zero = scavenged == 0;\n    count(counter(state, n), n);",
         BOOKS,
         "calloc of dirty and fresh pages is zero",
     ),
@@ -533,16 +533,16 @@ MUTANTS = [
     (
         "lock: its owner comes after the last one",
         LOCK,
-        "&open, 1, memory_order_acquire,",
-        "&open, 1, memory_order_relaxed,",
+        "&open, lock_me(), memory_order_acquire,",
+        "&open, lock_me(), memory_order_relaxed,",
         TURNS,
         "it is ordered",
     ),
     (
         "lock: its owner comes before the next one",
         LOCK,
-        "&l->state, 0, memory_order_release",
-        "&l->state, 0, memory_order_relaxed",
+        "&l->word, 0, memory_order_release",
+        "&l->word, 0, memory_order_relaxed",
         TURNS,
         "it is ordered",
     ),
@@ -631,9 +631,8 @@ MUTANTS = [
     (
         "pages: a page that is dirty is noted",
         PAGEALLOC,
-        "            p->region[c / REGION_CHUNKS]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;\n"
-        "    }",
-        "            (void)0;\n    }",
+        "    p->region[r]->dirty[c % REGION_CHUNKS / 64] |= (uint64_t)1 << c % 64;",
+        "    (void)c;",
         GO,
         GO_CASE,
     ),
@@ -891,8 +890,8 @@ EQUIVALENT = [
     (
         "merge: a slot that comes back may hold old bytes",
         MSPAN,
-        "        s->needs_zero = true;\n        /* relaxed: the number alone",
-        "        /* relaxed: the number alone",
+        "    s->needs_zero = true;\n    /* relaxed: the number alone",
+        "    /* relaxed: the number alone",
         "for spans of slots it only says how many to link at once; calloc clears each small block",
     ),
     (

@@ -1,5 +1,6 @@
 #include "pagealloc.h"
 
+#include "lock.h"
 #include "os.h"
 
 #include <string.h>
@@ -103,6 +104,7 @@ void pagealloc_grow(struct pagealloc *p, uintptr_t base, size_t n) {
         uint64_t *known           = &r->known[c % REGION_CHUNKS / 64];
         if (!(*known >> c % 64 & 1))
             memset(grow->used, 0xff, sizeof grow->used);
+        lock_in_order();
         *known |= (uint64_t)1 << c % 64;
         chunk_clear(grow->used, from, k);
         chunk_set(grow->scavenged, from, k);
@@ -129,6 +131,47 @@ static size_t take(struct pagealloc *p, uintptr_t base, size_t n) {
     p->scavenged_pages -= scavenged;
     update(p, base, n);
     return scavenged;
+}
+
+static void mend_chunk(struct pagealloc *p, size_t c) {
+    struct palloc_region *r = p->region[c / REGION_CHUNKS];
+    const uint64_t bit      = (uint64_t)1 << c % 64;
+    size_t free = 0, clean = 0;
+    if (!(r->known[c % REGION_CHUNKS / 64] & bit))
+        return;
+    struct palloc_chunk *chunk = chunk_at(p, c);
+    for (unsigned w = 0; w < CHUNK_WORDS; w++) {
+        chunk->scavenged[w] &= ~chunk->used[w];
+        free += (size_t)__builtin_popcountll(~chunk->used[w]);
+        clean += (size_t)__builtin_popcountll(chunk->scavenged[w]);
+    }
+    if (free > clean)
+        r->dirty[c % REGION_CHUNKS / 64] |= bit;
+    p->free_pages += free;
+    p->scavenged_pages += clean;
+    *entry(p, SUMMARY_LEVELS - 1, c) = chunk_summary(chunk->used);
+}
+
+void pagealloc_mend(struct pagealloc *p) {
+    p->search = p->free_pages = p->scavenged_pages = 0;
+    p->first_region                                = REGIONS;
+    p->end_region                                  = 0;
+    p->dirty_end                                   = REGIONS;
+    for (size_t r = 0; r < REGIONS; r++) {
+        if (!p->region[r])
+            continue;
+        if (r < p->first_region)
+            p->first_region = r;
+        p->end_region = r + 1;
+        for (size_t c = r * REGION_CHUNKS; c < (r + 1) * REGION_CHUNKS; c++)
+            mend_chunk(p, c);
+        for (unsigned level = SUMMARY_LEVELS - 1; level > 0; level--) {
+            const size_t n = (size_t)1 << FAN_SHIFT * (level - 1);
+            for (size_t i = r * n; i < (r + 1) * n; i++)
+                *entry(p, level - 1, i) =
+                    merge(entry(p, level, i << FAN_SHIFT), entry_pages(level));
+        }
+    }
 }
 
 /* The narrowest part of the address space that is known to hold the first free page. */

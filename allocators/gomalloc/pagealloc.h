@@ -81,6 +81,10 @@ uintptr_t pagealloc_take_block(struct pagealloc *, uint64_t *free, uint64_t *sca
 /* Gives back pages of a block as it was taken. */
 void pagealloc_return_block(struct pagealloc *, uintptr_t base, uint64_t free, uint64_t scavenged);
 
+/* Where something was interrupted for good: brings all that is told from the bitmaps up to date
+ * with them. Pages that were being taken or freed are in use, some or all of them. */
+void pagealloc_mend(struct pagealloc *);
+
 /* Takes the highest free pages that are not scavenged: at most `most`, rounded up to whole units,
  * and all in one word of the bitmap. Of a unit that is free, pages that were scavenged come along:
  * the others could not go back without them. Returns their number and address. `dense`: also of

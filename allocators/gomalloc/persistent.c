@@ -33,7 +33,10 @@ static bool next_step(size_t bytes) {
     void *memory      = bytes <= step ? map(step, STEP_ALIGNMENT) : NULL;
     if (!memory)
         return false;
-    at  = (uintptr_t)memory;
+    end = 0; /* in between, a forked child finds nothing left */
+    lock_in_order();
+    at = (uintptr_t)memory;
+    lock_in_order();
     end = at + step;
     mapped += step;
     return true;
@@ -74,10 +77,6 @@ size_t persistent_spare(void) {
     return spare;
 }
 
-void persistent_lock(void) {
-    lock_acquire(&lock);
-}
-
-void persistent_unlock(void) {
-    lock_release(&lock);
+void persistent_after_fork(void) {
+    lock_after_fork(&lock);
 }

@@ -18,8 +18,7 @@ bool persistent_clear(void *memory, size_t bytes);
 /* Bytes that are mapped and not handed out. */
 size_t persistent_spare(void);
 
-/* fork(2): its lock, the last one. */
-void persistent_lock(void);
-void persistent_unlock(void);
+/* In a forked child: the lock opens. What it guards is right at any time. */
+void persistent_after_fork(void);
 
 #endif

@@ -180,6 +180,28 @@ static bool grow_some(size_t *grown) {
     return true;
 }
 
+/* As if threads had vanished everywhere but in the bitmaps of what is in use. */
+static void spoil_and_mend(void) {
+    enum { ABOVE_CHUNKS = 8 + 64 + 512 };
+    for (size_t r = region_of(BASE); r <= region_of(BASE) + 1; r++) {
+        struct palloc_region *region = p.region[r];
+        p.root[r]                    = next_random();
+        for (size_t i = 0; i < ABOVE_CHUNKS; i++)
+            region->sum[REGION_CHUNKS + i] = next_random();
+        for (size_t c = 0; c < REGION_CHUNKS; c++) {
+            if (!(region->known[c / 64] >> c % 64 & 1))
+                continue;
+            region->sum[c] = next_random();
+            for (unsigned w = 0; w < CHUNK_WORDS; w++)
+                region->chunk[c].scavenged[w] |= region->chunk[c].used[w] & next_random();
+        }
+        memset(region->dirty, 0, sizeof region->dirty);
+    }
+    p.search = p.free_pages = p.scavenged_pages = p.end_region = SIZE_MAX;
+    p.dirty_end                                                = 0;
+    pagealloc_mend(&p);
+}
+
 static void test_model(unsigned unit_shift) {
 #if defined(__SANITIZE_THREAD__)
     enum { STEPS = 50000 }; /* one thread: nothing for it to find, and slow */
@@ -196,6 +218,8 @@ static void test_model(unsigned unit_shift) {
         const unsigned kind = next_random() % 64;
         /* mostly full for a while, then mostly empty */
         const bool fill = i / 20000 % 2 == 0;
+        if (i % 7919 == 7918)
+            spoil_and_mend();
         const bool good = kind < (fill ? 30 : 22)   ? step_alloc()
                           : kind < 56               ? step_free()
                           : kind < 58               ? step_alloc_at()

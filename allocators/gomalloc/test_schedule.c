@@ -22,8 +22,7 @@
 #define mcentral_push       stepped_mcentral_push
 #define mcentral_remove     stepped_mcentral_remove
 #define mcentral_uncache    stepped_mcentral_uncache
-#define mcentral_lock_all   stepped_lock_all
-#define mcentral_unlock_all stepped_unlock_all
+#define mcentral_after_fork stepped_after_fork
 
 #include "link.h"
 #include "mcentral.h"
@@ -75,7 +74,7 @@ static void broken(const char *);
     })
 #define atomic_compare_exchange_weak_explicit atomic_compare_exchange_strong_explicit
 #define lock_acquire(l)                       step_lock(l)
-#define lock_release(l)                       ((void)(*&(l)->state = 0))
+#define lock_release(l)                       ((void)(*&(l)->word = 0))
 #undef assert
 #define assert(condition) ((condition) ? (void)0 : broken(#condition))
 
@@ -123,7 +122,7 @@ static void broken(const char *what) {
 
 static bool can_run(int i) {
     const struct worker *w = &worker[i];
-    return w->work && !w->is_done && !(w->waits && w->waits->state);
+    return w->work && !w->is_done && !(w->waits && w->waits->word);
 }
 
 /* Who goes next: first of all the one who runs, if he can. */
@@ -176,9 +175,9 @@ static void step_lock(struct lock *l) {
         step();
         worker[running].waits = NULL;
     }
-    if (l->state)
+    if (l->word)
         broken("a lock is taken twice");
-    l->state = 1;
+    l->word = 1;
 }
 
 static void *run_worker(void *argument) {

@@ -1,6 +1,7 @@
 #include "tiny.h"
 
 #include "arena.h"
+#include "lock.h"
 #include "mheap.h"
 #include "os.h"
 
@@ -74,7 +75,8 @@ void *tiny_cut_new(struct tiny *t, void *block, size_t size, void **freed) {
     if (stays)
         return block;
     *freed = tiny_give_up(t);
-    *t     = (struct tiny){block, 0};
+    lock_in_order(); /* a block that a forked child finds there is held */
+    *t = (struct tiny){block, 0};
     return tiny_cut(t, size);
 }
 
