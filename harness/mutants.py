@@ -87,12 +87,12 @@ MUTANTS = [
         "live: all that the threads hold",
     ),
     (
-        "memory: when all are drained",
+        "memory: when everything is freed",
         "harness/cell/sample.c",
         "load->drain(w);\n    instant(w, SAMPLE_DRAINED);",
         "instant(w, SAMPLE_DRAINED);\n    load->drain(w);",
         SAMPLE,
-        "drained: what the threads freed is gone",
+        "all freed: what the threads freed is gone",
     ),
     (
         "memory: VSZ is the address space",

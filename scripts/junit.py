@@ -174,7 +174,7 @@ def main() -> int:
         content = conformance(json.loads(text))
     except stored_file.SPOILED as problem:
         raise Unusable(
-            f"{folder / READ} is no document of a conformance run: {problem!r}"
+            f"{folder / READ} is not a document of a conformance run: {problem!r}"
         ) from problem
     stored_file.write(folder / WRITTEN, content)
     return 0

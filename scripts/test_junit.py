@@ -205,7 +205,7 @@ class Program(DriverTest):
             "\xff",
         ):
             self.json.write_bytes(text.encode("latin-1"))
-            self.refused("conformance.json is no document of a conformance run")
+            self.refused("conformance.json is not a document of a conformance run")
 
     def test_what_is_not_there(self) -> None:
         self.json.unlink()

@@ -46,8 +46,8 @@ void gbench_register(const char *name, gbench_function *, void *arg);
  * matches. */
 size_t gbench_run(void);
 
-/* The entries so far, in Google Benchmark's JSON, in the order of running, under the registered
- * names alone (the library's own files append /iterations:1/manual_time, and time whole runs).
+/* The entries so far, in Google Benchmark's JSON, in the order of running. They have the registered
+ * names alone; the library's own files append /iterations:1/manual_time, and time whole runs.
  * free() the result; NULL: out of memory. */
 char *gbench_json(void);
 

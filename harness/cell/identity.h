@@ -26,17 +26,16 @@ struct identity {
  *
  * The rules, each with the way it fails:
  *   - the contract's version is this one's;
- *   - malloc belongs to the object that the adapter names; where it names none, to the file
- *     `expected`, or, without that, to the C library (a preload that did not take effect, or one
- *     that nobody asked for);
+ *   - malloc belongs to the object that the adapter names. If it names none, malloc belongs to the
+ *     file `expected`, or, without that, to the C library (a preload that did not take effect, or
+ *     one that nobody asked for);
  *   - malloc is not in the cell itself, but for the floor and for planted bugs (an allocator that
  *     was compiled into the cell has no object file to prove);
  *   - free belongs to the same object as malloc (a library that replaces half of the family);
  *   - every other slot's function belongs to that object too, or is a wrapper in the cell. For an
  *     adapter that names no object, such a slot counts as unsupported; else it is an error;
- *   - of a preloaded library, that is with `expected`, `stats` counts as unsupported, too, whoever
- *     owns it: its shape is the C library's promise and no other's (scudo's mallinfo2, for one,
- *     would be misread);
+ *   - with `expected`, for a preloaded library, `stats` counts as unsupported, whoever owns it. Its
+ *     shape is the C library's promise and no other's (scudo's mallinfo2 would be misread);
  *   - the process's `malloc` is the allocator's own or the C library's (two allocators at once).
  *
  * Returns whether the identity is proven. */

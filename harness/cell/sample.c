@@ -25,7 +25,7 @@ static struct crew {
     } clock[SAMPLE_MAX_THREADS];
 } crew;
 
-/* By system call: a library under test may define clock_gettime. */
+/* This is a system call because a library under test may define clock_gettime. */
 static uint64_t monotonic_ns(void) {
     struct timespec t;
     syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);

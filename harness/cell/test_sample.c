@@ -331,7 +331,7 @@ static void test_environment(void) {
     waitpid(child, &status, 0);
     OK(status == 0 && read(ends[0], text, sizeof text - 1) > 0, "no thread: the sample returns");
     close(ends[0]);
-    CONTAINS(text, "environment: thread ", "and says that it is for want of a thread");
+    CONTAINS(text, "environment: thread ", "and says that a thread is missing");
 }
 
 /* --- times --- */
@@ -523,9 +523,9 @@ static void test_memory(void) {
     OK(live->vsz_peak >= live->vsz, "live: that of vsz, too");
     OK(live->rss_peak < start->rss + full + SPIKE / 2, "live: the peak is of that instant");
     IS(live->lazyfree, 0, "live: nothing is freed lazily");
-    OK(near(drained->rss, start->rss + CACHED + LAZY), "drained: what the threads freed is gone");
-    OK(near(drained->vsz, start->vsz + CACHED + LAZY), "drained: from vsz, too");
-    OK(near(drained->lazyfree, LAZY), "drained: what is freed lazily is still there, and said");
+    OK(near(drained->rss, start->rss + CACHED + LAZY), "all freed: what the threads freed is gone");
+    OK(near(drained->vsz, start->vsz + CACHED + LAZY), "all freed: from vsz, too");
+    OK(near(drained->lazyfree, LAZY), "all freed: what is freed lazily is still there, and said");
     OK(near(purged->rss, start->rss), "purged: what the allocator gave back is gone, all of it");
     OK(near(purged->vsz, start->vsz), "purged: from vsz, too");
 }
@@ -538,8 +538,8 @@ static void test_hold(void) {
     sample((struct script){0}, (struct sample_request){.threads = 2, .hold_ms = HOLD_MS});
     OK(first_begin(WARM_UP) - sample_began >= hold, "it rests at the start");
     OK(first_begin(INSPECT) - last_end(RUN) >= hold, "with its live set");
-    OK(first_begin(PURGE) - last_end(DRAIN) >= hold, "drained");
-    OK(sample_ended - last_end(PURGE) >= hold, "and purged");
+    OK(first_begin(PURGE) - last_end(DRAIN) >= hold, "with everything freed");
+    OK(sample_ended - last_end(PURGE) >= hold, "and after the purge");
     OK(r.timed.wall_ns < hold || r.timed.wall_ns < last_end(DRAIN) - first_begin(RUN) - hold,
        "and the rests are not in the wall time");
 }

@@ -15,7 +15,8 @@ struct memory {
     uint64_t vsz_peak; /* VmPeak */
 };
 
-/* All zero if /proc/self cannot be read. By system calls: a library under test may define open. */
+/* All zero if /proc/self cannot be read. It makes system calls, because a library
+ * under test may define open. */
 struct memory memory_now(void);
 
 /* Counted by the kernel for the whole process since it started: getrusage(2). */

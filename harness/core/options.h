@@ -10,7 +10,7 @@
 
 enum { OPTIONS_MAX_NAMES = 128, OPTIONS_MAX_THREADS = 256 };
 enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
-/* Seconds. Of a check: several times what the longest takes where others have most of the
+/* In seconds. A check gets several times what the longest takes where others have most of the
  * processors. */
 enum { DEFAULT_TIMEOUT = 60, CHECK_TIMEOUT = 180, HARDEN_TIMEOUT = 10 };
 enum { DEFAULT_RUNS = 5 };

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Of `count` items that lie `stride` bytes apart and begin with their name, the name that is
- * nearest to `word` by letters put in, left out or exchanged; NULL: none is near. */
+/* The name that is nearest to `word` by letters put in, left out or exchanged; NULL: none is near.
+ * It looks at `count` items that lie `stride` bytes apart and begin with their names. */
 const char *suggest(const char *word, const void *items, size_t count, size_t stride);
 
 #endif

@@ -1,4 +1,4 @@
-"""For the tests in Python: runs the driver and the cells, and reads what they write."""
+"""Runs the driver and the cells for the tests in Python, and reads what they write."""
 
 from __future__ import annotations
 

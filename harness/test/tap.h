@@ -61,7 +61,7 @@ static inline void tap_skip(const char *what, const char *reason) {
     printf("ok %d - %s # SKIP %s\n", ++tap_tests, what, reason);
 }
 
-/* For what takes long: is this a run that leaves it out? If so, says that it is skipped. */
+/* Does this run leave out what takes long? If so, says that it is skipped. */
 static inline bool tap_slow(const char *what) {
     const char *all = getenv("TEST_ALL");
     if (all && *all)

@@ -83,8 +83,8 @@ class BadCells(DriverTest):
         self.check(DESCRIBE + "echo out of luck >&2; exit 9", "exit code 9: out of luck")
 
     def check_clean(self, script: str, *expected: str) -> None:
-        """As check; and no cause, and nothing that the driver prints, drives a terminal or is no
-        text. (The driver's output is decoded strictly: see driving.run.)"""
+        """As check; and no cause, and nothing that the driver prints, drives a terminal or is
+        not text. (The driver's output is decoded strictly: see driving.run.)"""
         result = self.check(script, expected[0])
         for text in [result.stdout, result.stderr, *filter(None, self.causes("bad"))]:
             stray = [c for c in text if c in "\x7f\ufffd" or (c < " " and c not in "\t\n")]

@@ -41,8 +41,8 @@ NO_BUG = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a check fails: an assertion, by its function and the format of what it sees; or, as a
-    function `process`, the end of a process that gave no verdict, by its signal."""
+    """Where a check fails: an assertion, by its function and the format of what it sees. If a
+    process gave no verdict, the function is `process` and the text its signal."""
 
     function: str
     text: str

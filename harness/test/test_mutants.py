@@ -55,7 +55,7 @@ def mutants() -> list[Mutant]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of a mutant: neither field is set if its test rejects it."""
+    """What became of a mutant. Neither field is set if its test rejects it."""
 
     problem: str = ""
     skipped: str = ""
