@@ -26,7 +26,7 @@
 #: make test     install what is missing, build, run the project's own tests: four minutes
 #: make test-all those and the slow ones, with the mutants: do the tests notice what is broken by hand?
 #:     TEST="harness/bench/test_plan scripts/test_table.py"   some of them
-#:     JOBS=n                   so many at once (default: as there are CPUs, at most 2)
+#:     JOBS=n                   so many at once (default: one more than there are CPUs, at most 3)
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
 #: make stress   a long campaign of the allocators that are built here (OPS=25000000 a thread count)
 #: make lint     formatters and static analysis (ci/lint.sh)
@@ -297,7 +297,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 ifneq ($(filter bench check harden gate gate-proof baseline history test test-all lint clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
-# $1: bench, gate or test
+# $1: bench, gate, test or test-all
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
@@ -319,13 +319,13 @@ bench check harden gate gate-proof baseline history:
 	@$(program)
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
-# None needs the machine for itself; with more at once, time-outs would measure the neighbours.
+# None needs the machine for itself, and many wait: one more at once than there are CPUs.
 # The scripts come first, those of whole commands before: they take longest, and the end is short.
-JOBS ?= $(if $(filter 1,$(shell nproc 2>/dev/null || echo 1)),1,2)
+JOBS ?= $(if $(filter 1,$(shell nproc 2>/dev/null || echo 1)),2,3)
 TESTS = $(filter harness/%,$(TEST_SCRIPTS)) $(filter-out harness/%,$(TEST_SCRIPTS)) \
   $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%))
 test test-all:
-	$(call deps,test)
+	$(call deps,$@)
 	@$(MAKE) $(jobs) tests
 	@$(if $(filter test-all,$@),TEST_ALL=1) prove --timer --jobs $(JOBS) --exec scripts/run-test $(or $(TEST),$(TESTS))
 

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what spanbench needs from the distribution, and only what is missing.
 #
-# usage: scripts/deps.sh bench|gate|test [--print]
+# usage: scripts/deps.sh bench|gate|test|test-all [--print]
 #   bench    what `make bench` needs: compilers, libraries, matplotlib, the allocators' packages
 #   gate     that, and what `make gate` needs: git, statistics
 #   test     that, and what `make test` and ci/lint.sh need
+#   test-all that, and what `make test-all` needs: a compiler and an emulator for aarch64
 #   --print  print the packages, one a line, and install nothing
 #
 # The allocators' packages are those that the adapters name ("package:" in allocators/*.c). One that
@@ -19,10 +20,11 @@ tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-ma
   elfutils"
 gate_tools="git python3-scipy python3-statsmodels python3-jsonschema valgrind strace"
 test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap
-  libbenchmark-tools redis-server nodejs python3-yaml golang-go spin"
+  libbenchmark-tools redis-server nodejs python3-yaml golang-go spin musl-tools"
+all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 
 usage() {
-  sed -n '4,8s/^# \{0,1\}//p' "$0"
+  sed -n '4,9s/^# \{0,1\}//p' "$0"
 }
 required='' print=''
 for word; do
@@ -30,6 +32,7 @@ for word; do
   bench) required=$tools ;;
   gate) required="$tools $gate_tools" ;;
   test) required="$tools $gate_tools $test_tools" ;;
+  test-all) required="$tools $gate_tools $test_tools $all_tools" ;;
   --print) print=yes ;;
   --help)
     usage

@@ -106,12 +106,13 @@ class Words(Distribution):
         self.assertEqual(self.calls(), [])
 
     def test_print_names_each_package_once(self) -> None:
-        for role in ("bench", "gate", "test"):
+        for role in ("bench", "gate", "test", "test-all"):
             packages = self.deps(role, "--print").stdout.split()
             self.assertEqual(len(packages), len(set(packages)))
             self.assertLessEqual({"gcc", "libbenchmark-dev", "liba-dev"}, set(packages))
             self.assertEqual("python3-statsmodels" in packages, role != "bench")
-            self.assertEqual({"golang-go", "spin"} <= set(packages), role == "test")
+            self.assertEqual({"golang-go", "spin"} <= set(packages), role.startswith("test"))
+            self.assertEqual("qemu-user-static" in packages, role == "test-all")
 
 
 class Installing(Distribution):

@@ -322,6 +322,7 @@ class Program(DriverTest):
         if base_and_head.git("rev-parse", "--is-shallow-repository", root=ROOT) != "false":
             self.skipTest("this is no clone with all commits, so none can be told from the next")
 
+    @slow
     def test_record(self) -> None:
         """Of the newest commit that changed gomalloc, once."""
         self.need_history()

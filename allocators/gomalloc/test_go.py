@@ -24,7 +24,7 @@ TREE = BUILD / "go"
 # name, that of the compiler while it is bootstrapped, have them.
 MODULE = "bootstrap/gomalloc"
 PARTS = ("pagealloc.c", "pallocbits.c", "os.c")
-HEADERS = ("pagealloc.h", "pallocbits.h", "pagecache.h", "sizeclasses.h", "os.h")
+HEADERS = ("pagealloc.h", "pallocbits.h", "pagecache.h", "sizeclasses.h", "os.h", "lock.h")
 WHOLE = ("mpagealloc_test.go", "mpallocbits_test.go", "mpagecache_test.go")
 IN_PART = ("mgcscavenge_test.go", r"TestPageAllocScavenge\w*")
 EXCHANGED = ('\t. "runtime"\n', f'\t. "{MODULE}/pages"\n')

@@ -15,7 +15,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from driving import BUILD, ROOT
+from driving import BUILD, ROOT, slow
 
 MODEL = ROOT / "allocators" / "gomalloc" / "mspan.pml"
 DEPTH = "-m100000"  # of the search; the deepest path has 144 steps
@@ -71,6 +71,7 @@ class Model(unittest.TestCase):
         self.check_complete(said)
         self.assertRegex(said, r"unreached in proctype thread\n\t\(0 of ")
 
+    @slow
     def test_each_bug_is_found(self) -> None:
         bugs = switches("BUG")
         self.assertIn("BUG_GIVE_UP_BY_STORE", bugs)
@@ -78,6 +79,7 @@ class Model(unittest.TestCase):
             with self.subTest(bug):
                 self.assertRegex(self.search(f"-D{bug}"), "assertion violated|invalid end state")
 
+    @slow
     def test_what_is_there_twice_is_needed_once(self) -> None:
         for spare in switches("SPARE"):
             with self.subTest(spare):

@@ -47,7 +47,7 @@ class Portable(unittest.TestCase):
         self.directory = Path(directory.name)
 
     def compile(self, *words: object) -> None:
-        include = [f"-I{SOURCES}", f"-I{ROOT / 'harness'}"]
+        include = [f"-I{SOURCES}", f"-I{ROOT / 'harness' / 'test'}"]
         result = run(self.compiler, *FLAGS, *include, *words, cwd=self.directory)
         self.assertEqual(result.returncode, 0, result.stderr)
 

@@ -524,6 +524,7 @@ class Preload(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         return program
 
+    @slow
     def test_forks_while_others_allocate(self) -> None:
         self.assertEqual(self.same(self.build("a.c", FORKS, "gcc")), "300 children ended well\n")
 

@@ -194,6 +194,7 @@ class Flags(Tree):
         lines = self.make_well(*words).stdout.splitlines()
         return {line.split()[0] for line in lines if line.startswith("  ")}
 
+    @slow
     def test_other_flags_build_again(self) -> None:
         driver = "build/spanbench"  # most of the rest are checks, and compiled by the same rule
         self.assertEqual(self.built(driver), {"CC", "CXX", "LINK"})

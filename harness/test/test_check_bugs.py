@@ -232,6 +232,7 @@ class Verbose(unittest.TestCase):
         told = record.get("reason") or json.dumps(record["assertion"])
         return record["check"], record["verdict"], record["choice"], told
 
+    @slow
     def test_verdicts_agree_with_and_without(self) -> None:
         globs = self.CHECKS.split()
         names = [c["name"] for c in checks() if any(fnmatch.fnmatch(c["name"], g) for g in globs)]
@@ -460,6 +461,7 @@ class KnownFailures(ConformanceTest):
         good = any(self.keeps(o, program) for o in others)
         return self.keeps(bad[0], program), good or not others
 
+    @slow
     def test_each_fails_outside_of_the_suite_too(self) -> None:
         for entry, kept in zip(self.known, at_once(self.tried, list(enumerate(self.known)))):
             with self.subTest(entry["check"] + " " + entry["object"]):

@@ -195,6 +195,7 @@ class Program(DriverTest):
         self.assertIn("inconclusive: tiny/threads:1 instructions", said)
         self.assertIn("PASS: no regression", said)
 
+    @slow
     def test_what_fails_side_by_side_too_is_a_regression(self) -> None:
         base, build = self.slower_build()
         with mock.patch.object(baseline_file, "built", return_value=base):

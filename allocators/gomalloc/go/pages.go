@@ -14,8 +14,6 @@ package pages
 #include "pagealloc.h"
 #include "pagecache.h"
 
-enum { LEAVES = 8 + 64 + 512 }; // the summaries of chunks begin here in a region
-
 // A page allocator without a chunk. NULL: no memory.
 static struct pagealloc *pages_new(void) {
     struct pagealloc *p = calloc(1, sizeof *p);
@@ -70,7 +68,7 @@ static bool add_chunk(const struct palloc_region *r, size_t c, size_t *free_page
         if (chunk->scavenged[w] & ~is_free)
             return false;
     }
-    return r->sum[LEAVES + c] == chunk_summary(chunk->used) &&
+    return r->sum[c] == chunk_summary(chunk->used) &&
            (!dirty || r->dirty[c / 64] >> c % 64 & 1);
 }
 
