@@ -1,40 +1,40 @@
 # The only build file. Adapters, workloads and tests are found, never listed.
 #
-#: make          build the driver, build/spanbench, and a cell for each allocator that is here
-#: make bench    install what is missing, build, measure; table and plots of the run
+#: make              build the driver, build/spanbench, and a cell for each allocator that is here
+#: make bench        install what is missing, build, measure; table and plots of the run
 #:     QUICK=1                  under a minute
 #:     ALLOCATORS="a b"         WORKLOADS="tiny small large"   THREADS="1 2 4"   (default: all)
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
-#: make check    conformance: every promise of malloc on every allocator
+#: make check        conformance: every promise of malloc on every allocator
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
-#: make harden   hardening: what each allocator makes of misuses, a matrix of rates
+#: make harden       hardening: what each allocator makes of misuses, a matrix of rates
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=k of each (default 5)
 #:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
-#: make gate     is this tree's gomalloc worse than the main branch's?
+#: make gate         is this tree's gomalloc worse than the main branch's?
 #:     BASE=ref HEAD=ref        or libraries, BASE=./liba.so, or allocators, BASE=mimalloc
 #:     QUICK=1                  a minute or two; only large changes are found
 #:     TIER=exact|timed|all     WORKLOADS="tiny small" THREADS="1 2" SEED=n TIMEOUT=s OUT=dir
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
-#: make baseline count this tree's gomalloc anew: what CI compares with (results/baseline.json)
-#: make history  what the counts were over the commits: records this one, draws all, prints the changes
+#: make baseline     count this tree's gomalloc anew: what CI compares with (results/baseline.json)
+#: make history      what the counts were over the commits: records this one, draws all, prints the changes
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
 #:     ARGS="--row small/threads:1 --metric instructions"    scripts/history.py --help says all
 #: make gate-proof   hours: can the gate be relied on? Goes on where it was interrupted
 #:     ARGS="--part exact"      ARGS=--summary   /usr/bin/python3 scripts/gate_proof/proof.py --help
-#: make test     install what is missing, build, run the project's own tests: four minutes
-#: make test-all those and the slow ones, with the mutants: do the tests notice what is broken by hand?
+#: make test         install what is missing, build, run the project's own tests: four minutes
+#: make test-all     those and the slow ones, with the mutants: do the tests notice what is broken by hand?
 #:     TEST="harness/bench/test_plan scripts/test_table.py"   some of them
 #:     JOBS=n                   so many at once (default: one more than there are CPUs, at most 3)
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
-#: make stress   a long campaign of the allocators that are built here (OPS=25000000 a thread count)
-#: make lint     formatters and static analysis (ci/lint.sh)
-#: make clean    remove build/; results stay
-#: DEPS=skip     with any of them: install nothing
-#: B=dir V=1     build elsewhere; show the commands
+#: make stress       a long campaign of the allocators that are built here (OPS=25000000 a thread count)
+#: make lint         formatters and static analysis (ci/lint.sh)
+#: make clean        remove build/; results stay
+#: DEPS=skip         with any of them: install nothing
+#: B=dir V=1         build elsewhere; show the commands
 #: CC=clang CXX=clang++ CFLAGS=… CXXFLAGS=… LDFLAGS=…   build otherwise
-#: WERROR=       warnings of a compiler that this was not tried with are no errors
+#: WERROR=           warnings of a compiler that this was not tried with are not errors
 #
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -160,9 +160,10 @@ $B/plugin.so: workloads/checks/support/plugin/library.c workloads/checks/support
 	$(call say,LINK)$(CC) $(C_ALWAYS) -fPIC $(CFLAGS) $(LDFLAGS) $(call include,$<) -shared -o $@ $<
 
 # An allocator that is built here, from the folder and with the flags of the adapter's `built-from`.
-# What replaces malloc in the process, interpose.c, is for the shared library alone. initfirst: other
-# libraries' constructors allocate, and fork handlers must be in place before theirs. nodelete: the
-# program has blocks, and threads a destructor, after a dlclose, too.
+# What replaces malloc in the process, interpose.c, is for the shared library alone. It is linked
+# initfirst, because other libraries' constructors allocate, and fork handlers must be in place before
+# theirs. It is linked nodelete, because the program has blocks, and threads have a destructor, after a
+# dlclose, too.
 library_objects = $(patsubst %,$B/lib/$1/%.o,$(call names,allocators/$(FOLDER_$1)))
 flags_of        = $(wordlist 2,99,$(call key,$1,built-from))
 define library
@@ -225,8 +226,8 @@ $(foreach a,$(HAVE),$(eval $(call cell,$B/test/contract/$a,$a,$B/harness/cell/te
   $(filter-out %/cell.o,$(CELL_OBJECTS)))))
 $B/workloads/test_workloads.o: $B/workloads.inc
 
-# The tests in the folder of an allocator, with its parts except interpose.c: plain, once more with
-# each sanitiser, and once with the flags of each adapter that is built from it, as
+# The tests in the folder of an allocator, with its parts except interpose.c. Each is built plain, once
+# with each sanitiser, and once with the flags of each adapter that is built from it. The names are
 # test-<sanitiser or adapter>/allocators/<folder>/test_<part>.
 SANITIZERS    ?= asan tsan
 variant_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -129,6 +129,10 @@ class Places(unittest.TestCase):
             self.found("a.py", text)
         self.assertEqual(rules("# this is\na = 1\n# no file\n", "a.py"), [])
         self.assertEqual(rules("a = is_no, file", "a.py"), [])
+        for name in ("tier", "--tier", "twin", "twin.so"):
+            self.assertEqual(rules(f"a['{name}'] = 1", "a.py"), [], name)
+            self.assertEqual(rules(f"print('a {name}')", "a.py"), ["jargon"], name)
+            self.assertEqual(rules(f"a = 1  # a {name}", "a.py"), ["jargon"], name)
 
     def test_shell_and_make(self) -> None:
         for name in ("a.sh", "Makefile", ".ci/run"):

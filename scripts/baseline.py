@@ -1,15 +1,19 @@
 #!/usr/bin/python3
-"""The stored base of the gate's deterministic tier, results/baseline.json: compares this tree's
-gomalloc with it, or renews it.
+"""The stored base of the gate's counts, results/baseline.json: compares this tree's gomalloc with it,
+or renews it.
 
-Where the file's counts were taken with other tools, on another kind of machine or by another harness,
-its commit is built and counted here instead. So it is in the workloads in which this tree seems to be
-worse than the counts, or nothing can be said: on a busy machine the same library may count otherwise
+The counts of the file may be of other tools, another kind of machine or another harness. Then this
+builds and counts its commit here instead. It does the same in workloads in which this tree seems to be
+worse than the counts, or nothing can be said. On a busy machine the same library may count otherwise
 than it did on the day when they were stored. Build the project first: make.
 
-Exit code 0: no regression; 1: a regression; 2: wrong use or environment, and what cannot be counted;
-75: undecided: too noisy, or the counts are not comparable here, and their commit is not in this clone,
-which is shallow, or none of git.
+Exit codes:
+
+  0   no regression
+  1   a regression
+  2   wrong use or environment, and what cannot be counted
+  75  undecided: too noisy; or the counts are not comparable here, and their commit is not in this clone,
+      which is shallow or not of git
 """
 
 from __future__ import annotations
@@ -54,7 +58,7 @@ def again(_: str) -> str:
 def confirmed(
     base: baseline_file.Stored, build: Path, directory: Path, findings: list[Finding]
 ) -> list[Finding]:
-    """With the rows that are no pass against the stored counts compared anew, with the base's commit."""
+    """Compares rows that do not pass against the stored counts anew, with the base's commit."""
     doubtful = {f.row for f in findings if f.verdict in ("fail", "inconclusive")}
     if not doubtful:
         return findings
@@ -76,7 +80,7 @@ def check(file: Path, build: Path, directory: Path) -> int:
     base = baseline_file.read(file)
     baseline_file.check_rows(base, build)
     differences = base.differences(build)
-    say(f"gate, deterministic tier: gomalloc of this tree against {base.commit[:12]}")
+    say(f"gate, counts: gomalloc of this tree against {base.commit[:12]}")
     for difference in differences:
         say(f"  the stored counts are not comparable here: {difference}")
     if differences:
@@ -95,7 +99,7 @@ def check(file: Path, build: Path, directory: Path) -> int:
             "If that is what was meant: say why in the commit, and renew the base with make baseline."
         )
     elif code == UNDECIDED and any(math.isnan(f.head) for f in findings):
-        raise Refusal("what was not counted is no pass; the reason stands above")
+        raise Refusal("what was not counted does not pass; the reason stands above")
     return code
 
 
@@ -141,4 +145,4 @@ def refused() -> int:
 
 
 if __name__ == "__main__":
-    program.run(refused, unread=program.WRONG_USE)  # what nobody read was no pass
+    program.run(refused, unread=program.WRONG_USE)  # what nobody read did not pass

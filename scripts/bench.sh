@@ -10,8 +10,8 @@
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
 #   B=dir                      where the driver was built (default: build)
 #
-# Exit code: that of the driver, 0 good, 1 a sample or a timeline failed, 2 wrong use or environment,
-# 128 + n signal n; else that of the table or of the plots.
+# The exit code is that of the driver: 0 good, 1 a sample or a timeline failed, 2 wrong use or
+# environment, 128 + n signal n. If the driver's is 0, it is that of the table or of the plots.
 
 # shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf

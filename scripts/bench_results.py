@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 FEW = 5  # below so many samples quartiles say little: the spread is the whole range
 BUSY = 0.05  # share of the CPUs that other programs may take before the numbers are in doubt
 
-MOST = 2.0**63  # of bytes or nanoseconds; more is no measurement
+MOST = 2.0**63  # of bytes or nanoseconds; more was not measured
 
 # What a good sample holds; the rest of the schema is not used.
 POSITIVE = ("ns_per_op", "ops_per_second")
@@ -115,7 +115,7 @@ class Facts:
     environment: dict[str, str]  # variables that change allocators
     names: list[str]  # every allocator that the driver knows, in an order that runs share
     floors: set[str]
-    absent: list[tuple[str, str]]  # those that are no row, and why
+    absent: list[tuple[str, str]]  # those without a row, and why
     timeline_failures: list[tuple[str, str]]
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The counts of gomalloc over its commits: those of the gate's deterministic tier, which no clock enters.
+"""The counts of gomalloc over its commits: those that the gate compares, which no clock enters.
 
   record [COMMIT...]   builds each commit's gomalloc, counts it with this tree's harness, and adds a line
                        to the store; of a range a..b all commits that changed gomalloc. Without a commit:
@@ -8,8 +8,8 @@
   plot                 draws the counts of every row, the changes marked
   table                prints the changes; with --row and --metric, the counts of each commit, too
 
-A change is marked where all processes lie beyond those of the commit at which the present level began
-(the first, or the last change) by more than the gate's limit. Only counts by the same tools, harness and
+The present level began at the first commit, or at the last change. A change is marked where all processes
+lie beyond those of that commit by more than the gate's limit. Only counts by the same tools, harness and
 kind of machine are compared. Times are not stored, for machines drift; for them: make gate BASE=COMMIT.
 
 Exit code 0: good, 1: a commit does not build or cannot be counted (the others are recorded), 2: wrong use
@@ -71,7 +71,7 @@ def range_of(word: str, root: Path) -> list[str]:
         "rev-list", "--reverse", "--end-of-options", word, "--", *baseline_file.SOURCES, root=root
     )
     if names is None:
-        raise Refusal(f"'{word}' is no range of commits of this repository")
+        raise Refusal(f"'{word}' is not a range of commits of this repository")
     if not names:
         raise Refusal(f"no commit of {word} changed gomalloc")
     return names.split()
@@ -82,7 +82,9 @@ def single(word: str, root: Path) -> list[str]:
         "rev-parse", "--verify", "--quiet", "--end-of-options", f"{word}^{{commit}}", root=root
     )
     if not found:
-        raise Refusal(f"'{word}' is no commit of this repository (git fetch --unshallow gets all)")
+        raise Refusal(
+            f"'{word}' is not a commit of this repository (git fetch --unshallow gets all)"
+        )
     commit = found.split()[-1]
     changed = base_and_head.git(
         "log", "-1", "--format=%H", commit, "--", *baseline_file.SOURCES, root=root
@@ -286,7 +288,7 @@ def arguments() -> argparse.ArgumentParser:
     made["record"].add_argument(
         "--again", action="store_true", help="also what is in the store; the new line counts"
     )
-    made["record"].add_argument("--workloads", metavar="NAMES", help="default: all that there are")
+    made["record"].add_argument("--workloads", metavar="NAMES", help="default: all")
     for name in ("plot", "table"):
         made[name].add_argument(
             "--row", action="append", default=[], help="small/threads:1; again for more"

@@ -1,13 +1,13 @@
-"""What changed from commit to commit, by the limits of the gate's deterministic tier.
+"""What changed from commit to commit, by the limits of the gate's counts.
 
 No statistics: an entry is compared with the one at which the present level began, which is the first or
 the last that was marked. It is a change if each of its processes lies beyond each of the other's by more
 than the gate's limit. So many small steps, none of which is a change, are one as soon as their sum is.
 
-The gate asks for less, that the medians differ by the limit and the processes lie apart; but it counts
-both libraries side by side. Here they were counted on different days, and what looks at the clock (the
-pace at which gomalloc gives large blocks back) moves with what else the machine did: the same library,
-counted on a busy one, had 0.5 % more instructions in `large`, and no process in common.
+The gate asks for less, that the medians differ by the limit and the processes lie apart. But it counts
+both libraries side by side. Here they were counted on different days. What looks at the clock (the pace
+at which gomalloc gives large blocks back) moves with what else the machine did. The same library, counted
+on a busy machine, had 0.5 % more instructions in `large`, and no process in common.
 """
 
 from __future__ import annotations

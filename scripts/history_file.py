@@ -74,7 +74,7 @@ def entry(text: str) -> Entry:
     document = json.loads(text)
     check(document["schema"] == SCHEMA, f"schema {document['schema']!r} is not {SCHEMA}")
     commit, date, key = document["commit"], document["date"], document["key"]
-    check(re.fullmatch("[0-9a-f]{40,64}", commit) is not None, "the commit is no full hash")
+    check(re.fullmatch("[0-9a-f]{40,64}", commit) is not None, "the commit is not a full hash")
     check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", date) is not None, "no date")
     check(bool(key) and all(isinstance(v, str) for v in key.values()), "the key is not of strings")
     rows = {Work(w, r["ops"], r["seed"]): unpacked(r) for w, r in document["rows"].items()}
@@ -92,18 +92,18 @@ def unpacked(row: dict[str, Any]) -> Metrics:
         check(name.startswith("syscalls.") or name in deterministic.LIMITS, f"what is {name!r}?")
         made[name] = values if isinstance(values, list) else [values] * processes
         check(len(made[name]) == processes, f"{name}: counts of another number of processes")
-        check(all(deterministic.is_count(v) for v in made[name]), f"{name}: what is no count")
+        check(all(deterministic.is_count(v) for v in made[name]), f"{name}: what is not a count")
     return made
 
 
 def read_text(file: Path) -> str:
     """Empty: there is no store yet."""
     if file.exists() and not file.is_file():
-        raise Refusal(f"{file} is no file, so it is no store of a history")
+        raise Refusal(f"{file} is not a file, so it is not a store of a history")
     try:
         return file.read_text(encoding="utf-8") if file.exists() else ""
     except UnicodeDecodeError as problem:
-        raise Refusal(f"{file} is no store of a history: {problem}") from problem
+        raise Refusal(f"{file} is not a store of a history: {problem}") from problem
 
 
 def entries(text: str, name: str) -> list[Entry]:
@@ -115,7 +115,7 @@ def entries(text: str, name: str) -> list[Entry]:
         except stored_file.SPOILED as problem:
             why = f"no {problem}" if isinstance(problem, KeyError) else str(problem)
             raise Refusal(
-                f"{name}:{number} is no line of a history ({why}): take the line out; what it said "
+                f"{name}:{number} is not a line of a history ({why}): take the line out; what it said "
                 "can be counted again, by scripts/history.py record COMMIT"
             ) from problem
         found.pop(one.identity, None)

@@ -1,5 +1,5 @@
-"""What the scripts share as programs: the argument that names a run, and how they end: with an exit
-code and, if they cannot go on, one line instead of a traceback.
+"""What the scripts share as programs: the argument that names a run, and how they end. They end with an
+exit code. If they cannot go on, they print one line instead of a traceback.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def stop_writing() -> None:
 
 
 class Terminated(BaseException):
-    """By a signal: what is under way is undone on the way out."""
+    """A signal came. What is under way is undone on the way out."""
 
     def __init__(self, number: int) -> None:
         super().__init__()

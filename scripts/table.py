@@ -2,7 +2,7 @@
 """Prints a run as a table for people: per workload and thread count, one line an allocator.
 
 Bold are the best value of a column and all that cannot be told from it; the floor and rows with a
-failed sample never are. Colours are left out when standard output is no terminal or NO_COLOR is set.
+failed sample never are. Colours are left out when standard output is not a terminal or NO_COLOR is set.
 """
 
 from __future__ import annotations

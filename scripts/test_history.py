@@ -108,7 +108,7 @@ class Store(DriverTest):
             self.file.write_text(made_up(2).line() + line + "\n")
             before = self.file.read_bytes()
             with self.assertRaisesRegex(
-                Refusal, "history.jsonl:2 is no line of a history", msg=line
+                Refusal, "history.jsonl:2 is not a line of a history", msg=line
             ):
                 history_file.read(self.file)
             with self.assertRaises(Refusal):
@@ -120,9 +120,9 @@ class Store(DriverTest):
         with self.assertRaisesRegex(Refusal, "cut off"):
             history_file.add(made_up(2), self.file)
         self.file.write_bytes(b"\xff\n")
-        with self.assertRaisesRegex(Refusal, "no store"):
+        with self.assertRaisesRegex(Refusal, "not a store"):
             history_file.read(self.file)
-        with self.assertRaisesRegex(Refusal, "is no file"):
+        with self.assertRaisesRegex(Refusal, "is not a file"):
             history_file.add(made_up(2), self.directory)
 
     def test_full_disk_leaves_it_as_it_was(self) -> None:
@@ -267,10 +267,10 @@ class Repository(DriverTest):
         self.assertEqual(self.of(self.same, self.first), [self.first])
         self.assertEqual(self.of(f"{self.none}..HEAD"), [self.first, self.second])
         for word, why in (
-            ("nothing", "is no commit"),
-            ("--all", "is no commit"),
-            ("", "is no commit"),
-            ("a..nothing", "is no range"),
+            ("nothing", "is not a commit"),
+            ("--all", "is not a commit"),
+            ("", "is not a commit"),
+            ("a..nothing", "is not a range"),
             (f"{self.first}..{self.same}", "changed gomalloc"),
             (self.none, "has no gomalloc"),
         ):
@@ -320,7 +320,7 @@ class Program(DriverTest):
 
     def need_history(self) -> None:
         if base_and_head.git("rev-parse", "--is-shallow-repository", root=ROOT) != "false":
-            self.skipTest("this is no clone with all commits, so none can be told from the next")
+            self.skipTest("this is not a clone with all commits, so none can be told from the next")
 
     @slow
     def test_record(self) -> None:
@@ -383,7 +383,7 @@ class Program(DriverTest):
         """Ends with 2 and a line."""
         history_file.add(made_up(1), self.file)
         for words, why in (
-            (("record", "nothing"), "is no commit"),
+            (("record", "nothing"), "is not a commit"),
             (("record", "HEAD", "--workloads", "none"), "no workload"),
             (("record", "HEAD", "--workloads", ""), "no workload"),
             (("table", "--row", "none"), "there is no 'none'"),
@@ -403,7 +403,7 @@ class Program(DriverTest):
         for action in ("record", "plot", "table"):
             done = self.history(action)
             self.assertEqual(done.returncode, 2)
-            self.assertIn("history.jsonl:1 is no line of a history", done.stderr)
+            self.assertIn("history.jsonl:1 is not a line of a history", done.stderr)
 
     def test_help(self) -> None:
         self.assertIn("examples:", run(PROGRAM, "--help").stdout)

@@ -31,7 +31,7 @@ from test_bench_results import EXAMPLE, entry, failed, made_up
 PLOT = Path(__file__).resolve().parent / "plot.py"
 FIGURES = ("throughput", "timeline", "memory", "pareto")
 WORKLOADS = ("tiny", "small")
-# By allocator: million operations a second by one thread, and MiB above the start.
+# Each allocator's: million operations a second by one thread, and MiB above the start.
 SPEED = {"slow": 10.0, "fast": 80.0, "big": 75.0, "null": 300.0}
 MEMORY = {"slow": 12.0, "fast": 30.0, "big": 44.0, "null": 1.0}
 START, LIVE = 2.0, 10.0  # MiB

@@ -34,9 +34,9 @@ is_quick() {
 }
 
 # run_driver COMMAND OPTION...: sets $code, its exit code, or 128 and the number of the signal that this
-# script got; and $run, the path of the run's directory, empty if nothing was saved. The driver runs in the
-# background, so that a signal reaches it at once; it then saves what it has. It always gets SIGTERM: a
-# shell starts what is in the background with SIGINT ignored.
+# script got. Also sets $run, the path of the run's directory, empty if nothing was saved. The driver runs
+# in the background, so that a signal reaches it at once. It then saves what it has. It always gets
+# SIGTERM: a shell starts what is in the background with SIGINT ignored.
 run_driver() {
   command=$1
   shift

@@ -24,12 +24,13 @@ PANELS = {
     "minor_faults": "minor faults",
     "bytes_mapped": "mapped, MiB",
     "rss_peak_bytes": "RSS peak, MiB",
-    "rss_drained_bytes": "RSS drained, MiB",
+    "rss_drained_bytes": "RSS after all\nis freed, MiB",
     "vsz_peak_bytes": "VSZ peak, MiB",
 }
 SHORT = 8  # digits of a commit's name
 MOST_LABELS = 40  # commits that are named below a panel
-LEAST_LIMITS = 2.5  # of the gate's limit lie between the middle of a panel and its edge, at least
+# So many of the gate's limit lie between the middle of a panel and its edge, at least.
+LEAST_LIMITS = 2.5
 ROOM = 1.7  # times the range, for the rings' words
 HEIGHT = 1.75  # inches of a panel
 

@@ -1,7 +1,7 @@
 """Resident memory for each live byte, a panel per workload.
 
-What was resident before the first operation (the program, the harness's books, the allocator's own)
-is taken off: it is a constant that would drown the small workloads; the table has it.
+The panels leave out what was resident before the first operation: the program, the harness's books, the
+allocator's own. It is a constant that would drown the small workloads. The table has it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LATER = {
     "rss_purged_bytes": ("after a purge", {"marker": "D", "markerfacecolor": "#000000"}),
 }
 MARK = {"linestyle": "", "markeredgecolor": "#000000", "markersize": 4.5}
-LEAST_PLACES = 3  # so that the bar of a single allocator is no wall
+LEAST_PLACES = 3  # so that a single allocator's bar is not as wide as a wall
 LIVE = {"color": "#D55E00", "linewidth": 1.5}
 
 

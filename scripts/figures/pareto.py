@@ -28,7 +28,8 @@ Point = tuple[float, float]
 
 FRONT = {"color": "#B8B8B8", "linewidth": 3, "solid_joinstyle": "miter"}
 DIRECTIONS = 16  # in which a label may be from its point
-UNREADABLE = 100  # how much worse it is to cover a name, or to leave the axes, than to cover a line
+# How much worse it is to cover a name, or to leave the axes, than to cover a line.
+UNREADABLE = 100
 NEAR = 8  # points; a label further from its point has a line to it
 LIVE = {"color": GREY, "linestyle": ":", "linewidth": 1.3}
 

@@ -1,7 +1,7 @@
 """What all figures share: colours, axes, and a page of title, panels, legend and caption.
 
-Colours are those of Okabe and Ito (distinct to the colour-blind) and one of Tol, and each allocator
-also has a marker of its own, so that a print without colours can be read.
+Colours are those of Okabe and Ito (distinct to the colour-blind) and one of Tol. Each allocator also has
+a marker of its own, so that a print without colours can be read.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Styles:
         }
 
     def handles(self, allocators: Iterable[str]) -> list[tuple[str, Any]]:
-        """For `finish`: a sample of each, the floor's name explained."""
+        """What `finish` takes: a sample of each, the floor's name explained."""
         return [
             (a + " (harness alone)" * (a in self.floors), Line2D([], [], **self.of(a)))
             for a in allocators

@@ -46,7 +46,7 @@ def parse(document: object) -> list[Entry]:
         try:
             until = datetime.date.fromisoformat(item["until"])
         except ValueError as problem:
-            raise ValueError(f"entry {i + 1}: until is no date: {item['until']}") from problem
+            raise ValueError(f"entry {i + 1}: until is not a date: {item['until']}") from problem
         if not ROW.fullmatch(item["row"]):
             raise ValueError(
                 f"entry {i + 1}: no row is called {item['row']}, but small/threads:1 or *"
@@ -81,7 +81,7 @@ def before(f: Finding) -> Finding:
 
 
 def strangers(entries: list[Entry], workloads: list[str]) -> list[str]:
-    """What is to be said of entries for workloads that there are not."""
+    """What is to be said of entries for unknown workloads."""
     absent = [e.row for e in entries if e.row != "*" and e.row.partition("/")[0] not in workloads]
     return [
         f"accepted.json: no row is called {r}; workloads: {', '.join(workloads)}" for r in absent

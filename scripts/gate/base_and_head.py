@@ -1,4 +1,6 @@
-"""What is compared: base, head, and twin, a byte copy of base, as files of equally long names.
+"""What is compared: base, head, and a byte copy of base, as files of equally long names.
+
+The copy's file, and all that names it, is called "twin".
 
 Each of base and head is given as a library (a path), as a git ref, whose gomalloc is built, or as
 the name of an adapter. Libraries are preloaded; of adapters, which are linked with theirs, the cells
@@ -51,7 +53,7 @@ def default_base(root: Path = ROOT) -> str:
     with it, the commit before may be of the same change: that is refused."""
     here = git("rev-parse", "--verify", "HEAD^{commit}", root=root)
     if here is None:
-        raise Refusal("this is no git repository; say what to compare with: BASE=./libfoo.so")
+        raise Refusal("this is not a git repository; say what to compare with: BASE=./libfoo.so")
     bases = [git("merge-base", "HEAD", branch, root=root) for branch in ("origin/main", "main")]
     for base in bases:
         if base is not None and base != here:
@@ -159,7 +161,7 @@ def resolve(word: str, cells: Path, root: Path = ROOT) -> Source:
     if path.is_file():
         return Source(path.resolve(), False, word, word)
     if "/" in word and path.exists():
-        raise Refusal(f"'{word}' is no library file")
+        raise Refusal(f"'{word}' is not a library file")
     cell = cells / word
     if re.fullmatch(r"[\w@+-][\w@.+-]*", word) and cell.is_file() and os.access(cell, os.X_OK):
         return Source(cell.resolve(), True, word, word)
@@ -171,8 +173,8 @@ def resolve(word: str, cells: Path, root: Path = ROOT) -> Source:
             label = f"commit {commit[:12]}" + ("" if commit.startswith(word) else f" ({word})")
             return Source(build_commit(commit, build, root), False, label, commit)
     raise Refusal(
-        f"'{word}' is no file of a library, no adapter (build/spanbench list names them) and no git "
-        "ref of this repository; of a branch that was not fetched: git fetch origin"
+        f"'{word}' is not a library file, an adapter (build/spanbench list names them) or a git ref "
+        "of this repository; of a branch that was not fetched: git fetch origin"
     )
 
 
@@ -221,14 +223,14 @@ class Arms:
         return words if words else ["--cells", str(folder)]
 
     def check(self, folder: Path) -> None:
-        """Refuses arms that are not what they claim to be: above all a twin that is not base."""
+        """Refuses arms that are not what they claim to be: above all a copy that is not base."""
         for name, of in (("base", "base"), ("head", "head"), ("twin", "base")):
             file = folder / self.file(name).name
             if sha256(file) != self.sums[of]:
                 raise Refusal(f"the gate is broken, or the disk: {file} is not a copy of {of}")
 
     def check_descriptions(self, described: dict[str, object]) -> list[str]:
-        """Refuses what is no malloc library. Returns the names of the workloads."""
+        """Refuses what is not a malloc library. Returns the names of the workloads."""
         for name, source in (("base", self.base), ("head", self.head), ("twin", self.base)):
             one = described.get(name)
             said = one if isinstance(one, dict) else {"broken": "the driver does not know it"}

@@ -1,7 +1,7 @@
-"""The stored base of the deterministic tier: the counts of a commit's gomalloc in a file of the
-repository, and what they are worth: only counts that were taken with the same tools, on the same kind
-of machine and by the same harness may be compared with new ones. Where one of these differs, the
-commit is built and counted again.
+"""The stored base of the gate's counts: those of a commit's gomalloc, in a file of the repository.
+
+And what they are worth: new counts may be compared with them only if the tools, the kind of machine and
+the harness are the same. Where one of these differs, the commit is built and counted again.
 """
 
 from __future__ import annotations
@@ -118,16 +118,16 @@ def read(file: Path = FILE) -> Stored:
                     raise ValueError(f"fewer than {deterministic.REPEATS} processes")
                 values = [v for counts in processes[kind] for v in counts.values()]
                 if not values or not all(deterministic.is_count(v) for v in values):
-                    raise ValueError("what is no count")
+                    raise ValueError("what is not a count")
         texts = [document["commit"], *document["key"].values()]
         if not rows or len(texts) == 1 or not all(isinstance(text, str) for text in texts):
-            raise ValueError("no rows, no key, or what is no text")
+            raise ValueError("no rows, no key, or what is not text")
         if not re.fullmatch("[0-9a-f]{40,64}", document["commit"]):
-            raise ValueError("the commit is no full hash")
+            raise ValueError("the commit is not a full hash")
         return Stored(document["commit"], document["key"], rows)
     except (OSError, *stored_file.SPOILED) as problem:
         raise Refusal(
-            f"{file} is no stored base ({problem!r}); renew it: make baseline"
+            f"{file} is not a stored base ({problem!r}); renew it: make baseline"
         ) from problem
 
 
@@ -144,7 +144,7 @@ def commit_of_library(root: Path = ROOT) -> str:
 
 
 def measure(build: Path, directory: Path) -> Stored:
-    """Counts this tree's library anew, in all workloads that there are."""
+    """Counts this tree's library anew, in all workloads."""
     commit = commit_of_library()
     counting = Counting(build / "cell" / "system", directory)
     times = deterministic.REPEATS + deterministic.CONFIRM

@@ -2,8 +2,8 @@
 are in doubt, at most as long as the budget allows.
 
 It measures through a function that it is given: the driver, or a simulation in tests. Nothing here
-looks at a p-value once the second stage has begun: that stops when its intervals are narrow enough,
-when it has all its blocks, or when the time is spent.
+looks at a p-value once the second stage has begun. That stage stops when its intervals are narrow
+enough, when it has all its blocks, or when the time is spent.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def look_name(number: int) -> str:
 
 
 def seed_of(seed: int, number: int) -> int:
-    """Of a measurement: no two of a run have the same requests, nor two runs of other seeds."""
+    """Of a measurement. No two of a run have the same requests, nor two runs of other seeds."""
     return seed * 100 + number
 
 

@@ -25,10 +25,11 @@ from gate.findings import Refusal
 
 TIMED_SPAN = "sample_timed_span"  # harness/cell/sample.h
 KINDS = ("instructions", "calls")
-TIMEOUT = 300  # seconds for one process; the slowest allocator that was tried needs 10
+TIMEOUT = 300  # seconds for one process. The slowest allocator that was tried needs 10.
 MAX_OPS = 100_000  # of tiny requests: half a second under callgrind
-TIMES_USUAL = 5  # of huge requests, so that one system call more in 1000 operations is several
-STARVED = 1 / 2  # of that time: a process that waited longer for a processor says nothing
+# Times as many of huge requests. Then one system call more in 1000 operations is several.
+TIMES_USUAL = 5
+STARVED = 1 / 2  # of that time. A process that waited longer for a processor says nothing.
 TAIL = 300  # characters of a failed process's last words
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}  # and nothing else
 
@@ -175,8 +176,8 @@ class Counting:
         except subprocess.TimeoutExpired:
             if is_starved(process.pid):
                 raise Refusal(
-                    f"{work.row}: no end after {TIMEOUT} s under {self.tool(kind)}, and for want of a "
-                    "processor: the machine is too busy to count"
+                    f"{work.row}: no end after {TIMEOUT} s under {self.tool(kind)}, which waited "
+                    "for a processor: the machine is too busy to count"
                 )
             return Failure(f"no end after {TIMEOUT} s under {self.tool(kind)}", kind)
         out, err = (at / "out").read_text("utf-8", "replace"), (at / "err").read_text(

@@ -1,15 +1,15 @@
-"""The deterministic tier: one thread, a fixed number of operations, counts that no clock enters.
+"""The gate's counts: one thread, a fixed number of operations, no clock. Reports call them deterministic.
 
-Each count is taken three times. Where the three agree, that is where they lie within a fifth of the
-limit, a change beyond the limit is a change of the library. Where they do not (an allocator that looks
-at the clock, a peak that the kernel reads late), the metric is demoted in that row: it is said, and so
-is the smallest change that would have been seen.
+Each count is taken three times. The three agree if they lie within a fifth of the limit. Then a change
+beyond the limit is a change of the library. They may disagree: an allocator looks at the clock, or the
+kernel reads a peak late. Then the gate trusts the metric less in that row: it says so, and how small a
+change it would have seen.
 
-In either case what looks like a change is counted five times more, in fresh processes. It is one if
-the medians differ by more than the limit and every process of one library lies beyond every process
-of the other: for libraries that do not differ, whatever the distribution, the chance of that is 1 in
-12870 (the number of ways to choose 8 of 16) in each direction. Medians that differ by more than the
-limit where the processes overlap are neither a change nor none: inconclusive.
+In either case what looks like a change is counted five times more, in fresh processes. It is one if the
+medians differ by more than the limit and every process of one library lies beyond every process of the
+other. For libraries that do not differ, the chance of that is 1 in 12870 in each direction, whatever the
+distribution. (12870 is the number of ways to choose 8 of 16.) If the medians differ by more than the
+limit but the processes overlap, that is neither a change nor none: inconclusive.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ TIER = "exact"
 REPEATS = 3
 CONFIRM = 5  # more, where there seems to be a change
 REPEATABLE = 1 / 5  # of the limit: counts that spread no further agree
-BLIND = 8  # limits: a metric in which smaller changes than so many cannot be seen is not decided
+# Limits. A metric in which smaller changes than so many cannot be seen is not decided.
+BLIND = 8
 PAGE = 4096
 # Gated one by one; of other kinds those that differ are, and the sum of the rest.
 MEMORY_CALLS = ("mmap", "munmap", "mremap", "madvise", "brk", "mprotect")
@@ -52,8 +53,8 @@ class Limit:
         return self.least > self.relative * base
 
 
-# Instructions: the counts of an allocator without a clock repeat to 0.005 % (a generator of random
-# numbers that is seeded by an address), so that 0.5 % is a hundredfold and an added 1 % is twice it.
+# Counts of instructions of an allocator without a clock repeat to 0.005 % (a generator of random
+# numbers that is seeded by an address). 0.5 % is a hundredfold of that, and an added 1 % is twice 0.5 %.
 INSTRUCTIONS = Limit("instructions / 1000 ops", 0.005)
 # Lengths and memory: pages of the loader and of start-up come and go with harmless changes.
 LIMITS = {
@@ -282,8 +283,8 @@ def row_findings(
     stored: Optional[Processes],
     repeat: str,
 ) -> list[Finding]:
-    """Of a row, as compare_row compares it. What callgrind cannot run, of either, is no difference
-    between the two if it runs without."""
+    """Of a row, as compare_row compares it. What callgrind cannot run, of either, is not a
+    difference between the two if it runs without."""
 
     def compared(kinds: Sequence[str]) -> list[Finding]:
         made = compare_row(counting, libraries, work, stored, kinds)

@@ -85,8 +85,8 @@ class Driver:
             raise Refusal(done.stderr.strip() or f"{self.program} describes nothing") from problem
 
     def __call__(self, order: Order) -> Part:
-        """One measurement, with copies of the arms of its own: a file's place in memory, which may
-        make it slow or fast by luck, is not that of the measurement before."""
+        """One measurement, with copies of the arms of its own. A file's place in memory may make it slow
+        or fast by luck. So it is not that of the measurement before."""
         folder = self.folder / order.name
         copies = folder / "arms"
         log = self.folder / f"{order.name}.log"

@@ -9,7 +9,7 @@ from typing import Optional
 
 TIERS = ("exact", "timed", "memory")
 # accepted: a fail that results/accepted.json allows, with a reason and until when.
-# inconclusive: what was measured cannot say either. void: the twin differs from its original.
+# inconclusive: what was measured cannot say either. void: base's copy differs from base.
 VERDICTS = ("fail", "void", "inconclusive", "accepted", "improved", "pass")
 
 PASS, REGRESSION, WRONG_USE, UNDECIDED, SIGNALLED = 0, 1, 2, 75, 128
@@ -57,7 +57,7 @@ class Finding:
 
 
 def verdict(findings: list[Finding]) -> str:
-    """Of the whole run: the gravest there is; a run that found nothing at all is no pass."""
+    """The whole run's: the gravest of all findings. A run that found nothing at all does not pass."""
     if not findings:
         raise Refusal("nothing was compared: a gate without a finding decides nothing")
     found = {f.verdict for f in findings}

@@ -1,7 +1,8 @@
 """Samples into findings. Pure.
 
-Each row is compared in each metric twice: head with base, and base's twin, a copy of it, with base.
-Both the same way. What the first stage suspects, the second decides on data of its own.
+Each row is compared in each metric twice: head with base, and base's copy with base, both the same way.
+Names here, and in gate.json, call the copy "twin". What the first stage suspects, the second decides on
+data of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gate.findings import Finding, Refusal
 from gate.samples import Sample
 
 PAGE = 4096
-AGREEMENT = 0.05  # a regression against base must be one against its twin, too, at this level
+AGREEMENT = 0.05  # a regression against base must be one against its copy, too, at this level
 FAILED = "samples"  # the metric of a row whose samples failed
 
 
@@ -39,9 +40,10 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Settings:
-    margin: float = 0.01  # of time: a change of at most this is none
-    target: float = 0.05  # of time: a change that must not be missed
-    rss_margin: float = 0.03  # of what the allocator adds to the process, and at least the floor:
+    margin: float = 0.01  # of time. A change of at most this is none.
+    target: float = 0.05  # of time. A change that must not be missed.
+    # A part of what the allocator adds to the process, but not less than the floor.
+    rss_margin: float = 0.03
     rss_floor_bytes: int = 64 * PAGE  # for each thread; what a kernel may not have counted yet
     vsz_margin: float = 0.01  # likewise
     vsz_floor_bytes: int = 1 << 20
@@ -95,7 +97,7 @@ class Comparison:
         return self.row, self.metric.name
 
     def suspected(self) -> bool:
-        """Of a change, in either direction, of head or of the twin."""
+        """Of a change, in either direction, of head or of base's copy."""
         return any(
             p(d, self.margin) < stats.CANDIDATE
             for d in (self.head_base, self.twin_base)
@@ -202,7 +204,7 @@ class Verdicts:
     worse: dict[tuple[str, str], bool] = field(default_factory=dict)
     better: dict[tuple[str, str], bool] = field(default_factory=dict)
     unfit: dict[tuple[str, str], bool] = field(default_factory=dict)
-    # Worse than base and than the twin by more than the two, which are the same library, may differ.
+    # Worse than base and than its copy by more than the two, which are the same library, may differ.
     far_worse: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     @staticmethod
@@ -221,8 +223,8 @@ class Verdicts:
 
 
 def p_far_worse(c: Comparison) -> float:
-    """Of the hypothesis that head is not worse than both base and twin by more than the margin and all
-    that the twin may differ from its original."""
+    """Of the hypothesis that head is not worse than both base and its copy by more than the margin and
+    all that the copy may differ from base."""
     apart = max(abs(c.twin.low), abs(c.twin.high))
     beyond = math.expm1(math.log1p(c.margin) + apart)
     return max(stats.p_worse(c.head_base, beyond), stats.p_worse(c.head_twin, beyond))
@@ -230,14 +232,14 @@ def p_far_worse(c: Comparison) -> float:
 
 def decide(c: Comparison, tests: Verdicts) -> tuple[str, str]:
     """The verdict of a comparison and what to say of it."""
-    twin = f"the twin differs by {math.expm1(c.twin.location):+.1%}"
+    copy = f"the copy of base differs by {math.expm1(c.twin.location):+.1%}"
     if tests.unfit.get(c.key):
         if tests.far_worse.get(c.key):
-            return "fail", f"{twin}, and head by far more"
-        return "void", f"{twin}, although it is a copy of base: measure on a quieter machine"
+            return "fail", f"{copy}, and head by far more"
+        return "void", f"{copy}, although it is the same library: measure on a quieter machine"
     if tests.worse.get(c.key):
         if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:
-            return "void", f"worse than base, but not than its twin ({twin}): measure again"
+            return "void", f"worse than base, but not than its copy ({copy}): measure again"
         return "fail", ""
     if tests.better.get(c.key) and stats.p_better(c.head_twin, c.margin) < AGREEMENT:
         return "improved", ""

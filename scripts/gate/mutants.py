@@ -42,7 +42,7 @@ MUTANTS = [
         "",
     ),
     (
-        "counts beyond the limit that overlap are no pass",
+        "counts beyond the limit that overlap do not pass",
         "scripts/gate/deterministic.py",
         "if self.is_open or self.spread",
         "if self.spread",
@@ -50,7 +50,7 @@ MUTANTS = [
         "",
     ),
     (
-        "counts that are all over the place are no pass",
+        "counts that are all over the place do not pass",
         "scripts/gate/deterministic.py",
         "or self.spread > BLIND * self.allowed:",
         "or False:",
@@ -58,7 +58,7 @@ MUTANTS = [
         "",
     ),
     (
-        "a head that callgrind alone cannot run is no regression",
+        "a head that callgrind alone cannot run is not a regression",
         "scripts/gate/deterministic.py",
         'if problem.kind != "instructions":',
         'if problem.is_head or problem.kind != "instructions":',
@@ -66,7 +66,7 @@ MUTANTS = [
         "",
     ),
     (
-        "a starved process is no regression",
+        "a starved process is not a regression",
         "scripts/gate/counting.py",
         "if is_starved(process.pid):",
         "if False:",
@@ -74,7 +74,7 @@ MUTANTS = [
         "",
     ),
     (
-        "what fails against stored counts only is no regression",
+        "what fails against stored counts only is not a regression",
         "scripts/baseline.py",
         "[f for f in findings if f.row not in doubtful] + beside",
         "findings",
@@ -106,7 +106,7 @@ MUTANTS = [
         "",
     ),
     (
-        "the twin is a copy of base: made so",
+        "the arm that is a copy of base is made so",
         "scripts/gate/base_and_head.py",
         '("twin", "base")):\n            copy =',
         '("twin", "head")):\n            copy =',
@@ -114,7 +114,7 @@ MUTANTS = [
         "",
     ),
     (
-        "the twin is a copy of base: checked",
+        "the arm that is a copy of base is checked",
         "scripts/gate/base_and_head.py",
         "if sha256(file) != self.sums[of]:",
         "if False:",
@@ -122,7 +122,7 @@ MUTANTS = [
         "",
     ),
     (
-        "a twin that differs is seen",
+        "a copy that differs is seen",
         "scripts/gate/judge.py",
         "unfit={k: twin_worse[k] or twin_better[k] for k in second}",
         "unfit={}",
@@ -130,7 +130,7 @@ MUTANTS = [
         "",
     ),
     (
-        "a twin that differs hides no regression",
+        "a copy that differs hides no regression",
         "scripts/gate/judge.py",
         "    if tests.far_worse.get(c.key):\n",
         "    if False:\n",
@@ -138,7 +138,7 @@ MUTANTS = [
         "",
     ),
     (
-        "worse by far is by more than the twin may differ",
+        "worse by far is by more than the copy may differ",
         "scripts/gate/judge.py",
         "beyond = math.expm1(math.log1p(c.margin) + apart)",
         "beyond = c.margin",
@@ -146,7 +146,7 @@ MUTANTS = [
         "",
     ),
     (
-        "worse by far is so against the twin, too",
+        "worse by far is so against the copy, too",
         "scripts/gate/judge.py",
         "return max(stats.p_worse(c.head_base, beyond), stats.p_worse(c.head_twin, beyond))",
         "return stats.p_worse(c.head_base, beyond)",
@@ -154,7 +154,7 @@ MUTANTS = [
         "",
     ),
     (
-        "worse in all likelihood is no pass",
+        "worse in all likelihood does not pass",
         "scripts/gate/judge.py",
         "    if c.effect.low > math.log1p(c.margin):\n",
         "    if False:\n",
@@ -162,7 +162,7 @@ MUTANTS = [
         "",
     ),
     (
-        "a regression holds against the twin, too",
+        "a regression holds against the copy, too",
         "scripts/gate/judge.py",
         "if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:",
         "if False:",
@@ -242,7 +242,7 @@ MUTANTS = [
         "",
     ),
     (
-        "noise is no pass",
+        "noise does not pass",
         "scripts/gate/judge.py",
         "    if not c.excludes_target():\n",
         "    if False:\n",
@@ -330,7 +330,7 @@ MUTANTS = [
         "",
     ),
     (
-        "what is no plain pass is shown",
+        "what does not plainly pass is shown",
         "scripts/gate/report.py",
         'f.verdict == "pass" and f.change == 0',
         "f.change == 0",
@@ -346,8 +346,9 @@ MUTANTS = [
         "",
     ),
     (
-        "the deterministic tier is told from the statistical one",
+        "the counts are told from the statistics",
         "scripts/gate/report.py",
+        # words: allow jargon: text of the code.
         'if (f.tier == "exact") == self.exact',
         "if True",
         f"{REPORT}:Table.test_a_table_for_each_tier",
@@ -362,7 +363,7 @@ MUTANTS = [
         "",
     ),
     (
-        "an interrupt is no verdict",
+        "an interrupt is not a verdict",
         "scripts/gate/__main__.py",
         "        return SIGNALLED + signalled.number\n",
         "        return 0\n",
@@ -410,7 +411,7 @@ MUTANTS = [
         "",
     ),
     (
-        "without a common commit the commit before is no base",
+        "without a common commit the commit before is not the base",
         "scripts/gate/base_and_head.py",
         "    if here not in bases:\n",
         "    if False:\n",
@@ -434,7 +435,7 @@ MUTANTS = [
         "",
     ),
     (
-        "a full disk is no verdict",
+        "a full disk is not a verdict",
         "scripts/gate/__main__.py",
         "    except OSError as error:\n",
         "    except OSError as error:\n        return 0\n",

@@ -1,9 +1,9 @@
 """A stored run of the gate, judged again: its samples by this version of the judge, with the settings
-of then. Of the deterministic tier a run keeps no processes, only what came of them: that is shown again,
-and what was accepted is asked again.
+of then. A run keeps no processes that were counted, only what came of them. That is shown again, and what
+was accepted is asked again.
 
-A file that somebody's hand, or half a copy, has left without rows, tiers or blocks is refused: what is
-not there must not pass.
+A file that somebody's hand, or half a copy, has left without rows, kinds of findings or blocks is refused.
+What is not there must not pass.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from gate.findings import Finding, Refusal, check_coverage, verdict
 from gate.samples import load
 
 SCHEMA = base_and_head.ROOT / "results" / "gate.schema.json"
-NO_EXACT_TIER = "no exact tier: "  # a fact of a run, and why
+# A fact of a run, and why. words: allow jargon: runs that are stored have it.
+NO_EXACT_TIER = "no exact tier: "
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,10 @@ def read(file: Path) -> dict[str, Any]:
     except jsonschema.ValidationError as problem:
         where = "/".join(map(str, problem.absolute_path))
         raise Refusal(
-            f"{file} is no stored run of this gate: {where}: {problem.message[:200]}"
+            f"{file} is not a stored run of this gate: {where}: {problem.message[:200]}"
         ) from problem
     except (ValueError, RecursionError) as problem:
-        raise Refusal(f"{file} is no stored run of the gate: {problem}") from problem
+        raise Refusal(f"{file} is not a stored run of the gate: {problem}") from problem
 
 
 def restored(finding: dict[str, Any]) -> Finding:
@@ -75,7 +76,7 @@ def has_exact_tier(document: dict[str, Any]) -> bool:
 
 
 def check_exact(document: dict[str, Any], found: list[Finding]) -> None:
-    """Each workload is counted in all that the tier counts, or has its one finding for why not."""
+    """Each workload is counted in every metric, or has its one finding for why not."""
     asked = {row.partition("/")[0] + "/threads:1" for row in document["rows"]}
     for row in sorted(asked if has_exact_tier(document) else ()):
         metrics = Counter(f.metric for f in found if f.row == row)
@@ -102,7 +103,7 @@ def check_parts(document: dict[str, Any], done: campaign.Campaign) -> None:
     whole = 0 < len(parts) <= len(ends) and len(files) == len(parts)
     if not whole or [p.name for p in parts] != names:
         stored = ", ".join(p.name for p in parts) or "no measurements"
-        raise Refusal(f"the stored run has {stored}, which is no campaign of the gate")
+        raise Refusal(f"the stored run has {stored}, which is not a campaign of the gate")
     absent = sorted(set(done.rows) - {s.row for s in parts[0].samples})
     if absent:
         raise Refusal(f"the stored run has no samples of {', '.join(absent)}")
@@ -136,7 +137,7 @@ def rejudge(file: Path) -> Again:
     done.budget_spent = document["budget_spent"]
     if tier == deterministic.TIER:
         if document["parts"] or document["comparisons"] or len(found) != len(stored):
-            raise Refusal("the stored run is of the exact tier, and has what only others have")
+            raise Refusal("the stored run is one of counts alone, and has what only others have")
         return Again(document, done, found, [], [])
     for part in document["parts"]:
         file_of_part = Path(part["file"])

@@ -14,7 +14,7 @@ MOST_ANNOTATIONS = 10  # GitHub shows so many of a kind and step
 NAMES = {
     "ns_per_op": "ns/op",
     "rss_peak_bytes": "RSS peak",
-    "rss_drained_bytes": "RSS drained",
+    "rss_drained_bytes": "RSS freed",
     "vsz_peak_bytes": "VSZ peak",
     "bytes_mapped": "bytes mapped",
     "minor_faults": "minor faults",
@@ -24,8 +24,8 @@ COLOURS = {"fail": 31, "void": 35, "inconclusive": 33, "accepted": 33, "improved
 
 
 def effect(f: Finding) -> float:
-    """By which findings are sorted: without a number, what has failed outweighs any growth, and what
-    has not, where base has none, is no more than no change."""
+    """What findings are sorted by. Without a number, what has failed outweighs any growth. What has
+    not failed, where base has none, weighs as much as no change."""
     if math.isnan(f.change):
         return math.inf if f.verdict in LOUD else 0.0
     return f.change
@@ -182,7 +182,7 @@ def remark(f: Finding) -> str:
 
 
 def remarks(findings: list[Finding]) -> list[str]:
-    """What the rows that are no plain pass have to say, the worst row first, and how to repeat each."""
+    """What the rows that do not plainly pass have to say, the worst row first, and how to repeat each."""
     rows: dict[str, list[Finding]] = {}
     for f in by_effect([f for f in findings if f.verdict in LOUD]):
         rows.setdefault(f.row, []).append(f)
@@ -219,7 +219,7 @@ def markdown_table(tier: Tier, listed: list[Finding]) -> list[str]:
 
 
 def markdown(findings: list[Finding], strict: bool, facts: list[str]) -> str:
-    """Of all findings: those without a change are folded."""
+    """Has all findings. Those without a change are folded."""
     lines = [f"### Gate: {escape(headline(findings, strict))}"]
     for tier in TIERS:
         shown, unchanged = split(tier.of(findings))
@@ -276,5 +276,5 @@ def case(f: Finding, strict: bool) -> junit.Case:
 
 
 def xml(findings: list[Finding], strict: bool) -> bytes:
-    """For CI systems: JUnit, a test case a comparison."""
+    """JUnit, for CI systems: a test case a comparison."""
     return junit.document(junit.suite("gate", [case(f, strict) for f in findings]))

@@ -68,7 +68,7 @@ class Gate:
         names = chosen_workloads(o.workloads, known)
         if o.tier == "exact" and o.threads and thread_counts(o.threads) != [1]:
             raise Refusal(
-                f"the exact tier counts one thread's work, not --threads {o.threads}: leave it out"
+                f"the counts are of one thread's work, not --threads {o.threads}: leave it out"
             )
         rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
         settings = settings.checked(len(rows))
@@ -136,7 +136,7 @@ class Gate:
         )
         for name in names:
             if not any(f.row == f"{name}/threads:1" and f.tier == "exact" for f in found):
-                raise Refusal(f"the gate is broken: the exact tier did not compare {name}")
+                raise Refusal(f"the gate is broken: it did not compare the counts of {name}")
         return found
 
     def facts(self, both: base_and_head.Arms, done: Optional[campaign.Campaign]) -> list[str]:

@@ -1,7 +1,7 @@
 """What the driver measured for the gate, from its bench.json: one sample for each process.
 
-The shape of what is read is checked here, and that all of it can be compared: the same requests for
-each arm, each arm as often as the others in each block, one machine.
+This checks the shape of what is read, and that all of it can be compared. Each arm must have the same
+requests, and be there as often as the others in each block, on one machine.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def parse(document: Any, name: str) -> Part:
     if not bench_results.member(own, "context.spanbench", "complete", bool):
         raise ValueError("it is not complete: it was interrupted")
     if bench_results.text(own, "context.spanbench", "order", "shuffled") != "mirrored":
-        raise ValueError("its blocks are not mirrored: it is no measurement of the gate")
+        raise ValueError("its blocks are not mirrored: the gate did not measure it so")
     entries = bench_results.member(document, "the file", "benchmarks", list)
     samples = [parse_sample(e, name, f"benchmarks[{i}]") for i, e in enumerate(entries)]
     shares = [e["others_cpu_share"] for e in entries if "others_cpu_share" in e]
@@ -137,8 +137,8 @@ def check_comparable(samples: Iterable[Sample]) -> None:
 
 
 def check_failures(samples: Iterable[Sample]) -> dict[str, str]:
-    """The rows that failed because of head alone, with the first reason; anything else that failed
-    is a refusal, and so are numbers that cannot be, which say nothing of either."""
+    """The rows that failed because of head alone, with the first reason. Anything else that failed
+    is a refusal. So are numbers that cannot be, which say nothing of either."""
     failed: dict[str, str] = {}
     for s in samples:
         if s.failure is None:

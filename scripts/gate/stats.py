@@ -1,8 +1,8 @@
 """The statistics of the gate. Pure: numbers in, numbers out.
 
 The data of a comparison are one number a block: the difference of the mean logarithms of the two
-arms' samples in it. The estimate is Hodges and Lehmann's (the median of the Walsh averages), the
-tests are Wilcoxon's signed-rank tests, exact, which belong to it: Hollander, Wolfe and Chicken,
+arms' samples in it. The estimate is Hodges and Lehmann's (the median of the Walsh averages). The tests
+that belong to it are Wilcoxon's signed-rank tests, exact. See Hollander, Wolfe and Chicken,
 "Nonparametric Statistical Methods", 3rd ed., 3.1 to 3.3.
 """
 
@@ -20,8 +20,8 @@ from statsmodels.stats.multitest import multipletests
 
 NORMAL = NormalDist()
 LEVEL = 0.95  # of intervals
-POWER = 0.95  # with which the smallest detectable change is found
-FALSE_RATE = 0.01  # of false discoveries among the rows of a run; of a run of equals, that it fails
+POWER = 0.95  # with which the smallest detectable change is found.
+FALSE_RATE = 0.01  # of false discoveries among the rows of a run. A run of equals fails as often.
 DRAWN_BLOCKS = 60  # at most
 CANDIDATE = 0.20  # a row with a smaller p in the first stage is measured again
 
@@ -71,9 +71,9 @@ def needed_shift(blocks: int, level: float, power: float) -> float:
     """By how many standard deviations normal blocks must be shifted, so that the test at this level
     rejects with this power; infinite: it never can. The test rejects if and only if the k-th
     smallest Walsh average is positive; its distribution is drawn, always from the same numbers. (The
-    normal approximation promises too much at small levels: 88 % for 95 % at 20 blocks.) Of many
-    blocks there are too many averages to draw; their shift goes with the root of their number, a
-    little faster at first (at 160 blocks, 0.440 drawn and 0.443 so)."""
+    normal approximation promises too much at small levels: 88 % for 95 % at 20 blocks.) Many blocks
+    have too many averages to draw. Their shift goes with the root of their number, a little faster
+    at first (at 160 blocks, 0.440 drawn and 0.443 so)."""
     if blocks > DRAWN_BLOCKS:
         return needed_shift(DRAWN_BLOCKS, level, power) * math.sqrt(DRAWN_BLOCKS / blocks)
     k = rank_sum_below(blocks, level)
@@ -136,13 +136,13 @@ def smallest_change(
     scale: float, first: int, second: int, comparisons: int, margin: float, target: float
 ) -> float:
     """The smallest change, a fraction, that is found with POWER although the blocks have this
-    standard deviation: it must become a candidate in the blocks of the first stage, and then be
+    standard deviation. It must become a candidate in the blocks of the first stage. Then it must be
     rejected in those of the second as the only one of all comparisons. Each stage may miss it in
     half of the cases that POWER leaves. infinite: no change can be found.
 
-    A candidate is what is suspected, and what may be the target or more: the interval of the first
-    stage, of 95 %, lies below a change as large as the target in one of 40 cases only, however few
-    its blocks are."""
+    A candidate is what is suspected, and what may be the target or more. The 95 % interval of the
+    first stage lies below a change as large as the target in one of 40 cases only. That holds however
+    few its blocks are."""
     each = 1 - (1 - POWER) / 2
 
     def change(blocks: int, level: float) -> float:

@@ -101,7 +101,7 @@ class DefaultBase(Tree):
             self.default()
 
     def test_no_repository(self) -> None:
-        with self.assertRaisesRegex(Refusal, "no git repository"):
+        with self.assertRaisesRegex(Refusal, "not a git repository"):
             base_and_head.default_base(self.directory)
 
 

@@ -56,12 +56,12 @@ class File(DriverTest):
             *map(json.dumps, odd),
         ):
             self.file.write_text(text)
-            with self.assertRaisesRegex(Refusal, "no stored base.*make baseline"):
+            with self.assertRaisesRegex(Refusal, "not a stored base.*make baseline"):
                 baseline_file.read(self.file)
         self.file.write_text(json.dumps({**document, "schema": 0}))
         with self.assertRaisesRegex(Refusal, "another version"):
             baseline_file.read(self.file)
-        with self.assertRaisesRegex(Refusal, "no stored base"):
+        with self.assertRaisesRegex(Refusal, "not a stored base"):
             baseline_file.read(self.directory / "absent")
 
     def test_another_machine_is_another_key(self) -> None:
@@ -213,7 +213,7 @@ class Program(DriverTest):
         self.assertIn("improved: tiny/threads:1 instructions", said)
 
     def test_counts_of_elsewhere_are_not_used(self) -> None:
-        """And a commit that is not here is no pass."""
+        """And a commit that is not here does not pass."""
         key = {**self.counted.key, "kernel": "1.0"}
         with self.assertRaisesRegex(Refusal, "is not here"):
             self.check(Stored("0" * 40, key, self.counted.rows))
@@ -235,7 +235,7 @@ class Program(DriverTest):
 
     def test_what_nobody_read_is_no_pass(self) -> None:
         done = run_unread(ROOT / "scripts" / "baseline.py", "check")
-        self.assertEqual((done.returncode, done.stderr), (2, ""), "and it was no refusal")
+        self.assertEqual((done.returncode, done.stderr), (2, ""), "and it did not refuse")
 
     def test_nothing_to_compare_with_has_an_exit_code_of_its_own(self) -> None:
         """Counts of elsewhere, of a commit that is not in this clone, if that is shallow."""

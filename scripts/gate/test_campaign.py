@@ -104,12 +104,12 @@ class Unfit(unittest.TestCase):
             self.assertIn("VOID", headline(everything, strict=False))
 
     def test_no_twin_hides_what_is_worse_by_far(self) -> None:
-        """Than base and than the twin, by more than those two differ."""
+        """Than base and than its copy, by more than those two differ."""
         for twin, head in ((1.03, 2.0), (0.97, 2.0), (0.9, 1.2), (1.1, 1.3)):
             _, found = gate(Machine(0.01, effects={**slower(twin, "twin"), **slower(head)}))
             f = found[SMALL, TIME]
             self.assertEqual(f.verdict, "fail", (twin, head))
-            self.assertIn("the twin differs by", f.note)
+            self.assertIn("the copy of base differs by", f.note)
             self.assertEqual(exit_code(list(found.values()), strict=False), REGRESSION)
 
     def test_a_twin_that_is_another_library_voids_all_rows(self) -> None:
@@ -125,7 +125,7 @@ class Unfit(unittest.TestCase):
             self.assertEqual(found[SMALL, TIME].verdict, "void")
 
     def test_a_regression_holds_against_the_twin_too(self) -> None:
-        """The twin's own difference is not proven, but head is not proven to be worse than it."""
+        """The copy's own difference is not proven, but head is not proven to be worse than it."""
         machine = Machine(0.01, effects=slower(1.1))
         done, _ = gate(machine)
         c = judge.compare(done.second, SMALL, METRICS[0], done.settings)

@@ -1,4 +1,4 @@
-"""The deterministic tier: what it counts, what it makes of counts, and that planted costs are found."""
+"""The gate's counts: what it counts, what it makes of counts, and that planted costs are found."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ class Exact(DriverTest):
 
     @staticmethod
     def of_head(samples: Callable[..., list[Outcome]]) -> Callable[..., list[Outcome]]:
-        """Runs the head alone, so that the base's end is no matter of time."""
+        """Runs the head alone, so that the base's end does not depend on time."""
 
         def made(self: Counting, kind: str, libraries: Sequence[Path], work: Work) -> list[Outcome]:
             return [Sample({}, "d"), *samples(self, kind, libraries[1:], work)]

@@ -71,7 +71,7 @@ def spoiled(document: Any) -> "list[tuple[str, Any]]":
         ("no such verdict", {**document, "verdict": "good"}),
         ("exit code of a refusal", {**document, "exit_code": 2}),
         ("nothing found", {**document, "findings": []}),
-        ("no such tier", {**document, "findings": [{**finding, "tier": "fast"}]}),
+        ("no such kind of finding", {**document, "findings": [{**finding, "tier": "fast"}]}),
         ("no row", {**document, "findings": [{**finding, "row": "tiny"}]}),
         ("no command", {**document, "findings": [{**finding, "repeat": ""}]}),
         ("p of 2", {**document, "comparisons": [{**document["comparisons"][0], "p_worse": 2}]}),
@@ -81,7 +81,7 @@ def spoiled(document: Any) -> "list[tuple[str, Any]]":
 
 class Document(GateTest):
     def test_is_as_its_schema_says(self) -> None:
-        """With both tiers, and with the deterministic one alone; and what is wrong is not."""
+        """With counts and times, and with counts alone; and what is wrong is not."""
         schema = json.loads((ROOT / "results" / "gate.schema.json").read_text())
         validator = jsonschema.Draft202012Validator(schema)
         validator.check_schema(schema)
@@ -105,7 +105,7 @@ class Document(GateTest):
         validator.validate(self.result())
 
     def check_what_may_be_left_out(self, document: Any) -> None:
-        """Of a stored run: nothing, or it is refused."""
+        """Nothing of a stored run, or it is refused."""
         file = self.out / "latest-gate" / "gate.json"
         found, parts = document["findings"], document["parts"]
         counts = [f for f in found if f["tier"] == "exact"]
@@ -118,6 +118,7 @@ class Document(GateTest):
         cut.write_text(json.dumps(short))
         changes: "list[tuple[dict[str, Any], str]]" = [
             ({"schema_version": 2}, "schema_version: "),
+            # words: allow jargon: a key.
             ({"tier": "zzz"}, "tier: "),
             ({"rows": []}, "rows: "),
             ({"findings": [f for f in found if f != counts[0]]}, counts[0]["metric"]),
@@ -133,12 +134,12 @@ class Document(GateTest):
                 "no samples of tiny/threads:2",
             ),
             ({"parts": []}, "no measurements"),
-            ({"parts": parts + parts[:1]}, "no campaign of the gate"),
+            ({"parts": parts + parts[:1]}, "not a campaign of the gate"),
             ({"parts": parts[:-1] + [{**parts[-1], "file": str(cut)}]}, "of elsewhere"),
             ({"parts": parts[:-1] + [{**parts[-1], "file": "../x"}]}, "of elsewhere"),
             ({"parts": parts[:-1] + [{**parts[-1], "file": cut.name}]}, " blocks of tiny"),
             ({"tier": "exact"}, "what only others have"),
-            ({"parts": [{**p, "name": "x"} for p in parts]}, "no campaign of the gate"),
+            ({"parts": [{**p, "name": "x"} for p in parts]}, "not a campaign of the gate"),
             ({"parts": parts[:-1]}, "was decided by "),
             ({"verdict": other}, f"not those of its verdict, {other}"),
             ({"parts": parts[:-1], "comparisons": []}, "which must decide it, is missing"),
@@ -148,7 +149,7 @@ class Document(GateTest):
             file.write_text(json.dumps({**document, **change}))
             self.judged_again(2, says)
         file.write_text("[" * 100000)
-        self.judged_again(2, "no stored run of the gate")
+        self.judged_again(2, "not a stored run of the gate")
         self.check_what_was_accepted(document, counts[0])
         file.write_text(json.dumps(document))
         self.judged_again(0 if document["verdict"] != "fail" else 1, "")
@@ -336,7 +337,7 @@ class Refusals(GateTest):
             (["--base", "/nonexistent.so"], "/nonexistent.so"),
             (["--base", text], "it is not a shared library"),
             (["--base", harmless], "cannot be measured"),
-            (["--base", "no-such-branch"], "no git ref"),
+            (["--base", "no-such-branch"], "or a git ref"),
             (["--base", "system"], "two adapters, or two libraries"),
             (["--base", self.base, "--workloads", "foo"], "there are large, small, tiny"),
             (["--base", self.base, "--threads", "0"], "--threads"),
@@ -372,7 +373,7 @@ class Refusals(GateTest):
             self.refused(result, f"leave out {words[0]}")
 
     def test_refusals_that_cannot_be_said(self) -> None:
-        """Are no verdicts."""
+        """Are not verdicts."""
         words = " ".join(map(str, [*GATE, "--judge", self.directory]))
         for elsewhere in ("2>/dev/full", "2>&-", ">&-", "2>/dev/full >/dev/full"):
             self.assertEqual(run("sh", "-c", f"{words} {elsewhere}").returncode, 2, elsewhere)

@@ -50,7 +50,7 @@ def failed(row: str, change: float, **values: object) -> Finding:
 FOUND = [
     PLAIN,
     failed("large/threads:1", 0.2),
-    replace(PLAIN, row="tiny/threads:2", change=0.3, verdict="void", note="the twin differs"),
+    replace(PLAIN, row="tiny/threads:2", change=0.3, verdict="void", note="the copy differs"),
     replace(PLAIN, row="tiny/threads:1", change=-0.4, verdict="improved"),
     replace(PLAIN, row="odd/threads:1", metric="samples", change=math.nan, verdict="fail"),
     replace(
@@ -131,7 +131,7 @@ class Table(unittest.TestCase):
         self.assertEqual((report.margin(PLAIN), report.smallest(PLAIN)), ("1.0 %", "3.0 %"))
 
     def test_what_base_has_none_of(self) -> None:
-        """It has no ratio; let pass, it is no large effect, and failed, it is the worst."""
+        """It has no ratio. If it may pass, its effect is not large; if it failed, it is the worst."""
         few = replace(COUNTED, base=0.0, head=4.0, change=math.nan)
         more = replace(COUNTED, row="large/threads:1", change=0.1)
         self.assertEqual(report.change(few), "+4")
@@ -165,7 +165,7 @@ class Table(unittest.TestCase):
     def test_how_to_repeat_what_is_no_pass(self) -> None:
         said = report.remarks(FOUND)
         self.assertEqual(sum("alone: make gate" in x for x in said), 3)
-        self.assertTrue(any("the twin differs" in x for x in said))
+        self.assertTrue(any("the copy differs" in x for x in said))
         self.assertEqual(report.remarks([PLAIN]), [])
 
     def test_numbers_are_never_flattered(self) -> None:

@@ -21,7 +21,7 @@ class Location(unittest.TestCase):
         self.assertAlmostEqual(stats.signed_rank(tuple(PATIENTS), "less"), 0.01953, places=5)
 
     def test_critical_values(self) -> None:
-        """Of the tables: the largest rank sum with a one-sided probability of at most 0.025."""
+        """The tables have the largest rank sum with a one-sided probability of at most 0.025."""
         for blocks, below in ((5, 0), (6, 1), (8, 4), (10, 9), (13, 18), (20, 53)):
             self.assertEqual(stats.rank_sum_below(blocks), below, blocks)
 

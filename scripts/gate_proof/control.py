@@ -1,5 +1,5 @@
-"""The control of a gate, for every night: identical libraries, of which it must not say that one is
-worse, and a library that is slower by a tenth of an operation in one row, of which it must. A gate
+"""The control of a gate, for every night. Of identical libraries, it must not say that one is worse.
+Of a library that is slower by a tenth of an operation in one row, it must. A gate
 that fails here cries wolf or is blind; nothing it said since the last good night is worth much.
 
 Exit code 0: the gate is good; 1: it is not; 2: it could not be tried; else: that of its interruption.
@@ -31,7 +31,7 @@ CALIBRATION_BLOCKS = 9
 
 def check_usable_size(library: Path) -> None:
     """The slower copy has a malloc_usable_size in any case, and passes on what the library says. What is
-    no library is left to the gate."""
+    not a library is left to the gate."""
     names = subprocess.run(
         ["nm", "--dynamic", "--defined-only", "--format=posix", library],
         capture_output=True,

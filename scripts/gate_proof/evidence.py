@@ -18,7 +18,8 @@ from gate.stats import p_differs
 Record = dict[str, Any]
 Numbers = npt.NDArray[Any]
 LEVEL = 0.95
-UNIFORM = 0.01  # p-values whose test of uniformity has a smaller p are not uniform
+# p-values whose test of uniformity has a smaller p are not uniform.
+UNIFORM = 0.01
 NULL_BLOCKS = QUICK.first  # that a p-value is of
 DRAWS = 9999  # of as many p-values of equals
 ROUNDING = 1e-9  # part of a p-value, which went through JSON
@@ -28,7 +29,8 @@ UNPLANTED = 20  # comparisons beside the planted ones
 EXACT = 20
 FALSE_RATE = 0.01  # of replayed windows of each recording
 WINDOWS = 10_000  # of all of them
-PLANT_SIZE = 0.1  # part of their size by which plants may be larger in median; smaller is harder
+# Part of their size by which plants may be larger in median; smaller is harder.
+PLANT_SIZE = 0.1
 PLANT_COUNT = 0.01  # part of its instructions by which a plant may be off, by callgrind
 RECORDINGS = 2  # from which they are drawn
 
@@ -100,9 +102,9 @@ def distance(counts: Numbers, of: Numbers) -> Numbers:
 
 
 def uniformity(runs: Sequence[Record]) -> tuple[bool, str]:
-    """Of the p-values with which the twin differs from its original in time, in the first stage. Those
-    of few blocks are a few numbers, so that the distance of continuous values would be exceeded by
-    their steps alone; how far equals come is drawn instead, always from the same numbers."""
+    """Of the p-values with which base's copy differs from base in time, in the first stage. Those of
+    few blocks are a few numbers. Their steps alone would exceed the distance of continuous values. How
+    far equals come is drawn instead, always from the same numbers."""
     values = p_values(runs)
     if not values:
         return False, "null p-values: none yet"

@@ -47,7 +47,7 @@ class Ledger:
                 dict(document["records"]),
             )
         except (OSError, *stored_file.SPOILED) as problem:
-            raise Refusal(f"{self.file} is no ledger of a proof: {problem!r}") from problem
+            raise Refusal(f"{self.file} is not a ledger of a proof: {problem!r}") from problem
         if schema != SCHEMA:
             raise Refusal(f"{self.file} is of another version; move it away to begin anew")
         if self.is_read_only:
@@ -77,8 +77,8 @@ class Ledger:
         self.save()
 
     def rekey(self, key: Mapping[str, str], machine: Mapping[str, str], why: str) -> list[Record]:
-        """By hand: what was measured holds for another key as well. Of a ledger that was read without
-        one; each part that moves has a record that says why."""
+        """What was measured holds for another key as well: somebody says so. Takes a ledger that was
+        read without a key. Each part that moves has a record that says why."""
         assert self.is_read_only
         if not why.strip():
             raise Refusal("a key is moved for a reason, and that one is empty")

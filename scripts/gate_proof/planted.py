@@ -132,7 +132,7 @@ class Calibration:
         return float(record["wall_ns"]) / float(record["ops"])
 
     def times(self, plain: Path, planted: Path, row: str, blocks: int) -> tuple[float, float]:
-        """Of an operation in both: medians over blocks, each of which runs both in both orders."""
+        """How long an operation takes in both: medians over blocks, which run both in both orders."""
         pairs = []
         for _ in range(blocks):
             first, second = self.nanoseconds(plain, row), self.nanoseconds(planted, row)

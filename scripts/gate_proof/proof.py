@@ -2,7 +2,7 @@
 
   null    whole runs of identical libraries: none may fail, and their p-values are uniform
   power   runs with spins planted in some rows: those are found, and no other row fails
-  exact   planted instructions, memory and system calls: found by the deterministic tier every time
+  exact   planted instructions, memory and system calls: found by the counts every time
   replay  long recordings of identical libraries, judged from many random places
 
 Each run is recorded as soon as it ends. Started again, the proof goes on where it was; --summary
@@ -422,7 +422,7 @@ def main() -> int:
         try:
             return summarise(Ledger(options.ledger, None))
         except stored_file.SPOILED as problem:
-            raise Refusal(f"{options.ledger} is no ledger of a proof: {problem!r}") from problem
+            raise Refusal(f"{options.ledger} is not a ledger of a proof: {problem!r}") from problem
     library = (ROOT / os.environ.get("B", "build") / base_and_head.GOMALLOC).resolve()
     if not library.exists():
         raise Refusal(f"there is no {library}: run make")

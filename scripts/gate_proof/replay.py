@@ -2,11 +2,11 @@
 failed where there is nothing to find?
 
 A recording is one long measurement of three copies of a library. In a window, each row begins at a
-random block of its own and takes what the gate asks for from there on, in the order in which it was
-measured; which copy is called base, head and twin is drawn, too. So a recording of 100 blocks and six
-rows has 100^6 x 6 windows, and not only 600. They overlap, and no number of them is a number of trials:
-this is a check of margins and of the machinery over what the machine did in that hour, no substitute for
-fresh runs.
+random block of its own. From there on it takes what the gate asks for, in the order in which it was
+measured. Which of the three is called base, head and "twin" (base's copy) is drawn, too. So a recording
+of 100 blocks and six rows has 100^6 x 6 windows, and not only 600. They overlap, and no number of them is
+a number of trials. This checks margins and the machinery over what the machine did in that hour. It does
+not replace fresh runs.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ PROGRAM = ROOT / "scripts" / "gate"
 
 def run(base: Path, head: Path, build: Path, directory: Path, *more: str) -> tuple[int, Any]:
     """Its exit code, and its document if it came to a verdict. Nothing is accepted, and what CI
-    systems show is not written: these are no changes of anybody's."""
+    systems show is not written: these are not anybody's changes."""
     out, accepted = directory / "runs", directory / "accepted.json"
     shutil.rmtree(out, ignore_errors=True)
     accepted.write_text("[]\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""For the tests: campaigns without a machine. Samples are drawn from a known truth, so that what the
+"""Campaigns without a machine, for the tests. Samples are drawn from a known truth, so that what the
 gate must find, and what it must not, is known."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gate.findings import Finding
 from gate.judge import METRICS, Settings, findings
 from gate.samples import ARMS, MIRRORED, Part, Sample
 
-# Of nothing that is measured: names as those of real rows.
+# Nothing of this is measured. The names are as those of real rows.
 ROWS = [f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2)]
 MIB = 1 << 20
 USUAL = {

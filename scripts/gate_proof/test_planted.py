@@ -142,7 +142,7 @@ class Costs(unittest.TestCase):
 
 class Calibrated(DriverTest):
     def test_costs_are_found_whatever_the_first_guess(self) -> None:
-        """By a pretended machine: an operation takes 20 ns, a pair 0.5, or 40 times as much."""
+        """A pretended machine finds them: an operation takes 20 ns, a pair 0.5, or 40 times as much."""
         for a_pair in (0.5, 20.0):
             calibration = planted.Calibration(GOMALLOC, BUILD, self.directory)
 

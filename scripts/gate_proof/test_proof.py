@@ -94,7 +94,7 @@ class Kept(DriverTest):
         self.file.parent.mkdir()
         for text in ("", "[]", "{}", '{"schema": 2, "key": {}}'):
             self.file.write_text(text)
-            with self.assertRaisesRegex(Refusal, "no ledger"):
+            with self.assertRaisesRegex(Refusal, "not a ledger"):
                 Ledger(self.file, KEY)
         self.file.write_text('{"schema": 1, "key": {}, "records": {}}')
         with self.assertRaisesRegex(Refusal, "another version"):
@@ -552,7 +552,7 @@ class Runs(DriverTest):
             words = ["proof", "--summary", "--ledger", str(file)]
             with mock.patch("sys.argv", words), mock.patch("sys.stderr") as said:
                 self.assertEqual(proof.run(), 2, record)
-            self.assertIn("is no ledger of a proof", str(said.write.call_args_list))
+            self.assertIn("is not a ledger of a proof", str(said.write.call_args_list))
 
     def test_a_key_that_was_moved_is_said(self) -> None:
         moved = {"what": "gate", "from": "b", "to": "c", "why": "words only"}
