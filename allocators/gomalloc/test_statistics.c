@@ -417,10 +417,28 @@ static void test_by_hand(unsigned long reads) {
     IS(off, 0, "a lot on its way is never seen in no cache, nor taken for two");
 }
 
+/* By its version a reader knows that there was a renewal. */
+static void test_versions(void) {
+    void *block              = gom_malloc(64);
+    struct mcache *c         = mcache_current;
+    const uint32_t first     = c->books[CLASS].version;
+    const uint32_t begun     = mcache_begin_renewal(c, CLASS);
+    const uint32_t meanwhile = c->books[CLASS].version;
+    mcache_end_renewal(c, CLASS, begun);
+    const uint32_t last = c->books[CLASS].version;
+    OK(first % 2 == 0 && meanwhile % 2 == 1 && last % 2 == 0 && last != first,
+       "a renewal has an odd version, and a new one when it ends");
+    gom_trim(0); /* renews all books */
+    OK(c->books[CLASS].version % 2 == 0 && c->books[CLASS].version != last,
+       "the slow paths renew the version with the books");
+    gom_free(block);
+}
+
 int main(int argc, char **argv) {
     const unsigned count      = sizeof scenarios / sizeof *scenarios;
     const unsigned long reads = argc > 1 ? strtoul(argv[1], NULL, 10) : READS;
     test_rest();
+    test_versions();
     test_by_hand(reads / 20);
     for (unsigned i = 0; i < count; i++)
         run(&scenarios[i], reads / count + 1);

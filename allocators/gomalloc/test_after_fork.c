@@ -1,0 +1,340 @@
+/* What a forked child makes of a thread that stopped at one particular place (fork.c). Each promise
+ * has a case, which is the same each time. test_fork_steps.c stops anywhere, and at most places
+ * seldom.
+ *
+ * fixalloc.c and mcentral.c are here once more, with a step where the order of two stores matters.
+ * At a step the process forks, as if the thread had stopped there. */
+#include "lock.h"
+
+static void step(void);
+#define lock_in_order() step()
+
+/* Copies of their own, so that the parts that the test is linked with stay what they are. */
+#define fixalloc_alloc      stepped_fixalloc_alloc
+#define fixalloc_free       stepped_fixalloc_free
+#define fixalloc_trim       stepped_fixalloc_trim
+#define fixalloc_after_fork stepped_fixalloc_after_fork
+#define mcentrals           stepped_mcentrals
+#define mcentral_take       stepped_mcentral_take
+#define mcentral_push       stepped_mcentral_push
+#define mcentral_remove     stepped_mcentral_remove
+#define mcentral_uncache    stepped_mcentral_uncache
+#define mcentral_after_fork stepped_mcentral_after_fork
+
+#include "fixalloc.c" // NOLINT(bugprone-suspicious-include)
+#include "mcentral.c" // NOLINT(bugprone-suspicious-include)
+
+#include "gomalloc.h"
+#include "mcache.h"
+#include "mheap.h"
+#include "tap.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_THREAD__)
+static void step(void) {
+}
+
+int main(void) {
+    tap_skip("what a forked child finds",
+             "ThreadSanitizer does not let the child of a process with threads go on");
+    return tap_done();
+}
+#else
+
+enum { PATIENCE_S = 20, SIZE = 1000, BLOCKS = 100, PAGES = 5 };
+
+static void (*at_step)(void);
+
+static void step(void) {
+    if (at_step)
+        at_step();
+}
+
+/* Of a thread that is not there. */
+static uint64_t somebody;
+
+static void hold(struct lock *l) {
+    atomic_store(&l->word, (uintptr_t)&somebody);
+}
+
+/* 0 if the child finds all as it should. */
+static int status_of_child(bool (*is_good)(void)) {
+    int status = -1;
+    fflush(stdout);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        alarm(PATIENCE_S);
+        _exit(!is_good());
+    }
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+/* --- another thread, which has done something and waits --- */
+
+static atomic_int turn;
+static struct mcache *others;
+static uint32_t version;
+
+static void wait_for(int which) {
+    while (atomic_load(&turn) < which)
+        sched_yield();
+}
+
+struct work {
+    void (*begin)(void);
+    void (*end)(void); /* in the parent; may be NULL */
+};
+
+static void *stop_there(void *argument) {
+    const struct work *work = argument;
+    gom_free(gom_malloc(SIZE));
+    others = mcache_current;
+    work->begin();
+    atomic_store(&turn, 1);
+    wait_for(2);
+    if (work->end)
+        work->end();
+    return NULL;
+}
+
+static int status_beside(void (*begin)(void), void (*end)(void), bool (*is_good)(void)) {
+    struct work work = {begin, end};
+    pthread_t thread;
+    atomic_store(&turn, 0);
+    if (pthread_create(&thread, NULL, stop_there, &work) != 0)
+        return -1;
+    wait_for(1);
+    const int status = status_of_child(is_good);
+    atomic_store(&turn, 2);
+    pthread_join(thread, NULL);
+    return status;
+}
+
+static struct gom_memstats trimmed(void) {
+    struct gom_memstats m;
+    for (unsigned i = 0; i < 4; i++) /* each time by the slow path */
+        gom_trim(0);
+    gom_memstats(&m);
+    return m;
+}
+
+/* All pages are free that are in no span. */
+static bool no_page_is_lost(void) {
+    const struct gom_memstats m = trimmed();
+    return mheap.sys_pages - mheap.pages.free_pages == (m.heap_inuse + m.stack_inuse) / PAGE_BYTES;
+}
+
+static void fill_list(void) {
+    void *block[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++)
+        block[i] = gom_malloc(SIZE);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        gom_free(block[i]);
+}
+
+static bool nothing_is_in_use(void) {
+    return trimmed().heap_inuse == 0;
+}
+
+static void begin_renewal(void) {
+    version = mcache_begin_renewal(others, 2 * size_to_class(SIZE));
+}
+
+static void end_renewal(void) {
+    mcache_end_renewal(others, 2 * size_to_class(SIZE), version);
+}
+
+static bool renewal_has_ended(void) {
+    return atomic_load(&others->books[2 * size_to_class(SIZE)].version) % 2 == 0 &&
+           nothing_is_in_use();
+}
+
+/* In the middle of taking pages: they are marked, and the number is not right yet. */
+static void begin_taking_pages(void) {
+    lock_acquire(&mheap.lock);
+    mheap.pages.free_pages -= PAGES;
+}
+
+static void end_taking_pages(void) {
+    mheap.pages.free_pages += PAGES;
+    lock_release(&mheap.lock);
+}
+
+static bool pages_are_mended(void) {
+    return atomic_load(&mheap.lock.word) == 0 && no_page_is_lost();
+}
+
+static void begin_scavenging(void) {
+    size_t scavenged;
+    lock_acquire(&mheap.lock);
+    mheap.away[0] =
+        (struct away){lock_me(), pagealloc_alloc(&mheap.pages, PAGES, &scavenged), PAGES};
+    lock_release(&mheap.lock);
+}
+
+static void end_scavenging(void) {
+    pagealloc_free(&mheap.pages, mheap.away[0].base, PAGES, false);
+    mheap.away[0].owner = 0;
+}
+
+static bool pages_come_back(void) {
+    return no_page_is_lost() && mheap.away[0].owner == 0;
+}
+
+static void test_other_thread(void) {
+    gom_free(gom_malloc(1 << 20)); /* the heap has pages */
+    IS(status_beside(fill_list, NULL, nothing_is_in_use), 0,
+       "what another thread's lists held comes back");
+    IS(status_beside(begin_renewal, end_renewal, renewal_has_ended), 0,
+       "no reader of statistics waits for a thread that is not there");
+    IS(status_beside(begin_taking_pages, end_taking_pages, pages_are_mended), 0,
+       "a lock that another thread held is open, and the numbers of pages are right");
+    IS(status_beside(begin_scavenging, end_scavenging, pages_come_back), 0,
+       "pages that another thread was giving back come back");
+}
+
+/* --- this thread --- */
+
+static bool lock_is_held(void) {
+    const bool held = lock_is_mine(&mheap.lock);
+    lock_release(&mheap.lock);
+    return held && nothing_is_in_use();
+}
+
+static void test_own_lock(void) {
+    lock_acquire(&mheap.lock);
+    const int status = status_of_child(lock_is_held);
+    lock_release(&mheap.lock);
+    IS(status, 0, "a lock that the forking thread holds stays held");
+}
+
+/* --- in the middle of a change --- */
+
+enum { OBJECTS = 20, OBJECT = 64 };
+
+static struct fixalloc objects = FIXALLOC(OBJECT);
+static unsigned char *object[OBJECTS];
+static unsigned steps;
+static int worst; /* status of the children at each step */
+
+/* The objects that are handed out next are none of those that are alive. */
+static bool objects_are_whole(void) {
+    hold(&objects.lock);
+    fixalloc_after_fork(&objects);
+    if (atomic_load(&objects.lock.word) != 0)
+        return false;
+    for (unsigned i = 0; i < 3 * OBJECTS; i++) {
+        unsigned char *p = fixalloc_alloc(&objects);
+        if ((uintptr_t)p % OBJECT || (((uintptr_t)p ^ (uintptr_t)object[0]) >= FIXALLOC_REGION))
+            return false;
+        memset(p, 1, OBJECT);
+    }
+    for (unsigned i = 0; i < OBJECTS; i++)
+        if (object[i] && (object[i][0] != 0x5a || object[i][OBJECT - 1] != 0x5a))
+            return false;
+    return true;
+}
+
+static void fork_at_step(bool (*is_good)(void)) {
+    void (*again)(void) = at_step;
+    at_step             = NULL; /* not in the child */
+    worst               = worst ? worst : status_of_child(is_good);
+    at_step             = again;
+    steps++;
+}
+
+static void look_at_objects(void) {
+    fork_at_step(objects_are_whole);
+}
+
+static void test_objects(void) {
+    for (unsigned i = 0; i < OBJECTS; i++)
+        memset(object[i] = fixalloc_alloc(&objects), 0x5a, OBJECT);
+    steps = 0;
+    worst = 0;
+    for (unsigned i = 1; i < OBJECTS; i += 3) {
+        void *freed = object[i];
+        object[i]   = NULL;
+        at_step     = look_at_objects;
+        fixalloc_free(&objects, freed);
+        at_step = NULL;
+    }
+    OK(worst == 0 && steps > 0, "an object that is being freed: the chain is whole, at %u steps",
+       steps);
+}
+
+/* --- lists of spans --- */
+
+enum { SPANS = 4, CLASS = 10 };
+static struct mspan *spans[SPANS];
+
+static bool is_listed(const struct mspan *s) {
+    for (const struct mspan *on = mcentrals[s->spanclass].partial[s->home].first; on; on = on->next)
+        if (on == s)
+            return true;
+    return false;
+}
+
+/* No PARTIAL span is on no list, and none is lost or twice on one when the list is mended. */
+static bool spans_are_listed(void) {
+    const struct partial *list = &mcentrals[CLASS].partial[0];
+    unsigned listed            = 0;
+    for (unsigned i = 0; i < SPANS; i++) {
+        if (spans[i] && span_state(spans[i]->word) == SPAN_PARTIAL && !is_listed(spans[i]))
+            return false;
+        listed += spans[i] && is_listed(spans[i]);
+    }
+    hold(&mcentrals[CLASS].lock);
+    mcentral_after_fork();
+    if (atomic_load(&mcentrals[CLASS].lock.word) != 0 || list->count != listed)
+        return false;
+    for (const struct mspan *s = list->last; s; s = s->previous, listed--)
+        if (span_state(s->word) != SPAN_PARTIAL)
+            return false;
+    return listed == 0;
+}
+
+static void look_at_spans(void) {
+    fork_at_step(spans_are_listed);
+}
+
+static void test_spans(void) {
+    steps = 0;
+    worst = 0;
+    for (unsigned i = 0; i < SPANS; i++) {
+        void *taken;
+        spans[i] = calloc(1, mspan_bytes(SPAN_MANY_WORDS));
+        mspan_init(spans[i], (uintptr_t)calloc(1, (size_t)SPAN_MAX_PAGES * PAGE_BYTES), CLASS,
+                   true);
+        mspan_take(spans[i], 3, &taken);
+    }
+    at_step = look_at_spans;
+    for (unsigned i = 0; i < SPANS; i++)
+        mcentral_uncache(spans[i]);
+    at_step = NULL;
+    OK(worst == 0 && steps >= SPANS, "a span on its way to its list is on it before others know");
+
+    struct partial *list = &mcentrals[CLASS].partial[0];
+    list->count          = 0;
+    list->last           = spans[1];
+    spans[2]->previous   = NULL;
+    IS(status_of_child(spans_are_listed), 0, "a list is mended from its links forward");
+    for (unsigned i = 0; i < SPANS; i++) {
+        free(os_pointer(spans[i]->base));
+        free(spans[i]);
+    }
+}
+
+int main(void) {
+    test_own_lock();
+    test_other_thread();
+    test_objects();
+    test_spans();
+    return tap_done();
+}
+#endif
