@@ -31,6 +31,11 @@ MEMORY = HERE + "test_memory"
 HEAP = HERE + "test_mheap"
 PAGES = HERE + "test_pagealloc"
 TINY_TEST = HERE + "test_tiny"
+AFTER_FORK = HERE + "test_after_fork"
+HUGE_TEST = HERE + "test_huge"
+KERNEL_TEST = HERE + "test_kernel_pages"
+STATISTICS = HERE + "test_statistics"
+BASE_TEST = HERE + "test_base"
 GO = HERE + "test_go.py:Go.test_page_allocator_passes_the_tests_of_go"
 GO_CASE = "test_page_allocator_passes_the_tests_of_go"
 
@@ -848,9 +853,359 @@ MUTANTS = [
         MALLOC_TEST,
         "calloc: the product overflows to 1: ENOMEM",
     ),
+    # --- fork, huge blocks, kernel pages, statistics, the base ---
+    (
+        "huge blocks: the first size as well",
+        HERE + "huge.h",
+        "return pages >= HUGE_PAGES;",
+        "return pages > HUGE_PAGES;",
+        HUGE_TEST,
+        "",
+    ),
+    (
+        "huge blocks: with a promise",
+        HERE + "os.c",
+        "void *memory = map(at, bytes, 0);",
+        "void *memory = map(at, bytes, MAP_NORESERVE);",
+        HUGE_TEST,
+        "refused if it is above",
+    ),
+    (
+        "huge blocks: the map of the arena goes back",
+        MHEAP,
+        "    if (is_huge(n))\n        arena_clear(base);\n    else",
+        "    if (is_huge(n))\n        arena_set(base, 1, NULL, 0);\n    else",
+        HUGE_TEST,
+        "many at a time",
+    ),
+    (
+        "huge blocks: nothing is known of them after a free",
+        MHEAP,
+        "    if (is_huge(n))\n        arena_clear(base);\n    else\n        arena_set",
+        "    if (!is_huge(n))\n        arena_set",
+        HUGE_TEST,
+        "",
+    ),
+    (
+        "huge blocks: a move forgets the old place",
+        MHEAP,
+        "    arena_clear(base); /* before",
+        "    /* before",
+        HUGE_TEST,
+        "realloc moves pages",
+    ),
+    (
+        "huge blocks: what is cut off gives its memory back",
+        MHEAP,
+        "    huge_release(s->base, wanted, n);\n",
+        "",
+        HUGE_TEST,
+        "realloc moves pages",
+    ),
+    (
+        "huge blocks: a length below the least is kept for a while",
+        MHEAP,
+        "if (wanted < HUGE_PAGES / 2)",
+        "if (wanted < HUGE_PAGES)",
+        HUGE_TEST,
+        "realloc moves pages",
+    ),
+    (
+        "huge blocks: what a move leaves over is unmapped",
+        MHEAP,
+        "    if (moved && more)\n        huge_unmap(to + n * PAGE_BYTES, more);\n",
+        "",
+        HUGE_TEST,
+        "realloc moves pages",
+    ),
+    (
+        "huge blocks: their pages are counted apart",
+        MHEAP,
+        "return is_huge(n) ? &mheap.huge_pages : &mheap.inuse_pages;",
+        "return &mheap.inuse_pages;",
+        HUGE_TEST,
+        "statistics know them",
+    ),
+    (
+        "kernel pages: parts are refused",
+        HERE + "os.c",
+        "    if (((uintptr_t)memory | bytes) & (os_page_bytes() - 1))\n        return false;\n",
+        "",
+        KERNEL_TEST,
+        "parts of a page are refused",
+    ),
+    (
+        "kernel pages: the heap knows their size",
+        MHEAP,
+        "        mheap.pages.unit_shift++;",
+        "        break;",
+        KERNEL_TEST,
+        "and all comes back in the end",
+    ),
+    (
+        "kernel pages: a page that is clean goes back with its dirty neighbours",
+        PAGEALLOC,
+        "    if (!dirty && !p->unit_shift)\n        return;",
+        "    if (!dirty)\n        return;",
+        PAGES,
+        "",
+    ),
+    (
+        "statistics: a renewal changes the version",
+        HERE + "mcache.h",
+        "version + 2, memory_order_release",
+        "version, memory_order_release",
+        STATISTICS,
+        "and a new one when it ends",
+    ),
+    (
+        "statistics: half a renewal is not read",
+        HERE + "mcache.h",
+        "version + 1, memory_order_relaxed",
+        "version, memory_order_relaxed",
+        STATISTICS,
+        "",
+    ),
+    (
+        "statistics: a version that is odd is waited for",
+        MCACHE,
+        "        if (version % 2)\n            return false;\n",
+        "",
+        STATISTICS,
+        "half a renewal",
+    ),
+    (
+        "statistics: a sum is of one instant",
+        MCACHE,
+        "return before == after;",
+        "return before <= after;",
+        STATISTICS,
+        "a lot on its way",
+    ),
+    (
+        "statistics: the slow path's own malloc counts",
+        MCACHE,
+        "most, n != 0, 0);",
+        "most, 0, 0);",
+        STATISTICS,
+        "threads that wait are counted exactly",
+    ),
+    (
+        "calloc: to the usable size",
+        MALLOC,
+        "memset(block, 0, rounded(size))",
+        "memset(block, 0, size)",
+        MALLOC_TEST,
+        "calloc and GOM_ZERO: all usable bytes are zero",
+    ),
+    (
+        "calloc: to the usable size of large blocks",
+        MALLOC,
+        "memset(block, 0, pages_of(size) * PAGE_BYTES);",
+        "memset(block, 0, size);",
+        MALLOC_TEST,
+        "calloc and GOM_ZERO: all usable bytes are zero",
+    ),
+    (
+        "GOM_ZERO: to the usable size",
+        MALLOC,
+        "memset(block, 0, gom_usable_size(block));",
+        "memset(block, 0, size);",
+        MALLOC_TEST,
+        "calloc and GOM_ZERO: all usable bytes are zero",
+    ),
+    (
+        "realloc: all that is usable comes along",
+        MALLOC,
+        "    return move(block, had, size);\n}",
+        "    return move(block, had / 8 * 7, size);\n}",
+        MALLOC_TEST,
+        "realloc keeps all usable bytes",
+    ),
+    (
+        "memalign: the largest power of two is an alignment",
+        MALLOC,
+        "if (alignment > SIZE_MAX / 2 + 1) {",
+        "if (alignment >= SIZE_MAX / 2 + 1) {",
+        MALLOC_TEST,
+        "memalign: half of everything is ENOMEM",
+    ),
+    (
+        "metadata: mapping steps double",
+        HERE + "persistent.c",
+        "mapped < LAST_STEP ? mapped : LAST_STEP",
+        "mapped < 0 ? mapped : FIRST_STEP",
+        MEMORY,
+        "is at most 16 mappings more",
+    ),
+    (
+        "base: fixed without randomisation",
+        MHEAP,
+        "os_is_randomised() ? os_random(RANDOM_BASE) : 0",
+        "os_random(RANDOM_BASE)",
+        BASE_TEST,
+        "without randomisation the base is always the same",
+    ),
+    (
+        "base: at random",
+        MHEAP,
+        "os_is_randomised() ? os_random(RANDOM_BASE) : 0",
+        "0",
+        BASE_TEST,
+        "the region is at random",
+    ),
+    (
+        "base: the arena within the region is at random",
+        MHEAP,
+        "arena = below((uint32_t)random, BASE_ARENAS);",
+        "arena = 0;",
+        BASE_TEST,
+        "and the arena in it",
+    ),
+    (
+        "fork: a reader of statistics waits for nobody who is not there",
+        MCACHE,
+        "            c->owner = 0;\n            end_renewals(c);",
+        "            c->owner = 0;",
+        AFTER_FORK,
+        "no reader of statistics waits",
+    ),
+    (
+        "fork: the caches of others are known to be left behind",
+        MCACHE,
+        "atomic_store_explicit(&orphans, true, memory_order_relaxed);",
+        "atomic_store_explicit(&orphans, false, memory_order_relaxed);",
+        AFTER_FORK,
+        "what another thread's lists held comes back",
+    ),
+    (
+        "fork: what is left behind is taken over",
+        MCACHE,
+        "        audit_all(c);\n        retire(c);",
+        "        (void)c;",
+        AFTER_FORK,
+        "what another thread's lists held comes back",
+    ),
+    (
+        "fork: a lock of the forking thread stays held",
+        HERE + "lock.c",
+        " == 0 || lock_is_mine(l))",
+        " == 0)",
+        AFTER_FORK,
+        "a lock that the forking thread holds stays held",
+    ),
+    (
+        "fork: a lock of another thread opens",
+        HERE + "lock.c",
+        "    atomic_store_explicit(&l->word, 0, memory_order_relaxed);\n    return true;",
+        "    return true;",
+        AFTER_FORK,
+        "a lock that another thread held is open",
+    ),
+    (
+        "fork: the numbers of pages are told from the bitmaps",
+        MHEAP,
+        "    if (lock_after_fork(&mheap.lock))\n        pagealloc_mend(&mheap.pages);",
+        "    lock_after_fork(&mheap.lock);",
+        AFTER_FORK,
+        "the numbers of pages are right",
+    ),
+    (
+        "fork: pages on their way to the system come back",
+        MCACHE,
+        "        mheap_adopt();",
+        "        (void)0;",
+        AFTER_FORK,
+        "pages that another thread was giving back come back",
+    ),
+    (
+        "fork: pages on their way are noted as lost",
+        MHEAP,
+        "            mheap.away[i].owner = MHEAP_LOST;",
+        "            mheap.away[i].owner = 0;",
+        AFTER_FORK,
+        "pages that another thread was giving back come back",
+    ),
+    (
+        "descriptors: a freed one is linked before it is on the chain",
+        FIXALLOC,
+        "    freed->next = r->free;\n    lock_in_order();\n    r->free = freed;",
+        "    struct object *const next = r->free;\n    r->free                   = freed;\n"
+        "    lock_in_order();\n    freed->next = next;",
+        AFTER_FORK,
+        "the chain is whole",
+    ),
+    (
+        "descriptors: a forked child counts those in use anew",
+        FIXALLOC,
+        "    if (!lock_after_fork(&f->lock))\n        return;",
+        "    if (1)\n        return;",
+        AFTER_FORK,
+        "the chain is whole",
+    ),
+    (
+        "settle: a span is on its list before it is PARTIAL",
+        MCENTRAL,
+        "    append(list, s);\n"
+        "    do {\n"
+        "        live  = span_live(old) - less;\n"
+        "        state = live ? SPAN_PARTIAL : SPAN_EMPTYING;\n"
+        "        /* release: hands the span over to the next owner. acquire: comes after all use of it */\n"
+        "    } while (!atomic_compare_exchange_weak_explicit(&s->word, &old, span_word(state, live),\n"
+        "                                                    memory_order_acq_rel, memory_order_relaxed));\n"
+        "    if (!live)\n        unlink_span(list, s);",
+        "    do {\n"
+        "        live  = span_live(old) - less;\n"
+        "        state = live ? SPAN_PARTIAL : SPAN_EMPTYING;\n"
+        "        /* release: hands the span over to the next owner. acquire: comes after all use of it */\n"
+        "    } while (!atomic_compare_exchange_weak_explicit(&s->word, &old, span_word(state, live),\n"
+        "                                                    memory_order_acq_rel, memory_order_relaxed));\n"
+        "    if (live)\n        append(list, s);",
+        AFTER_FORK,
+        "is on it before others know",
+    ),
+    (
+        "lists: a forked child tells the links back from those forward",
+        MCENTRAL,
+        "        s->previous = previous;\n",
+        "",
+        AFTER_FORK,
+        "a list is mended",
+    ),
+    (
+        "lists: a forked child tells the last from the links",
+        MCENTRAL,
+        "    list->last = previous;\n",
+        "",
+        AFTER_FORK,
+        "a list is mended",
+    ),
+    (
+        "lists: a forked child counts anew",
+        MCENTRAL,
+        "        list->count++;\n    }",
+        "    }",
+        AFTER_FORK,
+        "a list is mended",
+    ),
+    (
+        "statistics: the slow paths renew the version",
+        MCACHE,
+        "    const uint32_t version    = mcache_begin_renewal(c, spanclass);",
+        "    const uint32_t version    = c->books[spanclass].version - 2;",
+        STATISTICS,
+        "the slow paths renew the version",
+    ),
 ]
 
 EQUIVALENT = [
+    (
+        "growth: a bigger heap takes bigger steps",
+        MHEAP,
+        "step > GROW_MAX ? GROW_MAX : step;",
+        "GROW_PAGES;",
+        "there are more system calls, and no more mappings: the kernel joins neighbours",
+    ),
     (
         "give-up: a look at the number of live slots",
         MSPAN,
