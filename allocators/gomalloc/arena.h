@@ -1,6 +1,6 @@
-/* From an address to what lies there (Go's heapArena): a flat table of the address space's 64 MiB
- * arenas, and for each arena of the heap two maps over its 8192 pages. Both are outside of the
- * memory that they describe. Readers take no lock; an entry of the table, once there, stays. */
+/* From an address to what lies there (Go's heapArena). There is a flat table of the address space's
+ * 64 MiB arenas, and each arena of the heap has two maps over its 8192 pages. Both are outside of
+ * the memory that they describe. Readers take no lock; an entry of the table, once there, stays. */
 #ifndef GOMALLOC_ARENA_H
 #define GOMALLOC_ARENA_H
 
@@ -28,7 +28,7 @@ struct heap_arena {
 extern struct heap_arena *_Atomic arenas[ARENAS];
 
 /* NULL: no page of the heap lies near. The address has no more than ADDRESS_BITS. relaxed, here and
- * below: whoever got the address from malloc, or from somebody who did, comes after the stores; for
+ * below: whoever got the address from malloc, or from somebody who did, comes after the stores. For
  * any other address there is no right answer. */
 static inline struct heap_arena *arena_of(uintptr_t address) {
     return atomic_load_explicit(&arenas[address >> ARENA_SHIFT], memory_order_relaxed);

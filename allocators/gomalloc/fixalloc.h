@@ -1,5 +1,5 @@
 /* Metadata of a fixed size (Go's fixalloc): span descriptors, caches. Memory comes in regions that
- * are aligned to their size, so that an object finds its region by a mask; a region whose objects
+ * are aligned to their size, so that an object finds its region by a mask. A region whose objects
  * are all free can be given back to the operating system. Never shares a page with user memory. */
 #ifndef GOMALLOC_FIXALLOC_H
 #define GOMALLOC_FIXALLOC_H

@@ -4,12 +4,12 @@
  * THE PROTOCOL. This is the one place where it is written down.
  *
  * The parent does nothing. A forking thread that took the locks here, before the fork, would hold
- * them while the C library takes its own: the list of files, those of the loader and the resolver,
- * what other libraries' handlers lock. Somebody who holds one of those may be waiting for memory.
- * So fork waits for nobody, and nobody waits for a fork.
+ * them while the C library takes its own. Those are the list of files, the locks of the loader and
+ * the resolver, and what other libraries' handlers lock. Somebody who holds one of those may be
+ * waiting for memory. So fork waits for nobody, and nobody waits for a fork.
  *
  * The child has one thread. To it, each other thread of the parent is one that the system stopped
- * between two of its instructions and never ran again: Linux makes a page of the parent read-only
+ * between two of its instructions and never ran again. Linux makes a page of the parent read-only
  * when it copies the entry, and a thread that writes to such a page waits until all are copied. So
  * the child has all stores of a thread up to some instruction and none after it, and if it has a
  * store, then also what that depended on. (Only pages that a device is writing to are copied at
@@ -38,7 +38,7 @@
  * 4. Pages on their way to the operating system are noted (mheap.h), and come back with the last
  *    orphan.
  *
- * So what a child loses is what each thread had in hand: at most a list, a span, a block of 64
+ * So a child loses what each thread had in hand. That is at most a list, a span, a block of 64
  * pages, or the one large block that it was making or freeing.
  *
  * Adding a lock means to add it to one of the functions below. */

@@ -1,7 +1,7 @@
 /* gomalloc: the design of Go's memory allocator, in C, with an explicit free.
  *
  * Thread-safety: every function may be called from any thread at any time, except in a signal
- * handler. Failure for want of memory: NULL, and errno is ENOMEM. Bad frees: see README.md.
+ * handler. Without memory the result is NULL, and errno is ENOMEM. Bad frees: see README.md.
  *
  * Alignment: as C23 asks, a block is aligned for every object that fits in it, at most to 16. */
 #ifndef GOMALLOC_H
@@ -22,8 +22,9 @@ extern "C" {
 #define GOM_API __attribute__((visibility("default")))
 #endif
 
-/* C17 7.22.3, C23 7.24.3, POSIX.1-2024, malloc(3). malloc(0) is a block of its own; realloc(p, 0)
- * frees p and returns NULL, as glibc does, and sets errno to EINVAL. free leaves errno alone. */
+/* C17 7.22.3, C23 7.24.3, POSIX.1-2024, malloc(3). The block of malloc(0) is one of its own.
+ * realloc(p, 0) frees p and returns NULL, as glibc does, and sets errno to EINVAL. free leaves
+ * errno alone. */
 GOM_API void *gom_malloc(size_t size);
 GOM_API void *gom_calloc(size_t count, size_t size);
 GOM_API void *gom_realloc(void *block, size_t size);

@@ -1,6 +1,6 @@
 /* The checks of the hardened build (-DGOMALLOC_HARDENED): each small slot has a bit that says
  * whether the program has it. A free of anything else than a block that the program has ends the
- * process with the address and the reason; so does a list of free objects that somebody wrote into.
+ * process with the address and the reason. So does a list of free objects that somebody wrote into.
  * In the normal build all this is empty. Thread-safe. */
 #ifndef GOMALLOC_HARDENED_H
 #define GOMALLOC_HARDENED_H

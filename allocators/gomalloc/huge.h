@@ -1,10 +1,10 @@
 /* Huge blocks: from 64 MiB on, a span is a mapping of its own, outside of the page heap. It comes
  * and goes as a whole, so that no bitmap or summary grows with it, and nothing of it stays behind.
  *
- * It begins where an arena begins, and is at least as long: no other block lies in that arena,
- * whose map knows the span by its first page, and is given back with it. The kernel is asked for it
- * with a promise: what it takes for more than memory and swap it refuses at once, as the system's
- * setting (vm.overcommit_memory) has it. A leaf above arena. */
+ * It begins where an arena begins, and is at least as long. So no other block lies in that arena.
+ * The arena's map knows the span by its first page, and is given back with it. The kernel is asked
+ * for it with a promise. What it takes for more than memory and swap it refuses at once, as the
+ * system's setting (vm.overcommit_memory) has it. A leaf above arena. */
 #ifndef GOMALLOC_HUGE_H
 #define GOMALLOC_HUGE_H
 

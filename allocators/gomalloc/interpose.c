@@ -122,7 +122,7 @@ EXPORT void cfree(void *block) {
 #ifdef __GLIBC__
 /* --- glibc's second names --- */
 
-/* For programs that wrap the first ones. Of one family: free must know the blocks of all. */
+/* For programs that wrap the first ones. All are one family: free must know the blocks of each. */
 // NOLINTBEGIN(bugprone-reserved-identifier)
 #define SECOND_NAME(type, name, parameters, call)                                                  \
     type name parameters;                                                                          \

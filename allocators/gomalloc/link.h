@@ -1,7 +1,7 @@
 /* The link from a free object to the next one on its list: in its first word. A leaf.
  *
- * In the hardened build the word is mixed with a secret and with its own address, so that a program
- * that writes into a block after its free makes a link that leads nowhere; and each link is checked
+ * In the hardened build the word is mixed with a secret and with its own address. So a program that
+ * writes into a block after its free makes a link that leads nowhere. Each link is checked
  * before it is followed (hardened.h). */
 #ifndef GOMALLOC_LINK_H
 #define GOMALLOC_LINK_H

@@ -1,8 +1,8 @@
 /* A mutex of eight bytes, zero when free, on the futex of Linux. Why not pthread_mutex_t: this one
- * may be used before the C library is ready, is statically zero, and says who holds it, so that a
- * forked child knows whether the holder came along (fork.c). The algorithm is the third of Ulrich
- * Drepper, "Futexes Are Tricky" (2011), with the owner in the place of "locked" and a short spin
- * before the wait, for what these locks guard lasts well under a microsecond. */
+ * may be used before the C library is ready, and is statically zero. It says who holds it, so that
+ * a forked child knows whether the holder came along (fork.c). The algorithm is the third of Ulrich
+ * Drepper, "Futexes Are Tricky" (2011), with the owner in the place of "locked". It spins shortly
+ * before it waits, for what these locks guard lasts well under a microsecond. */
 #ifndef GOMALLOC_LOCK_H
 #define GOMALLOC_LOCK_H
 
@@ -58,8 +58,8 @@ static inline bool lock_is_mine(const struct lock *l) {
 bool lock_after_fork(struct lock *);
 
 /* What is written above this is written before what is written below it, as a forked child and a
- * signal handler see it. For the compiler only: a child is made between two instructions of each
- * thread (fork.c). */
+ * signal handler see it. It binds the compiler only: a child is made between two instructions of
+ * each thread (fork.c). */
 static inline void lock_in_order(void) {
     /* seq_cst: pairs with the fork */
     atomic_signal_fence(memory_order_seq_cst);

@@ -108,7 +108,7 @@ static NOINLINE void free_large(struct mspan *s, void *block) {
     if (os_pointer(s->base) != block ||
         !atomic_compare_exchange_strong_explicit(&s->word, &live, span_word(SPAN_LARGE, 0),
                                                  memory_order_acquire, memory_order_relaxed))
-        os_die("free of an address that is no block", block);
+        os_die("free of an address that is not a block", block);
     struct mcache *c       = mcache_enter();
     const uint32_t version = mcache_begin_renewal(c, 0);
     c->counts.frees[s->spanclass]++;
@@ -123,7 +123,7 @@ static NOINLINE void free_large(struct mspan *s, void *block) {
 #ifdef GOMALLOC_HARDENED
 #define SPAN_OF(block, verb) hardened_check(block, verb)
 #else
-#define SPAN_OF(block, verb) span_of(block, verb " of an address that is no block")
+#define SPAN_OF(block, verb) span_of(block, verb " of an address that is not a block")
 static struct mspan *span_of(void *block, const char *reproach) {
     struct mspan *s = arena_span_checked((uintptr_t)block);
     if (!s)
@@ -318,7 +318,7 @@ void *gom_reallocarray(void *block, size_t count, size_t size) {
 }
 
 /* The slots of a class are aligned to the largest power of two that divides their size, at most to
- * a page, so some class suits: one of the next, or pages. `alignment` is a power of two. */
+ * a page. So some class suits: one of the next, or pages. `alignment` is a power of two. */
 static void *aligned(size_t alignment, size_t size) {
     if (alignment <= MAX_ALIGN)
         return gom_malloc(size < alignment ? alignment : size);
@@ -389,7 +389,7 @@ void gom_stack_free(void *stack) {
     if (!stack)
         return;
     if (!s || s->base != (uintptr_t)stack || span_state(s->word) != SPAN_MANUAL)
-        os_die("gom_stack_free of an address that is no stack", stack);
+        os_die("gom_stack_free of an address that is not a stack", stack);
     mheap_free_large(s);
 }
 

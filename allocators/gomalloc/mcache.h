@@ -1,9 +1,9 @@
 /* A thread's cache (Go's mcache): for each span class a short list of free objects and the current
  * span. No lock and no atomic operation where a list has an object to take or room for one.
  *
- * The list, linked through the objects' first words, is what C adds to Go: an explicit free puts
- * its object there, whatever span and thread it came from, and the next malloc takes it, still warm
- * (Go 1.26's experimental freegc has the same). When a list is empty, slots of the current span
+ * The list, linked through the objects' first words, is what C adds to Go (1.26's experimental
+ * freegc has the same). An explicit free puts its object there, whatever span and thread it came
+ * from. The next malloc takes it, still warm. When a list is empty, slots of the current span
  * refill it; when it is too long, the older half goes back to the spans.
  *
  * A list counts the mallocs, and counts down how many frees it still accepts, so that one counter

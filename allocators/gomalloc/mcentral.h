@@ -1,9 +1,9 @@
 /* The spans of a span class that threads share (Go's mcentral): those with free slots, on lists in
- * the order in which they came, under a lock that is held for a few list operations. Full spans are
- * on no list: their state says it, and their first free brings them here. The protocol is written
- * in mspan.h.
+ * the order in which they came. Their lock is held for a few list operations. Full spans are on no
+ * list: their state says it, and their first free brings them here. The protocol is written in
+ * mspan.h.
  *
- * A span comes back to the list of the threads that had it last, and they look there first: else
+ * A span comes back to the list of the threads that had it last, and they look there first. Else
  * the objects of two threads would come to lie in the same cache lines. (Go shares one set, and
  * swaps it at each collection.) */
 #ifndef GOMALLOC_MCENTRAL_H

@@ -27,10 +27,10 @@ enum {
 /* Of the address space; no span has more. */
 #define ALL_PAGES ((size_t)1 << (ADDRESS_BITS - PAGE_SHIFT))
 
-/* Addresses that nothing else takes, so that the heap grows in one piece (Go's hints); at random as
- * in Go 1.26, in some 2^20.2 places: first a region of the page allocator, then an arena in it. The
- * last GiB of a region is left out, so that a heap of up to that size has as much metadata
- * anywhere. Without randomisation it is Go's classic address, the first. */
+/* Addresses that nothing else takes, so that the heap grows in one piece (Go's hints). They are at
+ * random as in Go 1.26, in some 2^20.2 places: first a region of the page allocator, then an arena
+ * in it. The last GiB of a region is left out, so that a heap of up to that size has as much
+ * metadata anywhere. Without randomisation it is Go's classic address, the first. */
 enum { HINTS_TRIED = 3, BASE_ARENAS = 240 };
 #if defined(__SANITIZE_THREAD__)
 #define HINT_FIRST ((uintptr_t)0x10 << 32) /* the part below 512 GiB is the program's, there */
@@ -352,7 +352,7 @@ void mheap_free_large(struct mspan *s) {
         free_pages(base, n);
 }
 
-/* To a place that is an eighth longer, if there is one: that much address space is free behind it
+/* To a place that is an eighth longer, if there is one. That much address space is free behind it
  * afterwards, so that a block that grows by and by will seldom have to move again. */
 static bool move_huge(struct mspan *s, size_t n) {
     const uintptr_t base = s->base;

@@ -1,7 +1,7 @@
 /* The page heap (Go's mheap): spans from pages, pages from the operating system. Its lock guards
- * the page allocator: it is held while that searches its summaries and marks pages, which takes the
- * longer the more pages a span has, and never over a system call. One per process. All functions
- * are thread-safe. */
+ * the page allocator. It is held while that searches its summaries and marks pages, which takes the
+ * longer the more pages a span has. It is never held over a system call. One per process. All
+ * functions are thread-safe. */
 #ifndef GOMALLOC_MHEAP_H
 #define GOMALLOC_MHEAP_H
 

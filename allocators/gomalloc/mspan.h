@@ -29,18 +29,18 @@
  *        FULL, live < nelems   -> PUSHING: this thread pushes the span (the "first remote free")
  *        FULL or PARTIAL, 0    -> EMPTYING: this thread gives the span back to the mheap
  *      Before step 2, live counts the slot: the span cannot vanish under the freeing thread.
- *   mcentral_push, under the lock of the class: onto the list, then PUSHING -> PARTIAL; if live is
+ *   mcentral_push, under the lock of the class: onto the list, then PUSHING -> PARTIAL. If live is
  *      0 by now -> EMPTYING instead, and off the list.
  *   mcentral_remove, under the same lock: takes an EMPTYING span off the list.
  *
  * Refill, by the owner (Go's sweep):
  *   merge: exchange(freed[i], 0) (acquire), then live += the number of bits (they are reserved),
- *      then avail[i] |= the bits. It may take a bit whose step 2 is still to come: such a slot
+ *      then avail[i] |= the bits. It may take a bit whose step 2 is still to come. Such a slot
  *      counts twice in live until then, so live is never too small, and 0 is always true.
- *   nothing available: load the word (acquire), merge; still nothing, and live >= nelems: CAS of
- *      exactly that word to FULL. If a free came between, the CAS fails, and the merge is repeated;
- *      if it comes after, it sees FULL and pushes. So no free slot is forgotten.
- *   next span: under the lock of the class, the first of the list that is not EMPTYING: CAS
+ *   nothing available: load the word (acquire), merge. Still nothing, and live >= nelems: CAS of
+ *      exactly that word to FULL. If a free came between, the CAS fails, and the merge is repeated.
+ *      If it comes after, it sees FULL and pushes. So no free slot is forgotten.
+ *   next span: under the lock of the class, the first of the list that is not EMPTYING. CAS
  *      PARTIAL -> CACHED (acquire: pairs with the release of whoever left it), off the list, merge.
  *
  * An owner that gives a span up before it is full (thread exit, trim): live -= slots in avail[];

@@ -54,7 +54,7 @@ void *os_map_aligned(size_t bytes, size_t alignment) {
     return map_surplus(bytes, alignment, MAP_NORESERVE);
 }
 
-/* Linux gives out addresses downwards: if its choice is not aligned, the place a bit lower is
+/* Linux gives out addresses downwards. If its choice is not aligned, the place a bit lower is
  * mostly free, and costs no surplus that the kernel would have to promise, too. */
 void *os_map_promised(size_t bytes, size_t alignment) {
     uintptr_t at = 0;

@@ -71,8 +71,8 @@ void os_say(const char *text);
 /* Says "gomalloc: <what>: 0x<address>" and aborts. */
 _Noreturn void os_die(const char *what, const void *address);
 
-/* For tests: so many more mappings and pieces of persistent_alloc there are, then none, until it is
- * set to OS_NO_LIMIT again. */
+/* Tests set it: so many more mappings and pieces of persistent_alloc there are, then none, until it
+ * is set to OS_NO_LIMIT again. */
 #define OS_NO_LIMIT INT64_MAX
 extern _Atomic int64_t os_maps_left;
 

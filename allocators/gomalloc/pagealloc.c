@@ -186,7 +186,7 @@ static void narrow(struct first_free *f, uintptr_t base, size_t pages) {
 }
 
 /* Walks down the levels. On each it looks at the entries below the one chosen above, from the one
- * with the search address on, and carries the run of free pages that ends where the next entry
+ * with the search address on. It carries the run of free pages that ends where the next entry
  * begins. Ends at an address, or in a chunk that has room. */
 static uintptr_t find(struct pagealloc *p, size_t n, struct first_free *first) {
     size_t i = 0;
@@ -317,9 +317,9 @@ void pagealloc_return_block(struct pagealloc *p, uintptr_t base, uint64_t free,
     update(p, base, 64);
 }
 
-/* The highest dirty pages in one word of a chunk, at most `most` in a row; by units, of which each
- * has a dirty page and none has a used one. Go leaves alone a unit with a scavenged page; here such
- * a page goes back once more, or a page beside fresh ones never would. */
+/* The highest dirty pages in one word of a chunk, at most `most` in a row. They are whole units, of
+ * which each has a dirty page and none has a used one. Go leaves alone a unit with a scavenged
+ * page; here such a page goes back once more, or a page beside fresh ones never would. */
 static size_t dirty_run(const struct palloc_chunk *chunk, size_t most, unsigned unit,
                         unsigned *page) {
     for (unsigned w = CHUNK_WORDS; w-- > 0;) {

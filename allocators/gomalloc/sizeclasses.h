@@ -33,7 +33,7 @@ extern const uint32_t class_to_magic[SIZE_CLASSES]; /* offset / size == offset *
 extern const uint8_t size_to_class8[SMALL_MAX / 8 + 1];
 extern const uint8_t size_to_class128[(SIZE_MAX_SMALL - SMALL_MAX) / 128 + 1];
 
-/* For malloc's fast path: the offset in struct mcache of the list that serves a size. It differs
+/* The offset in struct mcache of the list that serves a size, for malloc's fast path. It differs
  * from size_to_class8 in one entry: 17 to 24 bytes come from the class of 32 (see README.md). */
 extern const uint16_t size_to_list8[SMALL_MAX / 8 + 1];
 

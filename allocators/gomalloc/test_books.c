@@ -1,5 +1,5 @@
-/* The books of the heap after single operations: what is in use, what is free, and that no page and
- * no descriptor is lost to them. test_stress.c looks at the same after millions. */
+/* The books of the heap after single operations: what is in use, and what is free. No page and no
+ * descriptor may be lost to them. test_stress.c looks at the same after millions. */
 #include "gomalloc.h"
 #include "hardened.h"
 #include "options.h"

@@ -1,8 +1,8 @@
 """Go's own tests of its page allocator, run on gomalloc's; and Go's size classes against ours.
 
 The tests are read from the Go that is installed (Debian: golang-go, which brings golang-src), and
-nothing of them is kept here. go/pages.go stands for Go's runtime in them, so one import is exchanged
-in each file. Of the tests of the scavenger, only those of the page allocator are taken: the others are
+nothing of them is kept here. The file go/pages.go stands for Go's runtime in them, so one import is exchanged
+in each file. Only those tests of the scavenger are taken that are of the page allocator: the others are
 of goroutines and of the pace.
 """
 

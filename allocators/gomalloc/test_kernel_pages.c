@@ -252,7 +252,7 @@ static void beside_fresh(size_t unused, enum choice never) {
     _exit(m.heap_idle != m.heap_released || refused || longer);
 }
 
-/* What is no whole page of the kernel's is refused before the kernel sees it. */
+/* What is not a whole page of the kernel's is refused before the kernel sees it. */
 static void parts(size_t unused, enum choice never) {
     (void)unused;
     (void)never;

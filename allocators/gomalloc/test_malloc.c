@@ -191,7 +191,7 @@ static void test_aligned(void) {
     IS(wrong, 0, "alignments up to 4 MiB");
     void *p = &wrong;
     errno   = 3;
-    IS(gom_posix_memalign(&p, 24, 8), EINVAL, "posix_memalign: 24 is no alignment");
+    IS(gom_posix_memalign(&p, 24, 8), EINVAL, "posix_memalign: 24 is not an alignment");
     IS(gom_posix_memalign(&p, 0, 8), EINVAL, "posix_memalign: nor is 0");
     IS(gom_posix_memalign(&p, 64, half), ENOMEM, "posix_memalign: too much is ENOMEM");
     OK(p == &wrong && errno == 3, "posix_memalign leaves the pointer and errno alone");

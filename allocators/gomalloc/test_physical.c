@@ -1,7 +1,7 @@
 /* How much memory a heap of holes keeps when it grows: Go's TestPhysicalMemoryUtilization. Blocks
  * of 64 KiB, every second one freed, and then a block as large as all the holes together, for which
- * none of them is any use. Go gives holes back while it grows, and asks that no more than 10 % of
- * the live memory, and one page of the kernel's for each block, is resident beyond it. */
+ * none of them is any use. Go gives holes back while it grows. Its test asks that no more than 10 %
+ * of the live memory, and one page of the kernel's for each block, is resident beyond it. */
 #include "gomalloc.h"
 #include "tap.h"
 

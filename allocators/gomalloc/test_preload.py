@@ -237,8 +237,8 @@ extern "C" int run_all() {
 
 CPP_MAIN = 'extern "C" int run_all(); int main() { return run_all(); }'
 
-# A program's own operators, as it is compiled; its blocks are no blocks of malloc. All forms go back to
-# them, as the standard says, and the calls are counted.
+# A program's own operators, as it is compiled; its blocks are not blocks of malloc. All forms go back
+# to them, as the standard says, and the calls are counted.
 REPLACED = r"""
 #include <cstdio>
 #include <cstdlib>
@@ -489,7 +489,7 @@ class Preload(unittest.TestCase):
     @slow
     def test_git(self) -> None:
         if not (ROOT / ".git").exists():
-            self.skipTest("the sources are no git repository")
+            self.skipTest("the sources are not a git repository")
         self.same("git", "--no-pager", "log", "--stat", "-20", cwd=ROOT)
         for library in (LIBRARY, HARDENED):
             self.collect_garbage(library)

@@ -1,9 +1,9 @@
 /* The code of mspan.c and mcentral.c, in every order in which its threads may come to its atomic
- * operations: two or three threads, of which one runs at a time, and each stops before each atomic
- * operation and each lock. All orders are tried in which a thread that could go on is stopped at
- * most so many times (Musuvathi and Qadeer, "Iterative context bounding", 2007). After each, no
- * slot may be forgotten or be there twice, and when all are freed, the span must be given back,
- * once.
+ * operations. There are two or three threads, of which one runs at a time. Each stops before each
+ * atomic operation and each lock. All orders are tried in which a thread that could go on is
+ * stopped at most so many times (Musuvathi and Qadeer, "Iterative context bounding", 2007). After
+ * each, no slot may be forgotten or be there twice, and when all are freed, the span must be given
+ * back, once.
  *
  * What this cannot see is an order of memory that is too weak: test_one_way.c does. What it sees
  * more than mspan.pml: the code itself, spans of several words, and home lists.

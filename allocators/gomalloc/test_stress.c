@@ -1,7 +1,7 @@
 /* Random operations by several threads on shared slots, so that most blocks are freed by another
- * thread than their own; threads end and others take their place. Every byte of a block is written
- * when it is made and compared before it is freed or moved, so an overlap or a lost byte is found;
- * at the end nothing may be in use.
+ * thread than their own. Threads end and others take their place. Every byte of a block is written
+ * when it is made and compared before it is freed or moved, so an overlap or a lost byte is found.
+ * At the end nothing may be in use.
  *
  *     test_stress [OPERATIONS [THREADS [SEED]]]        default: a short run of several sizes */
 #include "gomalloc.h"

@@ -2,8 +2,8 @@
  * orders nothing; the program orders only who gives a block before who takes it. Each scenario
  * comes to one place where a thread uses memory or a span after another, and one atomic operation
  * of the allocator lies between. With a weaker order there, ThreadSanitizer (test-tsan/) sees the
- * two at the same time, each time; test_one_way.c has the same in a crowd, where later operations
- * often make up for an earlier one.
+ * two at the same time, each time. The scenarios of test_one_way.c are the same in a crowd, where
+ * later operations often make up for an earlier one.
  *
  * In the hardened build the bits of blocks in use order most of this once more. */
 #include "arena.h"
@@ -52,7 +52,7 @@ static void must(bool good) {
         atomic_fetch_add_explicit(&wrong, 1, memory_order_relaxed);
 }
 
-/* Where the span lies, which is no secret. */
+/* Where the span lies, which everybody may know. */
 static _Atomic uintptr_t page;
 
 static uintptr_t page_of(const void *block) {

@@ -18,7 +18,8 @@ static _Atomic uint32_t *note_of(struct mspan *s, const void *object) {
 }
 
 static uint32_t edges(size_t from, size_t to) {
-    return (uint32_t)(((uint64_t)1 << from | (uint64_t)1 << to) << EDGE_SHIFT); /* 16 is no edge */
+    /* 16 is not an edge */
+    return (uint32_t)(((uint64_t)1 << from | (uint64_t)1 << to) << EDGE_SHIFT);
 }
 
 /* Takes one bit of LIVE off a note; true: it was the last. */
@@ -27,7 +28,7 @@ static bool take_off(_Atomic uint32_t *note, uint32_t bit, const void *object) {
      * that of the other pieces, if this was the last */
     const uint32_t old = atomic_fetch_and_explicit(note, ~bit, memory_order_acq_rel);
     if (!(old & bit))
-        os_die("free of an address that is no tiny block", object);
+        os_die("free of an address that is not a tiny block", object);
     if ((old & LIVE) != bit)
         return false;
     atomic_store_explicit(note, 0, memory_order_relaxed); /* nobody else knows the block */

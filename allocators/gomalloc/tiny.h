@@ -35,8 +35,8 @@ void *tiny_cut_new(struct tiny *, void *block, size_t size, void **freed);
 /* Gives the current block up; returns it if it is free thereby, else NULL. */
 void *tiny_give_up(struct tiny *);
 
-/* Frees a piece; returns its block if that is free thereby, else NULL. For an object that is no
- * piece, the object. */
+/* Frees a piece; returns its block if that is free thereby, else NULL. For an object that is
+ * not a piece, the object. */
 void *tiny_free(struct mspan *, void *object);
 
 /* The bytes of a piece, or of an object that is none. */
