@@ -29,8 +29,7 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 # Folders that are not held to the rules yet, and why; a file or folder that is not named here is held.
-NOT_YET = {
-}
+NOT_YET: dict[str, str] = {}
 # Documents there are held all the same.
 HELD_ANYWAY = re.compile(r".*\.md")
 
