@@ -110,7 +110,8 @@ size_t fixalloc_trim(struct fixalloc *f) {
         released += r->end - page;
         memset((char *)r + HEADER, 0, page - HEADER);
         r->free = NULL;
-        r->end  = HEADER;
+        lock_in_order(); /* in a forked child, no free object lies beyond the end */
+        r->end = HEADER;
     }
     lock_release(&f->lock);
     return released;

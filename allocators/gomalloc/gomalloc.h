@@ -40,7 +40,7 @@ GOM_API void *gom_pvalloc(size_t size);
 
 /* Bytes of the block that may be used, at least as many as were asked for; 0 for NULL. They are as
  * those asked for: gom_calloc and GOM_ZERO make all of them zero, gom_realloc keeps as many of them
- * as the new block has. The number stays until the block is resized. */
+ * as it is asked for. The number stays until the block is resized. */
 GOM_API size_t gom_usable_size(void *block);
 
 /* What the caller knows of a block. All blocks are freed alike. */

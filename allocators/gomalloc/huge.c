@@ -1,7 +1,5 @@
 #include "huge.h"
 
-#include "os.h"
-
 enum { ARENA_BYTES = 1 << ARENA_SHIFT };
 
 size_t huge_round(size_t n) {
@@ -23,12 +21,12 @@ void huge_unmap(uintptr_t base, size_t n) {
     os_unmap(os_pointer(base), n * PAGE_BYTES);
 }
 
-bool huge_resize(uintptr_t base, size_t had, size_t n) {
+enum os_growth huge_resize(uintptr_t base, size_t had, size_t n) {
     if (n > had)
         return os_grow(os_pointer(base), had * PAGE_BYTES, n * PAGE_BYTES);
     if (n < had)
         huge_unmap(base + n * PAGE_BYTES, had - n);
-    return true;
+    return OS_GROWN;
 }
 
 void huge_release(uintptr_t base, size_t used, size_t n) {

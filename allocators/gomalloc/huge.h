@@ -9,6 +9,7 @@
 #define GOMALLOC_HUGE_H
 
 #include "arena.h"
+#include "os.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,8 +30,9 @@ uintptr_t huge_map(size_t n, size_t alignment);
 
 void huge_unmap(uintptr_t base, size_t n);
 
-/* Makes a block of `had` pages n pages long where it is; false: it stays as it is. Both rounded. */
-bool huge_resize(uintptr_t base, size_t had, size_t n);
+/* Makes a block of `had` pages n pages long where it is; false: it stays as it is. Both rounded.
+ * What os_grow says. */
+enum os_growth huge_resize(uintptr_t base, size_t had, size_t n);
 
 /* The pages from `used` on to the end give their memory back and are zero. */
 void huge_release(uintptr_t base, size_t used, size_t n);

@@ -146,7 +146,6 @@ static void shorten(struct mcache *c, unsigned spanclass, unsigned keep) {
         link_set(last, NULL);
     else
         c->list[spanclass].head = NULL;
-    c->books[spanclass].length = kept;
     lock_in_order(); /* whose child frees what is on the list, and none of the rest */
     free_chain(c, spanclass, rest);
 }
@@ -409,6 +408,7 @@ static void lock_shared(void) {
     if (__builtin_expect(shared_is_orphan, 0)) {
         shared_is_orphan = false;
         audit_all(&shared);
+        shared.tiny = (struct tiny){0}; /* its edge may be another's by now: the block is lost */
     }
 }
 
@@ -474,14 +474,12 @@ enum {
 };
 
 /* Adds the class's numbers of one cache; those of all large objects for class 0. A counter of a
- * running thread is its own; reading one is a benign race on an aligned word. In a forked child the
- * owner may have been lost in the middle of a renewal: then the list's own counts mean nothing. */
+ * running thread is its own; reading one is a benign race on an aligned word. */
 __attribute__((no_sanitize("thread"))) static void
 add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i) {
     const union freelist_counts n = {.both = c->list[i].now.both};
-    const bool torn = atomic_load_explicit(&c->books[i].version, memory_order_relaxed) % 2;
-    to->mallocs[i] += c->counts.mallocs[i] + (torn ? 0 : n.mallocs);
-    to->frees[i] += c->counts.frees[i] + (torn ? 0 : c->books[i].given - n.budget);
+    to->mallocs[i] += c->counts.mallocs[i] + n.mallocs;
+    to->frees[i] += c->counts.frees[i] + c->books[i].given - n.budget;
     if (i == 0) {
         to->mallocs[1] += c->counts.mallocs[1];
         to->frees[1] += c->counts.frees[1];
@@ -512,8 +510,11 @@ static bool try_sum(struct mcache_counts *sum, unsigned i) {
     for (const struct mcache *c = registry; c; c = c->next) {
         /* acquire: pairs with the release in mcache_end_renewal */
         const uint32_t version = atomic_load_explicit(&c->books[i].version, memory_order_acquire);
-        if (version % 2)
+        if (version % 2) {
+            if (c->owner == lock_me())
+                os_die("statistics in a signal handler that interrupted malloc or free", NULL);
             return false;
+        }
         before += version;
         add_class(sum, c, i);
     }

@@ -122,7 +122,7 @@ bool mcentral_uncache(struct mspan *s) {
  * is told from them. A span on the list that is owned was on its way there, or away: it is listed
  * for good. Its `live` may hold what its owner had reserved: too large, which loses no more than
  * its pages. */
-static void mend(struct partial *list) {
+static void mend(struct partial *list, unsigned home) {
     struct mspan *previous = NULL;
     list->count            = 0;
     for (struct mspan *s = list->first; s; previous = s, s = s->next) {
@@ -134,6 +134,7 @@ static void mend(struct partial *list) {
                                                       memory_order_relaxed, memory_order_relaxed))
             continue;
         s->previous = previous;
+        s->home     = (uint8_t)home; /* one that was on its way away may name another list */
         list->count++;
     }
     list->last = previous;
@@ -143,5 +144,5 @@ void mcentral_after_fork(void) {
     for (unsigned i = 0; i < SPAN_CLASSES; i++)
         if (lock_after_fork(&mcentrals[i].lock))
             for (unsigned home = 0; home < HOMES; home++)
-                mend(&mcentrals[i].partial[home]);
+                mend(&mcentrals[i].partial[home], home);
 }

@@ -369,7 +369,7 @@ static bool move_huge(struct mspan *s, size_t n) {
     const bool moved = huge_move(base, had, to, n);
     s->base          = moved ? to : base;
     arena_set(s->base, 1, s, 0);
-    if (moved && more)
+    if (more)
         huge_unmap(to + n * PAGE_BYTES, more);
     return moved;
 }
@@ -380,7 +380,8 @@ static bool resize_huge(struct mspan *s, size_t wanted) {
     const size_t had = s->npages, n = huge_round(wanted);
     if (wanted < HUGE_PAGES / 2)
         return false;
-    if (!huge_resize(s->base, had, n) && !move_huge(s, n))
+    const enum os_growth grown = huge_resize(s->base, had, n);
+    if (grown == OS_SPLIT || (grown == OS_NO_ROOM && !move_huge(s, n)))
         return false;
     huge_release(s->base, wanted, n);
     s->npages = n;

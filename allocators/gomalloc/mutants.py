@@ -782,8 +782,8 @@ MUTANTS = [
     (
         "descriptors: what went back is zero and free",
         FIXALLOC,
-        "        r->free = NULL;\n        r->end  = HEADER;",
-        "        r->end  = HEADER;",
+        "        r->free = NULL;\n        lock_in_order();",
+        "        lock_in_order();",
         MEMORY,
         "mappings fail from the n-th on",
     ),
@@ -903,6 +903,14 @@ MUTANTS = [
         "realloc moves pages",
     ),
     (
+        "huge blocks: what is several mappings is not moved",
+        MHEAP,
+        "grown == OS_SPLIT || (grown == OS_NO_ROOM && !move_huge(s, n))",
+        "grown != OS_GROWN && !move_huge(s, n)",
+        HUGE_TEST,
+        "a block that is several mappings",
+    ),
+    (
         "huge blocks: a length below the least is kept for a while",
         MHEAP,
         "if (wanted < HUGE_PAGES / 2)",
@@ -913,7 +921,7 @@ MUTANTS = [
     (
         "huge blocks: what a move leaves over is unmapped",
         MHEAP,
-        "    if (moved && more)\n        huge_unmap(to + n * PAGE_BYTES, more);\n",
+        "    if (more)\n        huge_unmap(to + n * PAGE_BYTES, more);\n",
         "",
         HUGE_TEST,
         "realloc moves pages",
@@ -969,8 +977,8 @@ MUTANTS = [
     (
         "statistics: a version that is odd is waited for",
         MCACHE,
-        "        if (version % 2)\n            return false;\n",
-        "",
+        "if (version % 2) {",
+        "if (false) {",
         STATISTICS,
         "half a renewal",
     ),

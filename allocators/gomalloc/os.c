@@ -70,11 +70,12 @@ void *os_map_promised(size_t bytes, size_t alignment) {
     return map_surplus(bytes, alignment, 0);
 }
 
-bool os_grow(void *memory, size_t had, size_t bytes) {
-    const int saved  = errno;
-    const bool grown = mremap(memory, had, bytes, 0) != MAP_FAILED;
-    errno            = saved;
-    return grown;
+enum os_growth os_grow(void *memory, size_t had, size_t bytes) {
+    const int saved   = errno;
+    const bool grown  = mremap(memory, had, bytes, 0) != MAP_FAILED;
+    const bool in_way = errno == ENOMEM;
+    errno             = saved;
+    return grown ? OS_GROWN : in_way ? OS_NO_ROOM : OS_SPLIT;
 }
 
 bool os_move(void *memory, size_t had, void *to, size_t bytes) {

@@ -27,9 +27,11 @@ bool os_map_at(uintptr_t address, size_t bytes);
  * much. Of no more address space than this, if it can be. */
 void *os_map_promised(size_t bytes, size_t alignment);
 
-/* Makes what os_map_promised gave longer, where it is. False: something is behind it, or there is
- * no memory. */
-bool os_grow(void *memory, size_t had, size_t bytes);
+/* Makes what os_map_promised gave longer, where it is. OS_NO_ROOM: something is behind it, or there
+ * is no memory; it may be moved. OS_SPLIT: it cannot be moved either. The program has made several
+ * mappings of it, by madvise(2) for a part, for example. */
+enum os_growth { OS_GROWN, OS_NO_ROOM, OS_SPLIT };
+enum os_growth os_grow(void *memory, size_t had, size_t bytes);
 
 /* The same to the beginning of another such mapping, whose first `bytes` make room for it; what was
  * there is gone. False: not moved, and of these bytes nobody knows whether they are still mapped.

@@ -72,7 +72,7 @@ bool persistent_clear(void *memory, size_t bytes) {
 
 size_t persistent_spare(void) {
     lock_acquire(&lock);
-    const size_t spare = end - at;
+    const size_t spare = end > at ? end - at : 0; /* a fork may have cut a step short */
     lock_release(&lock);
     return spare;
 }

@@ -319,6 +319,29 @@ static void by_small_steps(int unused) {
     _exit(moved > 8);
 }
 
+/* Where the program has made several mappings of a block, it cannot be moved: it is copied, and of
+ * the place that it would have moved to nothing stays. */
+static void split(int call) {
+    enum { ROUNDS = 8, PART = 1 << 20 };
+    size_t space = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        if (round == 1) /* what the heap has got it keeps */
+            space = statm(0);
+        unsigned char *p = gom_malloc(2 * HUGE_BYTES);
+        fill((size_t *)p, 0, 2 * HUGE_BYTES);
+        for (size_t at = PART; call < 2 && at < 2 * HUGE_BYTES; at *= 2)
+            if (madvise(p + at, PART, call ? MADV_DONTDUMP : MADV_DONTFORK) != 0)
+                _exit(3);
+        if (call == 2 && mprotect(p + PART, PART, PROT_READ) != 0)
+            _exit(3);
+        size_t *q = gom_realloc(p, 4 * HUGE_BYTES);
+        if (!q || !is_filled(q, 2 * HUGE_BYTES))
+            _exit(1);
+        gom_free(q);
+    }
+    _exit(statm(0) > space + MIB ? 2 : 0);
+}
+
 static void refused(int unused) {
     char *p = gom_malloc(2 * HUGE_BYTES);
     (void)unused;
@@ -415,6 +438,9 @@ int main(void) {
     IS(status_of(in_child, 0), 0, "a forked child has them, too");
     IS(status_of(resized, false), 0, "realloc moves pages, not bytes: never two blocks resident");
     IS(status_of(resized, true), 0, "also where no address suits at once");
+    for (int call = 0; call < 3; call++)
+        IS(status_of(split, call), 0,
+           "a block that is several mappings grows, and leaves none behind");
     IS(status_of(refused, 0), 0, "what cannot grow stays; failing maps leave nothing behind");
     return tap_done();
 }

@@ -83,7 +83,9 @@ void *tiny_cut_new(struct tiny *t, void *block, size_t size, void **freed) {
 
 void *tiny_give_up(struct tiny *t) {
     char *block = t->block;
-    *t          = (struct tiny){NULL, 0};
+    t->block    = NULL;
+    lock_in_order(); /* a forked child cuts nothing from a block that others may have freed */
+    t->offset = 0;
     if (!block || !take_off(note_of(arena_span((uintptr_t)block), block), HELD, block))
         return NULL;
     return block;
