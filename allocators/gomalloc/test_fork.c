@@ -6,6 +6,11 @@
  *
  * Each row of the matrix runs in a process of its own, which the first one watches. A row hangs if
  * it does not finish a fork for half a minute. */
+// NOLINTBEGIN(bugprone-signal-handler,bugprone-unused-return-value): handlers that call malloc and
+// fork are what is tested here, and what the C library's functions answer is not.
+// NOLINTBEGIN(clang-analyzer-optin.portability.UnixAPI): malloc(0), too, is asked for.
+// NOLINTBEGIN(misc-no-recursion): a generation forks the next one.
+// NOLINTBEGIN(performance-no-int-to-ptr): a thread's argument is a number.
 #include "tap.h"
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -955,3 +960,7 @@ int main(int argc, char **argv) {
     return tap_done();
 }
 #endif
+// NOLINTEND(performance-no-int-to-ptr)
+// NOLINTEND(misc-no-recursion)
+// NOLINTEND(clang-analyzer-optin.portability.UnixAPI)
+// NOLINTEND(bugprone-signal-handler,bugprone-unused-return-value)

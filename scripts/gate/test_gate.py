@@ -285,7 +285,9 @@ class EndToEnd(GateTest):
             ("complete", False, "not complete"),
         ):
             if len(document["parts"]) < 2 and name == "machine":
-                extra = shutil.copytree(folder / "stage-1", folder / "stage-2-look-1", symlinks=True)
+                extra = shutil.copytree(
+                    folder / "stage-1", folder / "stage-2-look-1", symlinks=True
+                )
                 found = next(p for p in extra.glob("*Z-*/bench.json"))  # and not by `latest`
                 file = str(found.relative_to(folder))
                 more = {**document["parts"][0], "name": "stage-2-look-1", "file": file}
