@@ -254,7 +254,7 @@ static void look_at_objects(void) {
 
 static void test_objects(void) {
     for (unsigned i = 0; i < OBJECTS; i++)
-        // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): without memory the test ends here
+        // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): there is memory
         memset(object[i] = fixalloc_alloc(&objects), 0x5a, OBJECT);
     steps = 0;
     worst = 0;
