@@ -66,14 +66,12 @@ static int describe(const struct registry *r, const bool *chosen) {
     return code;
 }
 
-/* Files that this process opens must not become its standard output. */
+/* Files that this process opens must not become its standard output. One that was closed stays one
+ * that nothing can be written to: what a run prints would be lost, and nobody told. */
 static void hold_standard_descriptors(void) {
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        close(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) /* the lowest that is free is opened */
+        if (fcntl(fd, F_GETFD) == -1)
+            (void)!open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
 }
 
 /* LD_PRELOAD is a list, split at blanks and colons. */
@@ -122,7 +120,7 @@ static int finish_output(int code) {
     const int error = output_error();
     if (!error)
         return code;
-    fprintf(stderr, "spanbench: cannot write to standard output: %s\n", strerrordesc_np(error));
+    fprintf(stderr, "spanbench: cannot write the output: %s\n", output_describe(error));
     return EXIT_WRONG_USE;
 }
 

@@ -58,6 +58,15 @@ class Keys(DriverTest):
         absent = run(SCRIPT, self.directory / "absent.c")
         self.assertNotEqual(absent.returncode, 0)
 
+    def test_name_that_make_cannot_read_is_refused(self) -> None:
+        for name in ("o dd", "it's", "a$b", "a:b", "a%"):
+            path = self.directory / "a tree" / "allocators" / f"{name}.c"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("/* library: a.so */\n")
+            result = run(SCRIPT, path)
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertIn(f"{name}.c: name the adapter with letters", result.stderr)
+
     def test_of_this_tree(self) -> None:
         keys = all_adapter_keys()
         self.assertEqual(keys["system"], {"library": "libc.so.6", "package": "libc6-dev"})

@@ -96,7 +96,7 @@ static int sum_up(const struct check_table *t, size_t done, int error) {
         fprintf(stderr, "spanbench: %s: %zu of %zu checks were run; the others have no result\n",
                 error ? output_describe(error) : "interrupted", done, check_table_runs(t));
     else if (error)
-        fprintf(stderr, "spanbench: cannot write to standard output: %s\n", strerrordesc_np(error));
+        fprintf(stderr, "spanbench: cannot write the output: %s\n", output_describe(error));
     fprintf(stderr, "spanbench: %zu check%s, %zu finding%s, seed %llu, profile %s\n", done,
             done == 1 ? "" : "s", t->findings, t->findings == 1 ? "" : "s",
             (unsigned long long)t->options->seed, options_profiles[t->options->profile]);

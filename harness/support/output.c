@@ -19,5 +19,5 @@ int output_error(void) {
 }
 
 const char *output_describe(int error) {
-    return error == EPIPE ? "standard output is closed" : strerrordesc_np(error);
+    return error == EPIPE || error == EBADF ? "standard output is closed" : strerrordesc_np(error);
 }

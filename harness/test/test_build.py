@@ -366,6 +366,7 @@ class BuiltHere(Tree):
         strict = TOY["toy.c"].replace("built-from: toy", "built-from: toy -DTOY_STRICT")
         self.write("allocators/toy-strict.c", strict)
 
+    @slow
     def test_each_adapter_has_a_library_of_its_own(self) -> None:
         self.make_well()
         for name, version in (("toy", "loose"), ("toy-strict", "strict")):
@@ -405,6 +406,7 @@ class BuiltHere(Tree):
         shutil.rmtree(self.tree / "allocators" / "toy")
         self.assertIn("nothing to build in allocators/toy/", self.make().stderr)
 
+    @slow
     def test_tests_run_with_and_without_sanitisers(self) -> None:
         finds: dict[str, set[str]] = {
             "pool": set(),
@@ -425,11 +427,17 @@ class BuiltHere(Tree):
                 )
         words = ["test", "DEPS=skip", "TEST=test-asan/allocators/toy/test_pool"]
         self.assertIn("Result: PASS", self.make_well(*words).stdout)
-        listed = self.make_well("-n", "test", "DEPS=skip").stdout
-        for path in ("allocators/", "test-asan/allocators/", "test-tsan/allocators/"):
-            self.assertIn(f" {path}toy/test_pool ", listed)
+        plain = " allocators/toy/test_pool "
+        quick = self.make_well("-n", "test", "DEPS=skip").stdout
+        every = self.make_well("-n", "test-all", "DEPS=skip").stdout
+        for path in ("test-asan/allocators/", "test-tsan/allocators/", "test-toy/allocators/"):
+            self.assertIn(f" {path}toy/test_pool ", quick)
+            self.assertIn(f" {path}toy/test_pool ", every)
+        self.assertNotIn(plain, quick)
+        self.assertIn(plain, every)
         listed = self.make_well("-n", "test", "DEPS=skip", "SANITIZERS=").stdout
         self.assertNotIn("test-asan", listed)
+        self.assertIn(plain, listed)
 
 
 class Directions(Tree):

@@ -708,7 +708,7 @@ class Trouble(CheckTest):
         with open("/dev/full", "w") as full:
             result = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual(result.returncode, 2)
-        self.assertIn("standard output: No space left on device", result.stderr)
+        self.assertIn("cannot write the output: No space left on device", result.stderr)
 
 
 class MakeCheck(CheckTest):

@@ -447,6 +447,19 @@ class Trouble(DriverTest):
         self.assertIn("standard output is closed", errors)
         self.assertGreaterEqual(len(self.unfinished()["benchmarks"]), 2)
 
+    def test_output_that_was_never_open_is_an_error(self) -> None:
+        self.use_cells(CELLS / "null")
+        where = ["--cells", str(self.cells)]
+        for words in (["--version"], ["list", *where], ["run", "--quick", *SHORT, *where]):
+            command = [str(w) for w in (SPANBENCH, *words)]
+            command += ["--out", str(self.out)] if "run" in words else []
+            result = subprocess.run(
+                ["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True
+            )
+            self.assertEqual(result.returncode, 2, words)
+            self.assertIn("standard output is closed", result.stderr)
+        self.assertEqual(len(self.unfinished()["benchmarks"]), 1)
+
     def test_full_output_ends_the_run_and_saves_it(self) -> None:
         self.use_cells(CELLS / "null")
         with open("/dev/full", "w") as full:
@@ -494,7 +507,7 @@ class Trouble(DriverTest):
         self.assertIn("use --preload /lib/a.so --preload '/lib/b$.so' instead", two.stderr)
         self.assertEqual(self.causes("null"), [None, None])
         options = f"--quick --out {self.out} --allocators null " + " ".join(SHORT)
-        result = run("/bin/sh", "-c", f"exec {SPANBENCH} {options} <&- >&-")
+        result = run("/bin/sh", "-c", f"exec {SPANBENCH} {options} <&- 2>&-")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.causes("null"), [None, None])
 

@@ -278,6 +278,7 @@ class Exact(DriverTest):
             self.assertEqual((f.tier, f.repeat), ("exact", f"again {f.row}"))
             self.assertLess(abs(f.change), 0.001, f)
 
+    @slow
     def test_one_percent_of_instructions(self) -> None:
         """85 instructions an operation and 16 of the wrapper; a percent of 500 of these is 505."""
         base = self.built("base.so", planted.spin("tiny/threads:2", 246))
@@ -303,6 +304,7 @@ class Exact(DriverTest):
         subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
         return library
 
+    @slow
     def test_library_that_hangs(self) -> None:
         """That fails; of one that was not given a processor nothing is known."""
         hangs, good = self.compiled(HANGS), GOMALLOC
