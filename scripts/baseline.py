@@ -31,7 +31,8 @@ from pathlib import Path
 import program
 from gate import baseline_file
 from gate.base_and_head import GOMALLOC
-from gate.findings import REGRESSION, UNDECIDED, Finding, Refusal, exit_code, headline
+from gate.findings import REGRESSION, UNDECIDED, Finding, Refusal, exit_code
+from gate.report import headline
 
 
 def say(text: str) -> None:

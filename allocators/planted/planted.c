@@ -9,6 +9,7 @@
  *   - small/1 spin 64 500: with workload small and 1 thread, at every 64th malloc of a thread, 500
  *     pairs of instructions, each of which waits for the one before;
  *   - tiny/2 madvise 1000: at every 1000th malloc of a thread, a system call;
+ *   - small/2 leak 1000: at every 1000th malloc of a thread, another block of the size is lost;
  *   - large/1 rss 1048576: so many bytes are mapped and written at the start.
  *
  * The row is that of the cell's own command line; any other program has none, and no cost.
@@ -104,7 +105,7 @@ static struct {
 
 static unsigned period = UINT_MAX; /* mallocs of a thread from one payment to the next */
 static unsigned pairs;             /* of instructions */
-static bool calls;
+static bool calls, leaks;
 static _Thread_local unsigned since_paid;
 
 /* A chain that the processor cannot overlap with what surrounds it. */
@@ -118,12 +119,15 @@ static void spin(unsigned n) {
 #endif
 }
 
-static __attribute__((noinline)) void pay(void) {
+static __attribute__((noinline)) void pay(size_t size) {
     since_paid = 0;
     if (pairs)
         spin(pairs);
     if (calls) /* of no effect: the default advice, on a page of this library */
         syscall(SYS_madvise, (uintptr_t)early.bytes & ~(uintptr_t)(PAGE - 1), PAGE, MADV_NORMAL);
+    static void *volatile lost;
+    if (leaks)
+        lost = wrapped.malloc(size);
 }
 
 static void hold(size_t bytes) {
@@ -139,6 +143,9 @@ static void plant(const char *what, unsigned long number, unsigned long second) 
     } else if (strcmp(what, "madvise") == 0) {
         period = (unsigned)number;
         calls  = true;
+    } else if (strcmp(what, "leak") == 0) {
+        period = (unsigned)number;
+        leaks  = true;
     } else if (strcmp(what, "rss") == 0) {
         hold(number);
     }
@@ -214,7 +221,7 @@ __attribute__((constructor)) static void begin(void) {
 EXPORT void *malloc(size_t size) {
     void *block = wrapped.malloc(size);
     if (__builtin_expect(++since_paid >= period, 0))
-        pay();
+        pay(size);
     return block;
 }
 

@@ -183,7 +183,9 @@ static int run(const struct workload *workload) {
     json_uint(&out, "live_blocks", r.live_blocks);
     json_uint(&out, "live_bytes", r.live_bytes);
     memory_fields(&at[SAMPLE_START], "rss_start_bytes", "vsz_start_bytes");
+    json_uint(&out, "writable_start_bytes", at[SAMPLE_START].writable);
     memory_fields(&at[SAMPLE_LIVE], "rss_live_bytes", "vsz_live_bytes");
+    json_uint(&out, "writable_live_bytes", at[SAMPLE_LIVE].writable);
     json_uint(&out, "rss_peak_bytes", at[SAMPLE_LIVE].rss_peak);
     json_uint(&out, "vsz_peak_bytes", at[SAMPLE_LIVE].vsz_peak);
     memory_fields(&at[SAMPLE_DRAINED], "rss_drained_bytes", "vsz_drained_bytes");

@@ -43,6 +43,7 @@ static void test_memory(void) {
     const struct memory with_room = memory_now();
     OK(near(with_room.vsz, start.vsz + (1 << 30)), "reserved memory is in vsz");
     OK(near(with_room.rss, start.rss), "and not in rss");
+    OK(near(with_room.writable, start.writable), "nor in what may be written");
     OK(with_room.rss_peak < 1 << 30, "nor in the peak of rss");
     munmap(reserved, 1 << 30);
 
@@ -52,6 +53,7 @@ static void test_memory(void) {
     const struct memory full = memory_now();
     OK(near(full.rss, start.rss + BLOCK), "written memory is");
     OK(near(full.vsz, start.vsz + BLOCK), "and in vsz");
+    OK(near(full.writable, start.writable + BLOCK), "and in what may be written");
     OK(full.rss_peak >= full.rss, "the peak of rss is not below");
     OK(full.vsz_peak >= with_room.vsz, "the peak of vsz remembers what was reserved");
 

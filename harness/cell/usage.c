@@ -36,6 +36,7 @@ struct memory memory_now(void) {
                kilobytes_of(rollup, "\nPrivate_Hugetlb:"), /* which Rss leaves out */
         .lazyfree = kilobytes_of(rollup, "\nLazyFree:"),
         .vsz      = kilobytes_of(status, "\nVmSize:"),
+        .writable = kilobytes_of(status, "\nVmData:"),
         .rss_peak = kilobytes_of(status, "\nVmHWM:"),
         .vsz_peak = kilobytes_of(status, "\nVmPeak:"),
     };

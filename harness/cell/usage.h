@@ -9,6 +9,8 @@ struct memory {
     uint64_t rss; /* resident set: /proc/self/smaps_rollup, which walks the page tables and is exact
                      (VmRSS is counted in batches per CPU and lags); VmRSS where there is none */
     uint64_t vsz; /* VmSize of /proc/self/status: mapped address space, touched or not */
+    uint64_t writable; /* VmData: of vsz, what is private and may be written. Address space that is
+                          only reserved, PROT_NONE, is not part of it */
     uint64_t lazyfree; /* of rss: freed with MADV_FREE, so that the kernel may take it back */
     uint64_t rss_peak; /* VmHWM; never below `rss`. Belongs to this program image alone, unlike
                           ru_maxrss of getrusage(2), which a process inherits through exec */

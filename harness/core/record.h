@@ -29,8 +29,10 @@ enum { RECORD_PROTOCOL = 1 };
     REQUIRED(live_bytes)      /* as asked for */                                                   \
     REQUIRED(rss_start_bytes) /* before the first operation */                                     \
     REQUIRED(vsz_start_bytes)                                                                      \
-    REQUIRED(rss_live_bytes) /* all threads hold their live set */                                 \
+    REQUIRED(writable_start_bytes) /* of vsz, what is private and may be written */                \
+    REQUIRED(rss_live_bytes)       /* all threads hold their live set */                           \
     REQUIRED(vsz_live_bytes)                                                                       \
+    REQUIRED(writable_live_bytes)                                                                  \
     REQUIRED(rss_peak_bytes) /* the most so far, at that instant */                                \
     REQUIRED(vsz_peak_bytes)                                                                       \
     REQUIRED(rss_drained_bytes) /* all blocks are freed */                                         \

@@ -25,7 +25,7 @@ PANELS = {
     "bytes_mapped": "mapped, MiB",
     "rss_peak_bytes": "RSS peak, MiB",
     "rss_drained_bytes": "RSS after all\nis freed, MiB",
-    "vsz_peak_bytes": "VSZ peak, MiB",
+    "rss_purged_bytes": "RSS purged, MiB",
 }
 SHORT = 8  # digits of a commit's name
 MOST_LABELS = 40  # commits that are named below a panel

@@ -1,5 +1,5 @@
-"""Counts of one sample that no clock enters: instructions by callgrind; system calls, the lengths of
-mappings, page faults and memory by strace and from the cell's own record.
+"""Counts of one sample that no clock enters: instructions by callgrind; system calls, the bytes
+that they make accessible, page faults and memory by strace and from the cell's own record.
 
 Callgrind replaces no malloc, so the library under test is really executed. It counts within the one
 function that holds the timed operations. strace sees the whole process, and nothing is subtracted.
@@ -242,20 +242,51 @@ def instructions(text: str) -> Optional[int]:
 CALL = re.compile(r"^(\w+)\((.*)\) += (0x[0-9a-f]+|-?\d+|\?)", re.MULTILINE)
 
 
-def mapped(log: str) -> int:
-    """The bytes that a thread's successful mmap, mremap and brk added, in order of the calls."""
-    total, top = 0, 0
-    for name, arguments, result in CALL.findall(log):
-        if not result.startswith("0x"):
-            continue
-        words = arguments.split(", ")
-        if name == "mmap":
-            total += int(words[1])
-        elif name == "mremap":
-            total += max(0, int(words[2]) - int(words[1]))
-        elif name == "brk":
-            total += max(0, int(result, 16) - top) if top else 0
-            top = int(result, 16)
+class Reserved:
+    """Address space that is mapped with PROT_NONE: nothing can be in it."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, int]] = []
+
+    def take(self, start: int, end: int) -> int:
+        """No longer reserved. Returns how many bytes were."""
+        taken = sum(max(0, min(b, end) - max(a, start)) for a, b in self.ranges)
+        parts = [p for a, b in self.ranges for p in ((a, min(b, start)), (max(a, end), b))]
+        self.ranges = [(a, b) for a, b in parts if a < b]
+        return taken
+
+    def add(self, start: int, end: int) -> None:
+        self.take(start, end)
+        self.ranges.append((start, end))
+
+
+def mapped(logs: Sequence[str]) -> int:
+    """The bytes that the successful calls of a process made accessible, by the logs of its threads, in
+    order of the calls. Address space that is only reserved counts when mprotect or mmap opens it.
+    """
+    total, reserved = 0, Reserved()
+    for log in logs:
+        top = 0
+        for name, arguments, result in CALL.findall(log):
+            words = arguments.split(", ")
+            if name == "mmap" and result.startswith("0x"):
+                start, length = int(result, 16), int(words[1])
+                if words[2] == "PROT_NONE":
+                    reserved.add(start, start + length)
+                else:
+                    reserved.take(start, start + length)
+                    total += length
+            elif name == "mremap" and result.startswith("0x"):
+                total += max(0, int(words[2]) - int(words[1]))
+            elif name == "brk" and result.startswith("0x"):
+                total += max(0, int(result, 16) - top) if top else 0
+                top = int(result, 16)
+            elif name in ("mprotect", "munmap") and result == "0":
+                start, length = int(words[0], 16), int(words[1])
+                if words[2:] == ["PROT_NONE"]:
+                    continue  # what was accessible has been counted, and is not again
+                taken = reserved.take(start, start + length)
+                total += taken if name == "mprotect" else 0
     return total
 
 
@@ -263,12 +294,13 @@ def calls(logs: Sequence[str]) -> Counts:
     """System calls by kind, and the bytes mapped, of a process by the logs of its threads."""
     kinds = Counter(name for log in logs for name in re.findall(r"^(\w+)\(", log, re.MULTILINE))
     counts: Counts = {f"syscalls.{name}": float(n) for name, n in kinds.items()}
-    counts["bytes_mapped"] = float(sum(mapped(log) for log in logs))
+    counts["bytes_mapped"] = float(mapped(logs))
     return counts
 
 
 def memory(record: dict[str, Any]) -> Counts:
     """Faults of the warm-up and the timed operations; memory of the whole process, floor and all."""
     faults = record["minor_faults"] + record["warm_up_minor_faults"]
-    names = ("rss_peak_bytes", "rss_drained_bytes", "vsz_peak_bytes")
-    return {"minor_faults": float(faults), **{name: float(record[name]) for name in names}}
+    names = ("rss_peak_bytes", "rss_drained_bytes", "rss_purged_bytes")
+    there = {name: float(record[name]) for name in names if record[name] is not None}
+    return {"minor_faults": float(faults), **there}

@@ -63,8 +63,9 @@ LIMITS = {
     "minor_faults": Limit("faults", 0.03, 64),
     "rss_peak_bytes": Limit("bytes", 0.03, 64 * PAGE),
     "rss_drained_bytes": Limit("bytes", 0.03, 64 * PAGE),
-    "vsz_peak_bytes": Limit("bytes", 0.01, 1 << 20),
+    "rss_purged_bytes": Limit("bytes", 0.03, 64 * PAGE),
 }
+OPTIONAL = ("rss_purged_bytes",)  # an allocator that cannot be asked has none
 CALLS_PER_1000 = 0.5  # fewer than one more for 1000 operations: one-time work of start-up
 CALLS_RELATIVE = 0.01
 
@@ -228,7 +229,9 @@ def is_summed(metric: str) -> bool:
 def comparisons(work: Work, base: Processes, head: Processes) -> list[Comparison]:
     """Kinds of system calls other than MEMORY_CALLS in which the two agree are summed."""
     every = [counts for p in (base, head) for kind in p.values() for counts in kind]
-    found = {m: (values(base, m), values(head, m)) for m in sorted({m for c in every for m in c})}
+    absent = {m for c in every for m in OPTIONAL if "bytes_mapped" in c and m not in c}
+    names = sorted({m for c in every for m in c} - absent)
+    found = {m: (values(base, m), values(head, m)) for m in names}
     rest = {m for m, (b, h) in found.items() if is_summed(m) and set(b) == set(h)}
     kept = {m: pair for m, pair in found.items() if m not in rest}
     if rest:

@@ -92,22 +92,3 @@ def check_coverage(findings: list[Finding], asked: list[tuple[str, str]]) -> Non
     if odd:
         names = ", ".join(" ".join(key) for key in odd)
         raise Refusal(f"the gate is broken: more than was asked for, or twice: {names}")
-
-
-def headline(findings: list[Finding], strict: bool) -> str:
-    """The verdict of the run in a line."""
-    counts = Counter(f.verdict for f in findings)
-    rows = len({f.row for f in findings})
-    said = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
-    words = {
-        "fail": "FAIL: a regression",
-        "void": "VOID: this machine is unfit, identical libraries differ on it",
-        "inconclusive": "INCONCLUSIVE: too noisy to decide all rows",
-        "pass": "PASS: no regression",
-    }
-    whole = verdict(findings)
-    end = " (not an error without --strict)" if whole in ("void", "inconclusive") else ""
-    return (
-        f"{words[whole]}; {len(findings)} comparisons of {rows} row{'s' * (rows != 1)}: {said}"
-        + ("" if strict else end)
-    )

@@ -29,12 +29,18 @@ class Metric:
     unit: str
     start: Optional[str] = None  # of memory: what the process had before the first operation
 
+    @property
+    def is_mapped(self) -> bool:
+        """Mapped and writable, touched or not; other memory is resident."""
+        return self.name.startswith("writable")
+
 
 METRICS = (
     Metric("ns_per_op", "timed", "ns/op"),
     Metric("rss_peak_bytes", "memory", "bytes", "rss_start_bytes"),
     Metric("rss_drained_bytes", "memory", "bytes", "rss_start_bytes"),
-    Metric("vsz_peak_bytes", "memory", "bytes", "vsz_start_bytes"),
+    Metric("rss_purged_bytes", "memory", "bytes", "rss_start_bytes"),
+    Metric("writable_live_bytes", "memory", "bytes", "writable_start_bytes"),
 )
 
 
@@ -45,8 +51,8 @@ class Settings:
     # A part of what the allocator adds to the process, but not less than the floor.
     rss_margin: float = 0.03
     rss_floor_bytes: int = 64 * PAGE  # for each thread; what a kernel may not have counted yet
-    vsz_margin: float = 0.01  # likewise
-    vsz_floor_bytes: int = 1 << 20
+    writable_margin: float = 0.01  # likewise
+    writable_floor_bytes: int = 1 << 20
     memory_target: float = 5 / 3  # of the margin of memory, and at least the target of time
     first: int = 16  # blocks of the first stage
     looks: tuple[int, ...] = (20, 30, 40, 60, 90, 120, 180, 240)  # of the second, when it may stop
@@ -124,10 +130,8 @@ def limits(samples: list[Sample], metric: Metric, threads: int, s: Settings) -> 
     of_base = [x.values for x in samples if x.arm == "base"]
     whole = statistics.median(v[metric.name] for v in of_base)
     added = statistics.median(max(0.0, v[metric.name] - v[metric.start]) for v in of_base)
-    if metric.name.startswith("vsz"):
-        allowed = max(s.vsz_margin * added, s.vsz_floor_bytes * threads)
-    else:
-        allowed = max(s.rss_margin * added, s.rss_floor_bytes * threads)
+    share = s.writable_margin if metric.is_mapped else s.rss_margin
+    allowed = max(share * added, floor_bytes(metric, threads, s))
     return allowed / whole, max(s.memory_target * allowed / whole, s.target)
 
 
@@ -135,7 +139,7 @@ def floor_bytes(metric: Metric, threads: int, s: Settings) -> float:
     """The least margin of memory; of time there is none."""
     if metric.start is None:
         return 0
-    return threads * (s.vsz_floor_bytes if metric.name.startswith("vsz") else s.rss_floor_bytes)
+    return threads * (s.writable_floor_bytes if metric.is_mapped else s.rss_floor_bytes)
 
 
 def compare(samples: list[Sample], row: str, metric: Metric, settings: Settings) -> Comparison:
@@ -168,8 +172,20 @@ def compare(samples: list[Sample], row: str, metric: Metric, settings: Settings)
 def compare_all(
     samples: list[Sample], rows: Iterable[str], settings: Settings
 ) -> dict[tuple[str, str], Comparison]:
-    made = [compare(samples, row, metric, settings) for row in rows for metric in METRICS]
+    made = [compare(samples, row, m, settings) for row in rows for m in metrics_of(samples, row)]
     return {c.key: c for c in made}
+
+
+def metrics_of(samples: Iterable[Sample], row: str) -> list[Metric]:
+    """Those that each sample of the row has: not all allocators can be asked to give memory back."""
+    own = [s.values for s in samples if s.row == row]
+    return [m for m in METRICS if all(m.name in values for values in own)]
+
+
+def asked(samples: Iterable[Sample], rows: Iterable[str]) -> list[tuple[str, str]]:
+    """The rows and metrics in which there must be a finding."""
+    good = [s for s in samples if s.failure is None]
+    return [(row, m.name) for row in rows for m in metrics_of(good, row)]
 
 
 def smallest(c: Comparison, second: int, comparisons: int, settings: Settings) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Optional
 
 import junit
-from gate.findings import VERDICTS, Finding, headline
+from gate.findings import VERDICTS, Finding, verdict
 
 MOST_ANNOTATIONS = 10  # GitHub shows so many of a kind and step
 # For people; gate.json and accepted.json have the names on the left.
@@ -15,10 +16,12 @@ NAMES = {
     "ns_per_op": "ns/op",
     "rss_peak_bytes": "RSS peak",
     "rss_drained_bytes": "RSS freed",
-    "vsz_peak_bytes": "VSZ peak",
+    "rss_purged_bytes": "RSS purged",
+    "writable_live_bytes": "writable",
     "bytes_mapped": "bytes mapped",
     "minor_faults": "minor faults",
 }
+NULL_RUN = "base and head are the same file: a null run, in which nothing can be worse"
 LOUD = ("fail", "void", "inconclusive", "accepted")
 COLOURS = {"fail": 31, "void": 35, "inconclusive": 33, "accepted": 33, "improved": 32}
 
@@ -194,11 +197,42 @@ def remarks(findings: list[Finding]) -> list[str]:
     return said
 
 
+def worst(findings: list[Finding], of: str) -> str:
+    """Which finding it is above all, and how many more."""
+    grave = by_effect([f for f in findings if f.verdict == of])
+    first = f"{grave[0].row} {name(grave[0].metric)}"
+    first += f" {change(grave[0])}" * (change(grave[0]) != "-")
+    more = f" and {len(grave) - 1} more" * (len(grave) > 1)
+    return first + more
+
+
+def headline(findings: list[Finding], strict: bool) -> str:
+    """The verdict of the run in a line, and what is worse above all."""
+    counts = Counter(f.verdict for f in findings)
+    rows = len({f.row for f in findings})
+    said = ", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v])
+    whole = verdict(findings)
+    words = {
+        "fail": "FAIL: worse in {}",
+        "void": "VOID: this machine is unfit, identical libraries differ on it in {}",
+        "inconclusive": "INCONCLUSIVE: too noisy to decide {}",
+        "pass": "PASS: no regression",
+    }[whole]
+    if whole != "pass":
+        words = words.format(worst(findings, whole))
+    end = " (not an error without --strict)" if whole in ("void", "inconclusive") else ""
+    s = "s" * (len(findings) != 1)
+    return f"{words}; {len(findings)} comparison{s} of {rows} row{'s' * (rows != 1)}: {said}" + (
+        "" if strict else end
+    )
+
+
 def text(findings: list[Finding], strict: bool, facts: list[str], colour: bool) -> str:
-    parts = ["gate: " + headline(findings, strict), *tables(findings, colour)]
+    parts = [f"gate: {NULL_RUN}"] * (NULL_RUN in facts)
+    parts += ["gate: " + headline(findings, strict), *tables(findings, colour)]
     said = remarks(findings)
     parts += ["", *said] if said else []
-    parts += ["", *facts]
+    parts += ["", *(f for f in facts if f != NULL_RUN)]
     return "\n".join(parts)
 
 

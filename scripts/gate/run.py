@@ -20,7 +20,10 @@ from gate.driver import Driver, Progress, duration
 from gate.findings import Finding, Refusal, check_coverage
 from gate.rejudge import NO_EXACT_TIER
 
-NULL_RUN = "base and head are the same file: a null run"
+BLIND = (
+    "counts alone: what only several threads show, as contention and their caches, is not seen; "
+    "TIER=all measures that, too"
+)
 BUSY = 0.05  # share of the CPUs that others may take before that is said
 
 
@@ -75,8 +78,9 @@ class Gate:
         repeat = self.repeat(self.word(base), self.word(head))
         print(f"gate: base: {base.label}", file=sys.stderr)
         print(f"gate: head: {head.label}", file=sys.stderr)
+        if both.sums["base"] == both.sums["head"]:
+            print(f"gate: {report.NULL_RUN}", file=sys.stderr)
         findings = self.exact(both, names, folder, repeat)
-        asked: list[tuple[str, str]] = []
         result = Result(findings, [], [], [], {})
         done: Optional[campaign.Campaign] = None
         if o.tier != "exact":
@@ -84,8 +88,7 @@ class Gate:
             timed, result.numbers = judge.findings(
                 done.first, done.second, rows, done.failed, settings, repeat
             )
-            asked = [(r, m.name) for r in rows for m in judge.METRICS]
-            check_coverage(timed, asked)
+            check_coverage(timed, judge.asked(done.first, rows))
             findings += timed
             result.parts = done.parts
         result.facts = self.facts(both, done) + strangers
@@ -142,9 +145,8 @@ class Gate:
     def facts(self, both: base_and_head.Arms, done: Optional[campaign.Campaign]) -> list[str]:
         said = [f"base: {both.base.label}", f"head: {both.head.label}"]
         if both.sums["base"] == both.sums["head"]:
-            said.append(NULL_RUN)
-        if done:
-            said += campaign_facts(done)
+            said.append(report.NULL_RUN)
+        said += campaign_facts(done) if done else [BLIND]
         return said
 
 
@@ -178,6 +180,10 @@ def campaign_facts(done: campaign.Campaign) -> list[str]:
     if environment:
         listed = " ".join(f"{k}={v}" for k, v in sorted(environment.items()))
         said.append(f"ENVIRONMENT: options of allocators were set: {listed}")
+    compared = {metric for _, metric in judge.asked(done.first, done.rows)}
+    absent = [report.name(m.name) for m in judge.METRICS if m.name not in compared]
+    if absent:
+        said.append(f"not compared, because base or head has none: {', '.join(absent)}")
     if done.budget_spent:
         said.append(f"the budget of {duration(settings.budget_seconds)} ended the second stage")
     elif len(done.parts) > len(settings.looks):
@@ -200,7 +206,7 @@ def judge_again(gate: Gate, run: Path) -> Result:
     repeat = gate.repeat(stored["base"]["again"], stored["head"]["again"])
     findings = [dataclasses.replace(f, repeat=repeat(f.row)) for f in again.exact + again.timed]
     facts = [f"base: {stored['base']['what']}", f"head: {stored['head']['what']}"]
-    facts += [NULL_RUN] * (stored["base"]["sha256"] == stored["head"]["sha256"])
-    facts += campaign_facts(again.done) if again.done.parts else []
+    facts += [report.NULL_RUN] * (stored["base"]["sha256"] == stored["head"]["sha256"])
+    facts += campaign_facts(again.done) if again.done.parts else [BLIND]
     facts += [f for f in stored["facts"] if f.startswith(NO_EXACT_TIER)]
     return Result(findings, again.numbers, again.done.parts, facts, {})

@@ -22,9 +22,11 @@ COUNTERS = (
     "rss_start_bytes",
     "rss_peak_bytes",
     "rss_drained_bytes",
-    "vsz_start_bytes",
-    "vsz_peak_bytes",
+    "writable_start_bytes",
+    "writable_live_bytes",
 )
+# Of allocators that can be asked to give memory back.
+OPTIONAL_COUNTERS = ("rss_purged_bytes",)
 MIRRORED = 2  # samples of an arm in a block
 
 
@@ -61,7 +63,8 @@ def parse_sample(entry: Any, name: str, where: str) -> Sample:
     if bench_results.member(entry, where, "error_occurred", bool, False):
         failure = bench_results.text(entry, where, "error_message", "(no reason)")
         return Sample(row, arm, block, {}, "", failure)
-    values = {c: bench_results.amount(entry, where, c) for c in COUNTERS}
+    there = [c for c in OPTIONAL_COUNTERS if entry.get(c) is not None]
+    values = {c: bench_results.amount(entry, where, c) for c in (*COUNTERS, *there)}
     if any(not v > 0 for v in values.values()):
         raise ValueError(f"{where}: a number is 0, which has no ratio to others")
     return Sample(row, arm, block, values, bench_results.text(entry, where, "digest"))

@@ -8,7 +8,8 @@ from dataclasses import replace
 from gate import judge, stats
 from gate.campaign import Order
 from gate.findings import PASS, REGRESSION, UNDECIDED, Refusal, check_coverage, exit_code
-from gate.findings import headline, verdict
+from gate.findings import verdict
+from gate.report import headline
 from gate.judge import METRICS, Settings
 from gate.samples import Part, Sample
 from gate_proof.simulation import MIB, ROWS, Machine, all_keys, gate, verdicts
@@ -214,11 +215,24 @@ class Stages(unittest.TestCase):
 
 class Memory(unittest.TestCase):
     def test_growth_beyond_the_margin_fails(self) -> None:
-        for metric in ("rss_peak_bytes", "rss_drained_bytes", "vsz_peak_bytes"):
+        for metric in (
+            "rss_peak_bytes",
+            "rss_drained_bytes",
+            "rss_purged_bytes",
+            "writable_live_bytes",
+        ):
             _, found = gate(Machine(effects=slower(1.06, metric=metric)))
             failed = [k for k, f in found.items() if f.verdict == "fail"]
             self.assertEqual(failed, [(SMALL, metric)])
             self.assertEqual(found[SMALL, metric].tier, "memory")
+
+    def test_of_allocators_that_cannot_be_asked_for_a_purge(self) -> None:
+        machine = Machine()
+        machine.without = {"head": "rss_purged_bytes"}
+        done, found = gate(machine)
+        self.assertNotIn("rss_purged_bytes", {metric for _, metric in found})
+        self.assertEqual(len(found), len(ROWS) * (len(METRICS) - 1))
+        self.assertEqual(sorted(judge.asked(done.first, ROWS)), sorted(found))
 
     def test_floor(self) -> None:
         """5 % more of 5 MiB is not 64 pages; of 50 MiB it is more than the margin."""

@@ -130,6 +130,25 @@ class Table(unittest.TestCase):
         self.assertEqual(deterministic.values(counted, "syscalls.b"), [0, 2])
 
 
+class OfOne(unittest.TestCase):
+    def test_what_one_library_cannot_be_asked_is_not_compared(self) -> None:
+        work = Work("tiny", 1000, 1)
+        calls = {"bytes_mapped": 5.0, "rss_peak_bytes": 4.0}
+        purged = {**calls, "rss_purged_bytes": 3.0}
+        for base, head, there in (
+            (purged, purged, True),
+            (purged, calls, False),
+            (calls, purged, False),
+        ):
+            both = [
+                {"calls": [c] * 3, "instructions": [{"instructions": 1.0}] * 3}
+                for c in (base, head)
+            ]
+            metrics = {c.metric for c in deterministic.comparisons(work, *both)}
+            self.assertEqual("rss_purged_bytes" in metrics, there)
+            self.assertLessEqual({"bytes_mapped", "rss_peak_bytes", "instructions"}, metrics)
+
+
 class Fake(Counting):
     """Counts by a rule instead of running anything."""
 
@@ -218,7 +237,27 @@ exit_group(0)                           = ?
 """
 
     def test_bytes_mapped(self) -> None:
-        self.assertEqual(counting.mapped(self.LOG), 0x2000 + 8192 + 4096)
+        self.assertEqual(counting.mapped([self.LOG]), 0x2000 + 8192 + 4096)
+
+    def test_reserved_address_space_counts_when_it_is_opened(self) -> None:
+        reserve = "mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE, -1, 0) = 0x10000\n"
+        opened = "mprotect(0x12000, 8192, PROT_READ|PROT_WRITE) = 0\n"
+        fixed = "mmap(0x18000, 4096, PROT_READ|PROT_WRITE, MAP_FIXED, -1, 0) = 0x18000\n"
+        for log, expected in (
+            (reserve, 0),
+            (reserve + opened, 8192),
+            (reserve + opened + opened, 8192),
+            (reserve + opened + opened.replace("0x12000", "0x13000"), 3 * 4096),
+            (reserve + opened.replace("READ|PROT_WRITE", "NONE"), 0),
+            (reserve + "mprotect(0x12000, 8192, PROT_READ) = -1 ENOMEM (x)\n", 0),
+            (reserve + fixed, 4096),
+            (reserve + fixed + "mprotect(0x10000, 65536, PROT_READ) = 0\n", 65536),
+            (reserve + "munmap(0x10000, 32768) = 0\n" + opened, 0),
+            (opened, 0),
+            (reserve + reserve.replace("0x10000", "0x18000") + opened, 8192),
+        ):
+            self.assertEqual(counting.mapped([log]), expected, log)
+        self.assertEqual(counting.mapped([reserve, opened]), 8192, "by another thread")
 
     def test_calls_by_kind_over_threads(self) -> None:
         counts = counting.calls([self.LOG, "madvise(0x1, 1, MADV_FREE) = 0\n"])
@@ -290,13 +329,23 @@ class Exact(DriverTest):
         head = self.built("head.so", planted.madvise("tiny/threads:1", 1000))
         self.assertEqual(self.failed(base, head, "tiny"), ["syscalls.madvise"])
 
+    def test_leak_of_one_block_in_a_thousand(self) -> None:
+        """Memory after a purge shows it, and the calls that give back more and smaller ranges."""
+        base = self.built("base.so")
+        head = self.built("head.so", planted.leak("small/threads:1", 1000))
+        failed = self.failed(base, head, "small")
+        self.assertEqual(failed, ["rss_purged_bytes", "syscalls.madvise"])
+
     @slow
     def test_resident_memory(self) -> None:
         base = self.built("base.so")
         findings = self.compare(base, base, "small")
         (peak,) = [f.base for f in findings if f.metric == "rss_peak_bytes"]
         head = self.built("head.so", planted.resident("small/threads:1", round(peak * 0.05)))
-        self.assertEqual(self.failed(base, head, "small"), ["rss_drained_bytes", "rss_peak_bytes"])
+        self.assertEqual(
+            self.failed(base, head, "small"),
+            ["rss_drained_bytes", "rss_peak_bytes", "rss_purged_bytes"],
+        )
 
     def compiled(self, text: str) -> Path:
         source, library = self.directory / "bad.c", self.directory / "bad.so"

@@ -3,7 +3,8 @@
 import unittest
 from dataclasses import replace
 
-from gate.findings import PASS, REGRESSION, UNDECIDED, VERDICTS, exit_code, headline, verdict
+from gate.findings import PASS, REGRESSION, UNDECIDED, VERDICTS, exit_code, verdict
+from gate.report import headline
 from gate.test_report import PLAIN
 
 

@@ -62,7 +62,11 @@ FOUND = [
 class Table(unittest.TestCase):
     def test_worst_first_under_one_verdict(self) -> None:
         lines = report.text(FOUND, False, ["a fact"], False).splitlines()
-        self.assertTrue(lines[0].startswith("gate: FAIL"))
+        self.assertEqual(
+            lines[0],
+            "gate: FAIL: worse in odd/threads:1 samples and 1 more; 6 comparisons of 5 rows: 2 fail, "
+            "1 void, 1 improved, 2 pass",
+        )
         rows = [x.split()[0] for x in lines[4:10]]
         self.assertEqual(
             rows,
@@ -75,6 +79,18 @@ class Table(unittest.TestCase):
         self.assertEqual(lines[-1], "a fact")
         self.assertNotIn("\033", "\n".join(lines))
         self.assertIn("\033[31mFAIL", report.text(FOUND, False, [], True))
+
+    def test_first_line(self) -> None:
+        lines = report.text([PLAIN], True, ["a fact", report.NULL_RUN], False).splitlines()
+        self.assertEqual(lines[0], f"gate: {report.NULL_RUN}")
+        self.assertEqual(lines[1], "gate: PASS: no regression; 1 comparison of 1 row: 1 pass")
+        self.assertEqual(lines[-1], "a fact")
+        for verdict, says in (
+            ("fail", "FAIL: worse in small/threads:1 ns/op +0.5 %; 1"),
+            ("inconclusive", "INCONCLUSIVE: too noisy to decide small/threads:1 ns/op +0.5 %; 1"),
+            ("void", "differ on it in small/threads:1 ns/op +0.5 %; 1"),
+        ):
+            self.assertIn(says, report.headline([replace(PLAIN, verdict=verdict)], False))
 
     def shown(self, *findings: Finding) -> list[str]:
         return report.tables(list(findings), False)
@@ -153,7 +169,7 @@ class Table(unittest.TestCase):
         self.assertEqual(said, f"FAIL {PLAIN.row} brk calls (syscalls.brk, deterministic)")
 
     def test_how_to_repeat_is_said_once_for_a_row(self) -> None:
-        metrics = ("ns_per_op", "rss_peak_bytes", "vsz_peak_bytes")
+        metrics = ("ns_per_op", "rss_peak_bytes", "writable_live_bytes")
         found = [failed("a/threads:1", 0.2, metric=m) for m in metrics]
         found.insert(1, failed("b/threads:1", 0.3, repeat="make gate WORKLOADS=b"))
         said = report.remarks(found)

@@ -24,7 +24,7 @@ PLAN_BYTES = 1024  # there
 # Mallocs from one spin to the next: many, for beside its pairs a spin costs what its fences wait for.
 PERIOD = 500
 # Instructions of a spin beside its pairs: the call, which kind it is, two fences. By gcc 12; counted.
-PAYMENT = 13
+PAYMENT = 19
 PAYMENTS = 500  # in a sample, at least
 FIRST_GUESS = 50  # pairs an operation
 GUESSES = 20
@@ -39,7 +39,7 @@ class Plant:
     """One cost in one row."""
 
     row: str  # "small/threads:2"
-    what: str  # spin, madvise, rss
+    what: str  # spin, madvise, leak, rss
     numbers: tuple[int, ...]
 
     def __str__(self) -> str:
@@ -54,6 +54,11 @@ def spin(row: str, pairs: int, period: int = PERIOD) -> Plant:
 
 def madvise(row: str, every: int) -> Plant:
     return Plant(row, "madvise", (every,))
+
+
+def leak(row: str, every: int) -> Plant:
+    """One block in so many is never freed."""
+    return Plant(row, "leak", (every,))
 
 
 def resident(row: str, size: int) -> Plant:

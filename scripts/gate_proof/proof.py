@@ -91,7 +91,8 @@ ALLOWED = {
     "rss": {
         "rss_peak_bytes",
         "rss_drained_bytes",
-        "vsz_peak_bytes",
+        "rss_purged_bytes",
+        "writable_live_bytes",
         "bytes_mapped",
         "minor_faults",
     },

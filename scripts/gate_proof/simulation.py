@@ -21,8 +21,9 @@ USUAL = {
     "rss_start_bytes": 3.0 * MIB,
     "rss_peak_bytes": 50.0 * MIB,
     "rss_drained_bytes": 40.0 * MIB,
-    "vsz_start_bytes": 10.0 * MIB,
-    "vsz_peak_bytes": 300.0 * MIB,
+    "rss_purged_bytes": 5.0 * MIB,
+    "writable_start_bytes": 10.0 * MIB,
+    "writable_live_bytes": 300.0 * MIB,
 }
 
 
@@ -34,6 +35,7 @@ class Machine:
     noise: float = 0.01
     drift: float = 0.0
     effects: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    without: dict[str, str] = field(default_factory=dict)  # an arm, and a metric that it has not
     facts: dict[str, object] = field(default_factory=lambda: {"cpu": "simulated"})
     seconds: float = 0.3  # of a sample
     now: float = 0.0
@@ -48,6 +50,7 @@ class Machine:
             factor = self.effects.get((arm, row, name), 1.0)
             noise = self.noise if name == "ns_per_op" else self.noise / 20
             values[name] = usual * factor * math.exp(draw.gauss(0, noise) + self.drift * self.now)
+        values.pop(self.without.get(arm, ""), None)
         self.now += self.seconds
         return Sample(row, arm, (order.name, block), values, f"{row}-{order.seed}")
 

@@ -49,6 +49,16 @@ class Plants(DriverTest):
         self.assertEqual(added, (WARM_UP + OPS) // 1000)
         self.assertEqual(counts["rss_peak_bytes"], plain["rss_peak_bytes"])
 
+    def test_leak(self) -> None:
+        """Of blocks of 16 bytes, few; but each keeps a page from going back when the rest does."""
+        plain = self.counted(self.built("a.so"), "calls")
+        library = self.built("b.so", planted.leak("tiny/threads:1", 1000))
+        counts = self.counted(library, "calls")
+        lost = (WARM_UP + OPS) // 1000
+        added = counts["rss_purged_bytes"] - plain["rss_purged_bytes"]
+        self.assertGreater(added, lost * deterministic.PAGE)
+        self.assertLess(abs(counts["rss_peak_bytes"] - plain["rss_peak_bytes"]), added)
+
     def test_resident_memory(self) -> None:
         size = 1_000_000
         plain = self.counted(self.built("a.so"), "calls")
@@ -63,7 +73,12 @@ class Plants(DriverTest):
         others = [
             Plant(row, what, numbers)
             for row in ("tiny/threads:2", "tiny/threads:11", "small/threads:1")
-            for what, numbers in (("spin", (1, 1000)), ("madvise", (1,)), ("rss", (1 << 20,)))
+            for what, numbers in (
+                ("spin", (1, 1000)),
+                ("madvise", (1,)),
+                ("leak", (1,)),
+                ("rss", (1 << 20,)),
+            )
         ]
         counts = self.counted(self.built("b.so", *others))
         for metric, value in plain.items():
