@@ -1,5 +1,5 @@
-"""Counts of one sample that no clock enters: instructions by callgrind; system calls, the bytes
-that they make accessible, page faults and memory by strace and from the cell's own record.
+"""Counts of one sample that no clock enters. callgrind counts instructions. strace counts system calls and
+the bytes that they make accessible. Page faults and memory are from the cell's own record.
 
 Callgrind replaces no malloc, so the library under test is really executed. It counts within the one
 function that holds the timed operations. strace sees the whole process, and nothing is subtracted.
