@@ -97,6 +97,7 @@ class Comparison:
     effect: stats.Effect
     twin: stats.Effect
     margin_amount: Optional[float]  # of memory, where the floor is the margin: bytes
+    whole: Optional[stats.Effect] = None  # of the blocks of both stages, if this is the second's
 
     @property
     def key(self) -> tuple[str, str]:
@@ -110,8 +111,16 @@ class Comparison:
             for p in (stats.p_worse, stats.p_better)
         )
 
+    @property
+    def widest(self) -> stats.Effect:
+        """Of all blocks that there are. A failure is decided on fresh data alone, because the first stage
+        chose what to look at. That nothing as large as the target is there may be said of all data. A
+        change of that size passes if the first stage excludes it, or both stages together do: 1 in 40
+        each, as for fresh data alone."""
+        return self.whole or self.effect
+
     def excludes_target(self) -> bool:
-        return self.effect.high < math.log1p(self.target)
+        return self.widest.high < math.log1p(self.target)
 
 
 def differences(samples: Iterable[Sample], metric: str, arm: str, against: str) -> list[float]:
@@ -279,7 +288,12 @@ def findings(
     comparisons = len(rows) * len(METRICS)
     early = compare_all(first, good, settings)
     later = compare_all(second, [r for r in good if any(s.row == r for s in second)], settings)
-    decided = {k: c for k, c in later.items() if is_candidate(early[k], comparisons, settings)}
+    whole = compare_all(first + second, {row for row, _ in later}, settings)
+    decided = {
+        k: replace(c, whole=whole[k].effect)
+        for k, c in later.items()
+        if is_candidate(early[k], comparisons, settings)
+    }
     tests = Verdicts.of(decided)
     made, numbers = [], []
     for key, at_first in early.items():
@@ -289,6 +303,7 @@ def findings(
         blocks = c.effect.blocks if key in decided else expected_blocks(c, comparisons, settings)
         verdict, note = decide(c, tests)
         found = smallest(c, blocks, comparisons, settings)
+        shown = c.effect if verdict in ("fail", "improved", "void") else c.widest
         made.append(
             Finding(
                 tier=c.metric.tier,
@@ -297,9 +312,9 @@ def findings(
                 unit=c.metric.unit,
                 base=c.base,
                 head=c.head,
-                change=math.expm1(c.effect.location),
-                low=math.expm1(c.effect.low),
-                high=math.expm1(c.effect.high),
+                change=math.expm1(shown.location),
+                low=math.expm1(shown.low),
+                high=math.expm1(shown.high),
                 margin=c.margin,
                 smallest=found,
                 verdict=verdict,
