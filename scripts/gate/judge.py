@@ -113,7 +113,7 @@ class Comparison:
 
     @property
     def widest(self) -> stats.Effect:
-        """Of all blocks that there are. A failure is decided on fresh data alone, because the first stage
+        """Of all blocks. A failure is decided on fresh data alone, because the first stage
         chose what to look at. That nothing as large as the target is there may be said of all data. A
         change of that size passes if the first stage excludes it, or both stages together do: 1 in 40
         each, as for fresh data alone."""

@@ -242,6 +242,14 @@ MUTANTS = [
         "",
     ),
     (
+        "all blocks say what is excluded",
+        "scripts/gate/judge.py",
+        "return self.whole or self.effect",
+        "return self.effect",
+        f"{CAMPAIGN}:Regression.test_all_blocks_say_that_the_target_is_excluded",
+        "",
+    ),
+    (
         "noise does not pass",
         "scripts/gate/judge.py",
         "    if not c.excludes_target():\n",
