@@ -82,15 +82,17 @@ include_harness/cell      := -Iharness/cell -Iworkloads/timed -Iworkloads/checks
                              -Iworkloads/shared -Iallocators -I$B
 include_harness/support   := -Iharness/support
 include_harness/core      := -Iharness/core -Iharness/support -I$B
+include_harness/serving   := -Iharness/serving -Iharness/support
 # A command's room does not see another's.
 include_harness/bench     := -Iharness/bench -Iharness/core -Iharness/support
 include_harness/check     := -Iharness/check -Iharness/core -Iharness/support
 include_harness/harden    := -Iharness/harden -Iharness/core -Iharness/support
-include_harness           := -Iharness -Iharness/bench -Iharness/check -Iharness/harden \
+include_harness/who       := -Iharness/who -Iharness/serving -Iharness/support
+include_harness           := -Iharness -Iharness/bench -Iharness/check -Iharness/harden -Iharness/who \
                              -Iharness/core -Iharness/support
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
 rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses allocators/faulty allocators \
-          $(addprefix harness/,cell support core bench check harden) harness
+          $(addprefix harness/,cell support serving core bench check harden who) harness
 include = $(include_$(firstword $(foreach d,$(rooms),$(if $(filter $d/%,$1),$d)))) $(for_test)
 for_test = $(if $(findstring /test_,$1),-Iharness/test)
 
@@ -137,7 +139,7 @@ BUILT := $(foreach a,$(HAVE),$(if $(FOLDER_$a),$a))
 # --- build ----------------------------------------------------------------------------------------
 CHECK_OBJECTS  := $(foreach d,shared checks checks/support misuses misuses/support,$(call objects,workloads/$d))
 CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads/timed) $(CHECK_OBJECTS)
-DRIVER_ROOMS   := support core bench check harden
+DRIVER_ROOMS   := support serving core bench check harden who
 DRIVER_OBJECTS := $(foreach d,harness $(DRIVER_ROOMS:%=harness/%),$(call objects,$d)) $B/harness/bench/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
