@@ -1,4 +1,5 @@
-/* The driver: spanbench run, check, harden, gate, list, describe. See options.c for its words. */
+/* The driver: spanbench run, check, harden, who, gate, list, describe. See options.c for its words.
+ */
 #include "bench.h"
 #include "check.h"
 #include "context.h"
@@ -11,6 +12,7 @@
 #include "selection.h"
 #include "spawn.h"
 #include "text.h"
+#include "who.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -149,6 +151,10 @@ int main(int argc, char **argv) {
     hold_standard_descriptors();
     if (argc > 1 && strcmp(argv[1], "gate") == 0)
         return gate_exec(argv + 2);
+    if (argc > 1 && strcmp(argv[1], "who") == 0)
+        return finish_output(who_command(argc - 1, argv + 1));
+    if (argc > 2 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "who") == 0)
+        return finish_output(who_command(2, (char *[]){argv[2], (char[]){"--help"}, NULL}));
     drop_benchmark_environment(argv);
     if (!options_parse(argc, argv, &options))
         return EXIT_WRONG_USE;

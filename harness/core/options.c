@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMANDS "run, check, harden, gate, list, describe, help, version"
+#define COMMANDS "run, check, harden, who, gate, list, describe, help, version"
 
 static const char *const command_name[] = {
     [COMMAND_RUN] = "run",        [COMMAND_CHECK] = "check",       [COMMAND_HARDEN] = "harden",

@@ -138,8 +138,10 @@ bool elf_image_memory(struct elf_image *m, int mem, const struct elf_image *like
 
 static void program_header(struct elf_image *m, uint32_t type, uint64_t offset, uint64_t address,
                            uint64_t size) {
-    if (type == PT_INTERP)
-        m->interpreted = true;
+    if (type == PT_INTERP) {
+        const uint64_t most = sizeof m->linker - 1;
+        m->linker[read_at(m->fd, offset, m->linker, size < most ? size : most)] = '\0';
+    }
     if (type == PT_DYNAMIC) {
         m->dynamic      = address;
         m->dynamic_size = size;

@@ -17,7 +17,7 @@ struct elf_image {
     bool wide;     /* words of 64 bits */
     uint64_t bias; /* in memory: what is added to the addresses in the file */
     uint16_t machine, type;
-    bool interpreted; /* of a file: it names a dynamic linker */
+    char linker[128]; /* of a file: the dynamic linker that it names */
 
     uint64_t dynamic, dynamic_size; /* address and bytes of the dynamic section; 0: none */
     struct {

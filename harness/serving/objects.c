@@ -109,8 +109,7 @@ bool objects_linked(const struct process *p, const struct elf_image *program, in
     *o                         = (struct objects){0};
     const uint64_t debug       = find_debug(p, program, mem);
     const bool found           = debug && read_words(mem, program->wide, debug, word, DEBUG_WORDS);
-    o->starting =
-        program->interpreted && (!found || !word[DEBUG_MAP] || (uint32_t)word[DEBUG_STATE]);
+    o->starting = *program->linker && (!found || !word[DEBUG_MAP] || (uint32_t)word[DEBUG_STATE]);
     if (!found || o->starting)
         return false;
     return walk(p, program, mem, word[DEBUG_MAP], o);

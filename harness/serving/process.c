@@ -43,15 +43,18 @@ bool process_look(pid_t pid, struct process *p) {
         return false;
     text[n]           = '\0';
     const char *after = strrchr(text, ')'); /* the name before may have any character */
+    const char *name  = strchr(text, '(');
     int parent;
     unsigned long long started;
-    if (!after || sscanf(after + 1,
-                         " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-                         "%*d %llu",
-                         &p->state, &parent, &started) != 3)
+    if (!after || !name || name > after ||
+        sscanf(after + 1,
+               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+               "%*d %llu",
+               &p->state, &parent, &started) != 3)
         return false;
     p->parent  = parent;
     p->started = started;
+    snprintf(p->command, sizeof p->command, "%.*s", (int)(after - name - 1), name + 1);
     return true;
 }
 

@@ -20,6 +20,7 @@ struct process {
     pid_t pid, parent;
     uint64_t started;       /* in ticks since the boot */
     char state;             /* a letter, see proc(5) */
+    char command[64];       /* "" for none */
     char program[PATH_MAX]; /* "" if it may not be read */
     struct process_map *map;
     size_t maps;
@@ -32,7 +33,7 @@ struct process {
     bool auxiliary_read;
 };
 
-/* Reads pid, parent, start and state only. False: there is no such process. */
+/* Reads pid, parent, start, state and command only. False: there is no such process. */
 bool process_look(pid_t, struct process *);
 
 /* Reads the rest; `wide`: it has words of 64 bits. What may not be read stays empty. */

@@ -209,6 +209,14 @@ static void check_slots(const struct look *l, struct serving *s) {
     }
 }
 
+static bool is_noted(const struct serving *s, const char *object) {
+    for (size_t i = 0; i < s->notes; i++)
+        if (s->note[i].kind == SERVING_PRELOAD &&
+            strncmp(s->note[i].text, object, strlen(object)) == 0)
+            return true;
+    return false;
+}
+
 /* Objects that define malloc and do not serve; the C library and its dynamic linker always do. */
 static void find_second(const struct look *l, struct serving *s) {
     struct elf_symbol symbol;
@@ -220,7 +228,7 @@ static void find_second(const struct look *l, struct serving *s) {
         if (!libc &&
             !known_matches((const char *const[]){"ld-*.so*", "libc.so", NULL},
                            process_base_name(path_of(o))) &&
-            defines_malloc(o, &symbol))
+            !is_noted(s, o->name) && defines_malloc(o, &symbol))
             serving_add_note(s, SERVING_SECOND, "%s defines malloc, too, but comes later",
                              path_of(o));
     }
@@ -238,6 +246,8 @@ static void find_libc(const struct look *l, struct serving *s) {
             return;
         }
     }
+    if (fnmatch("ld-musl-*", process_base_name(l->program.linker), 0) == 0)
+        snprintf(s->libc, sizeof s->libc, "musl");
     if (s->fixed && (strcmp(s->name, "glibc") == 0 || strcmp(s->name, "musl") == 0))
         snprintf(s->libc, sizeof s->libc, "%s", s->name);
 }
@@ -329,8 +339,10 @@ static void find_dynamic(struct look *l, struct serving *s) {
         find_bound(l, s);
         return;
     } else if (l->objects.starting) {
-        s->state = SERVING_STARTING;
-        snprintf(s->why, sizeof s->why, "the dynamic linker is still at work");
+        if (l->question->last)
+            unknown(s, "it ended while its dynamic linker was at work: did that print an error?");
+        else
+            s->state = SERVING_STARTING;
         return;
     } else {
         serving_add_note(s, SERVING_LIMITED,
@@ -348,9 +360,10 @@ static void look_at(struct look *l, struct serving *s) {
     struct elf_symbol symbol;
     process_read(&l->process, l->program.wide);
     snprintf(s->program, sizeof s->program, "%s", l->process.program);
+    const char *preload = process_variable(&l->process, "LD_PRELOAD");
+    snprintf(s->preload, sizeof s->preload, "%s", preload ? preload : "");
     s->secure          = l->process.secure;
-    const bool dynamic = l->program.interpreted ||
-                         elf_image_find(&l->program, "_r_debug", &symbol) ||
+    const bool dynamic = *l->program.linker || elf_image_find(&l->program, "_r_debug", &symbol) ||
                          elf_image_find(&l->program, "_dl_debug_addr", &symbol);
     if (dynamic)
         find_dynamic(l, s);
@@ -389,8 +402,9 @@ void serving_find(pid_t pid, const struct serving_question *question, struct ser
         snprintf(s->why, sizeof s->why, "there is no such process");
         return;
     }
-    s->parent    = l.process.parent;
-    s->started   = l.process.started;
+    s->parent  = l.process.parent;
+    s->started = l.process.started;
+    snprintf(s->command, sizeof s->command, "%s", l.process.command);
     l.program_fd = process_open(pid, "exe", O_RDONLY);
     if (l.program_fd < 0 && errno == ENOENT) {
         s->state = SERVING_GONE;

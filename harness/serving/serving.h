@@ -51,6 +51,7 @@ enum { SERVING_NOTES = 12, SERVING_OPTIONS = 16 };
 struct serving {
     pid_t pid, parent;
     uint64_t started;       /* ticks since the boot: tells a process from a later one of its pid */
+    char command[64];       /* as ps calls it */
     char program[PATH_MAX]; /* the executable; "" if it may not be read */
     enum serving_state state;
     enum serving_how how;
@@ -65,6 +66,7 @@ struct serving {
     bool secure;   /* it runs with privileges of its file: ld.so ignores LD_PRELOAD's paths */
     char libc[16]; /* "glibc", "musl", or "" */
 
+    char preload[1024];                /* LD_PRELOAD in its environment */
     char option[SERVING_OPTIONS][256]; /* NAME=value of those of who serves, in its environment */
     size_t options;
     struct serving_note note[SERVING_NOTES];
@@ -77,6 +79,8 @@ struct serving_question {
     const char *asked;
     /* Leave out what reads more than a few pages: the version, and whether calls are bound so. */
     bool brief;
+    /* It ends now: that its dynamic linker is still at work is an answer. */
+    bool last;
 };
 
 /* Looks at a process. The answer's `state` says whether it is known. */

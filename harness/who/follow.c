@@ -1,0 +1,250 @@
+#include "follow.h"
+
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const double grace_seconds = 2; /* from SIGTERM to SIGKILL */
+static const double first_look = 0.05, tick_seconds = 0.05;
+
+struct follow {
+    const struct follow_request *request;
+    struct seen *seen;
+    struct follow_end *end;
+    sigset_t waited; /* what the loop waits for */
+    pid_t program;
+    double started, told; /* told: when the processes were asked to end; 0: they were not */
+    bool killed;
+};
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* --- the child -----------------------------------------------------------------------------------
+ */
+
+/* Waits until it is traced, and becomes the program. */
+static void become(const struct follow_request *r, const sigset_t *mask, int go, int report) {
+    char byte;
+    while (read(go, &byte, 1) < 0 && errno == EINTR)
+        ;
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    if (r->preload)
+        setenv("LD_PRELOAD", r->preload, 1);
+    execvp(r->argv[0], r->argv);
+    const int error = errno;
+    (void)!write(report, &error, sizeof error);
+    _exit(127);
+}
+
+/* --- what was seen -------------------------------------------------------------------------------
+ */
+
+/* The process that a thread belongs to; the number itself if that cannot be read. */
+static pid_t process_of(pid_t thread) {
+    char path[64], line[128];
+    int process = thread;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "Tgid: %d", &process) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return process;
+}
+
+/* The number of a process. The kernel may tell of what a child does before it tells of the fork. */
+static int number_of(struct follow *f, pid_t pid) {
+    struct process p;
+    const int number = seen_find(f->seen, pid);
+    if (number != SEEN_NONE || !process_look(pid, &p))
+        return number;
+    return seen_add(f->seen, pid, seen_find(f->seen, p.parent));
+}
+
+static void look(struct follow *f, int number, bool last) {
+    struct seen_process *p = number == SEEN_NONE ? NULL : &f->seen->process[number];
+    if (!p || p->full)
+        return;
+    seen_look(f->seen, number, f->request->preload, last ? SEEN_LAST : SEEN_ONCE);
+    p->full = last;
+}
+
+static void on_fork(struct follow *f, pid_t thread) {
+    unsigned long message = 0;
+    if (ptrace(PTRACE_GETEVENTMSG, thread, NULL, &message) != 0)
+        return;
+    const pid_t child = (pid_t)message;
+    if (process_of(child) != child || seen_find(f->seen, child) != SEEN_NONE)
+        return; /* a thread, or it was heard of before */
+    (void)seen_add(f->seen, child, seen_find(f->seen, process_of(thread)));
+}
+
+static void on_exec(struct follow *f, pid_t process) {
+    const int before = process == f->program ? seen_find(f->seen, process) : number_of(f, process);
+    const int after  = seen_add(f->seen, process, before);
+    if (before == SEEN_NONE || after == SEEN_NONE)
+        return; /* the first program, or too much */
+    struct seen_process *old = &f->seen->process[before], *new = &f->seen->process[after];
+    old->replaced = true;
+    new->image    = old->image + 1;
+}
+
+/* A stop of a traced thread; lets it go on. */
+static void on_stop(struct follow *f, pid_t thread, int status) {
+    const int event = status >> 16, number = WSTOPSIG(status);
+    switch (event) {
+    case PTRACE_EVENT_FORK:
+    case PTRACE_EVENT_VFORK:
+    case PTRACE_EVENT_CLONE: on_fork(f, thread); break;
+    case PTRACE_EVENT_EXEC: on_exec(f, thread); break;
+    case PTRACE_EVENT_EXIT:
+        if (process_of(thread) == thread)
+            look(f, number_of(f, thread), true);
+        break;
+    case PTRACE_EVENT_STOP:
+        if (number == SIGSTOP || number == SIGTSTP || number == SIGTTIN || number == SIGTTOU) {
+            (void)ptrace(PTRACE_LISTEN, thread, NULL, NULL); /* it stays stopped until SIGCONT */
+            return;
+        }
+        break;
+    default:
+        (void)ptrace(PTRACE_CONT, thread, NULL, (void *)(intptr_t)number); /* a signal of its own */
+        return;
+    }
+    (void)ptrace(PTRACE_CONT, thread, NULL, NULL);
+}
+
+/* Those that live and were not looked at yet, or all. */
+static void look_at_living(struct follow *f, bool all) {
+    for (size_t i = 0; i < f->seen->count; i++) {
+        const struct seen_process *p = &f->seen->process[i];
+        const bool looked            = p->serving && p->serving->state == SERVING_KNOWN;
+        if (!p->ended && !p->replaced && (all || !looked))
+            look(f, (int)i, false);
+    }
+}
+
+static void tell_living(const struct follow *f, int signal) {
+    for (size_t i = 0; i < f->seen->count; i++) {
+        const struct seen_process *p = &f->seen->process[i];
+        if (!p->ended && !p->replaced)
+            kill(p->pid, signal);
+    }
+}
+
+/* --- the loop ------------------------------------------------------------------------------------
+ */
+
+/* Takes what the kernel has to say. False: nothing is left to follow. */
+static bool take_events(struct follow *f) {
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+        if (WIFSTOPPED(status)) {
+            on_stop(f, pid, status);
+            continue;
+        }
+        const int number = seen_find(f->seen, pid);
+        if (number != SEEN_NONE)
+            f->seen->process[number].ended = true;
+        if (pid == f->program)
+            f->end->status = status;
+    }
+    return pid == 0 || errno == EINTR;
+}
+
+/* Is the time over, were we interrupted, or is it too much? Then all are asked to end, and made to
+ * if they do not. */
+static void end_in_time(struct follow *f, int signal) {
+    const double at = now();
+    if (signal > 0 && signal != SIGCHLD)
+        f->end->interrupted = signal;
+    const bool over = at - f->started > f->request->timeout_seconds;
+    if (!f->told && (over || f->end->interrupted || f->seen->overflow)) {
+        look_at_living(f, true);
+        f->end->timed_out = over;
+        f->told           = at;
+        tell_living(f, f->seen->overflow ? SIGKILL : SIGTERM);
+    }
+    if (f->told && at - f->told > grace_seconds)
+        tell_living(f, SIGKILL);
+}
+
+static void watch(struct follow *f) {
+    double looked = f->started + first_look;
+    while (take_events(f)) {
+        const struct timespec tick = {0, (long)(tick_seconds * 1e9)};
+        end_in_time(f, sigtimedwait(&f->waited, NULL, &tick));
+        if (!f->told && now() > looked) {
+            look_at_living(f, false);
+            looked = now() + tick_seconds;
+        }
+    }
+}
+
+/* Starts the program, which waits until it is traced. An errno; 0: it runs. */
+static int start(struct follow *f, const sigset_t *mask) {
+    int go[2], report[2], error = 0;
+    if (pipe2(go, O_CLOEXEC) != 0)
+        return errno;
+    if (pipe2(report, O_CLOEXEC) != 0) {
+        error = errno;
+        close(go[0]);
+        close(go[1]);
+        return error;
+    }
+    f->program = fork();
+    if (f->program == 0) {
+        close(go[1]); /* or the read would not end if this process died */
+        become(f->request, mask, go[0], report[1]);
+    }
+    const int forked   = errno;
+    const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK |
+                         PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT;
+    close(go[0]);
+    close(report[1]);
+    if (f->program < 0)
+        error = forked;
+    else if (ptrace(PTRACE_SEIZE, f->program, NULL, (void *)options) != 0) {
+        error            = errno;
+        f->end->untraced = true;
+        kill(f->program, SIGKILL);
+        waitpid(f->program, NULL, 0);
+    }
+    close(go[1]);
+    if (!error) {
+        watch(f);
+        (void)!read(report[0], &error, sizeof error);
+    }
+    close(report[0]);
+    return error;
+}
+
+void follow_program(const struct follow_request *request, struct seen *seen,
+                    struct follow_end *end) {
+    static const int numbers[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct follow f            = {.request = request, .seen = seen, .end = end, .started = now()};
+    sigset_t before;
+    *end = (struct follow_end){0};
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    sigemptyset(&f.waited);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(&f.waited, numbers[i]);
+    sigprocmask(SIG_BLOCK, &f.waited, &before);
+    end->error = start(&f, &before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}

@@ -1,0 +1,27 @@
+/* Runs a program and follows it and all its children, by ptrace: each fork, each exec and each end
+ * is seen, however short a process lives. A process is looked at just before it ends, when all its
+ * libraries are loaded and its memory is still there; one that lives on, at the end of the time.
+ * Then all are ended. */
+#ifndef SPANBENCH_FOLLOW_H
+#define SPANBENCH_FOLLOW_H
+
+#include "seen.h"
+
+struct follow_request {
+    char **argv;
+    const char *preload; /* LD_PRELOAD of the program; NULL: as it is here */
+    double timeout_seconds;
+};
+
+struct follow_end {
+    int error;       /* an errno: the program could not be started, or not be followed */
+    bool untraced;   /* ptrace is not allowed here */
+    bool timed_out;  /* ended here */
+    int interrupted; /* by this signal; 0 */
+    int status;      /* of the program, as waitpid has it */
+};
+
+/* The program keeps this process's standard input and output. */
+void follow_program(const struct follow_request *, struct seen *, struct follow_end *);
+
+#endif
