@@ -86,6 +86,8 @@ static void explain(const struct process *p, const struct elf_image *program, co
                          "%s has no effect: LD_PRELOAD does not name it here; what started the "
                          "program took it away",
                          its);
+    else if (l->loaded && !l->allocator)
+        serving_add_note(s, SERVING_PRELOAD, "%s is loaded, but defines no malloc", its);
     else if (l->loaded)
         serving_add_note(s, SERVING_PRELOAD,
                          s->state == SERVING_KNOWN
@@ -112,7 +114,9 @@ static void explain(const struct process *p, const struct elf_image *program, co
 }
 
 void preload_judge(const struct process *p, const struct elf_image *program,
-                   const struct objects *all, const char *asked, struct serving *s) {
+                   const struct objects *all, const struct serving_question *question,
+                   struct serving *s) {
+    const char *asked   = question->asked;
     const char *list    = asked ? asked : process_variable(p, "LD_PRELOAD");
     struct library *one = list && *list ? calloc(1, sizeof *one) : NULL;
     const size_t before = s->notes;
@@ -128,7 +132,8 @@ void preload_judge(const struct process *p, const struct elf_image *program,
         if (one->loaded && one->loaded->file && one->loaded->file->inode == s->inode &&
             one->loaded->file->device == s->device && s->state == SERVING_KNOWN)
             serves = true;
-        else if (one->allocator || one->missing || one->odd || (!one->looked && !one->loaded))
+        else if (question->must || one->allocator || one->missing || one->odd ||
+                 (!one->looked && !one->loaded))
             explain(p, program, asked, one, s);
     }
     if (serves)

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MOST_CHECKED = 512 }; /* objects whose own calls are looked at */
+
 /* What one look at a process goes through. */
 struct look {
     struct process process;
@@ -193,7 +195,7 @@ static void find_fixed(struct look *l, struct serving *s) {
 /* Compares where the objects' own calls go with what the search order says. */
 static void check_slots(const struct look *l, struct serving *s) {
     const uint64_t bound = l->objects.object[l->owner].image.bias + l->symbol.value;
-    for (size_t i = 0; i < l->objects.count; i++) {
+    for (size_t i = 0; i < l->objects.count && i < MOST_CHECKED; i++) {
         const struct object *o = &l->objects.object[i];
         uint64_t value;
         struct elf_symbol symbol;
@@ -371,7 +373,7 @@ static void look_at(struct look *l, struct serving *s) {
         find_fixed(l, s);
     find_libc(l, s);
     if (s->state != SERVING_STARTING)
-        preload_judge(&l->process, &l->program, &l->objects, l->question->asked, s);
+        preload_judge(&l->process, &l->program, &l->objects, l->question, s);
     if (s->state == SERVING_KNOWN) {
         if (!s->fixed) {
             find_second(l, s);
@@ -456,5 +458,7 @@ bool serving_is_named(const struct serving *s, const char *name) {
     const char *base = process_base_name(s->object);
     if (s->state != SERVING_KNOWN)
         return false;
+    if (strcmp(name, "system") == 0)
+        return strcmp(s->name, s->libc) == 0;
     return strcmp(s->name, name) == 0 || strcmp(base, name) == 0 || serving_is(s, name);
 }

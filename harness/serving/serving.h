@@ -77,6 +77,8 @@ struct serving_question {
     /* The list that LD_PRELOAD should be, whatever the process's environment says now. NULL: what
      * its environment says. */
     const char *asked;
+    /* One of that list must serve. Else a list without an allocator is not a finding. */
+    bool must;
     /* Leave out what reads more than a few pages: the version, and whether calls are bound so. */
     bool brief;
     /* It ends now: that its dynamic linker is still at work is an answer. */
@@ -92,7 +94,8 @@ const char *serving_finding(const struct serving *);
 /* Is this the file that serves? `path` is one of this process's own. */
 bool serving_is(const struct serving *, const char *path);
 
-/* Does the allocator have this name? One of an allocator ("jemalloc"), of its file, or a path. */
+/* Does the allocator have this name? One of an allocator ("jemalloc"), of its file, or a path;
+ * "system" is the C library's own. */
 bool serving_is_named(const struct serving *, const char *name);
 
 #endif

@@ -170,8 +170,9 @@ static bool take_events(struct follow *f) {
 /* Is the time over, were we interrupted, or is it too much? Then all are asked to end, and made to
  * if they do not. */
 static void end_in_time(struct follow *f, int signal) {
-    const double at = now();
-    if (signal > 0 && signal != SIGCHLD)
+    const double at  = now();
+    const bool asked = signal > 0 && signal != SIGCHLD;
+    if (asked)
         f->end->interrupted = signal;
     const bool over = at - f->started > f->request->timeout_seconds;
     if (!f->told && (over || f->end->interrupted || f->seen->overflow)) {
@@ -179,8 +180,7 @@ static void end_in_time(struct follow *f, int signal) {
         f->end->timed_out = over;
         f->told           = at;
         tell_living(f, f->seen->overflow ? SIGKILL : SIGTERM);
-    }
-    if (f->told && at - f->told > grace_seconds)
+    } else if (f->told && (at - f->told > grace_seconds || asked))
         tell_living(f, SIGKILL);
 }
 

@@ -1,7 +1,7 @@
 /* Runs a program and follows it and all its children, by ptrace: each fork, each exec and each end
- * is seen, however short a process lives. A process is looked at just before it ends, when all its
- * libraries are loaded and its memory is still there; one that lives on, at the end of the time.
- * Then all are ended. */
+ * is seen, however short a process lives. A process is looked at just before it ends, when its
+ * libraries are loaded and its memory is still there. One that lives on is looked at when the time
+ * is over. Then all are ended. */
 #ifndef SPANBENCH_FOLLOW_H
 #define SPANBENCH_FOLLOW_H
 

@@ -70,6 +70,7 @@ void seen_look(struct seen *s, int number, const char *asked, enum seen_when whe
     static struct serving answer;
     struct seen_process *p           = &s->process[number];
     struct serving_question question = {.asked = asked ? asked : asked_above(s, number),
+                                        .must  = asked != NULL,
                                         .last  = when == SEEN_LAST};
     for (int tries = 0; tries < 100; tries++) {
         serving_find(p->pid, &question, &answer);

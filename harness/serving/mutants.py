@@ -1,0 +1,103 @@
+"""Who serves malloc, with one promise broken by hand; harness/test/test_mutants.py says what for."""
+
+WHO = "harness/test/test_who.py"
+SERVING = "harness/serving/test_serving"
+
+MUTANTS = [
+    (
+        "serving: a definition of another version is not bound",
+        "harness/serving/elf_image.c",
+        'return strncmp(found->version, "GLIBC_", strlen("GLIBC_")) == 0;',
+        "return true;",
+        f"{WHO}:Allocators.test_of_another_version",
+        "ld.so does not bind",
+    ),
+    (
+        "serving: the first definition in the search order serves",
+        "harness/serving/serving.c",
+        "    for (size_t i = 0; i < l->objects.count; i++) {\n        const struct object *o = &l->objects.object[i];\n        if (!defines_malloc",
+        "    for (size_t i = l->objects.count; i-- > 0;) {\n        const struct object *o = &l->objects.object[i];\n        if (!defines_malloc",
+        f"{WHO}:Allocators.test_in_the_program_itself",
+        "The program comes before",
+    ),
+    (
+        "serving: where calls go is read in the memory",
+        "harness/serving/serving.c",
+        "s->checked |= value == bound;",
+        "s->checked = false;",
+        SERVING,
+        "its own calls were seen to go there",
+    ),
+    (
+        "serving: libraries follow breadth first, what is preloaded before them",
+        "harness/serving/objects.c",
+        'add_preloads(&f, process_variable(p, "LD_PRELOAD"));',
+        "(void)add_preloads;",
+        SERVING,
+        "both name the same object",
+    ),
+    (
+        "serving: privileges of the file are seen",
+        "harness/serving/process.c",
+        "p->secure = value != 0;",
+        "p->secure = false;",
+        f"{WHO}:NotAsAsked.test_privileged",
+        "su is set-user-ID",
+    ),
+    (
+        "serving: a static program is not asked for its dynamic linker",
+        "harness/serving/serving.c",
+        "    s->fixed                            = true;",
+        "    s->fixed                            = false;",
+        f"{WHO}:NotAsAsked.test_static",
+        "test_static",
+    ),
+    (
+        "serving: options of another allocator are not called its own",
+        "harness/serving/serving.c",
+        "if (l->known && known_matches(l->known->variable, name)) {",
+        "if (l->known) {",
+        f"{WHO}:Inside.test_options",
+        "test_options",
+    ),
+    (
+        "serving: the switch of pymalloc is known",
+        "harness/serving/serving.c",
+        "off |= strcmp(value, r->off[j]) == 0;",
+        "off |= strcmp(value, r->off[j]) != 0;",
+        f"{WHO}:Inside.test_pymalloc_and_its_switch",
+        "test_pymalloc_and_its_switch",
+    ),
+    (
+        "who: what was asked for reaches the children",
+        "harness/who/follow.c",
+        "seen_look(f->seen, number, f->request->preload,",
+        "seen_look(f->seen, number, NULL,",
+        f"{WHO}:NotAsAsked.test_missing_odd_or_without_malloc",
+        "test_missing_odd_or_without_malloc",
+    ),
+    (
+        "who: a process is looked at when it ends",
+        "harness/who/follow.c",
+        "            look(f, number_of(f, thread), true);",
+        "            (void)number_of;",
+        f"{WHO}:Following.test_each_process_however_short",
+        "test_each_process_however_short",
+    ),
+    (
+        "who: nobody is left when the time is over",
+        "harness/who/follow.c",
+        "at - f->told > grace_seconds || asked",
+        "false",
+        f"{WHO}:Following.test_the_time_is_bounded",
+        "Also of what ignores SIGTERM",
+    ),
+    (
+        "who: another allocator than expected is a finding",
+        "harness/who/report.c",
+        "    if (serving_is_named(s, expect))",
+        "    if (expect)",
+        f"{WHO}:NotAsAsked.test_expected",
+        "test_expected",
+    ),
+]

@@ -1,0 +1,510 @@
+"""spanbench who: which object serves malloc in a process and in its children."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any, Optional
+
+import jsonschema
+
+from driving import BUILD, CELLS, ROOT, SPANBENCH, cell, cell_names, run, slow, spanbench
+
+SCHEMA = json.loads((ROOT / "results" / "who.schema.json").read_text())
+GOMALLOC = BUILD / "libgomalloc.so"
+
+ALLOCATES = """
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    void *block = malloc(10);
+    if (argc > 1 && !dlopen(argv[1], atoi(argv[2])))
+        puts(dlerror());
+    free(block);
+    return 0;
+}
+"""
+THREADS = """
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void *work(void *arg) {
+    free(malloc(100));
+    usleep(100000);
+    return arg;
+}
+int main(void) {
+    pthread_t thread[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&thread[i], NULL, work, NULL);
+    pthread_exit(NULL);
+}
+"""
+# An allocator that frees nothing; with -DVERSIONED, of a version that nobody asks for.
+HEAP = """
+#include <stddef.h>
+#ifdef VERSIONED
+__asm__(".symver own, malloc@@OTHER_1.0");
+#define malloc own
+#endif
+static char heap[1 << 20];
+static size_t used;
+void *malloc(size_t size) {
+    void *block = heap + used;
+    used += (size + 15) & ~(size_t)15;
+    return used > sizeof heap ? NULL : block;
+}
+#ifndef VERSIONED
+void free(void *block) { (void)block; }
+#endif
+void *call(void) { return malloc(1); }
+"""
+CXX = """
+#include <string>
+#include <vector>
+int main() { return std::vector<std::string>(9, "more than sixteen characters").size() != 9; }
+"""
+GO = """package main
+func main() { println(len(make([]byte, 1000))) }
+"""
+
+
+class WhoTest(unittest.TestCase):
+    folder: Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = Path(tempfile.mkdtemp(prefix="spanbench-who-"))
+        cls.folder.chmod(0o755)  # also for nobody
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+
+    def build(self, name: str, source: str, *flags: str, compiler: str = "gcc") -> Path:
+        """A program of this source; skips the test where it cannot be built."""
+        suffix = ".cc" if "++" in compiler else ".c"
+        path = self.folder / f"{name}{suffix}"
+        path.write_text(source)
+        if not shutil.which(compiler):
+            self.skipTest(f"{compiler} is not installed")
+        words = [compiler, "-fno-builtin", "-o", self.folder / name, path, *flags]
+        self.assertEqual(run(*words).stderr, "", f"{name} does not build")
+        return self.folder / name
+
+    def who(self, *words: Any, code: Optional[int] = 0, **options: Any) -> Any:
+        """The document that it prints."""
+        done = spanbench("who", "--json", *words, **options)
+        if code is not None:
+            self.assertEqual(done.returncode, code, done.stderr + done.stdout)
+        # the program's own output may precede
+        document = json.loads(done.stdout[done.stdout.index('{\n "schema"') :])
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+        return document
+
+    def one(self, *words: Any, **options: Any) -> Any:
+        processes = self.who(*words, **options)["processes"]
+        self.assertEqual(len(processes), 1, processes)
+        return processes[0]
+
+    def notes(self, process: Any, kind: str) -> str:
+        return "\n".join(note["text"] for note in process["notes"] if note["kind"] == kind)
+
+
+class Allocators(WhoTest):
+    def test_each_library_by_preload(self) -> None:
+        """By its name, with the version that the library itself says."""
+        tried = 0
+        for name in cell_names():
+            says = cell(name, "--describe")
+            if says.get("floor") or name == "system":
+                continue
+            preload = says["object"]
+            if name == "tbbmalloc":  # a library of its own replaces malloc
+                preload = preload.replace("libtbbmalloc", "libtbbmalloc_proxy")
+            with self.subTest(name):
+                seen = self.one("--preload", preload, "--expect", name, "--", "true")
+                self.assertEqual((seen["name"], seen["how"]), (name, "bound"))
+                self.assertTrue(seen["checked"])
+                self.assertEqual(os.path.realpath(seen["object"]), os.path.realpath(preload))
+                self.assertTrue(seen["version"])
+                if says.get("version"):
+                    self.assertIn(seen["version"], says["version"])
+                tried += 1
+        self.assertGreaterEqual(tried, 2)
+
+    def test_the_c_library(self) -> None:
+        seen = self.one("--expect", "system", "--", "true")
+        self.assertEqual((seen["name"], seen["libc"]), ("glibc", "glibc"))
+        self.assertEqual(seen["version"], cell("system", "--describe")["version"])
+
+    def test_linked_with_it(self) -> None:
+        program = self.build(
+            "linked", ALLOCATES, f"-Wl,--no-as-needed,-rpath,{BUILD}", str(GOMALLOC)
+        )
+        self.assertEqual(self.one("--", program)["name"], "gomalloc")
+
+    def test_in_the_program_itself(self) -> None:
+        """The program comes before what is preloaded."""
+        program = self.build("own", ALLOCATES + HEAP)
+        seen = self.one("--", program)
+        self.assertEqual((seen["name"], seen["object"]), ("own", str(program)))
+        seen = self.one("--preload", GOMALLOC, "--", program, code=1)
+        self.assertIn("own comes before it", seen["wrong"])
+
+    def test_opened_later(self) -> None:
+        """What dlopen adds does not serve the program, but itself if it was told to."""
+        program = self.build("opens", ALLOCATES)
+        heap = self.build("heap.so", HEAP, "-shared", "-fPIC")
+        seen = self.one("--", program, heap, os.RTLD_NOW)
+        self.assertEqual(seen["name"], "glibc")
+        self.assertIn("heap.so defines malloc, too", self.notes(seen, "second"))
+        self.assertNotIn("calls of malloc go to", self.notes(seen, "second"))
+        seen = self.one("--", program, heap, os.RTLD_NOW | os.RTLD_DEEPBIND)
+        self.assertRegex(self.notes(seen, "second"), "in heap.so, calls of malloc go to .*heap.so")
+
+    def test_of_another_version(self) -> None:
+        """ld.so does not bind a call of malloc@GLIBC_… to it."""
+        script = self.folder / "versions"
+        script.write_text("OTHER_1.0 { global: malloc; call; };")
+        heap = self.build(
+            "other.so",
+            HEAP,
+            "-DVERSIONED",
+            "-shared",
+            "-fPIC",
+            "-nostdlib",
+            f"-Wl,--version-script={script}",
+        )
+        seen = self.one("--preload", heap, "--", "true", code=1)
+        self.assertEqual(seen["name"], "glibc")
+        self.assertTrue(seen["checked"])
+        self.assertIn("defines no malloc", seen["wrong"])
+
+    def test_cxx_and_threads(self) -> None:
+        for name, source, compiler in (("cxx", CXX, "g++"), ("threads", THREADS, "gcc")):
+            program = self.build(name, source, "-pthread", compiler=compiler)
+            seen = self.one("--preload", GOMALLOC, "--", program)
+            self.assertEqual(seen["name"], "gomalloc")
+
+    def test_versions_by_the_name_of_the_file(self) -> None:
+        heap = self.build("libodd.so.4.2", HEAP, "-shared", "-fPIC")
+        seen = self.one("--preload", heap, "--", "true")
+        self.assertEqual((seen["name"], seen["version"]), ("libodd.so.4.2", "4.2"))
+
+
+class NotAsAsked(WhoTest):
+    def wrong(self, *program: Any, preload: Any = GOMALLOC) -> str:
+        return str(self.one("--preload", preload, "--", *program, code=1)["wrong"])
+
+    def test_static(self) -> None:
+        program = self.build(
+            "static", ALLOCATES.replace("dlopen(argv[1], atoi(argv[2]))", "1"), "-static"
+        )
+        self.assertIn("the program is static", self.wrong(program))
+        seen = self.one("--", program)
+        self.assertEqual((seen["name"], seen["how"], seen["static"]), ("glibc", "symbols", True))
+        run("strip", program)
+        seen = self.one("--", program)
+        self.assertEqual((seen["name"], seen["how"], seen["static"]), ("glibc", "texts", True))
+
+    def test_static_and_unknown(self) -> None:
+        start = 'void _start(void) { __asm__("mov $60, %eax; xor %edi, %edi; syscall"); }'
+        if os.uname().machine != "x86_64":
+            self.skipTest("assembly of x86-64")
+        program = self.build("tiny", start, "-static", "-nostdlib")
+        self.assertEqual(self.one("--", program, code=1)["state"], "unknown")
+
+    def test_musl(self) -> None:
+        program = self.build("musl", THREADS, compiler="musl-gcc")
+        seen = self.one("--", program)
+        self.assertEqual((seen["name"], seen["libc"]), ("musl", "musl"))
+        self.assertRegex(seen["version"], r"^1\.\d+\.\d+$")
+        self.assertIn("needs glibc, and the program uses musl", self.wrong(program))
+
+    def test_privileged(self) -> None:
+        """su is set-user-ID. For root, it is nothing special."""
+        words = []
+        driver = self.folder / "spanbench"
+        shutil.copy(SPANBENCH, driver)
+        library = self.folder / "libgomalloc.so"
+        shutil.copy(GOMALLOC, library)
+        if os.geteuid() == 0:
+            words = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        done = run(*words, driver, "who", "--json", "--preload", library, "--", "su", "--version")
+        document = json.loads(done.stdout[done.stdout.index("{\n") :])
+        (seen,) = document["processes"]
+        if not os.stat(seen["program"]).st_mode & stat.S_ISUID:
+            self.skipTest("su is not set-user-ID here")
+        self.assertTrue(seen["secure"])
+        self.assertIn("has privileges of its file", seen["wrong"])
+
+    def test_missing_odd_or_without_malloc(self) -> None:
+        text = self.folder / "text.so"
+        text.write_text("not a library")
+        self.assertIn("not a shared library", self.wrong("true", preload=text))
+        plain = self.build("plain.so", "int plain;", "-shared", "-fPIC")
+        self.assertIn("defines no malloc", self.wrong("true", preload=plain))
+        gone = self.folder / "gone.so"
+        environment = {**os.environ, "LD_PRELOAD": str(gone)}
+        seen = self.one("--", "true", code=1, env=environment)
+        self.assertIn("gone.so cannot be preloaded: No such file", seen["wrong"])
+
+    def test_another_architecture(self) -> None:
+        foreign = bytearray(GOMALLOC.read_bytes())
+        foreign[18:20] = (8).to_bytes(2, "little")  # e_machine: MIPS
+        library = self.folder / "mips.so"
+        library.write_bytes(foreign)
+        self.assertIn("built for another architecture", self.wrong("true", preload=library))
+
+    def test_a_library_that_is_not_an_allocator(self) -> None:
+        plain = self.build("harmless.so", "int harmless;", "-shared", "-fPIC")
+        environment = {**os.environ, "LD_PRELOAD": str(plain)}
+        self.assertIsNone(self.one("--", "true", env=environment)["wrong"])
+        environment["LD_PRELOAD"] = f"{plain}:{GOMALLOC}"
+        self.assertEqual(self.one("--", "true", env=environment)["name"], "gomalloc")
+
+    def test_a_supervisor_that_drops_it(self) -> None:
+        document = self.who(
+            "--preload", GOMALLOC, "--", "sh", "-c", "true; env -i sleep 0; sleep 0", code=1
+        )
+        wrong = [p["command"] for p in document["processes"] if p["wrong"]]
+        self.assertEqual(wrong, ["sleep"])
+        self.assertEqual(document["counts"]["wrong"], 1)
+        (dropped,) = [p for p in document["processes"] if p["wrong"]]
+        self.assertIn("LD_PRELOAD does not name it here", dropped["wrong"])
+
+    def test_expected(self) -> None:
+        done = spanbench("who", "--expect", "jemalloc", "--", "true")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("NOT AS ASKED: jemalloc was expected", done.stdout)
+        self.one("--expect", GOMALLOC, "--preload", GOMALLOC, "--", "true")
+        self.one("--expect", "libgomalloc.so", "--preload", GOMALLOC, "--", "true")
+
+
+class Inside(WhoTest):
+    PYTHON = ("/usr/bin/python3", "-S", "-c", "pass")
+
+    def test_pymalloc_and_its_switch(self) -> None:
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONMALLOC"}
+        seen = self.one("--", *self.PYTHON, env=kept)
+        self.assertIn("pymalloc", self.notes(seen, "inner"))
+        self.assertIn("PYTHONMALLOC=malloc", self.notes(seen, "inner"))
+        for value, there in (("malloc", False), ("pymalloc", True)):
+            seen = self.one("--", *self.PYTHON, env={**kept, "PYTHONMALLOC": value})
+            self.assertEqual("pymalloc" in self.notes(seen, "inner"), there)
+
+    def test_a_copy_under_names_of_its_own(self) -> None:
+        program = self.build("copy", ALLOCATES + "void *je_malloc(size_t n) { return malloc(n); }")
+        seen = self.one("--preload", GOMALLOC, "--", program)
+        self.assertIn("jemalloc inside, as je_malloc", self.notes(seen, "inner"))
+
+    def test_node(self) -> None:
+        if not shutil.which("node"):
+            self.skipTest("node is not installed")
+        seen = self.who("--preload", GOMALLOC, "--", "node", "-e", "0")["processes"][0]
+        self.assertIn("V8", self.notes(seen, "inner"))
+        self.assertEqual(seen["name"], "gomalloc")
+
+    @slow
+    def test_go(self) -> None:
+        if not shutil.which("go"):
+            self.skipTest("Go is not installed")
+        source = self.folder / "main.go"
+        source.write_text(GO)
+        environment = {**os.environ, "GOCACHE": str(self.folder / "cache"), "GO111MODULE": "off"}
+        for flags in ((), ("-ldflags=-s",)):
+            run("go", "build", *flags, "-o", self.folder / "gone", source, env=environment)
+            seen = self.one("--preload", GOMALLOC, "--", self.folder / "gone", code=1)
+            self.assertEqual((seen["name"], seen["static"]), ("go", True))
+            self.assertRegex(seen["version"], r"^\d+\.\d+")
+
+    def test_options(self) -> None:
+        environment = {**os.environ, "GOMALLOC_RETAIN": "5", "MALLOC_ARENA_MAX": "2"}
+        seen = self.one("--preload", GOMALLOC, "--", "true", env=environment)
+        self.assertEqual(seen["options"], ["GOMALLOC_RETAIN=5"])
+        self.assertIn("MALLOC_ARENA_MAX is set, but gomalloc", self.notes(seen, "option"))
+        seen = self.one("--", "true", env=environment)
+        self.assertEqual(seen["options"], ["MALLOC_ARENA_MAX=2"])
+
+
+class Running(WhoTest):
+    def start(self, *words: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        child = subprocess.Popen([str(word) for word in words], **options)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        return child
+
+    def test_tree_of_a_process(self) -> None:
+        script = "sleep 60 & env -i sleep 60 & wait"
+        environment = {**os.environ, "LD_PRELOAD": str(GOMALLOC)}
+        shell = self.start("sh", "-c", script, env=environment, start_new_session=True)
+        self.addCleanup(os.killpg, shell.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            document = self.who(shell.pid, code=None)
+            commands = [p["command"] for p in document["processes"]]
+            if commands == ["sh", "sleep", "sleep"]:
+                break
+        names = sorted(p["name"] for p in document["processes"])
+        self.assertEqual(names, ["glibc", "gomalloc", "gomalloc"])
+        self.assertEqual([p["above"] for p in document["processes"]], [None, 0, 0])
+        self.assertEqual(document["counts"]["wrong"], 1)
+        self.assertIsNone(document["program"])
+
+    def test_files_that_were_deleted(self) -> None:
+        program, library = self.folder / "sleeper", self.folder / "libgomalloc-2.so"
+        shutil.copy("/bin/sleep", program)
+        shutil.copy(GOMALLOC, library)
+        child = self.start(program, 60, env={**os.environ, "LD_PRELOAD": str(library)})
+        while self.who(child.pid, code=None)["processes"][0]["command"] != "sleeper":
+            pass
+        program.unlink()
+        library.unlink()
+        seen = self.one(child.pid)
+        self.assertEqual(seen["name"], "gomalloc")
+        self.assertTrue(seen["version"] or os.geteuid())
+
+    def test_no_such_process(self) -> None:
+        done = spanbench("who", 2**22 + 1)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("there is no process 4194305", done.stderr)
+
+
+class Following(WhoTest):
+    def test_each_process_however_short(self) -> None:
+        script = "for i in 1 2 3 4 5; do /bin/true; done; (/bin/true &); /bin/true | /bin/true"
+        document = self.who("--preload", GOMALLOC, "--", "sh", "-c", script)
+        seen = [p for p in document["processes"] if p["command"] == "true"]
+        self.assertEqual(len(seen), 8)
+        self.assertEqual({p["name"] for p in seen}, {"gomalloc"})
+        self.assertEqual(document["counts"]["unseen"], 0)
+
+    def test_equal_children_are_one_line(self) -> None:
+        done = spanbench("who", "--", "sh", "-c", "/bin/true; /bin/true; /bin/true; :")
+        self.assertRegex(done.stdout, r"(?m)^  true \(3 processes\): glibc")
+        self.assertIn("4 processes: 4 known", done.stdout)
+
+    def test_exec(self) -> None:
+        """One process, two programs."""
+        document = self.who("--", "sh", "-c", "sleep 0.3; exec env true")
+        images = [p for p in document["processes"] if p["image"]]
+        self.assertEqual([p["command"] for p in images if not p["replaced"]], ["sleep", "true"])
+
+    def test_output_input_and_exit_code_are_the_programs(self) -> None:
+        done = run(SPANBENCH, "who", "--", "sh", "-c", "cat; exit 3", input="passed on\n")
+        self.assertIn("passed on\n", done.stdout)
+        self.assertIn("the program ended with exit code 3", done.stderr)
+        self.assertEqual(done.returncode, 0)
+        document = self.who("--", "sh", "-c", "kill -SEGV $$")
+        self.assertEqual(document["program"]["signal"], signal.SIGSEGV)
+
+    def alive(self, mark: str) -> list[str]:
+        return run("pgrep", "-f", mark).stdout.split()
+
+    def test_the_time_is_bounded(self) -> None:
+        """Also of what ignores SIGTERM, or left for a session of its own."""
+        mark = f"6{os.getpid()}"
+        script = f"trap '' TERM; setsid sleep {mark} & sleep {mark}; sleep {mark}"
+        words = ["who", "--json", "--timeout", "0.5", "--", "sh", "-c", script]
+        done = run("timeout", "--signal=KILL", 60, SPANBENCH, *words)
+        self.assertEqual(done.returncode, 0, "it does not end")
+        document = json.loads(done.stdout)
+        self.assertTrue(document["program"]["timed_out"])
+        self.assertGreaterEqual(document["counts"]["known"], 3)
+        self.assertEqual(self.alive(f"sleep {mark}"), [])
+
+    def test_an_interrupt(self) -> None:
+        mark = f"7{os.getpid()}"
+        for number in (signal.SIGINT, signal.SIGTERM):
+            child = subprocess.Popen(
+                [SPANBENCH, "who", "--timeout", "60", "--", "sh", "-c", f"sleep {mark}; :"],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            while not self.alive(f"^sleep {mark}"):
+                time.sleep(0.02)
+            child.send_signal(number)
+            out, _ = child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 128 + number)
+            self.assertIn("known", out)
+            self.assertEqual(self.alive(f"sleep {mark}"), [])
+
+    def test_killed(self) -> None:
+        mark = f"8{os.getpid()}"
+        child = subprocess.Popen([SPANBENCH, "who", "--", "sh", "-c", f"sleep {mark}; :"])
+        while not self.alive(f"^sleep {mark}"):
+            time.sleep(0.02)
+        child.kill()
+        child.wait()
+        deadline = time.monotonic() + 60
+        while self.alive(f"sleep {mark}") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual(self.alive(f"sleep {mark}"), [])
+
+    def test_programs_that_cannot_be_started(self) -> None:
+        text = self.folder / "text"
+        text.write_text("neither ELF nor #!")
+        for program, why in (
+            ("/nonexistent", "No such file"),
+            (text, "Permission denied"),
+            ("/", "Permission denied"),
+        ):
+            done = spanbench("who", "--", program)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"cannot start '{program}': {why}", done.stderr)
+
+
+class Words(WhoTest):
+    def test_wrong_use(self) -> None:
+        for words, says in (
+            ([], "takes the number of a process, or -- and a program"),
+            (["x1"], "to run a program, put -- before it"),
+            (["0"], "takes the number of a process, not '0'"),
+            (["1x"], "takes the number of a process, not '1x'"),
+            (["--"], "there is no program behind --"),
+            (["1", "--", "true"], "not both"),
+            (["--preload", str(GOMALLOC), "1"], "--preload needs -- and a program"),
+            (["--preload", "/nonexistent", "--", "true"], "cannot preload '/nonexistent'"),
+            (["--timeout", "1", "1"], "--timeout needs -- and a program"),
+            (["--timeout", "-1", "--", "true"], "takes seconds"),
+            (["--expect", "", "--", "true"], "--expect takes a name"),
+            (["--seed", "1", "1"], "spanbench who --help"),
+        ):
+            done = spanbench("who", *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertIn(says, done.stderr, words)
+
+    def test_help(self) -> None:
+        for words in (["who", "--help"], ["help", "who"]):
+            done = spanbench(*words)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("spanbench who $(pidof redis-server)", done.stdout)
+        self.assertIn("who PID", spanbench("help").stdout)
+
+    def test_text_is_clean(self) -> None:
+        """The name of a program is text from outside."""
+        odd = self.folder / "odd\x1b[31m\n"
+        shutil.copy("/bin/true", odd)
+        done = spanbench("who", "--", odd)
+        self.assertNotIn("\x1b", done.stdout)
+
+    def test_full_disk(self) -> None:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [SPANBENCH, "who", "--", "true"], stdout=full, stderr=subprocess.PIPE, text=True
+            )
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("No space left", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
