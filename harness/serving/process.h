@@ -54,7 +54,7 @@ const struct process_map *process_map_at(const struct process *, uint64_t addres
 int process_open_map(const struct process *, const struct process_map *);
 
 /* Opens a file by the path that the process would use. */
-int process_open_path(pid_t, const char *path);
+int process_open_path(pid_t, const char *file);
 
 /* The last part of a path. */
 const char *process_base_name(const char *path);

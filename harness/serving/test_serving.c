@@ -60,7 +60,7 @@ static ino_t first_of(const struct objects *o) {
 
 static pid_t start(char *const *argv) {
     int ready[2];
-    char byte;
+    char byte = 0;
     if (pipe2(ready, O_CLOEXEC) != 0)
         return -1;
     const pid_t child = fork();
@@ -81,9 +81,9 @@ static pid_t start(char *const *argv) {
 }
 
 static void test_both_ways(char *const *argv) {
-    const pid_t child = start(argv);
-    struct process p;
-    struct elf_image program;
+    const pid_t child        = start(argv);
+    struct process p         = {0};
+    struct elf_image program = {0};
     struct objects linked = {0}, mapped = {0};
     const int file = process_open(child, "exe", O_RDONLY);
     const int mem  = process_open(child, "mem", O_RDONLY);

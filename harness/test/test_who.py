@@ -232,7 +232,7 @@ class NotAsAsked(WhoTest):
 
     def test_privileged(self) -> None:
         """su is set-user-ID. For root, it is nothing special."""
-        words = []
+        words: list[str] = []
         driver = self.folder / "spanbench"
         shutil.copy(SPANBENCH, driver)
         library = self.folder / "libgomalloc.so"
@@ -465,7 +465,7 @@ class Following(WhoTest):
 
 class Words(WhoTest):
     def test_wrong_use(self) -> None:
-        for words, says in (
+        cases: list[tuple[list[str], str]] = [
             ([], "takes the number of a process, or -- and a program"),
             (["x1"], "to run a program, put -- before it"),
             (["0"], "takes the number of a process, not '0'"),
@@ -478,7 +478,8 @@ class Words(WhoTest):
             (["--timeout", "-1", "--", "true"], "takes seconds"),
             (["--expect", "", "--", "true"], "--expect takes a name"),
             (["--seed", "1", "1"], "spanbench who --help"),
-        ):
+        ]
+        for words, says in cases:
             done = spanbench("who", *words)
             self.assertEqual((done.returncode, done.stdout), (2, ""), words)
             self.assertIn(says, done.stderr, words)

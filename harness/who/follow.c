@@ -26,6 +26,11 @@ struct follow {
     bool killed;
 };
 
+/* ptrace takes numbers as pointers. */
+static void *ptrace_data(long number) {
+    return (void *)number; // NOLINT(performance-no-int-to-ptr)
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -122,7 +127,7 @@ static void on_stop(struct follow *f, pid_t thread, int status) {
         }
         break;
     default:
-        (void)ptrace(PTRACE_CONT, thread, NULL, (void *)(intptr_t)number); /* a signal of its own */
+        (void)ptrace(PTRACE_CONT, thread, NULL, ptrace_data(number)); /* a signal of its own */
         return;
     }
     (void)ptrace(PTRACE_CONT, thread, NULL, NULL);
@@ -219,7 +224,7 @@ static int start(struct follow *f, const sigset_t *mask) {
     close(report[1]);
     if (f->program < 0)
         error = forked;
-    else if (ptrace(PTRACE_SEIZE, f->program, NULL, (void *)options) != 0) {
+    else if (ptrace(PTRACE_SEIZE, f->program, NULL, ptrace_data(options)) != 0) {
         error            = errno;
         f->end->untraced = true;
         kill(f->program, SIGKILL);

@@ -55,6 +55,7 @@ struct printing {
     const struct seen *seen;
     const char *expect;
     int *first, *next; /* of each process: its first child, and the next child of the same */
+    int unseen;        /* how many were passed over in a row, on the way down */
 };
 
 static void print_what(FILE *to, const struct serving *s) {
@@ -85,9 +86,10 @@ static void print_notes(const struct printing *p, FILE *to, const struct serving
         fprintf(to, "%*s%s: %s\n", indent, "", words[s->note[i].kind], s->note[i].text);
 }
 
-enum { INDENT = 2, DEEPEST = 40 };
+enum { INDENT = 2, DEEPEST = 100 };
 
-static void print_node(const struct printing *, FILE *, int number, int depth, size_t times);
+/* A tree is printed by recursion, of DEEPEST levels at most. NOLINTBEGIN(misc-no-recursion) */
+static void print_node(struct printing *, FILE *, int number, int depth, size_t times);
 
 struct same {
     char *text;
@@ -95,42 +97,45 @@ struct same {
     size_t times;
 };
 
+/* Takes `text` over. */
+static void add_same(struct same **same, size_t *count, char *text, int number) {
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp((*same)[i].text, text) == 0) {
+            (*same)[i].times++;
+            free(text);
+            return;
+        }
+    struct same *grown = reallocarray(*same, *count + 1, sizeof *grown);
+    if (!grown) {
+        free(text);
+        return;
+    }
+    *same             = grown;
+    grown[(*count)++] = (struct same){text, number, 1};
+}
+
 /* The children of a process, the equal ones together. What was not looked at gives its place to
  * what it started. */
-static void collect(const struct printing *p, int number, int depth, struct same **same,
-                    size_t *count) {
-    for (int child = number == SEEN_NONE ? SEEN_NONE : p->first[number]; child != SEEN_NONE;
-         child     = p->next[child]) {
-        if (!was_seen(&p->seen->process[child])) {
+static void collect(struct printing *p, int number, int depth, struct same **same, size_t *count) {
+    for (int child = p->first[number]; child != SEEN_NONE; child = p->next[child]) {
+        char *text  = NULL;
+        size_t size = 0;
+        if (!was_seen(&p->seen->process[child]) && p->unseen < DEEPEST) {
+            p->unseen++;
             collect(p, child, depth, same, count);
+            p->unseen--;
             continue;
         }
-        char *text  = NULL;
-        size_t size = 0, i = 0;
-        FILE *f = open_memstream(&text, &size);
+        FILE *f = was_seen(&p->seen->process[child]) ? open_memstream(&text, &size) : NULL;
         if (!f)
-            return;
+            continue;
         print_node(p, f, child, depth, 0);
         fclose(f);
-        while (i < *count && strcmp((*same)[i].text, text) != 0)
-            i++;
-        struct same *grown = i < *count ? *same : reallocarray(*same, *count + 1, sizeof *grown);
-        if (!grown) {
-            free(text);
-            return;
-        }
-        *same = grown;
-        if (i < *count) {
-            free(text);
-            grown[i].times++;
-        } else {
-            grown[(*count)++] = (struct same){text, child, 1};
-        }
+        add_same(same, count, text, child);
     }
 }
 
-static void print_children(const struct printing *p, FILE *to, int number, int depth,
-                           bool numbers) {
+static void print_children(struct printing *p, FILE *to, int number, int depth, bool numbers) {
     struct same *same = NULL;
     size_t count      = 0;
     collect(p, number, depth, &same, &count);
@@ -145,9 +150,13 @@ static void print_children(const struct printing *p, FILE *to, int number, int d
 }
 
 /* `times`: how many are like this one; 0: without the numbers of processes, to be compared. */
-static void print_node(const struct printing *p, FILE *to, int number, int depth, size_t times) {
+static void print_node(struct printing *p, FILE *to, int number, int depth, size_t times) {
     const struct seen_process *it = &p->seen->process[number];
-    const int indent              = INDENT * (depth < DEEPEST ? depth : DEEPEST);
+    const int indent              = INDENT * depth;
+    if (depth > DEEPEST) {
+        fprintf(to, "%*s… and below\n", indent, "");
+        return;
+    }
     fprintf(to, "%*s%s", indent, "", it->serving->command);
     if (times == 1)
         fprintf(to, " (%d)", (int)it->pid);
@@ -158,6 +167,8 @@ static void print_node(const struct printing *p, FILE *to, int number, int depth
     print_notes(p, to, it->serving, indent + 2 * INDENT);
     print_children(p, to, number, depth + 1, times);
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 static bool link_children(struct printing *p) {
     const size_t count = p->seen->count;
