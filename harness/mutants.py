@@ -4,6 +4,7 @@ SAMPLE = "harness/cell/test_sample"
 USAGE = "harness/cell/test_usage"
 IDENTITY = "harness/cell/test_identity"
 BAD_CELLS = "harness/test/test_bench_failures.py"
+DRIVER = "harness/test/test_driver.py"
 
 MUTANTS = [
     (
@@ -153,10 +154,34 @@ MUTANTS = [
     (
         "digest: the timed requests are those that were verified",
         "harness/bench/rows.c",
-        "strcmp(common, a->record.digest) != 0",
-        "false",
+        "strcmp(group->round_digest, a->record.digest) == 0",
+        "true",
         f"{BAD_CELLS}:BadCells.test_other_requests_in_the_timed_pass_only",
         "test_other_requests_in_the_timed_pass_only",
+    ),
+    (
+        "seeds: each round has one of its own",
+        "harness/bench/rows.c",
+        "r->options->seed + (r->options->one_seed ? 0 : round)",
+        "r->options->seed",
+        f"{DRIVER}:Run.test_seed",
+        "test_seed",
+    ),
+    (
+        "seeds: the requests of each round are verified",
+        "harness/bench/rows.c",
+        " || check_round(r, group, round)",
+        " || true",
+        f"{DRIVER}:Run.test_row_that_fails_a_later_check_stops",
+        "test_row_that_fails_a_later_check_stops",
+    ),
+    (
+        "seeds: of samples are in the file",
+        "harness/bench/bench.c",
+        ".seed      = rows_seed(rows, s->plan->round)",
+        ".seed      = rows->options->seed",
+        f"{DRIVER}:Run.test_document",
+        "test_document",
     ),
     (
         "balance: each round holds each row once",

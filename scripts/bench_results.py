@@ -290,7 +290,9 @@ def parse_facts(context: Any, measured: set[str]) -> Facts:
 def parse(document: Any) -> Results:
     """The rows of a parsed bench.json. Raises ValueError if it is none, or if digests differ."""
     rows: dict[tuple[str, str, int], Row] = {}
-    digests: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+    # Rows are compared within a round, and equal seeds mean equal requests in every round. (Runs of before
+    # each round had a seed of its own have the same one in all.)
+    digests: dict[tuple[str, int, str, int], dict[str, str]] = defaultdict(dict)
     for i, entry in enumerate(member(document, "the file", "benchmarks", list)):
         place = f"benchmarks[{i}]"
         place += f" ({text(entry, place, 'name', 'no name')})"
@@ -305,12 +307,14 @@ def parse(document: Any) -> Results:
             continue
         counters = [*POSITIVE, *REQUIRED, *(c for c in OPTIONAL if entry.get(c) is not None)]
         row.samples.append({c: amount(entry, place, c) for c in counters})
-        digests[(workload, threads)].setdefault(text(entry, place, "digest"), allocator)
-    for (workload, threads), found in digests.items():
+        for kind in ("block", "seed"):
+            alike = (workload, threads, kind, member(entry, place, kind, int, 0))
+            digests[alike].setdefault(text(entry, place, "digest"), allocator)
+    for (workload, threads, kind, of), found in digests.items():
         if len(found) > 1:
             raise ValueError(
-                f"samples of {workload} at {plural(threads, 'thread')} made different requests "
-                f"({', '.join(sorted(found.values()))}): not comparable"
+                f"samples of {workload} at {plural(threads, 'thread')} in {kind} {of} made different "
+                f"requests ({', '.join(sorted(found.values()))}): not comparable"
             )
     if not rows:
         raise ValueError("no samples")

@@ -114,10 +114,10 @@ static void run_sample(void *arg, struct gbench_outcome *out) {
         return;
     rows_name(rows, row, name);
     progress_show("sample", run->saved.entries + 1, rows->plan.samples, seconds_left(run), name);
-    if (!rows_check(rows, row))
+    if (!rows_check(rows, row, s->plan->round))
         return;
     const double busy = machine_busy_seconds();
-    if (!rows_time(rows, row, &a))
+    if (!rows_time(rows, row, s->plan->round, &a))
         return;
     const unsigned threads = rows->plan.row[row].threads;
     fill_outcome(&a, threads, share_of_others(busy, &a), out);
@@ -125,6 +125,7 @@ static void run_sample(void *arg, struct gbench_outcome *out) {
                                           .workload  = rows_workload(rows, row)->name,
                                           .threads   = threads,
                                           .round     = s->plan->round,
+                                          .seed      = rows_seed(rows, s->plan->round),
                                           .failed    = a.end != SAMPLE_GOOD,
                                           .record    = a.record});
     run->failed += a.end != SAMPLE_GOOD;
@@ -196,6 +197,16 @@ static int finish(struct run *run) {
                                          : EXIT_GOOD;
 }
 
+static void announce(const struct run *run) {
+    const struct plan *plan = &run->rows.plan;
+    const unsigned last     = (unsigned)(plan->samples / plan->round_samples) - 1;
+    char to[32]             = "";
+    if (rows_seed(&run->rows, last) != run->options->seed)
+        snprintf(to, sizeof to, " to %llu", (unsigned long long)rows_seed(&run->rows, last));
+    fprintf(stderr, "spanbench: %zu benchmarks, %zu samples of each, seed%s %llu%s\n", plan->rows,
+            plan->samples / plan->rows, *to ? "s" : "", (unsigned long long)run->options->seed, to);
+}
+
 static int run_plan(struct run *run) {
     const struct plan *plan = &run->rows.plan;
     run->sample             = calloc(plan->samples, sizeof *run->sample);
@@ -214,8 +225,7 @@ static int run_plan(struct run *run) {
     }
     if (!open_files(run))
         return EXIT_WRONG_USE;
-    fprintf(stderr, "spanbench: %zu benchmarks, %zu samples of each, seed %llu\n", plan->rows,
-            plan->samples / plan->rows, (unsigned long long)run->options->seed);
+    announce(run);
     run_samples(run);
     if (!is_ended(run))
         run->no_line = timeline_run(&run->rows, run->timeline.stream, &run->saved);
@@ -226,6 +236,8 @@ int bench_command(const struct options *o) {
     static struct run run;
     run      = (struct run){.options = o};
     int argc = o->benchmark_argc;
+    if (!o->one_seed && !options_seeds_exist(o, "repetitions", o->repetitions))
+        return EXIT_WRONG_USE;
     if (!gbench_initialize(&argc, o->benchmark_argv)) {
         fprintf(stderr, "spanbench: Google Benchmark does not accept '%s'\n", o->benchmark_argv[1]);
         return EXIT_WRONG_USE;

@@ -23,6 +23,7 @@ json_t *bench_json_context(const struct options *o, const struct registry *r) {
     json_object_set_new(c, "quick", json_boolean(o->quick));
     json_object_set_new(c, "brief", json_boolean(o->brief));
     json_object_set_new(c, "seed", json_integer((json_int_t)o->seed));
+    json_object_set_new(c, "one_seed", json_boolean(o->one_seed));
     json_object_set_new(c, "repetitions", json_integer(o->repetitions));
     json_object_set_new(c, "order", json_string(o->mirrored ? "mirrored" : "shuffled"));
     json_object_set_new(c, "names", names);
@@ -60,6 +61,7 @@ json_t *bench_json_make(json_t *context, const struct entry *entry, size_t entri
         json_object_set_new(e, "allocator", json_string(entry[i].allocator));
         json_object_set_new(e, "workload", json_string(entry[i].workload));
         json_object_set_new(e, "block", json_integer(entry[i].round));
+        json_object_set_new(e, "seed", json_integer((json_int_t)entry[i].seed));
         if (!entry[i].failed)
             add_record(e, &entry[i].record);
     }

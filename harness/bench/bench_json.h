@@ -14,6 +14,7 @@ struct entry {
     const char *allocator, *workload;
     unsigned threads;
     unsigned round; /* called "block" in the file; the repetition that it is */
+    uint64_t seed;  /* of its requests */
     bool failed;    /* the record is empty; Google Benchmark has the cause */
     struct record record;
 };

@@ -29,14 +29,18 @@ static uint64_t ops_of(const struct options *o, const struct workload_info *w) {
     return o->brief ? w->brief_ops : o->quick ? w->quick_ops : w->ops;
 }
 
-struct sample_request rows_request(const struct rows *r, size_t row) {
+uint64_t rows_seed(const struct rows *r, unsigned round) {
+    return r->options->seed + (r->options->one_seed ? 0 : round);
+}
+
+struct sample_request rows_request(const struct rows *r, size_t row, unsigned round) {
     const struct options *o       = r->options;
     const struct workload_info *w = rows_workload(r, row);
     return (struct sample_request){.cell            = rows_cell(r, row),
                                    .workload        = w->name,
                                    .threads         = r->plan.row[row].threads,
                                    .ops             = ops_of(o, w),
-                                   .seed            = o->seed,
+                                   .seed            = rows_seed(r, round),
                                    .timeout_seconds = o->timeout_seconds};
 }
 
@@ -150,18 +154,18 @@ static void pace_add(struct pace *pace, double seconds) {
     pace->count++;
 }
 
-/* The verifying pass of one row. Returns false after an interrupt. */
-static bool verify(struct rows *r, size_t row) {
+/* The verifying pass of one row; `digest` gets that of its requests if it was good. Returns false
+ * after an interrupt. */
+static bool verify(struct rows *r, size_t row, unsigned round, char digest[17]) {
     static struct sample a;
-    struct row_state *state       = &r->state[row];
-    struct sample_request request = rows_request(r, row);
+    struct sample_request request = rows_request(r, row, round);
     request.verify                = true;
     sample_run(&request, &a);
     pace_add(&r->checks, a.seconds);
     if (a.end == SAMPLE_GOOD)
-        memcpy(state->digest, a.record.digest, sizeof state->digest);
+        memcpy(digest, a.record.digest, sizeof a.record.digest);
     else if (a.end != SAMPLE_INTERRUPTED)
-        stop(state, "check failed", a.cause);
+        stop(&r->state[row], "check failed", a.cause);
     return a.end != SAMPLE_INTERRUPTED;
 }
 
@@ -173,25 +177,33 @@ static size_t votes_for(const struct rows *r, size_t group, const char *digest) 
     return votes;
 }
 
-/* The digest of most rows of a group, the first one's if as many have another; "": none is known.
- */
-static const char *common_digest(const struct rows *r, size_t group) {
-    const char *common = "";
-    size_t most        = 0;
+/* All that follows is compared with the digest that this row had in this round. */
+static void set_digest(struct rows *r, size_t row, unsigned round, const char *digest) {
+    struct row_state *group = &r->state[r->plan.row[row].group];
+    group->round            = round;
+    group->witness          = row;
+    snprintf(group->round_digest, sizeof group->round_digest, "%s", digest);
+}
+
+/* The group's digest becomes that of most of its rows, the first one's if as many have another;
+ * "": none is known. */
+static void find_common_digest(struct rows *r, size_t group, unsigned round) {
+    size_t most = 0;
+    set_digest(r, group, round, "");
     for (size_t row = group; row < r->plan.rows; row++) {
         const char *digest = r->state[row].digest;
         if (r->plan.row[row].group != group || !*digest || votes_for(r, group, digest) <= most)
             continue;
-        most   = votes_for(r, group, digest);
-        common = digest;
+        most = votes_for(r, group, digest);
+        set_digest(r, row, round, digest);
     }
-    return common;
 }
 
 /* Stops the rows of a group that made other requests than most. */
-static void compare_digests(struct rows *r, size_t group) {
-    char common[sizeof r->state->digest], cause[160];
-    snprintf(common, sizeof common, "%s", common_digest(r, group));
+static void compare_digests(struct rows *r, size_t group, unsigned round) {
+    char cause[160];
+    find_common_digest(r, group, round);
+    const char *common = r->state[group].round_digest;
     for (size_t row = group; row < r->plan.rows; row++) {
         struct row_state *state = &r->state[row];
         if (r->plan.row[row].group != group || !*state->digest ||
@@ -206,42 +218,85 @@ static void compare_digests(struct rows *r, size_t group) {
     }
 }
 
-bool rows_check(struct rows *r, size_t row) {
-    const size_t group = r->plan.row[row].group;
-    if (r->state[row].checked)
-        return true;
+/* The floor needs no check: its blocks overlap. */
+static bool can_verify(const struct rows *r, size_t row) {
+    return !*r->state[row].stopped && !rows_cell(r, row)->floor;
+}
+
+/* The first verifying pass of every row of a group. */
+static bool check_group(struct rows *r, size_t group, unsigned round) {
     for (size_t i = group; i < r->plan.rows; i++) {
-        if (r->plan.row[i].group != group || r->state[i].checked)
+        struct row_state *state = &r->state[i];
+        if (r->plan.row[i].group != group || state->checked)
             continue;
-        /* the floor needs no check: its blocks overlap */
-        if (!*r->state[i].stopped && !rows_cell(r, i)->floor && !verify(r, i))
+        if (can_verify(r, i) && !verify(r, i, round, state->digest))
             return false;
-        r->state[i].checked = true;
+        state->checked = true;
     }
-    compare_digests(r, group);
+    compare_digests(r, group, round);
     return true;
+}
+
+/* The nth row of a group that can verify, and on from the first again; SIZE_MAX: none can. */
+static size_t nth_verifier(const struct rows *r, size_t group, size_t nth) {
+    size_t count = 0;
+    for (size_t i = group; i < r->plan.rows; i++)
+        count += r->plan.row[i].group == group && can_verify(r, i);
+    nth = count ? nth % count : 0;
+    for (size_t i = group; count && i < r->plan.rows; i++)
+        if (r->plan.row[i].group == group && can_verify(r, i) && nth-- == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+/* What a round asks for, by the verifying pass of one row; of another where that one fails. */
+static bool check_round(struct rows *r, size_t group, unsigned round) {
+    char digest[sizeof r->state->digest] = "";
+    size_t row;
+    set_digest(r, group, round, "");
+    while (!*digest && (row = nth_verifier(r, group, round)) != SIZE_MAX) {
+        if (!verify(r, row, round, digest))
+            return false;
+        r->round_checks++;
+        set_digest(r, row, round, digest);
+    }
+    return true;
+}
+
+bool rows_check(struct rows *r, size_t row, unsigned round) {
+    const size_t group           = r->plan.row[row].group;
+    const struct row_state *done = &r->state[group];
+    if (!r->state[row].checked)
+        return check_group(r, group, round);
+    return rows_seed(r, done->round) == rows_seed(r, round) || check_round(r, group, round);
 }
 
 /* --- timing them --- */
 
-bool rows_time(struct rows *r, size_t row, struct sample *a) {
+/* Made this sample the requests of its round? The first sets them where nobody could verify. */
+static void compare_with_round(struct rows *r, size_t row, unsigned round, struct sample *a) {
+    const struct row_state *group = &r->state[r->plan.row[row].group];
+    if (!*group->round_digest)
+        set_digest(r, row, round, a->record.digest);
+    if (strcmp(group->round_digest, a->record.digest) == 0)
+        return;
+    a->end = SAMPLE_FAILED;
+    snprintf(a->cause, sizeof a->cause, "digest: %s, but %s had %s with the seed of this round",
+             a->record.digest, rows_cell(r, group->witness)->name, group->round_digest);
+}
+
+bool rows_time(struct rows *r, size_t row, unsigned round, struct sample *a) {
     struct row_state *state = &r->state[row];
-    const char *common      = common_digest(r, r->plan.row[row].group);
     if (*state->stopped) {
         *a = (struct sample){.end = SAMPLE_FAILED};
         memcpy(a->cause, state->stopped, sizeof a->cause);
         return true;
     }
-    const struct sample_request request = rows_request(r, row);
+    const struct sample_request request = rows_request(r, row, round);
     sample_run(&request, a);
     pace_add(&r->timings, a->seconds);
-    if (a->end == SAMPLE_GOOD && *common && strcmp(common, a->record.digest) != 0) {
-        a->end = SAMPLE_FAILED;
-        snprintf(a->cause, sizeof a->cause, "digest: %s, but the verifying passes had %s",
-                 a->record.digest, common);
-    }
-    if (a->end == SAMPLE_GOOD && !*common) /* none but floors: the first sets it */
-        memcpy(state->digest, a->record.digest, sizeof state->digest);
+    if (a->end == SAMPLE_GOOD)
+        compare_with_round(r, row, round, a);
     if (a->end == SAMPLE_TIMED_OUT) /* each further one would cost the whole limit, too */
         stop(state, "not run after this", a->cause);
     return a->end != SAMPLE_INTERRUPTED;
@@ -253,8 +308,12 @@ double rows_sample_seconds(const struct rows *r) {
 }
 
 double rows_checks_left_seconds(const struct rows *r) {
-    size_t left = 0;
-    for (size_t row = 0; row < r->plan.rows; row++)
+    const size_t later = r->options->one_seed ? 0 : r->plan.samples / r->plan.round_samples - 1;
+    size_t left        = 0;
+    for (size_t row = 0; row < r->plan.rows; row++) {
         left += !r->state[row].checked;
+        left += r->plan.row[row].group == row ? later : 0;
+    }
+    left -= r->round_checks < left ? r->round_checks : left;
     return r->checks.count ? (double)left * r->checks.seconds / (double)r->checks.count : 0;
 }

@@ -46,7 +46,7 @@ static unsigned rest_ms(const struct rows *r) {
 
 /* One pass. A failed one leaves no lines. */
 static void run_pass(const struct rows *r, size_t row, FILE *csv, struct sample *a) {
-    struct sample_request request = rows_request(r, row);
+    struct sample_request request = rows_request(r, row, 0);
     struct pass pass              = {.csv = csv, .request = &request};
     const long begin              = ftell(csv);
     request.hold_ms               = rest_ms(r);

@@ -30,10 +30,10 @@ static void print_common(FILE *to, unsigned of) {
           "  --preload FILE       also measure this library's malloc; NAME=FILE gives it a name\n",
           to);
     if (of & OF_WORKS)
-        fputs(
-            "  --seed N             seed of the requests and of the order of samples (default: 1)\n"
-            "  --out DIR            write results to DIR/<time>-<host>/ (default: results)\n",
-            to);
+        fputs("  --seed N             seed of the first requests, and of the order of samples\n"
+              "                       (default: 1); each round of run and harden adds one\n"
+              "  --out DIR            write results to DIR/<time>-<host>/ (default: results)\n",
+              to);
     fprintf(
         to,
         "  --timeout SECONDS    time limit of a process (default: %d; for check %d, for harden "
@@ -53,6 +53,7 @@ static void print_run(FILE *to) {
         "                       with --quick: %d)\n"
         "  --order ORDER        of the samples in a round: shuffled (default), or mirrored, an\n"
         "                       order and its reverse, so that slow drift cancels out\n"
+        "  --one-seed           the same requests in all rounds: less spread, of one draw alone\n"
         "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
         "  --brief              very little work (a few milliseconds of gomalloc's, more of\n"
         "                       others'), to compare many short samples\n"

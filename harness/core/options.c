@@ -59,6 +59,14 @@ static bool parse_order(const char *text, bool *mirrored) {
            complain("order", "shuffled or mirrored", text);
 }
 
+bool options_seeds_exist(const struct options *o, const char *option, unsigned count) {
+    if (o->seed <= (uint64_t)INT64_MAX - (count - 1))
+        return true;
+    fprintf(stderr, "spanbench: --seed %llu and --%s %u: the last seed would be above %lld\n",
+            (unsigned long long)o->seed, option, count, (long long)INT64_MAX);
+    return false;
+}
+
 static bool add_name(const char *option, struct names *names, const char *name) {
     if (names->count == OPTIONS_MAX_NAMES) {
         fprintf(stderr, "spanbench: --%s: too many names\n", option);
@@ -190,6 +198,7 @@ enum {
     REPETITIONS,
     ORDER,
     SEED,
+    ONE_SEED,
     QUICK,
     BRIEF,
     NO_TIMELINE,
@@ -224,6 +233,7 @@ static const struct {
     [REPETITIONS]  = {"repetitions", required_argument, OF_RUN},
     [ORDER]        = {"order", required_argument, OF_RUN},
     [SEED]         = {"seed", required_argument, OF_WORKS},
+    [ONE_SEED]     = {"one-seed", no_argument, OF_RUN},
     [QUICK]        = {"quick", no_argument, OF_RUN},
     [BRIEF]        = {"brief", no_argument, OF_RUN},
     [NO_TIMELINE]  = {"no-timeline", no_argument, OF_RUN},
@@ -289,6 +299,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
             break;
         case ORDER: good = parse_order(optarg, &o->mirrored); break;
         case SEED: good = parse_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
+        case ONE_SEED: o->one_seed = true; break;
         case QUICK: o->quick = true; break;
         case BRIEF: o->brief = true; break;
         case NO_TIMELINE: o->no_timeline = true; break;

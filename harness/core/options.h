@@ -39,7 +39,8 @@ struct options {
     size_t thread_counts;
     unsigned repetitions;
     bool mirrored;
-    uint64_t seed;
+    uint64_t seed; /* of the first round, or run */
+    bool one_seed; /* of `run`: of all rounds */
     bool quick;
     bool brief;       /* brief_ops of a workload */
     bool no_timeline; /* samples alone: no passes that watch memory over time */
@@ -88,6 +89,10 @@ enum { OPTIONS_SIZES = 3 };
 
 /* Does one of the globs match? None given: yes. */
 bool options_match(const struct names *globs, const char *name);
+
+/* Are `count` seeds from that of the options on all seeds? If not, standard error says that the
+ * count, given by this option, is too large. */
+bool options_seeds_exist(const struct options *, const char *option, unsigned count);
 
 /* Reads the command line; argv must outlive the options. False: it is wrong, and standard error
  * says how and what would be right. */

@@ -8,7 +8,6 @@
 #include "spawn.h"
 #include "table.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -117,21 +116,12 @@ static int harden_all(const struct harden_list *list, const struct registry *r,
     return code;
 }
 
-/* The seeds of all runs must be seeds. */
-static bool seeds_exist(const struct options *o) {
-    if (o->seed <= (uint64_t)INT64_MAX - (o->runs - 1))
-        return true;
-    fprintf(stderr, "spanbench: --seed %llu and --runs %u: the last seed would be above %lld\n",
-            (unsigned long long)o->seed, o->runs, (long long)INT64_MAX);
-    return false;
-}
-
 int harden_command(const struct options *o) {
     struct registry registry = {0};
     struct harden_list list  = {.options = o};
     bool *chosen             = NULL;
     int code                 = EXIT_WRONG_USE;
-    if (seeds_exist(o) && selection_open(o, &registry, &chosen) &&
+    if (options_seeds_exist(o, "runs", o->runs) && selection_open(o, &registry, &chosen) &&
         prepare(&list, &registry, chosen)) {
         if (o->list_names)
             harden_list_print(&list, stdout);

@@ -160,7 +160,7 @@ class BadCells(DriverTest):
             + '{good} "$@" 3>&1 | '
             + lie
             + " >&3",
-            "but the verifying passes had",
+            " with the seed of this round",
         )
 
     def test_other_sample(self) -> None:

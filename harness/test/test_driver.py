@@ -146,6 +146,9 @@ class Run(DriverTest):
         self.assertEqual([e["block"] for e in entries], sorted(e["block"] for e in entries))
         orders = {tuple(e["name"] for e in entries if e["block"] == b) for b in range(3)}
         self.assertEqual(len(orders), 3, "each in an order of its own")
+        self.assertEqual([e["seed"] for e in entries], [5 + e["block"] for e in entries])
+        digests = {(e["workload"], e["threads"], e["block"], e["digest"]) for e in entries}
+        self.assertEqual(len(digests), 3 * 3 * 3, "the same requests within a block alone")
         self.assertTrue(document["context"]["spanbench"]["complete"])
         for e in entries:
             self.assertEqual(e["time_unit"], "ns")
@@ -198,6 +201,47 @@ class Run(DriverTest):
         self.assertEqual(runs[0], runs[1], "same seed: same order, same requests")
         self.assertNotEqual(runs[0][0], runs[2][0])
         self.assertNotEqual(runs[0][1], runs[2][1])
+        at_1, at_2 = (len(runs[i][1]) for i in (0, 2))
+        self.assertEqual((at_1, at_2), (3 * 4, 3 * 4), "each round has requests of its own")
+        self.assertEqual(len(runs[0][1] & runs[2][1]), 3 * 3, "its seed is one more")
+
+    def test_one_seed(self) -> None:
+        self.use_cells(CELLS / "system", CELLS / "null")
+        self.assertEqual(self.quick(*SHORT, "--seed", "9", "--one-seed").returncode, 0)
+        entries = self.document()["benchmarks"]
+        self.assertEqual([(e["block"], e["seed"]) for e in entries], [(b, 9) for b in (0, 0, 1, 1)])
+        self.assertEqual(len({e["digest"] for e in entries}), 1)
+        self.assertTrue(self.document()["context"]["spanbench"]["one_seed"])
+
+    def test_last_seed_is_one(self) -> None:
+        self.use_cells(CELLS / "null")
+        last = ["--seed", str(2**63 - 1)]
+        result = self.quick(*SHORT, *last)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--repetitions 2: the last seed would be above", result.stderr)
+        self.assertEqual(self.quick(*SHORT, *last, "--one-seed").returncode, 0)
+        self.assertEqual(self.document()["benchmarks"][1]["seed"], 2**63 - 1)
+
+    def test_each_round_is_verified_by_one_row_in_turn(self) -> None:
+        log = self.directory / "log"
+        script = f'case "$*" in *--verify*) echo "$0 $*" >>{log};; esac\nexec {{good}} "$@"'
+        self.use_cells(CELLS / "null")
+        for name in ("a", "b"):
+            self.script_cell(name, script)
+        words = ["--workloads", "tiny", "--threads", "1", "--repetitions", "4", "--no-timeline"]
+        self.assertEqual(self.quick(*words, "--seed", "20").returncode, 0)
+        passes = re.findall(r"/([ab]) .* --seed (\d+) ", log.read_text())
+        self.assertEqual(passes[:2], [("a", "20"), ("b", "20")])
+        self.assertEqual(passes[2:], [("b", "21"), ("a", "22"), ("b", "23")])
+
+    def test_row_that_fails_a_later_check_stops(self) -> None:
+        bad = 'case "$*" in *"--seed 21 "*--verify*) exit 4;; esac\nexec {good} "$@"'
+        self.use_cells(CELLS / "system")
+        self.script_cell("bad", bad)
+        words = ["--workloads", "tiny", "--threads", "1", "--repetitions", "3", "--seed", "19"]
+        self.assertEqual(self.quick(*words).returncode, 1)
+        self.assertEqual([bool(c) for c in self.causes("bad")], [False, False, True])
+        self.assertEqual(self.causes("system"), [None] * 3)
 
     def test_options_of_google_benchmark(self) -> None:
         for option in ("--benchmark_list_tests", "--benchmark_list_tests=1"):
@@ -384,7 +428,7 @@ class Trouble(DriverTest):
         self.use_cells(CELLS / "system")
         command = [SPANBENCH, "--out", self.out, "--cells", self.cells, "--workloads", "large"]
         process = subprocess.Popen(
-            [str(w) for w in [*command, "--threads", "1", "--repetitions", "4"]],
+            [str(w) for w in [*command, "--threads", "1", "--repetitions", "4", "--one-seed"]],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -106,6 +106,7 @@ class Driver:
         rows = "|".join(re.escape(r).replace("/", "/[^/]+/") for r in order.rows)
         command = [str(self.program), "run", *words]
         command += ["--allocators", "base,head,twin", "--order", "mirrored", "--no-timeline"]
+        command += ["--one-seed"]  # base and head in all blocks of a measurement do the same
         command += ["--repetitions", str(order.blocks), "--seed", str(order.seed)]
         command += ["--workloads", ",".join(sorted({r.split("/")[0] for r in order.rows}))]
         command += ["--threads", ",".join(sorted({r.rpartition(":")[2] for r in order.rows}))]
