@@ -7,6 +7,22 @@ CHILD = "harness/cell/test_child"
 
 MUTANTS = [
     (
+        "live set: as large at every seed, at any time",
+        "workloads/timed/replace.h",
+        "replace_rank_of(s, slot, load))",
+        "(uint32_t)(random >> 40))",
+        WORKLOADS,
+        "large: at 100 seeds",
+    ),
+    (
+        "live set: no two slots have one rank",
+        "workloads/timed/replace.h",
+        "while (replace_common_divisor(s.factor, load.slots) != 1)",
+        "while (replace_common_divisor(s.factor, load.slots) == 1)",
+        WORKLOADS,
+        "large: at 100 seeds",
+    ),
+    (
         "digest: is of the requests",
         "workloads/timed/replace.h",
         ".digest = (random | 1) * size",

@@ -1,22 +1,29 @@
 /* large: requests over 32 KiB up to 4 MiB, each octave equally often and each size within it. The
  * mean is 871 KiB, and every 4 KiB page is written once. What an allocator asks of the
- * operating system decides here. */
+ * operating system decides here.
+ *
+ * Each slot keeps to one half of one octave, whichever the seed gives it, and every half octave has
+ * as many slots. So an operation frees a block of some size and asks for one that may be up to half
+ * as large again, or a third smaller. The live set of a thread is 47.6 MiB on average. Its standard
+ * deviation, from seed to seed and over a run, is 2 % of that. If each request were drawn from all
+ * sizes, it would be 16 %, and the seed would decide who is first. */
 #include "replace.h"
 
 enum {
-    SLOTS     = 32, /* of each thread */
-    ROUNDS    = 8,  /* from here on, page faults per operation fall no more */
+    OCTAVES   = 7, /* 32 KiB << 7 is 4 MiB */
+    HALVES    = 2 * OCTAVES,
+    SLOTS     = 4 * HALVES, /* of each thread */
+    ROUNDS    = 8,          /* from here on, page faults per operation fall no more */
     MIN_BYTES = (32 << 10) + 1,
     MAX_BYTES = 4 << 20,
-    OCTAVES   = 7, /* 32 KiB << 7 is 4 MiB */
 };
 
 _Static_assert((MIN_BYTES - 1) << OCTAVES == MAX_BYTES, "whole octaves");
 
-/* The random bits as a fixed-point number below OCTAVES: its whole part is the octave, its fraction
- * the place within. */
-static uint32_t draw(uint32_t random) {
-    const uint64_t octaves = (uint64_t)random * OCTAVES;
+/* A fixed-point number below OCTAVES: its whole part is the octave, its fraction the place within.
+ * The rank gives the half octave, the random bits the place in that. */
+static uint32_t draw(uint32_t random, uint32_t rank) {
+    const uint64_t octaves = ((uint64_t)(rank % HALVES) << 32 | random) / 2;
     const uint32_t base    = (uint32_t)(MIN_BYTES - 1) << (octaves >> 32);
     return base + 1 + (uint32_t)((octaves & UINT32_MAX) * base >> 32);
 }
@@ -26,7 +33,7 @@ REPLACE_WORKLOAD(load)
 
 const struct workload workload_large = {
     .name      = "large",
-    .summary   = "over 32 KiB to 4 MiB, octaves alike, every page written; 32 live blocks a thread",
+    .summary   = "over 32 KiB to 4 MiB, octaves alike, every page written; 56 live blocks a thread",
     .ops       = 2000,
     .quick_ops = 500,
     .brief_ops = 1000,

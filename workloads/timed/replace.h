@@ -24,8 +24,13 @@
 
 enum { REPLACE_PAGE = 4096 }; /* one write per so many bytes makes every page of a block resident */
 
-/* Maps 32 random bits to a size in bytes. Integer arithmetic only: the same on every machine. */
-typedef uint32_t replace_draw(uint32_t random);
+/* Maps 32 random bits to a size in bytes. Integer arithmetic only: the same on every machine.
+ * `rank`, 0 to slots - 1, is the slot's in an order that each seed has of its own, the same for all
+ * threads. A workload whose sizes differ so much that a few blocks are most of the live set lets
+ * each rank draw from a part of the sizes. Then the live set is as large at every seed, at any
+ * time.
+ */
+typedef uint32_t replace_draw(uint32_t random, uint32_t rank);
 
 /* A workload of this scheme. */
 struct replace {
@@ -51,7 +56,7 @@ REPLACE_INLINE struct replace_books replace_books_of(const struct worker *w, str
 #define REPLACE_STEP 0x9E3779B97F4A7C15u /* 2^64 / golden ratio, odd: a walk through all values */
 
 /* What a stream of random bits is for: no two share a part of their bits. */
-enum replace_purpose { REPLACE_TIMED, REPLACE_WARM_UP, REPLACE_PATTERN };
+enum replace_purpose { REPLACE_TIMED, REPLACE_WARM_UP, REPLACE_PATTERN, REPLACE_RANKS };
 
 /* A bijection of 64 bits, each of which changes about half of the others. It is the finaliser of
  * splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014,
@@ -81,20 +86,51 @@ REPLACE_INLINE uint64_t replace_random(uint64_t key, uint64_t i) {
 struct replace_stream {
     uint64_t key; /* of its random bits */
     uint64_t first, ops;
-    uint64_t fill; /* so many operations at the beginning take the slots in their order */
+    uint64_t fill;          /* so many operations at the beginning take the slots in their order */
+    uint32_t factor, shift; /* slot s has rank (s * factor + shift) modulo the slots */
 };
+
+static inline uint32_t replace_common_divisor(uint32_t a, uint32_t b) {
+    while (b) {
+        const uint32_t rest = a % b;
+        a                   = b;
+        b                   = rest;
+    }
+    return a;
+}
+
+/* The seed's order of ranks. `factor` shares no divisor with the slots, so that no two slots have
+ * the same rank. */
+REPLACE_INLINE struct replace_stream replace_ranked(struct replace_stream s, uint64_t seed,
+                                                    struct replace load) {
+    const uint64_t random = replace_key(seed, REPLACE_RANKS, 0);
+    s.factor              = 1 + (uint32_t)((random & UINT32_MAX) * load.slots >> 32);
+    s.shift               = (uint32_t)((random >> 32) % load.slots);
+    while (replace_common_divisor(s.factor, load.slots) != 1)
+        s.factor++;
+    return s;
+}
+
+REPLACE_INLINE uint32_t replace_rank_of(struct replace_stream s, uint32_t slot,
+                                        struct replace load) {
+    return (uint32_t)(((uint64_t)slot * s.factor + s.shift) % load.slots);
+}
 
 /* Each thread has a warm-up of its own; the timed operations are one stream for all threads. */
 REPLACE_INLINE struct replace_stream replace_warm_up_of(const struct worker *w,
                                                         struct replace load) {
-    return (struct replace_stream){.key  = replace_key(w->seed, REPLACE_WARM_UP, w->thread),
-                                   .ops  = (uint64_t)load.slots * load.rounds,
-                                   .fill = load.slots};
+    return replace_ranked(
+        (struct replace_stream){.key  = replace_key(w->seed, REPLACE_WARM_UP, w->thread),
+                                .ops  = (uint64_t)load.slots * load.rounds,
+                                .fill = load.slots},
+        w->seed, load);
 }
 
-REPLACE_INLINE struct replace_stream replace_timed_of(const struct worker *w) {
-    return (struct replace_stream){
-        .key = replace_key(w->seed, REPLACE_TIMED, 0), .first = w->first_op, .ops = w->ops};
+REPLACE_INLINE struct replace_stream replace_timed_of(const struct worker *w, struct replace load) {
+    return replace_ranked((struct replace_stream){.key   = replace_key(w->seed, REPLACE_TIMED, 0),
+                                                  .first = w->first_op,
+                                                  .ops   = w->ops},
+                          w->seed, load);
 }
 
 /* A request: the upper half of the random bits picks the slot, the lower half the size. */
@@ -107,9 +143,11 @@ struct replace_request {
 REPLACE_INLINE struct replace_request replace_request_of(struct replace_stream s, uint64_t nth,
                                                          struct replace load) {
     const uint64_t random = replace_random(s.key, s.first + nth);
-    const uint32_t size   = load.draw((uint32_t)random);
+    const uint32_t slot =
+        nth < s.fill ? (uint32_t)nth : (uint32_t)((random >> 32) * load.slots >> 32);
+    const uint32_t size = load.draw((uint32_t)random, replace_rank_of(s, slot, load));
     return (struct replace_request){
-        .slot   = nth < s.fill ? (uint32_t)nth : (uint32_t)((random >> 32) * load.slots >> 32),
+        .slot   = slot,
         .size   = size,
         .digest = (random | 1) * size,
     };
@@ -259,11 +297,11 @@ REPLACE_INLINE void replace_warm_up(struct worker *w, bool verify, struct replac
 }
 
 REPLACE_INLINE void replace_run(struct worker *w, struct replace load) {
-    replace_run_stream(w, replace_timed_of(w), load);
+    replace_run_stream(w, replace_timed_of(w, load), load);
 }
 
 REPLACE_INLINE void replace_verify(struct worker *w, struct replace load) {
-    replace_verify_stream(w, replace_timed_of(w), load);
+    replace_verify_stream(w, replace_timed_of(w, load), load);
 }
 
 static inline void replace_inspect(struct worker *w, bool verified, struct replace load) {

@@ -16,7 +16,8 @@ enum {
 _Static_assert((uint64_t)MAX_BYTES *STEPS <= UINT32_MAX, "32-bit division");
 
 /* Inverse transform: MAX / (1 + u) with u uniform in [0, MAX / MIN - 1). */
-static uint32_t draw(uint32_t random) {
+static uint32_t draw(uint32_t random, uint32_t rank) {
+    (void)rank;
     const uint32_t u = (uint32_t)((uint64_t)random * (MAX_BYTES / MIN_BYTES - 1) * STEPS >> 32);
     return (uint32_t)MAX_BYTES * STEPS / (STEPS + u);
 }

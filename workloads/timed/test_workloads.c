@@ -446,6 +446,51 @@ static void test_streams(const struct workload *load) {
        "%s: and so have threads, warming up, and the timed part", load->name);
 }
 
+/* --- the live set is as large at every seed, at any time --- */
+
+enum { LIVE_SEEDS = 100, LIVE_MOMENTS = 6 };
+
+/* Live bytes of one thread after its warm-up, and after each of some parts of its timed run. */
+static void live_bytes(const struct workload *load, uint64_t seed, double at[LIVE_MOMENTS]) {
+    struct worker w = {.allocator    = &noting,
+                       .seed         = seed,
+                       .memory       = calloc(1, load->memory_bytes),
+                       .failed_check = ""};
+    seen.mallocs = seen.frees = 0;
+    load->warm_up(&w, false);
+    for (size_t i = 0; i < LIVE_MOMENTS; i++) {
+        const uint64_t before = w.live_bytes;
+        load->inspect(&w, false);
+        at[i]        = (double)(w.live_bytes - before);
+        seen.mallocs = 0;
+        w.first_op += w.ops;
+        w.ops = few_ops(load) / (LIVE_MOMENTS - 1) + i; /* no whole number of turns */
+        if (i + 1 < LIVE_MOMENTS)
+            load->run(&w);
+    }
+    free(w.memory);
+}
+
+static void test_live_set(const struct workload *load) {
+    static double at[LIVE_SEEDS][LIVE_MOMENTS];
+    double sum = 0, least = INFINITY, most = 0;
+    for (size_t s = 0; s < LIVE_SEEDS; s++)
+        live_bytes(load, s, at[s]);
+    for (size_t i = 0; i < LIVE_SEEDS * LIVE_MOMENTS; i++)
+        sum += at[i / LIVE_MOMENTS][i % LIVE_MOMENTS];
+    const double mean_bytes = sum / (LIVE_SEEDS * LIVE_MOMENTS);
+    for (size_t i = 0; i < LIVE_SEEDS * LIVE_MOMENTS; i++) {
+        const double share = at[i / LIVE_MOMENTS][i % LIVE_MOMENTS] / mean_bytes;
+        least              = fmin(least, share);
+        most               = fmax(most, share);
+    }
+    OK(least > 0.9 && most < 1.1,
+       "%s: at %d seeds and %d moments the live set is %.3f to %.3f of its mean, %.2f MiB",
+       load->name, LIVE_SEEDS, LIVE_MOMENTS, least, most, mean_bytes / 0x1p20);
+    if (strcmp(load->name, "large") == 0)
+        OK(fabs(mean_bytes / 0x1p20 - 47.6) < 0.3, "large: and that is 47.6 MiB, as documented");
+}
+
 /* Share of the timed requests up to `bound` bytes. */
 static double share(const struct workload *load, size_t bound) {
     size_t count = 0, warm;
@@ -492,6 +537,7 @@ int main(void) {
         test_faults(workloads[i]);
         test_shadowed(workloads[i]);
         test_streams(workloads[i]);
+        test_live_set(workloads[i]);
         free(memory);
     }
     memory = calloc(1, 4 << 20);

@@ -5,7 +5,8 @@
 
 enum { SLOTS = 65536, ROUNDS = 2, MIN_BYTES = 1, MAX_BYTES = 15 };
 
-static uint32_t draw(uint32_t random) {
+static uint32_t draw(uint32_t random, uint32_t rank) {
+    (void)rank;
     return MIN_BYTES + (uint32_t)((uint64_t)random * (MAX_BYTES - MIN_BYTES + 1) >> 32);
 }
 
