@@ -160,6 +160,22 @@ MUTANTS = [
         "test_other_requests_in_the_timed_pass_only",
     ),
     (
+        "time: CPU time beyond wall time by threads is a lie",
+        "harness/bench/sample.c",
+        "else if (cpu > most)",
+        "else if (cpu > 1e9 * most)",
+        f"{BAD_CELLS}:PlantedBugs",
+        "test_each_is_caught_by_the_check_that_it_names",
+    ),
+    (
+        "time: of the kernel, not of a function that a library may define",
+        "harness/cell/usage.c",
+        "kernel_call(SYS_getrusage, RUSAGE_SELF, (long)&u, 0, 0)",
+        "syscall(SYS_getrusage, RUSAGE_SELF, &u)",
+        USAGE,
+        "without the function syscall",
+    ),
+    (
         "seeds: each round has one of its own",
         "harness/bench/rows.c",
         "r->options->seed + (r->options->one_seed ? 0 : round)",
@@ -178,8 +194,8 @@ MUTANTS = [
     (
         "seeds: of samples are in the file",
         "harness/bench/bench.c",
-        ".seed      = rows_seed(rows, s->plan->round)",
-        ".seed      = rows->options->seed",
+        "= rows_seed(rows, s->plan->round),",
+        "= rows->options->seed,",
         f"{DRIVER}:Run.test_document",
         "test_document",
     ),

@@ -121,13 +121,15 @@ static void run_sample(void *arg, struct gbench_outcome *out) {
         return;
     const unsigned threads = rows->plan.row[row].threads;
     fill_outcome(&a, threads, share_of_others(busy, &a), out);
-    save_add(&run->saved, &(struct entry){.allocator = rows_cell(rows, row)->name,
-                                          .workload  = rows_workload(rows, row)->name,
-                                          .threads   = threads,
-                                          .round     = s->plan->round,
-                                          .seed      = rows_seed(rows, s->plan->round),
-                                          .failed    = a.end != SAMPLE_GOOD,
-                                          .record    = a.record});
+    save_add(&run->saved, &(struct entry){.allocator           = rows_cell(rows, row)->name,
+                                          .workload            = rows_workload(rows, row)->name,
+                                          .threads             = threads,
+                                          .round               = s->plan->round,
+                                          .seed                = rows_seed(rows, s->plan->round),
+                                          .failed              = a.end != SAMPLE_GOOD,
+                                          .process_seconds     = a.seconds,
+                                          .process_cpu_seconds = a.cpu_seconds,
+                                          .record              = a.record});
     run->failed += a.end != SAMPLE_GOOD;
     print_sample(run, name, &a);
 }

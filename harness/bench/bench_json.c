@@ -44,6 +44,10 @@ static void add_record(json_t *entry, const struct record *r) {
     json_object_set_new(entry, "digest", json_string(r->digest));
 }
 
+static json_t *nanoseconds(double seconds) {
+    return json_integer((json_int_t)(seconds * 1e9));
+}
+
 json_t *bench_json_make(json_t *context, const struct entry *entry, size_t entries, bool complete) {
     char *text       = gbench_json();
     json_t *document = text ? json_loads(text, 0, NULL) : NULL;
@@ -62,6 +66,10 @@ json_t *bench_json_make(json_t *context, const struct entry *entry, size_t entri
         json_object_set_new(e, "workload", json_string(entry[i].workload));
         json_object_set_new(e, "block", json_integer(entry[i].round));
         json_object_set_new(e, "seed", json_integer((json_int_t)entry[i].seed));
+        if (entry[i].process_seconds > 0) {
+            json_object_set_new(e, "process_ns", nanoseconds(entry[i].process_seconds));
+            json_object_set_new(e, "process_cpu_ns", nanoseconds(entry[i].process_cpu_seconds));
+        }
         if (!entry[i].failed)
             add_record(e, &entry[i].record);
     }

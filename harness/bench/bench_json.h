@@ -15,7 +15,8 @@ struct entry {
     unsigned threads;
     unsigned round; /* called "block" in the file; the repetition that it is */
     uint64_t seed;  /* of its requests */
-    bool failed;    /* the record is empty; Google Benchmark has the cause */
+    double process_seconds, process_cpu_seconds; /* seen from outside; 0: no process was started */
+    bool failed; /* the record is empty; Google Benchmark has the cause */
     struct record record;
 };
 

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-enum { GBENCH_COUNTERS = 32 };
+enum { GBENCH_COUNTERS = 40 };
 
 struct gbench_counter {
     const char *name; /* must outlive the process's last call into this file */

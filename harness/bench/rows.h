@@ -3,8 +3,8 @@
  * more samples of it are taken.
  *
  * Each round has a seed of its own, the same for all rows of the round, unless the options say
- * otherwise. So the spread of a row's samples holds the luck of the draw. Rows can still be compared
- * pair by pair.
+ * otherwise. So the spread of a row's samples holds the luck of the draw. Rows can still be
+ * compared pair by pair.
  *
  * Before the first sample of a row, all rows that it is compared with make a verifying pass, and
  * all must have made the same requests. In each further round, one of them in turn makes a

@@ -25,19 +25,37 @@ static bool contradicts(const struct sample_request *q, const struct record *r, 
     return true;
 }
 
+/* The kernel may charge the time of a thread that runs on another CPU up to a tick late. */
+static const double tick_seconds = 0.01;
+
+/* What the threads of a process can use in the time that the record counts. An allocator may have
+ * started some. */
+static double most_cpu_seconds(const struct record *r) {
+    const double cpus = machine_cpus_online(), threads = (double)r->process_threads;
+    const double running = threads < cpus ? threads : cpus;
+    return (double)r->counted_ns * 1e-9 * running * 1.05 + tick_seconds * running;
+}
+
 /* The first number of a record that cannot be, for instance because the library under test replaces
  * a function by which it was measured. False: there is none. */
 static bool is_impossible(const struct sample_request *q, const struct record *r,
                           const struct sample *a, char *cause, size_t size) {
-    static const double cpu_slack = 0.05; /* of accounting in ticks, in seconds */
     const double wall = (double)r->wall_ns * 1e-9, cpu = (double)r->cpu_ns * 1e-9;
-    const double counted = (double)r->counted_ns * 1e-9;
+    const double counted = (double)r->counted_ns * 1e-9, most = most_cpu_seconds(r);
     if (counted < wall || counted + (double)r->warm_up_ns * 1e-9 > a->seconds)
         snprintf(cause, size, "impossible: it timed %.3g s, counted for %.3g s and ran for %.3g s",
                  wall, counted, a->seconds);
-    else if (cpu > counted * machine_cpus_online() * 1.05 + cpu_slack) /* it may have own threads */
-        snprintf(cause, size, "impossible: it counted for %.3g s, but used %.3g s of CPU time",
-                 counted, cpu);
+    else if (cpu > most)
+        snprintf(cause, size,
+                 "impossible: its threads (%" PRId64 ") counted for %.3g s, which is at most %.3g s "
+                 "of CPU time, but used %.3g s",
+                 r->process_threads, counted, most, cpu);
+    else if (cpu > a->cpu_seconds + tick_seconds)
+        snprintf(cause, size, "impossible: it counted %.3g s of CPU time, but used %.3g s in all",
+                 cpu, a->cpu_seconds);
+    else if (r->process_threads < r->threads)
+        snprintf(cause, size, "impossible: %u threads of work in a process of %" PRId64, r->threads,
+                 r->process_threads);
     else if (r->live_bytes == 0 || r->rss_start_bytes == 0 || r->vsz_live_bytes == 0)
         snprintf(cause, size, "impossible: no live bytes, or no memory; is /proc there?");
     else if (!q->cell->floor && r->rss_live_bytes < r->live_bytes)

@@ -21,6 +21,7 @@
 #include "hardening.h"
 #include "identity.h"
 #include "json.h"
+#include "kernel.h"
 #include "sample.h"
 
 #include <errno.h>
@@ -70,10 +71,11 @@ static bool flush(void) {
         return false;
     }
     for (size_t done = 0; done < out.length;) {
-        const ssize_t wrote = write((int)options.fd, out.text + done, out.length - done);
-        if (wrote < 0 && errno != EINTR) {
+        const long wrote = kernel_call(SYS_write, (long)options.fd, (long)(out.text + done),
+                                       (long)(out.length - done), 0);
+        if (wrote < 0 && wrote != -EINTR) {
             fprintf(stderr, "%s: cannot write the record to descriptor %d: %s\n",
-                    program_invocation_short_name, (int)options.fd, strerrordesc_np(errno));
+                    program_invocation_short_name, (int)options.fd, strerrordesc_np((int)-wrote));
             return false;
         }
         done += wrote < 0 ? 0 : (size_t)wrote;
@@ -182,6 +184,7 @@ static int run(const struct workload *workload) {
     json_uint(&out, "warm_up_minor_faults", r.warm_up.counters.minor_faults);
     json_uint(&out, "live_blocks", r.live_blocks);
     json_uint(&out, "live_bytes", r.live_bytes);
+    json_uint(&out, "process_threads", at[SAMPLE_LIVE].threads);
     memory_fields(&at[SAMPLE_START], "rss_start_bytes", "vsz_start_bytes");
     json_uint(&out, "writable_start_bytes", at[SAMPLE_START].writable);
     memory_fields(&at[SAMPLE_LIVE], "rss_live_bytes", "vsz_live_bytes");

@@ -1,5 +1,6 @@
 #include "sample.h"
 
+#include "kernel.h"
 #include "rendezvous.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,10 +25,9 @@ static struct crew {
     } clock[SAMPLE_MAX_THREADS];
 } crew;
 
-/* This is a system call because a library under test may define clock_gettime. */
 static uint64_t monotonic_ns(void) {
     struct timespec t;
-    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+    kernel_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 

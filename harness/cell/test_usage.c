@@ -37,6 +37,7 @@ static void test_memory(void) {
     OK(near(start.rss, rss) || start.rss > rss,
        "rss is the resident set that the kernel says, which may lag");
     OK(start.rss_peak >= start.rss && start.vsz_peak >= start.vsz, "peaks are not below");
+    IS(start.threads, 1, "threads of the process");
     IS(start.lazyfree, 0, "nothing is freed lazily");
 
     unsigned char *reserved       = pages(1 << 30, PROT_NONE);
@@ -126,8 +127,17 @@ static void test_counters(void) {
 #undef DIFFERS
 }
 
+/* As a library under test may define them. */
+static unsigned calls_of_ours;
+long syscall(long number, ...) {
+    (void)number;
+    calls_of_ours++;
+    return -1;
+}
+
 int main(void) {
     test_memory();
     test_counters();
+    IS(calls_of_ours, 0, "all this without the function syscall, which a library may define");
     return tap_done();
 }

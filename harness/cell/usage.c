@@ -1,28 +1,34 @@
 #include "usage.h"
 
+#include "kernel.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-/* The value of the line `name` in a /proc file of "name: value kB" lines, in bytes; 0 if absent. */
-static uint64_t kilobytes_of(const char *text, const char *name) {
+/* The value of the line `name` in a /proc file of "name: value" lines; 0 if absent. */
+static uint64_t number_of(const char *text, const char *name) {
     const char *at = strstr(text, name);
-    return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
+    return at ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+/* The same of a "name: value kB" line, in bytes. */
+static uint64_t kilobytes_of(const char *text, const char *name) {
+    return number_of(text, name) * 1024;
 }
 
 static void read_file(const char *path, char *text, size_t size) {
     size_t length = 0;
-    const long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    const long fd = kernel_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
     if (fd >= 0) {
         long got;
-        while (length + 1 < size &&
-               (got = syscall(SYS_read, fd, text + length, size - 1 - length)) > 0)
+        while (length + 1 < size && (got = kernel_call(SYS_read, fd, (long)(text + length),
+                                                       (long)(size - 1 - length), 0)) > 0)
             length += (size_t)got;
-        syscall(SYS_close, fd);
+        kernel_call(SYS_close, fd, 0, 0, 0);
     }
     text[length] = '\0';
 }
@@ -39,6 +45,7 @@ struct memory memory_now(void) {
         .writable = kilobytes_of(status, "\nVmData:"),
         .rss_peak = kilobytes_of(status, "\nVmHWM:"),
         .vsz_peak = kilobytes_of(status, "\nVmPeak:"),
+        .threads  = number_of(status, "\nThreads:"),
     };
     if (m.rss == 0)
         m.rss = kilobytes_of(status, "\nVmRSS:");
@@ -53,7 +60,7 @@ static uint64_t nanoseconds(struct timeval t) {
 
 struct counters counters_now(void) {
     struct rusage u;
-    syscall(SYS_getrusage, RUSAGE_SELF, &u);
+    kernel_call(SYS_getrusage, RUSAGE_SELF, (long)&u, 0, 0);
     return (struct counters){
         .cpu_ns               = nanoseconds(u.ru_utime) + nanoseconds(u.ru_stime),
         .minor_faults         = (uint64_t)u.ru_minflt,

@@ -1,4 +1,5 @@
-/* What this very process uses, as the kernel sees it: memory and counters. Allocates nothing. */
+/* What this very process uses, as the kernel sees it: memory and counters. Allocates nothing, and
+ * asks the kernel itself (kernel.h). */
 #ifndef SPANBENCH_USAGE_H
 #define SPANBENCH_USAGE_H
 
@@ -15,10 +16,10 @@ struct memory {
     uint64_t rss_peak; /* VmHWM; never below `rss`. Belongs to this program image alone, unlike
                           ru_maxrss of getrusage(2), which a process inherits through exec */
     uint64_t vsz_peak; /* VmPeak */
+    uint64_t threads;  /* of the process, those that a library started included; no bytes */
 };
 
-/* All zero if /proc/self cannot be read. It makes system calls, because a library
- * under test may define open. */
+/* All zero if /proc/self cannot be read. */
 struct memory memory_now(void);
 
 /* Counted by the kernel for the whole process since it started: getrusage(2). */

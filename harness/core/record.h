@@ -27,6 +27,7 @@ enum { RECORD_PROTOCOL = 1 };
     REQUIRED(warm_up_minor_faults)                                                                 \
     REQUIRED(live_blocks)                                                                          \
     REQUIRED(live_bytes)      /* as asked for */                                                   \
+    REQUIRED(process_threads) /* also those that the allocator started */                          \
     REQUIRED(rss_start_bytes) /* before the first operation */                                     \
     REQUIRED(vsz_start_bytes)                                                                      \
     REQUIRED(writable_start_bytes) /* of vsz, what is private and may be written */                \
