@@ -176,6 +176,14 @@ MUTANTS = [
         "without the function syscall",
     ),
     (
+        "addresses: what the process was told counts, too",
+        "harness/support/machine.c",
+        "now != -1 && now & ADDR_NO_RANDOMIZE",
+        "false",
+        f"{DRIVER}:Run.test_fixed_addresses_are_said",
+        "test_fixed_addresses_are_said",
+    ),
+    (
         "seeds: each round has one of its own",
         "harness/bench/rows.c",
         "r->options->seed + (r->options->one_seed ? 0 : round)",

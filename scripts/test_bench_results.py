@@ -185,7 +185,7 @@ class FactsOfARun(unittest.TestCase):
         self.assertIn("(version unknown) on box, CPU unknown, 1 CPU; ?", little.title)
 
     def test_nothing_to_say(self) -> None:
-        quiet = [entry("a", 1, others_cpu_share=s) for s in (0.05, 0.9, 0)]
+        quiet = [entry("a", 1, others_cpu_share=s) for s in [0.9] + [0.05] * 10]
         self.assertEqual(made_up(quiet, quick=False, complete=True, environment={}).caveats, [])
 
     def test_caveats(self) -> None:
@@ -194,12 +194,26 @@ class FactsOfARun(unittest.TestCase):
             ({"quick": True}, "QUICK RUN: a quarter of the work, 3 samples: not for comparison"),
             ({"complete": False}, "INTERRUPTED"),
             ({"environment": {"B": "2", "A": "1"}}, "ENVIRONMENT: .* set: A=1 B=2$"),
-            ({}, "BUSY MACHINE: other programs took 6% of the CPUs"),
+            (
+                {},
+                "BUSY MACHINE: others took 12% of the CPUs",
+            ),
+            ({"machine": {"cpus_usable": 2, "address_randomization": False}}, "FIXED ADDRESSES"),
+            ({"machine": {"cpus_usable": 2, "randomize_va_space": "0"}}, "FIXED ADDRESSES"),
         ]
         for facts, said in cases:
             caveats = made_up(samples, **facts).caveats
             self.assertEqual(len(caveats), 1 + bool(facts))
             self.assertRegex("\n".join(caveats), f"(?m)^{said}")
+
+    def test_the_driver_says_which_samples_are_in_doubt(self) -> None:
+        shares = [0.5] * 2 + [0.0] * 18
+        for busy, said in ((0, False), (1, True)):
+            run = made_up([entry("a", 1, others_cpu_share=s, busy=busy * (s > 0)) for s in shares])
+            self.assertEqual(any("BUSY" in c for c in run.caveats), said)
+            self.assertEqual(run.rows[0].busy, 2 * busy)
+        fewer = [entry("a", 1, others_cpu_share=s, busy=int(s > 0)) for s in shares[1:]]
+        self.assertEqual(made_up(fewer + fewer[1:]).caveats, [], "less than a tenth of them")
 
     def test_names_keep_their_places(self) -> None:
         """Whatever is chosen, skipped or preloaded."""

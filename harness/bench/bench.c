@@ -52,12 +52,24 @@ static void add_counter(struct gbench_outcome *out, const char *name, double val
         out->counter[out->counters++] = (struct gbench_counter){name, value};
 }
 
-static void add_counters(const struct record *r, double others_cpu, struct gbench_outcome *out) {
+/* Was so much of the CPUs taken by others that the sample is in doubt? What the steps of the clocks
+ * may hide is left out: a tick for each thread, and one for the others. */
+static bool is_busy(double others_cpu, unsigned threads, const struct sample *a) {
+    static const double tick_seconds = 0.01, limit = 0.05;
+    const double cpus = machine_cpus_online(), running = (double)threads + 1;
+    const double noise = tick_seconds * (running < cpus ? running : cpus) / (a->seconds * cpus);
+    return others_cpu - noise > limit;
+}
+
+static void add_counters(const struct sample *a, double others_cpu, struct gbench_outcome *out) {
+    const struct record *r = &a->record;
     add_counter(out, "ns_per_op", (double)r->wall_ns / (double)r->ops);
     add_counter(out, "ops_per_second", (double)r->ops * 1e9 / (double)r->wall_ns);
     add_counter(out, "oversubscribed", r->threads > machine_cpus());
-    if (others_cpu >= 0)
+    if (others_cpu >= 0) {
         add_counter(out, "others_cpu_share", others_cpu);
+        add_counter(out, "busy", is_busy(others_cpu, r->threads, a));
+    }
     for (size_t i = 0; i < record_numbers_count; i++)
         if (record_number(r, i) >= 0)
             add_counter(out, record_numbers[i].name, (double)record_number(r, i));
@@ -98,7 +110,7 @@ static void fill_outcome(const struct sample *a, unsigned threads, double others
     out->wall_seconds = (double)r->wall_ns * 1e-9;
     out->cpu_seconds  = (double)r->cpu_ns * 1e-9;
     out->operations   = (double)r->ops;
-    add_counters(r, others_cpu, out);
+    add_counters(a, others_cpu, out);
 }
 
 /* Called by Google Benchmark for each sample, in the order of the plan. */
@@ -207,6 +219,10 @@ static void announce(const struct run *run) {
         snprintf(to, sizeof to, " to %llu", (unsigned long long)rows_seed(&run->rows, last));
     fprintf(stderr, "spanbench: %zu benchmarks, %zu samples of each, seed%s %llu%s\n", plan->rows,
             plan->samples / plan->rows, *to ? "s" : "", (unsigned long long)run->options->seed, to);
+    if (machine_randomizes_addresses() == MACHINE_NO)
+        fputs("spanbench: address randomisation is off: all samples have the same addresses, whose "
+              "luck the quartiles do not show\n",
+              stderr);
 }
 
 static int run_plan(struct run *run) {

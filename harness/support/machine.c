@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -117,6 +118,16 @@ static json_t *chosen_of(const char *path) {
     return value;
 }
 
+enum machine_answer machine_randomizes_addresses(void) {
+    static const unsigned long ask = 0xffffffff; /* personality(2): changes nothing */
+    char text[16];
+    const int now = personality(ask);
+    if (now != -1 && now & ADDR_NO_RANDOMIZE)
+        return MACHINE_NO;
+    read_file("/proc/sys/kernel/randomize_va_space", text, sizeof text);
+    return *text ? (*text != '0' ? MACHINE_YES : MACHINE_NO) : MACHINE_UNKNOWN;
+}
+
 json_t *machine_facts(void) {
     struct utsname u;
     struct sysinfo s;
@@ -139,6 +150,10 @@ json_t *machine_facts(void) {
     json_object_set_new(facts, "max_map_count", line_of("/proc/sys/vm/max_map_count", NULL));
     json_object_set_new(facts, "randomize_va_space",
                         line_of("/proc/sys/kernel/randomize_va_space", NULL));
+    const enum machine_answer random = machine_randomizes_addresses();
+    json_object_set_new(facts, "address_randomization",
+                        random == MACHINE_UNKNOWN ? json_null()
+                                                  : json_boolean(random == MACHINE_YES));
     json_object_set_new(facts, "libc", json_sprintf("glibc %s", gnu_get_libc_version()));
     json_object_set_new(facts, "compiler", json_string(__VERSION__));
     return facts;

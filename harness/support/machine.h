@@ -21,6 +21,12 @@ double machine_busy_seconds(void);
 /* CPUs that are switched on. */
 unsigned machine_cpus_online(void);
 
+/* Does the kernel give processes other addresses each time (ASLR)? No: it is switched off for this
+ * process and its children (personality(2)), or for the machine. Unknown where /proc is not there.
+ */
+enum machine_answer { MACHINE_NO, MACHINE_YES, MACHINE_UNKNOWN };
+enum machine_answer machine_randomizes_addresses(void);
+
 /* A new object: kernel, CPU, memory, page size, transparent huge pages, overcommit, ASLR, C
  * library. A fact that cannot be read is null. */
 json_t *machine_facts(void);

@@ -205,6 +205,19 @@ class Run(DriverTest):
         self.assertEqual((at_1, at_2), (3 * 4, 3 * 4), "each round has requests of its own")
         self.assertEqual(len(runs[0][1] & runs[2][1]), 3 * 3, "its seed is one more")
 
+    def test_fixed_addresses_are_said(self) -> None:
+        self.use_cells(CELLS / "null")
+        for command, off in (([], False), (["setarch", "--addr-no-randomize"], True)):
+            words = ["--quick", "--out", self.out, "--cells", self.cells, *SHORT, "--no-timeline"]
+            result = run(*command, SPANBENCH, *words)
+            if result.returncode != 0 and "setarch" in result.stderr:
+                self.skipTest(f"this machine does not permit it: {result.stderr.strip()}")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            here = Path("/proc/sys/kernel/randomize_va_space").read_text().strip() != "0"
+            machine = self.document()["context"]["spanbench"]["machine"]
+            self.assertEqual(machine["address_randomization"], here and not off)
+            self.assertEqual("address randomisation is off" in result.stderr, off or not here)
+
     def test_one_seed(self) -> None:
         self.use_cells(CELLS / "system", CELLS / "null")
         self.assertEqual(self.quick(*SHORT, "--seed", "9", "--one-seed").returncode, 0)
