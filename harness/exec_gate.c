@@ -1,6 +1,7 @@
 #include "exec_gate.h"
 
 #include "exit_code.h"
+#include "text.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -32,10 +33,9 @@ int gate_exec(char **words) {
     const ssize_t length             = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
     if (!find_gate(program, gate, sizeof gate)) {
-        fprintf(stderr,
-                "spanbench: scripts/gate is in no folder above %s; run the program where it was "
-                "built\n",
-                program);
+        text_say("scripts/gate is in no folder above %s; run the program where it was "
+                 "built",
+                 program);
         return EXIT_WRONG_USE;
     }
     size_t count = 0;
@@ -53,8 +53,7 @@ int gate_exec(char **words) {
         memcpy(argv + before, words, count * sizeof *argv);
         execv(PYTHON, argv);
     }
-    fprintf(stderr, "spanbench: cannot start %s: %s; run scripts/deps.sh gate\n", PYTHON,
-            strerrordesc_np(errno));
+    text_say("cannot start %s: %s; run scripts/deps.sh gate", PYTHON, strerrordesc_np(errno));
     free(argv);
     return EXIT_WRONG_USE;
 }

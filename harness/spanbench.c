@@ -62,7 +62,7 @@ static int describe(const struct registry *r, const bool *chosen) {
         if (*c->broken)
             code = EXIT_FINDING;
     }
-    json_dumpf(all, stdout, JSON_INDENT(2));
+    json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     putchar('\n');
     json_decref(all);
     return code;
@@ -90,7 +90,7 @@ static void suggest_preloads(const char *libraries) {
         text_add_word(words, sizeof words, path);
     }
     if (*words)
-        fprintf(stderr, "spanbench: LD_PRELOAD is ignored; use%s instead\n", words);
+        text_say("LD_PRELOAD is ignored; use%s instead", words);
 }
 
 /* Google Benchmark takes options from variables BENCHMARK_…, before main begins; they would change
@@ -104,7 +104,7 @@ static void drop_benchmark_environment(char **argv) {
         }
         char name[256];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(*v, "="), *v);
-        fprintf(stderr, "spanbench: %s is ignored; use the --benchmark_ options instead\n", name);
+        text_say("%s is ignored; use the --benchmark_ options instead", name);
         unsetenv(name);
         found = true;
         v     = environ;
@@ -122,7 +122,7 @@ static int finish_output(int code) {
     const int error = output_error();
     if (!error)
         return code;
-    fprintf(stderr, "spanbench: cannot write the output: %s\n", output_describe(error));
+    text_say("cannot write the output: %s", output_describe(error));
     return EXIT_WRONG_USE;
 }
 

@@ -28,6 +28,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+import bench_results
 import program
 from gate import baseline_file
 from gate.base_and_head import GOMALLOC
@@ -136,7 +137,7 @@ def refused() -> int:
     try:
         return main()
     except (Refusal, subprocess.SubprocessError) as problem:
-        print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
+        print(f"{Path(sys.argv[0]).name}: {bench_results.printable(str(problem))}", file=sys.stderr)
         return UNDECIDED if isinstance(problem, baseline_file.Absent) else program.WRONG_USE
     except OSError:
         raise

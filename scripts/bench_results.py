@@ -217,6 +217,13 @@ def sample_count(rows: list[Row]) -> str:
     return range_ + plural(counts[-1], "sample")
 
 
+def printable(raw: str) -> str:
+    """Text of a library, of a file or its name, as one line that does nothing to what shows it. It has
+    no controls and no marks of direction, nor "##[", which begins a command in the log of a CI."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in raw).split())
+    return re.sub("##+", "#", line)
+
+
 T = TypeVar("T")
 KINDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number"}
 
@@ -237,8 +244,7 @@ def member(of: Any, where: str, key: object, kind: type[T], default: Optional[T]
 
 def text(of: Any, where: str, key: object, default: Optional[str] = None) -> str:
     """A string, in one line that can be printed."""
-    raw = member(of, where, key, str, default)
-    return " ".join("".join(c if c.isprintable() else " " for c in raw).split())
+    return printable(member(of, where, key, str, default))
 
 
 def count(of: Any, where: str, key: str) -> int:

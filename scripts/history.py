@@ -150,7 +150,10 @@ def record(asked: argparse.Namespace, build: Path, root: Path = base_and_head.RO
             rows = count(base_and_head.build_commit(commit, build, root), build, workloads)
         except (Refusal, deterministic.Broken) as problem:
             said = str(problem).partition("; give another base")[0]
-            print(f"history.py: {commit[:SHORT]} is not recorded: {said}", file=sys.stderr)
+            print(
+                f"history.py: {commit[:SHORT]} is not recorded: {bench_results.printable(said)}",
+                file=sys.stderr,
+            )
             failed += 1
             continue
         history_file.add(Entry(commit, date_of(commit, root), key, rows), asked.store)

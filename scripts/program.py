@@ -60,7 +60,7 @@ def run(main: Callable[[], int], unread: int = 0) -> NoReturn:
     it was that nobody reads on."""
 
     def stop(problem: str) -> NoReturn:
-        print(f"{Path(sys.argv[0]).name}: {problem}", file=sys.stderr)
+        print(f"{Path(sys.argv[0]).name}: {bench_results.printable(problem)}", file=sys.stderr)
         sys.exit(WRONG_USE)
 
     if sys.stdout is None:

@@ -11,6 +11,7 @@ from typing import Any, Iterator, Optional
 
 import bench_results
 from bench_results import Results, Spread, Unusable
+from driving import run_python
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "results" / "example"
 
@@ -175,6 +176,18 @@ class Parsing(unittest.TestCase):
         self.assertEqual(run.thread_counts, [1, 2, 4])
         self.assertEqual(run.busiest, 2)
         self.assertEqual(made_up([entry("a", 1, threads=t) for t in (8, 4)]).busiest, 4)
+
+
+class ForeignText(unittest.TestCase):
+    def test_it_is_one_line_that_does_nothing(self) -> None:
+        evil = "a\n::error::b\r\u0085\x9b\x1b\u202e\u2066\u200f\u061c\u2028##[c] ###d caf\u00e9"
+        self.assertEqual(bench_results.printable(evil), "a ::error::b #[c] #d caf\u00e9")
+
+    def test_names_of_files(self) -> None:
+        said = bench_results.printable("x\n::error::y.json")
+        missing = run_python(Path(__file__).with_name("table.py"), "x\n::error::y.json")
+        self.assertEqual((missing.returncode, missing.stdout), (2, ""))
+        self.assertIn(f"table.py: {said}: ", missing.stderr)
 
 
 class FactsOfARun(unittest.TestCase):

@@ -9,6 +9,7 @@
 #include "rows.h"
 #include "save.h"
 #include "spawn.h"
+#include "text.h"
 #include "timeline.h"
 
 #include <stdio.h>
@@ -113,6 +114,12 @@ static void fill_outcome(const struct sample *a, unsigned threads, double others
     add_counters(a, others_cpu, out);
 }
 
+/* How long a sample will take, generously, so that the file is renewed before it and not meanwhile.
+ * Below 0: not known. */
+static double expected_seconds(const struct row_state *row) {
+    return row->seconds > 0 ? 1.5 * row->seconds : -1;
+}
+
 /* Called by Google Benchmark for each sample, in the order of the plan. */
 static void run_sample(void *arg, struct gbench_outcome *out) {
     static struct sample a; /* Google Benchmark reads its cause after the return */
@@ -124,6 +131,7 @@ static void run_sample(void *arg, struct gbench_outcome *out) {
     out->discard = true;
     if (is_ended(run))
         return;
+    save_renew(&run->saved, expected_seconds(&rows->state[row]));
     rows_name(rows, row, name);
     progress_show("sample", run->saved.entries + 1, rows->plan.samples, seconds_left(run), name);
     if (!rows_check(rows, row, s->plan->round))
@@ -173,7 +181,7 @@ static bool open_files(struct run *run) {
     if (results_create(&run->saved.results, "timeline.csv", timeline_bytes(&run->rows),
                        &run->timeline, problem, sizeof problem))
         return true;
-    fprintf(stderr, "spanbench: %s\n", problem);
+    text_say("%s", problem);
     save_close(&run->saved, false);
     return false;
 }
@@ -190,22 +198,21 @@ static int finish(struct run *run) {
     if (!complete)
         results_discard(&run->timeline);
     else if (!(saved = results_commit(&run->timeline, problem, sizeof problem)))
-        fprintf(stderr, "spanbench: %s\n", problem);
+        text_say("%s", problem);
     saved &= save_close(&run->saved, complete);
     if (samples && saved &&
         !results_tell(&run->saved.results, run->options->directory_to, problem, sizeof problem)) {
-        fprintf(stderr, "spanbench: %s\n", problem);
+        text_say("%s", problem);
         saved = false;
     }
     if (!complete)
-        fprintf(stderr, "spanbench: %s; %zu of %zu samples are finished%s%s\n",
-                signal ? strsignal(signal) : output_describe(run->output_error), samples,
-                run->rows.plan.samples, samples && saved ? " and saved in " : "",
-                samples && saved ? directory : "");
+        text_say("%s; %zu of %zu samples are finished%s%s",
+                 signal ? strsignal(signal) : output_describe(run->output_error), samples,
+                 run->rows.plan.samples, samples && saved ? " and saved in " : "",
+                 samples && saved ? directory : "");
     else if (saved)
-        fprintf(stderr,
-                "spanbench: %zu samples, %zu failed; %zu timelines, %zu failed: %s/bench.json\n",
-                samples, run->failed, timeline_passes(&run->rows), run->no_line, directory);
+        text_say("%zu samples, %zu failed; %zu timelines, %zu failed: %s/bench.json", samples,
+                 run->failed, timeline_passes(&run->rows), run->no_line, directory);
     return !saved || !complete           ? EXIT_WRONG_USE
            : run->failed || run->no_line ? EXIT_FINDING
                                          : EXIT_GOOD;
@@ -217,19 +224,20 @@ static void announce(const struct run *run) {
     char to[32]             = "";
     if (rows_seed(&run->rows, last) != run->options->seed)
         snprintf(to, sizeof to, " to %llu", (unsigned long long)rows_seed(&run->rows, last));
-    fprintf(stderr, "spanbench: %zu benchmarks, %zu samples of each, seed%s %llu%s\n", plan->rows,
-            plan->samples / plan->rows, *to ? "s" : "", (unsigned long long)run->options->seed, to);
+    text_say("%zu benchmarks, %zu samples of each, seed%s %llu%s", plan->rows,
+             plan->samples / plan->rows, *to ? "s" : "", (unsigned long long)run->options->seed,
+             to);
     if (machine_randomizes_addresses() == MACHINE_NO)
-        fputs("spanbench: address randomisation is off: all samples have the same addresses, whose "
-              "luck the quartiles do not show\n",
-              stderr);
+        text_say(
+            "address randomisation is off: all samples have the same addresses, whose luck the "
+            "quartiles do not show");
 }
 
 static int run_plan(struct run *run) {
     const struct plan *plan = &run->rows.plan;
     run->sample             = calloc(plan->samples, sizeof *run->sample);
     if (!run->sample) {
-        fprintf(stderr, "spanbench: out of memory\n");
+        text_say("out of memory");
         return EXIT_WRONG_USE;
     }
     if (run->options->list_only) {
@@ -245,6 +253,7 @@ static int run_plan(struct run *run) {
         return EXIT_WRONG_USE;
     announce(run);
     run_samples(run);
+    save_renew(&run->saved, -1);
     if (!is_ended(run))
         run->no_line = timeline_run(&run->rows, run->timeline.stream, &run->saved);
     return finish(run);
@@ -257,7 +266,7 @@ int bench_command(const struct options *o) {
     if (!o->one_seed && !options_seeds_exist(o, "repetitions", o->repetitions))
         return EXIT_WRONG_USE;
     if (!gbench_initialize(&argc, o->benchmark_argv)) {
-        fprintf(stderr, "spanbench: Google Benchmark does not accept '%s'\n", o->benchmark_argv[1]);
+        text_say("Google Benchmark does not accept '%s'", o->benchmark_argv[1]);
         return EXIT_WRONG_USE;
     }
     int code = rows_open(&run.rows, o) ? run_plan(&run) : EXIT_WRONG_USE;

@@ -2,6 +2,7 @@
 
 #include "gbench.h"
 #include "selection.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,7 @@ static bool list_rows(const struct options *o, const struct registry *r, const b
                         (struct plan_row){(unsigned)i, (unsigned)w, o->threads[t], 0};
     if (*count)
         return true;
-    fprintf(stderr, "spanbench: there is nothing to measure; see 'spanbench list'\n");
+    text_say("there is nothing to measure; see 'spanbench list'");
     return false;
 }
 
@@ -74,9 +75,9 @@ static bool report_cells(const struct registry *registry, const bool *chosen) {
     for (size_t i = 0; i < registry->cells; i++) {
         const struct cell *c = &registry->cell[i];
         if (chosen[i] && *c->skipped)
-            fprintf(stderr, "spanbench: %s is skipped: %s\n", c->name, c->skipped);
+            text_say("%s is skipped: %s", c->name, c->skipped);
         if (chosen[i] && *c->broken)
-            fprintf(stderr, "spanbench: %s: %s\n", c->name, c->broken);
+            text_say("%s: %s", c->name, c->broken);
         good &= !*c->preload || (!*c->skipped && !*c->broken);
     }
     return good;
@@ -101,8 +102,8 @@ static bool filter(const struct registry *registry, struct plan_row *list, size_
         if (matched[i])
             list[kept++] = list[i];
     if (!kept)
-        fprintf(
-            stderr, "spanbench: %s\n",
+        text_say(
+            "%s",
             matched
                 ? "--benchmark_filter matches no benchmark; --benchmark_list_tests prints all names"
                 : "out of memory");
@@ -128,7 +129,7 @@ bool rows_open(struct rows *r, const struct options *o) {
     r->state = good ? calloc(count, sizeof *r->state) : NULL;
     free(list);
     if (!r->state) {
-        fprintf(stderr, "spanbench: out of memory\n");
+        text_say("out of memory");
         return false;
     }
     for (size_t row = 0; row < count; row++)
@@ -295,6 +296,7 @@ bool rows_time(struct rows *r, size_t row, unsigned round, struct sample *a) {
     const struct sample_request request = rows_request(r, row, round);
     sample_run(&request, a);
     pace_add(&r->timings, a->seconds);
+    state->seconds = a->seconds;
     if (a->end == SAMPLE_GOOD)
         compare_with_round(r, row, round, a);
     if (a->end == SAMPLE_TIMED_OUT) /* each further one would cost the whole limit, too */

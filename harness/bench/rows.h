@@ -20,6 +20,7 @@
 enum { ROW_NAME_BYTES = 160 };
 
 struct row_state {
+    double seconds;    /* of its last sample's process; 0: there is none yet */
     bool checked;      /* its verifying pass was good, or it needs none */
     char stopped[640]; /* why no more samples of it are taken; "" = they are */
     char digest[17];   /* of its first verifying pass; "" = not yet known */

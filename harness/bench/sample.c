@@ -47,7 +47,8 @@ static bool is_impossible(const struct sample_request *q, const struct record *r
                  wall, counted, a->seconds);
     else if (cpu > most)
         snprintf(cause, size,
-                 "impossible: its threads (%" PRId64 ") counted for %.3g s, which is at most %.3g s "
+                 "impossible: its threads (%" PRId64
+                 ") counted for %.3g s, which is at most %.3g s "
                  "of CPU time, but used %.3g s",
                  r->process_threads, counted, most, cpu);
     else if (cpu > a->cpu_seconds + tick_seconds)

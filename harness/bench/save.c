@@ -1,23 +1,27 @@
 #include "save.h"
 
 #include "progress.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    CHECKPOINT_SECONDS = 5,
-    ENTRY_BYTES        = 2 << 10,  /* of the file, generously */
-    CONTEXT_BYTES      = 64 << 10, /* likewise */
+    ENTRY_BYTES   = 2 << 10,  /* of the file, generously */
+    CONTEXT_BYTES = 64 << 10, /* likewise */
 };
 
 static void warn(const char *text) {
     progress_clear();
-    fprintf(stderr, "spanbench: %s\n", text);
+    text_say("%s", text);
+}
+
+static json_t *make(const void *save) {
+    const struct save *j = save;
+    return bench_json_make(j->context, j->entry, j->entries, false);
 }
 
 bool save_open(struct save *j, const char *parent, size_t entries, json_t *context) {
@@ -27,7 +31,9 @@ bool save_open(struct save *j, const char *parent, size_t entries, json_t *conte
     if (j->entry && results_open(&j->results, parent, problem, sizeof problem)) {
         if (results_create(&j->results, "bench.json", CONTEXT_BYTES + entries * ENTRY_BYTES,
                            &j->file, problem, sizeof problem)) {
-            j->checkpoint = time(NULL);
+            j->checkpoint = (struct checkpoint){
+                .results = &j->results, .name = "bench.json", .make = make, .arg = j};
+            checkpoint_begin(&j->checkpoint);
             return true;
         }
         results_remove(&j->results);
@@ -54,30 +60,15 @@ static bool dump(const struct save *j, FILE *to, bool complete, char *problem, s
     return good;
 }
 
-/* A failure is said once; the end is tried all the same, for its space was reserved. */
-static void renew(struct save *j) {
-    struct results_file file = {0};
-    char problem[RESULTS_PROBLEM_BYTES];
-    j->disk_trouble =
-        !results_create(&j->results, "bench.json", 0, &file, problem, sizeof problem) ||
-        !dump(j, file.stream, false, problem, sizeof problem) ||
-        !results_commit(&file, problem, sizeof problem);
-    results_discard(&file);
-    if (!j->disk_trouble)
-        return;
-    warn(problem);
-    warn("the run goes on: space for the final file is reserved");
+void save_renew(struct save *j, double next_seconds) {
+    checkpoint_renew(&j->checkpoint, next_seconds);
 }
 
 void save_add(struct save *j, const struct entry *entry) {
     if (j->entries == j->limit)
         abort(); /* more samples than the plan has */
-    const time_t now = time(NULL);
-    if (!j->disk_trouble && now - j->checkpoint >= CHECKPOINT_SECONDS) {
-        j->checkpoint = now;
-        renew(j);
-    }
     j->entry[j->entries++] = *entry;
+    checkpoint_add(&j->checkpoint);
 }
 
 void save_add_failed_pass(struct save *j, const char *row, const char *cause) {
@@ -99,20 +90,19 @@ static void rescue(const struct save *j, bool complete) {
     FILE *f         = open_rescue(j, path, sizeof path);
     const bool good = f && dump(j, f, complete, problem, sizeof problem);
     if (f && fclose(f) == 0 && good) {
-        fprintf(stderr, "spanbench: the samples are in %s instead\n", path);
+        text_say("the samples are in %s instead", path);
         return;
     }
     if (f)
         unlink(path);
-    fprintf(stderr,
-            "spanbench: cannot write %s either (%s); the samples follow on standard output:\n",
-            path, problem);
+    text_say("cannot write %s either (%s); the samples follow on standard output:", path, problem);
     dump(j, stdout, complete, problem, sizeof problem);
 }
 
 bool save_close(struct save *j, bool complete) {
     char problem[RESULTS_PROBLEM_BYTES];
     bool good = true;
+    checkpoint_end();
     if (!j->entries) {
         results_discard(&j->file);
         results_remove(&j->results);

@@ -1,15 +1,14 @@
 /* The samples of a run and their file, bench.json: nothing that was measured gets lost.
  *
- * The file's space is reserved before the first sample. While the run goes on, the file is renewed
- * every few seconds, so that a killed driver loses little. If the file cannot be written at the
- * end, the samples go to $TMPDIR, and if that fails, to standard output. */
+ * The file's space is reserved before the first sample. While the run goes on, the file is at most
+ * a second behind (checkpoint.h). If the file cannot be written at the end, the samples go to
+ * $TMPDIR, and if that fails, to standard output. */
 #ifndef SPANBENCH_SAVE_H
 #define SPANBENCH_SAVE_H
 
 #include "bench_json.h"
+#include "checkpoint.h"
 #include "results.h"
-
-#include <time.h>
 
 struct save {
     struct results results;
@@ -17,17 +16,20 @@ struct save {
     json_t *context;
     struct entry *entry; /* as many as Google Benchmark has, in its order */
     size_t entries, limit;
-    time_t checkpoint; /* when the file was last renewed */
-    bool disk_trouble;
+    struct checkpoint checkpoint;
 };
 
 /* Creates the directory of the run and reserves the space for so many entries. `context` becomes
  * its. False: standard error says why. */
 bool save_open(struct save *, const char *parent, size_t entries, json_t *context);
 
-/* Adds one entry, of no more than were announced, and renews the file if its time has come. Google
- * Benchmark must have its counterparts of all entries before this one. */
+/* Adds one entry, of no more than were announced. Google Benchmark must have its counterpart before
+ * the next call of a function here, or the next child. */
 void save_add(struct save *, const struct entry *);
+
+/* Renews the file if entries would wait too long for the next call, which comes in so many seconds;
+ * below 0: that is not known. */
+void save_renew(struct save *, double next_seconds);
 
 /* Notes in the context why a pass of the timeline failed. */
 void save_add_failed_pass(struct save *, const char *row, const char *cause);

@@ -3,6 +3,7 @@
 #include "machine.h"
 #include "progress.h"
 #include "spawn.h"
+#include "text.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -106,7 +107,7 @@ size_t timeline_run(struct rows *r, FILE *csv, struct save *saved) {
             continue;
         failed++;
         progress_clear();
-        fprintf(stderr, "spanbench: no timeline of %s: %s\n", name, a.cause);
+        text_say("no timeline of %s: %s", name, a.cause);
         save_add_failed_pass(saved, name, a.cause);
     }
     return failed;

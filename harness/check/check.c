@@ -8,6 +8,7 @@
 #include "selection.h"
 #include "spawn.h"
 #include "table.h"
+#include "text.h"
 #include "ulimits.h"
 
 #include <stdlib.h>
@@ -33,10 +34,10 @@ static bool prepare(struct check_list *list, struct registry *r, bool *chosen) {
     if (spawn_interrupted())
         return false;
     if (any)
-        fprintf(stderr, "spanbench: none of the named checks belongs to the profile %s\n",
-                options_profiles[list->options->profile]);
+        text_say("none of the named checks belongs to the profile %s",
+                 options_profiles[list->options->profile]);
     else
-        fprintf(stderr, "spanbench: no allocator is left to check; see 'spanbench list'\n");
+        text_say("no allocator is left to check; see 'spanbench list'");
     return false;
 }
 
@@ -45,15 +46,15 @@ static void tell(const struct check_table *t, size_t cell, size_t check, const c
     fprintf(stderr, "%s %s: %s (%.2f s)\n", t->registry->cell[cell].name,
             t->list->check[check].name, check_result_word(r), r->seconds);
     if (r->end == CHECK_RESULT_UNSUPPORTED)
-        fprintf(stderr, "  %s\n", r->seen);
+        fprintf(stderr, "  reason: %s\n", r->seen);
     if (r->end == CHECK_RESULT_FAIL)
         check_table_print_failure(t, cell, check, "  ", stderr);
-    fputs(told, stderr);
+    text_print_lines("  | ", told, stderr);
 }
 
 /* Every check on every cell; stops at an interrupt, and when nobody takes the TAP: an errno says
  * so. Returns how many were run. */
-static size_t run_all(struct check_table *t, int *error) {
+static size_t run_all(struct check_table *t, struct document *document, int *error) {
     static char told[SPAWN_OUTPUT_BYTES];
     const size_t all = check_table_runs(t);
     size_t done      = 0;
@@ -82,6 +83,7 @@ static size_t run_all(struct check_table *t, int *error) {
                 check_report_tap(t, i, k, done, stdout, stderr);
             if (t->options->verbose)
                 tell(t, i, k, told);
+            document_add(document);
             if (t->options->tap && (*error = output_error()))
                 return done;
         }
@@ -93,22 +95,23 @@ static size_t run_all(struct check_table *t, int *error) {
 static int sum_up(const struct check_table *t, size_t done, int error) {
     char limits[400];
     if (!t->complete)
-        fprintf(stderr, "spanbench: %s: %zu of %zu checks were run; the others have no result\n",
-                error ? output_describe(error) : "interrupted", done, check_table_runs(t));
+        text_say("%s: %zu of %zu checks were run; the others have no result",
+                 error ? output_describe(error) : "interrupted", done, check_table_runs(t));
     else if (error)
-        fprintf(stderr, "spanbench: cannot write the output: %s\n", output_describe(error));
-    fprintf(stderr, "spanbench: %zu check%s, %zu finding%s, seed %llu, profile %s\n", done,
-            done == 1 ? "" : "s", t->findings, t->findings == 1 ? "" : "s",
-            (unsigned long long)t->options->seed, options_profiles[t->options->profile]);
+        text_say("cannot write the output: %s", output_describe(error));
+    text_say("%zu check%s, %zu finding%s, seed %llu, profile %s", done, done == 1 ? "" : "s",
+             t->findings, t->findings == 1 ? "" : "s", (unsigned long long)t->options->seed,
+             options_profiles[t->options->profile]);
     const int own  = error ? EXIT_WRONG_USE : t->findings ? EXIT_FINDING : EXIT_GOOD;
     const int code = selection_exit_code(t->options, t->registry, "checked", own);
     ulimits_describe(limits, sizeof limits);
     if (*limits)
-        fprintf(
-            stderr,
-            "spanbench: the checks ran under these limits and may end differently without: %s\n",
-            limits);
+        text_say("the checks ran under these limits and may end differently without: %s", limits);
     return code;
+}
+
+static json_t *make(const void *table) {
+    return check_report_json(table);
 }
 
 static int run_table(struct check_table *t) {
@@ -118,8 +121,9 @@ static int run_table(struct check_table *t) {
     if (!document_open(&document, t->options->out, "conformance.json",
                        RESERVE_ONCE + check_table_runs(t) * RESERVE_EACH))
         return EXIT_WRONG_USE;
-    t->started        = time(NULL);
-    const size_t done = run_all(t, &error);
+    t->started = time(NULL);
+    document_begin(&document, "conformance.json", make, t);
+    const size_t done = run_all(t, &document, &error);
     progress_clear();
     if (!done) {
         document_give_up(&document, "check");
@@ -128,7 +132,7 @@ static int run_table(struct check_table *t) {
     bool saved = document_save(&document, check_report_json(t));
     if (saved &&
         !results_tell(&document.results, t->options->directory_to, problem, sizeof problem)) {
-        fprintf(stderr, "spanbench: %s\n", problem);
+        text_say("%s", problem);
         saved = false;
     }
     if (!t->options->tap)
@@ -138,7 +142,7 @@ static int run_table(struct check_table *t) {
     error          = error ? error : output_error();
     const int code = sum_up(t, done, error);
     if (saved)
-        fprintf(stderr, "spanbench: %s/conformance.json\n", document.results.directory);
+        text_say("%s/conformance.json", document.results.directory);
     return saved ? code : EXIT_WRONG_USE;
 }
 
@@ -149,7 +153,7 @@ static int check_all(const struct check_list *list, const struct registry *r, co
     if (check_table_open(&t))
         code = run_table(&t);
     else
-        fprintf(stderr, "spanbench: out of memory\n");
+        text_say("out of memory");
     check_table_close(&t);
     return code;
 }

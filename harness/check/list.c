@@ -4,6 +4,7 @@
 #include "json_member.h"
 #include "selection.h"
 #include "spawn.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -35,7 +36,7 @@ static bool read_check(const json_t *listed, struct check_info *check) {
     static const char *const kinds[] = {"required", "implementation-defined", "extension",
                                         "quality"};
     *check                           = (struct check_info){0};
-    if (!member_copy(check->name, sizeof check->name, listed, "name") ||
+    if (!member_name(check->name, sizeof check->name, listed, "name") ||
         !member_copy(check->kind, sizeof check->kind, listed, "class") ||
         !member_copy(check->clause, sizeof check->clause, listed, "clause") ||
         !member_copy(check->summary, sizeof check->summary, listed, "summary"))
@@ -83,12 +84,12 @@ bool check_list_read_known(struct check_list *list) {
     const char *path = o->known;
     if (!o->known_named && access(path, F_OK) != 0 && errno == ENOENT)
         return true;
-    json_t *document = json_load_file(path, 0, &error);
+    json_t *document = json_load_file(path, 0, &error); /* the user's own */
     list->known      = json_incref(json_object_get(document, "failures"));
     const bool good  = json_is_array(list->known);
     if (!good)
-        fprintf(stderr, "spanbench: %s is not a file of known failures: %s\n", path,
-                document ? "it has no array 'failures'" : error.text);
+        text_say("%s is not a file of known failures: %s", path,
+                 document ? "it has no array 'failures'" : error.text);
     json_decref(document);
     return good;
 }
@@ -138,7 +139,7 @@ static json_t *describe(const struct cell *c, double timeout_seconds) {
         return json_incref(c->description);
     cell_run(c, (const char *const[]){"--describe", NULL},
              (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
-    return json_loadb(result.record, result.record_length, 0, NULL);
+    return member_load(result.record, result.record_length, 0, NULL);
 }
 
 static bool same_file(const char *a, const char *b) {

@@ -82,7 +82,7 @@ static bool read_result(const json_t *record, const struct options *o, const str
 /* A process that ended with a record and the exit code that belongs to it, or else a failure. */
 static void judge(const struct options *o, const struct cell *cell, const struct check_info *check,
                   const struct spawn_result *s, struct check_result *r) {
-    json_t *record  = json_loadb(s->record, s->record_length, 0, NULL);
+    json_t *record  = member_load(s->record, s->record_length, 0, NULL);
     const bool good = s->end == SPAWN_EXITED && record && read_result(record, o, cell, check, r) &&
                       (s->code == 0 || r->end == CHECK_RESULT_FAIL);
     json_decref(record);
@@ -99,7 +99,7 @@ static void judge(const struct options *o, const struct cell *cell, const struct
     text_clean(r->expected);
     text_clean(r->choice);
     if (r->stacks)
-        text_clean(r->stacks);
+        text_clean_lines(r->stacks);
 }
 
 static void take_stacks(void *text, pid_t child) {
@@ -134,5 +134,5 @@ void check_result_run(const struct check_list *list, const struct options *o,
         r->known =
             check_list_known(list, cell, check->name, r->end == CHECK_RESULT_FAIL ? r->seen : NULL);
     snprintf(told, size, "%.*s", (int)result.output_length, result.output);
-    text_clean(told);
+    text_clean_lines(told);
 }

@@ -1,6 +1,7 @@
 #include "table.h"
 
 #include "matrix.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,17 +68,16 @@ void check_table_print_failure(const struct check_table *t, size_t cell, size_t 
     const struct check_info *info = &t->list->check[check];
     const struct cell *c          = &t->registry->cell[cell];
     const struct check_result *r  = check_table_at(t, cell, check);
-    char command[CHECK_RESULT_COMMAND_BYTES];
+    char command[CHECK_RESULT_COMMAND_BYTES], front[16];
     check_result_command(t->options, c, info, command, sizeof command);
     fprintf(to, "%spromise:  %s\n%sclause:   %s (%s)\n", indent, info->summary, indent,
             info->clause, info->kind);
     if (r->end == CHECK_RESULT_FAIL)
         fprintf(to, "%sexpected: %s\n%sseen:     %s\n", indent, r->expected, indent, r->seen);
-    for (const char *line = r->stacks; line && *line; line += *line == '\n') {
-        const size_t length = strcspn(line, "\n");
-        fprintf(to, "%s%s%.*s\n", indent, line == r->stacks ? "stacks:   " : "          ",
-                (int)length, line);
-        line += length;
+    if (r->stacks) {
+        fprintf(to, "%sstacks:\n", indent);
+        snprintf(front, sizeof front, "%s  | ", indent);
+        text_print_lines(front, r->stacks, to);
     }
     if (r->known)
         fprintf(to, "%sknown:    %s\n", indent, check_table_reason(r));

@@ -1,4 +1,5 @@
 #include "benchmark_options.h"
+#include "text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ static bool can_write(const char *path) {
     if (f)
         fclose(f);
     else
-        fprintf(stderr, "spanbench: cannot write %s: %s\n", path, strerrordesc_np(errno));
+        text_say("cannot write %s: %s", path, strerrordesc_np(errno));
     return f != NULL;
 }
 
@@ -57,11 +58,11 @@ static bool take_benchmark_option(char *option, struct options *o) {
              !(IS_OPTION("out_format") &&
                (strcmp(value, "=json") == 0 || strcmp(value, "=csv") == 0 ||
                 strcmp(value, "=console") == 0))) {
-        fprintf(stderr,
-                "spanbench: '%s' is not handed to Google Benchmark; these are: "
-                "--benchmark_filter=, _list_tests, _out=, _out_format=json|csv|console, _context=; "
-                "for more samples, use --repetitions\n",
-                option);
+        text_say(
+            "'%s' is not handed to Google Benchmark; these are: "
+            "--benchmark_filter=, _list_tests, _out=, _out_format=json|csv|console, _context=; "
+            "for more samples, use --repetitions",
+            option);
         return false;
     }
 #undef IS_OPTION

@@ -2,6 +2,7 @@
 
 #include "benchmark_options.h"
 #include "machine.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -29,7 +30,7 @@ bool options_match(const struct names *globs, const char *name) {
 }
 
 static bool complain(const char *option, const char *what, const char *text) {
-    fprintf(stderr, "spanbench: --%s takes %s, not '%s'\n", option, what, text);
+    text_say("--%s takes %s, not '%s'", option, what, text);
     return false;
 }
 
@@ -62,14 +63,14 @@ static bool parse_order(const char *text, bool *mirrored) {
 bool options_seeds_exist(const struct options *o, const char *option, unsigned count) {
     if (o->seed <= (uint64_t)INT64_MAX - (count - 1))
         return true;
-    fprintf(stderr, "spanbench: --seed %llu and --%s %u: the last seed would be above %lld\n",
-            (unsigned long long)o->seed, option, count, (long long)INT64_MAX);
+    text_say("--seed %llu and --%s %u: the last seed would be above %lld",
+             (unsigned long long)o->seed, option, count, (long long)INT64_MAX);
     return false;
 }
 
 static bool add_name(const char *option, struct names *names, const char *name) {
     if (names->count == OPTIONS_MAX_NAMES) {
-        fprintf(stderr, "spanbench: --%s: too many names\n", option);
+        text_say("--%s: too many names", option);
         return false;
     }
     names->item[names->count++] = name;
@@ -86,7 +87,7 @@ static bool parse_names(const char *option, char *text, struct names *names) {
             good = add_name(option, names, word);
     if (!good || names->count > before)
         return good;
-    fprintf(stderr, "spanbench: the list of %s is empty; leave it out for the default\n", option);
+    text_say("the list of %s is empty; leave it out for the default", option);
     return false;
 }
 
@@ -104,7 +105,7 @@ static bool parse_threads(char *text, struct options *o) {
         if (known)
             continue;
         if (o->thread_counts == sizeof o->threads / sizeof *o->threads) {
-            fprintf(stderr, "spanbench: --threads: too many counts\n");
+            text_say("--threads: too many counts");
             return false;
         }
         o->threads[o->thread_counts++] = (unsigned)n;
@@ -155,7 +156,7 @@ static unsigned find_command(const char *word) {
     while (i < COMMANDS_KNOWN && strcmp(command_name[i], word) != 0)
         i++;
     if (i == COMMANDS_KNOWN && strcmp(word, "gate") != 0)
-        fprintf(stderr, "spanbench: unknown command '%s'; the commands are " COMMANDS "\n", word);
+        text_say("unknown command '%s'; the commands are " COMMANDS, word);
     return i;
 }
 
@@ -184,7 +185,7 @@ static bool parse_command(int argc, char **argv, struct options *o) {
             return false;
     }
     if (optind < argc) {
-        fprintf(stderr, "spanbench: '%s' takes no argument '%s'\n", word, argv[optind]);
+        text_say("'%s' takes no argument '%s'", word, argv[optind]);
         return false;
     }
     return true;
@@ -269,8 +270,7 @@ static bool is_of_command(const bool *given, const struct options *o) {
     }
     if (o->command == COMMAND_RUN || (o->benchmark_argc == 1 && !o->list_only))
         return true;
-    fprintf(stderr, "spanbench: the options --benchmark_… belong to run, not to %s\n",
-            command_name[o->command]);
+    text_say("the options --benchmark_… belong to run, not to %s", command_name[o->command]);
     return false;
 }
 

@@ -1,5 +1,7 @@
 #include "record.h"
 
+#include "json_member.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +74,7 @@ static const char *first_bad_member(const json_t *root, struct record *r) {
 bool record_parse(const char *text, size_t length, struct record *r, char *problem, size_t size) {
     json_error_t error;
     *r           = (struct record){0};
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = member_load(text, length, JSON_REJECT_DUPLICATES, &error);
     if (!root) {
         snprintf(problem, size,
                  length ? "the cell printed no valid JSON: %s" : "the cell printed no record",

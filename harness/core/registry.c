@@ -18,10 +18,6 @@
 static const char skip_suffix[]  = ".skip";
 static const char preload_cell[] = "system";
 
-/* What a name may consist of: it becomes part of a benchmark's name and of a CSV file. */
-static const char name_letters[] =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+@.";
-
 static struct cell *add_cell(struct registry *r) {
     struct cell *grown = reallocarray(r->cell, r->cells + 1, sizeof *grown);
     if (!grown)
@@ -50,9 +46,8 @@ static bool add_file(struct registry *r, const char *directory, const char *file
     if (*file == '.' || snprintf(path, sizeof path, "%s/%s", directory, file) >= (int)sizeof path ||
         stat(path, &s) != 0 || !S_ISREG(s.st_mode) || (!skip && access(path, X_OK) != 0))
         return true; /* not a cell */
-    if (name_length >= sizeof r->cell->name || strspn(file, name_letters) < name_length) {
-        fprintf(stderr, "spanbench: a cell in %s is ignored: its name is too long or odd\n",
-                directory);
+    if (name_length >= sizeof r->cell->name || !member_is_name(file, name_length)) {
+        text_say("a cell in %s is ignored: its name is too long or odd", directory);
         return true;
     }
     char built[PATH_MAX]; /* a reason to skip counts only where the executable is missing */
@@ -147,7 +142,7 @@ bool registry_add_preload(struct registry *r, const char *spec, char *problem, s
     const int length = named ? snprintf(name, sizeof name, "%.*s", (int)(equals - spec), spec)
                              : snprintf(name, sizeof name, "%s", base);
     const bool taken = find_cell(r, name);
-    if (taken || length <= 0 || length >= (int)sizeof name || name[strspn(name, name_letters)]) {
+    if (taken || length <= 0 || length >= (int)sizeof name || !member_is_name(name, strlen(name))) {
         snprintf(problem, size,
                  "the name '%s' of a preloaded library is %s; give another: NAME=", name,
                  taken ? "taken" : "empty, too long or has odd characters");
@@ -180,7 +175,7 @@ static bool add_workload(struct registry *r, const json_t *described) {
     struct workload_info info = {.ops       = (uint64_t)json_integer_value(ops),
                                  .quick_ops = (uint64_t)json_integer_value(quick),
                                  .brief_ops = (uint64_t)json_integer_value(brief)};
-    if (!member_copy(info.name, sizeof info.name, described, "name") || !info.ops ||
+    if (!member_name(info.name, sizeof info.name, described, "name") || !info.ops ||
         !info.quick_ops || !info.brief_ops)
         return false;
     (void)member_copy(info.summary, sizeof info.summary, described, "summary"); /* or none */
@@ -218,7 +213,7 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
         snprintf(c->skipped, sizeof c->skipped, "%s", end);
         return;
     }
-    c->description      = json_loadb(result.record, result.record_length, 0, NULL);
+    c->description      = member_load(result.record, result.record_length, 0, NULL);
     const json_t *error = json_object_get(c->description, "error");
     if (error) {
         const char *check   = json_string_value(json_object_get(error, "check"));
@@ -256,7 +251,7 @@ json_t *cell_ask(struct cell *c, const char *option, const char *key, double tim
     static struct spawn_result result;
     cell_run(c, (const char *const[]){option, NULL},
              (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
-    json_t *document = json_loadb(result.record, result.record_length, 0, NULL);
+    json_t *document = member_load(result.record, result.record_length, 0, NULL);
     if (result.end == SPAWN_EXITED && result.code == 0 &&
         json_array_size(json_object_get(document, key)) &&
         json_integer_value(json_object_get(document, "protocol")) == RECORD_PROTOCOL)
@@ -297,4 +292,5 @@ void cell_command(const struct cell *c, const char *options, char *text, size_t 
         strncat(text, " --expect ", size - strlen(text) - 1);
         text_add_word(text, size, c->preload);
     }
+    text_clean(text);
 }

@@ -2,6 +2,7 @@
 
 #include "exit_code.h"
 #include "suggest.h"
+#include "text.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -18,11 +19,16 @@ static bool named(const struct names *names, const char *name) {
 static bool unknown(const char *kind, const char *name, const void *list, size_t count,
                     size_t stride) {
     const char *near = suggest(name, list, count, stride);
-    fprintf(stderr, "spanbench: unknown %s '%s'; %s%s%sthe %ss are", kind, name,
-            near ? "did you mean " : "", near ? near : "", near ? "? " : "", kind);
-    for (size_t i = 0; i < count; i++) /* each item begins with its name */
-        fprintf(stderr, "%s %s", i ? "," : "", (const char *)list + i * stride);
-    fputc('\n', stderr);
+    char *all        = NULL;
+    size_t length    = 0;
+    FILE *text       = open_memstream(&all, &length);
+    for (size_t i = 0; text && i < count; i++) /* each item begins with its name */
+        fprintf(text, "%s %s", i ? "," : "", (const char *)list + i * stride);
+    if (text)
+        fclose(text);
+    text_say("unknown %s '%s'; %s%s%sthe %ss are%s", kind, name, near ? "did you mean " : "",
+             near ? near : "", near ? "? " : "", kind, all ? all : "");
+    free(all);
     return false;
 }
 
@@ -47,7 +53,7 @@ bool selection_open(const struct options *o, struct registry *r, bool **chosen) 
     for (size_t i = 0; good && i < o->preloads.count; i++)
         good = registry_add_preload(r, o->preloads.item[i], problem, sizeof problem);
     if (!good)
-        fprintf(stderr, "spanbench: %s\n", problem);
+        text_say("%s", problem);
     *chosen = good ? calloc(r->cells, sizeof **chosen) : NULL;
     if (!*chosen || !choose(o, r, *chosen))
         return false;
@@ -68,8 +74,8 @@ bool selection_globs_match(const struct names *globs, const char *kind, const ch
         if (i < count)
             continue;
         const char *near = suggest(glob, items, count, stride);
-        fprintf(stderr, "spanbench: no %s matches '%s'; %s%s%s%s lists all\n", kind, glob,
-                near ? "did you mean " : "", near ? near : "", near ? "? " : "", option);
+        text_say("no %s matches '%s'; %s%s%s%s lists all", kind, glob, near ? "did you mean " : "",
+                 near ? near : "", near ? "? " : "", option);
         all = false;
     }
     return all;
@@ -78,10 +84,10 @@ bool selection_globs_match(const struct names *globs, const char *kind, const ch
 static bool takes_part(const struct cell *c) {
     if (!*c->broken && !*c->skipped && !c->floor)
         return true;
-    fprintf(stderr, "spanbench: %s is %s: %s\n", c->name, *c->broken ? "BROKEN" : "skipped",
-            *c->broken    ? c->broken
-            : *c->skipped ? c->skipped
-                          : "it measures the harness alone and is not an allocator");
+    text_say("%s is %s: %s", c->name, *c->broken ? "BROKEN" : "skipped",
+             *c->broken    ? c->broken
+             : *c->skipped ? c->skipped
+                           : "it measures the harness alone and is not an allocator");
     return false;
 }
 
@@ -105,10 +111,9 @@ int selection_exit_code(const struct options *o, const struct registry *r, const
         const struct cell *c = &r->cell[i];
         const bool absent    = *c->skipped && (*c->preload || named(&o->allocators, c->name));
         if (absent)
-            fprintf(stderr, "spanbench: %s was not %s, although you named it: %s\n", c->name, done,
-                    c->skipped);
+            text_say("%s was not %s, although you named it: %s", c->name, done, c->skipped);
         else if (*c->broken)
-            fprintf(stderr, "spanbench: %s was not %s: it is BROKEN\n", c->name, done);
+            text_say("%s was not %s: it is BROKEN", c->name, done);
         const int its = absent ? EXIT_WRONG_USE : *c->broken ? EXIT_FINDING : EXIT_GOOD;
         code          = its > code ? its : code;
     }

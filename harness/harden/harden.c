@@ -7,6 +7,7 @@
 #include "selection.h"
 #include "spawn.h"
 #include "table.h"
+#include "text.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -26,7 +27,7 @@ static bool prepare(struct harden_list *list, struct registry *r, bool *chosen) 
     if (any && list->misuses)
         return true;
     if (!spawn_interrupted())
-        fprintf(stderr, "spanbench: no allocator is left to misuse; see 'spanbench list'\n");
+        text_say("no allocator is left to misuse; see 'spanbench list'");
     return false;
 }
 
@@ -36,14 +37,14 @@ static void tell(const struct harden_table *t, size_t cell, size_t misuse, unsig
     char command[CELL_COMMAND_BYTES];
     harden_result_command(t->options, &t->registry->cell[cell], &t->list->misuse[misuse],
                           options_sizes[size], r->seed, command, sizeof command);
-    fprintf(stderr, "%s %s %s: %s at %s (%s); %s\n  %s\n", t->registry->cell[cell].name,
+    fprintf(stderr, "%s %s %s: %s at %s (%s); %s\n  repeat: %s\n", t->registry->cell[cell].name,
             t->list->misuse[misuse].name, options_sizes[size], harden_result_word[r->end],
             *r->step ? r->step : "start", r->what, r->seen, command);
 }
 
 /* Makes all runs of each place of the table; stops at an interrupt. Returns how many were made. The
  * allocators take turns, so that what is there after an interrupt can be compared. */
-static size_t run_all(struct harden_table *t) {
+static size_t run_all(struct harden_table *t, struct document *document) {
     const unsigned k = t->options->runs;
     const size_t all = harden_table_runs(t);
     size_t done      = 0;
@@ -63,6 +64,7 @@ static size_t run_all(struct harden_table *t) {
                     progress_clear();
                     if (t->options->verbose)
                         tell(t, i, m, s, r);
+                    document_add(document);
                 }
     t->complete = true;
     return done;
@@ -76,13 +78,18 @@ static size_t count_void(const struct harden_table *t) {
     return found;
 }
 
+static json_t *make(const void *table) {
+    return harden_report_json(table);
+}
+
 static int run_table(struct harden_table *t) {
     struct document document;
     if (!document_open(&document, t->options->out, "hardening.json",
                        RESERVE_ONCE + harden_table_runs(t) * RESERVE_EACH))
         return EXIT_WRONG_USE;
-    t->started        = time(NULL);
-    const size_t done = run_all(t);
+    t->started = time(NULL);
+    document_begin(&document, "hardening.json", make, t);
+    const size_t done = run_all(t, &document);
     progress_clear();
     if (!done) {
         document_give_up(&document, "run");
@@ -92,14 +99,14 @@ static int run_table(struct harden_table *t) {
     harden_table_print(t, stdout);
     fflush(stdout);
     if (!t->complete)
-        fprintf(stderr, "spanbench: interrupted: %zu of %zu runs\n", done, harden_table_runs(t));
+        text_say("interrupted: %zu of %zu runs", done, harden_table_runs(t));
     const size_t nothing = count_void(t);
-    fprintf(stderr, "spanbench: %zu run%s, %zu of them void, seed %llu\n", done,
-            done == 1 ? "" : "s", nothing, (unsigned long long)t->options->seed);
+    text_say("%zu run%s, %zu of them void, seed %llu", done, done == 1 ? "" : "s", nothing,
+             (unsigned long long)t->options->seed);
     const int code =
         selection_exit_code(t->options, t->registry, "misused", nothing ? EXIT_FINDING : EXIT_GOOD);
     if (saved)
-        fprintf(stderr, "spanbench: %s/hardening.json\n", document.results.directory);
+        text_say("%s/hardening.json", document.results.directory);
     return saved ? code : EXIT_WRONG_USE;
 }
 
@@ -111,7 +118,7 @@ static int harden_all(const struct harden_list *list, const struct registry *r,
     if (harden_table_open(&t))
         code = run_table(&t);
     else
-        fprintf(stderr, "spanbench: out of memory\n");
+        text_say("out of memory");
     harden_table_close(&t);
     return code;
 }

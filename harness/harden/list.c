@@ -13,7 +13,7 @@ bool harden_list_names_exist(const struct harden_list *list) {
 
 static bool add(struct harden_list *list, const json_t *listed) {
     struct misuse_info info = {.sizeless = json_is_true(json_object_get(listed, "sizeless"))};
-    if (!member_copy(info.name, sizeof info.name, listed, "name") ||
+    if (!member_name(info.name, sizeof info.name, listed, "name") ||
         !member_copy(info.weakness, sizeof info.weakness, listed, "weakness") ||
         !member_copy(info.summary, sizeof info.summary, listed, "summary"))
         return false;

@@ -125,6 +125,7 @@ static void judge(const struct options *o, const struct spawn_result *s, const s
     else if (s->output_length) /* it said something, and went on */
         snprintf(r->seen + strlen(r->seen), sizeof r->seen - strlen(r->seen), "%s%s",
                  *r->seen ? "; " : "", end);
+    text_clean(r->step);
     text_clean(r->what);
     text_clean(r->seen);
 }
@@ -164,7 +165,7 @@ static void run_once(const struct options *o, const struct cell *cell,
     keep_words_after_mark(&result);
     struct story story = {0};
     for (char *rest = result.record, *text; (text = strsep(&rest, "\n")) != NULL && *text;) {
-        json_t *line = json_loads(text, 0, NULL);
+        json_t *line = member_load(text, strlen(text), 0, NULL);
         if (!story.begun)
             story.begun = is_head(line, cell, misuse, size, r->seed, control);
         else

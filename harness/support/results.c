@@ -1,9 +1,11 @@
 #include "results.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +41,60 @@ static void run_name(char *name, size_t size) {
     snprintf(name, size, "%s-%s", stamp, host);
 }
 
+/* "bench.json.3.tmp": a file of a run under construction, or its link `latest`. */
+static bool is_temporary(const char *name) {
+    static const char *const of[] = {"bench.json", "timeline.csv", "conformance.json",
+                                     "hardening.json", "latest"};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        const size_t length = strlen(of[i]);
+        if (strncmp(name, of[i], length) != 0 || name[length] != '.')
+            continue;
+        const char *number  = name + length + 1;
+        const size_t digits = strspn(number, "0123456789");
+        return digits > 0 && strcmp(number + digits, ".tmp") == 0;
+    }
+    return false;
+}
+
+/* Removes the temporary files of a run that is dead: nobody has locked its directory. */
+static void remove_temporary(const char *parent, const char *run) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", parent, run) >= (int)sizeof path)
+        return;
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir     = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir && fd >= 0)
+        close(fd);
+    bool locked = false;
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (!is_temporary(entry->d_name))
+            continue;
+        locked = locked || flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (!locked)
+            break;
+        unlinkat(fd, entry->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static void remove_leftovers(const struct results *r) {
+    DIR *dir = opendir(r->parent);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));)
+        if (strchr("0123456789", *entry->d_name) && strstr(entry->d_name, "Z-") &&
+            strcmp(entry->d_name, r->name) != 0)
+            remove_temporary(r->parent, entry->d_name);
+    if (dir)
+        closedir(dir);
+}
+
+/* Without a lock, where the file system has none, others do not touch it either. */
+static void lock(struct results *r) {
+    r->lock = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r->lock >= 0)
+        flock(r->lock, LOCK_EX | LOCK_NB);
+}
+
 bool results_open(struct results *r, const char *parent, char *problem, size_t size) {
     *r = (struct results){0};
     if (snprintf(r->parent, sizeof r->parent, "%s", parent) >= (int)sizeof r->parent) {
@@ -52,8 +108,11 @@ bool results_open(struct results *r, const char *parent, char *problem, size_t s
         snprintf(r->name, sizeof r->name, n > 1 ? "%s-%u" : "%s", base, n);
         snprintf(r->directory, sizeof r->directory, "%s/%s", r->parent, r->name);
         made = mkdir(r->directory, 0777) == 0;
-        if (made)
+        if (made) {
+            lock(r);
+            remove_leftovers(r);
             return true;
+        }
         made = errno == EEXIST && n < 100;
     }
     snprintf(problem, size, "cannot make a directory in %s: %s; choose another with --out DIR",
@@ -105,7 +164,7 @@ bool results_commit(struct results_file *file, char *problem, size_t size) {
     FILE *f   = file->stream;
     errno     = 0;
     bool good = fflush(f) == 0 && !ferror(f) && ftruncate(fileno(f), ftello(f)) == 0 &&
-                fsync(fileno(f)) == 0 && (!file->unnamed || give_name(file));
+                (file->hurried || fsync(fileno(f)) == 0) && (!file->unnamed || give_name(file));
     int error    = good ? 0 : errno;
     good         = fclose(f) == 0 && good;
     file->stream = NULL;
@@ -129,8 +188,7 @@ void results_discard(struct results_file *file) {
 bool results_publish(const struct results *r, char *problem, size_t size) {
     char link[PATH_MAX], fresh[PATH_MAX];
     snprintf(link, sizeof link, "%s/latest", r->parent);
-    snprintf(fresh, sizeof fresh, "%s/.latest-%d", r->parent, (int)getpid());
-    unlink(fresh); /* of a process of that number that was killed here */
+    snprintf(fresh, sizeof fresh, "%.*s/latest.0.tmp", PATH_MAX - 16, r->directory);
     if (symlink(r->name, fresh) == 0) {
         if (rename(fresh, link) == 0)
             return true;

@@ -18,9 +18,12 @@ struct results {
     char parent[PATH_MAX / 2];
     char name[128];           /* of the run: 20261120T101500Z-host */
     char directory[PATH_MAX]; /* parent/name */
+    int lock; /* the directory, opened and locked (flock(2)) for as long as this process lives */
 };
 
-/* Creates the directory (and its parent). False: `problem` says why and what to do. */
+/* Creates the directory (and its parent). Removes what runs that were killed left in theirs: files
+ * under construction, by their names, of runs whose directory no process has locked. False:
+ * `problem` says why and what to do. */
 bool results_open(struct results *, const char *parent, char *problem, size_t size);
 
 /* A file under construction. */
@@ -28,6 +31,8 @@ struct results_file {
     FILE *stream; /* NULL: not open */
     char final[PATH_MAX], temporary[PATH_MAX];
     bool unnamed; /* `temporary` is not there before the commit */
+    bool hurried; /* the commit does not wait for the disk: enough against the death of this process
+                   */
 };
 
 /* Opens `name` in the directory for writing, with so many bytes reserved on the disk (0: none). */

@@ -49,6 +49,18 @@ int spawn_interrupted(void) {
     return interrupt;
 }
 
+static struct {
+    spawn_tick *call; /* NULL: none */
+    double seconds;
+    void *arg;
+} common_tick;
+
+void spawn_set_tick(spawn_tick *call, double seconds, void *arg) {
+    common_tick.call    = call;
+    common_tick.seconds = seconds;
+    common_tick.arg     = arg;
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -134,16 +146,19 @@ static enum spawn_end listen(const struct spawn_request *request, pid_t child, d
         result->code = errno;
         return SPAWN_FAILED;
     }
-    struct pollfd fd[] = {{ended, POLLIN, 0}, {record, POLLIN, 0}, {output, POLLIN, 0}};
-    double next_tick   = request->tick ? start + request->tick_seconds : 0;
-    enum spawn_end end = SPAWN_EXITED;
+    struct pollfd fd[]   = {{ended, POLLIN, 0}, {record, POLLIN, 0}, {output, POLLIN, 0}};
+    spawn_tick *tick     = request->tick ? request->tick : common_tick.call;
+    const double step    = request->tick ? request->tick_seconds : common_tick.seconds;
+    void *const tick_arg = request->tick ? request->arg : common_tick.arg;
+    double next_tick     = start + step;
+    enum spawn_end end   = SPAWN_EXITED;
     while (!(fd[0].revents & POLLIN)) {
         double wait = request->timeout_seconds > 0 ? start + request->timeout_seconds - now() : 1e6;
         if (wait <= 0) {
             end = SPAWN_TIMED_OUT;
             break;
         }
-        if (request->tick && next_tick - now() < wait)
+        if (tick && next_tick - now() < wait)
             wait = next_tick - now();
         wait                        = wait < 0 ? 0 : wait;
         const struct timespec limit = {(time_t)wait, (long)((wait - (double)(time_t)wait) * 1e9)};
@@ -152,10 +167,10 @@ static enum spawn_end listen(const struct spawn_request *request, pid_t child, d
             end = SPAWN_INTERRUPTED;
             break;
         }
-        if (request->tick && now() >= next_tick) {
-            request->tick(request->arg, child, now() - start);
+        if (tick && now() >= next_tick) {
+            tick(tick_arg, child, now() - start);
             while (next_tick <= now())
-                next_tick += request->tick_seconds;
+                next_tick += step;
         }
         if (ready <= 0) {
             fd[0].revents = 0;

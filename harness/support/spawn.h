@@ -25,8 +25,8 @@ struct spawn_request {
     const char *preload;    /* LD_PRELOAD of the child; NULL: none, whatever this process has */
     double timeout_seconds; /* 0: no limit */
 
-    /* Called every `tick_seconds` while the child runs; NULL: never, and then this process sleeps
-     * until the child has something to say. */
+    /* Called every `tick_seconds` while the child runs; NULL: that of spawn_set_tick. Without any,
+     * this process sleeps until the child has something to say. */
     spawn_tick *tick;
     double tick_seconds;
 
@@ -34,6 +34,9 @@ struct spawn_request {
     void (*stuck)(void *arg, pid_t child);
     void *arg;
 };
+
+/* Of all requests without a tick of their own, from now on; NULL: none. */
+void spawn_set_tick(spawn_tick *, double tick_seconds, void *arg);
 
 struct spawn_result {
     enum spawn_end {

@@ -22,7 +22,17 @@ int main(void) {
     char small[8] = "";
     text_add_word(small, sizeof small, "0123456789");
     OK(strcmp(small, "0123456") == 0, "a word is cut at the end of the text");
-    test("plain, tab\t, newline\n", "plain, tab\t, newline\n", "plain text stays");
+    test("plain, tab\t, newline\n", "plain, tab , newline ", "plain text stays, in one line");
+    test("a\xc2\x85 \xc2\x9b \xe2\x80\xa8 \xe2\x80\xa9", "a             ",
+         "controls of two bytes, and separators");
+    test("\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\xaa\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9\xd8\x9c.",
+         "                    .", "marks of direction");
+    test("\xe2\x80\x90\xe2\x80\xaf\xe2\x81\xaa\xd8\x9b\xc2\xa0",
+         "\xe2\x80\x90\xe2\x80\xaf\xe2\x81\xaa\xd8\x9b\xc2\xa0", "their neighbours stay");
+    test("# ##[a] ###b", "# # [a] # #b", "commands of a CI");
+    char lines[] = "a\tb\n\xe2\x80\xae::c\r\n";
+    text_clean_lines(lines);
+    OK(strcmp(lines, "a\tb\n   ::c \n") == 0, "lines stay");
     test("\033[31mred\033[0m\x7f\x01", " [31mred [0m  ", "control characters become blanks");
     test("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82",
          "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82", "UTF-8 stays");

@@ -18,6 +18,7 @@ for _number in (signal.SIGINT, signal.SIGTERM):  # until run() has a say in it
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it is a package
 
 try:
+    import bench_results
     from gate import accepted, base_and_head, cli, document, report
     from gate.driver import duration
     from gate.findings import SIGNALLED, WRONG_USE, Interrupted, Refusal, exit_code
@@ -80,7 +81,7 @@ def interrupt(number: int, _: Optional[FrameType]) -> NoReturn:
 def end(said: str) -> int:
     """Refused. Whether that can be said or not, it is neither a pass nor a regression."""
     try:
-        print(f"gate: {said}", file=sys.stderr, flush=True)
+        print(f"gate: {bench_results.printable(said)}", file=sys.stderr, flush=True)
     except (OSError, AttributeError):
         pass
     return WRONG_USE

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Optional, Sequence
 
+import bench_results
 from gate.findings import Refusal
 
 TIMED_SPAN = "sample_timed_span"  # harness/cell/sample.h
@@ -185,14 +186,16 @@ class Counting:
         )
         if code != 0:
             said = (out if '"error"' in out else out + err).split()
-            words = " ".join(said)[-TAIL:]
+            words = bench_results.printable(" ".join(said)[-TAIL:])
             return Failure(
                 f"{ended(code)} under {self.tool(kind)}: {words or 'no word of it'}", kind
             )
         try:
             record = json.loads(out)
         except ValueError:
-            return Failure(f"no record under {self.tool(kind)}: {out[-TAIL:]}", kind)
+            return Failure(
+                f"no record under {self.tool(kind)}: {bench_results.printable(out[-TAIL:])}", kind
+            )
         if kind == "calls":
             logs = [path.read_text("utf-8", "replace") for path in sorted(at.glob("log.*"))]
             return Sample({**calls(logs), **memory(record)}, str(record["digest"]))

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Callable, Optional
 
+import bench_results
 from gate import accepted, base_and_head, campaign, deterministic, judge, rejudge, report
 from gate.cli import chosen_workloads, settings_of, thread_counts
 from gate.document import ARMS, DESCRIBED, FILE, Result
@@ -76,8 +77,8 @@ class Gate:
         rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
         settings = settings.checked(len(rows))
         repeat = self.repeat(self.word(base), self.word(head))
-        print(f"gate: base: {base.label}", file=sys.stderr)
-        print(f"gate: head: {head.label}", file=sys.stderr)
+        print(f"gate: base: {bench_results.printable(base.label)}", file=sys.stderr)
+        print(f"gate: head: {bench_results.printable(head.label)}", file=sys.stderr)
         if both.sums["base"] == both.sums["head"]:
             print(f"gate: {report.NULL_RUN}", file=sys.stderr)
         findings = self.exact(both, names, folder, repeat)
@@ -143,7 +144,10 @@ class Gate:
         return found
 
     def facts(self, both: base_and_head.Arms, done: Optional[campaign.Campaign]) -> list[str]:
-        said = [f"base: {both.base.label}", f"head: {both.head.label}"]
+        said = [
+            f"base: {bench_results.printable(both.base.label)}",
+            f"head: {bench_results.printable(both.head.label)}",
+        ]
         if both.sums["base"] == both.sums["head"]:
             said.append(report.NULL_RUN)
         said += campaign_facts(done) if done else [BLIND]

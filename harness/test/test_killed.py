@@ -1,0 +1,144 @@
+"""SIGKILL at any moment: what was printed a while ago is in the file, and the next run clears up."""
+
+import json
+import os
+import random
+import re
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from driving import CELLS, ROOT, SPANBENCH, DriverTest, at_once, slow, spanbench
+
+# The driver promises one second. It, and who reads here, may have to wait for a processor.
+PROMISED, ALLOWED = 1.0, 2.0
+FILES = {"run": "bench.json", "check": "conformance.json", "harden": "hardening.json"}
+PRINTS = {"run": " ns/op ", "check": "^(not )?ok ", "harden": "^system "}
+WORDS = {
+    "run": "--quick --workloads tiny --threads 1 --repetitions 1000",
+    "check": "--tap",
+    "harden": "--verbose --runs 100",
+}
+
+
+def saved(command: str, document: Any) -> int:
+    """How many results are in the file."""
+    if command == "run":
+        return len(document["benchmarks"])
+    if command == "check":
+        return sum(r["verdict"] != "not run" for r in document["results"])
+    return sum(r["outcome"] != "not run" for place in document["results"] for r in place["runs"])
+
+
+class Killed(DriverTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.schemas = {
+            p.name: json.loads(p.read_text()) for p in ROOT.glob("results/*.schema.json")
+        }
+        # Most of the time it sleeps, so that many trials can run at once.
+        self.script_cell(
+            "system",
+            'case $1 in --run|--check|--misuse) sleep 0.0$((1 + $$ % 9));; esac\nexec {good} "$@"',
+        )
+
+    def validate(self, command: str, document: Any) -> None:
+        schema = self.schemas[FILES[command].replace(".json", ".schema.json")]
+        resolver = jsonschema.RefResolver("", schema, store=self.schemas)
+        jsonschema.Draft202012Validator(schema, resolver=resolver).validate(document)
+
+    def trial(self, command: str, nth: int) -> None:
+        out = self.directory / f"{command}-{nth}"
+        words = [command, *WORDS[command].split(), "--cells", self.cells, "--out", out]
+        process = subprocess.Popen(
+            [str(w) for w in [SPANBENCH, *words]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        printed: list[float] = []
+
+        def read() -> None:
+            assert process.stdout
+            for line in process.stdout:
+                if re.search(PRINTS[command], line):
+                    printed.append(time.monotonic())
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        while not printed and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(ALLOWED + random.uniform(0, 2 * PROMISED))
+        killed = time.monotonic()
+        process.kill()
+        process.wait()
+        reader.join()
+        due = sum(at < killed - ALLOWED for at in printed)
+        self.assertGreater(due, 0)
+        (path,) = out.glob(f"*/{FILES[command]}")
+        document = json.loads(path.read_text())
+        self.validate(command, document)
+        own = document["context"]["spanbench"] if command == "run" else document
+        self.assertFalse(own["complete"])
+        self.assertGreaterEqual(saved(command, document), due, command)
+        self.assertLessEqual(saved(command, document), len(printed) + 1, "what ran, and no more")
+        self.short_run(out)
+        self.assertEqual(list(out.glob("*/*.tmp")), [])
+
+    def short_run(self, out: Path) -> None:
+        words = ["--quick", "--workloads", "tiny", "--threads", "1", "--repetitions", "1"]
+        null = ["--allocators", "null", "--cells", CELLS, "--no-timeline", "--out", out]
+        self.assertEqual(spanbench(*words, *null).returncode, 0)
+
+    def trials(self, count: int) -> None:
+        all_of_them = [(command, nth) for nth in range(count) for command in FILES]
+        at_once(lambda t: self.trial(*t), all_of_them)
+
+    def test_what_was_printed_is_in_the_file(self) -> None:
+        self.trials(1)
+
+    @slow
+    def test_forty_times_each(self) -> None:
+        self.trials(40)
+
+    def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(self) -> None:
+        self.short_run(self.out)
+        (dead,) = self.out.glob("2*")
+        left = ["bench.json.1.tmp", "conformance.json.12.tmp", "timeline.csv.2.tmp", "latest.0.tmp"]
+        others = [
+            "bench.json.tmp",
+            "mine.tmp",
+            "bench.json.1.tmp2",
+            "bench.json.x.tmp",
+            "a.json.1.tmp",
+        ]
+        foreign = self.out / "2-not-a-run"
+        foreign.mkdir()
+        for name in left + others:
+            (dead / name).write_text("{")
+        (foreign / left[0]).write_text("{")
+        os.symlink(foreign, self.out / "20260101T000000Z-link")
+        live = subprocess.Popen(
+            [SPANBENCH, *WORDS["run"].split(), "--cells", self.cells, "--out", self.out],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            assert live.stdout
+            live.stdout.readline()
+            self.assertEqual([n for n in left if (dead / n).exists()], [])
+            self.assertEqual([n for n in others if not (dead / n).exists()], [])
+            self.assertTrue((foreign / left[0]).exists())
+            (own,) = (p for p in self.out.glob("2*Z-*") if not p.is_symlink() and p != dead)
+            (own / left[0]).write_text("{")
+            self.short_run(self.out)
+            self.assertTrue((own / left[0]).exists(), "that of a run that goes on")
+        finally:
+            live.kill()
+            live.communicate()
+        self.short_run(self.out)
+        self.assertFalse((own / left[0]).exists())
