@@ -224,6 +224,14 @@ MUTANTS = [
         "test_the_next_run_removes_what_a_killed_one_left_and_nothing_else",
     ),
     (
+        "needs: a system without /sys is refused",
+        "harness/support/needs.c",
+        'file[] = "/sys/devices/system/cpu/online"',
+        'file[] = "/proc/self/status"',
+        f"{DRIVER}:Needs.test_without_proc_or_sys",
+        "test_without_proc_or_sys",
+    ),
+    (
         "seeds: each round has one of its own",
         "harness/bench/rows.c",
         "r->options->seed + (r->options->one_seed ? 0 : round)",

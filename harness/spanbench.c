@@ -6,6 +6,7 @@
 #include "exec_gate.h"
 #include "exit_code.h"
 #include "harden.h"
+#include "needs.h"
 #include "options.h"
 #include "output.h"
 #include "registry.h"
@@ -146,7 +147,14 @@ static int carry_out(const struct options *o) {
     }
 }
 
-int main(int argc, char **argv) {
+/* What a command cannot do without. */
+static bool has_needs(const struct options *o) {
+    const unsigned command = 1u << o->command;
+    return (!(command & OF_ASKS) || needs_proc()) && (!(command & OF_WORKS) || needs_sys());
+}
+
+/* Apart from main, whose frame must fit on any stack. */
+__attribute__((noinline)) static int run(int argc, char **argv) {
     static struct options options;
     hold_standard_descriptors();
     if (argc > 1 && strcmp(argv[1], "gate") == 0)
@@ -170,8 +178,14 @@ int main(int argc, char **argv) {
         printf("spanbench %s\n", context_version());
         return finish_output(EXIT_GOOD);
     }
+    if (!has_needs(&options))
+        return EXIT_WRONG_USE;
     spawn_prepare();
     const int code   = carry_out(&options);
     const int signal = spawn_interrupted();
     return signal ? EXIT_SIGNALLED + signal : code;
+}
+
+int main(int argc, char **argv) {
+    return needs_stack() ? run(argc, argv) : EXIT_WRONG_USE;
 }

@@ -324,6 +324,44 @@ class Run(DriverTest):
         self.assertEqual(self.quick(*SHORT, "--allocators", "absent").returncode, 2)
 
 
+class Needs(DriverTest):
+    """A system that lacks something: the cause, and exit code 2."""
+
+    def without(self, place: str, *words: Any) -> "subprocess.CompletedProcess[str]":
+        """With nothing mounted at a place but an empty folder."""
+        unshare = ["unshare", "--mount"] + ["--map-root-user"] * (os.geteuid() != 0)
+        empty = [*unshare, "sh", "-c", f'mount -t tmpfs none {place} && exec "$@"', "sh"]
+        tried = run(*empty, "true")
+        if tried.returncode != 0:
+            self.skipTest(f"this machine does not permit it: {tried.stderr.strip()}")
+        return run(*empty, SPANBENCH, *words)
+
+    def test_without_proc_or_sys(self) -> None:
+        works = ("run", "check", "harden")
+        for place, commands in (("/proc", (*works, "list", "describe")), ("/sys", works)):
+            for command in commands:
+                out = ["--out", self.out] if command in works else []
+                result = self.without(place, command, *out)
+                self.assertEqual((result.returncode, result.stdout), (2, ""), command)
+                self.assertRegex(result.stderr, f"^spanbench: cannot read {place}/.* mount it with")
+                self.assertFalse(self.out.exists())
+        self.assertEqual(self.without("/proc", "help").returncode, 0)
+        self.assertEqual(self.without("/sys", "list").returncode, 0)
+
+    def test_small_stack(self) -> None:
+        for kib in (16, 255):
+            for command in ("run", "check", "harden", "list", "help", "version", "gate"):
+                shell = f'ulimit -s {kib} && exec env -i "$0" "$@"'
+                result = run("sh", "-c", shell, SPANBENCH, command)
+                self.assertEqual((result.returncode, result.stdout), (2, ""), command)
+                self.assertIn(f"limited to {kib} KiB", result.stderr)
+                self.assertIn("ulimit -s 8192", result.stderr)
+        self.use_cells(CELLS / "null")
+        words = [*SHORT, "--cells", self.cells, "--out", self.out, "--quick"]
+        result = run("sh", "-c", 'ulimit -s 256 && exec "$0" "$@"', SPANBENCH, *words)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+
 class Preload(DriverTest):
     def replacement(self) -> str:
         """A library of the system that replaces malloc."""
