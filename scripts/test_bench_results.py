@@ -155,7 +155,8 @@ class Parsing(unittest.TestCase):
     def test_different_requests_are_never_compared(self) -> None:
         with self.assertRaisesRegex(ValueError, r"tiny at 1 thread .*requests \(a, b\)"):
             made_up([entry("a", 1), entry("b", 1, digest="1" * 16)])
-        one, two = {"block": 0, "seed": 7}, {"block": 1, "seed": 8, "digest": "1" * 16}
+        one: dict[str, Any] = {"block": 0, "seed": 7}
+        two: dict[str, Any] = {"block": 1, "seed": 8, "digest": "1" * 16}
         run = made_up([entry(a, 1, **of) for of in (one, two) for a in ("a", "b")])
         self.assertEqual([len(r.samples) for r in run.rows], [2, 2], "each round has its own")
         with self.assertRaisesRegex(ValueError, r"in block 0 made different requests \(a, b\)"):

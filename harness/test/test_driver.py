@@ -207,8 +207,17 @@ class Run(DriverTest):
 
     def test_fixed_addresses_are_said(self) -> None:
         self.use_cells(CELLS / "null")
-        for command, off in (([], False), (["setarch", "--addr-no-randomize"], True)):
-            words = ["--quick", "--out", self.out, "--cells", self.cells, *SHORT, "--no-timeline"]
+        for off in (False, True):
+            command = ["setarch", "--addr-no-randomize"] * off
+            words: list[Any] = [
+                "--quick",
+                "--out",
+                self.out,
+                "--cells",
+                self.cells,
+                *SHORT,
+                "--no-timeline",
+            ]
             result = run(*command, SPANBENCH, *words)
             if result.returncode != 0 and "setarch" in result.stderr:
                 self.skipTest(f"this machine does not permit it: {result.stderr.strip()}")

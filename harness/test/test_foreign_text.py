@@ -56,7 +56,12 @@ class ForeignText(DriverTest):
                 self.assertIn(" end", text)
 
     def test_check(self) -> None:
-        told = {"check": "errno.free", "verdict": "fail", "expected": EVIL, "seen": EVIL}
+        told: dict[str, Any] = {
+            "check": "errno.free",
+            "verdict": "fail",
+            "expected": EVIL,
+            "seen": EVIL,
+        }
         told |= {"stacks": "one" + EVIL, "seed": 1, "choice": EVIL, "reason": EVIL}
         system = cell("system", "--describe")
         told |= {k: system[k] for k in ("object", "allocator")}
@@ -69,16 +74,16 @@ class ForeignText(DriverTest):
             f"cat {self.words} >&2; cat {unsupported} >&3; exit 0",
         ):
             self.evil_cell(does)
-            for words in ([], ["--verbose"], ["--tap"], ["--tap", "--verbose"]):
-                self.assertIn("errno.free", self.check(*run, *words))
+            for words in ("", "--verbose", "--tap", "--tap --verbose"):
+                self.assertIn("errno.free", self.check(*run, *words.split()))
 
     def test_harden(self) -> None:
         run = ["harden", "--misuses", "double_free.immediate", "--sizes", "small", "--runs", "1"]
         control = '*" --control"*) exec {good} "$@";; esac\n'
         for does in ("", f'case "$*" in {control}{{good}} "$@" 2>/dev/null; '):
             self.evil_cell(f"{does}cat {self.words} >&2; kill -ABRT $$")
-            for words in ([], ["--verbose"]):
-                self.assertIn("double_free.immediate", self.check(*run, *words))
+            for words in ("", "--verbose"):
+                self.assertIn("double_free.immediate", self.check(*run, *words.split()))
 
     def test_list_and_describe(self) -> None:
         self.evil_cell("exit 9")
@@ -104,8 +109,8 @@ class ForeignText(DriverTest):
         self.use_cells(CELLS / "system")
         path = self.directory / f"lib{EVIL.replace('/', '')}.so"
         path.write_text("no library")
-        for words in (["--preload", path], ["--allocators", EVIL], ["--workloads", EVIL]):
-            self.assertIn("::error::owned", self.check("run", *words))
+        for option, word in (("preload", path), ("allocators", EVIL), ("workloads", EVIL)):
+            self.assertIn("::error::owned", self.check("run", f"--{option}", word))
         self.check("check", "--checks", EVIL)
         self.check("harden", "--misuses", EVIL)
         self.check("run", "--cells", path, EVIL)
