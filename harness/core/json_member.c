@@ -14,6 +14,7 @@ static void clean_string(json_t *string, void (*clean)(char *)) {
     free(text);
 }
 
+/* The parser bounds the depth. NOLINTNEXTLINE(misc-no-recursion) */
 static void clean(json_t *json, const char *key) {
     size_t i;
     json_t *value;
