@@ -26,7 +26,7 @@ static struct crew {
 } crew;
 
 static uint64_t monotonic_ns(void) {
-    struct timespec t;
+    struct timespec t = {0};
     kernel_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }

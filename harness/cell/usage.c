@@ -59,7 +59,7 @@ static uint64_t nanoseconds(struct timeval t) {
 }
 
 struct counters counters_now(void) {
-    struct rusage u;
+    struct rusage u = {0};
     kernel_call(SYS_getrusage, RUSAGE_SELF, (long)&u, 0, 0);
     return (struct counters){
         .cpu_ns               = nanoseconds(u.ru_utime) + nanoseconds(u.ru_stime),
