@@ -18,6 +18,7 @@ TINY = HERE + "tiny.c"
 ARENA = HERE + "arena.c"
 LOCK = HERE + "lock.h"
 LINK = HERE + "link.h"
+OPTIONS = HERE + "options.c"
 
 BOOKS = HERE + "test_books"
 IN_TURNS = HERE + "test_turns"
@@ -35,11 +36,53 @@ AFTER_FORK = HERE + "test_after_fork"
 HUGE_TEST = HERE + "test_huge"
 KERNEL_TEST = HERE + "test_kernel_pages"
 STATISTICS = HERE + "test_statistics"
+OPTIONS_TEST = HERE + "test_options.py:Options"
 BASE_TEST = HERE + "test_base"
 GO = HERE + "test_go.py:Go.test_page_allocator_passes_the_tests_of_go"
 GO_CASE = "test_page_allocator_passes_the_tests_of_go"
 
 MUTANTS = [
+    # --- options ---
+    (
+        "options: the range is said and kept",
+        OPTIONS,
+        "if (n > known[i].most)",
+        "if (n > known[i].most + 1)",
+        OPTIONS_TEST,
+        "test_value_out_of_range",
+    ),
+    (
+        "options: a number of any length is out of range",
+        OPTIONS,
+        "        if (n > known[i].most)\n            return false;\n    }\n    *value = n;",
+        "    }\n    if (n > known[i].most)\n        return false;\n    *value = n;",
+        OPTIONS_TEST,
+        "test_value_out_of_range",
+    ),
+    (
+        "options: a near name is proposed",
+        OPTIONS,
+        "if (d < least)",
+        "if (d + 1 < least)",
+        OPTIONS_TEST,
+        "test_misspelt_name",
+    ),
+    (
+        "options: somebody's text cannot command a terminal",
+        OPTIONS,
+        "s[i] < ' ' ||",
+        "0 ||",
+        OPTIONS_TEST,
+        "test_foreign_text",
+    ),
+    (
+        "options: a program with raised privileges is not told what to do",
+        OPTIONS,
+        "if (getauxval(AT_SECURE))",
+        "if (0)",
+        OPTIONS_TEST,
+        "test_program_with_raised",
+    ),
     # --- mspan: orders ---
     (
         "merge: the freeing thread's use of a slot comes before its next owner's",

@@ -1,22 +1,15 @@
 /* What the environment says, read once in a constructor, without allocating. Not read in programs
- * with raised privileges. Until then, and where a value makes no sense, the defaults hold.
- *
- *   GOMALLOC_SCAVENGE  0: free memory goes back on gom_trim only. 1 (default): also by and by, on
- * the slow paths of threads that free. thread: by a background thread as well. GOMALLOC_RETAIN per
- * cent of the recent peak that stays resident on top of it (default 10) GOMALLOC_STATS     1:
- * gom_dump to standard error when the program ends */
+ * with raised privileges. Until then, and where a value makes no sense, the defaults hold. What
+ * makes no sense is said on standard error. `GOMALLOC_OPTIONS=help` prints the table of options.c,
+ * which has the meanings and ranges. */
 #ifndef GOMALLOC_OPTIONS_H
 #define GOMALLOC_OPTIONS_H
 
-#include <stdbool.h>
+enum option { OPTION_SCAVENGE, OPTION_RETAIN, OPTION_STATS, OPTION_HELP, OPTIONS };
+enum { SCAVENGE_NEVER, SCAVENGE_BY_AND_BY, SCAVENGE_THREAD }; /* of OPTION_SCAVENGE */
 
-struct options {
-    bool scavenge;
-    bool scavenge_thread;
-    unsigned retain_percent;
-    bool stats;
-};
-
-extern struct options options;
+/* The present values. A number stands for itself, an option's word for the number after its most.
+ */
+extern unsigned options[OPTIONS];
 
 #endif

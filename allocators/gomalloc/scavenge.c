@@ -53,7 +53,7 @@ static size_t recent_peak(uint64_t now) {
 
 static bool look(uint64_t now) {
     const size_t peak  = recent_peak(now);
-    const size_t goal  = peak + peak / 100 * options.retain_percent + SLACK_PAGES;
+    const size_t goal  = peak + peak / 100 * options[OPTION_RETAIN] + SLACK_PAGES;
     const size_t dirty = mheap_dirty_pages(), resident = in_use() + dirty;
     size_t excess = resident > goal ? resident - goal : 0;
     uint64_t end  = now;
@@ -70,7 +70,7 @@ static bool look(uint64_t now) {
 }
 
 bool scavenge_tick(void) {
-    if (!options.scavenge)
+    if (!options[OPTION_SCAVENGE])
         return false;
     uint64_t next = atomic_load_explicit(&next_look, memory_order_relaxed);
     return os_about_now_ns() >= next &&
@@ -105,7 +105,7 @@ __attribute__((constructor(103))) static void start_thread(void) {
     pthread_t thread;
     pthread_attr_t attributes;
     sigset_t all, old;
-    if (!options.scavenge_thread || pthread_attr_init(&attributes) != 0)
+    if (options[OPTION_SCAVENGE] != SCAVENGE_THREAD || pthread_attr_init(&attributes) != 0)
         return;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);

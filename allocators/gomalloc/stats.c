@@ -240,6 +240,6 @@ int gom_mallopt(int parameter, int value) {
 }
 
 __attribute__((destructor)) static void dump_at_exit(void) {
-    if (options.stats)
+    if (options[OPTION_STATS])
         gom_dump(STDERR_FILENO);
 }

@@ -154,7 +154,7 @@ static void test_trim_of_others(void) {
 }
 
 int main(void) {
-    options.scavenge = false;
+    options[OPTION_SCAVENGE] = SCAVENGE_NEVER;
     test_alignment();
     test_trim_keeps();
     test_trim_dense();

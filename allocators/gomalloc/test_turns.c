@@ -350,7 +350,8 @@ static void test(const struct scenario *s) {
 }
 
 int main(void) {
-    options.scavenge = false; /* it would take the heap's lock now and then, which orders */
+    options[OPTION_SCAVENGE] =
+        SCAVENGE_NEVER; /* it would take the heap's lock now and then, which orders */
     for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
         test(&scenarios[i]);
     return tap_done();
