@@ -30,6 +30,9 @@
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
 #: make stress       a long campaign of the allocators that are built here (OPS=25000000 a thread count)
 #: make lint         formatters and static analysis (ci/lint.sh)
+#: make install      spanbench, the libraries that are built here, their headers and manuals; as root, after make
+#:     PREFIX=/usr/local        LIBDIR=lib (below PREFIX)   DESTDIR=dir to stage a package
+#: make uninstall    removes what make install put there, with the same three
 #: make clean        remove build/; results stay
 #: DEPS=skip         with any of them: install nothing
 #: B=dir V=1         build elsewhere; show the commands
@@ -135,6 +138,12 @@ $(foreach a,$(ALLOCATORS_FOUND) $(FAULTY_FOUND),$(eval $(call inspect,$a)))
 HAVE  := $(foreach a,$(ALLOCATORS_FOUND),$(if $(call key,$a,library),$(if $(LIBRARY_$a),$a),$a))
 SKIP  := $(filter-out $(HAVE),$(ALLOCATORS_FOUND))
 BUILT := $(foreach a,$(HAVE),$(if $(FOLDER_$a),$a))
+# VERSION_<adapter>: of what is built here, as its public header says (…_VERSION "1.2.3"); empty: it
+# does not say, and its library has no version in its name.
+read_version = $(shell sed -n 's/^.define [A-Z_]*_VERSION "\([0-9][0-9.]*\)"$$/\1/p' \
+  allocators/$(FOLDER_$1)/$(FOLDER_$1).h 2>/dev/null)
+$(foreach a,$(BUILT),$(eval VERSION_$a := $(call read_version,$a)))
+soname = lib$1.so$(if $(VERSION_$1),.$(firstword $(subst ., ,$(VERSION_$1))))
 
 # --- build ----------------------------------------------------------------------------------------
 CHECK_OBJECTS  := $(foreach d,shared checks checks/support misuses misuses/support,$(call objects,workloads/$d))
@@ -144,6 +153,7 @@ DRIVER_OBJECTS := $(foreach d,harness $(DRIVER_ROOMS:%=harness/%),$(call objects
 DRIVER_LIBS     = -lbenchmark -ljansson
 
 all: $B/spanbench $B/known-failures.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
+	@touch $B/stamp/all
 
 $B/known-failures.json: allocators/known-failures.json
 	@mkdir -p $(@D)
@@ -175,7 +185,8 @@ $(call library_objects,$1): $B/lib/$1/%.o: allocators/$(FOLDER_$1)/%.c allocator
 
 $B/lib$1.so: $(call library_objects,$1) $B/stamp/link
 	$$(if $$(filter %.o,$$^),,$$(error allocators/$1.c: nothing to build in allocators/$(FOLDER_$1)/))
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) -shared -pthread -Wl,-soname,$$(@F),-z,defs,-z,initfirst,-z,nodelete -o $$@ $$(filter %.o,$$^)
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) -shared -pthread -Wl,-soname,$(call soname,$1),-z,defs,-z,initfirst,-z,nodelete -o $$@ $$(filter %.o,$$^)
+	@$(if $(VERSION_$1),ln -sf $$(@F) $B/$(call soname,$1))
 
 $B/lib$1.a: $(filter-out %/interpose.o,$(call library_objects,$1)) $B/stamp/link
 	$$(call say,AR  )rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
@@ -185,11 +196,13 @@ $(foreach a,$(BUILT),$(eval $(call library,$a)))
 # A cell is linked the way that users link the allocator; by an absolute path, so that a library
 # without a soname is found from any directory, too.
 absolute = $(if $(filter /%,$1),$1,$(CURDIR)/$1)
-# Where the dynamic linker does not look by itself: what was named by its path, and odd places.
+# Where the dynamic linker does not look by itself: what was named by its path, and odd places. What is
+# built here lies above the cell, by one folder or two, in the build and where it is installed.
 needs_rpath = $(strip $(FOLDER_$1) $(findstring /,$(call key,$1,library)) \
                 $(filter-out /usr/% /lib/% /lib64/%,$(LIBRARY_$1)))
 link_with   = $(call quote,$(call absolute,$(LIBRARY_$1))) \
-  $(if $(needs_rpath),-Xlinker -rpath -Xlinker $(call quote,$(call absolute,$(patsubst %/,%,$(dir $(LIBRARY_$1))))))
+  $(if $(needs_rpath),-Xlinker -rpath -Xlinker $(call quote,$(call rpath,$1)))
+rpath       = $(if $(FOLDER_$1),$$$$ORIGIN/..:$$$$ORIGIN/../..,$(call absolute,$(patsubst %/,%,$(dir $(LIBRARY_$1)))))
 # $1: the executable, $2: the adapter, $3: the rest
 define cell
 $1: $B/allocators/$2.o $3 $(LIBRARY_$2) $B/stamp/link
@@ -281,7 +294,7 @@ $B/version.h: FORCE
 # warnings are errors or not, and wherever it was compiled: a tree may be copied with its objects.
 $B/stamp/compile: export TEXT = $(filter-out -Werror,$(subst $(CURDIR),,$(CC) $(LIB_FLAGS) $(C_FLAGS) $(CXX) $(CXX_FLAGS)))
 $B/stamp/link: export TEXT = $(CC) $(CXX) $(LDFLAGS) $(CURDIR) $(CELL_OBJECTS) $(DRIVER_OBJECTS) \
-  $(foreach a,$(HAVE),$a $(LIBRARY_$a) $(if $(FOLDER_$a),$(call library_objects,$a)))
+  $(foreach a,$(HAVE),$a $(LIBRARY_$a) $(if $(FOLDER_$a),$(call soname,$a) $(call rpath,$a) $(call library_objects,$a)))
 $B/stamp/compile $B/stamp/link: FORCE
 	$(call need_compiler,CC,gcc)
 	$(call need_compiler,CXX,g++)
@@ -297,7 +310,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench check harden gate gate-proof baseline history test test-all lint clean,$(MAKECMDGOALS)),)
+ifneq ($(filter bench check harden gate gate-proof baseline history test test-all lint install uninstall clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # $1: bench, gate, test or test-all
@@ -350,11 +363,21 @@ stress: $(STRESS:%.c=$B/test/%)
 include-paths:
 	@$(foreach f,$(FILES),echo '$f $(call include,$f) $(call adapter_flags,$(patsubst allocators/%.c,%,$f))';)
 
+# Root installs what is there of another user's tree, and builds nothing in it. git trusts no such tree, and
+# its owner could not build again what root has built.
+export DESTDIR PREFIX LIBDIR
+foreign_root = [ "$$(id -u)" = 0 ] && [ -x $B/spanbench ] && [ "$$(stat -c %u $B/spanbench)" != 0 ]
+install:
+	@$(foreign_root) || $(MAKE) $(jobs) all
+	@scripts/install.sh install $(foreach a,$(BUILT),$(call quote,$a $(FOLDER_$a) $(VERSION_$a)))
+uninstall:
+	@scripts/install.sh uninstall
+
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check harden gate gate-proof baseline history test test-all stress lint include-paths help clean FORCE
+.PHONY: all registry tests bench check harden gate gate-proof baseline history test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

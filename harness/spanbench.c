@@ -1,9 +1,9 @@
-/* The driver: spanbench run, check, harden, who, gate, list, describe. See options.c for its words.
- */
+/* The driver: spanbench run, check, harden, who, gate, table, plot, list, describe. See options.c
+ * for its words. */
 #include "bench.h"
 #include "check.h"
 #include "context.h"
-#include "exec_gate.h"
+#include "exec_script.h"
 #include "exit_code.h"
 #include "harden.h"
 #include "needs.h"
@@ -157,8 +157,8 @@ static bool has_needs(const struct options *o) {
 __attribute__((noinline)) static int run(int argc, char **argv) {
     static struct options options;
     hold_standard_descriptors();
-    if (argc > 1 && strcmp(argv[1], "gate") == 0)
-        return gate_exec(argv + 2);
+    if (argc > 1 && options_script(argv[1]))
+        return script_exec(argv[1], argv + 2);
     if (argc > 1 && strcmp(argv[1], "who") == 0)
         return finish_output(who_command(argc - 1, argv + 1));
     if (argc > 2 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "who") == 0)
@@ -166,9 +166,9 @@ __attribute__((noinline)) static int run(int argc, char **argv) {
     drop_benchmark_environment(argv);
     if (!options_parse(argc, argv, &options))
         return EXIT_WRONG_USE;
-    if (options.command == COMMAND_HELP && options.help_gate) {
+    if (options.command == COMMAND_HELP && options.help_script) {
         static char help[] = "--help";
-        return gate_exec((char *[]){help, NULL});
+        return script_exec(options.help_script, (char *[]){help, NULL});
     }
     if (options.command == COMMAND_HELP) {
         options_usage(stdout, options.help_of);

@@ -20,7 +20,7 @@ tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-ma
   elfutils"
 gate_tools="git python3-scipy python3-statsmodels python3-jsonschema valgrind strace"
 test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap
-  libbenchmark-tools redis-server nodejs python3-yaml golang-go spin musl-tools"
+  libbenchmark-tools redis-server nodejs python3-yaml golang-go spin musl-tools mandoc pkg-config"
 all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 
 usage() {

@@ -15,8 +15,13 @@ from typing import Callable, NoReturn, Optional
 
 import bench_results
 
-# What the scripts show when nothing is named, wherever they are called from.
-LATEST = Path(__file__).resolve().parent.parent / "results" / "latest"
+# What the scripts belong to: the sources, or the folder that spanbench is installed in, which is
+# nobody's to write to.
+HOME = Path(__file__).resolve().parent.parent
+IN_SOURCES = (HOME / "Makefile").is_file()
+RESULTS = HOME / "results" if IN_SOURCES else Path("results")
+# What the scripts show when nothing is named. Of the sources, wherever they are called from.
+LATEST = RESULTS / "latest"
 WRONG_USE = 2  # as of the driver: wrong use or environment
 INTERRUPTED = 128 + 2
 
@@ -33,7 +38,7 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
         nargs="?",
         type=Path,
         default=LATEST,
-        help="directory, or bench.json (default: results/latest of spanbench)",
+        help="directory, or bench.json (default: results/latest)",
     )
     return made
 

@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Of this header; gom_version tells that of the library that a program runs with. A library of
+ * another first number does not serve a program that was linked with this one. */
+#define GOM_VERSION "0.1.0"
+
 #ifdef __cplusplus
 extern "C" {
 #endif

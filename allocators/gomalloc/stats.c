@@ -90,7 +90,7 @@ struct mallinfo2 gom_mallinfo2(void) {
 #endif
 
 const char *gom_version(void) {
-    return "1";
+    return GOM_VERSION;
 }
 
 /* --- the table --- */

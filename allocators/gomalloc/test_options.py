@@ -19,7 +19,7 @@ gomalloc: these variables of the environment are read when a program starts:
 """
 
 
-def said(library: Path = LIBRARY, **variables: str) -> str:
+def said(variables: dict[str, str], library: Path = LIBRARY) -> str:
     """What a program writes that has nothing to say itself."""
     done = run("/bin/true", env={"LD_PRELOAD": str(library), **variables})
     assert done.returncode == 0 and not done.stdout, done
@@ -35,8 +35,8 @@ class Options(unittest.TestCase):
             "OPTIONS": ("0", ""),
         }.items():
             for value in values:
-                self.assertEqual(said(**{f"GOMALLOC_{name}": value}), "", f"{name}={value}")
-        self.assertEqual(said(GOMALLO="1", GOMALLOCATOR="2", XGOMALLOC_RETAIN="x"), "")
+                self.assertEqual(said({f"GOMALLOC_{name}": value}), "", f"{name}={value}")
+        self.assertEqual(said({"GOMALLO": "1", "GOMALLOCATOR": "2", "XGOMALLOC_RETAIN": "x"}), "")
 
     def test_value_out_of_range(self) -> None:
         for name, takes, default, values in (
@@ -47,7 +47,7 @@ class Options(unittest.TestCase):
         ):
             for value in values:
                 self.assertEqual(
-                    said(**{f"GOMALLOC_{name}": value}),
+                    said({f"GOMALLOC_{name}": value}),
                     f"gomalloc: GOMALLOC_{name} takes {takes}, not '{value}'; the default holds: "
                     f"{default}\n",
                 )
@@ -63,27 +63,22 @@ class Options(unittest.TestCase):
         }.items():
             hint = f"did you mean GOMALLOC_{right}? " * bool(right)
             self.assertEqual(
-                said(**{f"GOMALLOC_{wrong}": "1"}),
+                said({f"GOMALLOC_{wrong}": "1"}),
                 f"gomalloc: it has no option GOMALLOC_{wrong}; {hint}GOMALLOC_OPTIONS=help lists all\n",
             )
 
     def test_foreign_text_is_short_and_on_one_line(self) -> None:
-        text = said(GOMALLOC_STATS="\x1b[31m\n::error::" + "x" * 5000)
+        text = said({"GOMALLOC_STATS": "\x1b[31m\n::error::" + "x" * 5000})
         self.assertIn("not '?[31m?::error::xxx", text)
         self.assertEqual((text.count("\n"), text.isprintable()), (1, False))
         self.assertLess(len(text), 150)
-        text = said(**{"GOMALLOC_" + "\u202e" * 50 + "n" * 5000: "1"})
+        text = said({"GOMALLOC_" + "\u202e" * 50 + "n" * 5000: "1"})
         self.assertTrue(text.isascii() and text.strip().isprintable() and len(text) < 150, text)
 
     def test_help_shows_what_holds(self) -> None:
         for library in (LIBRARY, HARDENED):
-            text = said(
-                library,
-                GOMALLOC_OPTIONS="help",
-                GOMALLOC_RETAIN="25",
-                GOMALLOC_SCAVENGE="thread",
-                GOMALLOC_STATS="",
-            )
+            variables = {"OPTIONS": "help", "RETAIN": "25", "SCAVENGE": "thread", "STATS": ""}
+            text = said({f"GOMALLOC_{k}": v for k, v in variables.items()}, library)
             names = [x for x in text.splitlines(True) if not x.startswith("      ")]
             self.assertEqual("".join(names), HELP)
             self.assertIn("      per cent of the recent peak", text)
@@ -94,7 +89,7 @@ class Options(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             folder.chmod(0o755)
-            library = Path(shutil.copy(LIBRARY, folder))
+            library = Path(shutil.copy(LIBRARY, folder / "libgomalloc.so.0"))
             library.chmod(0o755)
             source = folder / "main.c"
             source.write_text(

@@ -11,6 +11,8 @@ static void print_commands(FILE *to, unsigned of) {
         {OF_HARDEN, "harden [options]   misuse each allocator and see what it catches"},
         {OF_HELP, "gate [options]     is one library worse than another? (see gate --help)"},
         {OF_HELP, "who PID | who -- PROGRAM   which allocator serves it? (see who --help)"},
+        {OF_HELP, "table [RUN]        print a run as a table (see table --help)"},
+        {OF_HELP, "plot [RUN]         draw a run (see plot --help)"},
         {OF_LIST, "list               what can be measured, what cannot, and why"},
         {OF_DESCRIBE, "describe [NAME …]  the file that each function comes from, as JSON"},
         {OF_HELP, "help [COMMAND]     print this, or one command's part; so does COMMAND --help"},

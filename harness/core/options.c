@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMANDS "run, check, harden, who, gate, list, describe, help, version"
+#define COMMANDS "run, check, harden, who, gate, table, plot, list, describe, help, version"
 
 static const char *const command_name[] = {
     [COMMAND_RUN] = "run",        [COMMAND_CHECK] = "check",       [COMMAND_HARDEN] = "harden",
@@ -20,7 +20,15 @@ static const char *const command_name[] = {
 enum { COMMANDS_KNOWN = sizeof command_name / sizeof *command_name };
 
 const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", "cxx17", NULL};
+const char *const options_scripts[]  = {"gate", "table", "plot", NULL};
 const char *const options_sizes[]    = {"tiny", "small", "large", NULL};
+
+const char *options_script(const char *word) {
+    unsigned i = 0;
+    while (options_scripts[i] && strcmp(options_scripts[i], word) != 0)
+        i++;
+    return options_scripts[i];
+}
 
 bool options_match(const struct names *globs, const char *name) {
     bool matches = !globs->count;
@@ -155,7 +163,7 @@ static unsigned find_command(const char *word) {
     unsigned i = 0;
     while (i < COMMANDS_KNOWN && strcmp(command_name[i], word) != 0)
         i++;
-    if (i == COMMANDS_KNOWN && strcmp(word, "gate") != 0)
+    if (i == COMMANDS_KNOWN && !options_script(word))
         text_say("unknown command '%s'; the commands are " COMMANDS, word);
     return i;
 }
@@ -166,8 +174,8 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     const char *word       = argv[optind++];
     const unsigned command = find_command(word);
     if (command == COMMANDS_KNOWN) {
-        if (strcmp(word, "gate") == 0)
-            fputs("spanbench: 'gate' must stand before its options\n", stderr);
+        if (options_script(word))
+            fprintf(stderr, "spanbench: '%s' must stand before its options\n", word);
         return false;
     }
     o->command = (enum command)command;
@@ -179,9 +187,9 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     if (o->command == COMMAND_HELP && optind < argc) {
         const char *of    = argv[optind++];
         const unsigned it = find_command(of);
-        o->help_gate      = strcmp(of, "gate") == 0;
+        o->help_script    = options_script(of);
         o->help_of        = 1u << it;
-        if (it == COMMANDS_KNOWN && !o->help_gate)
+        if (it == COMMANDS_KNOWN && !o->help_script)
             return false;
     }
     if (optind < argc) {

@@ -31,7 +31,7 @@ struct options {
         COMMAND_HARDEN,
         COMMAND_VERSION
     } command;
-    bool help_gate;                     /* of `help`: the gate has a help of its own */
+    const char *help_script;            /* of `help`: one of options_scripts, or NULL */
     unsigned help_of;                   /* of `help`: a set of commands; 0: all */
     struct names allocators, workloads; /* empty: all */
     struct names preloads;              /* PATH or NAME=PATH */
@@ -82,6 +82,13 @@ enum {
 
 /* Names of the profiles of checks, as cells list them; that of 0 is "all". Ends with NULL. */
 extern const char *const options_profiles[];
+
+/* Names of the commands that are programs in scripts/, with options of their own; ends with NULL.
+ */
+extern const char *const options_scripts[];
+
+/* The one of these that the word names, or NULL. */
+const char *options_script(const char *word);
 
 /* Names of the size classes of misuses; ends with NULL. */
 extern const char *const options_sizes[];

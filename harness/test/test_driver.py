@@ -47,7 +47,12 @@ class Words(DriverTest):
                     self.assertIn(option, result.stdout, words)
                 for other, option in every.items():
                     self.assertEqual(other == command, f"  {option} " in result.stdout, words)
-        self.assertIn("--base", spanbench("help", "gate").stdout)
+        for command, option in (("gate", "--base"), ("table", "RUN"), ("plot", "--out")):
+            for words in (["help", command], [command, "--help"]):
+                result = spanbench(*words)
+                self.assertEqual((result.returncode, result.stderr), (0, ""), words)
+                self.assertRegex(result.stdout, f"(?i){option}")
+            self.assertIn("must stand before", spanbench("--quick", command).stderr)
 
     def test_version(self) -> None:
         (built,) = re.findall('"(.+)"', (BUILD / "version.h").read_text())
@@ -80,9 +85,9 @@ class Words(DriverTest):
             (["--seed", "many"], ["whole number"]),
             (["--timeout", "0"], ["seconds"]),
             (["--foo"], ["'--foo'", "COMMAND --help"]),
-            (["foo"], ["run, check, harden, gate, list, describe, help"]),
-            (["help", "foo"], ["run, check, harden, gate, list, describe, help"]),
-            (["foo", "--help"], ["run, check, harden, gate, list, describe, help"]),
+            (["foo"], ["run, check, harden, gate, table, plot, list, describe, help"]),
+            (["help", "foo"], ["run, check, harden, gate, table, plot, list, describe, help"]),
+            (["foo", "--help"], ["run, check, harden, gate, table, plot, list, describe, help"]),
             (["harden", "--list-checks"], ["of check, not of harden"]),
             (["list", "foo"], ["takes no argument"]),
             (["list", "--quick"], ["--quick is an option of run, not of list"]),
@@ -121,7 +126,7 @@ class Words(DriverTest):
         shutil.copy(SPANBENCH, alone)
         result = run(alone, "gate", "--help")
         self.assertEqual(result.returncode, 2)
-        self.assertIn("scripts/gate is in no folder above", result.stderr)
+        self.assertIn("scripts/gate/__main__.py is in no folder above", result.stderr)
 
 
 class Run(DriverTest):

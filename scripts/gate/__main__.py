@@ -19,11 +19,11 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it
 
 try:
     import bench_results
-    from gate import accepted, base_and_head, cli, document, report
+    from gate import accepted, cli, document, report
     from gate.driver import duration
     from gate.findings import SIGNALLED, WRONG_USE, Interrupted, Refusal, exit_code
     from gate.run import Gate, judge_again
-    from program import stop_writing
+    from program import RESULTS, stop_writing
 except (ImportError, MemoryError, OSError) as problem:
     lacks = "; run scripts/deps.sh gate" * isinstance(problem, ImportError)
     print(f"gate: {problem or 'not enough memory'}{lacks}", file=sys.stderr)
@@ -43,7 +43,7 @@ def say(result: document.Result, strict: bool) -> None:
 def main() -> int:
     options = cli.parser().parse_args()
     cli.refuse_what_would_be_ignored(options)
-    accepted_file = options.accepted or base_and_head.ROOT / "results" / "accepted.json"
+    accepted_file = options.accepted or RESULTS / "accepted.json"
     if options.accepted and not options.accepted.is_file():
         raise Refusal(f"there is no {options.accepted}")
     gate = Gate(options, accepted.load(accepted_file))
@@ -51,7 +51,7 @@ def main() -> int:
     if options.judge:
         result = judge_again(gate, options.judge)
     else:
-        folder = document.new_folder(options.out or base_and_head.ROOT / "results")
+        folder = document.new_folder(options.out or RESULTS)
         print(f"gate: {folder}", file=sys.stderr)
         try:
             result = gate.measure(folder)

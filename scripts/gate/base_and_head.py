@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Iterable, Optional
 
 from gate.findings import Refusal
 
@@ -47,10 +47,19 @@ def git(*words: str, root: Path = ROOT) -> Optional[str]:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+def need_sources(root: Path) -> None:
+    if not (root / "Makefile").is_file():
+        raise Refusal(
+            "an installed spanbench has no sources to build gomalloc from; give --base and --head, each "
+            "a library file or an adapter (spanbench list names them)"
+        )
+
+
 def default_base(root: Path = ROOT) -> str:
     """The merge base with the main branch; if that is where we are, the commit before, or this very
     commit if the tree has changes that are not committed. Without a main branch, or a common commit
     with it, the commit before may be of the same change: that is refused."""
+    need_sources(root)
     here = git("rev-parse", "--verify", "HEAD^{commit}", root=root)
     if here is None:
         raise Refusal("this is not a git repository; say what to compare with: BASE=./libfoo.so")
@@ -151,6 +160,8 @@ def resolve(word: str, cells: Path, root: Path = ROOT) -> Source:
     """What BASE= or HEAD= means; empty: this tree. Builds it if it must be."""
     build = cells.parent
     if not word:
+        need_sources(root)
+    if not word:
         (build / "gate").mkdir(parents=True, exist_ok=True)
         try:
             library = make(root, os.path.relpath(build, root), build / "gate" / "this-tree.log")
@@ -180,6 +191,16 @@ def resolve(word: str, cells: Path, root: Path = ROOT) -> Source:
 
 def sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def link_libraries(cells: Iterable[Path], place: Path) -> None:
+    """A cell finds a library that was built with it by its own place, in one of the two folders above its
+    own. So do copies of it in a folder in `place`."""
+    for cell in cells:
+        for above in (cell.parent.parent, cell.parent.parent.parent):
+            for library in above.glob(f"lib{cell.name}.so*"):
+                if not (place / library.name).exists():
+                    (place / library.name).symlink_to(library.resolve())
 
 
 @dataclass(frozen=True)
@@ -214,6 +235,8 @@ class Arms:
         """Fresh copies; the driver's words for them."""
         folder.mkdir(parents=True)
         words = []
+        if self.base.adapter:
+            link_libraries((self.base.file, self.head.file), folder.parent)
         for name, of in (("base", "base"), ("head", "head"), ("twin", "base")):
             copy = folder / self.file(name).name
             shutil.copy(self.file(of), copy)

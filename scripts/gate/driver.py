@@ -92,7 +92,7 @@ class Driver:
         log = self.folder / f"{order.name}.log"
         directory_to = folder / "directory"
         try:
-            words = self.arms(copies)
+            words = self.arms(copies / "files")
             code = self.run(order, [*words, "--directory-to", str(directory_to)], folder, log)
             if code not in (0, FINDING):
                 raise Refusal(f"nothing was measured: {last_words(log)} (all of it: {log})")

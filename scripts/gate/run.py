@@ -20,6 +20,7 @@ from gate.document import ARMS, DESCRIBED, FILE, Result
 from gate.driver import Driver, Progress, duration
 from gate.findings import Finding, Refusal, check_coverage
 from gate.rejudge import NO_EXACT_TIER
+from program import IN_SOURCES
 
 BLIND = (
     "counts alone: what only several threads show, as contention and their caches, is not seen; "
@@ -55,8 +56,16 @@ class Gate:
             given.update(QUICK="1" if o.quick else "", SEED=str(o.seed))
             given["TIER"] = o.tier if o.tier != "all" else ""
             more = [f"--{k} {v:g}" for k, v in changed.items() if v is not None]
-            given["ARGS"] = " ".join(more + ["--strict"] * o.strict)
-            return "make gate " + " ".join(f"{k}={shlex.quote(v)}" for k, v in given.items() if v)
+            more += ["--strict"] * o.strict
+            if IN_SOURCES:
+                given["ARGS"] = " ".join(more)
+                return "make gate " + " ".join(
+                    f"{k}={shlex.quote(v)}" for k, v in given.items() if v
+                )
+            if given.pop("QUICK"):
+                more.append("--quick")
+            words = [f"--{k.lower()}={shlex.quote(v)}" for k, v in given.items() if v]
+            return " ".join(["spanbench gate", *words, *more])
 
         return command
 
@@ -157,12 +166,13 @@ class Gate:
 def workloads_of(both: base_and_head.Arms, drive: Driver, folder: Path) -> list[str]:
     """Their names, as the driver describes the arms. Copies are not kept: of those that cannot be
     measured the source is named."""
+    files = folder / "files"
     try:
-        return both.check_descriptions(drive.describe(both.copy_into(folder)))
+        return both.check_descriptions(drive.describe(both.copy_into(files)))
     except Refusal as problem:
         said = str(problem)
         for arm, of in (("base", both.base), ("head", both.head), ("twin", both.base)):
-            said = said.replace(str(folder / both.file(arm).name), str(of.file))
+            said = said.replace(str(files / both.file(arm).name), str(of.file))
         raise Refusal(said) from problem
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -101,6 +101,9 @@ class DefaultBase(Tree):
             self.default()
 
     def test_no_repository(self) -> None:
+        with self.assertRaisesRegex(Refusal, "installed spanbench has no sources"):
+            base_and_head.default_base(self.directory)
+        (self.directory / "Makefile").write_text("")
         with self.assertRaisesRegex(Refusal, "not a git repository"):
             base_and_head.default_base(self.directory)
 
