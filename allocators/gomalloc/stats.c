@@ -145,8 +145,9 @@ void gom_dump(int fd) {
     take_census(of);
     say(fd, "gomalloc: heap %.2f MiB in objects, %.2f in spans, %.2f idle (%.2f not resident)\n",
         mib(m.heap_alloc), mib(m.heap_inuse), mib(m.heap_idle), mib(m.heap_released));
-    say(fd, "%llu objects live, of %llu allocated; stacks %.2f MiB; metadata %.2f MiB in use\n",
-        (unsigned long long)m.heap_objects, (unsigned long long)m.mallocs, mib(m.stack_inuse),
+    say(fd, "%llu object%s live, of %llu allocated; stacks %.2f MiB; metadata %.2f MiB in use\n",
+        (unsigned long long)m.heap_objects, m.heap_objects == 1 ? "" : "s",
+        (unsigned long long)m.mallocs, mib(m.stack_inuse),
         mib(m.mspan_inuse + m.mcache_inuse));
     say(fd, "%5s %6s %8s %10s %10s %10s %6s\n", "class", "size", "spans", "slots", "used", "MiB",
         "full");
