@@ -20,6 +20,7 @@
 #: make baseline     count this tree's gomalloc anew: what CI compares with (results/baseline.json)
 #: make history      what the counts were over the commits: records this one, draws all, prints the changes
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
+#:     KEEP=1                   record in results/history.jsonl, to be committed; git ignores what else is recorded
 #:     ARGS="--row small/threads:1 --metric instructions"    scripts/history.py --help says all
 #: make gate-proof   hours: can the gate be relied on? Goes on where it was interrupted
 #:     ARGS="--part exact"      ARGS=--summary   /usr/bin/python3 scripts/gate_proof/proof.py --help
@@ -46,7 +47,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  MISUSES SIZES RUNS BASE HEAD TIER COMMITS
+  MISUSES SIZES RUNS BASE HEAD TIER COMMITS KEEP
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -326,7 +327,8 @@ gate:                             program := scripts/gate.sh
 gate-proof:                       program := /usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
 baseline:                         program := scripts/baseline.py renew
 # 1: a commit could not be recorded, which does not keep the others from being shown.
-history: program := set -f; code=0; scripts/history.py record -- $$COMMITS || code=$$?; \
+history: program := set -f; code=0; keep=; [ -z "$$KEEP" ] || keep=--keep; \
+  scripts/history.py record $$keep -- $$COMMITS || code=$$?; \
   [ $$code -le 1 ] || exit $$code; \
   scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
 bench check harden gate gate-proof baseline history:

@@ -42,6 +42,7 @@ PROCESSES = (
     deterministic.REPEATS + deterministic.CONFIRM
 )  # as many as the gate takes of what looks like a change
 PLOTS = history_file.ROOT / "results" / "history"
+LOCAL = PLOTS / "local.jsonl"  # of this working copy: git ignores it
 SHORT = 8  # digits of a commit's name
 EXAMPLES = """examples:
   scripts/history.py record
@@ -53,6 +54,13 @@ EXAMPLES = """examples:
 
 def say(text: str) -> None:
     print(text, flush=True)
+
+
+def stored(asked: argparse.Namespace) -> list[Entry]:
+    """Of the store that was named, or of both; the later line of a commit counts."""
+    stores = [asked.store] if asked.store else [history_file.FILE, LOCAL]
+    found = {one.identity: one for file in stores for one in history_file.read(file)}
+    return list(found.values())
 
 
 # --- record ---------------------------------------------------------------------------------------
@@ -136,15 +144,23 @@ def check_use(file: Path, build: Path, workloads: Optional[Sequence[str]]) -> No
 
 def record(asked: argparse.Namespace, build: Path, root: Path = base_and_head.ROOT) -> int:
     workloads = None if asked.workloads is None else asked.workloads.split()
-    check_use(asked.store, build, workloads)
+    store = asked.store or (history_file.FILE if asked.keep else LOCAL)
+    if store == LOCAL:
+        LOCAL.parent.mkdir(parents=True, exist_ok=True)
+    check_use(store, build, workloads)
     commits = commits_of(asked.commits, root)
     check_depth(commits, root)
     key = tuple(sorted(baseline_file.key(build).items()))
-    known = {one.identity for one in history_file.read(asked.store)}
+    counted = {one.identity: one for one in stored(asked)}
+    kept = {one.identity for one in history_file.read(store)} if asked.keep else set(counted)
     failed = 0
     for commit in commits:
-        if (commit, key) in known and not asked.again:
+        if (commit, key) in kept and not asked.again:
             say(f"{commit[:SHORT]}: is in the store (--again counts it once more)")
+            continue
+        if (commit, key) in counted and not asked.again:
+            history_file.add(counted[commit, key], store)
+            say(f"{commit[:SHORT]}: was counted before; kept")
             continue
         try:
             rows = count(base_and_head.build_commit(commit, build, root), build, workloads)
@@ -156,7 +172,7 @@ def record(asked: argparse.Namespace, build: Path, root: Path = base_and_head.RO
             )
             failed += 1
             continue
-        history_file.add(Entry(commit, date_of(commit, root), key, rows), asked.store)
+        history_file.add(Entry(commit, date_of(commit, root), key, rows), store)
         say(f"{commit[:SHORT]}: recorded")
     return 1 if failed else 0
 
@@ -166,15 +182,16 @@ def record(asked: argparse.Namespace, build: Path, root: Path = base_and_head.RO
 
 def chosen(asked: argparse.Namespace) -> tuple[list[Entry], list[Work], list[str]]:
     """What there is of the rows and metrics that were asked for."""
-    entries = history_file.read(asked.store)
+    entries = stored(asked)
+    name = asked.store or history_file.FILE
     if not entries:
-        raise Refusal(f"{asked.store} has no commits yet: scripts/history.py record")
+        raise Refusal(f"{name} has no commits yet: scripts/history.py record")
     rows, metrics = history_changes.works(entries), history_changes.metrics(entries)
     for word, there in [(w, [r.row for r in rows]) for w in asked.row] + [
         (w, metrics) for w in asked.metric
     ]:
         if word not in there:
-            raise Refusal(f"there is no '{word}' in {asked.store}; there is {', '.join(there)}")
+            raise Refusal(f"there is no '{word}' in {name}; there is {', '.join(there)}")
     return (
         entries,
         [r for r in rows if not asked.row or r.row in asked.row],
@@ -285,11 +302,17 @@ def arguments() -> argparse.ArgumentParser:
     made = {name: actions.add_parser(name) for name in ("record", "plot", "table")}
     for each in made.values():
         each.add_argument(
-            "--store", type=Path, default=history_file.FILE, help="default: results/history.jsonl"
+            "--store",
+            type=Path,
+            help="default: results/history.jsonl, which git has, and results/history/local.jsonl, which "
+            "it ignores, and to which record adds",
         )
     made["record"].add_argument("commits", nargs="*", metavar="COMMIT", help="or a range, a..b")
     made["record"].add_argument(
         "--again", action="store_true", help="also what is in the store; the new line counts"
+    )
+    made["record"].add_argument(
+        "--keep", action="store_true", help="add to results/history.jsonl, to be committed"
     )
     made["record"].add_argument("--workloads", metavar="NAMES", help="default: all")
     for name in ("plot", "table"):

@@ -299,7 +299,7 @@ class Repository(DriverTest):
             return LIBRARY if commit == self.second else built(commit, self.directory, root)
 
         asked = Namespace(
-            commits=[self.first, self.second], store=file, again=False, workloads="tiny"
+            commits=[self.first, self.second], store=file, keep=False, again=False, workloads="tiny"
         )
         said, warned = StringIO(), StringIO()
         with mock.patch.object(base_and_head, "build_commit", build_commit):
@@ -308,6 +308,31 @@ class Repository(DriverTest):
         self.assertEqual([e.commit for e in history_file.read(file)], [self.second])
         self.assertRegex(warned.getvalue(), f"{self.first[:8]} is not recorded: .*does not build")
         self.assertNotIn("another base", warned.getvalue())
+
+    def test_what_git_has_stays_as_it_is_unless_told(self) -> None:
+        """What is recorded by the way lies in a file of the working copy, and is kept on demand."""
+        file, local = self.directory / "stored.jsonl", self.directory / "local" / "local.jsonl"
+        counted: list[Path] = []
+
+        def count(library: Path, *_: Any) -> Any:
+            counted.append(library)
+            return {Work("tiny", 10, 1): {"instructions": [7.0] * deterministic.REPEATS}}
+
+        asked = Namespace(commits=[self.second], store=None, again=False, workloads="tiny")
+        with mock.patch.object(history_file, "FILE", file), mock.patch.object(
+            history, "LOCAL", local
+        ), mock.patch.object(history, "count", count), mock.patch.object(
+            base_and_head, "build_commit", lambda *_: LIBRARY
+        ), redirect_stdout(
+            StringIO()
+        ):
+            for keep, where in ((False, local), (False, local), (True, file), (True, file)):
+                asked.keep = keep
+                self.assertEqual(history.record(asked, BUILD, self.root), 0)
+                self.assertEqual([e.commit for e in history_file.read(where)], [self.second])
+                self.assertEqual(file.exists(), keep)
+                self.assertEqual([e.commit for e in history.stored(asked)], [self.second])
+        self.assertEqual(len(counted), 1, "what was counted is kept, not counted again")
 
 
 class Program(DriverTest):
