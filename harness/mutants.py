@@ -8,6 +8,22 @@ DRIVER = "harness/test/test_driver.py"
 
 MUTANTS = [
     (
+        "preload: a link for a path that ld.so would split",
+        "harness/support/preload_link.c",
+        'odd[] = " :$";',
+        'odd[] = " $";',
+        "harness/test/test_driver.py:Preload",
+        "Through links",
+    ),
+    (
+        "preload: the link is removed",
+        "harness/support/preload_link.c",
+        "    rmdir(l->folder);",
+        "",
+        "harness/test/test_driver.py:Preload",
+        "Through links",
+    ),
+    (
         "identity: malloc belongs to the object that the adapter names",
         "harness/cell/identity.c",
         "strncmp(base_name(has.path), claimed->object, strlen(claimed->object)) != 0",

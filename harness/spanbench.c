@@ -132,7 +132,11 @@ static int list_or_describe(const struct options *o) {
     bool *chosen             = NULL;
     int code                 = EXIT_WRONG_USE;
     if (selection_open(o, &registry, &chosen))
-        code = o->command == COMMAND_LIST ? list(&registry, chosen) : describe(&registry, chosen);
+        code = spawn_interrupted()          ? EXIT_SIGNALLED
+               : o->command == COMMAND_LIST ? list(&registry, chosen)
+                                            : describe(&registry, chosen);
+    if (spawn_interrupted())
+        fputs("spanbench: interrupted\n", stderr);
     free(chosen);
     registry_close(&registry);
     return finish_output(code);

@@ -28,7 +28,9 @@ set -- --out "${OUT:-${root}results}"
 [ -z "${REPS:-}" ] || set -- "$@" --repetitions "$REPS"
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
-for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
+if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else
+  for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
+fi
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
 
 run_driver run "$@"

@@ -43,18 +43,9 @@ harden)
 esac
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
-# The driver would speak of the first word alone.
-case ${PRELOAD:-} in
-*[[:blank:]]*)
-  file=${PRELOAD#"${PRELOAD%%[=/]*}"=}
-  if [ -e "$PRELOAD" ] || [ -e "$file" ]; then
-    echo "check.sh: cannot preload '$PRELOAD': ld.so splits LD_PRELOAD at blanks and colons;" \
-      "give it a path without them" >&2
-    exit 2
-  fi
-  ;;
-esac
-for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
+if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else
+  for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
+fi
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
 [ "$command" = check ] || exec "$driver" "$command" "$@"
 

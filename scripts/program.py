@@ -60,6 +60,13 @@ def terminate(number: int, _: Optional[FrameType]) -> NoReturn:
     raise Terminated(number)
 
 
+def interrupted(number: int) -> int:
+    """Says so. Returns the exit code."""
+    name = Path(sys.argv[0]).name
+    print(f"{name}: interrupted by {signal.Signals(number).name}", file=sys.stderr)
+    return 128 + number
+
+
 def run(main: Callable[[], int], unread: int = 0) -> NoReturn:
     """Ends the process with what main returns, or with the exit code of what stopped it: `unread`, if
     it was that nobody reads on."""
@@ -90,7 +97,7 @@ def run(main: Callable[[], int], unread: int = 0) -> NoReturn:
             stop_writing()
         stop(f"{error.filename or 'standard output'}: {error.strerror}")
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        code = interrupted(signal.SIGINT)
     except Terminated as signalled:
-        code = 128 + signalled.number
+        code = interrupted(signalled.number)
     sys.exit(code)

@@ -29,6 +29,7 @@ class Ends(DriverTest):
             with subprocess.Popen(
                 command,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
                 # a shell starts what is in the background with it ignored
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -37,6 +38,8 @@ class Ends(DriverTest):
                 folder = Path(child.stdout.readline().strip())
                 self.assertTrue(folder.is_dir())
                 child.send_signal(number)
+                assert child.stderr is not None
+                self.assertIn(f"interrupted by {number.name}\n", child.stderr.read())
             self.assertEqual(child.returncode, 128 + number)
             self.assertFalse(folder.exists())
 

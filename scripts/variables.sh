@@ -33,6 +33,12 @@ is_quick() {
   exit 2
 }
 
+# PRELOAD is a list, split at blanks, unless all of it names one file.
+preload_is_one() {
+  [ -n "${PRELOAD:-}" ] || return 1
+  [ -e "$PRELOAD" ] || [ -e "${PRELOAD#"${PRELOAD%%[=/]*}"=}" ]
+}
+
 # run_driver COMMAND OPTION...: sets $code, its exit code, or 128 and the number of the signal that this
 # script got. Also sets $run, the path of the run's directory, empty if nothing was saved. The driver runs
 # in the background, so that a signal reaches it at once. It then saves what it has. It always gets

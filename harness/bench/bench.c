@@ -206,13 +206,14 @@ static int finish(struct run *run) {
         saved = false;
     }
     if (!complete)
-        text_say("%s; %zu of %zu samples are finished%s%s",
-                 signal ? strsignal(signal) : output_describe(run->output_error), samples,
-                 run->rows.plan.samples, samples && saved ? " and saved in " : "",
-                 samples && saved ? directory : "");
+        text_say("%s; %zu of %zu sample%s finished%s%s",
+                 signal ? "interrupted" : output_describe(run->output_error), samples,
+                 run->rows.plan.samples, run->rows.plan.samples == 1 ? " is" : "s are",
+                 samples && saved ? " and saved in " : "", samples && saved ? directory : "");
     else if (saved)
-        text_say("%zu samples, %zu failed; %zu timelines, %zu failed: %s/bench.json", samples,
-                 run->failed, timeline_passes(&run->rows), run->no_line, directory);
+        text_say("%zu sample%s, %zu failed; %zu timeline%s, %zu failed: %s/bench.json", samples,
+                 text_plural(samples), run->failed, timeline_passes(&run->rows),
+                 text_plural(timeline_passes(&run->rows)), run->no_line, directory);
     return !saved || !complete           ? EXIT_WRONG_USE
            : run->failed || run->no_line ? EXIT_FINDING
                                          : EXIT_GOOD;

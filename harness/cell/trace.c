@@ -120,7 +120,7 @@ const struct allocator *trace_begin(const struct allocator *a) {
 void trace_print(int fd) {
     const unsigned calls = atomic_load_explicit(&books->calls, memory_order_relaxed);
     const unsigned first = calls > LAST ? calls - LAST : 0;
-    dprintf(fd, "%u calls of the allocator; the last of them:\n", calls);
+    dprintf(fd, "%u call%s of the allocator; the last of them:\n", calls, calls == 1 ? "" : "s");
     for (unsigned n = first; n < calls; n++) {
         const struct call *c = &books->last[n % LAST];
         dprintf(fd, "  ");

@@ -99,8 +99,8 @@ static int sum_up(const struct check_table *t, size_t done, int error) {
                  error ? output_describe(error) : "interrupted", done, check_table_runs(t));
     else if (error)
         text_say("cannot write the output: %s", output_describe(error));
-    text_say("%zu check%s, %zu finding%s, seed %llu, profile %s", done, done == 1 ? "" : "s",
-             t->findings, t->findings == 1 ? "" : "s", (unsigned long long)t->options->seed,
+    text_say("%zu check%s, %zu finding%s, seed %llu, profile %s", done, text_plural(done),
+             t->findings, text_plural(t->findings), (unsigned long long)t->options->seed,
              options_profiles[t->options->profile]);
     const int own  = error ? EXIT_WRONG_USE : t->findings ? EXIT_FINDING : EXIT_GOOD;
     const int code = selection_exit_code(t->options, t->registry, "checked", own);

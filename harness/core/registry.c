@@ -2,6 +2,7 @@
 
 #include "catalogue.h"
 #include "json_member.h"
+#include "preload_link.h"
 #include "record.h"
 #include "text.h"
 
@@ -122,8 +123,6 @@ static const char *why_no_library(const char *path) {
     close(fd);
     if (!elf)
         return "it is not a shared library";
-    if (strpbrk(path, " :"))
-        return "ld.so splits LD_PRELOAD at blanks and colons; give it a path without them";
     return NULL;
 }
 
@@ -141,6 +140,9 @@ bool registry_add_preload(struct registry *r, const char *spec, char *problem, s
     char name[sizeof r->cell->name];
     const int length = named ? snprintf(name, sizeof name, "%.*s", (int)(equals - spec), spec)
                              : snprintf(name, sizeof name, "%s", base);
+    for (char *c = name; !named && *c; c++)
+        if (!strchr(name_letters, *c))
+            *c = '_';
     const bool taken = find_cell(r, name);
     if (taken || length <= 0 || length >= (int)sizeof name || !member_is_name(name, strlen(name))) {
         snprintf(problem, size,
@@ -280,9 +282,16 @@ const char *cell_fact(const struct cell *c, const char *key) {
 }
 
 void cell_command(const struct cell *c, const char *options, char *text, size_t size) {
-    snprintf(text, size, "%s", *c->preload ? "LD_PRELOAD=" : "");
-    if (*c->preload) {
+    const bool linked = preload_link_needed(c->preload);
+    *text             = '\0';
+    if (linked) {
+        strncat(text, "ln -sf ", size - 1);
         text_add_word(text, size, c->preload);
+        strncat(text, " /tmp/preload.so && ", size - strlen(text) - 1);
+    }
+    if (*c->preload) {
+        strncat(text, "LD_PRELOAD=", size - strlen(text) - 1);
+        text_add_word(text, size, linked ? "/tmp/preload.so" : c->preload);
         strncat(text, " ", size - strlen(text) - 1);
     }
     text_add_word(text, size, c->path);

@@ -101,7 +101,7 @@ static int run_table(struct harden_table *t) {
     if (!t->complete)
         text_say("interrupted: %zu of %zu runs", done, harden_table_runs(t));
     const size_t nothing = count_void(t);
-    text_say("%zu run%s, %zu of them void, seed %llu", done, done == 1 ? "" : "s", nothing,
+    text_say("%zu run%s, %zu of them void, seed %llu", done, text_plural(done), nothing,
              (unsigned long long)t->options->seed);
     const int code =
         selection_exit_code(t->options, t->registry, "misused", nothing ? EXIT_FINDING : EXIT_GOOD);

@@ -1,6 +1,7 @@
 #include "table.h"
 
 #include "matrix.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -153,7 +154,7 @@ void harden_table_print(const struct harden_table *t, FILE *to) {
     print_sums(t, name_width, to);
     print_void(t, to);
     fprintf(to,
-            "\n%u runs at each place, with seeds from %" PRIu64
+            "\n%u run%s at each place, with seeds from %" PRIu64
             " on. C: all of them ended so; C4X1: four and one.\n"
             "caught      A at the access, by a fault   C in the misusing call or the first free\n"
             "            of the block   L in a later call\n"
@@ -161,5 +162,5 @@ void harden_table_print(const struct harden_table *t, FILE *to) {
             "            s went on, and no damage was found\n"
             "no answer   - not supported   ? void: fails without the misuse, too   _ not run\n"
             "Each block is as large as usable_size says: only hidden slack lies behind it.\n",
-            t->options->runs, t->options->seed);
+            t->options->runs, text_plural(t->options->runs), t->options->seed);
 }

@@ -1,5 +1,6 @@
 #include "spawn.h"
 
+#include "preload_link.h"
 #include "text.h"
 
 #include <errno.h>
@@ -68,8 +69,8 @@ static double now(void) {
 }
 
 /* In the child, between fork and exec. Reports a failure through `report` and ends. */
-static void become(const struct spawn_request *request, pid_t parent, int record, int output,
-                   int report) {
+static void become(const struct spawn_request *request, const char *preload, pid_t parent,
+                   int record, int output, int report) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* it died before the line above */
@@ -79,8 +80,8 @@ static void become(const struct spawn_request *request, pid_t parent, int record
     sigprocmask(SIG_SETMASK, &original_mask, NULL);
 
     const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (request->preload)
-        setenv("LD_PRELOAD", request->preload, 1);
+    if (preload)
+        setenv("LD_PRELOAD", preload, 1);
     else
         unsetenv("LD_PRELOAD");
     if (dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
@@ -250,13 +251,19 @@ void spawn_run(const struct spawn_request *request, struct spawn_result *result)
         result->end = SPAWN_INTERRUPTED;
         return;
     }
+    struct preload_link link = {0};
+    if (request->preload && !preload_link_open(&link, request->preload)) {
+        result->code = errno;
+        return;
+    }
     const double start = now();
     const pid_t parent = getpid();
     pid_t child        = -1;
     if (high_pipe(record) && high_pipe(output) && high_pipe(report))
         child = fork();
     if (child == 0)
-        become(request, parent, record[1], output[1], report[1]);
+        become(request, request->preload ? link.path : NULL, parent, record[1], output[1],
+               report[1]);
     result->code = errno;
     close(record[1]);
     close(output[1]);
@@ -280,6 +287,7 @@ void spawn_run(const struct spawn_request *request, struct spawn_result *result)
     close(output[0]);
     close(report[0]);
     result->seconds = now() - start;
+    preload_link_close(&link);
 }
 
 enum { LAST_LINE_BYTES = 300 };

@@ -119,3 +119,7 @@ void text_add_word(char *text, size_t size, const char *word) {
     add(text, size, word, strlen(word));
     add(text, size, "'", 1);
 }
+
+const char *text_plural(size_t number) {
+    return number == 1 ? "" : "s";
+}

@@ -27,4 +27,7 @@ __attribute__((format(printf, 1, 2))) void text_say(const char *format, ...);
  * `size` bytes with its final zero. */
 void text_add_word(char *text, size_t size, const char *word);
 
+/* What a noun has behind a number: "" if it is one, else "s". */
+const char *text_plural(size_t number);
+
 #endif

@@ -14,6 +14,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -117,6 +118,19 @@ def without_huge_pages() -> Iterator[None]:
         prctl(set_thp_disable, max(before, 0), 0, 0, 0)
 
 
+@contextmanager
+def loadable(libraries: Sequence[Path]) -> Iterator[list[Path]]:
+    """Paths that LD_PRELOAD takes: ld.so splits it at blanks and colons."""
+    if not any(re.search(r"[\s:$]", str(library)) for library in libraries):
+        yield list(libraries)
+        return
+    with tempfile.TemporaryDirectory(prefix="gate-", dir="/tmp") as folder:
+        links = [Path(folder) / f"{i}.so" for i in range(len(libraries))]
+        for link, library in zip(links, libraries):
+            link.symlink_to(library.resolve())
+        yield links
+
+
 class Counting:
     """Counts samples of libraries in one cell."""
 
@@ -127,7 +141,8 @@ class Counting:
         self.layout = fixed_layout()
 
     def command(self, kind: str, library: Path, work: Work, into: Path) -> list[str]:
-        run = f"{self.cell} --run {work.workload} --ops {work.ops} --seed {work.seed}".split()
+        run = [str(self.cell)]
+        run += f"--run {work.workload} --ops {work.ops} --seed {work.seed}".split()
         run += ["--expect", str(library)]
         if kind == "calls":
             # One log a thread: lines of several do not mix.
@@ -156,11 +171,12 @@ class Counting:
         places = [self.directory / f"{kind}-{i}" for i in range(len(libraries))]
         started: list[subprocess.Popen[bytes]] = []
         try:
-            with without_huge_pages():
-                for library, place in zip(libraries, places):
-                    started.append(self.start(kind, library, work, place))
-            end = time.monotonic() + TIMEOUT
-            return [self.outcome(kind, p, at, work, end) for p, at in zip(started, places)]
+            with loadable(libraries) as paths:
+                with without_huge_pages():
+                    for library, place in zip(paths, places):
+                        started.append(self.start(kind, library, work, place))
+                end = time.monotonic() + TIMEOUT
+                return [self.outcome(kind, p, at, work, end) for p, at in zip(started, places)]
         except OSError as problem:
             raise Refusal(f"cannot count: {problem.strerror}: {problem.filename}") from problem
         finally:
