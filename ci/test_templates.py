@@ -123,6 +123,16 @@ class Templates(unittest.TestCase):
                 re.search(r'fetch-depth: 0|GIT_DEPTH: "0"|ref: .*base\.sha', text), text
             )
 
+    def test_the_address_of_the_suite_is_asked_for(self) -> None:
+        for template in self.each():
+            if "library" not in template.path.name:
+                continue
+            self.assertIn("WHERE IS SPANBENCH?", template.path.read_text().splitlines()[0])
+            (guard,) = [x for x in template.text.splitlines() if "case $SPANBENCH" in x]
+            for address, code in (("https://example.org/spanbench.git", 2), ("git@own:x", 0)):
+                done = run("sh", "-c", guard, env={"SPANBENCH": address})
+                self.assertEqual(done.returncode, code, template.path)
+
     def test_a_c_library_can_be_built(self) -> None:
         """Of what Debian's gcc only recommends, the headers of C are left out."""
         for template in self.each():

@@ -133,9 +133,9 @@ static void run_sample(void *arg, struct gbench_outcome *out) {
         return;
     save_renew(&run->saved, expected_seconds(&rows->state[row]));
     rows_name(rows, row, name);
-    progress_show("sample", run->saved.entries + 1, rows->plan.samples, seconds_left(run), name);
     if (!rows_check(rows, row, s->plan->round))
         return;
+    progress_show("sample", run->saved.entries + 1, rows->plan.samples, seconds_left(run), name);
     const double busy = machine_busy_seconds();
     if (!rows_time(rows, row, s->plan->round, &a))
         return;
@@ -225,9 +225,10 @@ static void announce(const struct run *run) {
     char to[32]             = "";
     if (rows_seed(&run->rows, last) != run->options->seed)
         snprintf(to, sizeof to, " to %llu", (unsigned long long)rows_seed(&run->rows, last));
-    text_say("%zu benchmarks, %zu samples of each, seed%s %llu%s", plan->rows,
-             plan->samples / plan->rows, *to ? "s" : "", (unsigned long long)run->options->seed,
-             to);
+    text_say("%zu benchmark%s, %zu sample%s of each, seed%s %llu%s", plan->rows,
+             text_plural(plan->rows), plan->samples / plan->rows,
+             text_plural(plan->samples / plan->rows), *to ? "s" : "",
+             (unsigned long long)run->options->seed, to);
     if (machine_randomizes_addresses() == MACHINE_NO)
         text_say(
             "address randomisation is off: all samples have the same addresses, whose luck the "

@@ -1,6 +1,7 @@
 #include "rows.h"
 
 #include "gbench.h"
+#include "progress.h"
 #include "selection.h"
 #include "text.h"
 
@@ -155,12 +156,24 @@ static void pace_add(struct pace *pace, double seconds) {
     pace->count++;
 }
 
+/* Says what takes the time before the first samples of a group. */
+static void show_check(const struct rows *r, size_t row) {
+    size_t checked = 0;
+    char name[ROW_NAME_BYTES];
+    for (size_t i = 0; i < r->plan.rows; i++)
+        checked += r->state[i].checked;
+    rows_name(r, row, name);
+    progress_show("verifying each byte once, row", checked + 1, r->plan.rows, -1, name);
+}
+
 /* The verifying pass of one row; `digest` gets that of its requests if it was good. Returns false
  * after an interrupt. */
 static bool verify(struct rows *r, size_t row, unsigned round, char digest[17]) {
     static struct sample a;
     struct sample_request request = rows_request(r, row, round);
     request.verify                = true;
+    if (!r->state[row].checked)
+        show_check(r, row);
     sample_run(&request, &a);
     pace_add(&r->checks, a.seconds);
     if (a.end == SAMPLE_GOOD)

@@ -657,6 +657,8 @@ class Trouble(DriverTest):
         result = self.quick(*SHORT, "--allocators", "null")
         self.assertNotIn("\033", result.stderr + result.stdout)
         self.assertIn("spanbench: sample 1 of 2", result.stderr)
+        result = self.quick(*SHORT, "--allocators", "system")
+        self.assertIn("spanbench: verifying each byte once, row 1 of ", result.stderr)
 
     def test_options_of_allocators_in_the_environment_are_recorded(self) -> None:
         set_here = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "LD_BIND_NOW": "1"}
