@@ -53,6 +53,16 @@ $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
 
 B ?= build
 export B
+# Two that build in one folder at once wait for each other. What people run calls make to build, and is
+# not kept waiting itself. Who is called by a make that holds the lock has it.
+COMMANDS := bench check harden gate gate-proof baseline history test test-all lint install uninstall
+ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
+export SPANBENCH_LOCK := $(CURDIR)/$B
+cannot_build := $(shell scripts/lock-build.sh '$(subst ','\'',$B)' $$PPID)
+$(if $(cannot_build),$(error $(cannot_build)))
+endif
+endif
 ifeq ($(origin CC),default)
 CC := cc
 endif
@@ -311,7 +321,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
-ifneq ($(filter bench check harden gate gate-proof baseline history test test-all lint install uninstall clean,$(MAKECMDGOALS)),)
+ifneq ($(filter $(COMMANDS) clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 # $1: bench, gate, test or test-all

@@ -11,7 +11,7 @@ MUTANTS = [
         "preload: a link for a path that ld.so would split",
         "harness/support/preload_link.c",
         'odd[] = " :$";',
-        'odd[] = " $";',
+        'odd[] = "";',
         "harness/test/test_driver.py:Preload",
         "Through links",
     ),

@@ -19,6 +19,7 @@ set -euf
 . "$(dirname "$0")/variables.sh"
 take_no_words "$@"
 need_driver
+need_results
 
 set -- --out "${OUT:-${root}results}"
 ! is_quick || set -- "$@" --quick

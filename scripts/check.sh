@@ -27,6 +27,7 @@ check | harden)
 esac
 take_no_words "$@"
 need_driver
+need_results
 
 set -- --out "${OUT:-${root}results}"
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"

@@ -20,6 +20,7 @@ set -euf
 # shellcheck source=scripts/variables.sh
 . "$(dirname "$0")/variables.sh"
 take_no_words "$@"
+need_results
 
 set -- --driver "$driver"
 ! is_quick || set -- "$@" --quick

@@ -21,6 +21,22 @@ MUTANTS = [
         "test_nothing_leads_back",
     ),
     (
+        "build: one make after the other",
+        "scripts/lock-build.sh",
+        "    flock 9\n",
+        "",
+        "harness/test/test_build.py:Locks",
+        "test_who_builds",
+    ),
+    (
+        "build: a lock that was taken away is none",
+        "scripts/lock-build.sh",
+        " || break",
+        " || break; break",
+        "harness/test/test_build.py:Locks",
+        "test_who_builds",
+    ),
+    (
         "uninstall: what others put there stays",
         INSTALL,
         """    rmdir "$top/$path" 2>/dev/null || true""",

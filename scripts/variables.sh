@@ -24,6 +24,17 @@ need_driver() {
   exit 2
 }
 
+# Before anything is measured: results can be written.
+need_results() {
+  case " ${ARGS:-}" in *" --judge"* | *" --list"*) return 0 ;; esac # nothing will be
+  at=${OUT:-${root}results}
+  while [ ! -e "$at" ] && [ "$at" != "${at%/*}" ] && [ -n "${at%/*}" ]; do at=${at%/*}; done
+  [ -e "$at" ] || at=.
+  [ ! -w "$at" ] || return 0
+  echo "${0##*/}: cannot write to ${OUT:-${root}results}; have results in another folder: OUT=/tmp/results" >&2
+  exit 2
+}
+
 is_quick() {
   case ${QUICK:-} in
   1 | yes) return 0 ;;

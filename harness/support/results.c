@@ -115,7 +115,8 @@ bool results_open(struct results *r, const char *parent, char *problem, size_t s
         }
         made = errno == EEXIST && n < 100;
     }
-    snprintf(problem, size, "cannot make a directory in %s: %s; choose another with --out DIR",
+    snprintf(problem, size,
+             "cannot make a directory in %s: %s; choose another with --out DIR (of make: OUT=DIR)",
              r->parent, strerrordesc_np(errno));
     return false;
 }

@@ -1,13 +1,14 @@
 """The build finds plug-ins, says what it skips, and keeps the dependency directions."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from driving import DriverTest, clean_environment, copy_tree, run, slow
+from driving import ROOT, DriverTest, clean_environment, copy_tree, run, slow
 
 
 class Tree(DriverTest):
@@ -438,6 +439,61 @@ class BuiltHere(Tree):
         listed = self.make_well("-n", "test", "DEPS=skip", "SANITIZERS=").stdout
         self.assertNotIn("test-asan", listed)
         self.assertIn(plain, listed)
+
+
+class Locks(DriverTest):
+    """Of the folder that is built in: two makes at once would spoil each other's files."""
+
+    def make(self, build: Any) -> "subprocess.Popen[str]":
+        """Something small."""
+        return subprocess.Popen(
+            ["make", f"B={build}", f"{build}/workloads.inc"],
+            cwd=ROOT,
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def held(self, name: Path) -> TextIO:
+        lock = name.open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
+
+    def test_who_builds_keeps_others_waiting_and_they_say_so(self) -> None:
+        name = self.directory / "lock"
+        first = self.held(name)
+        with self.make(self.directory) as waiting:
+            assert waiting.stderr
+            self.assertIn("another make builds in", waiting.stderr.readline())
+            self.assertIsNone(waiting.poll())
+            name.unlink()  # as make clean does, and another make begins
+            second = self.held(name)
+            first.close()
+            self.assertIn("another make builds in", waiting.stderr.readline())
+            self.assertFalse((self.directory / "workloads.inc").exists())
+            second.close()
+            _, errors = waiting.communicate(timeout=600)
+            self.assertEqual((waiting.returncode, errors), (0, ""))
+        with self.make(self.directory) as again:  # the lock ended with the process
+            self.assertEqual(again.wait(600), 0)
+
+    def test_a_folder_that_cannot_be_written_to(self) -> None:
+        with self.make("/proc/x") as process:
+            _, errors = process.communicate(timeout=600)
+            self.assertEqual(process.returncode, 2)
+            self.assertIn("cannot write to '/proc/x'", errors)
+            self.assertIn("B=/tmp/build OUT=/tmp/results", errors)
+
+    def test_results_that_cannot_be_written(self) -> None:
+        if os.geteuid() == 0:
+            self.skipTest("root may write to any folder")
+        self.directory.chmod(0o555)
+        for script in ("bench.sh", "check.sh", "gate.sh"):
+            env = clean_environment(OUT=self.directory / "new" / "results")
+            done = run(ROOT / "scripts" / script, env=env)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("have results in another folder: OUT=/tmp/results", done.stderr)
 
 
 class Directions(Tree):
