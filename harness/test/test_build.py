@@ -466,7 +466,8 @@ class Locks(DriverTest):
         with self.make(self.directory) as waiting:
             assert waiting.stderr
             self.assertIn("another make builds in", waiting.stderr.readline())
-            self.assertIsNone(waiting.poll())
+            with self.assertRaises(subprocess.TimeoutExpired):
+                waiting.wait(2)
             name.unlink()  # as make clean does, and another make begins
             second = self.held(name)
             first.close()
