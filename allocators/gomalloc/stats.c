@@ -147,8 +147,7 @@ void gom_dump(int fd) {
         mib(m.heap_alloc), mib(m.heap_inuse), mib(m.heap_idle), mib(m.heap_released));
     say(fd, "%llu object%s live, of %llu allocated; stacks %.2f MiB; metadata %.2f MiB in use\n",
         (unsigned long long)m.heap_objects, m.heap_objects == 1 ? "" : "s",
-        (unsigned long long)m.mallocs, mib(m.stack_inuse),
-        mib(m.mspan_inuse + m.mcache_inuse));
+        (unsigned long long)m.mallocs, mib(m.stack_inuse), mib(m.mspan_inuse + m.mcache_inuse));
     say(fd, "%5s %6s %8s %10s %10s %10s %6s\n", "class", "size", "spans", "slots", "used", "MiB",
         "full");
     for (unsigned i = 0; i < SPAN_CLASSES; i++) {

@@ -272,7 +272,7 @@ class EndToEnd(GateTest):
         self.assertEqual(len(first["benchmarks"]), 6 * 6)
         arms = {e["allocator"]: e["object"] for e in first["benchmarks"]}
         self.assertEqual(sorted(arms), ["base", "head", "twin"])
-        self.assertTrue(all(o.endswith(f"/arms/{n}.so") for n, o in arms.items()), arms)
+        self.assertTrue(all(o.endswith(f"/arms/files/{n}.so") for n, o in arms.items()), arms)
         self.assertEqual(
             document["machine"]["cpu"], first["context"]["spanbench"]["machine"]["cpu"]
         )
