@@ -31,7 +31,8 @@ REQUIRED = (
     "vsz_live_bytes",
     "rss_drained_bytes",
 )
-OPTIONAL = ("rss_purged_bytes", "others_cpu_share", "busy")
+# busy: 1 if others took the CPUs. block: the round that it was in.
+OPTIONAL = ("rss_purged_bytes", "others_cpu_share", "busy", "block")
 
 Sample = dict[str, float]
 
@@ -103,8 +104,15 @@ class Row:
     def median(self, counter: str) -> float:
         return self.spread(counter).median
 
+    def above_start(self, counter: str) -> Optional[Spread]:
+        """Resident bytes that came on top of those at the start. What is called memory is this."""
+        if not self.has(counter):
+            return None
+        above = (s[counter] - s["rss_start_bytes"] for s in self.samples)
+        return Spread.of(above, self.quartiles)
+
     def memory_ratio(self, counter: str) -> Optional[Spread]:
-        """Bytes that came on top of those at the start, for each live byte."""
+        """Likewise, for each live byte."""
         if not self.has(counter) or any(s["live_bytes"] == 0 for s in self.samples):
             return None
         ratios = ((s[counter] - s["rss_start_bytes"]) / s["live_bytes"] for s in self.samples)
@@ -157,10 +165,10 @@ class Results:
         return sorted({r.threads for r in self.rows})
 
     @property
-    def busiest(self) -> int:
-        """The largest thread count that the CPUs can run at once, else the smallest of all."""
-        fits = [t for t in self.thread_counts if t <= self.facts.cpus]
-        return max(fits) if fits else min(self.thread_counts)
+    def main_threads(self) -> int:
+        """The measured number of threads that is nearest to that of the CPUs, by their ratio; of two
+        that are as near, the smaller one. What shows one number of threads only shows this."""
+        return min(self.thread_counts, key=lambda t: (abs(math.log(t / self.facts.cpus)), t))
 
     def select(self, workload: str, threads: int) -> list[Row]:
         return [r for r in self.rows if (r.workload, r.threads) == (workload, threads)]

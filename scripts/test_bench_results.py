@@ -105,6 +105,14 @@ class Statistics(unittest.TestCase):
         nothing = made_up([entry("a", 1, live_bytes=0)]).rows[0]
         self.assertIsNone(nothing.memory_ratio("rss_live_bytes"))
 
+    def test_memory_is_what_came_on_top_of_the_start(self) -> None:
+        (row,) = made_up([entry("a", 1, rss_start_bytes=s) for s in (5, 9, 7)]).rows
+        self.assertEqual(
+            row.above_start("rss_live_bytes"),
+            Spread((3 << 20) - 9, (3 << 20) - 7, (3 << 20) - 5),
+        )
+        self.assertIsNone(row.above_start("rss_purged_bytes"))
+
     def test_sample_count(self) -> None:
         run = made_up([entry("a", 1), entry("a", 2), entry("b", 1), failed("b"), failed("c")])
         self.assertEqual(bench_results.sample_count(run.rows), "1 to 2 samples")
@@ -175,8 +183,10 @@ class Parsing(unittest.TestCase):
         )
         self.assertEqual(run.workloads, ["zero", "mid", "big"])
         self.assertEqual(run.thread_counts, [1, 2, 4])
-        self.assertEqual(run.busiest, 2)
-        self.assertEqual(made_up([entry("a", 1, threads=t) for t in (8, 4)]).busiest, 4)
+        self.assertEqual(run.main_threads, 2)
+        for counts, nearest in (((8, 4), 4), ((1, 3), 3), ((1, 4), 1), ((1, 5), 1)):
+            run = made_up([entry("a", 1, threads=t) for t in counts])
+            self.assertEqual(run.main_threads, nearest, counts)
 
 
 class ForeignText(unittest.TestCase):

@@ -9,61 +9,22 @@ that belong to it are Wilcoxon's signed-rank tests, exact. See Hollander, Wolfe 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
-from statistics import NormalDist
 from typing import Sequence
 
 import numpy as np
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-NORMAL = NormalDist()
-LEVEL = 0.95  # of intervals
+# The estimate of an effect, which the answer of a run shares.
+from paired import Effect as Effect
+from paired import effect as effect
+from paired import rank_sum_below as rank_sum_below
+
 POWER = 0.95  # with which the smallest detectable change is found.
 FALSE_RATE = 0.01  # of false discoveries among the rows of a run. A run of equals fails as often.
 DRAWN_BLOCKS = 60  # at most
 CANDIDATE = 0.20  # a row with a smaller p in the first stage is measured again
-
-
-@dataclass(frozen=True)
-class Effect:
-    """Of one arm against another, in logarithms."""
-
-    blocks: int
-    location: float
-    low: float
-    high: float
-
-    @property
-    def scale(self) -> float:
-        """The standard deviation of a block that an interval of this width belongs to, if blocks
-        are normal. Not sensitive to single wild ones, as the sample's would be."""
-        z = NORMAL.inv_cdf((1 + LEVEL) / 2)
-        return (self.high - self.low) / 2 / z / spread_of_location(self.blocks)
-
-
-def spread_of_location(blocks: int) -> float:
-    """The standard deviation of the estimate from so many normal blocks of standard deviation 1."""
-    return math.sqrt(math.pi / 3 / blocks)
-
-
-def walsh_averages(differences: Sequence[float]) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    d = np.asarray(differences, dtype=np.float64)
-    first, second = np.triu_indices(len(d))
-    averages = np.sort((d[first] + d[second]) / 2)
-    return averages
-
-
-@lru_cache(maxsize=None)
-def rank_sum_below(blocks: int, level: float = (1 - LEVEL) / 2) -> int:
-    """The largest k for which the rank sum of so many blocks is below k with a probability of at
-    most `level`; 0: there is none. (scipy has the distribution, but not in its interface.)"""
-    ways = np.ones(1)
-    for rank in range(1, blocks + 1):  # each rank is in the sum or not
-        ways = np.convolve(ways, np.concatenate([[1.0], np.zeros(rank - 1), [1.0]])) / 2
-    below = np.concatenate([[0.0], np.cumsum(ways)])
-    return int(np.searchsorted(below, level, side="right")) - 1
 
 
 @lru_cache(maxsize=None)
@@ -87,14 +48,6 @@ def needed_shift(blocks: int, level: float, power: float) -> float:
         averages = (drawn[:, first] + drawn[:, second]) / 2
         shifts.append(-np.partition(averages, k - 1, axis=1)[:, k - 1])
     return float(np.quantile(np.concatenate(shifts), power))
-
-
-def effect(differences: Sequence[float]) -> Effect:
-    """The estimate and its interval; the interval has no ends if there are too few blocks for one."""
-    averages = walsh_averages(differences)
-    k = rank_sum_below(len(differences))
-    low, high = (averages[k - 1], averages[-k]) if k else (-math.inf, math.inf)
-    return Effect(len(differences), float(np.median(averages)), float(low), float(high))
 
 
 @lru_cache(maxsize=4096)  # the stages of a campaign ask again and again
