@@ -1,11 +1,13 @@
 # The only build file. Adapters, workloads and tests are found, never listed.
 #
 #: make              build the driver, build/spanbench, and a cell for each allocator that is here
-#: make bench        install what is missing, build, measure; table and plots of the run
+#: make bench        install what is missing, build, measure; the answer and plots of the run
 #:     QUICK=1                  under a minute
 #:     ALLOCATORS="a b"         WORKLOADS="tiny small large"   THREADS="1 2 4"   (default: all)
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
+#: make table        all numbers of a run; make answer: its answer again
+#:     RUN=results/example      of this one (default: the latest of results/, or of OUT=dir)
 #: make check        conformance: every promise of malloc on every allocator
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
@@ -47,7 +49,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  MISUSES SIZES RUNS BASE HEAD TIER COMMITS KEEP
+  MISUSES SIZES RUNS BASE HEAD TIER COMMITS KEEP RUN
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -346,6 +348,9 @@ bench check harden gate gate-proof baseline history:
 	@$(MAKE) $(jobs) all
 	@$(program)
 
+answer table:
+	@scripts/$@.py -- "$${RUN:-$${OUT:-results}/latest}"
+
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 # None needs the machine for itself, and many wait: one more at once than there are CPUs.
 # The scripts come first, those of whole commands before: they take longest, and the end is short.
@@ -391,5 +396,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check harden gate gate-proof baseline history test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests bench check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

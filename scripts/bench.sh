@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures with the driver, then prints the table and draws the plots of exactly that run.
+# Measures with the driver, then prints the answer and draws the plots of exactly that run.
 #
 # usage: [VARIABLE=value …] scripts/bench.sh        after `make`; `make bench` does both
 #   QUICK=1                    under a minute (1 or yes; 0, no or nothing: the whole)
@@ -9,6 +9,8 @@
 #   OUT=dir                    where the directory of the run is made (default: results)
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
 #   B=dir                      where the driver was built (default: build)
+#
+# The run's folder also gets answer.txt, with what had no room here, and table.txt, with all numbers.
 #
 # The exit code is that of the driver: 0 good, 1 a sample or a timeline failed, 2 wrong use or
 # environment, 128 + n signal n. If the driver's is 0, it is that of the table or of the plots.
@@ -36,15 +38,18 @@ for option in ${ARGS:-}; do set -- "$@" "$option"; done
 
 run_driver run "$@"
 if [ "$code" -gt 128 ]; then
-  [ -z "$run" ] || echo "bench.sh: a table of what was finished: ${root}scripts/table.py '$run'" >&2
+  [ -z "$run" ] || echo "bench.sh: what was finished says: ${root}scripts/answer.py '$run'" >&2
   exit "$code"
 fi
 [ -n "$run" ] || exit "$code" # nothing was measured; the driver said why
 
 later=0
-"${root}scripts/table.py" "$run" || later=$?
 "${root}scripts/plot.py" "$run" >/dev/null || later=$?
-[ "$later" != 0 ] || echo "plots: $run/plots/"
-echo "data:  $run/bench.json"
+"${root}scripts/answer.py" --all "$run" >"$run/answer.txt" || later=$?
+"${root}scripts/table.py" "$run" >"$run/table.txt" || later=$?
+"${root}scripts/answer.py" "$run" || later=$?
+plots=', plots/'
+[ -d "$run/plots" ] || plots=''
+echo "all of it: $run/ (answer.txt, table.txt, bench.json$plots)"
 [ "$code" != 0 ] || code=$later
 exit "$code"

@@ -365,6 +365,8 @@ def parse(document: Any) -> Results:
 def load(path: Path) -> Results:
     """Reads bench.json, or the directory of a run. Raises Unusable."""
     file = path / "bench.json" if path.is_dir() else path
+    if path.name == "latest" and not path.exists():
+        raise Unusable(f"{path}: no run is complete yet; make bench makes one")
     try:
         return parse(json.loads(file.read_bytes().decode("utf-8")))
     except OSError as problem:

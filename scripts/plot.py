@@ -2,9 +2,11 @@
 """Draws a run for people: four figures, each as PNG and SVG, into the run's directory plots/.
 
   throughput   operations a second against threads, a panel per workload
-  timeline     RSS and VSZ over time, sampled from outside
-  memory       RSS while all threads hold their live set, for each live byte
-  pareto       throughput against RSS: who is fast, and at what price
+  timeline     memory and VSZ over time, sampled from outside
+  memory       memory while all threads hold their live set, for each live byte
+  pareto       throughput against memory: who is fast, and at what price
+
+Memory is RSS less that at the start.
 """
 
 from __future__ import annotations
@@ -39,9 +41,12 @@ def main() -> int:
     try:
         import figures
     except ModuleNotFoundError as missing:
-        raise bench_results.Unusable(
-            f"no {missing.name}: install python3-matplotlib (or run scripts/deps.sh bench)"
-        ) from missing
+        print(
+            f"plot.py: no plots without {missing.name}: install python3-matplotlib, "
+            "then run scripts/plot.py",
+            file=sys.stderr,
+        )
+        return 0
     out = args.out or directory / "plots"
     out.mkdir(parents=True, exist_ok=True)
     paths = [

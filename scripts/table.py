@@ -55,6 +55,22 @@ def measured(title: str, legend: str, counter: str, unit: float, less: bool = Tr
     return Column(title, legend, median, spread, less, memory=unit == MIB)
 
 
+def memory(title: str, legend: str, counter: str) -> Column:
+    """What is resident less what was at the start, so that it means the same everywhere."""
+
+    def spread(row: Row) -> Optional[Spread]:
+        above = row.above_start(counter)
+        return above.scaled(1 / MIB) if above else None
+
+    def median(row: Row) -> Optional[str]:
+        found = spread(row)
+        if not found:
+            return None
+        return f"{found.median:.2f}" if abs(found.median) < 1 else number(found.median)
+
+    return Column(title, legend, median, spread, memory=True)
+
+
 def middle(row: Row) -> str:
     spread = row.spread("ns_per_op")
     return f"{number(spread.low)} .. {number(spread.high)}"
@@ -73,15 +89,16 @@ COLUMNS = [
     measured("Mop/s", "million operations a second", "ops_per_second", 1e6, less=False),
     Column(f"vs {BASE}", f"ns/op / that of {BASE}; below 1 is faster", lambda row: None),
     measured("start", "resident before the first operation", "rss_start_bytes", MIB),
-    measured("RSS", "resident while all threads hold their live set", "rss_live_bytes", MIB),
-    measured("VSZ", "mapped at the same instant", "vsz_live_bytes", MIB),
-    measured("freed", "resident after all is freed", "rss_drained_bytes", MIB),
-    measured(
-        "purged",
-        "resident after the allocator was asked to give memory back",
-        "rss_purged_bytes",
-        MIB,
+    memory(
+        "RSS",
+        "resident while all threads hold their live set, less the start; likewise freed and purged",
+        "rss_live_bytes",
     ),
+    measured(
+        "VSZ", "mapped at the same instant, with what was at the start", "vsz_live_bytes", MIB
+    ),
+    memory("freed", "after all is freed", "rss_drained_bytes"),
+    memory("purged", "after the allocator was asked to give memory back", "rss_purged_bytes"),
 ]
 
 

@@ -219,7 +219,7 @@ class MemoryFigure(unittest.TestCase):
             self.assertEqual(ax.get_xlim()[0], 0)
             self.assertGreater(ax.get_xlim()[1], max(ratios) * SPREAD[2])
             self.assertEqual(ax.get_xlabel(), "(RSS - RSS at start) / live bytes")
-        self.assertIn("2 threads, the most measured that 2 CPUs can run at once", texts(figure))
+        self.assertIn("2 threads (of those measured nearest to 2 CPUs)", texts(figure))
         self.assertEqual(
             legend(figure),
             [
@@ -238,7 +238,7 @@ class MemoryFigure(unittest.TestCase):
 
     def test_all_are_oversubscribed(self) -> None:
         text = texts(memory.draw(invented(threads=(4, 8))))
-        self.assertIn("4 threads, the fewest measured, more than 2 CPUs", text)
+        self.assertIn("4 threads (of those measured nearest to 2 CPUs; scheduling is", text)
 
 
 class ParetoFigure(unittest.TestCase):
@@ -254,13 +254,13 @@ class ParetoFigure(unittest.TestCase):
         styles = Styles(run)
         figure = pareto.draw(run, styles)
         for i, (ax, workload) in enumerate(zip(figure.axes, WORKLOADS)):
-            at = {n: (START + MEMORY[n], speed(n, workload, 2)) for n in ("slow", "fast", "big")}
+            at = {n: (MEMORY[n], speed(n, workload, 2)) for n in ("slow", "fast", "big")}
             expected = set()
             for name, (x, y) in at.items():
                 drawn = line(ax, styles.of(name))
                 self.assertAlmostEqual(drawn.get_xdata()[0], x)
                 self.assertAlmostEqual(drawn.get_ydata()[0], y)
-                left, right = (START + MEMORY[name] * SPREAD[k] for k in (0, 2))
+                left, right = (MEMORY[name] * SPREAD[k] for k in (0, 2))
                 expected.add(rounded(left, y, right, y))
                 expected.add(rounded(x, y * SPREAD[0], x, y * SPREAD[2]))
             self.assertEqual(bars(ax), expected)
@@ -270,6 +270,8 @@ class ParetoFigure(unittest.TestCase):
             self.assertEqual(list(live.get_xdata()), [LIVE + i] * 2)
             # `fast` has a failed sample of tiny, so `big` is on the front there.
             names = ("slow", "big") if workload == "tiny" else ("slow", "fast")
+            filled = {n for n in at if line(ax, styles.of(n)).get_markerfacecolor() != "#FFFFFF"}
+            self.assertEqual(filled, set(names))
             corners = [at[n] for n in names]
             (front,) = [d for d in ax.lines if d.get_color() == pareto.FRONT["color"]]
             wanted = pareto.step_line(corners, ax.get_ylim()[0], ax.get_xlim()[1])
@@ -280,17 +282,40 @@ class ParetoFigure(unittest.TestCase):
             for k, (low, high) in enumerate((ax.get_xlim(), ax.get_ylim())):
                 self.assertLess(low, min(e[k] for e in expected))
                 self.assertGreater(high, max(e[k + 2] for e in expected))
-            self.assertEqual(ax.get_xlabel(), "RSS with all blocks live, MiB (log)")
+            self.assertEqual(ax.get_xlabel(), "RSS - RSS at start, all blocks live, MiB (log)")
         self.assertEqual(
             legend(figure),
             [
-                "Pareto front: no row is both faster and leaner",
+                "Pareto front (also all that is filled, bold): beaten by none",
                 "live bytes alone",
                 "null (harness alone)",
                 "median, smallest to largest sample",
             ],
         )
         self.assertIn("(better: up and left)", texts(figure))
+        self.assertIn("RSS at the start, in MiB: slow 2.0, fast 2.0, big 2.0", texts(figure))
+
+    def test_a_row_beside_the_line_that_is_beaten_by_none(self) -> None:
+        """Its noise reaches over that of the row on the line."""
+        mops = {"line": (50, 52, 54, 56, 58, 60), "noise": (60, 44, 62, 40, 64, 42)}
+        run = made_up(
+            [
+                entry(n, 1e3 / v, ops_per_second=v * 1e6, block=k)
+                for n in mops
+                for k, v in enumerate(mops[n])
+            ]
+        )
+        ax = pareto.draw(run, Styles(run)).axes[0]
+        bold = {t.get_text() for t in ax.texts if t.get_fontweight() == "bold"}
+        self.assertEqual(bold, {"line", "noise"})
+        (front,) = [d for d in ax.lines if d.get_color() == pareto.FRONT["color"]]
+        self.assertAlmostEqual(front.get_ydata()[-1], 55)
+
+    def test_nothing_on_top_of_the_start(self) -> None:
+        run = made_up([entry("a", 5), entry("b", 5, rss_live_bytes=1 << 20)])
+        figure = pareto.draw(run, Styles(run))
+        self.assertIn("nothing comes on top of the start: b", texts(figure))
+        self.assertEqual([t.get_text() for t in figure.axes[0].texts], ["a"])
 
     def test_labels(self) -> None:
         """Each at its own point, inside the axes, and over no other."""
@@ -299,13 +324,15 @@ class ParetoFigure(unittest.TestCase):
             figure.canvas.draw()
             renderer = figure.canvas.get_renderer()
             for ax, workload in zip(figure.axes, run.workloads):
-                rows = {r.allocator: r for r in run.select(workload, run.busiest) if not r.floor}
+                rows = {
+                    r.allocator: r for r in run.select(workload, run.main_threads) if not r.floor
+                }
                 labels = [t for t in ax.texts if isinstance(t, Annotation)]
                 self.assertEqual({t.get_text() for t in labels}, set(rows))
                 for t in labels:
                     row = rows[t.get_text()]
                     wanted = (
-                        row.median("rss_live_bytes") / MIB,
+                        style.memory_mib(row).median,
                         row.median("ops_per_second") / 1e6,
                     )
                     self.assertEqual(rounded(*t.xy), rounded(*wanted))
@@ -324,8 +351,10 @@ class ParetoFigure(unittest.TestCase):
 
 class TimelineFigure(unittest.TestCase):
     def test_lines(self) -> None:
+        start = {"a": MIB / 2, "null": MIB / 4}
         run = made_up(
-            [entry("a", 1), entry("null", 1)], timeline_failures=[{"name": "n/b", "cause": "c"}]
+            [entry(n, 1, threads=2, rss_start_bytes=int(start[n])) for n in start],
+            timeline_failures=[{"name": "n/b", "cause": "c"}],
         )
         styles = Styles(run)
         series = {
@@ -340,9 +369,12 @@ class TimelineFigure(unittest.TestCase):
             for ax, wanted in ((rss, s.rss), (vsz, s.vsz)):
                 drawn = line(ax, styles.of(name))
                 self.assertEqual(list(drawn.get_xdata()), s.seconds)
-                self.assertEqual([y * MIB for y in drawn.get_ydata()], wanted)
+                less = start[name] if ax is rss else 0
+                self.assertEqual([y * MIB + less for y in drawn.get_ydata()], wanted)
         self.assertEqual([ax.get_yscale() for ax in figure.axes], ["linear", "log"])
-        self.assertEqual([ax.get_ylabel() for ax in figure.axes], ["RSS, MiB", "VSZ, MiB (log)"])
+        self.assertEqual(
+            [ax.get_ylabel() for ax in figure.axes], ["RSS - start, MiB", "VSZ, MiB (log)"]
+        )
         self.assertEqual([ax.get_xlim()[0] for ax in figure.axes] + [rss.get_ylim()[0]], [0, 0, 0])
         self.assertGreater(vsz.get_ylim()[1], 7e9 / MIB)
         self.assertEqual(legend(figure), ["a", "null (harness alone)"])
@@ -350,15 +382,30 @@ class TimelineFigure(unittest.TestCase):
         self.assertIn("Memory over time, 2 threads:", text)
         self.assertIn("one pass a row; passes that failed: n/b (c)", text)
 
+    def test_what_reserves_addresses_does_not_squeeze_the_others(self) -> None:
+        names = ("a", "b", "c", "null")
+        run = made_up([entry(n, 1) for n in names])
+        vsz = {"a": 5e7, "b": 6e7, "c": 180 * 2.0**30, "null": 1e7}
+        series = {("tiny", n, 1): Series([0.1, 0.2], [MIB, MIB], [vsz[n]] * 2) for n in names}
+        figure = timeline.draw(run, Styles(run), series)
+        rss, map_ = figure.axes
+        self.assertEqual((len(rss.lines), len(map_.lines)), (4, 3))
+        self.assertLess(map_.get_ylim()[1], 100)
+        self.assertIn("VSZ not drawn: c, up to 180 GiB", texts(figure))
+
 
 class Looks(unittest.TestCase):
-    def test_no_two_allocators_look_alike(self) -> None:
-        run = made_up([entry(f"a{i:02}", 5) for i in range(30)])
+    def test_no_two_allocators_share_a_colour(self) -> None:
+        """Of the known, and of any number that are preloaded."""
+        names = [*(f"a{i:02}" for i in range(30)), *(f"lib{i:02}.so" for i in range(30)), "null"]
+        run = made_up([entry(n, 5) for n in names])
         styles = Styles(run)
-        looks = [tuple(str(styles.of(a)[k]) for k in ("color", "marker")) for a in run.allocators]
-        self.assertEqual(len(set(looks)), 30)
-        first = {styles.of(a)["color"] for a in run.allocators[: len(style.COLOURS)]}
-        self.assertEqual(len(first), len(style.COLOURS))
+        colours = {styles.of(a)["color"] for a in run.allocators}
+        self.assertEqual(len(colours), len(names))
+        looks = [
+            tuple(styles.of(a)[k] for k in ("marker", "linestyle")) for a in run.allocators[:24]
+        ]
+        self.assertEqual(len(set(looks)), len(looks), "nor in a print without colours")
 
     def test_a_part_of_the_allocators_looks_as_in_the_whole(self) -> None:
         names = ["a", "b", "c", "null"]
@@ -516,7 +563,7 @@ class Program(unittest.TestCase):
         missing.mkdir()
         (missing / "matplotlib.py").write_text("raise ModuleNotFoundError(name='matplotlib')\n")
         result = self.plot_afresh(EXAMPLE, "--out", missing, PYTHONPATH=str(missing))
-        self.assertEqual(result.returncode, 2)
+        self.assertEqual(result.returncode, 0)
         self.assertIn("install python3-matplotlib", result.stderr)
         self.assertEqual(len(result.stderr.splitlines()), 1)
 

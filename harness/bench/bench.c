@@ -23,6 +23,7 @@ struct run {
     struct save saved;
     struct results_file timeline;
     int name_width;   /* of the longest row's name */
+    bool *told;       /* of each row: a failure of it was said */
     size_t failed;    /* samples */
     size_t no_line;   /* failed passes of the timeline */
     int output_error; /* why standard output takes no more, an errno; 0: it does */
@@ -86,9 +87,14 @@ static double share_of_others(double busy_before, const struct sample *a) {
     return others < 0 ? 0 : others / all;
 }
 
-static void print_sample(struct run *run, const char *name, const struct sample *a) {
+/* Failures at once, the first of each row. Good samples, and all failures, if it was asked for: else
+ * hundreds of lines would say less than the answer at the end. */
+static void print_sample(struct run *run, size_t row, const char *name, const struct sample *a) {
     const struct record *r = &a->record;
     const double ns        = (double)r->wall_ns / (double)r->ops;
+    if (!run->options->verbose && (a->end == SAMPLE_GOOD || run->told[row]))
+        return;
+    run->told[row] |= a->end != SAMPLE_GOOD;
     progress_clear();
     if (a->end == SAMPLE_GOOD)
         printf("%-*s %10.*f ns/op  RSS %7.1f MiB\n", run->name_width, name, ns < 1000 ? 2 : 0, ns,
@@ -151,7 +157,7 @@ static void run_sample(void *arg, struct gbench_outcome *out) {
                                           .process_cpu_seconds = a.cpu_seconds,
                                           .record              = a.record});
     run->failed += a.end != SAMPLE_GOOD;
-    print_sample(run, name, &a);
+    print_sample(run, row, name, &a);
 }
 
 /* Registers so many samples of the plan and lets Google Benchmark run them. */
@@ -238,7 +244,8 @@ static void announce(const struct run *run) {
 static int run_plan(struct run *run) {
     const struct plan *plan = &run->rows.plan;
     run->sample             = calloc(plan->samples, sizeof *run->sample);
-    if (!run->sample) {
+    run->told               = calloc(plan->rows, sizeof *run->told);
+    if (!run->sample || !run->told) {
         text_say("out of memory");
         return EXIT_WRONG_USE;
     }
@@ -273,6 +280,7 @@ int bench_command(const struct options *o) {
     }
     int code = rows_open(&run.rows, o) ? run_plan(&run) : EXIT_WRONG_USE;
     free(run.sample);
+    free(run.told);
     rows_close(&run.rows);
     return code;
 }

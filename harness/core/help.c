@@ -60,6 +60,7 @@ static void print_run(FILE *to) {
         "  --brief              very little work (a few milliseconds of gomalloc's, more of\n"
         "                       others'), to compare many short samples\n"
         "  --no-timeline        do not record memory over time\n"
+        "  --verbose            print each sample, and each failure\n"
         "  --directory-to FILE  write the path of the results there, for scripts\n"
         "  --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_out=FILE,\n"
         "  --benchmark_out_format=json|csv|console, --benchmark_context=KEY=VALUE\n"

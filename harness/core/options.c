@@ -255,7 +255,7 @@ static const struct {
     [CHECKS]       = {"checks", required_argument, OF_CHECK},
     [PROFILE]      = {"profile", required_argument, OF_CHECK},
     [TAP]          = {"tap", no_argument, OF_CHECK},
-    [VERBOSE]      = {"verbose", no_argument, OF_CHECK | OF_HARDEN},
+    [VERBOSE]      = {"verbose", no_argument, OF_WORKS},
     [KNOWN]        = {"known", required_argument, OF_CHECK},
     [MISUSES]      = {"misuses", required_argument, OF_HARDEN},
     [SIZES]        = {"sizes", required_argument, OF_HARDEN},

@@ -49,7 +49,7 @@ struct options {
     unsigned profile;         /* of `check`: the number of one of options_profiles; 0: none */
     bool tap;                 /* of `check` */
     bool list_names;          /* of `check` and `harden`: print what there is, run nothing */
-    bool verbose;             /* of `check` and `harden` */
+    bool verbose;             /* of what runs cells */
     struct names misuses;     /* of `harden`: globs; empty: all */
     struct names sizes;       /* of `harden`; empty: all */
     unsigned runs;            /* of `harden`: at each place of its table */

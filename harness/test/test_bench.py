@@ -70,9 +70,14 @@ class Bench(DriverTest):
             self.assertLessEqual({f"{figure}.png", f"{figure}.svg"}, plots)
         table = run("scripts/table.py", directory, cwd=ROOT).stdout
         self.assertIn("small, 2 threads", table)
-        self.assertIn(table, output)
-        ends = f"plots: {directory}/plots/\ndata:  {directory}/bench.json\n"
-        self.assertTrue(output.endswith(ends), output)
+        self.assertEqual((directory / "table.txt").read_text(), table)
+        answer = run("scripts/answer.py", directory, cwd=ROOT).stdout
+        end = f"all of it: {directory}/ (answer.txt, table.txt, bench.json, plots/)\n"
+        self.assertTrue(output.endswith(answer + end), output)
+        self.assertIn("Not measured here:", (directory / "answer.txt").read_text())
+        last = answer.split("\n\n", 1)[1].splitlines()
+        self.assertLessEqual(len(last), 29)
+        self.assertLessEqual(max(map(len, last)), 80)
         self.assertNotIn("\033", output)
 
     def test_wrong_use_ends_make(self) -> None:
@@ -111,7 +116,7 @@ class Bench(DriverTest):
         self.assertEqual(len(self.document()["benchmarks"]), 2 * 2)
         self.assertTrue((self.the_run() / "plots" / "throughput.svg").exists())
 
-    def test_failed_samples_still_give_a_table_and_fail(self) -> None:
+    def test_failed_samples_still_give_an_answer_and_fail(self) -> None:
         self.use_cells(CELLS / "system")
         self.script_cell("bad", 'case $1 in --describe) exec {good} "$@";; esac\nexit 4')
         result = run(
@@ -130,7 +135,8 @@ class Bench(DriverTest):
         self.assertEqual(result.returncode, 1)
         self.assertIn("FAILED: check failed: ended with exit code 4", result.stdout)
         self.assertTrue((self.the_run() / "plots").is_dir())
-        self.assertIn("data:  results/", result.stdout)
+        self.assertEqual(result.stdout.count("bad/threads:1 FAILED"), 1, "the first of the row")
+        self.assertIn("all of it: results/", result.stdout)
 
 
 class Script(DriverTest):
@@ -192,7 +198,7 @@ class Script(DriverTest):
         preloads = ["--preload", "./a.so", "--preload", "b=./*.so"]
         self.assertEqual(words, chosen + numbers + preloads + ["--cells", "*", "'--x"])
 
-    def test_the_table_is_of_the_run_and_not_of_the_latest(self) -> None:
+    def test_the_answer_is_of_the_run_and_not_of_the_latest(self) -> None:
         run_directory = self.out / "one"
         shutil.copytree(ROOT / "results" / "example", run_directory)
         shutil.rmtree(run_directory / "plots", ignore_errors=True)
@@ -201,15 +207,16 @@ class Script(DriverTest):
             self.driver(f'echo {run_directory} >"$3"\nexit {code}')
             result = self.bench()
             self.assertEqual(result.returncode, code, result.stderr)
-            self.assertIn("ns/op", result.stdout)
+            self.assertIn("Fastest: ", result.stdout)
+            self.assertIn("ns/op", (run_directory / "table.txt").read_text())
             self.assertTrue((run_directory / "plots" / "pareto.svg").exists())
             self.assertEqual(list(self.build.iterdir()), [self.build / "spanbench"])
             shutil.rmtree(run_directory / "plots")
         (run_directory / "bench.json").write_text("{}")
         self.driver(f'echo {run_directory} >"$3"')
-        self.assertNotEqual(self.bench().returncode, 0, "no table is an error")
+        self.assertNotEqual(self.bench().returncode, 0, "no answer is an error")
 
-    def test_nothing_measured_gives_no_table(self) -> None:
+    def test_nothing_measured_gives_no_answer(self) -> None:
         for code in (0, 2, 137):
             self.driver(f"exit {code}")
             result = self.bench()
@@ -225,7 +232,7 @@ class Script(DriverTest):
         environment = clean_environment(
             B=SPANBENCH.parent,
             OUT=self.out,
-            ARGS=f"--cells {self.cells}",
+            ARGS=f"--cells {self.cells} --verbose",
             WORKLOADS="tiny",
             REPS=1000,
         )
@@ -243,8 +250,10 @@ class Script(DriverTest):
         (os.killpg if whole_group else os.kill)(process.pid, number)
         output, errors = process.communicate(timeout=600)  # ends when the last of them has ended
         self.assertEqual(process.returncode, 128 + number, errors)
-        self.assertNotIn("quartiles", output)
-        self.assertRegex(errors, r"samples are finished and saved in .*\n.*scripts/table.py '.*'\n")
+        self.assertNotIn("Fastest", output)
+        self.assertRegex(
+            errors, r"samples are finished and saved in .*\n.*scripts/answer.py '.*'\n"
+        )
         self.assertFalse(self.unfinished()["context"]["spanbench"]["complete"])
         with self.assertRaises(ProcessLookupError):
             os.killpg(process.pid, 0)

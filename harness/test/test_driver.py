@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import resource
 import shutil
@@ -131,7 +132,8 @@ class Words(DriverTest):
 
 class Run(DriverTest):
     def test_document(self) -> None:
-        result = self.quick("--allocators", "system null", "--repetitions", "3", "--seed", "5")
+        words = ["--allocators", "system null", "--repetitions", "3", "--seed", "5", "--verbose"]
+        result = self.quick(*words)
         self.assertEqual(result.returncode, 0, result.stderr)
         document = self.document()
         schemas = {
@@ -160,6 +162,7 @@ class Run(DriverTest):
             self.assertAlmostEqual(e["real_time"], e["wall_ns"] / e["ops"])
             self.assertAlmostEqual(e["ns_per_op"], e["wall_ns"] / e["ops"])
             self.assertEqual(e["oversubscribed"], e["threads"] > len(os.sched_getaffinity(0)))
+        self.assertEqual(len(result.stdout.splitlines()), len(entries))
         for line in result.stdout.splitlines():
             self.assertRegex(line, r"^(tiny|small|large)/(system|null)/threads:\d+ .* ns/op")
 
@@ -457,7 +460,7 @@ class Trouble(DriverTest):
         self.use_cells(CELLS / "system", CELLS / "null")
         command = [SPANBENCH, "--quick", "--out", self.out, "--cells", self.cells]
         return subprocess.Popen(
-            [str(w) for w in [*command, "--repetitions", "500", *words]],
+            [str(w) for w in [*command, "--verbose", "--repetitions", "500", *words]],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -526,7 +529,10 @@ class Trouble(DriverTest):
         self.use_cells(CELLS / "system")
         command = [SPANBENCH, "--out", self.out, "--cells", self.cells, "--workloads", "large"]
         process = subprocess.Popen(
-            [str(w) for w in [*command, "--threads", "1", "--repetitions", "4", "--one-seed"]],
+            [
+                str(w)
+                for w in [*command, "--verbose", "--threads", "1", "--repetitions", "4", "--one-seed"]
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -607,7 +613,10 @@ class Trouble(DriverTest):
         with open("/dev/full", "w") as full:
             command = [SPANBENCH, "--quick", "--out", self.out, "--cells", self.cells, *SHORT]
             result = subprocess.run(
-                [str(w) for w in command], stdout=full, stderr=subprocess.PIPE, text=True
+                [str(w) for w in [*command, "--verbose"]],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
             )
         self.assertEqual(result.returncode, 2)
         self.assertIn("No space left on device; 1 of 2 samples", result.stderr)
@@ -653,12 +662,62 @@ class Trouble(DriverTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.causes("null"), [None, None])
 
-    def test_progress_is_plain_lines_in_a_log(self) -> None:
-        result = self.quick(*SHORT, "--allocators", "null")
+    def test_progress_is_few_plain_lines_in_a_log(self) -> None:
+        words = ["--workloads", "tiny", "--threads", "1", "--repetitions", "40", "--no-timeline"]
+        result = self.quick(*words, "--brief", "--allocators", "null")
         self.assertNotIn("\033", result.stderr + result.stdout)
-        self.assertIn("spanbench: sample 1 of 2", result.stderr)
+        self.assertIn("spanbench: sample 1 of 40", result.stderr)
+        self.assertEqual(result.stdout, "", "samples are not for people")
+        self.assertLess(len(result.stderr.splitlines()), 20)
         result = self.quick(*SHORT, "--allocators", "system")
         self.assertIn("spanbench: verifying each byte once, row 1 of ", result.stderr)
+
+    def on_terminal(self, *words: str, signal_after: bytes = b"\n\n") -> bytes:
+        """What a run writes to a terminal, which gets Ctrl-C after this was seen."""
+        self.use_cells(CELLS / "null")
+        command = [SPANBENCH, "--quick", "--out", self.out, "--cells", self.cells, *words]
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [str(w) for w in command],
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm"},
+        ) as process:
+            os.close(theirs)
+            text = b""
+            try:
+                while part := os.read(ours, 4096):
+                    text += part
+                    if signal_after in text:
+                        process.send_signal(signal.SIGINT)
+                        signal_after = b"\n\n"
+            except OSError:  # the other side is closed
+                pass
+            process.wait(timeout=600)
+        os.close(ours)
+        return text
+
+    def screen(self, text: bytes) -> list[str]:
+        """The lines that stay on a terminal: what is taken back is gone."""
+        lines = text.replace(b"\r\n", b"\n").split(b"\n")
+        return [line.split(b"\r\033[K")[-1].decode() for line in lines]
+
+    def test_progress_is_one_line_on_a_terminal(self) -> None:
+        text = self.on_terminal(*SHORT)
+        self.assertIn(b"sample 2 of 2: tiny/null/threads:1", text)
+        self.assertIn(b"timeline 1 of 1", text)
+        first, last, end = self.screen(text)
+        self.assertIn("1 benchmark, 2 samples of each", first)
+        self.assertRegex(last, "^spanbench: 2 samples, 0 failed; .*bench.json$")
+        self.assertEqual(end, "")
+
+    def test_interrupt_leaves_the_terminal_clean(self) -> None:
+        words = ["--workloads", "tiny", "--threads", "1", "--repetitions", "900"]
+        text = self.on_terminal(*words, signal_after=b"sample 3 of 900")
+        self.assertIn(b"sample 3 of 900", text)
+        _, last, end = self.screen(text)
+        self.assertRegex(last, r"^spanbench: interrupted; \d+ of 900 samples are finished and saved")
+        self.assertEqual(end, "")
 
     def test_options_of_allocators_in_the_environment_are_recorded(self) -> None:
         set_here = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", "LD_BIND_NOW": "1"}

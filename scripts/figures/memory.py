@@ -1,7 +1,7 @@
 """Resident memory for each live byte, a panel per workload.
 
 The panels leave out what was resident before the first operation: the program, the harness's books, the
-allocator's own. It is a constant that would drown the small workloads. The table has it.
+allocator's own. It is a constant that would drown the small workloads. The caption says it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from figures.style import GREY, ZONE, busiest, distances, finish, good_rows, page, spread_handle
+from figures.style import (
+    GREY,
+    ZONE,
+    main_threads,
+    distances,
+    finish,
+    good_rows,
+    page,
+    spread_handle,
+    starts,
+)
 from bench_results import Results, Row
 
 BAR = {"facecolor": "#9ECAE1", "edgecolor": "#08519C", "linewidth": 0.8}
@@ -55,8 +65,8 @@ def fill(ax: Axes, rows: list[Row]) -> None:
 
 
 def draw(run: Results) -> Figure:
-    threads = run.busiest
-    title = f"Resident memory for each live byte at {busiest(run)} (better: left)"
+    threads = run.main_threads
+    title = f"Resident memory for each live byte at {main_threads(run)} (better: left)"
     figure, axes = page(
         run, title, rows=1, height=1.1 + 0.3 * max(LEAST_PLACES, len(run.allocators))
     )
@@ -76,5 +86,5 @@ def draw(run: Results) -> Figure:
     ]
     if run.facts.floors & set(run.allocators):
         handles.append(("harness alone, holds no blocks", Patch(**FLOOR_BAR)))
-    finish(figure, run, handles)
+    finish(figure, run, handles, notes=[starts(run, threads)])
     return figure

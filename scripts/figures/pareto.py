@@ -1,8 +1,13 @@
-"""Throughput against RSS, a panel per workload: who is fast, and at what price."""
+"""Throughput against memory, a panel per workload: who is fast, and at what price.
+
+Who is on the front, comparing.py decides by intervals. The line joins those of the front whose medians no
+other beats; a row beside it whose difference may be noise is on the front, too, and drawn as one.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import AbstractSet, Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,20 +17,23 @@ from matplotlib.transforms import Bbox
 from figures.style import (
     GREY,
     Styles,
-    busiest,
     finish,
     good_rows,
     log_scale,
-    mib,
+    main_threads,
+    memory_mib,
     mops,
     page,
     plot_spreads,
     spread_handle,
+    starts,
 )
+import comparing
 from bench_results import MIB, Results, Spread
 
 Point = tuple[float, float]
 
+BEATEN: dict[str, Any] = {"markerfacecolor": "#FFFFFF", "markeredgewidth": 1.2}
 FRONT = {"color": "#B8B8B8", "linewidth": 3, "solid_joinstyle": "miter"}
 DIRECTIONS = 16  # in which a label may be from its point
 # How much worse it is to cover a name, or to leave the axes, than to cover a line.
@@ -72,7 +80,9 @@ def segments(ax: Axes, rows: list[tuple[Spread, Spread]], line: list[Point]) -> 
     return boxes
 
 
-def label_points(ax: Axes, points: dict[str, Point], taken: list[Bbox]) -> None:
+def label_points(
+    ax: Axes, points: dict[str, Point], taken: list[Bbox], bold: AbstractSet[str]
+) -> None:
     """Writes each name near its point, inside the axes, where it covers no point, name or line."""
     figure = ax.figure
     renderer = figure.canvas.get_renderer()
@@ -90,6 +100,7 @@ def label_points(ax: Axes, points: dict[str, Point], taken: list[Bbox]) -> None:
             ha="center",
             va="center",
             fontsize=9,
+            fontweight="bold" if name in bold else "normal",
             arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkB": 4},
         )
         size = text.get_window_extent(renderer)
@@ -114,30 +125,40 @@ def label_points(ax: Axes, points: dict[str, Point], taken: list[Bbox]) -> None:
 
 
 def draw(run: Results, styles: Styles) -> Figure:
-    threads = run.busiest
-    title = f"Speed against memory at {busiest(run)} (better: up and left)"
+    threads = run.main_threads
+    questions = comparing.compare(run, threads)
+    title = f"Speed against memory at {main_threads(run)} (better: up and left)"
     figure, axes = page(run, title, rows=1, height=3.7)
-    labels: list[tuple[Axes, dict[str, Point], list[tuple[Spread, Spread]], list[Point]]] = []
+    labels: list[
+        tuple[Axes, dict[str, Point], list[tuple[Spread, Spread]], list[Point], set[str]]
+    ] = []
     floors = set()
+    nothing = set()
     for ax, workload in zip(axes[0], run.workloads):
         ax.set_title(workload)
-        ax.set_xlabel("RSS with all blocks live, MiB (log)")
+        ax.set_xlabel("RSS - RSS at start, all blocks live, MiB (log)")
         rows = good_rows(run, workload, threads)
         floor = [r for r in rows if r.floor]
         rows = [r for r in rows if not r.floor]
+        nothing |= {r.allocator for r in rows if memory_mib(r).low <= 0}
+        rows = [r for r in rows if memory_mib(r).low > 0]
         if not rows:
             continue
+        speed, memory = (questions[workload, m.name] for m in comparing.MEASURES)
+        front = {r.allocator for r in comparing.front(speed, memory)}
         live = rows[0].median("live_bytes") / MIB
-        xs, ys = [mib("rss_live_bytes")(r) for r in rows], [mops(r) for r in rows]
+        xs, ys = [memory_mib(r) for r in rows], [mops(r) for r in rows]
         log_scale(ax.xaxis, [live, *(v for s in xs for v in (s.low, s.high))])
         log_scale(ax.yaxis, [v for s in (*ys, *map(mops, floor)) for v in (s.low, s.high)])
         for row, x, y in zip(rows, xs, ys):
             look = {**styles.of(row.allocator), "markersize": 8}
+            if row.allocator not in front:
+                look |= {**BEATEN, "markeredgecolor": look["color"]}
             plot_spreads(ax, [x], [y], look)
-        ranked = [(x.median, y.median) for row, x, y in zip(rows, xs, ys) if row.ranked]
+        there = [(x.median, y.median) for row, x, y in zip(rows, xs, ys) if row.allocator in front]
         line: list[Point] = []
-        if ranked:
-            line = step_line(pareto_front(ranked), ax.get_ylim()[0], ax.get_xlim()[1])
+        if there:
+            line = step_line(pareto_front(there), ax.get_ylim()[0], ax.get_xlim()[1])
             ax.plot(*zip(*line), zorder=1.5, **FRONT)
         for row in floor:
             ax.axhline(mops(row).median, **styles.of(row.allocator))
@@ -145,15 +166,24 @@ def draw(run: Results, styles: Styles) -> Figure:
         if live:
             ax.axvline(live, **LIVE)
         names = {r.allocator: (x.median, y.median) for r, x, y in zip(rows, xs, ys)}
-        labels.append((ax, names, list(zip(xs, ys)), line))
+        labels.append((ax, names, list(zip(xs, ys)), line, front))
     axes[0][0].set_ylabel("million ops a second (log)")
+    interest = f"{comparing.INTEREST:.0%}"
     handles = [
-        ("Pareto front: no row is both faster and leaner", Line2D([], [], **FRONT)),
+        ("Pareto front (also all that is filled, bold): beaten by none", Line2D([], [], **FRONT)),
         ("live bytes alone", Line2D([], [], **LIVE)),
         *styles.handles(sorted(floors)),
         spread_handle(run),
     ]
-    finish(figure, run, handles)
-    for ax, names, spreads, line in labels:  # where they go depends on the final layout
-        label_points(ax, names, segments(ax, spreads, line))
+    notes = [
+        f"beaten: another row is better in one of the two by over {interest} for sure (paired by round),"
+        f" and in the other at most {interest} worse",
+        starts(run, threads),
+        f"not drawn, as nothing comes on top of the start: {', '.join(sorted(nothing))}"
+        if nothing
+        else "",
+    ]
+    finish(figure, run, handles, notes=notes)
+    for ax, names, spreads, line, front in labels:  # where they go depends on the final layout
+        label_points(ax, names, segments(ax, spreads, line), front)
     return figure

@@ -1,15 +1,18 @@
 """What all figures share: colours, axes, and a page of title, panels, legend and caption.
 
-Colours are those of Okabe and Ito (distinct to the colour-blind) and one of Tol. Each allocator also has
-a marker of its own, so that a print without colours can be read.
+The first colours are those of Okabe and Ito (distinct to the colour-blind) and one of Tol. No two
+allocators share a colour. Each also has a marker or a line of its own, so that a print without colours can
+be read.
 """
 
 from __future__ import annotations
 
+import colorsys
 import textwrap
-from typing import Any, Callable, Iterable
+from typing import Any, Iterable
 
 import matplotlib
+import matplotlib.colors
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,6 +24,9 @@ from bench_results import MIB, Results, Row, Spread, plural, sample_count
 # Okabe and Ito, "Color universal design", 2008; instead of their yellow, which is too pale on white,
 # the wine of Paul Tol's "muted".
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255"]
+# Then those of more that are furthest from all before them (CIE 1976: 26 at least, as in the first).
+COLOURS += ["#7F3FBF", "#66A61E", "#F4A582", "#E7298A", "#00CED1", "#8C510A", "#004D40", "#BBBB22"]
+FIRST = 8  # allocators have lines without gaps
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h", "d"]
 LINES = ["-", "--", ":"]
 GREY = "#707070"  # the floor, and what is said beside the data
@@ -51,21 +57,30 @@ matplotlib.rcParams.update(
 )
 
 
+def colour(i: int) -> str:
+    """A different one for each i. Beyond those that were chosen, hues as far apart as they get."""
+    if i < len(COLOURS):
+        return COLOURS[i]
+    hue, lightness = i * 0.618034 % 1, (0.35, 0.5, 0.65)[i % 3]
+    return str(matplotlib.colors.to_hex(colorsys.hls_to_rgb(hue, lightness, 0.8))).upper()
+
+
 class Styles:
     """One colour and marker an allocator: in all figures, and in all runs with the same names."""
 
     def __init__(self, run: Results) -> None:
-        self.places = {name: i for i, name in enumerate(run.facts.names)}
         self.floors = run.facts.floors
+        names = [name for name in run.facts.names if name not in self.floors]
+        self.places = {name: i for i, name in enumerate([*names, *sorted(self.floors)])}
 
     def of(self, allocator: str) -> dict[str, Any]:
         if allocator in self.floors:
             return {"color": GREY, "marker": "", "linestyle": "--", "linewidth": 1.2}
         i = self.places[allocator]
         return {
-            "color": COLOURS[i % len(COLOURS)],
+            "color": colour(i),
             "marker": MARKERS[i % len(MARKERS)],
-            "linestyle": LINES[i // len(COLOURS) % len(LINES)],
+            "linestyle": LINES[i // FIRST % len(LINES)],
             "linewidth": 1.5,
             "markersize": 7,
             "markeredgecolor": "#FFFFFF",
@@ -80,13 +95,21 @@ class Styles:
         ]
 
 
-def busiest(run: Results) -> str:
+def main_threads(run: Results) -> str:
     """Which thread count it is that figures with room for one show."""
     cpus = plural(run.facts.cpus, "CPU")
-    why = f"the most measured that {cpus} can run at once"
-    if run.busiest > run.facts.cpus:
-        why = f"the fewest measured, more than {cpus}"
-    return f"{plural(run.busiest, 'thread')}, {why}"
+    more = "; scheduling is measured, too" if run.main_threads > run.facts.cpus else ""
+    return f"{plural(run.main_threads, 'thread')} (of those measured nearest to {cpus}{more})"
+
+
+def starts(run: Results, threads: int) -> str:
+    """What memory leaves out. It is of each allocator the largest of the workloads."""
+    found: dict[str, float] = {}
+    for row in (r for w in run.workloads for r in good_rows(run, w, threads) if not r.floor):
+        start = row.median("rss_start_bytes") / MIB
+        found[row.allocator] = max(start, found.get(row.allocator, 0))
+    said = ", ".join(f"{name} {start:.1f}" for name, start in found.items())
+    return f"not counted: RSS at the start, in MiB: {said}" if said else ""
 
 
 def spread_handle(run: Results) -> tuple[str, Any]:
@@ -113,9 +136,16 @@ def wrap(text: str, inches: float, size: float) -> str:
     return "\n".join(textwrap.wrap(text, int(inches * 72 / (size * LETTER))))
 
 
-def finish(figure: Figure, run: Results, handles: list[tuple[str, Any]], basis: str = "") -> None:
+def finish(
+    figure: Figure,
+    run: Results,
+    handles: list[tuple[str, Any]],
+    basis: str = "",
+    notes: Iterable[str] = (),
+) -> None:
     """With a caption that says what run it is."""
-    arrange(figure, handles, [run.title, basis or f"{sample_count(run.rows)} a row", *run.caveats])
+    said = [run.title, basis or f"{sample_count(run.rows)} a row", *run.caveats, *notes]
+    arrange(figure, handles, [text for text in said if text])
 
 
 def arrange(figure: Figure, handles: list[tuple[str, Any]], said: list[str]) -> None:
@@ -222,5 +252,8 @@ def mops(row: Row) -> Spread:
     return row.spread("ops_per_second").scaled(1e-6)
 
 
-def mib(counter: str) -> Callable[[Row], Spread]:
-    return lambda row: row.spread(counter).scaled(1 / MIB)
+def memory_mib(row: Row) -> Spread:
+    """Resident with all blocks live, less what was at the start."""
+    above = row.above_start("rss_live_bytes")
+    assert above
+    return above.scaled(1 / MIB)

@@ -1,0 +1,448 @@
+#!/usr/bin/python3
+"""Answers what a run was made for, in at most 28 lines of 80 columns: which allocator is fastest, which
+takes least memory, and which differences are noise.
+
+Shown is the measured number of threads that is nearest to that of the CPUs. Time and memory are ratios to
+the C library's, "system". Memory is what is resident while all threads hold their live set, less what was
+resident at the start. The sentences follow from intervals of ratios of the same round; comparing.py says
+how. All thread counts and numbers: scripts/table.py.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Optional, Sequence
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
+
+import bench_results
+import comparing
+import paired
+import program
+from bench_results import MIB, Results, Row, Spread, plural, sample_count
+from comparing import INTEREST, MEASURES, MEMORY, TIME, Measure, Question
+
+LINES, WIDTH = 28, 80  # at most; make bench adds one or two
+BASE = "system"
+NAME_WIDTH = 17
+CELL = 9  # columns of one: a ratio of 4, a mark, and how sure it is, of 4
+ACROSS = 3  # workloads that find room beside each other
+KEPT = 0.05  # of the live set: who keeps more after a purge is named,
+NAMED = 3  # at most so many
+NOTHING = "No sample is good: there is nothing to compare."
+MARKED = 4  # of more that cannot be told apart, the marks of the table tell the names
+SENTENCES = 12  # lines that they get, before lines of the table give way to them
+# As workloads/README.md says it.
+NOT_MEASURED = (
+    "threads that free each other's blocks",
+    "blocks that change size",
+    "threads that come and go",
+    "calls other than malloc and free",
+)
+
+
+def number(value: float) -> str:
+    """Of four columns or fewer."""
+    for below, text in ((9.995, f"{value:.2f}"), (99.95, f"{value:.1f}"), (9999.5, f"{value:.0f}")):
+        if value < below:
+            return f"{value:.0e}".replace("e-0", "e-") if 0 < value < 0.005 else text
+    return f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def amount(of_bytes: float) -> str:
+    return "<0 MiB" if of_bytes < 0 else f"{number(of_bytes / MIB)} MiB"
+
+
+def sureness(effect: paired.Effect) -> str:
+    """Half of the interval, of four columns or fewer; nothing of a single round."""
+    if effect.blocks < 2:
+        return ""
+    factor = math.exp(max(effect.high - effect.location, effect.location - effect.low))
+    return f"±{factor - 1:.0%}" if factor < 1.995 else f"±x{min(factor, 99):.0f}"
+
+
+def shortened(name: str, width: int) -> str:
+    """Its beginning and its end, which tell most names apart."""
+    if len(name) <= width:
+        return name
+    left = (width - 2) // 2
+    return name[:left] + ".." + name[left + 2 - width :]
+
+
+def short_names(names: Sequence[str], width: int) -> dict[str, str]:
+    """All different: those that would be alike get a number."""
+    found: dict[str, str] = {}
+    for name in names:
+        short, count = shortened(name, width), 1
+        while short in found.values():
+            count += 1
+            short = shortened(name, width - len(f"#{count}")) + f"#{count}"
+        found[name] = short
+    return found
+
+
+def listed(words: Sequence[str]) -> str:
+    """a, b and c"""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1] if words else "")))
+
+
+@dataclass
+class Answer:
+    """What the lines are made of. `base`: what the others are divided by, if there is such a row."""
+
+    run: Results
+    threads: int
+    questions: dict[tuple[str, str], Question]
+    base: Optional[str]
+    names: dict[str, str]
+
+    def question(self, workload: str, measure: Measure) -> Question:
+        return self.questions[workload, measure.name]
+
+    def base_row(self, workload: str, measure: Measure) -> Optional[Row]:
+        rows = self.question(workload, measure).rows
+        return next((r for r in rows if r.allocator == self.base), None)
+
+    def name(self, row: Row) -> str:
+        return self.names[row.allocator]
+
+    def rows(self, workload: str) -> list[Row]:
+        return [r for r in self.run.select(workload, self.threads) if not r.floor]
+
+    @property
+    def at_these_threads(self) -> list[Row]:
+        return [r for w in self.run.workloads for r in self.rows(w)]
+
+    @property
+    def allocators(self) -> list[str]:
+        """Those with a line: the base first, then by name."""
+        there = {r.allocator for r in self.at_these_threads}
+        return sorted(there, key=lambda a: (a != self.base, a))
+
+    @property
+    def ranked(self) -> list[str]:
+        """Those that any question compares."""
+        return sorted({r.allocator for q in self.questions.values() for r in q.rows})
+
+    @property
+    def comparable(self) -> bool:
+        """Can any two rows be told apart? Not by one sample of each."""
+        return any(comparing.enough(q.rows) for q in self.questions.values())
+
+
+def base_of(run: Results, questions: dict[tuple[str, str], Question]) -> Optional[str]:
+    """The C library, if it can be ranked wherever another can; else the one that can be in most places,
+    and of these the fastest on the first workload."""
+    ranked = [{r.allocator for r in q.rows} for q in questions.values() if q.rows]
+    if not ranked:
+        return None
+    if all(BASE in there for there in ranked):
+        return BASE
+    first = next(q for q in questions.values() if q.rows)
+    place = {r.allocator: i for i, r in enumerate(first.rows)}
+    everyone = sorted(set().union(*ranked))
+    return min(
+        everyone, key=lambda a: (-sum(a in there for there in ranked), place.get(a, len(place)))
+    )
+
+
+def answer(run: Results) -> Answer:
+    threads = run.main_threads
+    questions = comparing.compare(run, threads)
+    names = short_names(run.allocators, NAME_WIDTH)
+    return Answer(run, threads, questions, base_of(run, questions), names)
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+def absolute(row: Row, measure: Measure) -> str:
+    if measure is TIME:
+        ns = row.median("ns_per_op")
+        return f"{number(ns)} ns" if ns < 9999.5 else f"{number(ns / 1000)} us"
+    above = row.above_start("rss_live_bytes")
+    assert above
+    return amount(above.median)
+
+
+def cell(a: Answer, row: Row, measure: Measure) -> str:
+    """Of CELL columns or fewer: a ratio with a mark and half of its interval, or what the base has."""
+    if not row.samples:
+        return "FAILED"
+    q = a.question(row.workload, measure)
+    best = a.comparable and any(r is row for r in q.best())
+    mark = "!" if row.failures else "*" if best else " "
+    base = a.base_row(row.workload, measure)
+    effect = comparing.ratio(row, base, measure) if base and base is not row else None
+    if effect is None:
+        return absolute(row, measure) + mark
+    return f"{number(math.exp(effect.location)):>4}{mark}{sureness(effect):>4}"
+
+
+def block_lines(a: Answer, workloads: list[str], allocators: list[str]) -> list[str]:
+    """A head of two lines, then a line for each allocator."""
+    wide = 2 * CELL + 1
+    lines = [
+        " " * NAME_WIDTH + "".join(f"  {shortened(w, wide).center(wide)}" for w in workloads),
+        " " * NAME_WIDTH + f"  {'time':>{CELL - 3}}    {'memory':>{CELL - 3}}   " * len(workloads),
+    ]
+    for allocator in allocators:
+        line = f"{a.names[allocator]:{NAME_WIDTH}}"
+        for workload in workloads:
+            row = a.run.row(workload, allocator, a.threads)
+            time, memory = (cell(a, row, m) if row else "-" for m in MEASURES)
+            line += f"  {time:>{CELL}} {memory:>{CELL}}"
+        lines.append(line.rstrip())
+    return [line.rstrip() for line in lines]
+
+
+def blocks(workloads: list[str]) -> list[list[str]]:
+    return [workloads[i : i + ACROSS] for i in range(0, len(workloads), ACROSS)]
+
+
+def table_lines(a: Answer, room: int) -> list[str]:
+    """In so many lines; what finds no room is counted. The base stays, and what is best anywhere."""
+    heads, columns, rows = 2, blocks(a.run.workloads), a.allocators
+    if (heads + len(rows)) * len(columns) <= room:
+        return [line for w in columns for line in block_lines(a, w, rows)]
+    columns = columns[: max(1, (room - 1) // (heads + 2))]
+    places = {name: len(rows) for name in rows}  # the best of each
+    for q in a.questions.values():
+        for place, row in enumerate(q.rows):
+            places[row.allocator] = min(places[row.allocator], place)
+    kept = sorted(rows, key=lambda r: (r != a.base, places[r]))
+    kept = kept[: max(1, (room - 1) // len(columns) - heads)]
+    lines = [line for w in columns for line in block_lines(a, w, [r for r in rows if r in kept])]
+    left_out = [
+        plural(count, what)
+        for count, what in (
+            (len(rows) - len(kept), "more allocator"),
+            (len(a.run.workloads) - ACROSS * len(columns), "more workload"),
+        )
+        if count > 0
+    ]
+    return [*lines, f"{listed(left_out)}: make table"]
+
+
+# --- the sentences --------------------------------------------------------------------------------
+
+
+def by_workload(a: Answer, said: Callable[[str], str]) -> str:
+    """What is said of each workload that has something, once of those of which it is the same."""
+    same: dict[str, list[str]] = {}
+    for workload in a.run.workloads:
+        if text := said(workload):
+            same.setdefault(text, []).append(workload)
+    everywhere = len(a.run.workloads) > 1 and len(same) == 1
+
+    def where(workloads: list[str]) -> str:
+        whole = everywhere and len(workloads) == len(a.run.workloads)
+        return "all workloads" if whole else listed(workloads)
+
+    return "; ".join(f"{where(w)}: {text}" for text, w in same.items())
+
+
+def which(a: Answer, rows: list[Row]) -> str:
+    """One of these, nobody knows which."""
+    if len(rows) > MARKED:
+        return f"one of the {len(rows)} marked *"
+    names = [a.name(r) for r in rows]
+    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def best_sentence(a: Answer, title: str, measure: Measure) -> str:
+    def best(workload: str) -> str:
+        q = a.question(workload, measure)
+        if not q.rows:
+            return ""
+        return which(a, q.best()) if a.comparable else a.name(q.rows[0])
+
+    return f"{title}: {by_workload(a, best) or 'nothing can be ranked'}."
+
+
+def front_sentence(a: Answer) -> str:
+    def unbeaten(workload: str) -> str:
+        rows = comparing.front(a.question(workload, TIME), a.question(workload, MEMORY))
+        return ", ".join(a.name(r) for r in rows)
+
+    said = by_workload(a, unbeaten)
+    return f"Beaten by none in speed and memory together: {said}." if said and a.comparable else ""
+
+
+def tie_sentences(a: Answer) -> list[str]:
+    """The differences that are none, a sentence for each measure."""
+    if not a.comparable:
+        return ["One sample tells no difference from noise: repeat with REPS=9."]
+    said = []
+    for measure in MEASURES:
+
+        def groups(workload: str) -> str:
+            ties = a.question(workload, measure).ties()
+            return ", ".join(" = ".join(a.name(r) for r in g) for g in ties)
+
+        said.append(
+            f"Ties in {measure.name} (noise, or under {INTEREST:.0%}): {by_workload(a, groups) or 'none'}."
+        )
+    return said
+
+
+def purge_sentence(a: Answer) -> str:
+    """Of the workload with the largest live set: there is most to give back."""
+    workload = a.run.workloads[-1]
+    rows = [r for r in a.rows(workload) if r.samples]
+    if not rows:
+        return ""
+    live = rows[0].median("live_bytes")
+    above = {a.name(r): s.median for r in rows if (s := r.above_start("rss_purged_bytes"))}
+    order = sorted(above, key=lambda n: (-above[n], n))
+    named = [n for n in order[:NAMED] if above[n] > KEPT * live]
+    said = [f"{n} keeps {amount(above[n])}" for n in named]
+    if rest := order[len(named) :]:
+        said.append(f"{'the others' if said else 'all'} at most {amount(above[rest[0]])}")
+    if without := [a.name(r) for r in rows if a.name(r) not in above]:
+        said.append(f"{listed(without)} cannot purge")
+    return f"After a purge ({workload}, live {amount(live)}): {', '.join(said)}."
+
+
+def start_sentence(a: Answer) -> str:
+    rows = [r for r in a.at_these_threads if r.samples]
+    starts = sorted((r.median("rss_start_bytes"), a.name(r)) for r in rows)
+    (low, leanest), (high, fattest) = starts[0], starts[-1]
+    return (
+        f"Start, not counted as memory: {amount(low)} ({leanest}) to "
+        f"{amount(high)} ({fattest})."
+    )
+
+
+def failed_sentence(a: Answer) -> str:
+    """At any number of threads."""
+    said = []
+    for allocator in a.run.allocators:
+        rows = [r for r in a.run.rows if r.allocator == allocator]
+        failures = [cause for r in rows for cause in r.failures]
+        if failures:
+            total = sum(len(r.samples) for r in rows) + len(failures)
+            causes = "; ".join(textwrap.shorten(c, 60) for c in dict.fromkeys(failures))
+            said.append(f"{a.names[allocator]}, {len(failures)} of {total} samples ({causes})")
+    return f"FAILED: {'; '.join(said)}." if said else ""
+
+
+def absent_sentence(a: Answer) -> str:
+    absent = [f"{name} ({textwrap.shorten(why, 50)})" for name, why in a.run.facts.absent]
+    return f"Not here: {', '.join(absent)}." if absent else ""
+
+
+def tie_meaning(a: Answer) -> str:
+    return (
+        f"A tie: no difference above {INTEREST:.0%} is sure "
+        f"(of those found, {comparing.FALSE_RATE:.0%} at most are false)."
+    )
+
+
+def sentences(a: Answer) -> list[str]:
+    """The most important first, and what is never left out last."""
+    sure = "" if a.comparable else " by one sample, which may be noise"
+    compared = [
+        best_sentence(a, "Fastest" + sure, TIME),
+        best_sentence(a, "Least memory" + sure, MEMORY),
+        front_sentence(a),
+    ]
+    ties = [*tie_sentences(a), tie_meaning(a) if a.comparable else ""]
+    if len(a.ranked) < 2:
+        alone = " and ".join(a.names[name] for name in a.ranked) or "None"
+        compared, ties = [f"{alone} alone can be ranked: there is nothing to compare."], []
+    said = [
+        failed_sentence(a),
+        *compared,
+        purge_sentence(a),
+        start_sentence(a),
+        *ties,
+        absent_sentence(a),
+        f"Not measured here: {', '.join(NOT_MEASURED)}.",
+    ]
+    return [s for s in said if s]
+
+
+# --- the whole ------------------------------------------------------------------------------------
+
+
+def head_lines(a: Answer) -> list[str]:
+    """What the numbers are."""
+    cpus = plural(a.run.facts.cpus, "CPU")
+    cautions = [c.partition(":")[0].partition(",")[0] for c in a.run.caveats]
+    said = f"{listed(cautions)}. " if cautions else ""
+    if a.threads > a.run.facts.cpus:
+        cpus = f"only {cpus}: scheduling is measured, too"
+    said += f"At {plural(a.threads, 'thread')} ({cpus}), {sample_count(a.at_these_threads)} each"
+    if a.base == BASE:
+        said += f"; multiples of {BASE}, the C library:"
+    elif a.base:
+        there = any(r.allocator == BASE for r in a.at_these_threads)
+        said += f"; multiples of {a.names[a.base]} ({BASE} {'failed' if there else 'was not measured'}):"
+    marks = "Memory: RSS less that at the start."
+    if a.comparable:
+        few = min(len(r.samples) for r in a.at_these_threads if r.samples) < paired.FEWEST
+        marks += " *: best, or a tie with it. "
+        marks += "±: range." if few else "±: 95 % interval."
+    if any(r.failures and r.samples for r in a.at_these_threads):
+        marks += " !: a sample failed."
+    return [*wrap(said), *wrap(marks)]
+
+
+def wrap(text: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=True
+    )
+
+
+def fit(said: list[str], room: int) -> list[str]:
+    """In so many lines. The last stays whole. Of those before it, one ends early if there are too many,
+    and what follows that is dropped."""
+    *others, last = map(wrap, said)
+    lines: list[str] = []
+    for wrapped in others:
+        left = room - len(last) - len(lines)
+        if 0 < left < len(wrapped):
+            wrapped[left - 1] = wrapped[left - 1][: WIDTH - 3].rstrip(" .;:,=") + " .."
+        lines += wrapped[: max(0, left)]
+    return lines + last
+
+
+def format_answer(a: Answer, room: int = LINES) -> list[str]:
+    """At most so many lines, of WIDTH columns."""
+    if not any(r.samples for r in a.at_these_threads):
+        floor = any(r.samples for r in a.run.rows)
+        nothing = "The floor alone was measured, which is no allocator." if floor else NOTHING
+        return fit([failed_sentence(a), nothing], room)
+    head, said = head_lines(a), sentences(a)
+    needed = min(SENTENCES, sum(len(wrap(s)) for s in said))
+    table = table_lines(a, room - len(head) - needed)
+    return [*head, *table, *fit(said, room - len(head) - len(table))]
+
+
+def format_run(run: Results, room: int = LINES) -> list[str]:
+    """The answer, and above it what run it is and what a reader must know."""
+    above = [run.title, *run.caveats]
+    return [*(line for text in above for line in wrap(text)), "", *format_answer(answer(run), room)]
+
+
+def main() -> int:
+    parser = program.parser(__doc__, "scripts/answer.py results/latest")
+    parser.add_argument("--all", action="store_true", help="leave out nothing for want of lines")
+    arguments = parser.parse_args()
+    run = bench_results.load(arguments.run)
+    text = "\n".join(format_run(run, sys.maxsize if arguments.all else LINES))
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        text = text.replace("±", "~")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    program.run(main)
