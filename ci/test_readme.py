@@ -116,7 +116,7 @@ class Commands(DriverTest):
                     result = self.command(text)
                     said[text] = result.stdout
                     self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        self.assertRegex(said["make bench QUICK=1"], r"(?m)^  foo +\d")
+        self.assertRegex(said["make bench QUICK=1"], r"(?m)^foo +\d")
 
 
 if __name__ == "__main__":

@@ -29,13 +29,13 @@ from comparing import INTEREST, MEASURES, MEMORY, TIME, Measure, Question
 LINES, WIDTH = 28, 80  # at most; make bench adds one or two
 BASE = "system"
 NAME_WIDTH = 17
-CELL = 9  # columns of one: a ratio of 4, a mark, and how sure it is, of 4
-ACROSS = 3  # workloads that find room beside each other
-KEPT = 0.05  # of the live set: who keeps more after a purge is named,
-NAMED = 3  # at most so many
+CELL = 9  # Columns: a ratio of 4, a mark, and how sure it is, of 4.
+ACROSS = 3  # Workloads that find room beside each other.
+# Who keeps more than this share of the live set after a purge is named, but only so many.
+KEPT, NAMED = 0.05, 3
 NOTHING = "No sample is good: there is nothing to compare."
-MARKED = 4  # of more that cannot be told apart, the marks of the table tell the names
-SENTENCES = 12  # lines that they get, before lines of the table give way to them
+MARKED = 4  # Of more that tie, the marks of the table tell the names.
+SENTENCES = 12  # Lines of the table give way until sentences have so many.
 # As workloads/README.md says it.
 NOT_MEASURED = (
     "threads that free each other's blocks",
@@ -170,7 +170,7 @@ def absolute(row: Row, measure: Measure) -> str:
 
 
 def cell(a: Answer, row: Row, measure: Measure) -> str:
-    """Of CELL columns or fewer: a ratio with a mark and half of its interval, or what the base has."""
+    """A ratio with a mark and half of its interval, or what the base has. It fits into CELL columns."""
     if not row.samples:
         return "FAILED"
     q = a.question(row.workload, measure)
@@ -416,7 +416,7 @@ def format_answer(a: Answer, room: int = LINES) -> list[str]:
     """At most so many lines, of WIDTH columns."""
     if not any(r.samples for r in a.at_these_threads):
         floor = any(r.samples for r in a.run.rows)
-        nothing = "The floor alone was measured, which is no allocator." if floor else NOTHING
+        nothing = "Only the floor was measured, which is not an allocator." if floor else NOTHING
         return fit([failed_sentence(a), nothing], room)
     head, said = head_lines(a), sentences(a)
     needed = min(SENTENCES, sum(len(wrap(s)) for s in said))
@@ -432,7 +432,7 @@ def format_run(run: Results, room: int = LINES) -> list[str]:
 
 def main() -> int:
     parser = program.parser(__doc__, "scripts/answer.py results/latest")
-    parser.add_argument("--all", action="store_true", help="leave out nothing for want of lines")
+    parser.add_argument("--all", action="store_true", help="leave out nothing to save lines")
     arguments = parser.parse_args()
     run = bench_results.load(arguments.run)
     text = "\n".join(format_run(run, sys.maxsize if arguments.all else LINES))

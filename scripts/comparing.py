@@ -17,9 +17,8 @@ from typing import Callable, Iterable, Optional
 import paired
 from bench_results import Results, Row, Sample
 
-INTEREST = (
-    0.02  # a smaller difference matters to nobody, and the layout of a program alone makes it
-)
+# A smaller difference matters to nobody, and the layout of a program alone makes it.
+INTEREST = 0.02
 FALSE_RATE = 0.05  # of the differences that are found
 
 

@@ -2,6 +2,10 @@
 
 INSTALL = "scripts/install.sh"
 INSTALL_TEST = "scripts/test_install.py"
+PAIRED = "scripts/test_paired.py"
+COMPARING = "scripts/test_comparing.py"
+ANSWER = "scripts/test_answer.py"
+PLOT = "scripts/test_plot.py"
 
 MUTANTS = [
     (
@@ -59,5 +63,125 @@ MUTANTS = [
         "true #",
         f"{INSTALL_TEST}:Uninstall.test_takes_away_what_install_brought_and_nothing_else",
         "test_takes_away",
+    ),
+    (
+        "answer: samples are compared within their round",
+        "scripts/comparing.py",
+        'found[sample.get("block", place)]',
+        "found[place]",
+        f"{COMPARING}:Apart.test_rounds_are_paired",
+        "",
+    ),
+    (
+        "answer: how many pairs there are is accounted for",
+        "scripts/comparing.py",
+        "paired.discoveries(p_values, FALSE_RATE)",
+        "[p <= FALSE_RATE for p in p_values]",
+        f"{COMPARING}:Apart.test_equals_are_told_apart_in_few_runs",
+        "",
+    ),
+    (
+        "answer: what is smaller than matters is a tie",
+        "scripts/comparing.py",
+        "INTEREST = 0.02\n",
+        "INTEREST = 0.0\n",
+        f"{COMPARING}:Apart.test_what_is_smaller_than_matters",
+        "",
+    ),
+    (
+        "answer: the interval of few rounds is not made narrow by chance",
+        "scripts/paired.py",
+        "max(scale_of(differences), scale)",
+        "scale_of(differences)",
+        f"{PAIRED}:Beyond.test_three_that_lie_together_by_chance",
+        "",
+    ),
+    (
+        "answer: a row with a failed sample is in no comparison",
+        "scripts/comparing.py",
+        "if r.ranked and by_round",
+        "if r.samples and by_round",
+        f"{COMPARING}:Apart.test_who_is_not_ranked",
+        "",
+    ),
+    (
+        "answer: a hair leaner and far slower is beaten",
+        "scripts/comparing.py",
+        "effect.location <= math.log1p(INTEREST)",
+        "effect.location <= 0",
+        f"{COMPARING}:Front.test_a_hair_leaner_and_four_times_slower_is_beaten",
+        "",
+    ),
+    (
+        "answer: memory is what came on top of the start",
+        "scripts/comparing.py",
+        's["rss_live_bytes"] - s["rss_start_bytes"]',
+        's["rss_live_bytes"]',
+        f"{ANSWER}:Table.test_ratios_to_the_c_library",
+        "",
+    ),
+    (
+        "answer: a failure at any number of threads is named",
+        "scripts/answer.py",
+        "rows = [r for r in a.run.rows if r.allocator == allocator]",
+        "rows = [r for r in a.at_these_threads if r.allocator == allocator]",
+        f"{ANSWER}:Sentences.test_failure_at_another_number_of_threads",
+        "",
+    ),
+    (
+        "answer: it keeps to its lines",
+        "scripts/answer.py",
+        "    if (heads + len(rows)) * len(columns) <= room:",
+        "    if len(rows) <= room:",
+        f"{ANSWER}:Lines.test_any_run_has_few_lines_that_are_not_wide",
+        "",
+    ),
+    (
+        "answer: what was not measured is said in any case",
+        "scripts/answer.py",
+        "left = room - len(last) - len(lines)",
+        "left = room - len(lines)",
+        f"{ANSWER}:Sentences.test_what_finds_no_room_ends_early",
+        "",
+    ),
+    (
+        "table: memory is what came on top of the start",
+        "scripts/bench_results.py",
+        '(s[counter] - s["rss_start_bytes"] for s in self.samples)\n        return Spread.of(above',
+        "(s[counter] for s in self.samples)\n        return Spread.of(above",
+        "scripts/test_table.py:Cells.test_every_cell",
+        "",
+    ),
+    (
+        "plots: no two allocators share a colour",
+        "scripts/figures/style.py",
+        '"color": colour(i),',
+        '"color": colour(i % 8),',
+        f"{PLOT}:Looks.test_no_two_allocators_share_a_colour",
+        "",
+    ),
+    (
+        "plots: the front is that of the answer",
+        "scripts/figures/pareto.py",
+        "front = {r.allocator for r in comparing.front(speed, memory)}",
+        "front = {r.allocator for r in rows}",
+        f"{PLOT}:ParetoFigure.test_points",
+        "",
+    ),
+    (
+        "progress: samples that are good are not printed one by one",
+        "harness/bench/bench.c",
+        "if (!run->options->verbose && (a->end == SAMPLE_GOOD || run->told[row]))",
+        "if (!run->options->verbose && run->told[row])",
+        "harness/test/test_driver.py:Trouble.test_progress_is_few_plain_lines_in_a_log",
+        "",
+    ),
+    (
+        "progress: the line of an interrupted run is taken off the terminal",
+        "harness/support/progress.c",
+        "    if (shown)\n",
+        "    if (!shown)\n",
+        "harness/test/test_driver.py:Trouble.test_interrupt_leaves_the_terminal_clean",
+        "",
     ),
 ]

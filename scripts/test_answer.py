@@ -226,7 +226,7 @@ class Sentences(unittest.TestCase):
     def test_nothing(self) -> None:
         said = lines_of(made_up([failed("a", "no luck")]))
         self.assertEqual(said, ["FAILED: a, 1 of 1 samples (no luck).", answer.NOTHING])
-        self.assertIn("no allocator", text_of(made_up([entry("null", 1)])))
+        self.assertIn("Only the floor", text_of(made_up([entry("null", 1)])))
 
     def test_those_that_are_no_row(self) -> None:
         absent = [{"name": n} for n in ("system", "b")] + [{"name": "x", "skipped": "no libx"}]
@@ -298,6 +298,10 @@ class Program(unittest.TestCase):
         plain = run(sys.executable, "-B", ANSWER, EXAMPLE, env=environment)
         self.assertEqual((plain.returncode, plain.stderr), (0, ""))
         self.assertEqual(plain.stdout, run_python(ANSWER, EXAMPLE).stdout.replace("±", "~"))
+
+    def test_it_needs_the_standard_library_alone(self) -> None:
+        result = run(sys.executable, "-S", "-B", ANSWER, EXAMPLE)  # -S: without any package
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_no_run_yet(self) -> None:
         result = run_python(ANSWER, "/nonexistent/latest")
