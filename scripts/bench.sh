@@ -50,6 +50,7 @@ later=0
 "${root}scripts/answer.py" "$run" || later=$?
 plots=', plots/'
 [ -d "$run/plots" ] || plots=''
-echo "all of it: $run/ (answer.txt, table.txt, bench.json$plots)"
+echo "All of it: $run/"
+echo "  answer.txt, table.txt, bench.json$plots"
 [ "$code" != 0 ] || code=$later
 exit "$code"

@@ -171,7 +171,7 @@ class Sentences(unittest.TestCase):
 
     def test_many_ties_are_marks(self) -> None:
         rows = [entry(n, 10, block=k) for n in "abcdefg" for k in range(9)]
-        self.assertIn("Fastest: tiny: one of the 7 marked *.", text_of(made_up(rows)))
+        self.assertIn("Fastest: tiny: a or another of the 7 marked *.", text_of(made_up(rows)))
 
     def test_trade(self) -> None:
         rows = samples(["system", "b"])

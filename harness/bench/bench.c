@@ -87,8 +87,8 @@ static double share_of_others(double busy_before, const struct sample *a) {
     return others < 0 ? 0 : others / all;
 }
 
-/* Failures at once, the first of each row. Good samples, and all failures, if it was asked for: else
- * hundreds of lines would say less than the answer at the end. */
+/* Failures at once, the first of each row. Good samples, and all failures, if it was asked for:
+ * else hundreds of lines would say less than the answer at the end. */
 static void print_sample(struct run *run, size_t row, const char *name, const struct sample *a) {
     const struct record *r = &a->record;
     const double ns        = (double)r->wall_ns / (double)r->ops;
