@@ -1,6 +1,7 @@
 """`make bench` from end to end, and scripts/bench.sh with a driver that only notes its words."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -128,14 +129,16 @@ class Bench(DriverTest):
                 ARGS=f"--cells {self.cells}",
                 WORKLOADS="tiny",
                 THREADS=1,
-                REPS=1,
+                REPS=2,
                 QUICK=1,
             ),
         )
         self.assertEqual(result.returncode, 1)
         self.assertIn("FAILED: check failed: ended with exit code 4", result.stdout)
         self.assertTrue((self.the_run() / "plots").is_dir())
-        self.assertEqual(result.stdout.count("bad/threads:1 FAILED"), 1, "the first of the row")
+        told = re.findall("bad/threads:1 +FAILED", result.stdout)
+        self.assertEqual(len(told), 1, "the first of the row")
+        self.assertIn("FAILED: bad, 2 of 2 samples (check failed", result.stdout)
         self.assertIn("All of it: results/", result.stdout)
 
 
