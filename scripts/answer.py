@@ -85,9 +85,9 @@ def short_names(names: Sequence[str], width: int) -> dict[str, str]:
     return found
 
 
-def listed(words: Sequence[str]) -> str:
+def listed(words: Sequence[str], last: str = "and") -> str:
     """a, b and c"""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1] if words else "")))
+    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 @dataclass
@@ -246,12 +246,15 @@ def by_workload(a: Answer, said: Callable[[str], str]) -> str:
     return "; ".join(f"{where(w)}: {text}" for text, w in same.items())
 
 
+def is_all(rows: list[Row], q: Question) -> bool:
+    return len(rows) == len(q.rows) > 2
+
+
 def which(a: Answer, rows: list[Row]) -> str:
     """One of these, nobody knows which; the one with the least median is the first."""
     if len(rows) > MARKED:
         return f"{a.name(rows[0])} or another of the {len(rows)} marked *"
-    names = [a.name(r) for r in rows]
-    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    return listed([a.name(r) for r in rows], "or")
 
 
 def best_sentence(a: Answer, title: str, measure: Measure) -> str:
@@ -259,6 +262,8 @@ def best_sentence(a: Answer, title: str, measure: Measure) -> str:
         q = a.question(workload, measure)
         if not q.rows:
             return ""
+        if is_all(q.best(), q) and a.comparable:
+            return "all tie"
         return which(a, q.best()) if a.comparable else a.name(q.rows[0])
 
     return f"{title}: {by_workload(a, best) or 'nothing can be ranked'}."
@@ -266,8 +271,9 @@ def best_sentence(a: Answer, title: str, measure: Measure) -> str:
 
 def front_sentence(a: Answer) -> str:
     def unbeaten(workload: str) -> str:
-        rows = comparing.front(a.question(workload, TIME), a.question(workload, MEMORY))
-        return ", ".join(a.name(r) for r in rows)
+        speed = a.question(workload, TIME)
+        rows = comparing.front(speed, a.question(workload, MEMORY))
+        return "all" if is_all(rows, speed) else ", ".join(a.name(r) for r in rows)
 
     said = by_workload(a, unbeaten)
     return f"Beaten by none in speed and memory together: {said}." if said and a.comparable else ""
@@ -281,8 +287,9 @@ def tie_sentences(a: Answer) -> list[str]:
     for measure in MEASURES:
 
         def groups(workload: str) -> str:
-            ties = a.question(workload, measure).ties()
-            return ", ".join(" = ".join(a.name(r) for r in g) for g in ties)
+            q = a.question(workload, measure)
+            ties = [" = ".join(a.name(r) for r in g) for g in q.ties() if not is_all(g, q)]
+            return ", ".join(ties) if ties or not q.ties() else "all"
 
         said.append(
             f"Ties in {measure.name} (noise, or under {INTEREST:.0%}): {by_workload(a, groups) or 'none'}."
@@ -353,7 +360,7 @@ def sentences(a: Answer) -> list[str]:
     ]
     ties = [*tie_sentences(a), tie_meaning(a) if a.comparable else ""]
     if len(a.ranked) < 2:
-        alone = " and ".join(a.names[name] for name in a.ranked) or "None"
+        alone = listed([a.names[name] for name in a.ranked]) or "None"
         compared, ties = [f"{alone} alone can be ranked: there is nothing to compare."], []
     said = [
         failed_sentence(a),

@@ -169,8 +169,15 @@ class Sentences(unittest.TestCase):
         self.assertEqual(answer.fit(said, 2), ["a" * 70 + " ..", said[2]])
         self.assertEqual(answer.fit(said, 3), ["a" * 70, "  " + "b" * 50 + ";", said[2]])
 
+    def test_all_are_alike(self) -> None:
+        rows = [entry(n, 10, block=k) for n in "abc" for k in range(9)]
+        text = text_of(made_up(rows))
+        for said in ("Fastest: tiny: all tie.", "together: tiny: all.", "2%): tiny: all."):
+            self.assertIn(said, text)
+
     def test_many_ties_are_marks(self) -> None:
         rows = [entry(n, 10, block=k) for n in "abcdefg" for k in range(9)]
+        rows += [entry("h", 90, block=k) for k in range(9)]
         self.assertIn("Fastest: tiny: a or another of the 7 marked *.", text_of(made_up(rows)))
 
     def test_trade(self) -> None:

@@ -16,7 +16,7 @@ import traceback
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Iterable, NoReturn, Optional, TypeVar
+from typing import Any, Callable, Iterable, Iterator, NoReturn, Optional, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / os.environ.get("B", "build")
@@ -143,6 +143,17 @@ def _become(
             sys.stderr.flush()
         finally:
             os._exit(code & 0xFF)
+
+
+def read_terminal(ours: int) -> Iterator[bytes]:
+    """What comes from the other end of a pseudo-terminal, until nobody has that open."""
+    try:
+        while part := os.read(ours, 4096):
+            yield part
+    except OSError:  # Linux's way to say so
+        pass
+    finally:
+        os.close(ours)
 
 
 def run_unread(*command: Any) -> subprocess.CompletedProcess[str]:

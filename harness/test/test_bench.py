@@ -81,6 +81,17 @@ class Bench(DriverTest):
         self.assertLessEqual(max(map(len, last)), 80)
         self.assertNotIn("\033", output)
 
+    def test_answer_and_table_of_a_stored_run(self) -> None:
+        example = ROOT / "results" / "example"
+        for target, said in (("answer", "Fastest: "), ("table", "vs system")):
+            result = run("make", target, f"RUN={example}", cwd=ROOT, env=clean_environment())
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(said, result.stdout)
+            words = ["make", target, f"OUT={self.out}"]
+            result = run(*words, cwd=ROOT, env=clean_environment())
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("no run is complete yet; make bench makes one", result.stderr)
+
     def test_wrong_use_ends_make(self) -> None:
         code, output, errors = self.make_bench("QUICK=1", "PRELOAD=/nonexistent.so")
         self.assertEqual(code, 2)

@@ -17,7 +17,7 @@ from typing import Any
 
 import jsonschema
 from driving import BUILD, CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, clean_environment, run
-from driving import run_unread, spanbench
+from driving import read_terminal, run_unread, spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "conformance.schema.json").read_text())
 CHECKS = [  # by their whole names: others may come
@@ -421,14 +421,8 @@ class Width(CheckTest):
                 command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment
             ) as process:
                 os.close(theirs)
-                text = b""
-                try:
-                    while part := os.read(ours, 4096):
-                        text += part
-                except OSError:  # the other side is closed
-                    pass
+                text = b"".join(read_terminal(ours))
                 process.wait(timeout=600)
-            os.close(ours)
             self.assertIn(b"FAIL", text)
             found.append(b"\033[" in text)
         self.assertEqual(found, [True, False, False])

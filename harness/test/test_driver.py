@@ -15,7 +15,8 @@ from typing import Any, Callable
 
 import jsonschema
 
-from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, cell, cell_names, run, spanbench
+from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, cell, cell_names, read_terminal, run
+from driving import spanbench
 
 SHORT = ["--workloads", "tiny", "--threads", "1", "--repetitions", "2"]
 
@@ -685,16 +686,12 @@ class Trouble(DriverTest):
         ) as process:
             os.close(theirs)
             text = b""
-            try:
-                while part := os.read(ours, 4096):
-                    text += part
-                    if signal_after in text:
-                        process.send_signal(signal.SIGINT)
-                        signal_after = b"\n\n"
-            except OSError:  # the other side is closed
-                pass
+            for part in read_terminal(ours):
+                text += part
+                if signal_after in text:
+                    process.send_signal(signal.SIGINT)
+                    signal_after = b"\n\n"
             process.wait(timeout=600)
-        os.close(ours)
         return text
 
     def screen(self, text: bytes) -> list[str]:
