@@ -599,7 +599,8 @@ class Trouble(DriverTest):
     def test_output_that_was_never_open_is_an_error(self) -> None:
         self.use_cells(CELLS / "null")
         where = ["--cells", str(self.cells)]
-        for words in (["--version"], ["list", *where], ["run", "--quick", *SHORT, *where]):
+        talkative = ["run", "--quick", "--verbose", *SHORT, *where]
+        for words in (["--version"], ["list", *where], talkative):
             command = [str(w) for w in (SPANBENCH, *words)]
             command += ["--out", str(self.out)] if "run" in words else []
             result = subprocess.run(
