@@ -1082,10 +1082,10 @@ MUTANTS = [
         "memalign: half of everything is ENOMEM",
     ),
     (
-        "metadata: mapping steps double",
+        "metadata: mapping steps grow",
         HERE + "persistent.c",
-        "mapped < LAST_STEP ? mapped : LAST_STEP",
-        "mapped < 0 ? mapped : FIRST_STEP",
+        "step < LAST_STEP ? step : LAST_STEP;",
+        "step < 0 ? step : FIRST_STEP;",
         MEMORY,
         "is at most 16 mappings more",
     ),

@@ -1,5 +1,5 @@
 /* Address space for metadata (Go's persistentalloc): maps of arenas, regions of the page allocator,
- * regions of fixalloc. It comes in steps of which each doubles what there is, so that a big heap's
+ * regions of fixalloc. It comes in steps of which each has half of what there is. So a big heap's
  * metadata is a handful of mappings; Linux allows a process some 65,000. Nothing of it is ever
  * unmapped. Thread-safe. */
 #ifndef GOMALLOC_PERSISTENT_H

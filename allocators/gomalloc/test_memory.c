@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -204,21 +205,27 @@ static void test_touched(void) {
     IS(status_of(reserve, 400), 0, "address space costs nothing until it is touched");
 }
 
+/* Those that can be written to. */
 static int mappings(void) {
+    char line[512];
     FILE *f = fopen("/proc/self/maps", "r");
-    int n   = 0, c;
-    while (f && (c = getc(f)) != EOF)
-        n += c == '\n';
+    int n   = 0;
+    while (f && fgets(line, sizeof line, f))
+        n += strstr(line, " rw-p ") != NULL;
     if (f)
         fclose(f);
     return n;
 }
 
-/* 1 GiB in spans of a class; large ones for 0. Their pages are not touched. */
+/* 1 GiB in spans of a class; large ones for 0. Their pages are not touched. The program maps pages
+ * of its own now and then, so that what the heap maps does not become one mapping by itself. */
 static void spans_of_a_gibibyte(int class) {
-    enum { MAPPINGS_MAX = 16, LARGE_PAGES = 5 };
+    enum { MAPPINGS_MAX = 16, LARGE_PAGES = 5, OFTEN = 64 };
     const int start = mappings();
-    for (size_t pages = 0; pages < ((size_t)1 << 30) / PAGE_BYTES;) {
+    for (size_t pages = 0, i = 0; pages < ((size_t)1 << 30) / PAGE_BYTES; i++) {
+        if (i % OFTEN == 0 && mmap(NULL, os_page_bytes(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+                                   -1, 0) == MAP_FAILED)
+            _exit(3);
         const struct mspan *s = class ? mheap_alloc_span(NULL, 2 * (unsigned)class)
                                       : mheap_alloc_large(LARGE_PAGES, 1, SPAN_LARGE, false);
         if (!s)
