@@ -60,8 +60,8 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty
     }
     struct mcache *c       = mcache_enter();
     const uint32_t version = mcache_begin_renewal(c, 0);
-    c->counts.mallocs[noscan]++;
-    c->counts.large_malloc_bytes += n * PAGE_BYTES;
+    c->of[noscan].mallocs++;
+    c->large_malloc_bytes += n * PAGE_BYTES;
     mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     *dirty = s->needs_zero;
@@ -111,8 +111,8 @@ static NOINLINE void free_large(struct mspan *s, void *block) {
         os_die("free of an address that is not a block", block);
     struct mcache *c       = mcache_enter();
     const uint32_t version = mcache_begin_renewal(c, 0);
-    c->counts.frees[s->spanclass]++;
-    c->counts.large_free_bytes += mspan_span_bytes(s);
+    c->of[s->spanclass].frees++;
+    c->large_free_bytes += mspan_span_bytes(s);
     mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     mheap_free_large(s);
@@ -270,8 +270,8 @@ static bool resize_large(struct mspan *s, size_t size) {
     const size_t has       = mspan_span_bytes(s);
     struct mcache *c       = mcache_enter();
     const uint32_t version = mcache_begin_renewal(c, 0);
-    c->counts.large_malloc_bytes += has > had ? has - had : 0;
-    c->counts.large_free_bytes += has < had ? had - has : 0;
+    c->large_malloc_bytes += has > had ? has - had : 0;
+    c->large_free_bytes += has < had ? had - has : 0;
     mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     return true;

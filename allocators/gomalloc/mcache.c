@@ -13,7 +13,13 @@
 _Static_assert(sizeof(struct freelist) == 16, "size_to_list8 is generated for this");
 _Static_assert(offsetof(struct mcache, list) == 0, "size_to_list8 holds offsets from here");
 
+_Static_assert(sizeof(struct mcache_class) == 32, "and none is in two cache lines");
+_Static_assert(offsetof(struct mcache, of) % 32 == 0, "and none is in two cache lines");
+_Static_assert(LIST_OBJECTS_MAX < UINT16_MAX, "the books have so many bits for a length");
 _Static_assert(LIST_OBJECTS_MIN *SIZE_MAX_SMALL <= LIST_BYTES_MAX, "mcache_sum's bound");
+
+/* From 0, which stands for all large objects, to the first small one. */
+#define NEXT_CLASS(i) ((i) ? 1 : 2)
 
 enum { FRESH_BYTES = 4 << 10 };
 
@@ -34,6 +40,9 @@ static struct mcache *registry;
 static struct mcache_counts counts_of_ended;
 static unsigned caches_begun;
 
+/* Odd numbers that grow when a thread that comes by a slow path shall look closer: at what a fork
+ * left behind, or at flushes_wanted. The static caches have 0, so that their threads always do. */
+static atomic_uint calls = 1;
 static atomic_uint flushes_wanted;
 
 atomic_bool mcache_renewals_wait;
@@ -47,7 +56,7 @@ static unsigned room(unsigned spanclass) {
 
 static unsigned length_of(const struct mcache *c, unsigned spanclass) {
     const union freelist_counts *n = &c->list[spanclass].now;
-    return c->books[spanclass].length + (c->books[spanclass].given - n->budget) - n->mallocs;
+    return c->of[spanclass].length + (c->of[spanclass].given - n->budget) - n->mallocs;
 }
 
 /* registry_lock is the reader's until it has finished. */
@@ -62,18 +71,35 @@ void mcache_wait(void) {
 static void renew_books(struct mcache *c, unsigned spanclass, unsigned length, unsigned most,
                         unsigned mallocs, unsigned frees) {
     union freelist_counts *n  = &c->list[spanclass].now;
+    struct mcache_class *of   = &c->of[spanclass];
     const uint32_t most_frees = length < most ? most - length : 0;
     const uint32_t version    = mcache_begin_renewal(c, spanclass);
-    c->counts.mallocs[spanclass] += mallocs + n->mallocs;
-    c->counts.frees[spanclass] += frees + (c->books[spanclass].given - n->budget);
+    of->mallocs += mallocs + n->mallocs;
+    of->frees += frees + (of->given - n->budget);
     n->mallocs = 0;
     n->budget  = 0;
     lock_in_order();
-    c->books[spanclass].length = length;
-    c->books[spanclass].given  = most_frees;
+    of->length = (uint16_t)length;
+    of->given  = (uint16_t)most_frees;
     lock_in_order();
     n->budget = most_frees;
     mcache_end_renewal(c, spanclass, version);
+}
+
+/* Adds the class's numbers of one cache; those of all large objects for class 0. A counter of a
+ * running thread is its own; reading one is a benign race on an aligned word. */
+__attribute__((no_sanitize("thread"))) static void
+add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i) {
+    const union freelist_counts n = {.both = c->list[i].now.both};
+    to->mallocs[i] += c->of[i].mallocs + n.mallocs;
+    to->frees[i] += c->of[i].frees + c->of[i].given - n.budget;
+    if (i == 0) {
+        to->mallocs[1] += c->of[1].mallocs;
+        to->frees[1] += c->of[1].frees;
+        to->large_malloc_bytes += c->large_malloc_bytes;
+        to->large_free_bytes += c->large_free_bytes;
+        to->tiny_mallocs += c->tiny_mallocs;
+    }
 }
 
 /* --- lists to spans --- */
@@ -111,7 +137,7 @@ static void *next_of(const void *object, unsigned spanclass) {
 
 /* Frees a chain of objects into their spans. */
 static void free_chain(struct mcache *c, unsigned spanclass, void *object) {
-    struct mspan *own = c->span[spanclass];
+    struct mspan *own = c->of[spanclass].span;
     struct batch b    = {0};
     while (object) {
         void *next           = next_of(object, spanclass);
@@ -171,11 +197,11 @@ bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
 /* Gives the current span, in which nothing is available, up; false: something was freed meanwhile.
  * The cache never names a span that others may own: a forked child takes its spans back. */
 static bool give_up(struct mcache *c, unsigned spanclass) {
-    struct mspan *s    = c->span[spanclass];
-    c->span[spanclass] = NULL;
+    struct mspan *s       = c->of[spanclass].span;
+    c->of[spanclass].span = NULL;
     if (mspan_give_up_full(s)) /* a release, so that the line above comes before it */
         return true;
-    c->span[spanclass] = s;
+    c->of[spanclass].span = s;
     return false;
 }
 
@@ -189,7 +215,7 @@ static bool next_span(struct mcache *c, unsigned spanclass) {
         else
             s = mcentral_take(spanclass, c->home, 0);
     }
-    c->span[spanclass] = s;
+    c->of[spanclass].span = s;
     return s != NULL;
 }
 
@@ -203,7 +229,7 @@ static unsigned helping(const struct mspan *s, unsigned want) {
 /* Up to `want` objects, at least one, linked. 0: no memory. */
 static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want, void **head) {
     for (;;) {
-        struct mspan *s      = c->span[spanclass];
+        struct mspan *s      = c->of[spanclass].span;
         const unsigned taken = s ? mspan_take(s, helping(s, want), head) : 0;
         if (taken)
             return taken;
@@ -254,7 +280,7 @@ void *mcache_alloc_tiny(struct mcache *c, size_t size) {
         if (freed)
             free_tiny_block(c, freed);
     }
-    c->counts.tiny_mallocs++;
+    c->tiny_mallocs++;
     return piece;
 }
 
@@ -271,24 +297,14 @@ void mcache_flush(struct mcache *c) {
         free_tiny_block(c, tiny);
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
         shorten(c, i, 0);
-        struct mspan *s = c->span[i];
-        c->span[i]      = NULL;
+        struct mspan *s = c->of[i].span;
+        c->of[i].span   = NULL;
         lock_in_order(); /* as in give_up */
         if (s && mcentral_uncache(s))
             mheap_free_span(&c->pages, s);
         renew_books(c, i, 0, 0, 0, 0);
     }
     mheap_flush_cache(&c->pages);
-}
-
-static void add_counts(struct mcache_counts *to, const struct mcache_counts *from) {
-    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
-        to->mallocs[i] += from->mallocs[i];
-        to->frees[i] += from->frees[i];
-    }
-    to->large_malloc_bytes += from->large_malloc_bytes;
-    to->large_free_bytes += from->large_free_bytes;
-    to->tiny_mallocs += from->tiny_mallocs;
 }
 
 static void unregister(struct mcache *c) {
@@ -305,7 +321,8 @@ static void retire(struct mcache *c) {
     mcache_flush(c);
     lock_acquire(&registry_lock);
     unregister(c);
-    add_counts(&counts_of_ended, &c->counts);
+    for (unsigned i = 0; i < SPAN_CLASSES; i += NEXT_CLASS(i))
+        add_class(&counts_of_ended, c, i);
     lock_release(&registry_lock);
     fixalloc_free(&caches, c);
 }
@@ -398,8 +415,8 @@ static void audit_all(struct mcache *c) {
     c->pages.scavenged &= c->pages.free;
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
         audit(c, i);
-        if (c->span[i])
-            c->span[i]->search = 0;
+        if (c->of[i].span)
+            c->of[i].span->search = 0;
     }
 }
 
@@ -432,26 +449,34 @@ static NOINLINE void adopt_one(void) {
     }
 }
 
-struct mcache *mcache_enter(void) {
-    struct mcache *c = mcache_current;
-    /* relaxed: who sees it late leaves it to others, or to the next time */
-    if (__builtin_expect(atomic_load_explicit(&orphans, memory_order_relaxed), 0))
+/* There is a call that the thread has not heard, or it has no cache of its own. While there are
+ * orphans, it will come here again. */
+static NOINLINE struct mcache *answer(struct mcache *c, unsigned call) {
+    if (atomic_load_explicit(&orphans, memory_order_relaxed))
         adopt_one();
-    if (__builtin_expect(c == &unborn, 0))
+    if (c == &unborn)
         c = begin();
-    else if (__builtin_expect(c == &ended, 0))
+    else if (c == &ended)
         c = NULL;
     if (!c) {
         lock_shared();
         return &shared;
     }
-    /* relaxed: it is a wish */
     const unsigned wanted = atomic_load_explicit(&flushes_wanted, memory_order_relaxed);
-    if (__builtin_expect(c->flushes != wanted, 0)) {
+    if (c->flushes != wanted) {
         c->flushes = wanted;
         mcache_flush(c);
     }
+    if (!atomic_load_explicit(&orphans, memory_order_relaxed))
+        c->heard = call;
     return c;
+}
+
+struct mcache *mcache_enter(void) {
+    struct mcache *c = mcache_current;
+    /* acquire: pairs with the releases of who calls, and goes before what answer() looks at */
+    const unsigned call = atomic_load_explicit(&calls, memory_order_acquire);
+    return __builtin_expect(c->heard == call, 1) ? c : answer(c, call);
 }
 
 void mcache_leave(struct mcache *c) {
@@ -461,6 +486,8 @@ void mcache_leave(struct mcache *c) {
 
 void mcache_flush_all(void) {
     atomic_fetch_add_explicit(&flushes_wanted, 1, memory_order_relaxed);
+    /* release: pairs with the acquire in mcache_enter */
+    atomic_fetch_add_explicit(&calls, 2, memory_order_release);
     lock_shared();
     mcache_flush(&shared);
     lock_release(&shared_lock);
@@ -472,22 +499,6 @@ enum {
     TRIES_ALONE = 16,   /* before the threads are asked to wait, and */
     TRIES_AWAKE = 1000, /* before this thread lets others run that were interrupted in a renewal */
 };
-
-/* Adds the class's numbers of one cache; those of all large objects for class 0. A counter of a
- * running thread is its own; reading one is a benign race on an aligned word. */
-__attribute__((no_sanitize("thread"))) static void
-add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i) {
-    const union freelist_counts n = {.both = c->list[i].now.both};
-    to->mallocs[i] += c->counts.mallocs[i] + n.mallocs;
-    to->frees[i] += c->counts.frees[i] + c->books[i].given - n.budget;
-    if (i == 0) {
-        to->mallocs[1] += c->counts.mallocs[1];
-        to->frees[1] += c->counts.frees[1];
-        to->large_malloc_bytes += c->counts.large_malloc_bytes;
-        to->large_free_bytes += c->counts.large_free_bytes;
-        to->tiny_mallocs += c->counts.tiny_mallocs;
-    }
-}
 
 static void begin_sum(struct mcache_counts *sum, unsigned i) {
     sum->mallocs[i] = counts_of_ended.mallocs[i];
@@ -509,7 +520,7 @@ static bool try_sum(struct mcache_counts *sum, unsigned i) {
     add_class(sum, &shared, i);
     for (const struct mcache *c = registry; c; c = c->next) {
         /* acquire: pairs with the release in mcache_end_renewal */
-        const uint32_t version = atomic_load_explicit(&c->books[i].version, memory_order_acquire);
+        const uint32_t version = atomic_load_explicit(&c->of[i].version, memory_order_acquire);
         if (version % 2) {
             if (c->owner == lock_me())
                 os_die("statistics in a signal handler that interrupted malloc or free", NULL);
@@ -521,14 +532,14 @@ static bool try_sum(struct mcache_counts *sum, unsigned i) {
     /* acquire: pairs with the fence in mcache_begin_renewal */
     mcache_fence(memory_order_acquire);
     for (const struct mcache *c = registry; c; c = c->next)
-        after += atomic_load_explicit(&c->books[i].version, memory_order_relaxed);
+        after += atomic_load_explicit(&c->of[i].version, memory_order_relaxed);
     return before == after;
 }
 
 void mcache_sum(struct mcache_counts *sum) {
     lock_acquire(&shared_lock);
     lock_acquire(&registry_lock);
-    for (unsigned i = 0; i < SPAN_CLASSES; i += i ? 1 : 2)
+    for (unsigned i = 0; i < SPAN_CLASSES; i += NEXT_CLASS(i))
         for (unsigned tries = 1; !try_sum(sum, i); tries++) {
             if (tries == TRIES_ALONE) /* relaxed: as in mcache_begin_renewal */
                 atomic_store_explicit(&mcache_renewals_wait, true, memory_order_relaxed);
@@ -544,8 +555,8 @@ void mcache_sum(struct mcache_counts *sum) {
 static void end_renewals(struct mcache *c) {
     for (unsigned i = 0; i < SPAN_CLASSES; i++) {
         /* relaxed: there is no other thread */
-        const uint32_t version = atomic_load_explicit(&c->books[i].version, memory_order_relaxed);
-        atomic_store_explicit(&c->books[i].version, version + version % 2, memory_order_relaxed);
+        const uint32_t version = atomic_load_explicit(&c->of[i].version, memory_order_relaxed);
+        atomic_store_explicit(&c->of[i].version, version + version % 2, memory_order_relaxed);
     }
 }
 
@@ -570,6 +581,8 @@ void mcache_after_fork(void) {
         atomic_store_explicit(&mcache_renewals_wait, false, memory_order_relaxed);
     fixalloc_after_fork(&caches);
     atomic_store_explicit(&orphans, true, memory_order_relaxed);
+    /* release: as in mcache_flush_all */
+    atomic_fetch_add_explicit(&calls, 2, memory_order_release);
 }
 
 void mcache_memory(size_t *in_use, size_t *sys) {

@@ -48,26 +48,30 @@ struct freelist {
 
 struct mcache {
     struct freelist list[SPAN_CLASSES];
-    struct mspan *span[SPAN_CLASSES]; /* NULL: none yet */
-    struct {
-        uint32_t length;          /* of the list when the books were renewed last */
-        uint32_t given;           /* the budget then */
-        _Atomic uint32_t version; /* odd while the owner renews them */
-    } books[SPAN_CLASSES];        /* [0]: of all large objects */
+    /* What the slow paths want of a class, beside its list: half a cache line. */
+    struct mcache_class {
+        struct mspan *span;       /* the current one; NULL: none yet */
+        uint64_t mallocs, frees;  /* of objects, ever, when the books were renewed last; */
+        uint16_t length;          /* of the list, then; */
+        uint16_t given;           /* the budget, then */
+        _Atomic uint32_t version; /* odd while the owner renews the books */
+    } of[SPAN_CLASSES];           /* [0], [1]: large objects; their version is [0]'s */
     struct pagecache pages;
     struct tiny tiny;
     struct mcache *next, *previous; /* of all caches */
     uintptr_t owner;                /* lock_me() of its thread; 0: one that a fork left behind */
     uint8_t home;                   /* its group of threads (mcentral.h) */
     bool is_owned;                  /* false: one of the three below */
-    unsigned flushes;               /* the value of mcache_flushes at the last flush */
+    unsigned heard;                 /* the value of `calls` when the thread followed the last */
+    unsigned flushes;               /* the value of flushes_wanted at the last flush */
+    uint64_t large_malloc_bytes, large_free_bytes; /* with the books of class 0 */
+    uint64_t tiny_mallocs;                         /* pieces of shared blocks */
+};
 
-    /* Statistics, written by the owner alone, with the books. */
-    struct mcache_counts {
-        uint64_t mallocs[SPAN_CLASSES], frees[SPAN_CLASSES]; /* objects; [0], [1]: large ones */
-        uint64_t large_malloc_bytes, large_free_bytes;
-        uint64_t tiny_mallocs; /* pieces of shared blocks */
-    } counts;
+/* Sums over threads of the numbers of the same names. */
+struct mcache_counts {
+    uint64_t mallocs[SPAN_CLASSES], frees[SPAN_CLASSES];
+    uint64_t large_malloc_bytes, large_free_bytes, tiny_mallocs;
 };
 
 /* The running thread's cache, never NULL: at first a static one without objects and without room,
@@ -130,8 +134,8 @@ static inline uint32_t mcache_begin_renewal(struct mcache *c, unsigned i) {
     /* relaxed: a reader who comes too early for this thread tries once more */
     if (__builtin_expect(atomic_load_explicit(&mcache_renewals_wait, memory_order_relaxed), 0))
         mcache_wait();
-    const uint32_t version = atomic_load_explicit(&c->books[i].version, memory_order_relaxed);
-    atomic_store_explicit(&c->books[i].version, version + 1, memory_order_relaxed);
+    const uint32_t version = atomic_load_explicit(&c->of[i].version, memory_order_relaxed);
+    atomic_store_explicit(&c->of[i].version, version + 1, memory_order_relaxed);
     /* release: pairs with the fence in try_sum. Who has read a later store sees the odd version. */
     mcache_fence(memory_order_release);
     return version;
@@ -139,7 +143,7 @@ static inline uint32_t mcache_begin_renewal(struct mcache *c, unsigned i) {
 
 static inline void mcache_end_renewal(struct mcache *c, unsigned i, uint32_t version) {
     /* release: pairs with the acquire in try_sum. Who sees this version sees the new books. */
-    atomic_store_explicit(&c->books[i].version, version + 2, memory_order_release);
+    atomic_store_explicit(&c->of[i].version, version + 2, memory_order_release);
 }
 
 /* malloc's fast path. */

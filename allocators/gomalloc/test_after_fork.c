@@ -45,7 +45,7 @@ int main(void) {
 }
 #else
 
-enum { PATIENCE_S = 20, SIZE = 1000, BLOCKS = 100, PAGES = 5 };
+enum { PATIENCE_S = 20, SIZE = 1000, LARGE = 1 << 20, BLOCKS = 100, PAGES = 5 };
 
 static void (*at_step)(void);
 
@@ -117,8 +117,9 @@ static int status_beside(void (*begin)(void), void (*end)(void), bool (*is_good)
 
 static struct gom_memstats trimmed(void) {
     struct gom_memstats m;
-    for (unsigned i = 0; i < 4; i++) /* each time by the slow path */
-        gom_trim(0);
+    for (unsigned i = 0; i < 2; i++) /* each time by the slow path */
+        gom_free(gom_malloc(LARGE));
+    gom_trim(0);
     gom_memstats(&m);
     return m;
 }
@@ -150,7 +151,7 @@ static void end_renewal(void) {
 }
 
 static bool renewal_has_ended(void) {
-    return atomic_load(&others->books[2 * size_to_class(SIZE)].version) % 2 == 0 &&
+    return atomic_load(&others->of[2 * size_to_class(SIZE)].version) % 2 == 0 &&
            nothing_is_in_use();
 }
 
@@ -187,7 +188,7 @@ static bool pages_come_back(void) {
 }
 
 static void test_other_thread(void) {
-    gom_free(gom_malloc(1 << 20)); /* the heap has pages */
+    gom_free(gom_malloc(LARGE)); /* the heap has pages */
     IS(status_beside(fill_list, NULL, nothing_is_in_use), 0,
        "what another thread's lists held comes back");
     IS(status_beside(begin_renewal, end_renewal, renewal_has_ended), 0,

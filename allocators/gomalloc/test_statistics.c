@@ -349,9 +349,9 @@ static void *lend_cache(void *at) {
 
 /* So many more live objects seem to have been made there. */
 static void renew(struct mcache *c, int64_t more) {
-    atomic_fetch_add(&c->books[CLASS].version, 1);
-    c->counts.mallocs[CLASS] += (uint64_t)more;
-    atomic_fetch_add(&c->books[CLASS].version, 1);
+    atomic_fetch_add(&c->of[CLASS].version, 1);
+    c->of[CLASS].mallocs += (uint64_t)more;
+    atomic_fetch_add(&c->of[CLASS].version, 1);
 }
 
 static int64_t live(void) {
@@ -390,16 +390,16 @@ static void test_by_hand(unsigned long reads) {
     }
 
     /* A renewal half done, for 20 ms: whoever reads now must wait. */
-    atomic_fetch_add(&caches[0]->books[CLASS].version, 1);
-    caches[0]->counts.mallocs[CLASS] += LOT;
+    atomic_fetch_add(&caches[0]->of[CLASS].version, 1);
+    caches[0]->of[CLASS].mallocs += LOT;
     if (pthread_create(&other, NULL, read_once, &read) != 0)
         exit(9);
     while (!reading)
         sched_yield();
     for (unsigned i = 0; i < 400; i++)
         os_rest();
-    caches[0]->counts.mallocs[CLASS] -= LOT;
-    atomic_fetch_add(&caches[0]->books[CLASS].version, 1);
+    caches[0]->of[CLASS].mallocs -= LOT;
+    atomic_fetch_add(&caches[0]->of[CLASS].version, 1);
     pthread_join(other, NULL);
     IS(read, 0, "half a renewal is not read");
 
@@ -421,15 +421,15 @@ static void test_by_hand(unsigned long reads) {
 static void test_versions(void) {
     void *block              = gom_malloc(64);
     struct mcache *c         = mcache_current;
-    const uint32_t first     = c->books[CLASS].version;
+    const uint32_t first     = c->of[CLASS].version;
     const uint32_t begun     = mcache_begin_renewal(c, CLASS);
-    const uint32_t meanwhile = c->books[CLASS].version;
+    const uint32_t meanwhile = c->of[CLASS].version;
     mcache_end_renewal(c, CLASS, begun);
-    const uint32_t last = c->books[CLASS].version;
+    const uint32_t last = c->of[CLASS].version;
     OK(first % 2 == 0 && meanwhile % 2 == 1 && last % 2 == 0 && last != first,
        "a renewal has an odd version, and a new one when it ends");
     gom_trim(0); /* renews all books */
-    OK(c->books[CLASS].version % 2 == 0 && c->books[CLASS].version != last,
+    OK(c->of[CLASS].version % 2 == 0 && c->of[CLASS].version != last,
        "the slow paths renew the version with the books");
     gom_free(block);
 }
