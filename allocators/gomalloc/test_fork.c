@@ -23,6 +23,7 @@ int main(void) {
 
 #include "mcentral.h"
 #include "mheap.h"
+#include "test_random.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -55,12 +56,6 @@ static _Noreturn void give_up(const char *what) {
     dprintf(STDOUT_FILENO, "# %s\n", what);
     atomic_fetch_add(&shared->bad, 1);
     _exit(2);
-}
-
-static uint64_t next_random(uint64_t *state) {
-    *state += 0x9E3779B97F4A7C15u;
-    const __uint128_t mix = (__uint128_t)*state * (*state ^ 0xE7037ED1A0B428DBu);
-    return (uint64_t)(mix >> 64) ^ (uint64_t)mix;
 }
 
 static pthread_t start(void *(*work)(void *), void *argument) {

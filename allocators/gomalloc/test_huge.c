@@ -8,6 +8,7 @@
 #include "huge.h"
 #include "os.h"
 #include "tap.h"
+#include "test_statm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,22 +77,6 @@ void *mremap(void *addr, size_t old_len, size_t new_len, int flags, ...) {
     return os_pointer((uintptr_t)syscall(SYS_mremap, addr, old_len, new_len, flags, to));
 }
 #endif
-
-/* Without stdio: its buffer is not to count. Of address space, or resident. */
-static size_t statm(int field) {
-    char text[128]   = "";
-    size_t number[3] = {0, 0, 0};
-    const int fd     = open("/proc/self/statm", O_RDONLY);
-    if (read(fd, text, sizeof text - 1) <= 0)
-        _exit(90);
-    close(fd);
-    sscanf(text, "%zu %zu %zu", &number[0], &number[1], &number[2]);
-    return (field ? number[1] - number[2] : number[0]) * (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static size_t rss(void) {
-    return statm(1);
-}
 
 static bool is_above_memory(size_t bytes) {
     struct sysinfo i;
@@ -265,7 +250,7 @@ static void resized(int low) {
     void *others[STEPS];
     is_low = low;
     warm_up();
-    const size_t start = rss(), space = statm(0);
+    const size_t start = rss(), space = vsz();
     size_t *p = gom_malloc(60 * MIB), had = 60 * MIB;
     fill(p, 0, had);
     for (size_t i = 0; i < STEPS; i++) {
@@ -293,7 +278,7 @@ static void resized(int low) {
         gom_free(others[i]);
     gom_trim(0);
     /* what the heap has mapped for the first and the last one stays */
-    _exit(rss() > start + MIB || statm(0) > space + 2 * HUGE_BYTES ? 4 : 0);
+    _exit(rss() > start + MIB || vsz() > space + 2 * HUGE_BYTES ? 4 : 0);
 }
 
 /* By small steps around the least size: not a copy a step. */
@@ -326,7 +311,7 @@ static void split(int call) {
     size_t space = 0;
     for (int round = 0; round < ROUNDS; round++) {
         if (round == 1) /* what the heap has got it keeps */
-            space = statm(0);
+            space = vsz();
         unsigned char *p = gom_malloc(2 * HUGE_BYTES);
         fill((size_t *)p, 0, 2 * HUGE_BYTES);
         for (size_t at = PART; call < 2 && at < 2 * HUGE_BYTES; at *= 2)
@@ -339,7 +324,7 @@ static void split(int call) {
             _exit(1);
         gom_free(q);
     }
-    _exit(statm(0) > space + MIB ? 2 : 0);
+    _exit(vsz() > space + MIB ? 2 : 0);
 }
 
 static void refused(int unused) {
@@ -355,7 +340,7 @@ static void refused(int unused) {
         _exit(2);
     gom_free(q);
     moves_nothing      = false;
-    const size_t space = statm(0);
+    const size_t space = vsz();
     for (int n = 0; n < 8; n++) {
         os_maps_left = n;
         p            = gom_malloc(HUGE_BYTES + n * MIB);
@@ -364,7 +349,7 @@ static void refused(int unused) {
             _exit(3);
         gom_free(p);
     }
-    _exit(statm(0) > space + 2 * MIB ? 4 : 0); /* maps of arenas */
+    _exit(vsz() > space + 2 * MIB ? 4 : 0); /* maps of arenas */
 }
 
 static void counted(int unused) {

@@ -6,6 +6,7 @@
 #include "mheap.h"
 #include "os.h"
 #include "tap.h"
+#include "test_random.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -73,14 +74,7 @@ long sysconf(int name) {
     return name == _SC_PAGESIZE ? (long)kernel_page : -1;
 }
 
-static uint64_t state = 88172645463325252u;
-
-static uint64_t next_random(void) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
+static uint64_t state = 1;
 
 enum { MANY = 1600 };
 static unsigned char *blocks[MANY];
@@ -108,7 +102,7 @@ static bool chosen(enum choice choice, size_t i) {
     switch (choice) {
     case FIRST_OF_PAGE: return (uintptr_t)blocks[i] % kernel_page == 0;
     case EVERY_SECOND: return i % 2;
-    case MOST: return next_random() % 20 != 0;
+    case MOST: return next_random(&state) % 20 != 0;
     default: return i / 40 % 2;
     }
 }
@@ -175,7 +169,7 @@ static void shrunk(size_t unused, enum choice never) {
     for (size_t i = 0; i < COUNT; i++)
         fill(blocks[i] = gom_malloc(LONG), LONG, mark(i));
     for (size_t i = 0; i < COUNT; i++) {
-        size[i]   = 33000 + next_random() % 160000;
+        size[i]   = 33000 + next_random(&state) % 160000;
         blocks[i] = gom_realloc(blocks[i], size[i]);
         if (i % 16 == 0)
             gom_trim(0);

@@ -4,6 +4,8 @@
 #include "mheap.h"
 #include "os.h"
 #include "tap.h"
+#include "test_random.h"
+#include "test_statm.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,34 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static size_t statm(int field) {
-    char text[128] = "";
-    FILE *f        = fopen("/proc/self/statm", "r");
-    if (!f)
-        return 0;
-    size_t size = 0, resident = 0;
-    if (fgets(text, sizeof text, f))
-        sscanf(text, "%zu %zu", &size, &resident);
-    fclose(f);
-    return (field ? resident : size) * (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static size_t rss(void) {
-    return statm(1);
-}
-
 static double mib(size_t bytes) {
     return (double)bytes / (1 << 20);
 }
 
-static uint64_t state = 88172645463325252u;
-
-static uint64_t next_random(void) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
+static uint64_t state = 1;
 
 /* A bit of everything; false: some request failed, with ENOMEM and nothing half done. */
 static bool some_of_everything(void) {
@@ -125,7 +104,7 @@ static void test_failing_maps(void) {
 static void in_small_space(int megabytes) {
     struct rlimit limit;
     getrlimit(RLIMIT_AS, &limit);
-    limit.rlim_cur = statm(0) + ((size_t)megabytes << 20);
+    limit.rlim_cur = vsz() + ((size_t)megabytes << 20);
     setrlimit(RLIMIT_AS, &limit);
     enum { MOST = 1 << 16 };
     static void *p[MOST];
@@ -165,7 +144,7 @@ static void fill_and_free(int size) {
         memset(p[i] = gom_malloc((size_t)size), 1, (size_t)size);
     const size_t full = rss();
     for (size_t i = 0; i < n; i++)
-        if (next_random() % 100) {
+        if (next_random(&state) % 100) {
             gom_free(p[i]);
             p[i] = NULL;
         }

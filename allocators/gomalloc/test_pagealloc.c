@@ -3,6 +3,7 @@
 #include "pagealloc.h"
 #include "pagecache.h"
 #include "tap.h"
+#include "test_random.h"
 
 #include <stdlib.h>
 
@@ -18,13 +19,6 @@ enum page { ABSENT, USED, DIRTY, SCAVENGED };
 static struct pagealloc p = PAGEALLOC_EMPTY;
 static unsigned char model[MODEL_PAGES];
 static uint64_t state = 1;
-
-static uint64_t next_random(void) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state * 0x2545F4914F6CDD1Du >> 11;
-}
 
 static bool is_free(size_t page) {
     return model[page] == DIRTY || model[page] == SCAVENGED;
@@ -65,7 +59,7 @@ static struct run { size_t from, n; } runs[MODEL_PAGES];
 static size_t count;
 
 static size_t draw_pages(void) {
-    const uint64_t r = next_random();
+    const uint64_t r = next_random(&state);
     return r % 8 == 0 ? 1 + r / 8 % 2000 : r % 8 < 3 ? 1 + r / 8 % 100 : 1 + r / 8 % 10;
 }
 
@@ -82,12 +76,12 @@ static bool step_alloc(void) {
 static bool step_free(void) {
     if (!count)
         return true;
-    const size_t i       = next_random() % count;
+    const size_t i       = next_random(&state) % count;
     struct run r         = runs[i];
-    const bool scavenged = next_random() % 4 == 0;
+    const bool scavenged = next_random(&state) % 4 == 0;
     runs[i]              = runs[--count];
-    if (r.n > 2 && next_random() % 4 == 0) { /* a part of it */
-        const size_t keep = 1 + next_random() % (r.n - 1);
+    if (r.n > 2 && next_random(&state) % 4 == 0) { /* a part of it */
+        const size_t keep = 1 + next_random(&state) % (r.n - 1);
         runs[count++]     = (struct run){r.from, keep};
         r                 = (struct run){r.from + keep, r.n - keep};
     }
@@ -97,7 +91,7 @@ static bool step_free(void) {
 }
 
 static bool step_alloc_at(void) {
-    const size_t from = next_random() % MODEL_PAGES, n = 1 + next_random() % 600;
+    const size_t from = next_random(&state) % MODEL_PAGES, n = 1 + next_random(&state) % 600;
     bool free        = from + n <= MODEL_PAGES;
     size_t scavenged = 0;
     for (size_t i = from; free && i < from + n; i++)
@@ -143,7 +137,7 @@ static bool unit_is_dirty(size_t from) {
 static bool step_scavenge(void) {
     uintptr_t base    = 0;
     size_t top        = MODEL_PAGES;
-    const size_t most = 1 + next_random() % 70;
+    const size_t most = 1 + next_random(&state) % 70;
     while (top > 0 && !unit_is_dirty(top - unit()))
         top -= unit();
     const size_t n = pagealloc_take_dirty(&p, most, true, &base);
@@ -171,7 +165,7 @@ static bool counts_agree(void) {
 static bool grow_some(size_t *grown) {
     if (*grown == MODEL_PAGES)
         return true;
-    size_t n = 1 + next_random() % (2 * CHUNK_PAGES);
+    size_t n = 1 + next_random(&state) % (2 * CHUNK_PAGES);
     n        = (n + unit() - 1) / unit() * unit(); /* the kernel maps whole ones */
     n        = n < MODEL_PAGES - *grown ? n : MODEL_PAGES - *grown;
     pagealloc_grow(&p, address(*grown), n);
@@ -185,15 +179,15 @@ static void spoil_and_mend(void) {
     enum { ABOVE_CHUNKS = 8 + 64 + 512 };
     for (size_t r = region_of(BASE); r <= region_of(BASE) + 1; r++) {
         struct palloc_region *region = p.region[r];
-        p.root[r]                    = next_random();
+        p.root[r]                    = next_random(&state);
         for (size_t i = 0; i < ABOVE_CHUNKS; i++)
-            region->sum[REGION_CHUNKS + i] = next_random();
+            region->sum[REGION_CHUNKS + i] = next_random(&state);
         for (size_t c = 0; c < REGION_CHUNKS; c++) {
             if (!(region->known[c / 64] >> c % 64 & 1))
                 continue;
-            region->sum[c] = next_random();
+            region->sum[c] = next_random(&state);
             for (unsigned w = 0; w < CHUNK_WORDS; w++)
-                region->chunk[c].scavenged[w] |= region->chunk[c].used[w] & next_random();
+                region->chunk[c].scavenged[w] |= region->chunk[c].used[w] & next_random(&state);
         }
         memset(region->dirty, 0, sizeof region->dirty);
     }
@@ -215,7 +209,7 @@ static void test_model(unsigned unit_shift) {
     OK(add_region(region_of(BASE)) && add_region(region_of(BASE) + 1), "two regions; units of %u",
        1u << unit_shift);
     for (size_t i = 0; i < STEPS && at == STEPS; i++) {
-        const unsigned kind = next_random() % 64;
+        const unsigned kind = next_random(&state) % 64;
         /* mostly full for a while, then mostly empty */
         const bool fill = i / 20000 % 2 == 0;
         if (i % 7919 == 7918)
@@ -249,7 +243,7 @@ static void test_fill(void) {
     unsigned wrong = 0;
     for (unsigned n = 1; n <= 64; n *= 2)
         for (unsigned i = 0; i < 20000; i++) {
-            const uint64_t some = next_random() << i % 40, bits = some & next_random();
+            const uint64_t some = next_random(&state) << i % 40, bits = some & next_random(&state);
             uint64_t want = 0;
             for (unsigned at = 0; at < 64; at += n)
                 want |= bits & bits_mask(at, n) ? bits_mask(at, n) : 0;
@@ -293,10 +287,10 @@ static void test_dense(void) {
 static void test_cache(void) {
     unsigned wrong = 0;
     for (unsigned i = 0; i < 200000; i++) {
-        struct pagecache c = {BASE, next_random() & next_random() << 7, 0}, was;
-        c.scavenged        = c.free & next_random();
+        struct pagecache c = {BASE, next_random(&state) & next_random(&state) << 7, 0}, was;
+        c.scavenged        = c.free & next_random(&state);
         was                = c;
-        const unsigned n   = 1 + (unsigned)(next_random() % 70);
+        const unsigned n   = 1 + (unsigned)(next_random(&state) % 70);
         unsigned at        = 0;
         for (unsigned run = 0; at < 64 && run < n; at++)
             run = c.free >> at & 1 ? run + 1 : 0;

@@ -4,6 +4,7 @@
  * of the live memory, and one page of the kernel's for each block, is resident beyond it. */
 #include "gomalloc.h"
 #include "tap.h"
+#include "test_statm.h"
 
 #include <unistd.h>
 
@@ -21,17 +22,6 @@ enum { SANITIZED = true };
 enum { SANITIZED = false };
 #endif
 
-static size_t resident(void) {
-    size_t size = 0, pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f)
-        return 0;
-    if (fscanf(f, "%zu %zu", &size, &pages) != 2) // NOLINT(cert-err34-c): the kernel's own number
-        pages = 0;
-    fclose(f);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 /* Per cent of the live memory. */
 static double beyond(size_t memory, size_t live) {
     return ((double)memory - (double)live) * 100 / (double)live;
@@ -47,7 +37,7 @@ static void judge(double over, const char *measure) {
 
 int main(void) {
     static char *block[COUNT];
-    const size_t before = resident();
+    const size_t before = rss();
     struct gom_memstats m;
     for (unsigned i = 0; i < COUNT; i++)
         memset(block[i] = gom_malloc(CHUNK), 1, CHUNK);
@@ -55,7 +45,7 @@ int main(void) {
         gom_free(block[i]);
     char *large = gom_malloc(TOTAL / 2);
     memset(large, 2, TOTAL / 2);
-    const size_t after = resident();
+    const size_t after = rss();
     gom_memstats(&m);
     IS(m.heap_alloc, TOTAL, "half of the blocks and the large one are live");
     judge(beyond(m.heap_sys - m.heap_released - HIDDEN, m.heap_alloc), "as the heap counts");

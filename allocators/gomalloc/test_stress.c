@@ -6,6 +6,7 @@
  *     test_stress [OPERATIONS [THREADS [SEED]]]        default: a short run of several sizes */
 #include "gomalloc.h"
 #include "tap.h"
+#include "test_random.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,12 +24,6 @@ struct block {
 
 static struct block *_Atomic slot[SLOTS];
 static atomic_long operations_left, errors, next_seed;
-
-static uint64_t next_random(uint64_t *state) {
-    *state += 0x9E3779B97F4A7C15u;
-    const __uint128_t mix = (__uint128_t)*state * (*state ^ 0xE7037ED1A0B428DBu);
-    return (uint64_t)(mix >> 64) ^ (uint64_t)mix;
-}
 
 static void fill(struct block *b) {
     uint64_t word = b->pattern;
