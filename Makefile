@@ -227,12 +227,11 @@ $(foreach a,$(HAVE),$(eval $(call cell,$B/cell/$a,$a,$(CELL_OBJECTS))))
 $(foreach a,$(FAULTY_FOUND),$(eval $(call cell,$B/faulty/$(notdir $a),$a,$(CELL_OBJECTS))))
 
 # The registry is the directory: no cell without a source, and a reason where one cannot be built.
-why_not = $(call key,$1,library) is not there$(if $(call key,$1,package),; install $(call key,$1,package))
+why_not = scripts/why-skipped $(call quote,$(subst @ARCH@,$(ARCH),$(call key,$1,library))) $(call quote,$(call key,$1,package))
 registry: $B/stamp/link | $(HAVE:%=$B/cell/%)
 	@for f in $B/cell/*; do \
 	  case ' $(HAVE) $(SKIP:%=%.skip) ' in *" $${f##*/} "*) ;; *) rm -f "$$f";; esac; done
-	@$(foreach a,$(SKIP),echo $(call quote,$(call why_not,$a)) >$B/cell/$a.skip;)
-	@$(foreach a,$(SKIP),echo $(call quote,skipped: $a: $(call why_not,$a));)
+	@$(foreach a,$(SKIP),$(call why_not,$a) >$B/cell/$a.skip && echo $(call quote,skipped: $a:) "$$(cat $B/cell/$a.skip)";)
 
 # --- tests ----------------------------------------------------------------------------------------
 test_sources   = $(patsubst %.c,%,$(sort $(wildcard $(1:%=%/test_*.c))))

@@ -1,11 +1,28 @@
 /* scudo, LLVM's hardened allocator, the standalone build that replaces malloc in the process.
  *
  * library: /usr/lib/llvm-??/lib/clang/[0-9]*[0-9]/lib/linux/libclang_rt.scudo_standalone-@ARCH@.so
- * package: libclang-rt-14-dev
+ * package: libclang-rt-dev
  */
 #include "allocator.h"
 
+#include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* The library has no function for it; LLVM's version is a folder of its path: …/clang/14.0.6/lib/…
+ */
+static const char *version(void) {
+    static const char folder[] = "/clang/";
+    static char text[16];
+    Dl_info info;
+    const char *path = dladdr((void *)(size_t)malloc, &info) ? info.dli_fname : "";
+    const char *name = strstr(path, folder);
+    if (name)
+        snprintf(text, sizeof text, "%.*s", (int)strcspn(name + strlen(folder), "/"),
+                 name + strlen(folder));
+    return name ? text : NULL;
+}
 
 /* scudo's own option of mallopt: give all free memory back at once. (Its name and number are those
  * of bionic's <malloc.h>.) */
@@ -27,6 +44,7 @@ static struct mallinfo2 stats(void) {
 const struct allocator allocator = {
     .abi            = ALLOCATOR_ABI,
     .object         = "libclang_rt.scudo_standalone",
+    .version        = version,
     .malloc         = malloc,
     .free           = free,
     .calloc         = calloc,

@@ -6,7 +6,21 @@
  */
 #include "allocator.h"
 
+#include <dlfcn.h>
+#include <limits.h>
 #include <oneapi/tbb/scalable_allocator.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The library has no function for it; its file's name ends with it: libtbbmalloc.so.2.8. */
+static const char *version(void) {
+    static char path[PATH_MAX];
+    Dl_info info;
+    if (!dladdr((void *)(size_t)scalable_malloc, &info) || !realpath(info.dli_fname, path))
+        return NULL;
+    const char *number = strstr(path, ".so.");
+    return number ? number + strlen(".so.") : NULL;
+}
 
 static int purge(size_t pad) {
     (void)pad; /* the command has no such argument; the contract passes 0 */
@@ -16,6 +30,7 @@ static int purge(size_t pad) {
 const struct allocator allocator = {
     .abi            = ALLOCATOR_ABI,
     .object         = "libtbbmalloc.so",
+    .version        = version,
     .malloc         = scalable_malloc,
     .free           = scalable_free,
     .calloc         = scalable_calloc,

@@ -22,6 +22,8 @@ IN_SOURCES = (HOME / "Makefile").is_file()
 RESULTS = HOME / "results" if IN_SOURCES else Path("results")
 # What the scripts show when nothing is named. Of the sources, wherever they are called from.
 LATEST = RESULTS / "latest"
+# scripts/deps.sh unpacks matplotlib here where it is not installed; an installed one comes first.
+sys.path.append(str(HOME / os.environ.get("B", "build") / "matplotlib"))
 WRONG_USE = 2  # as of the driver: wrong use or environment
 INTERRUPTED = 128 + 2
 

@@ -12,15 +12,30 @@ from driving import ROOT, DriverTest, run
 
 # The pretended programs keep their state beside themselves: the packages that are `installed`, that
 # the distribution `has`, and that are `broken`; and the `calls` of apt-get. Where `offline` exists,
-# the lists cannot be renewed; where `slow` exists, an installation takes long.
+# the lists cannot be renewed; where `slow` exists, an installation takes long. Another program holds
+# a lock so often as `locked` has lines.
 PROGRAMS = {
     "dpkg-query": """shift 3
 for package; do ! grep -qx "$package" $here/installed || echo "installed $package"; done""",
-    "apt-cache": 'grep -qx "$2" $here/has',
-    "apt-get": """while [ "$1" != update ] && [ "$1" != install ]; do shift; done
+    "dpkg": """[ "$1" = -x ] && mkdir -p "$3/usr/lib/python3/dist-packages/matplotlib" """,
+    "apt-cache": """grep -qx "$2" $here/has || exit 1
+[ "$1" != depends ] || cat $here/depends""",
+    "apt-get": """case $* in
+--assume-no*) cat $here/cost && exit 1 ;;
+esac
+while [ "$1" != update ] && [ "$1" != install ] && [ "$1" != download ]; do shift; done
 echo "$*" >>$here/calls
 echo "Reading $1"
+if [ -s $here/locked ]; then
+  sed -i 1d $here/locked
+  echo "E: Could not get lock /var/lock. It is held by process 7 (other)"
+  exit 100
+fi
 case $1 in
+download)
+  ! grep -qx "$2" $here/broken || exit 100
+  : >"$2.deb"
+  ;;
 update) [ ! -e $here/offline ] || [ "$3" != APT::Update::Error-Mode=any ] || exit 100 ;;
 install)
   trap 'echo interrupted >>$here/calls; exit 100' INT
@@ -37,7 +52,24 @@ case $1 in
 *) echo sudo >>$here/calls && exec "$@" ;;
 esac""",
 }
-USED = ("awk", "cat", "dirname", "env", "grep", "mkdir", "rm", "sed", "sh", "sleep", "tail", "tr")
+USED = "awk cat dirname env grep mkdir mv rm sed sh sleep tail tr wc".split()
+MATPLOTLIB = "python3-matplotlib"
+COST = """0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.
+Need to get 1,234 kB/80.5 MB of archives.
+After this operation, 364 MB of additional disk space will be used.
+"""
+DEPENDS = """python3-matplotlib
+  Depends: libjs-jquery
+  Depends: python3-fonttools
+ |Depends: python3-numpy
+  Depends: python3-numpy-dbg
+  Depends: <python3-numpy-abi9>
+    python3-numpy
+  Depends: python3-pil.imagetk
+  Depends: gcc
+  Depends: python3-pil
+  Recommends: python3-tk
+"""
 ADAPTERS = {"a": "liba-dev", "b": "libb-dev", "same": "libb-dev", "system": "libc6-dev"}
 
 
@@ -61,6 +93,8 @@ class Distribution(DriverTest):
         self.state("installed", *self.required, "liba-dev", "libb-dev")
         self.state("has", *self.required, "liba-dev", "libb-dev")
         self.state("broken")
+        self.state("cost", *COST.splitlines())
+        self.state("depends", *DEPENDS.splitlines())
         self.state("user", "0")
 
     def write(self, name: str, text: str) -> Path:
@@ -156,6 +190,78 @@ class Installing(Distribution):
         self.assertIn("  libbenchmark-dev\n  ", self.check(2, says="has no apt-get"))
 
 
+class Cost(Distribution):
+    def test_cost_is_said_before_anything_is_installed(self) -> None:
+        self.state("installed", *self.required)
+        said = self.check(0, "update", "install liba-dev libb-dev")
+        cost = "2 packages to install: 1,234 kB to download, 364 MB on disk"
+        self.assertIn(f"deps.sh: {cost}\n", said)
+        self.assertLess(said.index(cost), said.index("installing"))
+
+    def test_cost_that_apt_does_not_know_is_not_said(self) -> None:
+        self.state("cost", "E: Unable to locate package liba-dev")
+        self.state("installed", *self.required)
+        said = self.check(0, "update", "install liba-dev libb-dev")
+        self.assertNotIn("packages to install", said)
+
+
+class Plots(Distribution):
+    """matplotlib is unpacked, beside the packages that it draws with."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.state("has", MATPLOTLIB)
+        installed = [p for p in self.required if p != MATPLOTLIB]
+        self.state("installed", *installed, "liba-dev", "libb-dev")
+        self.parts = "install python3-numpy python3-pil"
+        self.unpacked = self.tree / "build" / "matplotlib"
+
+    def test_it_is_unpacked_once(self) -> None:
+        self.check(0, "update", self.parts, f"download {MATPLOTLIB}")
+        self.assertTrue((self.unpacked / "matplotlib").is_dir())
+        self.assertEqual(self.check(0), "")
+
+    def test_distribution_without_it_is_asked_once(self) -> None:
+        self.state("has")
+        self.check(0, "update", says="there will be no plots")
+        self.assertEqual(self.check(0), "")
+
+    def test_failure_costs_the_plots_only_and_leaves_nothing(self) -> None:
+        for broken, calls in (("python3-pil", 1), (MATPLOTLIB, 2)):
+            self.state("broken", broken)
+            expected = [self.parts, f"download {MATPLOTLIB}"][:calls]
+            self.check(0, "update", *expected, says="there will be no plots")
+            self.assertEqual(list((self.tree / "build").glob("matplotlib*")), [])
+
+    def test_gate_has_the_whole(self) -> None:
+        self.state("installed", *self.deps("gate", "--print").stdout.split())
+        self.assertEqual((self.deps("gate").returncode, self.calls()), (0, []))
+        self.state("installed", "liba-dev", "libb-dev")
+        self.deps("gate")
+        (required,) = [c for c in self.calls() if c.startswith("install")]
+        self.assertIn(MATPLOTLIB, required)
+        self.assertFalse(self.unpacked.exists())
+
+
+class Locked(Distribution):
+    def setUp(self) -> None:
+        super().setUp()
+        self.state("installed", *self.required)
+
+    def test_lock_of_another_program_is_waited_for(self) -> None:
+        self.state("locked", "once")
+        said = self.check(0, "update", "update", "install liba-dev libb-dev")
+        self.assertIn("waiting for it: /var/lock. It is held by process 7 (other)", said)
+
+    def test_lock_that_stays(self) -> None:
+        self.state("locked", *["again"] * 100)
+        environment = {**self.environment(), "APT_LOCK_TIMEOUT": "0"}
+        self.state("installed", "liba-dev", "libb-dev")
+        result = run("scripts/deps.sh", "bench", cwd=self.tree, env=environment)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("still holds apt's lock, after 0 s: /var/lock", result.stderr)
+
+
 class Rights(Distribution):
     def setUp(self) -> None:
         super().setUp()
@@ -167,9 +273,9 @@ class Rights(Distribution):
 
     def test_neither_root_nor_sudo(self) -> None:
         (self.bin / "sudo").unlink()
-        self.check(0, says="apt-get update && apt-get install liba-dev libb-dev\n")
+        self.check(0, says="--no-install-recommends liba-dev libb-dev\n")
         self.state("installed", *[p for p in self.required if p != "gcc"])
-        self.check(2, says="apt-get update && apt-get install gcc liba-dev libb-dev\n")
+        self.check(2, says="--no-install-recommends gcc liba-dev libb-dev\n")
 
     def test_sudo_that_refuses(self) -> None:
         self.state("refused")

@@ -116,17 +116,22 @@ bool check_list_counts(const struct check_info *check, unsigned profile) {
            (profile && strcmp(check->kind, "extension") == 0);
 }
 
+/* Is the version in the entry's range? One that the cell does not say is in none. */
+static bool in_range(const json_t *entry, const char *version) {
+    const char *since = member_text(entry, "since"), *before = member_text(entry, "before");
+    return (!*since && !*before) || (*version && strverscmp(since, version) <= 0 &&
+                                     (!*before || strverscmp(version, before) < 0));
+}
+
 const json_t *check_list_known(const struct check_list *list, const struct cell *cell,
                                const char *check, const char *seen) {
     const json_t *released = *cell->preload ? cell->released : cell->description;
     const char *version    = member_text(released, "version");
     for (size_t i = 0; i < json_array_size(list->known); i++) {
         const json_t *entry = json_array_get(list->known, i);
-        const char *of      = member_text(entry, "version");
         if (released &&
             fnmatch(member_text(entry, "object"), member_text(released, "object"), 0) == 0 &&
-            fnmatch(member_text(entry, "check"), check, 0) == 0 &&
-            (!*of || strcmp(version, of) == 0) &&
+            fnmatch(member_text(entry, "check"), check, 0) == 0 && in_range(entry, version) &&
             (!seen || strstr(seen, member_text(entry, "seen"))))
             return entry;
     }

@@ -144,8 +144,12 @@ class Libraries(Tree):
         for name, (library, _) in libraries.items():
             self.adapter(name, library)
         self.adapter("absent", "own/libabsent.so")
+        self.adapter("glob", "/nonexistent/x?/libglob-@ARCH@.so")
+        self.adapter("globs", "/nonexistent/lib*.so")
         result = self.make_well()
         self.assertIn("skipped: absent: own/libabsent.so is not there\n", result.stdout)
+        self.assertRegex(result.stdout, r"skipped: glob: libglob-\w+\.so is not there\n")
+        self.assertIn("skipped: globs: its library is not there\n", result.stdout)
         for name, (_, path) in libraries.items():
             self.assertEqual(self.describe(name)["object"], str(path))
 
@@ -154,6 +158,24 @@ class Libraries(Tree):
         self.assertLessEqual({"absent"}, self.built_cells())
         self.assertNotIn("absent.skip", self.built_cells())
         self.describe("absent")
+
+
+class Skipped(DriverTest):
+    """The reason for a skip is advice that can be followed."""
+
+    def why(self, package: str) -> str:
+        environment = clean_environment(B=str(self.directory))
+        return run(
+            ROOT / "scripts" / "why-skipped", "/x/*/liba.so", package, env=environment
+        ).stdout
+
+    def test_advice_is_to_install_what_is_to_be_had(self) -> None:
+        self.assertEqual(self.why("libnone-dev"), "liba.so is not there; install libnone-dev\n")
+        (self.directory / "unavailable-packages").write_text("libnone-dev\n")
+        self.assertIn("this distribution has no package libnone-dev", self.why("libnone-dev"))
+        self.assertIn("install libnone\n", self.why("libnone"))
+        if shutil.which("dpkg-query"):
+            self.assertIn("although the package libc6 is installed", self.why("libc6"))
 
 
 class Compilers(Tree):
