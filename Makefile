@@ -8,12 +8,14 @@
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
 #: make table        all numbers of a run; make answer: its answer again
 #:     RUN=results/example      of this one (default: the latest of results/, or of OUT=dir)
+#:     RIVALS=1                 also the newer builds that make rivals fetched (so for check, harden)
 #: make check        conformance: every promise of malloc on every allocator
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
 #: make harden       hardening: what each allocator makes of misuses, a matrix of rates
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=k of each (default 5)
 #:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
+#: make rivals       fetches newer builds of the allocators from newer suites of apt's mirror; installs nothing
 #: make gate         is this tree's gomalloc worse than the main branch's?
 #:     BASE=ref HEAD=ref        or libraries, BASE=./liba.so, or allocators, BASE=mimalloc
 #:     QUICK=1                  a minute or two; only large changes are found
@@ -49,7 +51,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  MISUSES SIZES RUNS BASE HEAD TIER COMMITS KEEP RUN
+  RIVALS MISUSES SIZES RUNS BASE HEAD TIER COMMITS KEEP RUN
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -158,6 +160,11 @@ read_version = $(shell sed -n 's/^.define [A-Z_]*_VERSION "\([0-9][0-9.]*\)"$$/\
 $(foreach a,$(BUILT),$(eval VERSION_$a := $(call read_version,$a)))
 soname = lib$1.so$(if $(VERSION_$1),.$(firstword $(subst ., ,$(VERSION_$1))))
 
+# Newer builds of the libraries, that scripts/rivals.sh unpacked: RIVAL_<name>, the adapter of each, and
+# LIBRARY_<name>.
+RIVALS_FOUND := $(patsubst $B/rivals/%/rival.mk,%,$(wildcard $B/rivals/*/rival.mk))
+-include $(RIVALS_FOUND:%=$B/rivals/%/rival.mk)
+
 # --- build ----------------------------------------------------------------------------------------
 CHECK_OBJECTS  := $(foreach d,shared checks checks/support misuses misuses/support,$(call objects,workloads/$d))
 CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads/timed) $(CHECK_OBJECTS)
@@ -165,7 +172,8 @@ DRIVER_ROOMS   := support serving core bench check harden who
 DRIVER_OBJECTS := $(foreach d,harness $(DRIVER_ROOMS:%=harness/%),$(call objects,$d)) $B/harness/bench/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
-all: $B/spanbench $B/known-failures.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) $(BUILT:%=$B/lib%.a) registry
+all: $B/spanbench $B/known-failures.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) \
+  $(RIVALS_FOUND:%=$B/rivals/cell/%) $(BUILT:%=$B/lib%.a) registry
 	@touch $B/stamp/all
 
 $B/known-failures.json: allocators/known-failures.json
@@ -211,7 +219,7 @@ $(foreach a,$(BUILT),$(eval $(call library,$a)))
 absolute = $(if $(filter /%,$1),$1,$(CURDIR)/$1)
 # Where the dynamic linker does not look by itself: what was named by its path, and odd places. What is
 # built here lies above the cell, by one folder or two, in the build and where it is installed.
-needs_rpath = $(strip $(FOLDER_$1) $(findstring /,$(call key,$1,library)) \
+needs_rpath = $(strip $(FOLDER_$1) $(RIVAL_$1) $(findstring /,$(call key,$1,library)) \
                 $(filter-out /usr/% /lib/% /lib64/%,$(LIBRARY_$1)))
 link_with   = $(call quote,$(call absolute,$(LIBRARY_$1))) \
   $(if $(needs_rpath),-Xlinker -rpath -Xlinker $(call quote,$(call rpath,$1)))
@@ -225,6 +233,16 @@ $1: $B/allocators/$2.o $3 $(LIBRARY_$2) $B/stamp/link
 endef
 $(foreach a,$(HAVE),$(eval $(call cell,$B/cell/$a,$a,$(CELL_OBJECTS))))
 $(foreach a,$(FAULTY_FOUND),$(eval $(call cell,$B/faulty/$(notdir $a),$a,$(CELL_OBJECTS))))
+
+# A rival's cell has the adapter of the older build, compiled with the newer headers.
+define rival
+$B/allocators/$1.o: allocators/$(RIVAL_$1).c $B/stamp/compile
+	@mkdir -p $$(@D)
+	$$(call say,CC  )$$(CC) $$(C_FLAGS) -I$B/rivals/$1/usr/include $$(call include,$$<) \
+	  $$(call adapter_flags,$(RIVAL_$1)) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach r,$(RIVALS_FOUND),$(eval $(call rival,$r)))
+$(foreach r,$(RIVALS_FOUND),$(eval $(call cell,$B/rivals/cell/$r,$r,$(CELL_OBJECTS))))
 
 # The registry is the directory: no cell without a source, and a reason where one cannot be built.
 why_not = scripts/why-skipped $(call quote,$(subst @ARCH@,$(ARCH),$(call key,$1,library))) $(call quote,$(call key,$1,package))
@@ -306,7 +324,7 @@ $B/version.h: FORCE
 # warnings are errors or not, and wherever it was compiled: a tree may be copied with its objects.
 $B/stamp/compile: export TEXT = $(filter-out -Werror,$(subst $(CURDIR),,$(CC) $(LIB_FLAGS) $(C_FLAGS) $(CXX) $(CXX_FLAGS)))
 $B/stamp/link: export TEXT = $(CC) $(CXX) $(LDFLAGS) $(CURDIR) $(CELL_OBJECTS) $(DRIVER_OBJECTS) \
-  $(foreach a,$(HAVE),$a $(LIBRARY_$a) $(if $(FOLDER_$a),$(call soname,$a) $(call rpath,$a) $(call library_objects,$a)))
+  $(foreach a,$(HAVE) $(RIVALS_FOUND),$a $(LIBRARY_$a) $(if $(FOLDER_$a),$(call soname,$a) $(call rpath,$a) $(call library_objects,$a)))
 $B/stamp/compile $B/stamp/link: FORCE
 	$(call need_compiler,CC,gcc)
 	$(call need_compiler,CXX,g++)
@@ -349,6 +367,11 @@ bench check harden gate gate-proof baseline history:
 
 answer table:
 	@scripts/$@.py -- "$${RUN:-$${OUT:-results}/latest}"
+
+rivals:
+	$(call deps,bench)
+	@scripts/rivals.sh
+	@$(MAKE) $(jobs) all
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 # None needs the machine for itself, and many wait: one more at once than there are CPUs.
@@ -395,5 +418,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests bench check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests rivals bench check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

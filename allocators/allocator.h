@@ -10,7 +10,7 @@
  *   library:  what to link with: a library name that the compiler finds (libfoo.so), or a path
  *             with a slash in it, absolute or from the root of the project (../foo/libfoo.so),
  *             in which * and @ARCH@ (uname -m) are expanded. Absent file: the adapter is skipped.
- *   package:  the Debian package that provides it; installed by scripts/deps.sh.
+ *   package:  the Debian packages that provide it; scripts/deps.sh installs them.
  *   cflags:   extra compiler options, for instance -I/opt/foo/include.
  *   built-from:
  *             a folder in allocators/ and compiler options, in place of a library: the build makes

@@ -10,8 +10,9 @@
 
 static const char *version(void) {
     static char text[16];
-    const int v = mi_version(); /* 209 is 2.0.9 */
-    snprintf(text, sizeof text, "%d.%d.%d", v / 100, v / 10 % 10, v % 10);
+    const int v     = mi_version();
+    const int digit = v < 10000 ? 10 : 100; /* 209 is 2.0.9, and 30600 is 3.6.0 */
+    snprintf(text, sizeof text, "%d.%d.%d", v / digit / digit, v / digit % digit, v % digit);
     return text;
 }
 

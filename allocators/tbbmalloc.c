@@ -2,7 +2,7 @@
  * function of its own, so the only aligned slot is posix_memalign.
  *
  * library: libtbbmalloc.so
- * package: libtbb-dev
+ * package: libtbb-dev libtbbmalloc2
  */
 #include "allocator.h"
 

@@ -5,6 +5,7 @@
 #   QUICK=1                    under a minute (1 or yes; 0, no or nothing: the whole)
 #   ALLOCATORS="a b"           WORKLOADS="tiny small large"   THREADS="1 2 4"   (default: all)
 #   PRELOAD="./liba.so n=./b"  also measure these malloc libraries; n= names the row
+#   RIVALS=1                   also measure the newer builds that `make rivals` fetched
 #   REPS=n SEED=n TIMEOUT=s    samples of each row, seed, limit in seconds of one sample
 #   OUT=dir                    where the directory of the run is made (default: results)
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
@@ -25,6 +26,7 @@ need_results
 
 set -- --out "${OUT:-${root}results}"
 ! is_quick || set -- "$@" --quick
+! is_yes RIVALS "${RIVALS:-}" || set -- "$@" --rivals
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
 [ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads "$WORKLOADS"
 [ -z "${THREADS:-}" ] || set -- "$@" --threads "$THREADS"

@@ -7,6 +7,7 @@
 #   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   SEED=n TIMEOUT=s OUT=dir B=dir
 #   CHECKS="fork.* realloc.*"  PROFILE=c17|c23|posix2024|glibc|cxx17     of check
 #   MISUSES="double_free.*"    SIZES="tiny small large"   RUNS=k         of harden
+#   RIVALS=1                   also the newer builds that `make rivals` fetched
 #   ARGS="--tap --verbose"     further options of the driver
 #
 # After the checks, scripts/junit.py writes their JUnit file, conformance.xml, also of a run that found
@@ -42,6 +43,7 @@ harden)
   [ -z "${RUNS:-}" ] || set -- "$@" --runs "$RUNS"
   ;;
 esac
+! is_yes RIVALS "${RIVALS:-}" || set -- "$@" --rivals
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
 if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else

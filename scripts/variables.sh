@@ -35,13 +35,17 @@ need_results() {
   exit 2
 }
 
-is_quick() {
-  case ${QUICK:-} in
+# is_yes NAME VALUE
+is_yes() {
+  case $2 in
   1 | yes) return 0 ;;
   '' | 0 | no) return 1 ;;
   esac
-  echo "${0##*/}: QUICK is 1 or yes, 0 or no, not '$QUICK'" >&2
+  echo "${0##*/}: $1 is 1 or yes, 0 or no, not '$2'" >&2
   exit 2
+}
+is_quick() {
+  is_yes QUICK "${QUICK:-}"
 }
 
 # PRELOAD is a list, split at blanks, unless all of it names one file.

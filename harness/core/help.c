@@ -29,7 +29,8 @@ static void print_commands(FILE *to, unsigned of) {
 static void print_common(FILE *to, unsigned of) {
     fputs("options:\n"
           "  --allocators LIST    names, separated by commas or blanks (default: all)\n"
-          "  --preload FILE       also measure this library's malloc; NAME=FILE gives it a name\n",
+          "  --preload FILE       also measure this library's malloc; NAME=FILE gives it a name\n"
+          "  --rivals             also the newer builds that 'make rivals' fetched\n",
           to);
     if (of & OF_WORKS)
         fputs("  --seed N             seed of the first requests, and of the order of samples\n"
@@ -98,6 +99,7 @@ static void print_examples(FILE *to, unsigned of) {
         fputs("examples:\n", to);
     if (of & OF_RUN)
         fputs("  spanbench --quick\n"
+              "  spanbench --quick --rivals\n"
               "  spanbench --allocators mimalloc,jemalloc --workloads small --threads 1,2\n"
               "  spanbench --quick --preload ./libfoo.so\n"
               "  spanbench --benchmark_filter='^large/' --repetitions 20\n",

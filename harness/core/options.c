@@ -204,6 +204,7 @@ enum {
     WORKLOADS,
     THREADS,
     PRELOAD,
+    RIVALS,
     REPETITIONS,
     ORDER,
     SEED,
@@ -239,6 +240,7 @@ static const struct {
     [WORKLOADS]    = {"workloads", required_argument, OF_RUN},
     [THREADS]      = {"threads", required_argument, OF_RUN},
     [PRELOAD]      = {"preload", required_argument, OF_ASKS},
+    [RIVALS]       = {"rivals", no_argument, OF_ASKS},
     [REPETITIONS]  = {"repetitions", required_argument, OF_RUN},
     [ORDER]        = {"order", required_argument, OF_RUN},
     [SEED]         = {"seed", required_argument, OF_WORKS},
@@ -301,6 +303,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case WORKLOADS: good = parse_names("workloads", optarg, &o->workloads); break;
         case THREADS: good = parse_threads(optarg, o); break;
         case PRELOAD: good = add_name("preload", &o->preloads, optarg); break;
+        case RIVALS: o->rivals = true; break;
         case REPETITIONS:
             good           = parse_number("repetitions", optarg, 1, 1000, &n);
             o->repetitions = (unsigned)n;

@@ -35,6 +35,7 @@ struct options {
     unsigned help_of;                   /* of `help`: a set of commands; 0: all */
     struct names allocators, workloads; /* empty: all */
     struct names preloads;              /* PATH or NAME=PATH */
+    bool rivals;                        /* newer builds, beside the allocators */
     unsigned threads[32];
     size_t thread_counts;
     unsigned repetitions;

@@ -38,7 +38,7 @@ static void read_reason(const char *path, char *to, size_t size) {
         fclose(f);
 }
 
-static bool add_file(struct registry *r, const char *directory, const char *file) {
+static bool add_file(struct registry *r, const char *directory, bool rivals, const char *file) {
     char path[PATH_MAX];
     struct stat s;
     const size_t length = strlen(file), suffix = strlen(skip_suffix);
@@ -60,6 +60,7 @@ static bool add_file(struct registry *r, const char *directory, const char *file
         return false;
     memcpy(c->name, file, name_length);
     memcpy(c->path, path, sizeof c->path);
+    c->rival = rivals;
     if (skip)
         read_reason(path, c->skipped, sizeof c->skipped);
     return true;
@@ -69,19 +70,31 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct cell *)a)->name, ((const struct cell *)b)->name);
 }
 
-bool registry_open(struct registry *r, const char *directory, char *problem, size_t size) {
-    *r       = (struct registry){0};
+/* False: out of memory, or (with errno) the directory cannot be read. */
+static bool add_files(struct registry *r, const char *directory, bool rivals) {
     DIR *dir = opendir(directory);
-    if (!dir) {
+    if (!dir)
+        return false;
+    bool memory = true;
+    for (const struct dirent *entry; memory && (entry = readdir(dir));)
+        memory = add_file(r, directory, rivals, entry->d_name);
+    closedir(dir);
+    errno = memory ? errno : ENOMEM;
+    return memory;
+}
+
+bool registry_open(struct registry *r, const char *directory, char *problem, size_t size) {
+    *r = (struct registry){0};
+    if (!add_files(r, directory, false)) {
         snprintf(problem, size,
                  "cannot read the directory of cells, %s: %s; build them with 'make'", directory,
                  strerrordesc_np(errno));
         return false;
     }
+    char rivals[PATH_MAX];
     bool memory = true;
-    for (const struct dirent *entry; memory && (entry = readdir(dir));)
-        memory = add_file(r, directory, entry->d_name);
-    closedir(dir);
+    if (snprintf(rivals, sizeof rivals, "%s/../rivals/cell", directory) < (int)sizeof rivals)
+        memory = add_files(r, rivals, true) || errno != ENOMEM;
     if (r->cells)
         qsort(r->cell, r->cells, sizeof *r->cell, by_name);
     if (!memory || !r->cells)

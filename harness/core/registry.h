@@ -18,6 +18,7 @@ struct cell {
     char preload[PATH_MAX]; /* absolute path of the library; "" for a cell's own allocator */
     char skipped[512];      /* why it cannot be built or started here; "" = it can */
     char broken[1024];      /* why it cannot be measured although it can be started; "" = good */
+    bool rival;             /* a newer build from `make rivals`: a row only if it is asked for */
     bool floor;             /* not an allocator: the harness alone, below which no time can be */
     json_t *description;    /* what --describe said; NULL before registry_describe */
     json_t *released;       /* of a preload: that of the cell whose library it is (released.h) */
@@ -36,8 +37,9 @@ struct registry {
     size_t workloads;
 };
 
-/* Finds the cells in `directory`: executable files, and files <name>.skip with a reason. False: the
- * directory cannot be read or holds no cell; `problem` says so. */
+/* Finds the cells in `directory`: executable files, and files <name>.skip with a reason. Those of
+ * `directory`/../rivals/cell, if it exists, are rivals. False: the directory cannot be read or
+ * holds no cell; `problem` says so. */
 bool registry_open(struct registry *, const char *directory, char *problem, size_t size);
 void registry_close(struct registry *);
 

@@ -33,9 +33,17 @@ static bool unknown(const char *kind, const char *name, const void *list, size_t
 }
 
 static bool choose(const struct options *o, const struct registry *r, bool *chosen) {
-    for (size_t i = 0; i < r->cells; i++)
-        chosen[i] =
-            !o->allocators.count || named(&o->allocators, r->cell[i].name) || *r->cell[i].preload;
+    bool rivals = false;
+    for (size_t i = 0; i < r->cells; i++) {
+        const struct cell *c = &r->cell[i];
+        rivals |= c->rival;
+        chosen[i] = named(&o->allocators, c->name) || *c->preload ||
+                    (c->rival ? o->rivals : !o->allocators.count);
+    }
+    if (o->rivals && !rivals) {
+        fputs("spanbench: there are no rivals here; 'make rivals' fetches them\n", stderr);
+        return false;
+    }
     for (size_t n = 0; n < o->allocators.count; n++) {
         bool known = false;
         for (size_t i = 0; i < r->cells && !known; i++)

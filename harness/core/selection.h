@@ -5,10 +5,11 @@
 #include "options.h"
 #include "registry.h"
 
-/* Opens the registry, adds the preloads, chooses the cells that the options name (none named: all;
- * preloads always) and describes them. `chosen` is a new array with one flag a cell, which the
- * caller frees. False: the environment or a name is wrong; standard error says how, and lists the
- * names. The caller closes the registry in any case. */
+/* Opens the registry, adds the preloads, chooses the cells that the options name (none named: all
+ * but rivals; preloads always, rivals if the options ask for them) and describes them. `chosen` is
+ * a new array with one flag a cell, which the caller frees. False: the environment or a name is
+ * wrong; standard error says how, and lists the names. The caller closes the registry in any case.
+ */
 bool selection_open(const struct options *, struct registry *, bool **chosen);
 
 /* Asks a cell for what it offers, and marks one that offers nothing as broken. */

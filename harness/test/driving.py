@@ -76,7 +76,7 @@ def copy_tree(
     if not objects or BUILD != ROOT / "build":  # its name is in the objects
         return
     inside = shutil.ignore_patterns(*TRANSIENT, *without)
-    top = shutil.ignore_patterns(*TRANSIENT, *without, *programs)
+    top = shutil.ignore_patterns(*TRANSIENT, *without, *programs, "rivals", "matplotlib")
     shutil.copytree(
         BUILD,
         to / "build",
