@@ -60,7 +60,7 @@ done
 sources=$new/apt/sources.list
 status=$(apt-config shell path Dir::State::status/f | sed "s/^path='\(.*\)'$/\1/")
 {
-  apt-config dump | grep '^Acquire::'
+  apt-config dump | sed -n '/^Acquire::/p'
   cat <<END
 Dir::Etc::main "/dev/null";
 Dir::Etc::parts "/dev/null";

@@ -160,6 +160,34 @@ class Libraries(Tree):
         self.describe("absent")
 
 
+class Rivals(Tree):
+    def test_rival_is_the_adapter_with_a_newer_library(self) -> None:
+        usr = self.tree / "build" / "rivals" / "own-2.0" / "usr"
+        (usr / "include").mkdir(parents=True)
+        (usr / "lib").mkdir()
+        text = '#include "allocator.h"\n#include <own.h>\nstatic const char *version(void) { return OWN; }\n'
+        slots = '.object = "libown.so", .version = version, .malloc = own_malloc, .free = own_free'
+        text += f"const struct allocator allocator = {{.abi = ALLOCATOR_ABI, {slots}}};\n"
+        self.write("allocators/own.c", f"/* Own.\n *\n * library: libown.so\n */\n{text}")
+        declared = "#include <stdlib.h>\nvoid *own_malloc(size_t); void own_free(void *);\n"
+        (usr / "include" / "own.h").write_text(f'{declared}#define OWN "2.0"\n')
+        source = self.write(
+            "own_malloc.c",
+            declared + "void *own_malloc(size_t n) { return malloc(n); }\n"
+            "void own_free(void *p) { free(p); }\n",
+        )
+        library = usr / "lib" / "libown.so"
+        built = run(os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", library, source)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        source.unlink()
+        made = "RIVAL_own-2.0 := own\nLIBRARY_own-2.0 := $B/rivals/own-2.0/usr/lib/libown.so\n"
+        (usr.parent / "rival.mk").write_text(made)
+        self.make_well()
+        described = self.describe("../rivals/cell/own-2.0")
+        self.assertEqual((described["version"], described["object"]), ("2.0", str(library)))
+        self.assertIn("own.skip", self.built_cells())
+
+
 class Skipped(DriverTest):
     """The reason for a skip is advice that can be followed."""
 

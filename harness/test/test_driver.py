@@ -380,6 +380,35 @@ class Needs(DriverTest):
         self.assertEqual(result.returncode, 0, result.stderr)
 
 
+class Rivals(DriverTest):
+    """Newer builds lie beside the cells, and are rows only if they are asked for."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.use_cells(CELLS / "null", CELLS / "system")
+        self.rivals = self.directory / "rivals" / "cell"
+
+    def rows(self, *words: str) -> set[str]:
+        result = self.quick("--workloads", "tiny", "--benchmark_list_tests", *words)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return {line.split("/")[1] for line in result.stdout.splitlines()}
+
+    def test_they_are_rows_if_they_are_asked_for(self) -> None:
+        self.rivals.mkdir(parents=True)
+        (self.rivals / "system-9.8").symlink_to(CELLS / "system")
+        self.assertEqual(self.rows(), {"null", "system"})
+        self.assertEqual(self.rows("--rivals"), {"null", "system", "system-9.8"})
+        self.assertEqual(self.rows("--allocators", "system-9.8"), {"system-9.8"})
+        self.assertEqual(self.rows("--allocators", "null", "--rivals"), {"null", "system-9.8"})
+        listed = spanbench("list", "--cells", self.cells).stdout
+        self.assertNotIn("9.8", listed)
+
+    def test_none_is_here(self) -> None:
+        result = self.quick("--rivals")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("there are no rivals here; 'make rivals' fetches them", result.stderr)
+
+
 class Preload(DriverTest):
     def replacement(self) -> str:
         """A library of the system that replaces malloc."""
