@@ -137,8 +137,8 @@ source_of() {
 newest() {
   private apt-cache madison "$1" 2>/dev/null | sed -n '1s/^[^|]*| *\([^ |]*\).*/\1/p'
 }
-# parts PACKAGE VERSION: it and those that it depends on for the same library: they are of one source
-# package; or it is only a name without a number for another.
+# parts PACKAGE VERSION: it and those that it depends on for the same library. These are of the same source
+# package, or it is only a name for another with a number.
 parts() {
   echo "$1=$2"
   source=$(source_of "$1" "$2")
