@@ -7,6 +7,8 @@
 #   WORK=dir         where the machines and the logs are (default: build/distributions)
 #   KEEP=1           leaves the machines, and uses those that were left
 #
+# A machine has the updates of its distribution, as one that is looked after has.
+#
 # Prints, of each command: its exit code, its seconds, and the megabytes on disk before and after it.
 # Exit code: 0 all commands ended with 0; 1 some did not; 2 wrong use or environment; 128 + n signal n.
 # A distribution that the mirror does not have is said, and counts as neither.
@@ -106,6 +108,13 @@ make_machine() {
     tail -n 5 "$work/$1.log" >&2
     give_up "$1: debootstrap failed (all of it in $work/$1.log)"
   }
+  {
+    echo "deb $2 $1-updates $(echo $components | tr , ' ')"
+    case $2 in
+    */ubuntu) echo "deb $2 $1-security main universe" ;;
+    *) echo "deb $2-security $1-security main" ;;
+    esac
+  } >>"$work/new/etc/apt/sources.list"
   mv "$work/new" "$work/$1"
 }
 
@@ -130,6 +139,8 @@ for suite; do
   machine=$work/$suite
   [ -d "$machine" ] || make_machine "$suite" "$from" "$keyring"
   tried=$((tried + 1))
+  inside 'apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y upgrade' >>"$work/$suite.log" 2>&1 ||
+    give_up "$suite: its updates failed (all of it in $work/$suite.log)"
   rm -rf "$machine/root/spanbench"
   git clone -q --no-hardlinks . "$machine/root/spanbench"
   git ls-files -co --exclude-standard -z | tar c --null -T - | tar x -C "$machine/root/spanbench"
