@@ -8,7 +8,16 @@ import sys
 import unittest
 from pathlib import Path
 
-from driving import ROOT, DriverTest, run_unread
+from driving import ROOT, DriverTest, run, run_unread
+
+
+class Unpacked(DriverTest):
+    def test_matplotlib_that_is_unpacked_is_found_last(self) -> None:
+        text = "import sys\nsys.path.insert(0, sys.argv[1])\nimport program\nprint(sys.path[-1])"
+        command = [sys.executable, "-B", "-c", text, ROOT / "scripts"]
+        for build, path in ("out", ROOT / "out"), (str(self.directory), self.directory):
+            found = run(*command, env={"B": build}).stdout
+            self.assertEqual(found, f"{path}/matplotlib\n")
 
 
 class Ends(DriverTest):

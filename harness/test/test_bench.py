@@ -36,6 +36,25 @@ class Bench(DriverTest):
         names = ["null", "system"]
         self.check_rows(names, (1, 2), "ALLOCATORS=" + " ".join(names), "THREADS=1 2")
 
+    def test_without_matplotlib_it_ends_with_the_table_and_a_sentence(self) -> None:
+        hidden = self.directory / "sitecustomize.py"  # which Python loads first
+        hidden.write_text('import sys\nsys.modules["matplotlib"] = None\n')
+        words = ["--allocators", "null", "--workloads", "tiny", "--threads", "1"]
+        result = run(
+            "scripts/bench.sh",
+            cwd=ROOT,
+            env=clean_environment(
+                PYTHONPATH=str(self.directory),
+                OUT=str(self.out),
+                QUICK="1",
+                ARGS=" ".join(words + ["--repetitions", "1", "--no-timeline"]),
+            ),
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("tiny, 1 thread", result.stdout)
+        self.assertIn("plots: none, because matplotlib is not here. Install", result.stdout)
+        self.assertFalse((self.the_run() / "plots").exists())
+
     @slow
     def test_all_rows(self) -> None:
         self.check_rows(cell_names(), (1, 2, 4))
