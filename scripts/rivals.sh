@@ -116,6 +116,8 @@ for suite in ${SUITES:-$suites}; do
 "
   elif grep -q 'does not have a Release file' "$new/said"; then
     say "the mirror has no $suite"
+  elif grep -q 'is expired' "$new/said"; then
+    say "the mirror's $suite is out of date, so apt does not take it"
   else
     grep '^[EW]:' "$new/said" | sed 's/^/  /' >&2
     give_up "$suite could not be read (all of it in $log); is there a network?" \

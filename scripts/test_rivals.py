@@ -19,7 +19,9 @@ indextargets) echo "Packages http://mirror/debian/ $(cat $here/codename) Debian 
 update)
   suite=$(sed -n 's,.*http://mirror/debian/ ,,p' $(sed -n 's/^Dir::Etc::sourcelist "\\(.*\\)";/\\1/p' $APT_CONFIG))
   [ ! -e $here/offline ] || { echo "E: Failed to fetch http://mirror"; exit 100; }
-  grep -qx "${suite%% *}" $here/suites || { echo "E: The repository does not have a Release file."; exit 100; }
+  suite=${suite%% *}
+  [ "$suite" != "$(cat $here/expired)" ] || { echo "E: Release file for $suite is expired"; exit 100; }
+  grep -qx "$suite" $here/suites || { echo "E: The repository does not have a Release file."; exit 100; }
   ;;
 download) [ ! -e $here/lost ] && cp "$here/pool/$2.deb" . ;;
 esac""",
@@ -62,6 +64,7 @@ class Mirror(DriverTest):
             )
         self.write("codename", f"{codename}\n")
         self.write("suites", "stable\ntesting\n")
+        self.write("expired", "")
         self.write("installed", "1.0-1")
         self.write("pool/libtoy-dev.madison", "")
         self.rivals = self.tree / "build" / "rivals"
@@ -142,6 +145,12 @@ class Choice(Mirror):
         self.release("1.0-3+b1")
         self.fetch()
         self.assertEqual(self.names(), ["toy-1.0-3"])
+
+    def test_suite_that_is_out_of_date_is_left_out(self) -> None:
+        self.release("2.0-1")
+        self.write("expired", "testing")
+        self.assertIn("the mirror's testing is out of date", self.fetch())
+        self.assertEqual(self.names(), ["toy-2.0"])
 
     def test_none_is_newer(self) -> None:
         self.release("1.0-1")
