@@ -4,8 +4,8 @@
 # rights are needed. apt checks the signatures.
 #
 # usage: scripts/rivals.sh        `make rivals` calls it, and then builds the cells
-#   SUITES="a b"    look here (default: Debian's backports, stable, testing, unstable; Ubuntu's backports
-#                   and devel)
+#   SUITES="a b"    look here (default: Debian's backports, stable and its backports, testing, unstable;
+#                   Ubuntu's backports and devel)
 #   B=dir           the folder of the build (default: build)
 #
 # Of each library it takes the newest build that can run here. It says of each newer one why it cannot.
@@ -90,11 +90,11 @@ if [ -z "$codename" ] || [ -z "$own" ]; then
   give_up "apt is set up with no mirror of this system's suite, ${codename:-which has no name};" \
     "run apt-get update, or see apt-get indextargets"
 fi
-mirror=$(echo "$own" | sed -n '1s/ .*//p')
+mirror=$(echo "$own" | sed -n '1s,/* .*,,p')
 origin=$(echo "$own" | sed -n '1s/^[^ ]* \([^ ]*\) .*/\1/p')
 components=$(echo "$own" | sed 's/.* //' | sort -u | tr '\n' ' ')
 case $origin in
-Debian) suites="$codename-backports stable testing unstable" ;;
+Debian) suites="$codename-backports stable stable-backports testing unstable" ;;
 Ubuntu) suites="$codename-backports devel" ;;
 *) suites=${SUITES:?"rivals.sh: this is neither Debian nor Ubuntu; give SUITES"} ;;
 esac
@@ -102,8 +102,25 @@ keyring=/usr/share/keyrings/$(echo "$origin" | tr '[:upper:]' '[:lower:]')-archi
 signed=''
 [ ! -f "$keyring" ] || signed="[signed-by=$keyring] "
 
-lines=''
+# named SUITE: the code name of one like `testing`, if the mirror says it; some mirrors renew that folder
+# sooner. apt then checks what lies in it.
+named() {
+  PATH=$PATH:/usr/lib/apt private apt-helper download-file "$mirror/dists/$1/InRelease" "$new/InRelease" \
+    >>"$log" 2>&1 </dev/null || true
+  name=$(sed -n 's/^Codename: \([a-z0-9-]*\)$/\1/p' "$new/InRelease" 2>/dev/null | sed -n 1p)
+  rm -f "$new/InRelease"
+  echo "${name:-$1}"
+}
+names=''
 for suite in ${SUITES:-$suites}; do
+  name=$(named "$suite")
+  case " $names " in
+  *" $name "*) ;;
+  *) names="$names $name" ;;
+  esac
+done
+lines=''
+for suite in $names; do
   say "looking into $suite of $mirror"
   line="deb $signed$mirror $suite $components"
   echo "$line" >"$sources"
@@ -220,7 +237,7 @@ for adapter in $(echo "$keys" | sed -n 's/ package .*//p'); do
   installed=$(dpkg-query -W -f '${Version}' "$first" 2>/dev/null || true)
   newer=''
   for build_of in $(private apt-cache madison "$first" 2>/dev/null |
-    sed 's/^[^|]*| *\([^ |]*\).*/\1/' | uniq); do
+    sed 's/^[^|]*| *\([^ |]*\).*/\1/' | sort -uVr); do
     dpkg --compare-versions "$build_of" gt "${installed:-0}" || break
     newer=yes
     tree=$new/tree

@@ -17,7 +17,7 @@ PROGRAMS = {
 case $1 in
 indextargets) echo "Packages http://mirror/debian/ $(cat $here/codename) Debian main" ;;
 update)
-  suite=$(sed -n 's,.*http://mirror/debian/ ,,p' $(sed -n 's/^Dir::Etc::sourcelist "\\(.*\\)";/\\1/p' $APT_CONFIG))
+  suite=$(sed -n 's,.*http://mirror/debian ,,p' $(sed -n 's/^Dir::Etc::sourcelist "\\(.*\\)";/\\1/p' $APT_CONFIG))
   [ ! -e $here/offline ] || { echo "E: Failed to fetch http://mirror"; exit 100; }
   suite=${suite%% *}
   [ "$suite" != "$(cat $here/expired)" ] || { echo "E: Release file for $suite is expired"; exit 100; }
@@ -25,6 +25,7 @@ update)
   ;;
 download) [ ! -e $here/lost ] && cp "$here/pool/$2.deb" . ;;
 esac""",
+    "apt-helper": "echo Codename: $(cat $here/alias) >$3",
     "apt-cache": """case $1 in
 madison) cat "$here/pool/$2.madison" 2>/dev/null ;;
 show) dpkg-deb -f "$here/pool/$2.deb" 2>/dev/null ;;
@@ -65,6 +66,7 @@ class Mirror(DriverTest):
         self.write("codename", f"{codename}\n")
         self.write("suites", "stable\ntesting\n")
         self.write("expired", "")
+        self.write("alias", "")  # the code name of every suite; none
         self.write("installed", "1.0-1")
         self.write("pool/libtoy-dev.madison", "")
         self.rivals = self.tree / "build" / "rivals"
@@ -145,6 +147,13 @@ class Choice(Mirror):
         self.release("1.0-3+b1")
         self.fetch()
         self.assertEqual(self.names(), ["toy-1.0-3"])
+
+    def test_suite_is_looked_into_by_its_code_name(self) -> None:
+        self.release("2.0-1")
+        self.write("alias", "testing")
+        said = self.fetch()
+        self.assertEqual(said.count("looking into"), 1, said)
+        self.assertIn("looking into testing of", said)
 
     def test_suite_that_is_out_of_date_is_left_out(self) -> None:
         self.release("2.0-1")
