@@ -154,7 +154,7 @@ bool registry_add_preload(struct registry *r, const char *spec, char *problem, s
     const int length = named ? snprintf(name, sizeof name, "%.*s", (int)(equals - spec), spec)
                              : snprintf(name, sizeof name, "%s", base);
     for (char *c = name; !named && *c; c++)
-        if (!strchr(name_letters, *c))
+        if (!member_is_name(c, 1))
             *c = '_';
     const bool taken = find_cell(r, name);
     if (taken || length <= 0 || length >= (int)sizeof name || !member_is_name(name, strlen(name))) {
