@@ -16,6 +16,8 @@
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=k of each (default 5)
 #:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
 #: make rivals       fetches newer builds of the allocators from newer suites of apt's mirror; installs nothing
+#: make bench-programs   real programs under each allocator: time and peak memory (workloads/programs/)
+#:     QUICK=1 PROGRAMS="redis gcc" ALLOCATORS="a b" PRELOAD=./libfoo.so RUNS=n SEED=n TIMEOUT=s OUT=dir
 #: make gate         is this tree's gomalloc worse than the main branch's?
 #:     BASE=ref HEAD=ref        or libraries, BASE=./liba.so, or allocators, BASE=mimalloc
 #:     QUICK=1                  a minute or two; only large changes are found
@@ -51,7 +53,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  RIVALS MISUSES SIZES RUNS BASE HEAD TIER COMMITS KEEP RUN
+  RIVALS MISUSES SIZES RUNS BASE HEAD TIER COMMITS KEEP RUN PROGRAMS
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -59,7 +61,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
 # not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals bench check harden gate gate-proof baseline history test test-all lint install uninstall
+COMMANDS := rivals bench bench-programs check harden gate gate-proof baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -348,6 +350,8 @@ deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
 bench check harden:               role    := bench
+bench-programs:                   role    := programs
+bench-programs:                   program := scripts/programs.py
 gate gate-proof baseline history: role    := gate
 bench:                            program := scripts/bench.sh
 check:                            program := scripts/check.sh check
@@ -360,7 +364,7 @@ history: program := set -f; code=0; keep=; [ -z "$$KEEP" ] || keep=--keep; \
   scripts/history.py record $$keep -- $$COMMITS || code=$$?; \
   [ $$code -le 1 ] || exit $$code; \
   scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
-bench check harden gate gate-proof baseline history:
+bench bench-programs check harden gate gate-proof baseline history:
 	$(call deps,$(role))
 	@$(MAKE) $(jobs) all
 	@$(program)
@@ -418,5 +422,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests rivals bench check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests rivals bench bench-programs check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

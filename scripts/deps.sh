@@ -1,17 +1,18 @@
 #!/bin/sh
 # Installs what spanbench needs from the distribution, and only what is missing.
 #
-# usage: scripts/deps.sh bench|gate|test|test-all [--print]
+# usage: scripts/deps.sh bench|programs|gate|test|test-all [--print]
 #   bench    what `make bench` needs: compilers, libraries, the allocators' packages; and for plots,
 #            matplotlib without what only its other uses need
 #   gate     that, and what `make gate` needs: git, statistics, the whole of matplotlib
+#   programs that, and the packages that the programs in workloads/programs/ name
 #   test     that, and what `make test` and ci/lint.sh need
 #   test-all that, and what `make test-all` needs: a compiler and an emulator for aarch64
 #   --print  print the packages, one a line, and install nothing
 #
 # The allocators' packages are those that the adapters name ("package:" in allocators/*.c). One that
-# cannot be installed is said, and costs its row and nothing else. Without matplotlib there are no plots.
-# What it costs, in packages and megabytes, is said before anything is installed.
+# cannot be installed is said, and costs its row, or its program, and nothing else. Without matplotlib there
+# are no plots. What it costs, in packages and megabytes, is said before anything is installed.
 # Exit code 0: all that is required is there; 2: it is not, or wrong use; 128 + n: signal n.
 #
 # shellcheck disable=SC2086  # lists of packages are split into words on purpose
@@ -26,13 +27,18 @@ test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap
 all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 
 usage() {
-  sed -n '4,10s/^# \{0,1\}//p' "$0"
+  sed -n '4,11s/^# \{0,1\}//p' "$0"
 }
-required='' print=''
+required='' print='' programs='' part='allocator'
 for word; do
   case $word in
   bench) required=$tools ;;
   gate) required="$tools $gate_tools" ;;
+  programs)
+    required="$tools $gate_tools"
+    programs=$(scripts/adapter-keys workloads/programs/*.sh | sed -n 's/^[^ ]* package //p')
+    part='allocator or program'
+    ;;
   test) required="$tools $gate_tools $test_tools" ;;
   test-all) required="$tools $gate_tools $test_tools $all_tools" ;;
   --print) print=yes ;;
@@ -68,7 +74,7 @@ without() {
   done
 }
 adapters=$(scripts/adapter-keys allocators/*.c | sed -n 's/^[^ ]* package //p')
-optional=$(without "$required" $adapters)
+optional=$(without "$required" $adapters $programs)
 plots=$(without "$required" $plots) # else the whole package is required
 
 if [ -n "$print" ]; then
@@ -185,7 +191,7 @@ install() {
   apt install -y --no-install-recommends "$@"
 }
 skipped() {
-  echo "deps.sh: $1: its allocator will be skipped" >&2
+  echo "deps.sh: $1: its $part will be skipped" >&2
 }
 
 # Here, where it can be seen, sudo asks for a password if it needs one.

@@ -49,6 +49,14 @@ class Keys(DriverTest):
         nested = self.read(text, "allocators/x/allocators/faulty/check/b.c")
         self.assertEqual(nested, ["faulty/check/b library a.so"])
 
+    def test_keys_of_a_program(self) -> None:
+        text = "# A.\n#\n# needs: a b\n# run: a $((1 * 2)); # x\n#   b 127.0.0.1\n# more\n#\n# no: key\necho\n# load: x\n"
+        self.assertEqual(
+            self.read(text, "workloads/programs/a.sh"),
+            ["programs/a needs a b", "programs/a run a $((1 * 2)); # x b 127.0.0.1 more"],
+        )
+        self.assertEqual(self.read("# library: a.so\n", "workloads/programs/a.sh"), [])
+
     def test_each_file_has_a_head_of_its_own(self) -> None:
         first, second = self.directory / "1.c", self.directory / "2.c"
         first.write_text("/* harden: a=b")  # without an end

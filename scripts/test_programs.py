@@ -1,0 +1,192 @@
+"""The catalogue of real programs, and how it is run. The driver is a pretended one."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+import programs
+from driving import ROOT, DriverTest, clean_environment, run
+
+SCRIPT = ROOT / "scripts" / "programs.py"
+
+# Writes what spanbench try would: system takes 2 s, `fast` 1 s. Keeps its words and some variables.
+DRIVER = """#!/usr/bin/python3
+import json, os, sys
+words = sys.argv[1:]
+name = words[words.index("--json") + 1]
+kept = {"words": words, "port": os.environ["PORT"], "quick": os.environ["QUICK"], "made": os.listdir(words[words.index("--cwd") + 1])}
+open(os.environ["KEPT"] + "/" + os.path.basename(name), "w").write(json.dumps(kept))
+if "DIES" in os.environ:
+    os.kill(os.getpid(), 11)
+if "HANGS" in os.environ:
+    open(os.environ["HANGS"], "w").close()
+    import time
+    time.sleep(600)
+run = {"problem": None, "metric": None, "peak_bytes": 2**24}
+document = {
+    "program": {"metric": None, "higher_is_better": False},
+    "rows": [{"name": n, "cause": None} for n in ("system", "fast")] + [{"name": "bad", "cause": "crashed"}],
+    "runs": [{**run, "row": n, "wall_seconds": s + 0.01 * i} for n, s in (("system", 2), ("fast", 1)) for i in range(3)],
+}
+open(name, "w").write(json.dumps(document))
+"""
+
+
+class Catalogue(unittest.TestCase):
+    def test_each_file_is_complete(self) -> None:
+        entries = programs.catalogue()
+        self.assertGreaterEqual(len(entries), 12)
+        for entry in entries:
+            with self.subTest(entry.name):
+                self.assertEqual(programs.incomplete(entry), "")
+                self.assertRegex(entry.file.read_text(), r"\A#!/bin/sh -eu\n# \S")
+                if entry.server:
+                    self.assertIn("$PORT", entry.keys["server"] + entry.keys["ready"])
+
+    def test_commands_are_good_shell(self) -> None:
+        for entry in programs.catalogue():
+            for key in ("run", "server", "load"):
+                if key in entry.keys:
+                    done = run("sh", "-n", "-c", entry.keys[key])
+                    self.assertEqual(done.stderr, "", f"{entry.name}: {key}")
+            self.assertEqual(run("sh", "-n", entry.file).stderr, "", entry.name)
+
+    def test_readme_names_each(self) -> None:
+        readme = (programs.CATALOGUE / "README.md").read_text()
+        for entry in programs.catalogue():
+            self.assertIn(f"| {entry.name} |", readme)
+
+
+class Run(DriverTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.build = self.directory / "build"
+        self.build.mkdir()
+        driver = self.build / "spanbench"
+        driver.write_text(DRIVER)
+        driver.chmod(0o755)
+
+    def programs(self, **variables: Any) -> "subprocess.CompletedProcess[str]":
+        return run(SCRIPT, env=self.environment(**variables))
+
+    def environment(self, **variables: Any) -> dict[str, str]:
+        more = {"PROGRAMS": "sort perl", "QUICK": 1, **variables}
+        return clean_environment(B=self.build, OUT=self.out, KEPT=self.directory, **more)
+
+    def kept(self, name: str) -> Any:
+        return json.loads((self.directory / f"{name}.json").read_text())
+
+    def setups(self) -> int:
+        return len(list((self.build / "programs").iterdir()))
+
+    def test_table(self) -> None:
+        done = self.programs()
+        self.assertEqual((done.returncode, done.stdout.count("data: ")), (0, 1), done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^time +system +fast$")
+        self.assertRegex(done.stdout, r"(?m)^perl +2.01 s +0.50x$")
+        self.assertRegex(done.stdout, r"(?m)^sort +16 MiB +~1.00x$")
+        self.assertIn("perl: bad: crashed", done.stdout)
+        folder = done.stdout.rpartition("data: ")[2].strip()
+        again = run(SCRIPT, "--table", folder)
+        self.assertIn(again.stdout.strip(), done.stdout)
+
+    def test_what_is_asked_of_the_driver(self) -> None:
+        self.programs(
+            PROGRAMS="perl python", ALLOCATORS="system x", SEED=7, RUNS=9, PRELOAD="./a.so b=./c.so"
+        )
+        words = shlex.join(self.kept("python")["words"])
+        for part in (
+            "--allocators 'system x'",
+            "--seed 7",
+            "--runs 9",
+            "--preload ./a.so --preload b=./c.so",
+            "--env PYTHONMALLOC=malloc",
+            "--shell -- 'exec python3 ",
+        ):
+            self.assertIn(part, words)
+        self.assertIn("work.pl", self.kept("perl")["made"])
+
+    def test_a_server(self) -> None:
+        self.programs(PROGRAMS="redis")
+        kept = self.kept("redis") if (self.directory / "redis.json").exists() else None
+        if not kept:
+            self.skipTest("redis is not installed")
+        words = kept["words"]
+        self.assertEqual(words[words.index("--ready") + 1], f"port:{kept['port']}")
+        self.assertIn("--server", words)
+        self.assertNotIn("--", words)
+
+    def test_data_are_made_once(self) -> None:
+        self.assertIn("making its data", self.programs(PROGRAMS="perl").stderr)
+        self.assertNotIn("making its data", self.programs(PROGRAMS="perl").stderr)
+        self.assertIn("making its data", self.programs(PROGRAMS="perl", QUICK=0).stderr)
+
+    def test_what_is_not_there_is_skipped(self) -> None:
+        entry = programs.Entry("x", Path("x"), {"needs": "no-such-command", "package": "some"})
+        why = programs.absent(entry, programs.environment(True, 1))
+        self.assertEqual(why, "no-such-command is not installed; install some")
+
+    def test_a_set_up_that_fails(self) -> None:
+        entry = programs.Entry("x", self.directory / "x.sh")
+        entry.file.write_text("echo broken >&2\nexit 1\n")
+        with self.assertRaisesRegex(RuntimeError, "its set-up failed: broken"):
+            programs.set_up(entry, True, programs.environment(True, 1))
+
+    def test_a_driver_that_dies(self) -> None:
+        done = self.programs(DIES=1)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("perl has no result: spanbench try died of signal 11", done.stderr)
+        self.assertEqual(list(self.out.iterdir()), [])
+
+    def test_an_interrupt_ends_the_driver(self) -> None:
+        mark = self.directory / "hangs"
+        child = subprocess.Popen([SCRIPT], env=self.environment(HANGS=mark), stderr=-1)
+        while not mark.exists() and child.poll() is None:
+            time.sleep(0.02)
+        child.send_signal(signal.SIGTERM)
+        child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 128 + signal.SIGTERM)
+        self.assertEqual(run("pgrep", "-f", str(self.build)).stdout, "")
+
+    def test_wrong_use(self) -> None:
+        done = self.programs(PROGRAMS="perl nothing")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there is no program 'nothing'; there are gcc, git", done.stderr)
+        done = self.programs(QUICK="maybe")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("QUICK is 1 or yes", done.stderr)
+
+    def test_list(self) -> None:
+        self.assertRegex(run(SCRIPT, "--list").stdout, r"(?m)^redis +Does a cache")
+
+
+class Numbers(unittest.TestCase):
+    def test_a_number_of_which_more_is_better(self) -> None:
+        """Twice as many transactions a second are half the cost."""
+        document = {
+            "program": {"metric": "tps", "higher_is_better": True},
+            "rows": [{"name": n, "cause": None} for n in ("system", "a")],
+            "runs": [
+                {"problem": None, "row": n, "metric": m, "wall_seconds": 1, "peak_bytes": 1}
+                for n, m in (("system", 100), ("a", 200), ("a", None))
+            ],
+        }
+        path = Path(self.id() + ".json")
+        self.addCleanup(path.unlink)
+        path.write_text(json.dumps(document))
+        self.assertRegex(programs.table([programs.read(path)]), r"100/s +0.50x")
+
+    def test_what_is_told_apart(self) -> None:
+        self.assertEqual(programs.cell([2.0, 3.0], [4.0, 5.0]), "0.56x")
+        self.assertEqual(programs.cell([2.0, 4.5], [4.0, 5.0]), "~0.72x")
+        self.assertEqual(programs.cell(None, [4.0]), "-")
+
+
+if __name__ == "__main__":
+    unittest.main()
