@@ -25,9 +25,13 @@ open(os.environ["KEPT"] + "/" + os.path.basename(name), "w").write(json.dumps(ke
 if "DIES" in os.environ:
     os.kill(os.getpid(), 11)
 if "HANGS" in os.environ:
+    import signal, time
+    def told(number, frame):
+        open(os.environ["HANGS"] + ".told", "w").close()
+        sys.exit(143)
+    signal.signal(signal.SIGTERM, told)
     open(os.environ["HANGS"], "w").close()
-    import time
-    time.sleep(600)
+    time.sleep(15)
 run = {"problem": None, "metric": None, "peak_bytes": 2**24}
 document = {
     "program": {"metric": None, "higher_is_better": False},
@@ -152,6 +156,7 @@ class Run(DriverTest):
         child.send_signal(signal.SIGTERM)
         child.communicate(timeout=60)
         self.assertEqual(child.returncode, 128 + signal.SIGTERM)
+        self.assertTrue((self.directory / "hangs.told").exists())
         self.assertEqual(run("pgrep", "-f", str(self.build)).stdout, "")
 
     def test_wrong_use(self) -> None:

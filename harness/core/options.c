@@ -158,12 +158,17 @@ static void default_cells(struct options *o) {
     snprintf(o->known, sizeof o->known, "%.*s/known-failures.json", PATH_MAX - 32, self);
 }
 
+/* Commands with options of their own; main takes them if they come first. */
+static bool stands_first(const char *word) {
+    return options_script(word) || strcmp(word, "who") == 0;
+}
+
 /* The number of a command; COMMANDS_KNOWN: none has that name. */
 static unsigned find_command(const char *word) {
     unsigned i = 0;
     while (i < COMMANDS_KNOWN && strcmp(command_name[i], word) != 0)
         i++;
-    if (i == COMMANDS_KNOWN && !options_script(word))
+    if (i == COMMANDS_KNOWN && !stands_first(word))
         text_say("unknown command '%s'; the commands are " COMMANDS, word);
     return i;
 }
@@ -174,7 +179,7 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     const char *word       = argv[optind++];
     const unsigned command = find_command(word);
     if (command == COMMANDS_KNOWN) {
-        if (options_script(word))
+        if (stands_first(word))
             fprintf(stderr, "spanbench: '%s' must stand before its options\n", word);
         return false;
     }
@@ -189,7 +194,7 @@ static bool parse_command(int argc, char **argv, struct options *o) {
         const unsigned it = find_command(of);
         o->help_script    = options_script(of);
         o->help_of        = 1u << it;
-        if (it == COMMANDS_KNOWN && !o->help_script)
+        if (it == COMMANDS_KNOWN && !stands_first(of))
             return false;
     }
     if (optind < argc) {

@@ -490,6 +490,9 @@ class Words(WhoTest):
             self.assertEqual(done.returncode, 0)
             self.assertIn("spanbench who $(pidof redis-server)", done.stdout)
         self.assertIn("who PID", spanbench("help").stdout)
+        done = spanbench("--quick", "who", "1")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("'who' must stand before its options", done.stderr)
 
     def test_text_is_clean(self) -> None:
         """The name of a program is text from outside."""

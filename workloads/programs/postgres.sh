@@ -3,12 +3,12 @@
 #
 # question: Which allocator for a server that starts a process for each client?
 # package: postgresql
-# needs: pgbench initdb postgres
+# needs: pgbench initdb postgres pg_isready
 # server: exec $AS_USER postgres -D "$PWD/data" -p $PORT -k /tmp -c listen_addresses=127.0.0.1
 #   -c fsync=off -c shared_buffers=32MB
 # ready: port:$PORT
-# load: pgbench -h 127.0.0.1 -p $PORT -U spanbench -n -c 4 -j 2
-#   -t $((QUICK ? 500 : 5000)) postgres
+# load: until pg_isready -q -h 127.0.0.1 -p $PORT; do sleep 0.05; done;
+#   pgbench -h 127.0.0.1 -p $PORT -U spanbench -n -c 4 -j 2 -t $((QUICK ? 500 : 5000)) postgres
 # metric: tps = ([0-9.]+)
 # higher-is-better: yes
 #
