@@ -33,6 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "workloads" / "programs"
 BUILD = ROOT / os.environ.get("B", "build")
 REFERENCE = "system"
+# In place of it, where the program is linked with another allocator: the C library, preloaded.
+LIBC = "glibc"
 SETUP_SECONDS = 600
 QUICK_RUNS, RUNS = 3, 7
 TIMEOUT = 120  # seconds of one run
@@ -161,6 +163,14 @@ def set_up(entry: Entry, quick: bool, variables: dict[str, str]) -> Path:
 # --- runs -------------------------------------------------------------------------------------------
 
 
+def c_library() -> str:
+    """The file, as this process has it."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if line.endswith("/libc.so.6"):
+            return line[line.index("/") :]
+    return "libc.so.6"
+
+
 def words_of(
     entry: Entry, folder: Path, out: Path, settings: dict[str, str], quick: bool
 ) -> list[str]:
@@ -175,6 +185,8 @@ def words_of(
             words += [option, settings[variable]]
     for library in settings.get("PRELOAD", "").split():
         words += ["--preload", library]
+    if keys.get("linked-with-another") == "yes":
+        words += ["--preload", f"{LIBC}={c_library()}"]
     words += settings.get("ARGS", "").split()
     for setting in keys.get("env", "").split():
         words += ["--env", setting]
@@ -212,6 +224,11 @@ class Measured:
     ]  # "time" and "memory": of each row, a value for each run
     causes: dict[str, str]  # of rows without a result
     unit: str  # of the time
+    linked: str = ""  # what serves it without a preload, if that is not the C library
+
+    @property
+    def reference(self) -> str:
+        return LIBC if LIBC in self.costs["time"] else REFERENCE
 
 
 def read(path: Path) -> Measured:
@@ -232,7 +249,16 @@ def read(path: Path) -> Measured:
     for name in causes:
         for kind in costs.values():
             kind.pop(name, None)
-    return Measured(path.stem, costs, causes, "the program's own number" if metric else "s")
+    unit = "the program's own number" if metric else "s"
+    return Measured(path.stem, costs, causes, unit, linked_with(document["rows"]))
+
+
+def linked_with(rows: list[Any]) -> str:
+    for row in rows:
+        for process in row.get("processes", [])[:1] if row["name"] == REFERENCE else []:
+            file = Path(process["malloc"] or "libc.so.6").name
+            return "" if file.startswith("libc.") else file
+    return ""
 
 
 def overlap(one: list[float], other: list[float]) -> bool:
@@ -248,7 +274,7 @@ def cell(values: Optional[list[float]], base: Optional[list[float]]) -> str:
 
 
 def absolute(measured: Measured, kind: str) -> str:
-    base = measured.costs[kind].get(REFERENCE)
+    base = measured.costs[kind].get(measured.reference)
     if not base:
         return "-"
     middle = statistics.median(base)
@@ -262,12 +288,12 @@ def absolute(measured: Measured, kind: str) -> str:
 def table(all_of_them: list[Measured]) -> str:
     """Two tables, a line for each program."""
     names = sorted({n for m in all_of_them for kind in m.costs.values() for n in kind})
-    names = [n for n in names if n != REFERENCE]
+    names = [n for n in names if n not in (REFERENCE, LIBC)]
     lines = []
     for kind, head in (("time", "time"), ("memory", "peak memory")):
         rows = [[head, REFERENCE, *names]]
         for one in all_of_them:
-            base = one.costs[kind].get(REFERENCE)
+            base = one.costs[kind].get(one.reference)
             cells = [cell(one.costs[kind].get(n), base) for n in names]
             rows.append([one.name, absolute(one, kind), *cells])
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -276,10 +302,24 @@ def table(all_of_them: list[Measured]) -> str:
             rest = [word.rjust(width) for word, width in zip(row[1:], widths[1:])]
             lines.append("  ".join([first, *rest]).rstrip())
         lines.append("")
+    lines += [as_linked(m) for m in all_of_them if m.linked]
     lines += [f"{m.name}: {name}: {cause}" for m in all_of_them for name, cause in m.causes.items()]
     lines.append(f"Relative to {REFERENCE}, the C library's malloc: below 1x is better.")
     lines.append("~: some runs of one lie among the other's, so this is not told apart.")
     return "\n".join(lines)
+
+
+def as_linked(measured: Measured) -> str:
+    """A line on a program whose own allocator is not the C library's."""
+    if measured.reference == REFERENCE:
+        return f"{measured.name}: {REFERENCE} is {measured.linked} here, with which it is linked"
+    cells = [
+        cell(kind.get(REFERENCE), kind.get(measured.reference)) for kind in measured.costs.values()
+    ]
+    return (
+        f"{measured.name}: as it is linked, with {measured.linked}: "
+        f"{cells[0]} time, {cells[1]} peak memory"
+    )
 
 
 def stored(folder: Path) -> list[Measured]:

@@ -187,6 +187,17 @@ class Numbers(unittest.TestCase):
         path.write_text(json.dumps(document))
         self.assertRegex(programs.table([programs.read(path)]), r"100/s +0.50x")
 
+    def test_a_program_that_is_linked_with_another(self) -> None:
+        costs = {"system": [1.0], "glibc": [2.0], "a": [3.0]}
+        one = programs.Measured("x", {"time": costs, "memory": costs}, {}, "s", "libother.so")
+        shown = programs.table([one])
+        self.assertRegex(shown, r"(?m)^x +2.00 s +1.50x$")
+        self.assertIn("x: as it is linked, with libother.so: 0.50x time, 0.50x peak", shown)
+        del costs["glibc"]
+        self.assertIn("x: system is libother.so here", programs.table([one]))
+        rows = [{"name": "system", "processes": [{"malloc": "/a/libother.so"}]}]
+        self.assertEqual(programs.linked_with(rows), "libother.so")
+
     def test_what_is_told_apart(self) -> None:
         self.assertEqual(programs.cell([2.0, 3.0], [4.0, 5.0]), "0.56x")
         self.assertEqual(programs.cell([2.0, 4.5], [4.0, 5.0]), "~0.72x")

@@ -4,6 +4,7 @@
 # question: Does a cache become smaller when its keys go, and is it as fast after that?
 # package: redis-server redis-tools
 # needs: redis-server redis-benchmark redis-cli
+# linked-with-another: yes
 # server: exec redis-server --port $PORT --bind 127.0.0.1 --save '' --loglevel warning
 # ready: port:$PORT
 # load: N=$((QUICK ? 30000 : 300000));
