@@ -354,7 +354,7 @@ def run_all(entries: Iterable[Entry], quick: bool) -> int:
             why = incomplete(entry) or absent(entry, variables)
             try:
                 folder = out if why else set_up(entry, quick, variables)
-            except RuntimeError as problem:
+            except (RuntimeError, OSError) as problem:
                 why = str(problem)
             if why:
                 skipped.append(f"{entry.name} is skipped: {why}")

@@ -15,14 +15,14 @@ MUTANTS = [
     (
         "serving: the first definition in the search order serves",
         "harness/serving/serving.c",
-        "    for (size_t i = 0; i < l->objects.count; i++) {\n        const struct object *o = &l->objects.object[i];\n        if (!defines_malloc",
-        "    for (size_t i = l->objects.count; i-- > 0;) {\n        const struct object *o = &l->objects.object[i];\n        if (!defines_malloc",
+        "    for (size_t i = 0; i < l->objects.count; i++) {\n        const struct object *o = &l->objects.object[i];\n        if (!object_defines_malloc",
+        "    for (size_t i = l->objects.count; i-- > 0;) {\n        const struct object *o = &l->objects.object[i];\n        if (!object_defines_malloc",
         f"{WHO}:Allocators.test_in_the_program_itself",
         "The program comes before",
     ),
     (
         "serving: where calls go is read in the memory",
-        "harness/serving/serving.c",
+        "harness/serving/remarks.c",
         "s->checked |= value == bound;",
         "s->checked = false;",
         SERVING,
@@ -54,7 +54,7 @@ MUTANTS = [
     ),
     (
         "serving: options of another allocator are not called its own",
-        "harness/serving/serving.c",
+        "harness/serving/remarks.c",
         "if (l->known && known_matches(l->known->variable, name)) {",
         "if (l->known) {",
         f"{WHO}:Inside.test_options",
@@ -62,7 +62,7 @@ MUTANTS = [
     ),
     (
         "serving: the switch of pymalloc is known",
-        "harness/serving/serving.c",
+        "harness/serving/remarks.c",
         "off |= strcmp(value, r->off[j]) == 0;",
         "off |= strcmp(value, r->off[j]) != 0;",
         f"{WHO}:Inside.test_pymalloc_and_its_switch",

@@ -30,6 +30,14 @@ void objects_free(struct objects *o) {
     *o = (struct objects){0};
 }
 
+const char *object_path(const struct object *o) {
+    return o->file ? o->file->path : o->name;
+}
+
+bool object_defines_malloc(const struct object *o, struct elf_symbol *symbol) {
+    return elf_image_find(&o->image, "malloc", symbol);
+}
+
 /* --- by the dynamic linker's own list ------------------------------------------------------------
  */
 

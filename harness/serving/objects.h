@@ -31,4 +31,9 @@ bool objects_mapped(const struct process *, struct objects *);
 
 void objects_free(struct objects *);
 
+/* Its file as the process sees it; else what the dynamic linker calls it. */
+const char *object_path(const struct object *);
+
+bool object_defines_malloc(const struct object *, struct elf_symbol *);
+
 #endif

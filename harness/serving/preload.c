@@ -1,5 +1,7 @@
 #include "preload.h"
 
+#include "remarks.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -72,45 +74,44 @@ static void explain(const struct process *p, const struct elf_image *program, co
     const char *own = process_variable(p, "LD_PRELOAD");
     const char *its = l->path;
     if (s->fixed)
-        serving_add_note(s, SERVING_PRELOAD,
-                         "%s has no effect: the program is static, and no dynamic linker reads "
-                         "LD_PRELOAD",
-                         its);
+        remarks_add(s, SERVING_PRELOAD,
+                    "%s has no effect: the program is static, and no dynamic linker reads "
+                    "LD_PRELOAD",
+                    its);
     else if (s->secure)
-        serving_add_note(s, SERVING_PRELOAD,
-                         "%s has no effect: the program has privileges of its file (set-user-ID or "
-                         "capabilities), and there ld.so ignores LD_PRELOAD",
-                         its);
+        remarks_add(s, SERVING_PRELOAD,
+                    "%s has no effect: the program has privileges of its file (set-user-ID or "
+                    "capabilities), and there ld.so ignores LD_PRELOAD",
+                    its);
     else if (asked && p->environment && !has_word(own, its))
-        serving_add_note(s, SERVING_PRELOAD,
-                         "%s has no effect: LD_PRELOAD does not name it here; what started the "
-                         "program took it away",
-                         its);
+        remarks_add(s, SERVING_PRELOAD,
+                    "%s has no effect: LD_PRELOAD does not name it here; what started the "
+                    "program took it away",
+                    its);
     else if (l->loaded && !l->allocator)
-        serving_add_note(s, SERVING_PRELOAD, "%s is loaded, but defines no malloc", its);
+        remarks_add(s, SERVING_PRELOAD, "%s is loaded, but defines no malloc", its);
     else if (l->loaded)
-        serving_add_note(s, SERVING_PRELOAD,
-                         s->state == SERVING_KNOWN
-                             ? "%s is loaded, but %s comes before it and defines malloc"
-                             : "%s is loaded, but does not serve",
-                         its, s->object);
+        remarks_add(s, SERVING_PRELOAD,
+                    s->state == SERVING_KNOWN
+                        ? "%s is loaded, but %s comes before it and defines malloc"
+                        : "%s is loaded, but does not serve",
+                    its, s->object);
     else if (l->missing)
-        serving_add_note(s, SERVING_PRELOAD, "%s cannot be preloaded: %s%s", its, l->missing,
-                         *its == '/' ? "" : "; a relative path begins at the working directory");
+        remarks_add(s, SERVING_PRELOAD, "%s cannot be preloaded: %s%s", its, l->missing,
+                    *its == '/' ? "" : "; a relative path begins at the working directory");
     else if (l->odd)
-        serving_add_note(s, SERVING_PRELOAD, "%s cannot be preloaded: it is not a shared library",
-                         its);
+        remarks_add(s, SERVING_PRELOAD, "%s cannot be preloaded: it is not a shared library", its);
     else if (l->looked && (l->image.machine != program->machine || l->image.wide != program->wide))
-        serving_add_note(s, SERVING_PRELOAD,
-                         "%s cannot be preloaded: it was built for another architecture than the "
-                         "program",
-                         its);
+        remarks_add(s, SERVING_PRELOAD,
+                    "%s cannot be preloaded: it was built for another architecture than the "
+                    "program",
+                    its);
     else if (l->needs_glibc && strcmp(s->libc, "musl") == 0)
-        serving_add_note(s, SERVING_PRELOAD,
-                         "%s cannot be preloaded: it needs glibc, and the program uses musl", its);
+        remarks_add(s, SERVING_PRELOAD,
+                    "%s cannot be preloaded: it needs glibc, and the program uses musl", its);
     else
-        serving_add_note(s, SERVING_PRELOAD,
-                         "%s was not loaded; LD_DEBUG=files in the environment shows why", its);
+        remarks_add(s, SERVING_PRELOAD,
+                    "%s was not loaded; LD_DEBUG=files in the environment shows why", its);
 }
 
 void preload_judge(const struct process *p, const struct elf_image *program,

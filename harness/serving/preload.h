@@ -5,15 +5,9 @@
 #include "objects.h"
 #include "serving.h"
 
-#include <stdarg.h>
-
 /* Adds a note SERVING_PRELOAD for each allocator that was asked for, if none of them serves. A
  * preloaded library that has nothing to do with malloc is not an allocator. */
 void preload_judge(const struct process *, const struct elf_image *program, const struct objects *,
                    const struct serving_question *, struct serving *);
-
-/* Adds a note, a text for printf, if there is room. */
-__attribute__((format(printf, 3, 4))) void serving_add_note(struct serving *, enum serving_kind,
-                                                            const char *format, ...);
 
 #endif

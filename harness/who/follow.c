@@ -106,6 +106,13 @@ static void on_exec(struct follow *f, pid_t process) {
     struct seen_process *old = &f->seen->process[before], *new = &f->seen->process[after];
     old->replaced = true;
     new->image    = old->image + 1;
+    /* Was it looked at in the midst of this exec? Then what was seen is of the new program. */
+    char path[64], program[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)process);
+    const ssize_t length             = readlink(path, program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    if (old->serving && strcmp(old->serving->program, program) == 0)
+        old->serving = NULL;
 }
 
 /* A stop of a traced thread; lets it go on. */

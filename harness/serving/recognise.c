@@ -1,0 +1,63 @@
+#include "recognise.h"
+
+#include "elf_symtab.h"
+
+#include <string.h>
+
+bool recognise_any(const struct elf_image *m, const char *const *names) {
+    struct elf_symbol symbol;
+    for (size_t i = 0; i < KNOWN_NAMES && names[i]; i++)
+        if (elf_image_find(m, names[i], &symbol))
+            return true;
+    return false;
+}
+
+static const char *const *fixed_names(const struct known_allocator *a) {
+    return *a->fixed ? a->fixed : a->symbol;
+}
+
+static const char *const *inner_names(const struct known_allocator *a) {
+    return a->inner;
+}
+
+bool recognise_symbols(const struct look *l, bool inner, const char *by[KNOWN_MOST]) {
+    const char *names[KNOWN_MOST * KNOWN_NAMES] = {NULL};
+    bool has[KNOWN_MOST * KNOWN_NAMES];
+    size_t count = 0, of[KNOWN_MOST * KNOWN_NAMES];
+    for (size_t i = 0; i < known_allocator_count; i++) {
+        const char *const *list =
+            inner ? inner_names(&known_allocators[i]) : fixed_names(&known_allocators[i]);
+        by[i] = NULL;
+        for (size_t j = 0; j < KNOWN_NAMES && list[j]; j++) {
+            of[count]      = i;
+            names[count++] = list[j];
+        }
+    }
+    const bool table = elf_symtab_has(l->program_fd, names, has, count);
+    for (size_t i = 0; i < count; i++)
+        if (has[i])
+            by[of[i]] = names[i];
+    return table;
+}
+
+static bool is_program(const struct look *l, const struct object *o) {
+    return o->file && strcmp(o->file->path, l->process.program) == 0;
+}
+
+/* The allocator that an object is; NULL: it is not known. */
+const struct known_allocator *recognise_object(const struct look *l, const struct object *o) {
+    const struct known_allocator *known =
+        known_by_object(process_base_name(o->file ? o->file->path : o->name));
+    if (!known && *o->name)
+        known = known_by_object(process_base_name(o->name));
+    for (size_t i = 0; !known && i < known_allocator_count; i++)
+        if (recognise_any(&o->image, known_allocators[i].symbol))
+            known = &known_allocators[i];
+    if (!known && is_program(l, o)) {
+        const char *by[KNOWN_MOST];
+        recognise_symbols(l, false, by);
+        for (size_t i = 0; !known && i < known_allocator_count; i++)
+            known = by[i] ? &known_allocators[i] : NULL;
+    }
+    return known;
+}
