@@ -219,9 +219,8 @@ class Measured:
     """A program, with what each allocator made of it."""
 
     name: str
-    costs: dict[
-        str, dict[str, list[float]]
-    ]  # "time" and "memory": of each row, a value for each run
+    # "time" and "memory"; in each, for each row, a value for each run
+    costs: dict[str, dict[str, list[float]]]
     causes: dict[str, str]  # of rows without a result
     unit: str  # of the time
     linked: str = ""  # what serves it without a preload, if that is not the C library
