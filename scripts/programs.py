@@ -302,10 +302,19 @@ def table(all_of_them: list[Measured]) -> str:
             lines.append("  ".join([first, *rest]).rstrip())
         lines.append("")
     lines += [as_linked(m) for m in all_of_them if m.linked]
-    lines += [f"{m.name}: {name}: {cause}" for m in all_of_them for name, cause in m.causes.items()]
+    lines += causes(all_of_them)
     lines.append(f"Relative to {REFERENCE}, the C library's malloc: below 1x is better.")
     lines.append("~: some runs of one lie among the other's, so this is not told apart.")
     return "\n".join(lines)
+
+
+def causes(all_of_them: list[Measured]) -> list[str]:
+    """Why rows have no result; those of one cause, but for the file that it names, in one line."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in all_of_them:
+        for name, cause in one.causes.items():
+            found.setdefault((name, cause.partition(" (/")[0]), []).append(one.name)
+    return [f"{name}: {cause}: {', '.join(where)}" for (name, cause), where in found.items()]
 
 
 def as_linked(measured: Measured) -> str:

@@ -95,7 +95,7 @@ class Run(DriverTest):
         self.assertRegex(done.stdout, r"(?m)^time +system +fast$")
         self.assertRegex(done.stdout, r"(?m)^perl +2.01 s +0.50x$")
         self.assertRegex(done.stdout, r"(?m)^sort +16 MiB +~1.00x$")
-        self.assertIn("perl: bad: crashed", done.stdout)
+        self.assertIn("bad: crashed: perl, sort", done.stdout)
         folder = done.stdout.rpartition("data: ")[2].strip()
         again = run(SCRIPT, "--table", folder)
         self.assertIn(again.stdout.strip(), done.stdout)
