@@ -7,4 +7,4 @@
 # server: exec memcached -l 127.0.0.1 -p $PORT -m 128 -t 2 -u nobody
 # ready: port:$PORT
 # load: memcslap --servers=127.0.0.1:$PORT --concurrency=8 --test=set
-#   --execute-number=$((QUICK ? 2000 : 20000)) >/dev/null
+#   --execute-number=$((QUICK ? 1000 : 20000)) >/dev/null

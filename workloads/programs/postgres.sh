@@ -8,7 +8,7 @@
 #   -c fsync=off -c shared_buffers=32MB
 # ready: port:$PORT
 # load: until pg_isready -q -h 127.0.0.1 -p $PORT; do sleep 0.05; done;
-#   pgbench -h 127.0.0.1 -p $PORT -U spanbench -n -c 4 -j 2 -t $((QUICK ? 500 : 5000)) postgres
+#   pgbench -h 127.0.0.1 -p $PORT -U spanbench -n -c 4 -j 2 -t $((QUICK ? 250 : 5000)) postgres
 # metric: tps = ([0-9.]+)
 # higher-is-better: yes
 #

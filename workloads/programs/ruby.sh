@@ -4,7 +4,7 @@
 # question: Does glibc with fewer arenas, or another allocator, make Ruby smaller?
 # package: ruby
 # needs: ruby
-# run: exec ruby --disable-gems work.rb $((QUICK ? 40000 : 300000))
+# run: exec ruby --disable-gems work.rb $((QUICK ? 25000 : 300000))
 cat >work.rb <<'END'
 number = ARGV[0].to_i
 words = Array.new(number) { |i| "a name that is not embedded, #{i * 7919 % 100_003}" }
