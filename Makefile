@@ -32,7 +32,7 @@
 #:     ARGS="--part exact"      ARGS=--summary   /usr/bin/python3 scripts/gate_proof/proof.py --help
 #: make test         install what is missing, build, run the project's own tests: four minutes
 #: make test-all     those and the slow ones, with the mutants: do the tests notice what is broken by hand?
-#:     TEST="harness/bench/test_plan scripts/test_table.py"   some of them
+#:     TEST="harness/core/test_plan scripts/test_table.py"   some of them
 #:     JOBS=n                   so many at once (default: one more than there are CPUs, at most 3)
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
 #: make stress       a long campaign of the allocators that are built here (OPS=25000000 a thread count)
@@ -108,11 +108,12 @@ include_harness/bench     := -Iharness/bench -Iharness/core -Iharness/support
 include_harness/check     := -Iharness/check -Iharness/core -Iharness/support
 include_harness/harden    := -Iharness/harden -Iharness/core -Iharness/support
 include_harness/who       := -Iharness/who -Iharness/serving -Iharness/support
-include_harness           := -Iharness -Iharness/bench -Iharness/check -Iharness/harden -Iharness/who \
+include_harness/try       := -Iharness/try -Iharness/serving -Iharness/core -Iharness/support
+include_harness           := -Iharness -Iharness/bench -Iharness/check -Iharness/harden -Iharness/who -Iharness/try \
                              -Iharness/core -Iharness/support
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
 rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses allocators/faulty allocators \
-          $(addprefix harness/,cell support serving core bench check harden who) harness
+          $(addprefix harness/,cell support serving core bench check harden who try) harness
 include = $(include_$(firstword $(foreach d,$(rooms),$(if $(filter $d/%,$1),$d)))) $(for_test)
 for_test = $(if $(findstring /test_,$1),-Iharness/test)
 
@@ -170,15 +171,19 @@ RIVALS_FOUND := $(patsubst $B/rivals/%/rival.mk,%,$(wildcard $B/rivals/*/rival.m
 # --- build ----------------------------------------------------------------------------------------
 CHECK_OBJECTS  := $(foreach d,shared checks checks/support misuses misuses/support,$(call objects,workloads/$d))
 CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads/timed) $(CHECK_OBJECTS)
-DRIVER_ROOMS   := support serving core bench check harden who
+DRIVER_ROOMS   := support serving core bench check harden who try
 DRIVER_OBJECTS := $(foreach d,harness $(DRIVER_ROOMS:%=harness/%),$(call objects,$d)) $B/harness/bench/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
-all: $B/spanbench $B/known-failures.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) \
+all: $B/spanbench $B/known-failures.json $B/tunings.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) \
   $(RIVALS_FOUND:%=$B/rivals/cell/%) $(BUILT:%=$B/lib%.a) registry
 	@touch $B/stamp/all
 
 $B/known-failures.json: allocators/known-failures.json
+	@mkdir -p $(@D)
+	$(call say,COPY)cp $< $@
+
+$B/tunings.json: harness/try/tunings.json
 	@mkdir -p $(@D)
 	$(call say,COPY)cp $< $@
 
@@ -187,7 +192,7 @@ $B/stacks: harness/support/stacks.sh
 	$(call say,COPY)cp $< $@
 
 $B/spanbench: $(DRIVER_OBJECTS) $B/stamp/link
-	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -o $@ $(filter %.o,$^) $(DRIVER_LIBS)
+	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -pthread -o $@ $(filter %.o,$^) $(DRIVER_LIBS)
 
 # The library that the checks of plugin.c open; it finds plugin_host in the cell.
 $B/plugin.so: workloads/checks/support/plugin/library.c workloads/checks/support/plugin.h allocators/allocator.h $B/stamp/compile $B/stamp/link

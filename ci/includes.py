@@ -52,6 +52,7 @@ MAY_INCLUDE = {
     "harness/check": {"harness/check", "harness/core", "harness/support"},
     "harness/harden": {"harness/harden", "harness/core", "harness/support"},
     "harness/who": {"harness/who", "harness/serving", "harness/support"},
+    "harness/try": {"harness/try", "harness/serving", "harness/core", "harness/support"},
     "harness/test": {"harness/test"},
     "harness": {
         "harness",
@@ -59,6 +60,7 @@ MAY_INCLUDE = {
         "harness/check",
         "harness/harden",
         "harness/who",
+        "harness/try",
         "harness/core",
         "harness/support",
     },

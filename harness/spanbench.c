@@ -13,6 +13,7 @@
 #include "selection.h"
 #include "spawn.h"
 #include "text.h"
+#include "try.h"
 #include "who.h"
 
 #include <errno.h>
@@ -157,6 +158,19 @@ static bool has_needs(const struct options *o) {
     return (!(command & OF_ASKS) || needs_proc()) && (!(command & OF_WORKS) || needs_sys());
 }
 
+static int ended(int code) {
+    const int signal = spawn_interrupted();
+    return signal ? EXIT_SIGNALLED + signal : code;
+}
+
+/* Its words are its own: behind them stands a program with words of any kind. */
+static int try_and_end(int argc, char **argv) {
+    if (!needs_proc())
+        return EXIT_WRONG_USE;
+    spawn_prepare();
+    return ended(finish_output(try_command(argc, argv)));
+}
+
 /* Apart from main, whose frame must fit on any stack. */
 __attribute__((noinline)) static int run(int argc, char **argv) {
     static struct options options;
@@ -168,6 +182,8 @@ __attribute__((noinline)) static int run(int argc, char **argv) {
     if (argc > 2 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "who") == 0)
         return finish_output(who_command(2, (char *[]){argv[2], (char[]){"--help"}, NULL}));
     drop_benchmark_environment(argv);
+    if (argc > 1 && strcmp(argv[1], "try") == 0)
+        return try_and_end(argc - 1, argv + 1);
     if (!options_parse(argc, argv, &options))
         return EXIT_WRONG_USE;
     if (options.command == COMMAND_HELP && options.help_script) {
@@ -185,9 +201,7 @@ __attribute__((noinline)) static int run(int argc, char **argv) {
     if (!has_needs(&options))
         return EXIT_WRONG_USE;
     spawn_prepare();
-    const int code   = carry_out(&options);
-    const int signal = spawn_interrupted();
-    return signal ? EXIT_SIGNALLED + signal : code;
+    return ended(carry_out(&options));
 }
 
 int main(int argc, char **argv) {

@@ -108,7 +108,7 @@ bool save_close(struct save *j, bool complete) {
         results_remove(&j->results);
     } else if (dump(j, j->file.stream, complete, problem, sizeof problem) &&
                results_commit(&j->file, problem, sizeof problem)) {
-        good = !complete || results_publish(&j->results, problem, sizeof problem);
+        good = !complete || results_publish(&j->results, "latest", problem, sizeof problem);
         if (!good)
             warn(problem);
     } else {

@@ -37,35 +37,10 @@ bool options_match(const struct names *globs, const char *name) {
     return matches;
 }
 
-static bool complain(const char *option, const char *what, const char *text) {
-    text_say("--%s takes %s, not '%s'", option, what, text);
-    return false;
-}
-
-static bool parse_number(const char *option, const char *text, uint64_t min, uint64_t max,
-                         uint64_t *value) {
-    char *end, what[80];
-    errno  = 0;
-    *value = strtoull(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && !errno && !*end && *value >= min && *value <= max)
-        return true;
-    snprintf(what, sizeof what, "a whole number from %llu to %llu", (unsigned long long)min,
-             (unsigned long long)max);
-    return complain(option, what, text);
-}
-
-static bool parse_seconds(const char *text, double *value) {
-    char *end;
-    *value = strtod(text, &end);
-    if (end != text && !*end && *value > 0 && *value <= 86400)
-        return true;
-    return complain("timeout", "seconds, more than 0 and at most 86400", text);
-}
-
 static bool parse_order(const char *text, bool *mirrored) {
     *mirrored = strcmp(text, "mirrored") == 0;
     return *mirrored || strcmp(text, "shuffled") == 0 ||
-           complain("order", "shuffled or mirrored", text);
+           option_complain("order", "shuffled or mirrored", text);
 }
 
 bool options_seeds_exist(const struct options *o, const char *option, unsigned count) {
@@ -76,36 +51,13 @@ bool options_seeds_exist(const struct options *o, const char *option, unsigned c
     return false;
 }
 
-static bool add_name(const char *option, struct names *names, const char *name) {
-    if (names->count == OPTIONS_MAX_NAMES) {
-        text_say("--%s: too many names", option);
-        return false;
-    }
-    names->item[names->count++] = name;
-    return true;
-}
-
-/* Splits in place; argv is ours to write to. An empty list, of a variable that is not set, does not
- * mean all. */
-static bool parse_names(const char *option, char *text, struct names *names) {
-    const size_t before = names->count;
-    bool good           = true;
-    for (char *word; good && (word = strsep(&text, ", ")) != NULL;)
-        if (*word)
-            good = add_name(option, names, word);
-    if (!good || names->count > before)
-        return good;
-    text_say("the list of %s is empty; leave it out for the default", option);
-    return false;
-}
-
 static bool parse_threads(char *text, struct options *o) {
     struct names list = {0};
-    if (!parse_names("threads", text, &list))
+    if (!option_names("threads", text, &list))
         return false;
     for (size_t i = 0; i < list.count; i++) {
         uint64_t n;
-        if (!parse_number("threads", list.item[i], 1, OPTIONS_MAX_THREADS, &n))
+        if (!option_number("threads", list.item[i], 1, OPTIONS_MAX_THREADS, &n))
             return false;
         bool known = false;
         for (size_t j = 0; j < o->thread_counts; j++)
@@ -125,16 +77,16 @@ static bool parse_profile(const char *text, unsigned *profile) {
     for (*profile = 0; options_profiles[*profile]; ++*profile)
         if (strcmp(options_profiles[*profile], text) == 0)
             return true;
-    return complain("profile", "c17, c23, posix2024, glibc, cxx17, or all", text);
+    return option_complain("profile", "c17, c23, posix2024, glibc, cxx17, or all", text);
 }
 
 static bool parse_sizes(char *text, struct names *sizes) {
-    bool good = parse_names("sizes", text, sizes);
+    bool good = option_names("sizes", text, sizes);
     for (size_t i = 0; good && i < sizes->count; i++) {
         bool known = false;
         for (unsigned n = 0; options_sizes[n]; n++)
             known |= strcmp(sizes->item[i], options_sizes[n]) == 0;
-        good = known || complain("sizes", "tiny, small and large", sizes->item[i]);
+        good = known || option_complain("sizes", "tiny, small and large", sizes->item[i]);
     }
     return good;
 }
@@ -187,7 +139,7 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     o->help_of = 1u << command;
     if (o->command == COMMAND_DESCRIBE)
         while (optind < argc)
-            if (!parse_names("allocators", argv[optind++], &o->allocators))
+            if (!option_names("allocators", argv[optind++], &o->allocators))
                 return false;
     if (o->command == COMMAND_HELP && optind < argc) {
         const char *of    = argv[optind++];
@@ -289,13 +241,17 @@ static bool is_of_command(const bool *given, const struct options *o) {
     return false;
 }
 
+void options_defaults(struct options *o) {
+    *o = (struct options){.seed = 1, .runs = DEFAULT_RUNS, .out = "results"};
+    default_cells(o);
+}
+
 bool options_parse(int argc, char **argv, struct options *o) {
     bool given[OPTIONS_KNOWN]              = {false};
     struct option words[OPTIONS_KNOWN + 1] = {0};
     for (int i = 0; i < OPTIONS_KNOWN; i++)
         words[i] = (struct option){known[i].name, known[i].argument, NULL, i};
-    *o = (struct options){.seed = 1, .runs = DEFAULT_RUNS, .out = "results"};
-    default_cells(o);
+    options_defaults(o);
     if (!benchmark_options_take(&argc, argv, o))
         return false;
     bool good = true;
@@ -304,29 +260,29 @@ bool options_parse(int argc, char **argv, struct options *o) {
         if (c < OPTIONS_KNOWN)
             given[c] = true;
         switch (c) {
-        case ALLOCATORS: good = parse_names("allocators", optarg, &o->allocators); break;
-        case WORKLOADS: good = parse_names("workloads", optarg, &o->workloads); break;
+        case ALLOCATORS: good = option_names("allocators", optarg, &o->allocators); break;
+        case WORKLOADS: good = option_names("workloads", optarg, &o->workloads); break;
         case THREADS: good = parse_threads(optarg, o); break;
-        case PRELOAD: good = add_name("preload", &o->preloads, optarg); break;
+        case PRELOAD: good = option_add_name("preload", &o->preloads, optarg); break;
         case RIVALS: o->rivals = true; break;
         case REPETITIONS:
-            good           = parse_number("repetitions", optarg, 1, 1000, &n);
+            good           = option_number("repetitions", optarg, 1, 1000, &n);
             o->repetitions = (unsigned)n;
             break;
         case ORDER: good = parse_order(optarg, &o->mirrored); break;
-        case SEED: good = parse_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
+        case SEED: good = option_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
         case ONE_SEED: o->one_seed = true; break;
         case QUICK: o->quick = true; break;
         case BRIEF: o->brief = true; break;
         case NO_TIMELINE: o->no_timeline = true; break;
-        case TIMEOUT: good = parse_seconds(optarg, &o->timeout_seconds); break;
+        case TIMEOUT: good = option_seconds("timeout", optarg, &o->timeout_seconds); break;
         case OUT:
             o->out = optarg;
-            good   = *optarg || complain("out", "a directory", optarg);
+            good   = *optarg || option_complain("out", "a directory", optarg);
             break;
         case DIRECTORY_TO: o->directory_to = optarg; break;
         case CELLS: snprintf(o->cells, sizeof o->cells, "%s", optarg); break;
-        case CHECKS: good = parse_names("checks", optarg, &o->checks); break;
+        case CHECKS: good = option_names("checks", optarg, &o->checks); break;
         case PROFILE: good = parse_profile(optarg, &o->profile); break;
         case TAP: o->tap = true; break;
         case VERBOSE: o->verbose = true; break;
@@ -334,10 +290,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
             o->known_named = true;
             snprintf(o->known, sizeof o->known, "%s", optarg);
             break;
-        case MISUSES: good = parse_names("misuses", optarg, &o->misuses); break;
+        case MISUSES: good = option_names("misuses", optarg, &o->misuses); break;
         case SIZES: good = parse_sizes(optarg, &o->sizes); break;
         case RUNS:
-            good    = parse_number("runs", optarg, 1, 1000, &n);
+            good    = option_number("runs", optarg, 1, 1000, &n);
             o->runs = (unsigned)n;
             break;
         case LIST_CHECKS:

@@ -2,24 +2,20 @@
 #ifndef SPANBENCH_OPTIONS_H
 #define SPANBENCH_OPTIONS_H
 
+#include "option_values.h"
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { OPTIONS_MAX_NAMES = 128, OPTIONS_MAX_THREADS = 256 };
+enum { OPTIONS_MAX_THREADS = 256 };
 enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
 /* In seconds. A check gets several times what the longest takes where others have most of the
  * processors. */
 enum { DEFAULT_TIMEOUT = 60, CHECK_TIMEOUT = 180, HARDEN_TIMEOUT = 10 };
 enum { DEFAULT_RUNS = 5 };
-
-/* Words of a list given as "a,b c", or by giving the option again. */
-struct names {
-    const char *item[OPTIONS_MAX_NAMES];
-    size_t count;
-};
 
 struct options {
     enum command {
@@ -101,6 +97,9 @@ bool options_match(const struct names *globs, const char *name);
 /* Are `count` seeds from that of the options on all seeds? If not, standard error says that the
  * count, given by this option, is too large. */
 bool options_seeds_exist(const struct options *, const char *option, unsigned count);
+
+/* Those that all commands have, as they are where nothing was given. */
+void options_defaults(struct options *);
 
 /* Reads the command line; argv must outlive the options. False: it is wrong, and standard error
  * says how and what would be right. */

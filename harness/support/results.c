@@ -186,9 +186,9 @@ void results_discard(struct results_file *file) {
         unlink(file->temporary);
 }
 
-bool results_publish(const struct results *r, char *problem, size_t size) {
+bool results_publish(const struct results *r, const char *name, char *problem, size_t size) {
     char link[PATH_MAX], fresh[PATH_MAX];
-    snprintf(link, sizeof link, "%s/latest", r->parent);
+    snprintf(link, sizeof link, "%s/%s", r->parent, name);
     snprintf(fresh, sizeof fresh, "%.*s/latest.0.tmp", PATH_MAX - 16, r->directory);
     if (symlink(r->name, fresh) == 0) {
         if (rename(fresh, link) == 0)

@@ -1,5 +1,5 @@
 /* The directory of one run, <parent>/<UTC time>-<host>/, and the link <parent>/latest to the
- * newest.
+ * newest. (Another command's link has another name.)
  *
  * Files are written without a name, or under a temporary one, and renamed, so that a reader never
  * sees half a file.
@@ -46,8 +46,8 @@ bool results_commit(struct results_file *, char *problem, size_t size);
 /* Gives up a file that was not committed; nothing of it stays. */
 void results_discard(struct results_file *);
 
-/* Points <parent>/latest at this run. */
-bool results_publish(const struct results *, char *problem, size_t size);
+/* Points <parent>/<link> at this run. */
+bool results_publish(const struct results *, const char *link, char *problem, size_t size);
 
 /* Writes the path of the directory to `file`, for a script; NULL: nowhere. */
 bool results_tell(const struct results *, const char *file, char *problem, size_t size);

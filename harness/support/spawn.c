@@ -1,5 +1,6 @@
 #include "spawn.h"
 
+#include "descendants.h"
 #include "preload_link.h"
 #include "text.h"
 
@@ -62,6 +63,16 @@ void spawn_set_tick(spawn_tick *call, double seconds, void *arg) {
     common_tick.arg     = arg;
 }
 
+const sigset_t *spawn_open_mask(void) {
+    return &original_mask;
+}
+
+void spawn_restore_signals(void) {
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    sigprocmask(SIG_SETMASK, &original_mask, NULL);
+}
+
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -75,9 +86,7 @@ static void become(const struct spawn_request *request, const char *preload, pid
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* it died before the line above */
         _exit(127);
-    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-    sigprocmask(SIG_SETMASK, &original_mask, NULL);
+    spawn_restore_signals();
 
     const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (preload)
@@ -194,26 +203,6 @@ static void drain(int fd, bool (*take)(int, struct spawn_result *), struct spawn
         continue;
 }
 
-/* Kills and reaps what the child started and left behind outside of its group. Each that dies hands
- * its own children to this process, so again until none is left. */
-static void reap_descendants(void) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    for (int rounds = 0; rounds < 100; rounds++) {
-        int child, found = 0;
-        FILE *list = fopen(path, "re");
-        while (list && fscanf(list, "%d", &child) == 1) {
-            found++;
-            kill(child, SIGKILL);
-            waitpid(child, NULL, 0);
-        }
-        if (list)
-            fclose(list);
-        if (!found)
-            return;
-    }
-}
-
 static double seconds_of(struct timeval t) {
     return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
 }
@@ -228,7 +217,7 @@ static void finish(pid_t child, enum spawn_end end, struct spawn_result *result)
         ended = wait4(child, &status, 0, &usage);
     while (ended < 0 && errno == EINTR);
     const int error = errno;
-    reap_descendants();
+    descendants_end(NULL); /* what left the group */
     result->cpu_seconds = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
     result->end         = end;
     if (end != SPAWN_EXITED)

@@ -8,6 +8,7 @@
 #ifndef SPANBENCH_SPAWN_H
 #define SPANBENCH_SPAWN_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -66,6 +67,13 @@ void spawn_prepare(void);
 
 /* The signal that interrupted, or 0. Also notices one that came between two children. */
 int spawn_interrupted(void);
+
+/* For who waits by other means than spawn_run: the mask under which those signals come through, as
+ * ppoll takes it. */
+const sigset_t *spawn_open_mask(void);
+
+/* In a child, before it becomes another program: takes back what spawn_prepare changed. */
+void spawn_restore_signals(void);
 
 void spawn_run(const struct spawn_request *, struct spawn_result *);
 

@@ -68,7 +68,7 @@ JUDGING = (
 ).split()
 # Beside the cells: what orders, starts and counts the samples, and what is planted.
 DRIVING = (
-    "harness/bench/plan.[ch]",
+    "harness/core/plan.[ch]",
     "harness/bench/rows.[ch]",
     "harness/bench/sample.[ch]",
     "harness/support/spawn.[ch]",

@@ -67,7 +67,7 @@ class Kept(DriverTest):
             ),
             *(
                 (f"harness/{part}.c", "harness")
-                for part in ("bench/plan", "bench/rows", "bench/sample", "cell/new")
+                for part in ("core/plan", "bench/rows", "bench/sample", "cell/new")
             ),
             ("workloads/timed/new.c", "harness"),
             ("allocators/planted/planted.c", "harness"),

@@ -1,0 +1,28 @@
+/* The processes that this one started, and those that these started: found, counted, ended.
+ *
+ * This process must be their subreaper (spawn_prepare): what loses its parent, a daemon, comes back
+ * to it. Nothing that a program starts can leave the tree. */
+#ifndef SPANBENCH_DESCENDANTS_H
+#define SPANBENCH_DESCENDANTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct descendant {
+    pid_t process, parent;
+};
+
+/* Lists those that live, parents before their children; also those that have ended and were not
+ * waited for. At most `limit`: what is more is left out. Returns how many are listed. */
+size_t descendants_list(struct descendant *, size_t limit);
+
+/* Adds what one process used, with what it waited for, to a sum; of ru_maxrss it keeps the most. */
+void descendants_add_usage(struct rusage *sum, const struct rusage *one);
+
+/* Kills and reaps all of them, also those that start others meanwhile. Returns how many had to be
+ * killed. Adds to `sum` what they used; NULL: nobody wants to know. */
+size_t descendants_end(struct rusage *sum);
+
+#endif

@@ -1,0 +1,26 @@
+/* The files of a comparison: nothing that was measured gets lost. Their space is reserved before
+ * anything runs; program.json is renewed every few seconds; and if it cannot be written at the end,
+ * it goes to $TMPDIR, and if that fails, to standard output. */
+#ifndef SPANBENCH_TRY_KEEP_H
+#define SPANBENCH_TRY_KEEP_H
+
+#include "trial.h"
+
+struct keep {
+    struct results results;
+    struct results_file document, curves;
+    double renewed; /* the instant */
+    bool trouble;   /* it could not be renewed, which was said */
+};
+
+/* Makes the directory, and reserves space for so many runs. False: standard error says why. */
+bool keep_open(struct keep *, const struct try_options *, size_t rows, size_t runs);
+
+/* Renews program.json; `at_once`: also if it was renewed a moment ago. False: it could not be. */
+bool keep_renew(struct keep *, const struct trial *, bool at_once);
+
+/* Writes all; without any run and any cause, removes the directory instead. A complete comparison
+ * is what latest-try points at. False: standard error says why, and where the results are. */
+bool keep_close(struct keep *, const struct trial *, bool complete);
+
+#endif

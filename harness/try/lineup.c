@@ -1,0 +1,213 @@
+#include "lineup.h"
+
+#include "json_member.h"
+#include "suggest.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct row *add_row(struct lineup *l) {
+    struct row *grown = reallocarray(l->row, l->rows + 1, sizeof *grown);
+    if (!grown) {
+        fprintf(stderr, "spanbench: out of memory\n");
+        return NULL;
+    }
+    l->row          = grown;
+    l->row[l->rows] = (struct row){0};
+    return &l->row[l->rows++];
+}
+
+static const struct row *find_row(const struct lineup *l, const char *name) {
+    for (size_t i = 0; i < l->rows; i++)
+        if (strcmp(l->row[i].name, name) == 0)
+            return &l->row[i];
+    return NULL;
+}
+
+/* A cell knows the library that it is linked with, and that can be preloaded, too. */
+static bool add_cell(struct lineup *l, const struct cell *c) {
+    if (c->floor)
+        return true; /* not an allocator */
+    struct row *row = add_row(l);
+    if (!row)
+        return false;
+    snprintf(row->name, sizeof row->name, "%s", c->name);
+    snprintf(row->allocator, sizeof row->allocator, "%s", c->name);
+    if (*c->skipped || *c->broken) {
+        snprintf(row->cause, sizeof row->cause, "%s", *c->skipped ? c->skipped : c->broken);
+        row->absent = true;
+    } else if (*c->preload) {
+        snprintf(row->library, sizeof row->library, "%s", c->preload);
+    } else if (strcmp(c->name, "system") != 0) {
+        const char *object = cell_fact(c, "object");
+        if (!realpath(object, row->library) || strcmp(object, c->path) == 0) {
+            snprintf(row->cause, sizeof row->cause,
+                     "it is a part of its cell, and no library that could be preloaded");
+            *row->library = '\0';
+            row->absent   = true;
+        }
+    }
+    return true;
+}
+
+/* Adds the words of `text`, split at blanks: NAME=VALUE, thp=never, or watch=off. */
+static bool add_variables(struct row *row, const char *text) {
+    for (const char *s = text + strspn(text, " "); *s; s += strspn(s, " ")) {
+        const size_t length = strcspn(s, " ");
+        const char *equals  = memchr(s, '=', length);
+        if (length == strlen("thp=never") && strncmp(s, "thp=never", length) == 0) {
+            row->thp = START_THP_NEVER;
+        } else if (length == strlen("watch=off") && strncmp(s, "watch=off", length) == 0) {
+            row->unwatched = true;
+        } else if (!equals || equals == s || row->variables == LINEUP_VARIABLES ||
+                   length >= sizeof row->variable[0] ||
+                   strncmp(s, "LD_PRELOAD=", strlen("LD_PRELOAD=")) == 0) {
+            return false;
+        } else {
+            snprintf(row->variable[row->variables++], sizeof row->variable[0], "%.*s", (int)length,
+                     s);
+        }
+        s += length;
+    }
+    return row->variables || row->unwatched || row->thp != START_THP_AS_IS;
+}
+
+/* "system:MALLOC_ARENA_MAX=2" */
+static bool add_variant(struct lineup *l, const char *name, const char *variables) {
+    char base[64];
+    snprintf(base, sizeof base, "%.*s", (int)strcspn(name, ":"), name);
+    const struct row *of = find_row(l, base);
+    if (!of || !strchr(name, ':')) {
+        const char *near = suggest(base, l->row, l->rows, sizeof *l->row);
+        fprintf(stderr,
+                "spanbench: --row takes ALLOCATOR:VARIABLE=VALUE, not '%s'; there is no allocator "
+                "'%s' among those that are tried%s%s%s\n",
+                name, base, near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+        return false;
+    }
+    const struct row copy = *of;
+    if (find_row(l, name))
+        return true; /* twice the same */
+    struct row *row = add_row(l);
+    if (!row)
+        return false;
+    *row           = copy;
+    row->variables = 0;
+    if (snprintf(row->name, sizeof row->name, "%s", name) < (int)sizeof row->name &&
+        add_variables(row, variables))
+        return true;
+    fprintf(stderr,
+            "spanbench: --row takes at most %d words VARIABLE=VALUE, thp=never or watch=off after "
+            "the colon, and not LD_PRELOAD: '%s'\n",
+            LINEUP_VARIABLES, name);
+    return false;
+}
+
+/* The tunings of the allocators that are tried, from tunings.json beside this program. */
+static bool add_tunings(struct lineup *l, const struct try_options *o) {
+    char path[PATH_MAX + 32];
+    json_error_t error;
+    snprintf(path, sizeof path, "%s/../tunings.json", o->common.cells);
+    json_t *all         = json_load_file(path, 0, &error);
+    const size_t before = l->rows;
+    bool good           = json_is_array(all);
+    if (!good)
+        fprintf(stderr, "spanbench: cannot read %s: %s; build it with 'make'\n", path, error.text);
+    for (size_t i = 0; good && i < json_array_size(all); i++) {
+        const json_t *tuning  = json_array_get(all, i);
+        const char *allocator = member_text(tuning, "allocator");
+        const char *variables = member_text(tuning, "variables");
+        for (size_t r = 0; good && r < before; r++) {
+            const struct row *row = &l->row[r];
+            char name[sizeof row->name];
+            if (strcmp(allocator, "*") != 0 && strcmp(allocator, row->name) != 0)
+                continue;
+            snprintf(name, sizeof name, "%s:%s", row->name, member_text(tuning, "name"));
+            good = add_variant(l, name, variables);
+        }
+    }
+    json_decref(all);
+    return good;
+}
+
+static bool is_named(const char *variable, const char *name, size_t length) {
+    return strncmp(variable, name, length) == 0 && variable[length] == '=';
+}
+
+/* Sets NAME=VALUE in a list that has room for it. */
+static bool put(char **list, size_t *count, const char *variable) {
+    const size_t length = strcspn(variable, "=");
+    char *copy          = strdup(variable);
+    for (size_t i = 0; copy && i < *count; i++)
+        if (is_named(list[i], variable, length)) {
+            free(list[i]);
+            list[i] = copy;
+            return true;
+        }
+    if (copy)
+        list[(*count)++] = copy;
+    return copy;
+}
+
+static bool make_environment(struct row *row, const struct names *variables) {
+    size_t inherited = 0, count = 0;
+    while (environ[inherited])
+        inherited++;
+    row->environment =
+        calloc(inherited + variables->count + row->variables + 2, sizeof *row->environment);
+    bool good = row->environment;
+    for (size_t i = 0; good && i < inherited; i++)
+        if (!is_named(environ[i], "LD_PRELOAD", strlen("LD_PRELOAD")))
+            good = put(row->environment, &count, environ[i]);
+    for (size_t i = 0; good && i < variables->count; i++)
+        good = put(row->environment, &count, variables->item[i]);
+    for (size_t i = 0; good && i < row->variables; i++)
+        good = put(row->environment, &count, row->variable[i]);
+    if (good && *row->library) {
+        char preload[PATH_MAX + 16];
+        snprintf(preload, sizeof preload, "LD_PRELOAD=%s", row->library);
+        good = put(row->environment, &count, preload);
+    }
+    if (!good)
+        fprintf(stderr, "spanbench: out of memory\n");
+    return good;
+}
+
+bool lineup_open(struct lineup *l, const struct try_options *o, const struct registry *r,
+                 const bool *chosen) {
+    *l        = (struct lineup){0};
+    bool good = true;
+    for (size_t i = 0; good && i < r->cells; i++)
+        if (chosen[i])
+            good = add_cell(l, &r->cell[i]);
+    if (good && o->tunings)
+        good = add_tunings(l, o);
+    for (size_t i = 0; good && i < o->extra_rows.count; i++) {
+        const char *name  = o->extra_rows.item[i];
+        const char *colon = strchr(name, ':');
+        good              = add_variant(l, name, colon ? colon + 1 : "");
+    }
+    for (size_t i = 0; good && i < l->rows; i++)
+        good = make_environment(&l->row[i], &o->variables);
+    return good;
+}
+
+void lineup_close(struct lineup *l) {
+    for (size_t i = 0; i < l->rows; i++) {
+        for (char **v = l->row[i].environment; v && *v; v++)
+            free(*v);
+        free(l->row[i].environment);
+    }
+    free(l->row);
+    *l = (struct lineup){0};
+}
+
+size_t lineup_left(const struct lineup *l) {
+    size_t left = 0;
+    for (size_t i = 0; i < l->rows; i++)
+        left += !*l->row[i].cause;
+    return left;
+}

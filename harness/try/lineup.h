@@ -1,0 +1,39 @@
+/* The rows of a comparison: each is a way to run one program, with an allocator, and perhaps with
+ * options of it. */
+#ifndef SPANBENCH_TRY_LINEUP_H
+#define SPANBENCH_TRY_LINEUP_H
+
+#include "measure.h"
+#include "registry.h"
+#include "try_options.h"
+
+enum { LINEUP_VARIABLES = 8 };
+
+struct row {
+    char name[96];
+    char allocator[64];
+    char library[PATH_MAX]; /* that is preloaded; "": none, the program's own malloc serves */
+    char variable[LINEUP_VARIABLES][256]; /* "NAME=value": of this row alone */
+    size_t variables;
+    enum start_thp thp;
+    bool unwatched;     /* its memory is not watched: what does watching cost? */
+    char cause[1024];   /* why there are no results; "": there are */
+    bool absent;        /* it could not even be tried: nothing was found about the program */
+    char **environment; /* all that the program gets */
+};
+
+struct lineup {
+    struct row *row;
+    size_t rows;
+};
+
+/* Makes the rows: of the chosen cells of the registry, and of --row and --tunings. False: standard
+ * error says why. The caller closes it in any case. */
+bool lineup_open(struct lineup *, const struct try_options *, const struct registry *,
+                 const bool *chosen);
+void lineup_close(struct lineup *);
+
+/* Rows without a cause. */
+size_t lineup_left(const struct lineup *);
+
+#endif

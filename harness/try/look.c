@@ -1,0 +1,254 @@
+#include "look.h"
+
+#include "descendants.h"
+#include "mapped.h"
+#include "memory.h"
+#include "text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TICK_MS = 20 };
+
+struct looking {
+    const struct measure_request *request;
+    const char *library;
+    struct look *look;
+    struct started started;
+    struct drain out, err;
+    bool ended;
+};
+
+/* In a stopped or running process, of the thread that bears its number. */
+static bool is_process(pid_t thread) {
+    char path[64], line[128];
+    int group = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "Tgid: %d", &group) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return group == thread;
+}
+
+static pid_t parent_of(pid_t process) {
+    char path[64], line[128];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "PPid: %d", &parent) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return parent;
+}
+
+static struct look_process *place_of(struct look *l, pid_t pid) {
+    for (size_t i = 0; i < l->processes; i++)
+        if (l->process[i].pid == pid)
+            return &l->process[i];
+    if (l->processes == LOOK_PROCESSES) {
+        l->more++;
+        return NULL;
+    }
+    struct look_process *p = &l->process[l->processes++];
+    *p                     = (struct look_process){.pid = pid, .high_water = -1, .shared = -1};
+    return p;
+}
+
+static void read_names(struct look_process *p) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)p->pid);
+    const ssize_t length = readlink(path, p->exe, sizeof p->exe - 1);
+    if (length >= 0)
+        p->exe[length] = '\0';
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)p->pid);
+    FILE *f = fopen(path, "re");
+    if (f && fgets(p->comm, sizeof p->comm, f))
+        p->comm[strcspn(p->comm, "\n")] = '\0';
+    if (f)
+        fclose(f);
+    text_clean(p->exe);
+    text_clean(p->comm);
+}
+
+static void identify(struct looking *l, pid_t pid) {
+    struct mapped mapped;
+    struct memory_counters counters;
+    struct memory_walk walk;
+    if (!mapped_find(pid, l->library, &mapped))
+        return;
+    struct look_process *p = place_of(l->look, pid);
+    if (!p)
+        return;
+    const pid_t parent = parent_of(pid);
+    p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
+    read_names(p);
+    snprintf(p->object, sizeof p->object, "%s", mapped.object);
+    snprintf(p->why, sizeof p->why, "%s", mapped.why);
+    text_clean(p->object);
+    if (memory_count(pid, &counters))
+        p->high_water = counters.high_water;
+    if (memory_walk(pid, &walk))
+        p->shared = walk.rss - walk.pss;
+}
+
+static void identify_all(struct looking *l) {
+    static struct descendant found[WATCH_MOST_PROCESSES];
+    const size_t count = descendants_list(found, WATCH_MOST_PROCESSES);
+    for (size_t i = 0; i < count; i++)
+        identify(l, found[i].process);
+}
+
+/* What a traced thread stopped for; lets it go on (ptrace(2), "Stopped states"). */
+static void resume(struct looking *l, pid_t thread, int status) {
+    const int signal = WSTOPSIG(status), event = status >> 16;
+    if (event == PTRACE_EVENT_EXIT && is_process(thread))
+        identify(l, thread);
+    if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) /* the whole process is stopped */
+        ptrace(PTRACE_LISTEN, thread, NULL, NULL);
+    else
+        ptrace(PTRACE_CONT, thread, NULL, (void *)(long)(event ? 0 : signal));
+}
+
+static void take_ends(struct looking *l) {
+    int status;
+    struct rusage usage;
+    for (pid_t p; (p = wait4(-1, &status, WNOHANG | __WALL, &usage)) > 0;) {
+        if (WIFSTOPPED(status)) {
+            resume(l, p, status);
+        } else if (p == l->started.child) {
+            l->look->run.status = status;
+            l->ended            = true;
+        }
+    }
+}
+
+static enum measured_end follow(struct looking *l, int children) {
+    static struct descendant found[WATCH_MOST_PROCESSES + 1];
+    double next_look = 0;
+    while (!l->ended) {
+        struct pollfd p[] = {{children, POLLIN, 0}, {l->out.fd, POLLIN, 0}, {l->err.fd, POLLIN, 0}};
+        const struct timespec wait = {0, TICK_MS * 1000000L};
+        const int ready            = ppoll(p, 3, &wait, spawn_open_mask());
+        const double now           = measure_now();
+        struct signalfd_siginfo told;
+        if (spawn_interrupted())
+            return MEASURED_INTERRUPTED;
+        while (ready > 0 && p[0].revents && read(children, &told, sizeof told) > 0)
+            continue;
+        if (ready > 0 && p[1].revents)
+            drain_take(&l->out);
+        if (ready > 0 && p[2].revents)
+            drain_take(&l->err);
+        take_ends(l);
+        if (now < next_look)
+            continue;
+        next_look = now + TICK_MS * 1e-3;
+        if (!l->look->traced)
+            identify_all(l);
+        if (descendants_list(found, WATCH_MOST_PROCESSES + 1) > WATCH_MOST_PROCESSES)
+            return MEASURED_TOO_MANY;
+        if (now - l->started.at > l->request->timeout_seconds)
+            return MEASURED_TIMED_OUT;
+    }
+    return MEASURED_ENDED;
+}
+
+static bool trace(void *arg, pid_t child) {
+    struct looking *l  = arg;
+    l->look->traced    = ptrace(PTRACE_SEIZE, child, NULL,
+                                PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+                                    PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL) == 0;
+    l->started.child   = child;
+    struct measured *m = &l->look->run;
+    *m                 = (struct measured){.number = NAN};
+    return true;
+}
+
+/* Who is traced stops once more when it is killed, and must be let go. */
+static void kill_traced(struct looking *l) {
+    static struct descendant found[WATCH_MOST_PROCESSES];
+    for (unsigned pass = 0; l->look->traced && pass < 1000; pass++) {
+        const size_t count = descendants_list(found, WATCH_MOST_PROCESSES);
+        for (size_t i = 0; i < count; i++)
+            kill(found[i].process, SIGKILL);
+        take_ends(l);
+        if (!count)
+            return;
+        l->look->run.left_behind += pass ? 0 : count;
+        usleep(pass ? 1000 : 0);
+    }
+}
+
+static void finish(struct looking *l) {
+    struct measured *m = &l->look->run;
+    identify_all(l); /* those that live on, and that are killed now */
+    kill_traced(l);
+    m->left_behind += descendants_end(&m->usage);
+    drain_end(&l->out);
+    drain_end(&l->err);
+    m->out_bytes             = l->out.bytes;
+    m->out_hash              = drain_hash(&l->out);
+    m->number                = isnan(l->out.value) ? l->err.value : l->out.value;
+    const struct drain *last = l->err.tail_length ? &l->err : &l->out;
+    memcpy(m->last_words, last->tail, last->tail_length + 1);
+}
+
+static int by_age(const void *a, const void *b) {
+    const struct look_process *p = a, *q = b;
+    return p->pid < q->pid ? -1 : p->pid > q->pid;
+}
+
+/* The program's own first, then by number: mostly in the order in which they began. */
+static void sort(struct look *l, pid_t first) {
+    qsort(l->process, l->processes, sizeof *l->process, by_age);
+    for (size_t i = 1; i < l->processes; i++) {
+        const struct look_process p = l->process[i];
+        if (p.pid != first)
+            continue;
+        memmove(l->process + 1, l->process, i * sizeof *l->process);
+        l->process[0] = p;
+    }
+}
+
+void look_run(const struct measure_request *request, const char *library, struct look *look) {
+    static struct looking l; /* its pipes have buffers */
+    sigset_t child, before;
+    l     = (struct looking){.request = request, .library = library, .look = look};
+    *look = (struct look){.run = {.number = NAN}};
+    if (spawn_interrupted()) {
+        look->run.end = MEASURED_INTERRUPTED;
+        return;
+    }
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, &before);
+    const int children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (children < 0 || !start_program(&request->start, trace, &l, &l.started)) {
+        look->run.end   = MEASURED_FAILED;
+        look->run.error = children < 0 ? errno : l.started.error;
+        look->run.step  = children < 0 ? "signalfd" : l.started.step;
+    } else {
+        drain_begin(&l.out, l.started.out, request->number);
+        drain_begin(&l.err, l.started.err, request->number);
+        look->run.end = follow(&l, children);
+        finish(&l);
+        sort(look, l.started.child);
+    }
+    if (children >= 0)
+        close(children);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}

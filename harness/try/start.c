@@ -1,0 +1,137 @@
+#include "measure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A page that the child shares with this process up to its exec. */
+struct shared {
+    double at;
+    int64_t first_rss;
+    int error;
+    int step;
+};
+
+enum { STEP_FORK, STEP_GO, STEP_INPUT, STEP_DIRECTORY, STEP_LIMIT, STEP_OUTPUT, STEP_EXEC };
+static const char *const steps[] = {
+    [STEP_FORK] = "fork",        [STEP_GO] = "waiting to begin", [STEP_INPUT] = "--input",
+    [STEP_DIRECTORY] = "--cwd",  [STEP_LIMIT] = "--limit",       [STEP_OUTPUT] = "its output",
+    [STEP_EXEC] = "the program",
+};
+
+struct pipes {
+    int out[2], err[2], go[2], report[2];
+};
+
+static _Noreturn void give_up(struct shared *shared, int step) {
+    shared->error = errno;
+    shared->step  = step;
+    _exit(127);
+}
+
+/* In the child, which is a copy of a process with threads: only what is safe after fork. */
+static _Noreturn void become(const struct start *s, const struct pipes *p, pid_t parent,
+                             struct shared *shared) {
+    char go;
+    setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it died before the line above */
+        _exit(127);
+    spawn_restore_signals();
+    close(p->go[1]);
+    if (read(p->go[0], &go, 1) != 1)
+        _exit(127);
+    const int in = open(s->input ? s->input : "/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        give_up(shared, STEP_INPUT);
+    if (s->directory && chdir(s->directory) != 0)
+        give_up(shared, STEP_DIRECTORY);
+    if (dup2(in, STDIN_FILENO) < 0 || dup2(p->out[1], STDOUT_FILENO) < 0 ||
+        dup2(p->err[1], STDERR_FILENO) < 0 ||
+        close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
+        give_up(shared, STEP_OUTPUT);
+    if (s->thp == START_THP_NEVER)
+        prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    if (!memory_limit_enter(&s->limit))
+        give_up(shared, STEP_LIMIT);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    shared->first_rss = (int64_t)usage.ru_maxrss * 1024;
+    shared->at        = measure_now();
+    execve(s->path, s->argv, s->environment);
+    give_up(shared, STEP_EXEC);
+}
+
+static bool open_pipe(int ends[2], bool nonblocking) {
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return false;
+    if (nonblocking) {
+        (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        (void)fcntl(ends[0], F_SETPIPE_SZ, DRAIN_PIPE_BYTES); /* or as large as it may be */
+    }
+    return true;
+}
+
+static void close_pipe(const int ends[2]) {
+    if (ends[0] >= 0)
+        close(ends[0]);
+    if (ends[1] >= 0)
+        close(ends[1]);
+}
+
+/* Lets the child go on, and waits until it is another program, or has ended. */
+static bool let_go(struct pipes *p, start_hook *hook, void *arg, pid_t child) {
+    char nothing;
+    close(p->report[1]);
+    p->report[1] = -1;
+    if ((hook && !hook(arg, child)) || write(p->go[1], "", 1) != 1)
+        return false;
+    while (read(p->report[0], &nothing, 1) < 0 && errno == EINTR)
+        continue;
+    return true;
+}
+
+bool start_program(const struct start *s, start_hook *hook, void *arg, struct started *started) {
+    struct pipes p     = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+    const pid_t parent = getpid();
+    struct shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    *started = (struct started){.child = -1, .out = -1, .err = -1};
+    if (shared != MAP_FAILED && open_pipe(p.out, true) && open_pipe(p.err, true) &&
+        open_pipe(p.go, false) && open_pipe(p.report, false))
+        started->child = fork();
+    started->error = started->child < 0 ? errno : 0;
+    started->step  = steps[STEP_FORK];
+    if (started->child == 0)
+        become(s, &p, parent, shared);
+    if (started->child > 0) {
+        if (!let_go(&p, hook, arg, started->child))
+            shared->error = errno ? errno : ECANCELED, shared->step = STEP_GO;
+        started->at        = shared->at;
+        started->first_rss = shared->first_rss;
+        started->error     = shared->error;
+        started->step      = steps[shared->step];
+    }
+    if (started->error && started->child > 0) {
+        kill(started->child, SIGKILL);
+        waitpid(started->child, NULL, 0);
+    }
+    if (!started->error) {
+        started->out = p.out[0];
+        started->err = p.err[0];
+        p.out[0] = p.err[0] = -1;
+    }
+    close_pipe(p.out);
+    close_pipe(p.err);
+    close_pipe(p.go);
+    close_pipe(p.report);
+    if (shared != MAP_FAILED)
+        munmap(shared, sizeof *shared);
+    return !started->error;
+}

@@ -1,0 +1,130 @@
+"""Reads what `spanbench try` writes: program.json and memory.csv of a comparison."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from bench_results import Unusable
+from stored_file import SPOILED
+
+FILE = "program.json"
+REFERENCE = "system"  # the C library's malloc: what others are compared with, if it has results
+
+
+@dataclass(frozen=True)
+class Metric:
+    name: str  # of a column
+    unit: str  # seconds, bytes, or "" for a number of the program's own
+    less: str  # of a smaller value: "11 % less time"
+    more: str
+    better_is_less: bool = True
+
+
+TIME = Metric("time", "seconds", "less time", "more time")
+CPU = Metric("CPU", "seconds", "less CPU time", "more CPU time")
+MEMORY = Metric("peak memory", "bytes", "less peak memory", "more peak memory")
+
+
+@dataclass
+class Row:
+    """One way to run the program."""
+
+    name: str
+    library: Optional[str]
+    cause: Optional[str]  # why there is no result
+    # Of each metric, a value for each round that counts.
+    values: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+
+    @property
+    def good(self) -> bool:
+        return self.cause is None and bool(self.values)
+
+
+@dataclass
+class Results:
+    path: Path
+    document: Any
+    rows: list[Row]
+    metrics: list[Metric]
+    rounds: int
+
+    @property
+    def good(self) -> list[Row]:
+        return [r for r in self.rows if r.good]
+
+    @property
+    def reference(self) -> Optional[Row]:
+        """What all others are shown relative to: the C library's malloc, or else the first."""
+        return next((r for r in self.good if r.name == REFERENCE), next(iter(self.good), None))
+
+    @property
+    def precision(self) -> float:
+        return float(self.document["precision"])
+
+
+def metrics_of(program: Any, runs: list[Any]) -> list[Metric]:
+    made = [TIME, CPU, MEMORY]
+    if program["metric"] is not None:
+        less = not program["higher_is_better"]
+        made.insert(0, Metric("metric", "", "less of the metric", "more of the metric", less))
+    for key in sorted({k for run in runs for k in run.get("after", {})}, key=float):
+        made.append(
+            Metric(f"after {key} s", "bytes", f"less memory {key} s later", f"more memory {key} s later")
+        )
+    return made
+
+
+def values_of(run: Any) -> dict[str, float]:
+    found = {
+        TIME.name: run["wall_seconds"],
+        CPU.name: run["user_seconds"] + run["system_seconds"],
+        MEMORY.name: run["peak_bytes"],
+        "metric": run["metric"],
+        **{f"after {key} s": bytes for key, bytes in run.get("after", {}).items()},
+    }
+    # A program that ends at once may have had no tick of CPU time, and no page of its own.
+    return {k: max(float(v), 1e-6) for k, v in found.items() if v is not None}
+
+
+def of_document(path: Path, document: Any) -> Results:
+    rows = [Row(r["name"], r["library"], r["cause"]) for r in document["rows"]]
+    by_name = {r.name: r for r in rows}
+    runs = [r for r in document["runs"] if r["problem"] is None]
+    for run in runs:
+        for name, value in values_of(run).items():
+            by_name[run["row"]].values[name][run["round"]] = value
+    metrics = metrics_of(document["program"], runs)
+    return Results(path, document, rows, metrics, int(document["rounds"]))
+
+
+def load(path: Path) -> Results:
+    """Of a comparison's directory, or of its program.json."""
+    file = path / FILE if path.is_dir() else path
+    try:
+        return of_document(file, json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError as missing:
+        raise Unusable(f"{file}: there is no such file; is this a folder of spanbench try?") from missing
+    except SPOILED as problem:
+        raise Unusable(f"{file}: not a comparison of spanbench try ({problem!r})") from problem
+
+
+@dataclass
+class Curve:
+    seconds: list[float] = field(default_factory=list)
+    pss: list[int] = field(default_factory=list)
+
+
+def load_curves(file: Path) -> dict[tuple[str, int], Curve]:
+    """Memory over time, by row and round."""
+    found: dict[tuple[str, int], Curve] = defaultdict(Curve)
+    with open(file, newline="", encoding="utf-8") as lines:
+        for line in csv.DictReader(lines):
+            curve = found[line["row"], int(line["round"])]
+            curve.seconds.append(float(line["seconds"]))
+            curve.pss.append(int(line["pss_bytes"]))
+    return dict(found)
