@@ -184,6 +184,10 @@ __attribute__((noinline)) static int run(int argc, char **argv) {
     drop_benchmark_environment(argv);
     if (argc > 1 && strcmp(argv[1], "try") == 0)
         return try_and_end(argc - 1, argv + 1);
+    if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "try") == 0) {
+        static char help[] = "--help";
+        return try_and_end(2, (char *[]){argv[2], help, NULL});
+    }
     if (!options_parse(argc, argv, &options))
         return EXIT_WRONG_USE;
     if (options.command == COMMAND_HELP && options.help_script) {

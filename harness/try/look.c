@@ -26,6 +26,7 @@ struct looking {
     struct started started;
     struct drain out, err;
     bool ended;
+    bool killing; /* what ends now is not looked at */
 };
 
 /* In a stopped or running process, of the thread that bears its number. */
@@ -88,10 +89,8 @@ static void identify(struct looking *l, pid_t pid) {
     struct mapped mapped;
     struct memory_counters counters;
     struct memory_walk walk;
-    if (!mapped_find(pid, l->library, &mapped))
-        return;
     struct look_process *p = place_of(l->look, pid);
-    if (!p)
+    if (!p || !mapped_find(pid, l->library, &mapped))
         return;
     const pid_t parent = parent_of(pid);
     p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
@@ -115,7 +114,7 @@ static void identify_all(struct looking *l) {
 /* What a traced thread stopped for; lets it go on (ptrace(2), "Stopped states"). */
 static void resume(struct looking *l, pid_t thread, int status) {
     const int signal = WSTOPSIG(status), event = status >> 16;
-    if (event == PTRACE_EVENT_EXIT && is_process(thread))
+    if (event == PTRACE_EVENT_EXIT && !l->killing && is_process(thread))
         identify(l, thread);
     if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) /* the whole process is stopped */
         ptrace(PTRACE_LISTEN, thread, NULL, NULL);
@@ -180,9 +179,10 @@ static bool trace(void *arg, pid_t child) {
 
 /* Who is traced stops once more when it is killed, and must be let go. */
 static void kill_traced(struct looking *l) {
-    static struct descendant found[WATCH_MOST_PROCESSES];
+    static struct descendant found[16 * WATCH_MOST_PROCESSES];
+    l->killing = true;
     for (unsigned pass = 0; l->look->traced && pass < 1000; pass++) {
-        const size_t count = descendants_list(found, WATCH_MOST_PROCESSES);
+        const size_t count = descendants_list(found, sizeof found / sizeof *found);
         for (size_t i = 0; i < count; i++)
             kill(found[i].process, SIGKILL);
         take_ends(l);
@@ -210,6 +210,15 @@ static void finish(struct looking *l) {
 static int by_age(const void *a, const void *b) {
     const struct look_process *p = a, *q = b;
     return p->pid < q->pid ? -1 : p->pid > q->pid;
+}
+
+/* Those that were gone before they could be looked at. */
+static void drop_unknown(struct look *l) {
+    size_t kept = 0;
+    for (size_t i = 0; i < l->processes; i++)
+        if (*l->process[i].exe)
+            l->process[kept++] = l->process[i];
+    l->processes = kept;
 }
 
 /* The program's own first, then by number: mostly in the order in which they began. */
@@ -246,6 +255,7 @@ void look_run(const struct measure_request *request, const char *library, struct
         drain_begin(&l.err, l.started.err, request->number);
         look->run.end = follow(&l, children);
         finish(&l);
+        drop_unknown(look);
         sort(look, l.started.child);
     }
     if (children >= 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,9 +30,12 @@ struct pipes {
     int out[2], err[2], go[2], report[2];
 };
 
-static _Noreturn void give_up(struct shared *shared, int step) {
+/* The parent hears of it at once: a traced child does not end before it is allowed to. */
+static _Noreturn void give_up(struct shared *shared, int step, int report) {
     shared->error = errno;
     shared->step  = step;
+    if (write(report, "", 1) != 1)
+        _exit(126);
     _exit(127);
 }
 
@@ -49,23 +53,23 @@ static _Noreturn void become(const struct start *s, const struct pipes *p, pid_t
         _exit(127);
     const int in = open(s->input ? s->input : "/dev/null", O_RDONLY | O_CLOEXEC);
     if (in < 0)
-        give_up(shared, STEP_INPUT);
+        give_up(shared, STEP_INPUT, p->report[1]);
     if (s->directory && chdir(s->directory) != 0)
-        give_up(shared, STEP_DIRECTORY);
+        give_up(shared, STEP_DIRECTORY, p->report[1]);
     if (dup2(in, STDIN_FILENO) < 0 || dup2(p->out[1], STDOUT_FILENO) < 0 ||
         dup2(p->err[1], STDERR_FILENO) < 0 ||
         close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
-        give_up(shared, STEP_OUTPUT);
+        give_up(shared, STEP_OUTPUT, p->report[1]);
     if (s->thp == START_THP_NEVER)
         prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     if (!memory_limit_enter(&s->limit))
-        give_up(shared, STEP_LIMIT);
+        give_up(shared, STEP_LIMIT, p->report[1]);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     shared->first_rss = (int64_t)usage.ru_maxrss * 1024;
     shared->at        = measure_now();
     execve(s->path, s->argv, s->environment);
-    give_up(shared, STEP_EXEC);
+    give_up(shared, STEP_EXEC, p->report[1]);
 }
 
 static bool open_pipe(int ends[2], bool nonblocking) {
@@ -97,6 +101,14 @@ static bool let_go(struct pipes *p, start_hook *hook, void *arg, pid_t child) {
     return true;
 }
 
+/* Which may be traced, and then stops once more at its end. */
+static void end_child(pid_t child) {
+    int status;
+    kill(child, SIGKILL);
+    while (waitpid(child, &status, __WALL) == child && WIFSTOPPED(status))
+        ptrace(PTRACE_CONT, child, NULL, NULL);
+}
+
 bool start_program(const struct start *s, start_hook *hook, void *arg, struct started *started) {
     struct pipes p     = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
     const pid_t parent = getpid();
@@ -118,10 +130,8 @@ bool start_program(const struct start *s, start_hook *hook, void *arg, struct st
         started->error     = shared->error;
         started->step      = steps[shared->step];
     }
-    if (started->error && started->child > 0) {
-        kill(started->child, SIGKILL);
-        waitpid(started->child, NULL, 0);
-    }
+    if (started->error && started->child > 0)
+        end_child(started->child);
     if (!started->error) {
         started->out = p.out[0];
         started->err = p.err[0];

@@ -1,0 +1,344 @@
+"""`spanbench try`: a program of the user's under each allocator."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from driving import BUILD, ROOT, SPANBENCH, DriverTest, run, slow
+
+MIB = 1 << 20
+PYTHON = "/usr/bin/python3"
+SCHEMA = json.loads((ROOT / "results" / "program.schema.json").read_text())
+
+# Touches so many MiB in a child, which then lives for 100 ms.
+IN_A_CHILD = """
+import mmap, os, time
+child = os.fork()
+if child == 0:
+    memory = mmap.mmap(-1, {mib} << 20)
+    for at in range(0, len(memory), 4096):
+        memory[at] = 1
+    time.sleep({seconds})
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+# A child writes to all that it has from its parent: after fork, that is the parent's until then.
+COPIES_ON_WRITE = """
+import mmap, os, time
+memory = mmap.mmap(-1, 100 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def touch():
+    for at in range(0, len(memory), 4096):
+        memory[at] = 1
+touch()
+child = os.fork()
+if child == 0:
+    touch()
+    time.sleep(0.4)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+# Forks, leaves daemons behind (setsid, twice forked), and executes other programs; never ends.
+RESTLESS = """
+import os, subprocess, sys, time
+marker = sys.argv[1]
+def daemon():
+    if os.fork():
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.execv("/bin/sleep", ["sleep", marker])
+while True:
+    daemon()
+    if os.fork() == 0:
+        os.execv("/bin/sh", ["sh", "-c", "sleep " + marker + " & sleep 0.01"])
+    subprocess.run(["/bin/true"])
+    time.sleep(0.01)
+"""
+
+
+def processes_with(marker: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if marker.encode() in path.read_bytes():
+                found.append(str(path))
+        except OSError:
+            pass
+    return found
+
+
+class TryTest(DriverTest):
+    def start(self, *words: Any, options: tuple[Any, ...] = (), rows: str = "system") -> list[str]:
+        fixed = ("--out", self.out, "--allocators", rows, "--timeout", 60)
+        command = [SPANBENCH, "try", *fixed, *options, "--", *words]
+        return [str(word) for word in command]
+
+    def attempt(
+        self, *words: Any, options: tuple[Any, ...] = ("--runs", 1, "--quiet"), rows: str = "system"
+    ) -> subprocess.CompletedProcess[str]:
+        return run(*self.start(*words, options=options, rows=rows))
+
+    def program(self) -> Any:
+        document = json.loads((self.out / "latest-try" / "program.json").read_text())
+        jsonschema.validate(document, SCHEMA)
+        return document
+
+    def script(self, text: str, name: str = "program") -> Path:
+        path = self.directory / name
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    def cause(self, row: str = "system") -> Any:
+        (found,) = [r["cause"] for r in self.program()["rows"] if r["name"] == row]
+        return found
+
+    def cause_of(self, *words: Any, options: tuple[Any, ...] = ()) -> Any:
+        """Of a program that does not end well."""
+        result = self.attempt(*words, options=("--runs", 1, "--quiet", *options))
+        self.assertEqual(result.returncode, 1, result.stderr)
+        cause = self.cause()
+        self.assertIn(cause, result.stderr)
+        return cause
+
+
+class Truth(TryTest):
+    def peak(self, script: str) -> float:
+        self.attempt(PYTHON, "-I", "-S", "-c", script, options=("--runs", 2, "--quiet"))
+        return min(r["peak_bytes"] for r in self.program()["runs"]) / MIB
+
+    def test_memory_of_a_child_for_an_instant(self) -> None:
+        more = self.peak(IN_A_CHILD.format(mib=300, seconds=0.1))
+        less = self.peak(IN_A_CHILD.format(mib=0.01, seconds=0.1).replace("0.01 <<", "1 <<"))
+        self.assertAlmostEqual(more - less, 299, delta=9)
+
+    def test_memory_of_a_child_that_nobody_saw(self) -> None:
+        more = self.peak(IN_A_CHILD.format(mib=64, seconds=0))
+        less = self.peak(IN_A_CHILD.format(mib=1, seconds=0))
+        self.assertAlmostEqual(more - less, 63, delta=2)
+
+    def test_pages_that_processes_share_count_once(self) -> None:
+        shared = self.peak(COPIES_ON_WRITE.replace("    touch()\n    time", "    time"))
+        copied = self.peak(COPIES_ON_WRITE)
+        self.assertLess(shared, 120)
+        self.assertAlmostEqual(copied - shared, 100, delta=6)
+
+    def test_time_is_of_the_program_and_cpu_of_all_its_processes(self) -> None:
+        busy = f"{PYTHON} -I -S -c 'import time\nwhile time.process_time() < 0.15: pass'"
+        self.attempt("sh", "-c", f"({busy}) & ({busy}); wait; sleep 0.2")
+        (r,) = self.program()["runs"]
+        self.assertGreaterEqual(r["user_seconds"] + r["system_seconds"], 0.29)
+        self.assertGreaterEqual(r["wall_seconds"], 0.35)
+
+    def test_identity_of_each_process(self) -> None:
+        result = self.attempt("sh", "-c", "/bin/true; exec /bin/echo hello", rows="system,jemalloc")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for row in self.program()["rows"]:
+            library = row["library"] or "libc.so"
+            said = [(p["comm"], library in p["malloc"], p["why"]) for p in row["processes"]]
+            self.assertEqual(said, [("echo", True, None), ("true", True, None)])
+
+    def test_what_cannot_be_preloaded_gives_no_row_and_says_why(self) -> None:
+        source = self.directory / "static.c"
+        source.write_text("int main(void) { return 0; }")
+        static = self.directory / "static"
+        self.assertEqual(run("cc", "-static", "-o", static, source).returncode, 0)
+        result = self.attempt(static, rows="system,jemalloc")
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertRegex(str(self.cause("jemalloc")), "not used: .*static")
+        self.assertIsNone(self.cause("system"))
+        self.assertEqual({r["row"] for r in self.program()["runs"]}, {"system"})
+
+    def test_rounds_are_balanced_and_shuffled(self) -> None:
+        self.attempt("true", options=("--runs", 8, "--quiet"), rows="system,jemalloc,mimalloc")
+        runs = self.program()["runs"]
+        rounds = [[r["row"] for r in runs if r["round"] == n] for n in range(8)]
+        self.assertEqual({tuple(sorted(r)) for r in rounds}, {("jemalloc", "mimalloc", "system")})
+        self.assertGreater(len({tuple(r) for r in rounds}), 1)
+
+
+class Options(TryTest):
+    def test_program_gets_what_was_said(self) -> None:
+        text = self.directory / "input"
+        text.write_text("42 things\n")
+        words = ("sh", "-c", 'read n rest; echo "$n $FOO $(pwd) [$LD_PRELOAD]"; exit 3')
+        directory = Path(tempfile.gettempdir()).resolve()
+        options = ("--input", text, "--env", "FOO=bar", "--cwd", directory, "--exit-code", 3)
+        more = ("--metric", r"([0-9]+) bar .*\[\]", "--runs", 2, "--quiet")
+        result = self.attempt(*words, options=(*options, *more))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual([r["metric"] for r in self.program()["runs"]], [42, 42])
+
+    def test_prepare_runs_before_each_run_and_is_not_measured(self) -> None:
+        count = self.directory / "count"
+        options = ("--runs", 2, "--warmup", 1, "--quiet", "--prepare", f"echo x >>'{count}'; sleep 0.1")
+        self.attempt("sh", "-c", f"wc -l <'{count}'", options=(*options, "--metric", "[0-9]+"))
+        self.assertEqual([r["metric"] for r in self.program()["runs"]], [3, 4])
+        self.assertLess(min(r["wall_seconds"] for r in self.program()["runs"]), 0.1)
+        cause = self.cause_of("true", options=("--prepare", "echo no >&2; exit 7"))
+        self.assertRegex(str(cause), "--prepare .*exit code 7: no")
+
+    def test_same_output(self) -> None:
+        words = ("sh", "-c", 'echo "${LD_PRELOAD:+preloaded}"')
+        options = ("--runs", 1, "--quiet", "--same-output")
+        result = self.attempt(*words, options=options, rows="system,jemalloc")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(str(self.cause("jemalloc")), "something else than system")
+        self.assertIsNone(self.cause())
+        self.assertEqual(self.attempt(*words, rows="system,jemalloc").returncode, 0)
+
+    def test_rows_of_variables_and_tunings(self) -> None:
+        name = "system:MALLOC_ARENA_MAX=2"
+        result = self.attempt("sh", "-c", "exit ${MALLOC_ARENA_MAX:-0}", options=("--runs", 1, "--row", name))
+        self.assertRegex(str(self.cause(name)), "exit code 2")
+        self.assertIsNone(self.cause(), result.stderr)
+        self.attempt("true", options=("--runs", 1, "--quiet", "--tunings"))
+        rows = {r["name"]: r["variables"] for r in self.program()["rows"]}
+        self.assertEqual(rows[name], ["MALLOC_ARENA_MAX=2"])
+        self.assertEqual(rows["system:thp=never"], ["thp=never"])
+
+    def test_limit(self) -> None:
+        script = "import mmap; mmap.mmap(-1, 200 << 20, flags=mmap.MAP_PRIVATE).write(b'x' * (200 << 20))"
+        self.assertEqual(self.attempt(PYTHON, "-c", script).returncode, 0)
+        result = self.attempt(PYTHON, "-c", script, options=("--runs", 1, "--limit", "100M"))
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertRegex(str(self.cause()), "limit of 100 MiB|exit code 1: MemoryError|OSError")
+
+    def test_wrong_use_is_said(self) -> None:
+        for words, said in (
+            ([], "which program"),
+            (["--", "no-such-program"], "no such program in PATH"),
+            (["--", "/etc/passwd"], "not executable"),
+            (["--", "/etc"], "a directory"),
+            (["--", "echo hello"], "--shell"),
+            (["--shell", "--", "echo", "hello"], "one word"),
+            (["--cwd", "/nowhere", "--", "true"], "--cwd /nowhere"),
+            (["--input", "/nowhere", "--", "true"], "--input /nowhere"),
+            (["--metric", "(", "--", "true"], "regular expression"),
+            (["--higher-is-better", "--", "true"], "--metric"),
+            (["--env", "LD_PRELOAD=x", "--", "true"], "--preload"),
+            (["--precision", "0", "--", "true"], "percentage"),
+            (["--limit", "5X", "--", "true"], "bytes"),
+            (["--row", "nobody:A=B", "--", "true"], "nobody"),
+            (["--row", "system:A", "--", "true"], "VARIABLE=VALUE"),
+            (["--load", "true", "--", "true"], "--server"),
+            (["--ready", "port:x", "--", "true"], "port:NUMBER"),
+            (["--nonsense", "--", "true"], "--help"),
+            (["--allocators", "jemaloc", "--", "true"], "did you mean jemalloc"),
+        ):
+            result = run(SPANBENCH, "try", "--out", self.out, *words)
+            self.assertEqual((result.returncode, result.stdout), (2, ""), words)
+            self.assertIn(said, result.stderr, words)
+        self.assertFalse(self.out.exists())
+
+    def test_help(self) -> None:
+        for words in (["try", "--help"], ["help", "try"]):
+            result = run(SPANBENCH, *words)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertIn("--same-output", result.stdout)
+        self.assertIn("spanbench try", run(SPANBENCH, "help").stdout)
+
+
+class BadPrograms(TryTest):
+    def test_each_has_a_cause(self) -> None:
+        self.assertRegex(self.cause_of("sh", "-c", "echo oops >&2; exit 4"), "exit code 4: oops")
+        self.assertRegex(self.cause_of("sh", "-c", "kill -SEGV $$"), "SIGSEGV")
+        self.assertRegex(self.cause_of("sleep", "98765", options=("--timeout", 0.3)), "no end after")
+        self.assertEqual(processes_with("98765"), [])
+        self.assertRegex(
+            self.cause_of("sh", "-c", "exec </dev/tty"), "exit code [0-9]+: .*(tty|No such device)"
+        )
+        no_head = self.script("echo no interpreter is named here\n")
+        self.assertRegex(self.cause_of(no_head), "cannot be started.*Exec format error")
+        self.assertRegex(self.cause_of("true", options=("--metric", "x")), "no number")
+
+    def test_each_ends_well(self) -> None:
+        for script in (
+            "exec <&- >&- 2>&-; sleep 0.05",  # closes its descriptors
+            "head -c 3000000 /dev/zero",  # prints much
+            "while :; do echo line; done | head -n 20000",
+            "yes 2>/dev/null & sleep 0.1",  # leaves a process behind that prints for ever
+            "(sleep 0.1; kill -CONT $$) & kill -STOP $$; wait",
+        ):
+            result = self.attempt("sh", "-c", script)
+            self.assertEqual(result.returncode, 0, (script, result.stderr))
+        self.assertRegex(self.attempt("sh", "-c", "sleep 45678 &").stderr, "left processes behind")
+        self.assertEqual(processes_with("45678"), [])
+
+    def test_who_forks_without_end_is_ended(self) -> None:
+        script = "import os, time\nwhile True:\n    os.fork() or (time.sleep(54321) if os.fork() else 0)"
+        bomb = self.script(f"#!{PYTHON} -IS\n{script}", "bomb-54321")
+        self.assertRegex(self.cause_of(bomb), "more than 1000 processes")
+        self.assertEqual(processes_with("bomb-54321"), [])
+
+    @slow
+    def test_a_gigabyte_of_output_takes_no_space(self) -> None:
+        self.attempt("head", "-c", 1 << 30, "/dev/zero")
+        (r,) = self.program()["runs"]
+        self.assertEqual(r["output_bytes"], 1 << 30)
+        size = sum(f.stat().st_size for f in self.out.rglob("*") if f.is_file())
+        self.assertLess(size, MIB)
+
+
+class Interruption(TryTest):
+    def interrupt(self, number: int, marker: str) -> None:
+        """At any moment: also before the first process, and between two."""
+        program = self.script(f"#!{PYTHON} -IS\n{RESTLESS}", "restless")
+        command = self.start(program, marker, options=("--runs", 3), rows="system,jemalloc")
+        with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as driver:
+            time.sleep(random.random() * 1.5)
+            driver.send_signal(number)
+            driver.communicate(timeout=60)
+        self.assertEqual(driver.returncode, 128 + number)
+        self.assertEqual(processes_with(marker), [])
+        self.assertEqual(list(self.out.rglob("*.tmp")), [])
+        self.assertFalse((self.out / "latest-try").exists())
+
+    def test_nothing_is_left(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.interrupt(number, f"{random.randrange(10**6, 10**7)}")
+
+    @slow
+    def test_nothing_is_left_after_many(self) -> None:
+        for i in range(20):
+            self.interrupt((signal.SIGINT, signal.SIGTERM)[i % 2], f"{random.randrange(10**6, 10**7)}")
+
+    def test_what_was_measured_is_kept(self) -> None:
+        command = self.start("sleep", "0.1", options=("--runs", 500))
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as driver:
+            time.sleep(2)
+            driver.send_signal(signal.SIGINT)
+            _, said = driver.communicate(timeout=60)
+        self.assertEqual(driver.returncode, 130)
+        self.assertIn("are finished and saved in", said)
+        (file,) = self.out.glob("*-*/program.json")
+        document = json.loads(file.read_text())
+        self.assertFalse(document["complete"])
+        self.assertGreater(len(document["runs"]), 0)
+
+    def test_full_disk_is_said_before_anything_runs(self) -> None:
+        marker = self.directory / "ran"
+        command = self.start("touch", marker, options=("--runs", 1))
+        limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command]
+        result = run(*limited)
+        self.assertEqual(result.returncode, 2)
+        self.assertRegex(result.stderr, "cannot reserve .*program.json")
+        self.assertFalse(marker.exists())
+        self.assertEqual(list(self.out.glob("*")), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
