@@ -90,7 +90,7 @@ static void rescue(const struct keep *k, const struct trial *t, bool complete) {
 static bool has_something(const struct trial *t) {
     bool any = json_array_size(t->runs) > 0;
     for (size_t i = 0; i < t->lineup.rows; i++)
-        any |= t->looks[i] && *t->lineup.row[i].cause;
+        any |= *t->lineup.row[i].cause && !t->lineup.row[i].absent;
     return any;
 }
 
