@@ -1,8 +1,8 @@
 #include "look.h"
 
 #include "descendants.h"
-#include "mapped.h"
 #include "memory.h"
+#include "serving.h"
 #include "text.h"
 
 #include <errno.h>
@@ -86,17 +86,25 @@ static void read_names(struct look_process *p) {
 }
 
 static void identify(struct looking *l, pid_t pid) {
-    struct mapped mapped;
+    static struct serving serving;
     struct memory_counters counters;
     struct memory_walk walk;
     struct look_process *p = place_of(l->look, pid);
-    if (!p || !mapped_find(pid, l->library, &mapped))
+    if (!p)
+        return;
+    serving_find(pid, &(struct serving_question){.asked = l->library, .brief = true}, &serving);
+    if (serving.state == SERVING_GONE || serving.state == SERVING_STARTING)
         return;
     const pid_t parent = parent_of(pid);
     p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
     read_names(p);
-    snprintf(p->object, sizeof p->object, "%s", mapped.object);
-    snprintf(p->why, sizeof p->why, "%s", mapped.why);
+    snprintf(p->object, sizeof p->object, "%s", serving.object);
+    const bool served = !l->library || serving_is(&serving, l->library);
+    const char *why   = served ? "" : serving_finding(&serving);
+    snprintf(p->why, sizeof p->why, "%s",
+             why            ? why
+             : *serving.why ? serving.why
+                            : "the library does not serve malloc");
     text_clean(p->object);
     if (memory_count(pid, &counters))
         p->high_water = counters.high_water;
