@@ -192,15 +192,22 @@ bool lineup_open(struct lineup *l, const struct try_options *o, const struct reg
     }
     for (size_t i = 0; good && i < l->rows; i++)
         good = make_environment(&l->row[i], &o->variables);
+    struct row none = {0};
+    good            = good && make_environment(&none, &o->variables);
+    l->plain        = none.environment;
     return good;
 }
 
+static void free_list(char **list) {
+    for (char **v = list; v && *v; v++)
+        free(*v);
+    free(list);
+}
+
 void lineup_close(struct lineup *l) {
-    for (size_t i = 0; i < l->rows; i++) {
-        for (char **v = l->row[i].environment; v && *v; v++)
-            free(*v);
-        free(l->row[i].environment);
-    }
+    for (size_t i = 0; i < l->rows; i++)
+        free_list(l->row[i].environment);
+    free_list(l->plain);
     free(l->row);
     *l = (struct lineup){0};
 }

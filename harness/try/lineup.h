@@ -25,6 +25,7 @@ struct row {
 struct lineup {
     struct row *row;
     size_t rows;
+    char **plain; /* the environment without any allocator's part: of what only asks a server */
 };
 
 /* Makes the rows: of the chosen cells of the registry, and of --row and --tunings. False: standard

@@ -85,21 +85,21 @@ static void read_names(struct look_process *p) {
     text_clean(p->comm);
 }
 
-static void identify(struct looking *l, pid_t pid) {
+static void identify(struct look *look, const char *library, pid_t pid) {
     static struct serving serving;
     struct memory_counters counters;
     struct memory_walk walk;
-    struct look_process *p = place_of(l->look, pid);
+    struct look_process *p = place_of(look, pid);
     if (!p)
         return;
-    serving_find(pid, &(struct serving_question){.asked = l->library, .brief = true}, &serving);
+    serving_find(pid, &(struct serving_question){.asked = library, .brief = true}, &serving);
     if (serving.state == SERVING_GONE || serving.state == SERVING_STARTING)
         return;
     const pid_t parent = parent_of(pid);
     p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
     read_names(p);
     snprintf(p->object, sizeof p->object, "%s", serving.object);
-    const bool served = !l->library || serving_is(&serving, l->library);
+    const bool served = !library || serving_is(&serving, library);
     const char *why   = served ? "" : serving_finding(&serving);
     snprintf(p->why, sizeof p->why, "%s",
              why            ? why
@@ -112,18 +112,18 @@ static void identify(struct looking *l, pid_t pid) {
         p->shared = walk.rss - walk.pss;
 }
 
-static void identify_all(struct looking *l) {
+void look_identify_all(struct look *look, const char *library) {
     static struct descendant found[WATCH_MOST_PROCESSES];
     const size_t count = descendants_list(found, WATCH_MOST_PROCESSES);
     for (size_t i = 0; i < count; i++)
-        identify(l, found[i].process);
+        identify(look, library, found[i].process);
 }
 
 /* What a traced thread stopped for; lets it go on (ptrace(2), "Stopped states"). */
 static void resume(struct looking *l, pid_t thread, int status) {
     const int signal = WSTOPSIG(status), event = status >> 16;
     if (event == PTRACE_EVENT_EXIT && !l->killing && is_process(thread))
-        identify(l, thread);
+        identify(l->look, l->library, thread);
     if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) /* the whole process is stopped */
         ptrace(PTRACE_LISTEN, thread, NULL, NULL);
     else
@@ -165,7 +165,7 @@ static enum measured_end follow(struct looking *l, int children) {
             continue;
         next_look = now + TICK_MS * 1e-3;
         if (!l->look->traced)
-            identify_all(l);
+            look_identify_all(l->look, l->library);
         if (descendants_list(found, WATCH_MOST_PROCESSES + 1) > WATCH_MOST_PROCESSES)
             return MEASURED_TOO_MANY;
         if (now - l->started.at > l->request->timeout_seconds)
@@ -203,7 +203,7 @@ static void kill_traced(struct looking *l) {
 
 static void finish(struct looking *l) {
     struct measured *m = &l->look->run;
-    identify_all(l); /* those that live on, and that are killed now */
+    look_identify_all(l->look, l->library); /* those that live on, and that are killed now */
     kill_traced(l);
     m->left_behind += descendants_end(&m->usage);
     drain_end(&l->out);
@@ -230,7 +230,8 @@ static void drop_unknown(struct look *l) {
 }
 
 /* The program's own first, then by number: mostly in the order in which they began. */
-static void sort(struct look *l, pid_t first) {
+void look_sort(struct look *l, pid_t first) {
+    drop_unknown(l);
     qsort(l->process, l->processes, sizeof *l->process, by_age);
     for (size_t i = 1; i < l->processes; i++) {
         const struct look_process p = l->process[i];
@@ -263,8 +264,7 @@ void look_run(const struct measure_request *request, const char *library, struct
         drain_begin(&l.err, l.started.err, request->number);
         look->run.end = follow(&l, children);
         finish(&l);
-        drop_unknown(look);
-        sort(look, l.started.child);
+        look_sort(look, l.started.child);
     }
     if (children >= 0)
         close(children);

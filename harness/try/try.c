@@ -8,6 +8,7 @@
 #include "progress.h"
 #include "script.h"
 #include "selection.h"
+#include "server.h"
 #include "text.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ struct comparison {
     struct memory_limit limit;
     char path[PATH_MAX]; /* of the program */
     char *argv[4];       /* of a shell */
+    char *load_argv[4];
     char judge[PATH_MAX];
     int64_t (*own)[2]; /* of each row: `shared` and `high_water` of struct measure_request */
     uint64_t output;   /* hash of what the first row printed */
@@ -65,6 +67,22 @@ static struct measure_request request_of(const struct comparison *c, size_t row)
         .shared          = c->own[row][0],
         .high_water      = c->own[row][1],
         .unwatched       = r->unwatched,
+    };
+}
+
+static struct server_request server_of(const struct comparison *c, size_t row) {
+    const struct try_options *o = c->options;
+    const struct row *r         = &c->trial.lineup.row[row];
+    return (struct server_request){
+        .server  = request_of(c, row),
+        .load    = {.path        = c->path,
+                    .argv        = c->load_argv,
+                    .environment = c->trial.lineup.plain,
+                    .directory   = o->directory},
+        .ready   = o->ready,
+        .after   = o->after,
+        .afters  = o->afters,
+        .library = *r->library ? r->library : NULL,
     };
 }
 
@@ -137,6 +155,11 @@ static void judge_identity(struct comparison *c, size_t row, const struct look *
     if (unserved && unserved == l->processes) {
         snprintf(text, sizeof text, "it was not used: %s (%s)", why, whose);
         fail_row(r, text);
+    } else if (l->processes && !*r->library && *l->process[0].object &&
+               !strstr(l->process[0].object, "/libc") && !c->notes++) {
+        snprintf(text, sizeof text, "without a preload, %s serves malloc in this program",
+                 l->process[0].object);
+        say(r->name, text);
     } else if (unserved && !c->notes++) {
         snprintf(text, sizeof text,
                  "%zu of %zu processes were not served by it: %s (%s); program.json lists all",
@@ -156,13 +179,21 @@ static void look_at(struct comparison *c, size_t row) {
             fail_row(r, text);
         return;
     }
-    look_run(&request, *r->library ? r->library : NULL, &look);
+    static struct served served;
+    const struct server_request server = server_of(c, row);
+    if (c->options->server)
+        server_look(&server, &look, &served);
+    else
+        look_run(&request, server.library, &look);
     if (look.run.end == MEASURED_INTERRUPTED)
         return;
     trial_add_look(&c->trial, row, &look);
     if (look.processes)
         c->own[row][0] = look.process[0].shared, c->own[row][1] = look.process[0].high_water;
-    const char *problem = problem_of(c, row, &look.run, &request, text, sizeof text);
+    const char *problem = !c->options->server
+                              ? problem_of(c, row, &look.run, &request, text, sizeof text)
+                          : *served.problem ? served.problem
+                                            : NULL;
     if (problem)
         fail_row(r, problem);
     else
@@ -207,6 +238,30 @@ static double seconds_left(const struct comparison *c, double pace, size_t total
     return left;
 }
 
+/* Returns why it does not count, or NULL. */
+static const char *run_server(struct comparison *c, size_t row, struct measured *m, json_t **more,
+                              char *text, size_t size) {
+    static struct served served;
+    const struct try_options *o         = c->options;
+    const struct server_request request = server_of(c, row);
+    server_run(&request, &served);
+    *m    = served.run;
+    *more = json_object();
+    if (request.server.unwatched || *served.problem)
+        return *served.problem ? served.problem : NULL;
+    json_t *after = json_object();
+    for (size_t i = 0; i <= o->afters; i++) {
+        char seconds[32];
+        snprintf(seconds, sizeof seconds, "%g", i ? o->after[i - 1] : 0);
+        json_object_set_new(after, seconds, json_integer(served.after[i]));
+    }
+    json_object_set_new(*more, "after", after);
+    if (!o->metric || !isnan(m->number))
+        return NULL;
+    snprintf(text, size, "the load printed no number that --metric matches");
+    return text;
+}
+
 static void run_row(struct comparison *c, size_t row, unsigned round, bool counts) {
     static struct measured m;
     struct row *r                        = &c->trial.lineup.row[row];
@@ -217,15 +272,25 @@ static void run_row(struct comparison *c, size_t row, unsigned round, bool count
             fail_row(r, text);
         return;
     }
-    measure_run(&request, &m);
-    if (m.end == MEASURED_INTERRUPTED)
+    json_t *more        = NULL;
+    const char *problem = NULL;
+    if (c->options->server)
+        problem = run_server(c, row, &m, &more, text, sizeof text);
+    else
+        measure_run(&request, &m);
+    if (m.end == MEASURED_INTERRUPTED) {
+        json_decref(more);
         return;
-    const char *problem = problem_of(c, row, &m, &request, text, sizeof text);
+    }
+    if (!c->options->server)
+        problem = problem_of(c, row, &m, &request, text, sizeof text);
     if (problem)
         fail_row(r, problem);
-    if (!counts && !problem)
+    if (!counts && !problem) {
+        json_decref(more);
         return;
-    trial_add_run(&c->trial, row, round, &m, problem, NULL);
+    }
+    trial_add_run(&c->trial, row, round, &m, problem, more);
     if (!problem && round < TRIAL_CURVES)
         trial_write_curve(c->keep.curves.stream, r->name, round, &m.memory);
 }
@@ -321,11 +386,13 @@ static bool find_program(struct comparison *c) {
     const struct try_options *o = c->options;
     if (!locate_directory(o->directory) || !locate_input(o->input))
         return false;
-    if (!o->shell)
+    if (!o->shell && !o->server)
         return locate_program(o->program[0], o->directory, c->path, sizeof c->path);
     static char shell[] = "sh", option[] = "-c";
     snprintf(c->path, sizeof c->path, "/bin/sh");
-    c->argv[0] = shell, c->argv[1] = option, c->argv[2] = o->program[0];
+    c->argv[0] = shell, c->argv[1] = option,
+    c->argv[2]      = (char *)(o->server ? o->server : o->program[0]);
+    c->load_argv[0] = shell, c->load_argv[1] = option, c->load_argv[2] = (char *)o->load;
     return true;
 }
 

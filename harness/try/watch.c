@@ -31,8 +31,8 @@ struct watch {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t stop_now;
-    bool stop; /* under the lock, as `latest` */
-    struct watch_point latest;
+    bool stop; /* under the lock, as all that follows; a reading holds it */
+    pid_t left_out;
     atomic_bool too_many; /* relaxed: it stands alone */
 
     double start, last_walk, walks_cpu, spacing, last_point;
@@ -42,6 +42,7 @@ struct watch {
     struct process process[WATCH_MOST_PROCESSES];
     size_t processes;
     struct descendant found[WATCH_MOST_PROCESSES + 1];
+    pid_t out[WATCH_MOST_PROCESSES + 1];
     struct watch_result result;
 };
 
@@ -208,11 +209,27 @@ static void sum_up(struct watch *w, double now) {
     w->result.others = p.pss - most_pss;
     keep_largest(&w->result.peak, &p, peak);
     add_point(w, &p);
-    w->latest = p;
+}
+
+/* Of those that are watched. Parents stand before their children. */
+static size_t list(struct watch *w) {
+    const size_t all = descendants_list(w->found, WATCH_MOST_PROCESSES + 1);
+    size_t kept = 0, out = 0;
+    for (size_t i = 0; i < all; i++) {
+        const struct descendant d = w->found[i];
+        bool is_out               = w->left_out && d.process == w->left_out;
+        for (size_t k = 0; k < out && !is_out; k++)
+            is_out = w->out[k] == d.parent;
+        if (is_out)
+            w->out[out++] = d.process;
+        else
+            w->found[kept++] = d;
+    }
+    return kept;
 }
 
 static void reading(struct watch *w) {
-    const size_t count = descendants_list(w->found, WATCH_MOST_PROCESSES + 1);
+    const size_t count = list(w);
     if (count > WATCH_MOST_PROCESSES) {
         atomic_store_explicit(&w->too_many, true, memory_order_relaxed);
         return;
@@ -273,11 +290,23 @@ bool watch_has_too_many(const struct watch *w) {
     return atomic_load_explicit(&w->too_many, memory_order_relaxed);
 }
 
-struct watch_point watch_now(struct watch *w) {
+void watch_leave_out(struct watch *w, pid_t pid) {
     pthread_mutex_lock(&w->lock);
-    const struct watch_point p = w->latest;
+    w->left_out = pid;
     pthread_mutex_unlock(&w->lock);
-    return p;
+}
+
+int64_t watch_pss_now(struct watch *w) {
+    int64_t sum = 0;
+    pthread_mutex_lock(&w->lock);
+    const size_t count = list(w);
+    for (size_t i = 0; i < count; i++) {
+        struct memory_walk m;
+        if (memory_walk(w->found[i].process, &m))
+            sum += m.pss;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return sum;
 }
 
 void watch_stop(struct watch *w, struct watch_result *result) {

@@ -40,11 +40,14 @@ struct watch;
  * there is no thread to be had. */
 struct watch *watch_start(pid_t first, int64_t shared);
 
+/* Leaves this process out, with all that it starts; 0: none. */
+void watch_leave_out(struct watch *, pid_t);
+
 /* More processes at once than these? Then nothing is watched any more. */
 bool watch_has_too_many(const struct watch *);
 
-/* The sums at the last reading. */
-struct watch_point watch_now(struct watch *);
+/* The memory of all now, each page counted once, in bytes: a walk over all pages. */
+int64_t watch_pss_now(struct watch *);
 
 /* Ends it, at once, and frees it. */
 void watch_stop(struct watch *, struct watch_result *);
