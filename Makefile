@@ -16,6 +16,9 @@
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=k of each (default 5)
 #:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
 #: make rivals       fetches newer builds of the allocators from newer suites of apt's mirror; installs nothing
+#: make try CMD='…'      your command under each allocator: time, CPU time, peak memory, and what differs
+#:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=n SEED=n TIMEOUT=s OUT=dir
+#:     ARGS="--same-output"     build/spanbench try --help says all
 #: make bench-programs   real programs under each allocator: time and peak memory (workloads/programs/)
 #:     QUICK=1 PROGRAMS="redis gcc" ALLOCATORS="a b" PRELOAD=./libfoo.so RUNS=n SEED=n TIMEOUT=s OUT=dir
 #: make gate         is this tree's gomalloc worse than the main branch's?
@@ -53,7 +56,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  RIVALS MISUSES SIZES RUNS BASE HEAD TIER COMMITS KEEP RUN PROGRAMS
+  RIVALS MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -61,7 +64,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
 # not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals bench bench-programs check harden gate gate-proof baseline history test test-all lint install uninstall
+COMMANDS := rivals bench bench-programs try check harden gate gate-proof baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -356,6 +359,8 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
 bench check harden:               role    := bench
 bench-programs:                   role    := programs
+try:                              role    := bench
+try:                              program := scripts/try.sh
 bench-programs:                   program := scripts/programs.py
 gate gate-proof baseline history: role    := gate
 bench:                            program := scripts/bench.sh
@@ -369,7 +374,7 @@ history: program := set -f; code=0; keep=; [ -z "$$KEEP" ] || keep=--keep; \
   scripts/history.py record $$keep -- $$COMMITS || code=$$?; \
   [ $$code -le 1 ] || exit $$code; \
   scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
-bench bench-programs check harden gate gate-proof baseline history:
+bench bench-programs try check harden gate gate-proof baseline history:
 	$(call deps,$(role))
 	@$(MAKE) $(jobs) all
 	@$(program)
@@ -427,5 +432,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests rivals bench bench-programs check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests rivals bench bench-programs try check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

@@ -74,7 +74,12 @@ def metrics_of(program: Any, runs: list[Any]) -> list[Metric]:
         made.insert(0, Metric("metric", "", "less of the metric", "more of the metric", less))
     for key in sorted({k for run in runs for k in run.get("after", {})}, key=float):
         made.append(
-            Metric(f"after {key} s", "bytes", f"less memory {key} s later", f"more memory {key} s later")
+            Metric(
+                f"after {key} s",
+                "bytes",
+                f"less memory {key} s later",
+                f"more memory {key} s later",
+            )
         )
     return made
 
@@ -108,7 +113,9 @@ def load(path: Path) -> Results:
     try:
         return of_document(file, json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError as missing:
-        raise Unusable(f"{file}: there is no such file; is this a folder of spanbench try?") from missing
+        raise Unusable(
+            f"{file}: there is no such file; is this a folder of spanbench try?"
+        ) from missing
     except SPOILED as problem:
         raise Unusable(f"{file}: not a comparison of spanbench try ({problem!r})") from problem
 

@@ -148,7 +148,9 @@ def is_precise(verdict: Verdict, precision: float) -> bool:
         if ratio and row is not results.reference:
             estimate, low, high = ratio
             floor = verdict.claims[metric.name, row.name, verdict_reference(verdict)].pair.margin
-            if max(high - estimate, estimate - low) / estimate > max(precision, floor * (metric.unit == "bytes")):
+            if max(high - estimate, estimate - low) / estimate > max(
+                precision, floor * (metric.unit == "bytes")
+            ):
                 return False
     return True
 
@@ -259,9 +261,7 @@ def words(verdict: Verdict) -> list[str]:
             lines.append(f"{row.name}: {', '.join(differs)} than {reference.name}.")
     for metric in results.metrics if results.rounds >= fewest else ():
         for group, smallest in groups_of_equals(verdict, metric):
-            lines.append(
-                f"{metric.name}: {joined(group)} cannot be told apart ({seen(smallest)})."
-            )
+            lines.append(f"{metric.name}: {joined(group)} cannot be told apart ({seen(smallest)}).")
     if pairs and results.rounds < fewest:
         lines.append(
             f"{results.rounds} runs of each row are too few to prove a single difference among "

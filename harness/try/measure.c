@@ -146,7 +146,7 @@ void measure_run(const struct measure_request *request, struct measured *m) {
     drain_begin(&run.out, run.started.out, request->number);
     drain_begin(&run.err, run.started.err, request->number);
     if (!request->unwatched)
-        run.watch = watch_start(run.started.child, request->shared);
+        run.watch = watch_start(run.started.child, request->shared, 0);
     follow(&run);
 }
 

@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 enum { STEP_MS = 10 };
-static const double patience = 5; /* seconds for its end, after SIGTERM */
+/* Seconds. */
+static const double patience      = 5; /* for its end, after SIGTERM */
+static const double settled_after = 0.2;
 
 struct serving_run {
     const struct server_request *request;
@@ -167,8 +169,8 @@ static bool run_load(struct serving_run *r) {
     if (!start(r, &r->request->load, &r->load, &r->load_out, &r->load_err, &r->load_fd,
                r->request->server.number))
         return false;
-    if (r->watch)
-        watch_leave_out(r->watch, r->load.child);
+    if (!r->request->server.unwatched)
+        r->watch = watch_start(r->server.child, -1, r->load.child);
     while (!load_ended) {
         if (!step(r, &server_ended, &load_ended))
             return false;
@@ -259,13 +261,22 @@ void server_run(const struct server_request *request, struct served *served) {
     begin(&r, request, served);
     if (served->run.end == MEASURED_INTERRUPTED)
         return;
-    if (start_server(&r)) {
-        if (!request->server.unwatched)
-            r.watch = watch_start(r.server.child, -1);
-        if (run_load(&r))
-            (void)wait_after(&r);
-    }
+    if (start_server(&r) && run_load(&r))
+        (void)wait_after(&r);
     stop(&r);
+}
+
+/* Some start their workers when they listen already. */
+static bool settle(struct serving_run *r) {
+    bool server_ended, load_ended;
+    const double begin = measure_now();
+    while (measure_now() - begin < settled_after) {
+        if (!step(r, &server_ended, &load_ended))
+            return false;
+        if (server_ended)
+            return ended_early(r, "when it was ready");
+    }
+    return true;
 }
 
 void server_look(const struct server_request *request, struct look *look, struct served *served) {
@@ -274,7 +285,7 @@ void server_look(const struct server_request *request, struct look *look, struct
     begin(&r, request, served);
     if (served->run.end == MEASURED_INTERRUPTED)
         return;
-    if (start_server(&r)) {
+    if (start_server(&r) && settle(&r)) {
         look_identify_all(look, request->library);
         look_sort(look, r.server.child);
     }

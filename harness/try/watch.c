@@ -267,12 +267,13 @@ static void *run(void *arg) {
     return NULL;
 }
 
-struct watch *watch_start(pid_t first, int64_t shared) {
+struct watch *watch_start(pid_t first, int64_t shared, pid_t left_out) {
     struct watch *w = calloc(1, sizeof *w);
     pthread_condattr_t monotonic;
     if (!w)
         return NULL;
     w->first         = first;
+    w->left_out      = left_out;
     w->result.shared = shared;
     w->start         = seconds_of(CLOCK_MONOTONIC);
     pthread_mutex_init(&w->lock, NULL);
@@ -288,12 +289,6 @@ struct watch *watch_start(pid_t first, int64_t shared) {
 
 bool watch_has_too_many(const struct watch *w) {
     return atomic_load_explicit(&w->too_many, memory_order_relaxed);
-}
-
-void watch_leave_out(struct watch *w, pid_t pid) {
-    pthread_mutex_lock(&w->lock);
-    w->left_out = pid;
-    pthread_mutex_unlock(&w->lock);
 }
 
 int64_t watch_pss_now(struct watch *w) {

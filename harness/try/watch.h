@@ -36,12 +36,9 @@ struct watch_result {
 
 struct watch;
 
-/* Begins. `shared` is what is known of the first process's shared memory; below 0: nothing. NULL:
- * there is no thread to be had. */
-struct watch *watch_start(pid_t first, int64_t shared);
-
-/* Leaves this process out, with all that it starts; 0: none. */
-void watch_leave_out(struct watch *, pid_t);
+/* Begins. `shared` is what is known of the first process's shared memory; below 0: nothing.
+ * `left_out` is not watched, nor what it starts; 0: all are. NULL: there is no thread to be had. */
+struct watch *watch_start(pid_t first, int64_t shared, pid_t left_out);
 
 /* More processes at once than these? Then nothing is watched any more. */
 bool watch_has_too_many(const struct watch *);

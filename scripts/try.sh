@@ -1,0 +1,35 @@
+#!/bin/sh
+# Runs a command under each allocator with the driver; the variables are those of `make try`.
+#
+# usage: [VARIABLE=value …] scripts/try.sh        after `make`; `make try` does both
+#   CMD='command for sh'       what to run
+#   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   RUNS=n SEED=n TIMEOUT=s OUT=dir B=dir
+#   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
+#
+# The exit code is that of the driver (build/spanbench try --help), or, if that is 0, of the plots.
+
+# shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
+set -euf
+# shellcheck source=scripts/variables.sh
+. "$(dirname "$0")/variables.sh"
+take_no_words "$@"
+need_driver
+if [ -z "${CMD:-}" ]; then
+  echo "try.sh: which command? make try CMD='./program argument'" >&2
+  exit 2
+fi
+
+set -- --out "${OUT:-${root}results}"
+[ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
+[ -z "${RUNS:-}" ] || set -- "$@" --runs "$RUNS"
+[ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
+[ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
+for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
+for option in ${ARGS:-}; do set -- "$@" "$option"; done
+
+run_driver try "$@" --shell -- "$CMD"
+[ -n "$run" ] && [ "$code" -lt 2 ] || exit "$code"
+later=0
+"${root}scripts/try_plot.py" "$run" || later=$?
+[ "$code" != 0 ] || code=$later
+exit "$code"
