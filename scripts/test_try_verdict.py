@@ -169,7 +169,8 @@ class Truth(unittest.TestCase):
         return [c for key, c in verdict.claims.items() if key[1] < key[2]]
 
     def test_precision_depends_on_the_width_alone(self) -> None:
-        for times in ({}, {"jemalloc": 3.0}):
+        for factor in (1.0, 3.0):
+            times = {"jemalloc": factor}
             wide = verdict_of(made(ROWS, 14, cost_of(times, {}, 0.2)))
             narrow = verdict_of(made(ROWS, 14, cost_of(times, {}, 0.002)))
             self.assertFalse(try_verdict.is_precise(wide, 0.02))

@@ -71,7 +71,9 @@ def verdict_reference(verdict: try_verdict.Verdict) -> str:
     return verdict.results.reference.name if verdict.results.reference else "-"
 
 
-def memory(results: try_results.Results, curves: dict[tuple[str, int], try_results.Curve]) -> Figure:
+def memory(
+    results: try_results.Results, curves: dict[tuple[str, int], try_results.Curve]
+) -> Figure:
     figure, axes = panels(1, "Memory of all processes over time (better: down)", 1, 4.2)
     ax = axes[0][0]
     handles = []

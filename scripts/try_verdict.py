@@ -328,7 +328,7 @@ def title(results: Results) -> str:
 
 
 def numbers(verdict: Verdict) -> dict[str, object]:
-    """For programs: verdict.json."""
+    """Gives programs what the table and the words say."""
     results = verdict.results
     rows = {}
     for row in results.rows:

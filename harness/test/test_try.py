@@ -119,7 +119,7 @@ class TryTest(DriverTest):
 class Truth(TryTest):
     def peak(self, script: str) -> float:
         self.attempt(PYTHON, "-I", "-S", "-c", script, options=("--runs", 2, "--quiet"))
-        return min(r["peak_bytes"] for r in self.program()["runs"]) / MIB
+        return float(min(r["peak_bytes"] for r in self.program()["runs"]) / MIB)
 
     def test_memory_of_a_child_for_an_instant(self) -> None:
         more = self.peak(IN_A_CHILD.format(mib=300, seconds=0.1))
@@ -229,7 +229,7 @@ class Options(TryTest):
         self.assertRegex(str(self.cause()), "limit of 100 MiB|exit code 1: MemoryError|OSError")
 
     def test_wrong_use_is_said(self) -> None:
-        for words, said in (
+        cases: list[tuple[list[str], str]] = [
             ([], "which program"),
             (["--", "no-such-program"], "no such program in PATH"),
             (["--", "/etc/passwd"], "not executable"),
@@ -249,7 +249,8 @@ class Options(TryTest):
             (["--ready", "port:x", "--", "true"], "port:NUMBER"),
             (["--nonsense", "--", "true"], "--help"),
             (["--allocators", "jemaloc", "--", "true"], "did you mean jemalloc"),
-        ):
+        ]
+        for words, said in cases:
             result = run(SPANBENCH, "try", "--out", self.out, *words)
             self.assertEqual((result.returncode, result.stdout), (2, ""), words)
             self.assertIn(said, result.stderr, words)
@@ -292,7 +293,7 @@ class BadPrograms(TryTest):
         self.assertEqual(processes_with("45678"), [])
 
     def test_who_forks_without_end_is_ended(self) -> None:
-        """It does have an end here, lest a broken driver takes the machine along."""
+        # It does have an end here, lest a broken driver takes the machine along.
         marker = f"{random.randrange(10**6, 10**7)}"
         script = "import os, time\nfor _ in range(2000):\n    if os.fork() == 0:\n        time.sleep(20)\n"
         script += "        os._exit(0)\ntime.sleep(20)"

@@ -1,6 +1,8 @@
-/* The files of a comparison: nothing that was measured gets lost. Their space is reserved before
- * anything runs; program.json is renewed every few seconds; and if it cannot be written at the end,
- * it goes to $TMPDIR, and if that fails, to standard output. */
+/* The files of a comparison: nothing that was measured gets lost.
+ *
+ * Their space is reserved before anything runs. While the comparison goes on, program.json is
+ * renewed every few seconds. If it cannot be written at the end, it goes to $TMPDIR, and if that
+ * fails, to standard output. */
 #ifndef SPANBENCH_TRY_KEEP_H
 #define SPANBENCH_TRY_KEEP_H
 

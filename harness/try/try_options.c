@@ -180,7 +180,7 @@ static bool parse_metric(const char *text, struct try_options *o) {
     if (!error)
         return true;
     regerror(error, &o->number, why, sizeof why);
-    fprintf(stderr, "spanbench: --metric is no extended regular expression: %s\n", why);
+    fprintf(stderr, "spanbench: --metric is not an extended regular expression: %s\n", why);
     return false;
 }
 
