@@ -127,7 +127,7 @@ static void resume(struct looking *l, pid_t thread, int status) {
     if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) /* the whole process is stopped */
         ptrace(PTRACE_LISTEN, thread, NULL, NULL);
     else
-        ptrace(PTRACE_CONT, thread, NULL, (void *)(long)(event ? 0 : signal));
+        ptrace(PTRACE_CONT, thread, NULL, (long)(event ? 0 : signal));
 }
 
 static void take_ends(struct looking *l) {
