@@ -32,6 +32,9 @@ def is_running(text: str) -> bool:
     return False
 
 
+COMMANDS = "run, check, harden, try, who, gate, table, plot, list, describe, help"
+
+
 class Words(DriverTest):
     def test_help(self) -> None:
         every = {"run": "--workloads", "check": "--profile", "harden": "--misuses"}
@@ -87,9 +90,9 @@ class Words(DriverTest):
             (["--seed", "many"], ["whole number"]),
             (["--timeout", "0"], ["seconds"]),
             (["--foo"], ["'--foo'", "COMMAND --help"]),
-            (["foo"], ["run, check, harden, who, gate, table, plot, list, describe, help"]),
-            (["help", "foo"], ["run, check, harden, who, gate, table, plot, list, describe, help"]),
-            (["foo", "--help"], ["run, check, harden, who, gate, table, plot, list, describe, help"]),
+            (["foo"], [COMMANDS]),
+            (["help", "foo"], [COMMANDS]),
+            (["foo", "--help"], [COMMANDS]),
             (["harden", "--list-checks"], ["of check, not of harden"]),
             (["list", "foo"], ["takes no argument"]),
             (["list", "--quick"], ["--quick is an option of run, not of list"]),
