@@ -126,17 +126,20 @@ class Truth(TryTest):
         less = self.peak(IN_A_CHILD.format(mib=0.01, seconds=0.1).replace("0.01 <<", "1 <<"))
         self.assertAlmostEqual(more - less, 299, delta=9)
 
+    @slow
     def test_memory_of_a_child_that_nobody_saw(self) -> None:
         more = self.peak(IN_A_CHILD.format(mib=64, seconds=0))
         less = self.peak(IN_A_CHILD.format(mib=1, seconds=0))
         self.assertAlmostEqual(more - less, 63, delta=2)
 
+    @slow
     def test_pages_that_processes_share_count_once(self) -> None:
         shared = self.peak(COPIES_ON_WRITE.replace("    touch()\n    time", "    time"))
         copied = self.peak(COPIES_ON_WRITE)
         self.assertLess(shared, 120)
         self.assertAlmostEqual(copied - shared, 100, delta=6)
 
+    @slow
     def test_time_is_of_the_program_and_cpu_of_all_its_processes(self) -> None:
         busy = f"{PYTHON} -I -S -c 'import time\nwhile time.process_time() < 0.15: pass'"
         self.attempt("sh", "-c", f"({busy}) & ({busy}); wait; sleep 0.2")
@@ -209,6 +212,7 @@ class Options(TryTest):
         self.assertIsNone(self.cause())
         self.assertEqual(self.attempt(*words, rows="system,jemalloc").returncode, 0)
 
+    @slow
     def test_rows_of_variables_and_tunings(self) -> None:
         name = "system:MALLOC_ARENA_MAX=2"
         result = self.attempt(
@@ -221,6 +225,7 @@ class Options(TryTest):
         self.assertEqual(rows[name], ["MALLOC_ARENA_MAX=2"])
         self.assertEqual(rows["system:thp=never"], ["thp=never"])
 
+    @slow
     def test_limit(self) -> None:
         script = "import mmap; mmap.mmap(-1, 200 << 20, flags=mmap.MAP_PRIVATE).write(b'x' * (200 << 20))"
         self.assertEqual(self.attempt(PYTHON, "-c", script).returncode, 0)
@@ -386,6 +391,7 @@ class Servers(TryTest):
         self.assertTrue(all("jemalloc" in p["malloc"] for p in row["processes"]))
         self.assertEqual(row["processes"][0]["comm"], "server")
 
+    @slow
     def test_what_goes_wrong_is_said(self) -> None:
         for more, load, said in (
             (("--server", "echo no port >&2; exit 3"), "", "ended before it was ready: no port"),
