@@ -106,7 +106,8 @@ class Staged(unittest.TestCase):
         words = ["--allocators", "system,gomalloc", "--checks", "realloc.null_is_malloc,plugin.*"]
         self.assertIn("known one that is explained", self.good("check", *words))
         words = ["--allocators", "null", "--workloads", "tiny", "--threads", "1"]
-        self.assertIn("tiny/null", self.good("run", "--quick", "--repetitions", "1", *words))
+        words += ["--quick", "--verbose", "--repetitions", "1"]
+        self.assertIn("tiny/null", self.good("run", *words))
         run_folder = (self.cwd / "results" / "latest").resolve()
         self.assertIn("tiny, 1 thread", self.good("table", run_folder))
         refused = self.installed("gate", "--base", "gomalloc")

@@ -352,4 +352,5 @@ class Program(unittest.TestCase):
                 with open(pipe, "wb"):  # which waits until it is opened there
                     process.send_signal(signal.SIGINT)
                     output, errors = process.communicate()
-            self.assertEqual((process.returncode, output, errors), (130, b"", b""))
+            said = b"table.py: interrupted by SIGINT\n"
+            self.assertEqual((process.returncode, output, errors), (130, b"", said))

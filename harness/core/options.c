@@ -132,7 +132,7 @@ static bool parse_command(int argc, char **argv, struct options *o) {
     const unsigned command = find_command(word);
     if (command == COMMANDS_KNOWN) {
         if (stands_first(word))
-            fprintf(stderr, "spanbench: '%s' must stand before its options\n", word);
+            text_say("'%s' must stand before its options", word);
         return false;
     }
     o->command = (enum command)command;

@@ -43,8 +43,8 @@ static _Noreturn void become(const char *path, const char *const *words, bool qu
     if (null >= 0)
         dup2(null, STDOUT_FILENO);
     execv(SCRIPT_PYTHON, (char *const *)argv); /* as exec wants it, which does not write to it */
-    fprintf(stderr, "spanbench: cannot start %s: %s; run scripts/deps.sh bench\n", SCRIPT_PYTHON,
-            strerrordesc_np(errno));
+    text_say("cannot start %s: %s; run scripts/deps.sh bench", SCRIPT_PYTHON,
+             strerrordesc_np(errno));
     _exit(EXIT_SIGNALLED - 1);
 }
 
@@ -55,7 +55,7 @@ int script_run(const char *path, const char *const *words, bool quietly) {
     if (child == 0)
         become(path, words, quietly);
     if (child < 0) {
-        fprintf(stderr, "spanbench: cannot start %s: %s\n", path, strerrordesc_np(errno));
+        text_say("cannot start %s: %s", path, strerrordesc_np(errno));
         return -1;
     }
     while (waitpid(child, &status, 0) < 0)

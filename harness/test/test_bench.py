@@ -36,7 +36,7 @@ class Bench(DriverTest):
         names = ["null", "system"]
         self.check_rows(names, (1, 2), "ALLOCATORS=" + " ".join(names), "THREADS=1 2")
 
-    def test_without_matplotlib_it_ends_with_the_table_and_a_sentence(self) -> None:
+    def test_without_matplotlib_it_ends_with_the_answer_and_a_sentence(self) -> None:
         hidden = self.directory / "sitecustomize.py"  # which Python loads first
         hidden.write_text('import sys\nsys.modules["matplotlib"] = None\n')
         words = ["--allocators", "null", "--workloads", "tiny", "--threads", "1"]
@@ -51,8 +51,9 @@ class Bench(DriverTest):
             ),
         )
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("tiny, 1 thread", result.stdout)
-        self.assertIn("plots: none, because matplotlib is not here. Install", result.stdout)
+        self.assertIn("answer.txt, table.txt, bench.json\n", result.stdout)
+        self.assertIn("plot.py: no plots without matplotlib", result.stderr)
+        self.assertIn("tiny, 1 thread", (self.the_run() / "table.txt").read_text())
         self.assertFalse((self.the_run() / "plots").exists())
 
     @slow

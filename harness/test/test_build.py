@@ -59,8 +59,8 @@ class Plugins(Tree):
         listed = run("build/spanbench", "list", cwd=self.tree).stdout
         self.assertRegex(listed, r"(?m)^  copied +\d")
         self.assertIn("skipped: libabsent.so is not there; install libabsent-dev", listed)
-        words = ["--quick", "--workloads", "tiny", "--threads", "1", "--repetitions", "1"]
-        result = run("build/spanbench", *words, cwd=self.tree)
+        words = ["--quick", "--verbose", "--workloads", "tiny", "--threads", "1"]
+        result = run("build/spanbench", *words, "--repetitions", "1", cwd=self.tree)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("tiny/copied/threads:1", result.stdout)
 

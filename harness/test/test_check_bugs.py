@@ -389,7 +389,7 @@ class Stacks(ConformanceTest):
     def test_of_the_process(self) -> None:
         text, stacks = self.hang("hang", "overlap.tiny", "--timeout", "2")
         self.assertRegex(stacks, r"#\d+ .*hang_malloc")
-        self.assertRegex(text, r"\n  stacks: +process \d+ \(hang\):\n")
+        self.assertRegex(text, r"\n  stacks:\n    \| process \d+ \(hang\):\n")
         self.assertIn(stacks.splitlines()[-1], text)
 
     def test_of_a_forked_child(self) -> None:

@@ -100,7 +100,7 @@ class Words(DriverTest):
             (["describe", "--out", "x"], ["of run, check, harden, not of describe"]),
             (["run", "--checks", "x"], ["--checks is an option of check, not of run"]),
             (["harden", "--checks", "x"], ["--checks is an option of check, not of harden"]),
-            (["--verbose"], ["of check, harden, not of run"]),
+            (["--tap"], ["of check, not of run"]),
             (["--workloads", " , "], ["the list of workloads is empty"]),
             (["--threads", ""], ["the list of threads is empty"]),
             (["harden", "--sizes", ""], ["the list of sizes is empty"]),

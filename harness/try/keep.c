@@ -1,6 +1,7 @@
 #include "keep.h"
 
 #include "progress.h"
+#include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@ static const double renew_seconds = 5;
 
 static void warn(const char *text) {
     progress_clear();
-    fprintf(stderr, "spanbench: %s\n", text);
+    text_say("%s", text);
 }
 
 bool keep_open(struct keep *k, const struct try_options *o, size_t rows, size_t runs) {
@@ -76,14 +77,12 @@ static void rescue(const struct keep *k, const struct trial *t, bool complete) {
     FILE *f         = fd < 0 ? NULL : fdopen(fd, "w");
     const bool good = f && dump(t, f, complete, problem, sizeof problem);
     if (f && fclose(f) == 0 && good) {
-        fprintf(stderr, "spanbench: the results are in %s instead\n", path);
+        text_say("the results are in %s instead", path);
         return;
     }
     if (f)
         unlink(path);
-    fprintf(stderr,
-            "spanbench: cannot write %s either (%s); the results follow on standard output:\n",
-            path, problem);
+    text_say("cannot write %s either (%s); the results follow on standard output:", path, problem);
     dump(t, stdout, complete, problem, sizeof problem);
 }
 

@@ -12,7 +12,7 @@
 static struct row *add_row(struct lineup *l) {
     struct row *grown = reallocarray(l->row, l->rows + 1, sizeof *grown);
     if (!grown) {
-        fprintf(stderr, "spanbench: out of memory\n");
+        text_say("out of memory");
         return NULL;
     }
     l->row          = grown;
@@ -82,10 +82,9 @@ static bool add_variant(struct lineup *l, const char *name, const char *variable
     const struct row *of = find_row(l, base);
     if (!of || !strchr(name, ':')) {
         const char *near = suggest(base, l->row, l->rows, sizeof *l->row);
-        fprintf(stderr,
-                "spanbench: --row takes ALLOCATOR:VARIABLE=VALUE, not '%s'; there is no allocator "
-                "'%s' among those that are tried%s%s%s\n",
-                name, base, near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
+        text_say("--row takes ALLOCATOR:VARIABLE=VALUE, not '%s'; there is no allocator "
+                 "'%s' among those that are tried%s%s%s",
+                 name, base, near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
         return false;
     }
     const struct row copy = *of;
@@ -99,10 +98,9 @@ static bool add_variant(struct lineup *l, const char *name, const char *variable
     if (snprintf(row->name, sizeof row->name, "%s", name) < (int)sizeof row->name &&
         add_variables(row, variables))
         return true;
-    fprintf(stderr,
-            "spanbench: --row takes at most %d words VARIABLE=VALUE, thp=never or watch=off after "
-            "the colon, and not LD_PRELOAD: '%s'\n",
-            LINEUP_VARIABLES, name);
+    text_say("--row takes at most %d words VARIABLE=VALUE, thp=never or watch=off after "
+             "the colon, and not LD_PRELOAD: '%s'",
+             LINEUP_VARIABLES, name);
     return false;
 }
 
@@ -115,7 +113,7 @@ static bool add_tunings(struct lineup *l, const struct try_options *o) {
     const size_t before = l->rows;
     bool good           = json_is_array(all);
     if (!good)
-        fprintf(stderr, "spanbench: cannot read %s: %s; build it with 'make'\n", path, error.text);
+        text_say("cannot read %s: %s; build it with 'make'", path, error.text);
     for (size_t i = 0; good && i < json_array_size(all); i++) {
         const json_t *tuning  = json_array_get(all, i);
         const char *allocator = member_text(tuning, "allocator");
@@ -172,7 +170,7 @@ static bool make_environment(struct row *row, const struct names *variables) {
         good = put(row->environment, &count, preload);
     }
     if (!good)
-        fprintf(stderr, "spanbench: out of memory\n");
+        text_say("out of memory");
     return good;
 }
 

@@ -1,5 +1,7 @@
 #include "locate.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -56,8 +58,8 @@ bool locate_program(const char *name, const char *directory, char *path, size_t 
         if (!why)
             return true;
     }
-    fprintf(stderr, "spanbench: cannot run '%s': %s%s\n", name, why,
-            strpbrk(name, " |;&") ? "; a command for a shell takes --shell" : "");
+    text_say("cannot run '%s': %s%s", name, why,
+             strpbrk(name, " |;&") ? "; a command for a shell takes --shell" : "");
     return false;
 }
 
@@ -69,13 +71,13 @@ bool locate_directory(const char *directory) {
         errno = ENOTDIR;
     else if (access(directory, X_OK) == 0)
         return true;
-    fprintf(stderr, "spanbench: --cwd %s: %s\n", directory, strerrordesc_np(errno));
+    text_say("--cwd %s: %s", directory, strerrordesc_np(errno));
     return false;
 }
 
 bool locate_input(const char *file) {
     if (!file || access(file, R_OK) == 0)
         return true;
-    fprintf(stderr, "spanbench: --input %s: %s\n", file, strerrordesc_np(errno));
+    text_say("--input %s: %s", file, strerrordesc_np(errno));
     return false;
 }

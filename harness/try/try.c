@@ -43,7 +43,7 @@ struct comparison {
 
 static void say(const char *row, const char *text) {
     progress_clear();
-    fprintf(stderr, "spanbench: %s: %s\n", row, text);
+    text_say("%s: %s", row, text);
 }
 
 static void fail_row(struct row *row, const char *cause) {
@@ -377,7 +377,7 @@ static bool make_plan(struct comparison *c) {
         c->own[i][0] = c->own[i][1] = -1;
     if (good && c->own)
         return true;
-    fprintf(stderr, "spanbench: out of memory\n");
+    text_say("out of memory");
     return false;
 }
 
@@ -404,7 +404,7 @@ static bool copy_document(const struct comparison *c) {
     json_t *document = trial_document(&c->trial, true);
     const bool good  = document && json_dump_file(document, o->json, JSON_INDENT(1)) == 0;
     if (!good)
-        fprintf(stderr, "spanbench: cannot write %s: %s\n", o->json, strerrordesc_np(errno));
+        text_say("cannot write %s: %s", o->json, strerrordesc_np(errno));
     json_decref(document);
     return good;
 }
@@ -418,21 +418,20 @@ static int finish(struct comparison *c) {
     char problem[RESULTS_PROBLEM_BYTES];
     bool good = keep_close(&c->keep, &c->trial, complete) && copy_document(c);
     if (!complete) {
-        fprintf(stderr, "spanbench: %s; %zu runs are finished%s%s\n",
-                strsignal(spawn_interrupted()), runs, runs && good ? " and saved in " : "",
-                runs && good ? directory : "; nothing is saved");
+        text_say("%s; %zu runs are finished%s%s", strsignal(spawn_interrupted()), runs,
+                 runs && good ? " and saved in " : "",
+                 runs && good ? directory : "; nothing is saved");
         return EXIT_WRONG_USE;
     }
     if (good && !results_tell(&c->keep.results, o->common.directory_to, problem, sizeof problem)) {
-        fprintf(stderr, "spanbench: %s\n", problem);
+        text_say("%s", problem);
         good = false;
     }
     const char *const words[] = {directory, NULL};
     if (good && !o->quiet && script_run(c->judge, words, false) != EXIT_GOOD)
         good = false;
     if (good)
-        fprintf(stderr, "spanbench: %zu runs of %zu rows: %s/program.json\n", runs,
-                c->trial.lineup.rows, directory);
+        text_say("%zu runs of %zu rows: %s/program.json", runs, c->trial.lineup.rows, directory);
     size_t failed = 0;
     for (size_t i = 0; i < c->trial.lineup.rows; i++)
         failed += *c->trial.lineup.row[i].cause && !c->trial.lineup.row[i].absent;
@@ -446,7 +445,7 @@ static int compare(struct comparison *c, const struct registry *r, const bool *c
     const bool ready            = lineup_open(&c->trial.lineup, o, r, chosen) && make_plan(c);
     const size_t rows           = c->trial.lineup.rows;
     if (ready && !lineup_left(&c->trial.lineup))
-        fprintf(stderr, "spanbench: no allocator is left to try; see 'spanbench list'\n");
+        text_say("no allocator is left to try; see 'spanbench list'");
     else if (ready && trial_open(&c->trial) &&
              keep_open(&c->keep, o, rows, rows * (o->runs ? o->runs : RESERVED_RUNS))) {
         memory_limit_open(&c->limit, o->limit_bytes);

@@ -2,6 +2,7 @@
 
 #include "context.h"
 #include "exit_code.h"
+#include "text.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -166,8 +167,7 @@ static bool parse_variable(const char *text, struct names *variables) {
     if (!equals || equals == text)
         return option_complain("env", "NAME=VALUE", text);
     if (strncmp(text, "LD_PRELOAD=", strlen("LD_PRELOAD=")) == 0) {
-        fprintf(stderr,
-                "spanbench: --env LD_PRELOAD would replace the allocators; use --preload\n");
+        text_say("--env LD_PRELOAD would replace the allocators; use --preload");
         return false;
     }
     return option_add_name("env", variables, text);
@@ -180,7 +180,7 @@ static bool parse_metric(const char *text, struct try_options *o) {
     if (!error)
         return true;
     regerror(error, &o->number, why, sizeof why);
-    fprintf(stderr, "spanbench: --metric is not an extended regular expression: %s\n", why);
+    text_say("--metric is not an extended regular expression: %s", why);
     return false;
 }
 
@@ -302,6 +302,6 @@ int try_options_parse(int argc, char **argv, struct try_options *o) {
     const char *wrong = conflict(o);
     if (!wrong)
         return -1;
-    fprintf(stderr, "spanbench: %s (try --help)\n", wrong);
+    text_say("%s (try --help)", wrong);
     return EXIT_WRONG_USE;
 }

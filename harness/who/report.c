@@ -2,6 +2,8 @@
 
 #include "text.h"
 
+#include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,17 +60,26 @@ struct printing {
     int unseen;        /* how many were passed over in a row, on the way down */
 };
 
+/* A line, or with `end` "" the beginning of one. Names and paths in it are others' texts. */
+__attribute__((format(printf, 3, 4))) static void put(FILE *to, const char *end, const char *format,
+                                                      ...) {
+    char line[2 * PATH_MAX];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    text_clean(line);
+    fprintf(to, "%s%s", line, end);
+}
+
 static void print_what(FILE *to, const struct serving *s) {
     if (s->state != SERVING_KNOWN) {
-        fprintf(to, "not known: %s\n", s->why);
+        put(to, "\n", "not known: %s", s->why);
         return;
     }
-    fprintf(to, "%s%s%s, ", s->name, *s->version ? " " : "", s->version);
-    if (strcmp(s->object, s->program) == 0)
-        fputs("in the program itself", to);
-    else
-        fputs(s->object, to);
-    fprintf(to, " (%s)\n", how_words[s->how]);
+    put(to, "\n", "%s%s%s, %s (%s)", s->name, *s->version ? " " : "", s->version,
+        strcmp(s->object, s->program) == 0 ? "in the program itself" : s->object,
+        how_words[s->how]);
 }
 
 static void print_notes(const struct printing *p, FILE *to, const struct serving *s, int indent) {
@@ -79,11 +90,11 @@ static void print_notes(const struct printing *p, FILE *to, const struct serving
                                         [SERVING_LIMITED] = "note"};
     const char *wrong                = who_wrong(s, p->expect);
     if (*wrong && wrong != serving_finding(s))
-        fprintf(to, "%*sNOT AS ASKED: %s\n", indent, "", wrong);
+        put(to, "\n", "%*sNOT AS ASKED: %s", indent, "", wrong);
     for (size_t i = 0; i < s->options; i++)
-        fprintf(to, "%*soption: %s\n", indent, "", s->option[i]);
+        put(to, "\n", "%*soption: %s", indent, "", s->option[i]);
     for (size_t i = 0; i < s->notes; i++)
-        fprintf(to, "%*s%s: %s\n", indent, "", words[s->note[i].kind], s->note[i].text);
+        put(to, "\n", "%*s%s: %s", indent, "", words[s->note[i].kind], s->note[i].text);
 }
 
 enum { INDENT = 2, DEEPEST = 100 };
@@ -157,7 +168,7 @@ static void print_node(struct printing *p, FILE *to, int number, int depth, size
         fprintf(to, "%*s… and below\n", indent, "");
         return;
     }
-    fprintf(to, "%*s%s", indent, "", it->serving->command);
+    put(to, "", "%*s%s", indent, "", it->serving->command);
     if (times == 1)
         fprintf(to, " (%d)", (int)it->pid);
     else if (times)
@@ -220,8 +231,6 @@ void who_print_text(const struct seen *all, const struct who_options *o,
     }
     if (to)
         fclose(to);
-    if (text)
-        text_clean(text);
     fputs(text ? text : "", stdout);
     print_sum(&v, end, o->timeout_seconds);
     free(text);

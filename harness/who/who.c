@@ -3,6 +3,7 @@
 #include "exit_code.h"
 #include "follow.h"
 #include "report.h"
+#include "text.h"
 #include "who_options.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@
 static bool look_at_roots(const struct who_options *o, struct seen *seen) {
     for (size_t i = 0; i < o->roots; i++)
         if (!seen_tree(seen, o->root[i])) {
-            fprintf(stderr, "spanbench: there is no process %d\n", (int)o->root[i]);
+            text_say("there is no process %d", (int)o->root[i]);
             return false;
         }
     return true;
@@ -29,8 +30,7 @@ static bool run(const struct who_options *o, struct seen *seen, struct follow_en
             "give its number: spanbench who PID\n",
             strerrordesc_np(end->error));
     else if (end->error)
-        fprintf(stderr, "spanbench: cannot start '%s': %s\n", *o->program,
-                strerrordesc_np(end->error));
+        text_say("cannot start '%s': %s", *o->program, strerrordesc_np(end->error));
     return !end->error;
 }
 
@@ -39,11 +39,9 @@ static void tell_end(const struct follow_end *end) {
     if (end->interrupted || end->timed_out)
         return;
     if (WIFSIGNALED(end->status))
-        fprintf(stderr, "spanbench: the program was killed by SIG%s\n",
-                sigabbrev_np(WTERMSIG(end->status)));
+        text_say("the program was killed by SIG%s", sigabbrev_np(WTERMSIG(end->status)));
     else if (WEXITSTATUS(end->status))
-        fprintf(stderr, "spanbench: the program ended with exit code %d\n",
-                WEXITSTATUS(end->status));
+        text_say("the program ended with exit code %d", WEXITSTATUS(end->status));
 }
 
 int who_command(int argc, char **argv) {

@@ -1,5 +1,7 @@
 #include "who_options.h"
 
+#include "text.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -12,8 +14,7 @@ static bool parse_seconds(const char *text, double *value) {
     *value = strtod(text, &end);
     if (end != text && !*end && *value > 0 && *value <= 86400)
         return true;
-    fprintf(stderr, "spanbench: --timeout takes seconds, more than 0 and at most 86400, not '%s'\n",
-            text);
+    text_say("--timeout takes seconds, more than 0 and at most 86400, not '%s'", text);
     return false;
 }
 
@@ -21,10 +22,9 @@ static bool add_root(const char *text, struct who_options *o) {
     char *end;
     const long pid = strtol(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || pid < 1 || pid > INT_MAX) {
-        fprintf(stderr,
-                "spanbench: who takes the number of a process, not '%s'; to run a program, put -- "
-                "before it\n",
-                text);
+        text_say("who takes the number of a process, not '%s'; to run a program, put -- "
+                 "before it",
+                 text);
         return false;
     }
     if (o->roots == WHO_MOST_ROOTS) {
@@ -39,12 +39,11 @@ static bool add_root(const char *text, struct who_options *o) {
 static bool check_preload(char *path, struct who_options *o) {
     static char whole[PATH_MAX];
     if (!realpath(path, whole))
-        fprintf(stderr, "spanbench: cannot preload '%s': %s\n", path, strerrordesc_np(errno));
+        text_say("cannot preload '%s': %s", path, strerrordesc_np(errno));
     else if (strpbrk(whole, " :"))
-        fprintf(stderr,
-                "spanbench: cannot preload '%s': ld.so splits LD_PRELOAD at blanks and colons; "
-                "give it a path without them\n",
-                path);
+        text_say("cannot preload '%s': ld.so splits LD_PRELOAD at blanks and colons; "
+                 "give it a path without them",
+                 path);
     else
         o->preload = whole;
     return o->preload;
@@ -61,7 +60,7 @@ static bool fits(const struct who_options *o, bool timeout) {
         : o->expect && !*o->expect  ? "--expect takes a name, such as jemalloc"
                                     : NULL;
     if (problem)
-        fprintf(stderr, "spanbench: who: %s; see 'spanbench who --help'\n", problem);
+        text_say("who: %s; see 'spanbench who --help'", problem);
     return !problem;
 }
 
