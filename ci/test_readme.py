@@ -79,6 +79,10 @@ class Commands(DriverTest):
         for library in ("libfoo.so", "old/libfoo.so"):  # any malloc library
             shutil.copy(BUILD / "libgomalloc.so", self.tree / library)
 
+        program = self.tree / "program"
+        program.write_text("#!/bin/sh\nexec sort /etc/services -o /dev/null\n")
+        program.chmod(0o755)
+
         foo = self.directory / "foo"  # an allocator with functions of its own
         foo.mkdir()
         (foo / "foo.h").write_text(HEADER)
@@ -99,6 +103,7 @@ class Commands(DriverTest):
 
     def command(self, text: str) -> "subprocess.CompletedProcess[str]":
         quick = {"QUICK": "1"} if text.startswith(QUICK) else {}
+        quick |= {"RUNS": "3"} if text.startswith("make try") else {}
         return subprocess.run(
             ["sh", "-c", text],
             cwd=self.tree,

@@ -467,6 +467,7 @@ class Pages(unittest.TestCase):
             self.assertIn("one pass a row" if name == "timeline" else "3 samples a row", text)
             self.assertIn("(better: ", text)
 
+    @slow
     def test_names_and_workloads_are_written(self) -> None:
         for run in (bench_results.load(EXAMPLE), crowd()):
             for figure in drawings(run).values():
@@ -474,6 +475,7 @@ class Pages(unittest.TestCase):
                 for name in run.allocators + run.workloads:
                     self.assertIn(name, text)
 
+    @slow
     def test_everything_is_on_the_page_and_nothing_on_another(self) -> None:
         for run in self.cases():
             for name, figure in drawings(run).items():

@@ -104,7 +104,7 @@ static void identify(struct look *look, const char *library, pid_t pid) {
     snprintf(p->why, sizeof p->why, "%s",
              why            ? why
              : *serving.why ? serving.why
-                            : "the library does not serve malloc");
+                            : LOOK_NO_MALLOC);
     text_clean(p->object);
     if (memory_count(pid, &counters))
         p->high_water = counters.high_water;

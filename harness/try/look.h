@@ -11,6 +11,9 @@
 
 enum { LOOK_PROCESSES = 200 };
 
+/* A cause of the library, whatever the program is. */
+#define LOOK_NO_MALLOC "the library does not serve malloc"
+
 struct look_process {
     pid_t pid, parent;
     char comm[64], exe[PATH_MAX];

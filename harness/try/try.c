@@ -155,6 +155,8 @@ static void judge_identity(struct comparison *c, size_t row, const struct look *
     if (unserved && unserved == l->processes) {
         snprintf(text, sizeof text, "it was not used: %s (%s)", why, whose);
         fail_row(r, text);
+        /* Of one that nobody asked for, that is not a finding. */
+        r->absent = !c->options->common.allocators.count && strcmp(why, LOOK_NO_MALLOC) == 0;
     } else if (l->processes && !*r->library && *l->process[0].object &&
                !strstr(l->process[0].object, "/libc") && !c->notes++) {
         snprintf(text, sizeof text, "without a preload, %s serves malloc in this program",

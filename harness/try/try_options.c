@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TRY_TIMEOUT = 300, DEFAULT_BUDGET = 120 };
+enum { DEFAULT_TRY_TIMEOUT = 300, DEFAULT_BUDGET = 60 };
 static const double default_precision = 0.02;
 
 enum {
