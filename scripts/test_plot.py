@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
-from driving import run, run_python
+from driving import run, run_python, slow
 
 import figures
 import bench_results
