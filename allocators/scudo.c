@@ -16,7 +16,7 @@ static const char *version(void) {
     static const char folder[] = "/clang/";
     static char text[16];
     Dl_info info;
-    const char *path = dladdr((void *)(size_t)malloc, &info) ? info.dli_fname : "";
+    const char *path = dladdr((const void *)malloc, &info) ? info.dli_fname : "";
     const char *name = strstr(path, folder);
     if (name)
         snprintf(text, sizeof text, "%.*s", (int)strcspn(name + strlen(folder), "/"),

@@ -16,7 +16,7 @@
 static const char *version(void) {
     static char path[PATH_MAX];
     Dl_info info;
-    if (!dladdr((void *)(size_t)scalable_malloc, &info) || !realpath(info.dli_fname, path))
+    if (!dladdr((const void *)scalable_malloc, &info) || !realpath(info.dli_fname, path))
         return NULL;
     const char *number = strstr(path, ".so.");
     return number ? number + strlen(".so.") : NULL;

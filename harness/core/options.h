@@ -31,13 +31,13 @@ struct options {
     unsigned help_of;                   /* of `help`: a set of commands; 0: all */
     struct names allocators, workloads; /* empty: all */
     struct names preloads;              /* PATH or NAME=PATH */
-    bool rivals;                        /* newer builds, beside the allocators */
     unsigned threads[32];
     size_t thread_counts;
     unsigned repetitions;
-    bool mirrored;
     uint64_t seed; /* of the first round, or run */
+    bool mirrored;
     bool one_seed; /* of `run`: of all rounds */
+    bool rivals;   /* newer builds, beside the allocators */
     bool quick;
     bool brief;       /* brief_ops of a workload */
     bool no_timeline; /* samples alone: no passes that watch memory over time */

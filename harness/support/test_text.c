@@ -25,6 +25,7 @@ int main(void) {
     test("plain, tab\t, newline\n", "plain, tab , newline ", "plain text stays, in one line");
     test("a\xc2\x85 \xc2\x9b \xe2\x80\xa8 \xe2\x80\xa9", "a             ",
          "controls of two bytes, and separators");
+    // NOLINTNEXTLINE(misc-misleading-bidirectional): they are what is cleaned
     test("\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\xaa\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9\xd8\x9c.",
          "                    .", "marks of direction");
     test("\xe2\x80\x90\xe2\x80\xaf\xe2\x81\xaa\xd8\x9b\xc2\xa0",

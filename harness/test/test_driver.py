@@ -565,7 +565,15 @@ class Trouble(DriverTest):
         process = subprocess.Popen(
             [
                 str(w)
-                for w in [*command, "--verbose", "--threads", "1", "--repetitions", "4", "--one-seed"]
+                for w in [
+                    *command,
+                    "--verbose",
+                    "--threads",
+                    "1",
+                    "--repetitions",
+                    "4",
+                    "--one-seed",
+                ]
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -747,7 +755,9 @@ class Trouble(DriverTest):
         text = self.on_terminal(*words, signal_after=b"sample 3 of 900")
         self.assertIn(b"sample 3 of 900", text)
         _, last, end = self.screen(text)
-        self.assertRegex(last, r"^spanbench: interrupted; \d+ of 900 samples are finished and saved")
+        self.assertRegex(
+            last, r"^spanbench: interrupted; \d+ of 900 samples are finished and saved"
+        )
         self.assertEqual(end, "")
 
     def test_options_of_allocators_in_the_environment_are_recorded(self) -> None:

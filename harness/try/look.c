@@ -101,10 +101,7 @@ static void identify(struct look *look, const char *library, pid_t pid) {
     snprintf(p->object, sizeof p->object, "%s", serving.object);
     const bool served = !library || serving_is(&serving, library);
     const char *why   = served ? "" : serving_finding(&serving);
-    snprintf(p->why, sizeof p->why, "%s",
-             why            ? why
-             : *serving.why ? serving.why
-                            : LOOK_NO_MALLOC);
+    snprintf(p->why, sizeof p->why, "%s", why ? why : *serving.why ? serving.why : LOOK_NO_MALLOC);
     text_clean(p->object);
     if (memory_count(pid, &counters))
         p->high_water = counters.high_water;
