@@ -204,7 +204,7 @@ class Program(DriverTest):
         against, beside = said.split("side by side")
         for text in (against, beside):
             self.assertIn("fail: tiny/threads:1 instructions", text)
-        self.assertIn("FAIL: a regression", beside)
+        self.assertIn("FAIL: worse in", beside)
 
     @slow
     def test_improvement_is_said(self) -> None:
