@@ -597,6 +597,14 @@ class Trouble(DriverTest):
         self.assertEqual(len(failed), 1)
         self.assertIn("SIGKILL", failed[0] or "")
 
+    def test_failed_samples_have_the_seed_of_their_round(self) -> None:
+        self.script_cell("bad", 'case $1 in --describe) exec {good} "$@";; esac\nexit 4')
+        words = ["--workloads", "tiny", "--threads", "1", "--repetitions", "3", "--seed", "5"]
+        self.assertEqual(self.quick(*words, "--allocators", "bad").returncode, 1)
+        entries = self.document()["benchmarks"]
+        self.assertEqual([e["seed"] for e in entries], [5, 6, 7])
+        self.assertEqual({e["error_occurred"] for e in entries}, {True})
+
     def test_results_directory_that_cannot_be_made(self) -> None:
         result = spanbench("--quick", *SHORT, "--out", "/dev/null/results")
         self.assertEqual(result.returncode, 2)

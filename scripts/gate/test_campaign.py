@@ -168,6 +168,7 @@ class Unfit(unittest.TestCase):
         times = set(verdicts(found, TIME).values())
         self.assertIn("inconclusive", times)
         self.assertNotIn("fail", times)
+        self.assertTrue(any("is not excluded" in f.note for f in found.values()))
         self.assertEqual(exit_code(list(found.values()), strict=True), UNDECIDED)
 
 
