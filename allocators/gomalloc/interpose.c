@@ -3,6 +3,8 @@
 #define GOM_API __attribute__((visibility("protected")))
 #include "gomalloc.h"
 
+#include "fast.h"
+
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdatomic.h>
@@ -18,11 +20,11 @@ int malloc_trim(size_t pad);
 #endif
 
 EXPORT void *malloc(size_t size) {
-    return gom_malloc(size);
+    return fast_malloc(size);
 }
 
 EXPORT void free(void *block) {
-    gom_free(block);
+    fast_free(block);
 }
 
 EXPORT void *calloc(size_t count, size_t size) {
@@ -179,7 +181,7 @@ static new_handler *current_handler(void) {
 }
 
 static void *try_new(size_t alignment, size_t size) {
-    return alignment ? gom_aligned_alloc(alignment, size) : gom_malloc(size);
+    return alignment ? gom_aligned_alloc(alignment, size) : fast_malloc(size);
 }
 
 /* [new.delete.single]: call the handler until there is memory; without a handler throw. A handler
@@ -274,7 +276,7 @@ static void *new_or_null(size_t alignment, size_t size, const void *tag, const c
 #define DELETE(name, ...)                                                                          \
     void name(void *block, ##__VA_ARGS__);                                                         \
     EXPORT void name(void *block, ##__VA_ARGS__) {                                                 \
-        gom_free(block);                                                                           \
+        fast_free(block);                                                                          \
     }
 #define DELETE_BY(name, original, ...)                                                             \
     void name(void *block, ##__VA_ARGS__);                                                         \
@@ -282,7 +284,7 @@ static void *new_or_null(size_t alignment, size_t size, const void *tag, const c
         if (__builtin_expect(is_replaced, 0))                                                      \
             (original);                                                                            \
         else                                                                                       \
-            gom_free(block);                                                                       \
+            fast_free(block);                                                                      \
     }
 #define UNUSED __attribute__((unused))
 

@@ -4,6 +4,7 @@
 #include "gomalloc.h"
 
 #include "arena.h"
+#include "fast.h"
 #include "hardened.h"
 #include "huge.h"
 #include "mcache.h"
@@ -81,7 +82,7 @@ static NOINLINE void *small_alloc(unsigned spanclass) {
     return LIKELY(object) ? object : no_memory();
 }
 
-static NOINLINE void *malloc_more(size_t size) {
+NOINLINE void *malloc_more(size_t size) {
     bool dirty;
     if (size > SIZE_MAX_SMALL)
         return large_alloc(size, 1, SCAN, &dirty);
@@ -91,13 +92,7 @@ static NOINLINE void *malloc_more(size_t size) {
 }
 
 void *gom_malloc(size_t size) {
-    if (!HARDENED && LIKELY(size <= SMALL_MAX)) {
-        const unsigned offset = size_to_list8[(size + 7) / 8];
-        void *object          = freelist_pop((void *)((char *)mcache_current + offset));
-        if (LIKELY(object))
-            return object;
-    }
-    return malloc_more(size);
+    return fast_malloc(size);
 }
 
 /* --- free --- */
@@ -155,8 +150,7 @@ static void free_other(void *block) {
         scavenge_tick();
 }
 
-/* The list is full, or the thread has no cache of its own, or the page does not tell. */
-static NOINLINE void free_more(void *block) {
+NOINLINE void free_more(void *block) {
     const struct heap_arena *a = HARDENED ? NULL : arena_of((uintptr_t)block);
     const unsigned spanclass   = a ? arena_page_class(a, (uintptr_t)block) : 0;
     if (!spanclass) {
@@ -171,16 +165,7 @@ static NOINLINE void free_more(void *block) {
 }
 
 void gom_free(void *block) {
-    const uintptr_t address    = (uintptr_t)block;
-    const struct heap_arena *a = HARDENED ? NULL : arena_of(address);
-    if (LIKELY(a)) {
-        struct freelist *l = &mcache_current->list[arena_page_class(a, address)];
-        if (LIKELY(l->now.budget)) { /* 0 for class 0, too */
-            freelist_push(l, block);
-            return;
-        }
-    }
-    free_more(block);
+    fast_free(block);
 }
 
 void gom_free_sized(void *block, size_t size) {

@@ -1,0 +1,39 @@
+/* The fast paths of malloc and free. gom_malloc, gom_free and the names that libgomalloc.so gives a
+ * program have a copy each, so that none jumps to another first. */
+#ifndef GOMALLOC_FAST_H
+#define GOMALLOC_FAST_H
+
+#include "arena.h"
+#include "hardened.h"
+#include "mcache.h"
+
+/* A request that the fast path does not serve: large, or its list is empty. */
+void *malloc_more(size_t size);
+
+/* The list is full, or the thread has no cache of its own, or the page does not tell. */
+void free_more(void *block);
+
+static inline void *fast_malloc(size_t size) {
+    if (!HARDENED && __builtin_expect(size <= SMALL_MAX, 1)) {
+        const unsigned offset = size_to_list8[(size + 7) / 8];
+        void *object          = freelist_pop((void *)((char *)mcache_current + offset));
+        if (__builtin_expect(object != NULL, 1))
+            return object;
+    }
+    return malloc_more(size);
+}
+
+static inline void fast_free(void *block) {
+    const uintptr_t address    = (uintptr_t)block;
+    const struct heap_arena *a = HARDENED ? NULL : arena_of(address);
+    if (__builtin_expect(a != NULL, 1)) {
+        struct freelist *l = &mcache_current->list[arena_page_class(a, address)];
+        if (__builtin_expect(l->now.budget, 1)) { /* 0 for class 0, too */
+            freelist_push(l, block);
+            return;
+        }
+    }
+    free_more(block);
+}
+
+#endif
