@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import tempfile
 import unittest
 from pathlib import Path
 from typing import Any, Callable
 
 import jsonschema
+import try_claims
+import try_limits
 import try_results
 import try_verdict
 from driving import ROOT, run_python, slow
@@ -53,6 +56,8 @@ def made(
             )
     words = {
         **dict.fromkeys("directory input prepare metric limit_bytes server ready load".split()),
+        **dict.fromkeys("against limited_by traffic".split()),
+        "then": [],
         "argv": ["program"],
         "shell": False,
         "variables": {},
@@ -80,6 +85,7 @@ def made(
                 "variables": [],
                 "cause": None,
                 "absent": False,
+                "against": r.endswith(try_results.AGAINST),
             }
             for r in rows
         ],
@@ -96,9 +102,9 @@ def cost_of(times: dict[str, float], sizes: dict[str, float], noise: float = 0.0
     )
 
 
-def verdict_of(document: Any) -> try_verdict.Verdict:
+def verdict_of(document: Any) -> try_claims.Verdict:
     jsonschema.validate(document, SCHEMA)
-    return try_verdict.judge(try_results.of_document(Path("program.json"), document))
+    return try_claims.judge(try_results.of_document(Path("program.json"), document))
 
 
 ROWS = ["jemalloc", "mimalloc", "system", "tcmalloc"]
@@ -163,8 +169,127 @@ class Words(unittest.TestCase):
             self.assertIn("no such file", run_python(SCRIPT, folder).stderr)
 
 
+def limit(enough: float, too_small: float, **more: Any) -> Any:
+    """As the driver writes it; MiB."""
+    return {
+        "bytes": int(enough * MIB),
+        "too_small_bytes": int(too_small * MIB),
+        "problem": None,
+        "by_chance": False,
+        "also_enough_bytes": None,
+        "also_too_small_bytes": None,
+        "output_compared": True,
+        "tries": [{"bytes": int(enough * MIB), "problem": None}],
+        **more,
+    }
+
+
+class Limits(unittest.TestCase):
+    def said(self, limits: dict[str, Any], by: str = "cgroup") -> list[str]:
+        document = made(ROWS, 12, cost_of({}, {}), limited_by=by)
+        for row in document["rows"]:
+            if row["name"] in limits:
+                row["smallest_limit"] = limits[row["name"]]
+        verdict = verdict_of(document)
+        self.assertIn("smallest limit", try_verdict.table(verdict).splitlines()[0])
+        return try_limits.words(verdict.results)
+
+    def test_from_the_smallest_up_with_ties(self) -> None:
+        found = {
+            "system": limit(41, 40.2),
+            "mimalloc": limit(41.5, 40.6),
+            "jemalloc": limit(38, 37),
+        }
+        self.assertEqual(
+            self.said(found),
+            [
+                "smallest container: jemalloc 38.0 MiB; system and mimalloc 41.0 MiB to 41.5 MiB "
+                "(equal within the resolution)."
+            ],
+        )
+
+    def test_what_is_odd_is_said(self) -> None:
+        none = limit(8, 8, bytes=None, problem="killed by SIGSEGV")
+        found = {
+            "system": limit(40, 39, by_chance=True, also_enough_bytes=30 * MIB),
+            "jemalloc": limit(50, 49, also_too_small_bytes=55 * MIB, output_compared=False),
+            "tcmalloc": none,
+        }
+        said = "\n".join(self.said(found, "RLIMIT_DATA"))
+        for part in (
+            "smallest limit of each process's private memory",
+            "system: a little below 40.0 MiB, chance decides",
+            "system: 30.0 MiB are enough, too, although 39.0 MiB are not",
+            "jemalloc: 55.0 MiB were not enough, although 50.0 MiB were",
+            "tcmalloc: not even 8.00 MiB are enough: killed by SIGSEGV",
+            "judged by its exit code alone",
+        ):
+            self.assertIn(part, said)
+
+
+class Builds(unittest.TestCase):
+    def said(self, times: dict[str, float], rounds: int = 40, noise: float = 0.02) -> str:
+        rows = [name + end for name in ("jemalloc", "system") for end in ("", try_results.AGAINST)]
+        named = {name.replace("+", try_results.AGAINST): t for name, t in times.items()}
+        verdict = verdict_of(made(rows, rounds, cost_of(named, {}, noise), against="other"))
+        self.assertEqual(verdict.comparisons, 3 * 3)
+        try_verdict.table(verdict)
+        return "\n".join(try_verdict.words(verdict))
+
+    def test_difference_that_is_the_program_s(self) -> None:
+        said = self.said({"system+": 1.5, "jemalloc": 0.8, "jemalloc+": 1.2})
+        self.assertRegex(
+            said, "time: the other build takes (49|5.) % more time .* under jemalloc and"
+        )
+        self.assertRegex(said, "time: the difference is the program's")
+        self.assertRegex(said, "peak memory: under jemalloc and system the builds cannot be told")
+        self.assertNotIn("the allocator's", said)
+
+    def test_difference_that_is_the_allocator_s(self) -> None:
+        said = self.said({"jemalloc+": 1.3})
+        self.assertRegex(said, "time: under system the builds cannot be told apart")
+        self.assertRegex(
+            said, "beside .* system, the other build takes .* more time .* under jemalloc"
+        )
+        self.assertIn("that part is the allocator's", said)
+
+    def test_what_cannot_be_told_is_said(self) -> None:
+        said = self.said({"system+": 1.2, "jemalloc+": 1.2}, 14, 0.08)
+        self.assertIn("time: whose the difference is cannot be told", said)
+        self.assertIn("are too few to prove", self.said({"system+": 9}, 3))
+
+
+class Servers(unittest.TestCase):
+    def test_what_comes_back_and_when(self) -> None:
+        document = made(ROWS[:2], 12, cost_of({}, {}), server="x", then=["delete"], traffic="y")
+        for run in document["runs"]:
+            kept = 0.5 if run["row"] == "jemalloc" else 1
+            of_load = {"0": 60, "1": 10 + 50 * kept, "10": 10 + 50 * kept * kept}
+            run["ready_bytes"] = 10 * MIB
+            run["phases"] = [
+                {"seconds": 1.0, "bytes": 60 * MIB},
+                {"seconds": 2.0, "bytes": 60 * MIB},
+            ]
+            run["after"] = {s: int(size * MIB) for s, size in of_load.items()}
+            run["traffic"] = {**run["after"], "10": 20 * MIB}
+        verdict = verdict_of(document)
+        self.assertIn(
+            "jemalloc: gives back 0 % after command 1, 50 % within 1 s and 75 % within 10 s; with light "
+            "traffic 50 % within 1 s and 80 % within 10 s, of 50.0 MiB that the load took.",
+            try_verdict.words(verdict),
+        )
+        table = try_verdict.table(verdict).splitlines()
+        (head,) = [line for line in table if "traffic +10 s" in line]
+        self.assertEqual(
+            re.findall(r"\S+(?: \S+)*", head.strip()),
+            ["ready", "load", "then 1", "+1 s", "+10 s", "traffic +1 s", "traffic +10 s"],
+        )
+        self.assertTrue(verdict.claims["after 1 s", "jemalloc", "mimalloc"].differs)
+        self.assertFalse(verdict.claims["traffic 10 s", "jemalloc", "mimalloc"].differs)
+
+
 class Truth(unittest.TestCase):
-    def claims(self, cost: Cost, seed: int, rounds: int = 14) -> list[try_verdict.Claim]:
+    def claims(self, cost: Cost, seed: int, rounds: int = 14) -> list[try_claims.Claim]:
         verdict = verdict_of(made(ROWS, rounds, cost, seed))
         return [c for key, c in verdict.claims.items() if key[1] < key[2]]
 
@@ -173,8 +298,8 @@ class Truth(unittest.TestCase):
             times = {"jemalloc": factor}
             wide = verdict_of(made(ROWS, 14, cost_of(times, {}, 0.2)))
             narrow = verdict_of(made(ROWS, 14, cost_of(times, {}, 0.002)))
-            self.assertFalse(try_verdict.is_precise(wide, 0.02))
-            self.assertTrue(try_verdict.is_precise(narrow, 0.02))
+            self.assertFalse(try_claims.is_precise(wide, 0.02))
+            self.assertTrue(try_claims.is_precise(narrow, 0.02))
 
     def test_a_difference_below_the_margin_is_none(self) -> None:
         cost = cost_of({"jemalloc": 1.005}, {"jemalloc": 1.002}, 0.0001)

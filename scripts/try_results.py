@@ -13,6 +13,8 @@ from bench_results import Unusable
 from stored_file import SPOILED
 
 FILE = "program.json"
+AGAINST = " (against)"  # ends the name of a row of the other build
+LATER = {"after": "", "traffic": " with light traffic"}  # of a server's run
 REFERENCE = "system"  # the C library's malloc: what others are compared with, if it has results
 
 
@@ -23,6 +25,7 @@ class Metric:
     less: str  # of a smaller value: "11 % less time"
     more: str
     better_is_less: bool = True
+    minor: bool = False  # has no columns in the table of all rows
 
 
 TIME = Metric("time", "seconds", "less time", "more time")
@@ -39,6 +42,8 @@ class Row:
     cause: Optional[str]  # why there is no result
     # Of each metric, a value for each round that counts.
     values: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
+    limit: Any = None  # the smallest that is enough, if somebody asked for it
+    first: Optional[str] = None  # of a row of the other build: the row of the first
 
     @property
     def good(self) -> bool:
@@ -63,6 +68,10 @@ class Results:
         return next((r for r in self.good if r.name == REFERENCE), next(iter(self.good), None))
 
     @property
+    def of_two_builds(self) -> bool:
+        return any(r.first for r in self.rows)
+
+    @property
     def precision(self) -> float:
         return float(self.document["precision"])
 
@@ -72,15 +81,12 @@ def metrics_of(program: Any, runs: list[Any]) -> list[Metric]:
     if program["metric"] is not None:
         less = not program["higher_is_better"]
         made.insert(0, Metric("metric", "", "less of the metric", "more of the metric", less))
-    for key in sorted({k for run in runs for k in run.get("after", {})}, key=float):
-        made.append(
-            Metric(
-                f"after {key} s",
-                "bytes",
-                f"less memory {key} s later",
-                f"more memory {key} s later",
-            )
-        )
+    for where, when in LATER.items():
+        for key in sorted({k for run in runs for k in run.get(where, {})}, key=float):
+            if where == "after" or float(key) > 0:  # both begin at the same state
+                said = f"memory {key} s later{when}"
+                name = f"{where} {key} s"
+                made.append(Metric(name, "bytes", f"less {said}", f"more {said}", minor=True))
     return made
 
 
@@ -90,14 +96,24 @@ def values_of(run: Any) -> dict[str, float]:
         CPU.name: run["user_seconds"] + run["system_seconds"],
         MEMORY.name: run["peak_bytes"],
         "metric": run["metric"],
-        **{f"after {key} s": bytes for key, bytes in run.get("after", {}).items()},
+        **{
+            f"{where} {key} s": size
+            for where in LATER
+            for key, size in run.get(where, {}).items()
+            if where == "after" or float(key) > 0
+        },
     }
     # A program that ends at once may have had no tick of CPU time, and no page of its own.
     return {k: max(float(v), 1e-6) for k, v in found.items() if v is not None}
 
 
+def row_of(r: Any) -> Row:
+    first = r["name"].removesuffix(AGAINST) if r.get("against") else None
+    return Row(r["name"], r["library"], r["cause"], limit=r.get("smallest_limit"), first=first)
+
+
 def of_document(path: Path, document: Any) -> Results:
-    rows = [Row(r["name"], r["library"], r["cause"]) for r in document["rows"]]
+    rows = [row_of(r) for r in document["rows"]]
     by_name = {r.name: r for r in rows}
     runs = [r for r in document["runs"] if r["problem"] is None]
     for run in runs:
@@ -127,8 +143,10 @@ class Curve:
 
 
 def load_curves(file: Path) -> dict[tuple[str, int], Curve]:
-    """Memory over time, by row and round."""
+    """Memory over time, by row and round; without a file, of none."""
     found: dict[tuple[str, int], Curve] = defaultdict(Curve)
+    if not file.exists():
+        return {}
     with open(file, newline="", encoding="utf-8") as lines:
         for line in csv.DictReader(lines):
             curve = found[line["row"], int(line["round"])]

@@ -5,23 +5,16 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from driving import BUILD, ROOT, SPANBENCH, DriverTest, run, slow
-
-MIB = 1 << 20
-PYTHON = "/usr/bin/python3"
-SCHEMA = json.loads((ROOT / "results" / "program.schema.json").read_text())
+from driving import SPANBENCH, run, slow
+from trying import MIB, PYTHON, TryTest, processes_with
 
 # Touches so many MiB in a child, which then lives for 100 ms.
 IN_A_CHILD = """
@@ -68,52 +61,6 @@ while True:
     subprocess.run(["/bin/true"])
     time.sleep(0.01)
 """
-
-
-def processes_with(marker: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if marker.encode() in path.read_bytes():
-                found.append(str(path))
-        except OSError:
-            pass
-    return found
-
-
-class TryTest(DriverTest):
-    def start(self, *words: Any, options: tuple[Any, ...] = (), rows: str = "system") -> list[str]:
-        fixed = ("--out", self.out, "--allocators", rows, "--timeout", 60)
-        command = [SPANBENCH, "try", *fixed, *options, "--", *words]
-        return [str(word) for word in command]
-
-    def attempt(
-        self, *words: Any, options: tuple[Any, ...] = ("--runs", 1, "--quiet"), rows: str = "system"
-    ) -> subprocess.CompletedProcess[str]:
-        return run(*self.start(*words, options=options, rows=rows))
-
-    def program(self) -> Any:
-        document = json.loads((self.out / "latest-try" / "program.json").read_text())
-        jsonschema.validate(document, SCHEMA)
-        return document
-
-    def script(self, text: str, name: str = "program") -> Path:
-        path = self.directory / name
-        path.write_text(text)
-        path.chmod(0o755)
-        return path
-
-    def cause(self, row: str = "system") -> Any:
-        (found,) = [r["cause"] for r in self.program()["rows"] if r["name"] == row]
-        return found
-
-    def cause_of(self, *words: Any, options: tuple[Any, ...] = ()) -> Any:
-        """Of a program that does not end well."""
-        result = self.attempt(*words, options=("--runs", 1, "--quiet", *options))
-        self.assertEqual(result.returncode, 1, result.stderr)
-        cause = self.cause()
-        self.assertIn(cause, result.stderr)
-        return cause
 
 
 class Truth(TryTest):
@@ -251,6 +198,15 @@ class Options(TryTest):
             (["--row", "nobody:A=B", "--", "true"], "nobody"),
             (["--row", "system:A", "--", "true"], "VARIABLE=VALUE"),
             (["--load", "true", "--", "true"], "--server"),
+            (["--then", "true", "--", "true"], "--server"),
+            (["--against", "no-such-program", "--", "true"], "no such program in PATH"),
+            (["--against", "true | true", "--", "true"], "--shell"),
+            (["--against", " ", "--", "true"], "--against takes"),
+            (["--smallest-limit", "--limit", "1G", "--", "true"], "leave one of them out"),
+            (
+                ["--smallest-limit", "--server", "x", "--load", "x", "--ready", "port:1"],
+                "that ends",
+            ),
             (["--ready", "port:x", "--", "true"], "port:NUMBER"),
             (["--nonsense", "--", "true"], "--help"),
             (["--allocators", "jemaloc", "--", "true"], "did you mean jemalloc"),
@@ -313,98 +269,6 @@ class BadPrograms(TryTest):
         self.assertEqual(r["output_bytes"], 1 << 30)
         size = sum(f.stat().st_size for f in self.out.rglob("*") if f.is_file())
         self.assertLess(size, MIB)
-
-
-SERVER = """
-import mmap, os, socket, sys, time
-listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-memory = mmap.mmap(-1, 40 << 20)
-def touch():
-    for at in range(0, len(memory), 4096):
-        memory[at] = 1
-os.system("exec sleep " + sys.argv[2] + " &")
-print("listening", flush=True)
-while True:
-    client, _ = listener.accept()
-    what = client.recv(100)
-    if what == b"fill":
-        touch()
-        client.sendall(os.environ.get("LD_PRELOAD", "none").encode())
-    if what == b"free":
-        memory.close()
-        client.sendall(b"freed")
-    if what == b"end":
-        sys.exit("the server gave up")
-"""
-LOAD = """
-import mmap, os, socket, sys, time
-memory = mmap.mmap(-1, 150 << 20)
-memory.write(b"x" * len(memory))
-def ask(what):
-    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as server:
-        server.sendall(what)
-        return server.recv(500).decode()
-served = ask(b"fill")
-time.sleep(0.2)
-if "end" in sys.argv:
-    ask(b"end")
-    time.sleep(60)
-ask(b"free")
-print("preloads", "jemalloc" in served, os.environ.get("LD_PRELOAD", "none"), "number 7")
-"""
-
-
-class Servers(TryTest):
-    def serve(self, *more: Any, load: str = "", rows: str = "system,jemalloc") -> Any:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.marker = f"{random.randrange(10**6, 10**7)}"
-        server = self.script(f"#!{PYTHON} -IS\n{SERVER}", "server")
-        asks = self.script(f"#!{PYTHON} -IS\n{LOAD}", "load")
-        options = ["--server", f"exec '{server}' {self.port} {self.marker}"]
-        options += [
-            "--ready",
-            f"port:{self.port}",
-            "--load",
-            load.format(asks, self.port) or f"'{asks}' {self.port}",
-        ]
-        fixed = ["--out", self.out, "--allocators", rows, "--timeout", 30, "--quiet", "--runs", 1]
-        result = run(SPANBENCH, "try", *fixed, *options, *more)
-        self.assertEqual(processes_with(self.marker), [])
-        with socket.socket() as now:
-            self.assertNotEqual(now.connect_ex(("127.0.0.1", self.port)), 0)
-        return result
-
-    def test_time_of_the_load_and_memory_of_the_server(self) -> None:
-        result = self.serve("--metric", "none number ([0-9]+)", "--after", "0.2")
-        self.assertEqual(result.returncode, 0, result.stderr)
-        runs = {r["row"]: r for r in self.program()["runs"]}
-        for r in runs.values():
-            self.assertEqual(r["metric"], 7)
-            self.assertGreater(r["wall_seconds"], 0.2)
-            self.assertGreater(r["peak_bytes"], 40 * MIB)
-            self.assertLess(r["peak_bytes"], 80 * MIB)  # without that of the load
-            self.assertLess(r["after"]["0.2"], 35 * MIB)
-            self.assertEqual(list(r["after"]), ["0", "0.2"])
-        (row,) = [r for r in self.program()["rows"] if r["name"] == "jemalloc"]
-        self.assertTrue(all("jemalloc" in p["malloc"] for p in row["processes"]))
-        self.assertEqual(row["processes"][0]["comm"], "server")
-
-    @slow
-    def test_what_goes_wrong_is_said(self) -> None:
-        for more, load, said in (
-            (("--server", "echo no port >&2; exit 3"), "", "ended before it was ready: no port"),
-            (("--server", "sleep 20", "--timeout", 0.3), "", "not ready after 0.3 s"),
-            ((), "echo bad >&2; exit 9", "the load ended with exit code 9: bad"),
-            (("--timeout", 1), "sleep 50", "the load did not end in time"),
-            ((), "exec '{0}' {1} end", "ended while the load ran: the server gave up"),
-            (("--ready", "file:/dev/null"), "", "another program"),
-            (("--ready", "regex:^listening", "--metric", "x"), "true", "no number"),
-        ):
-            result = self.serve(*more, load=load, rows="system")
-            self.assertEqual(result.returncode, 1, (said, result.stderr))
-            self.assertIn(said, str(self.cause()))
 
 
 class Interruption(TryTest):

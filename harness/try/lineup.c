@@ -131,6 +131,23 @@ static bool add_tunings(struct lineup *l, const struct try_options *o) {
     return good;
 }
 
+/* Each row once more, with the other build. */
+static bool add_against(struct lineup *l) {
+    bool good = true;
+    for (size_t i = 0, before = l->rows; good && i < before; i++) {
+        const struct row copy = l->row[i];
+        struct row *row       = add_row(l);
+        good                  = row;
+        if (!good)
+            break;
+        *row         = copy;
+        row->against = true;
+        snprintf(row->name, sizeof row->name, "%.*s" LINEUP_AGAINST,
+                 (int)(sizeof row->name - sizeof LINEUP_AGAINST), copy.name);
+    }
+    return good;
+}
+
 static bool is_named(const char *variable, const char *name, size_t length) {
     return strncmp(variable, name, length) == 0 && variable[length] == '=';
 }
@@ -188,6 +205,8 @@ bool lineup_open(struct lineup *l, const struct try_options *o, const struct reg
         const char *colon = strchr(name, ':');
         good              = add_variant(l, name, colon ? colon + 1 : "");
     }
+    if (good && o->against)
+        good = add_against(l);
     for (size_t i = 0; good && i < l->rows; i++)
         good = make_environment(&l->row[i], &o->variables);
     struct row none = {0};

@@ -9,6 +9,9 @@
 
 enum { LINEUP_VARIABLES = 8 };
 
+/* Ends the names of rows of the other build. */
+#define LINEUP_AGAINST " (against)"
+
 struct row {
     char name[96];
     char allocator[64];
@@ -18,6 +21,7 @@ struct row {
     enum start_thp thp;
     bool unwatched;     /* its memory is not watched: what does watching cost? */
     char cause[1024];   /* why there are no results; "": there are */
+    bool against;       /* of the other build, --against */
     bool absent;        /* it could not even be tried: nothing was found about the program */
     char **environment; /* all that the program gets */
 };
@@ -28,8 +32,8 @@ struct lineup {
     char **plain; /* the environment without any allocator's part: of what only asks a server */
 };
 
-/* Makes the rows: of the chosen cells of the registry, and of --row and --tunings. False: standard
- * error says why. The caller closes it in any case. */
+/* Makes the rows: of the chosen cells of the registry, of --row and --tunings, and of
+ * --against. False: standard error says why. The caller closes it in any case. */
 bool lineup_open(struct lineup *, const struct try_options *, const struct registry *,
                  const bool *chosen);
 void lineup_close(struct lineup *);

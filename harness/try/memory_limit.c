@@ -49,6 +49,7 @@ static bool set(const struct memory_limit *l) {
         (void)write_file(l->group, "memory.swap.max", "0"); /* where it is counted */
         return write_file(l->group, "memory.max", text);
     }
+    (void)write_file(l->group, "memory.swappiness", "0");
     return write_file(l->group, "memory.limit_in_bytes", text);
 }
 

@@ -1,6 +1,8 @@
 """`spanbench try` with one promise broken by hand; harness/test/test_mutants.py says what for."""
 
 TRY = "harness/test/test_try.py"
+SERVER = "harness/test/test_try_server.py"
+LIMITS = "harness/test/test_try_limits.py"
 VERDICT = "scripts/test_try_verdict.py"
 
 MUTANTS = [
@@ -25,12 +27,12 @@ MUTANTS = [
         "harness/try/watch.c",
         "w->left_out && d.process == w->left_out",
         "false",
-        f"{TRY}:Servers.test_time_of_the_load_and_memory_of_the_server",
+        f"{SERVER}:Servers.test_time_of_the_load_and_memory_of_the_server",
         "test_time_of_the_load_and_memory_of_the_server",
     ),
     (
         "identity: no row where the library was not used",
-        "harness/try/try.c",
+        "harness/try/look_rows.c",
         "if (unserved && unserved == l->processes) {",
         "if (unserved && unserved > l->processes) {",
         f"{TRY}:Truth.test_what_cannot_be_preloaded_gives_no_row_and_says_why",
@@ -38,15 +40,15 @@ MUTANTS = [
     ),
     (
         "output: that of all rows is compared",
-        "harness/try/try.c",
-        "if (c->output == m->out_hash)",
+        "harness/try/comparison.c",
+        "if (*hash == m->out_hash)",
         "if (true)",
         f"{TRY}:Options.test_same_output",
         "test_same_output",
     ),
     (
         "verdict: a difference within the margin is none",
-        "scripts/try_verdict.py",
+        "scripts/try_claims.py",
         "MARGIN = 0.01 ",
         "MARGIN = 0.00 ",
         f"{VERDICT}:Truth.test_a_difference_below_the_margin_is_none",
@@ -54,10 +56,66 @@ MUTANTS = [
     ),
     (
         "verdict: runs of one round are paired",
-        "scripts/try_verdict.py",
+        "scripts/try_claims.py",
         "logs = tuple(math.log(a[r] / b[r]) for r in rounds)",
         "logs = tuple(math.log(a[r] / b[s]) for r, s in zip(rounds, rounds[1:] + rounds[:1]))",
         f"{VERDICT}:Words.test_what_differs_and_what_does_not",
         "test_what_differs_and_what_does_not",
+    ),
+    (
+        "smallest limit: what prints something else has not ended well",
+        "harness/try/smallest.c",
+        "known->varies || known->hash == m->out_hash",
+        "true",
+        f"{LIMITS}:Limits.test_output_counts_unless_it_is_another_each_time",
+        "test_output_counts_unless_it_is_another_each_time",
+    ),
+    (
+        "smallest limit: smaller ones that are enough, too, are looked for",
+        "harness/try/smallest.c",
+        "if (less >= MIB && try_limit(s, less))",
+        "if (less < MIB && try_limit(s, less))",
+        f"{LIMITS}:Limits.test_smallest_limit_that_is_not_the_only_one",
+        "test_smallest_limit_that_is_not_the_only_one",
+    ),
+    (
+        "against: the other build is what runs in its rows",
+        "harness/try/comparison.c",
+        "&c->build[r->against]",
+        "&c->build[0]",
+        f"{LIMITS}:Builds.test_two_builds_in_the_same_rounds",
+        "test_two_builds_in_the_same_rounds",
+    ),
+    (
+        "server: memory is read after each command of --then",
+        "harness/try/server.c",
+        "r->watch ? watch_pss_now(r->watch) : 0}",
+        "0}",
+        f"{SERVER}:Servers.test_phases_and_light_traffic",
+        "test_phases_and_light_traffic",
+    ),
+    (
+        "against: whose the difference is depends on how it differs between allocators",
+        "scripts/try_claims.py",
+        "tuple(a[r] - b[r] for r in both)",
+        "tuple(0 * a[r] * b[r] for r in both)",
+        f"{VERDICT}:Builds.test_difference_that_is_the_allocator_s",
+        "test_difference_that_is_the_allocator_s",
+    ),
+    (
+        "limits: what overlaps is equal",
+        "scripts/try_limits.py",
+        "or 0) < limit_of(first)",
+        "or 0) < 0 * limit_of(first)",
+        f"{VERDICT}:Limits.test_from_the_smallest_up_with_ties",
+        "test_from_the_smallest_up_with_ties",
+    ),
+    (
+        "picture: the ends of a server's phases are marked",
+        "scripts/try_plot.py",
+        'for end in run.get("phases", [])',
+        'for end in run.get("no phases", [])',
+        "scripts/test_try_plot.py:Pictures.test_phases_of_a_server_are_marked",
+        "test_phases_of_a_server_are_marked",
     ),
 ]

@@ -22,14 +22,23 @@ enum { STEP_MS = 10 };
 /* Seconds. */
 static const double patience      = 5; /* for its end, after SIGTERM */
 static const double settled_after = 0.2;
+static const double traffic_rest  = 0.1; /* between two commands of light traffic */
+
+/* A process, and what it prints. */
+struct party {
+    struct started started;
+    int fd; /* a pidfd; -1: it does not run */
+    struct drain out, err;
+};
 
 struct serving_run {
     const struct server_request *request;
     struct served *served;
-    struct started server, load;
-    int server_fd, load_fd; /* pidfds; -1: it does not run */
-    struct drain out, err, load_out, load_err;
+    struct party server, load, other; /* `other`: a command after the load */
+    struct party *asks;               /* one of the last two, that runs or ran last */
+    int status;                       /* of the last that asked */
     struct watch *watch;
+    double zero; /* when watching began */
     regex_t ready;
     bool has_regex;
 };
@@ -65,13 +74,13 @@ static bool port_answers(unsigned port) {
 }
 
 static bool is_ready(struct serving_run *r) {
-    const char *what = r->request->ready;
+    const char *what = r->request->options->ready;
     if (strncmp(what, "port:", 5) == 0)
         return port_answers((unsigned)atoi(what + 5));
     if (strncmp(what, "file:", 5) == 0)
         return access(what + 5, F_OK) == 0;
-    return r->has_regex && (regexec(&r->ready, r->out.tail, 0, NULL, 0) == 0 ||
-                            regexec(&r->ready, r->err.tail, 0, NULL, 0) == 0);
+    return r->has_regex && (regexec(&r->ready, r->server.out.tail, 0, NULL, 0) == 0 ||
+                            regexec(&r->ready, r->server.err.tail, 0, NULL, 0) == 0);
 }
 
 static void take(struct drain *d, const struct pollfd *p) {
@@ -83,8 +92,8 @@ static void reap(struct serving_run *r) {
     struct rusage usage;
     int status;
     for (pid_t p; (p = wait4(-1, &status, WNOHANG, &usage)) > 0;) {
-        if (p == r->load.child) {
-            r->served->run.status = status;
+        if (p == r->asks->started.child) {
+            r->status = status;
             continue; /* what the load used is not the server's */
         }
         descendants_add_usage(&r->served->run.usage, &usage);
@@ -92,21 +101,22 @@ static void reap(struct serving_run *r) {
 }
 
 /* Lets some time pass, and takes what is printed meanwhile. False: there was an interrupt. */
-static bool step(struct serving_run *r, bool *server_ended, bool *load_ended) {
-    struct pollfd p[]          = {{r->server_fd, POLLIN, 0},   {r->load_fd, POLLIN, 0},
-                                  {r->out.fd, POLLIN, 0},      {r->err.fd, POLLIN, 0},
-                                  {r->load_out.fd, POLLIN, 0}, {r->load_err.fd, POLLIN, 0}};
+static bool step(struct serving_run *r, bool *server_ended, bool *asks_ended) {
+    struct party *server = &r->server, *asks = r->asks;
+    struct pollfd p[]          = {{server->fd, POLLIN, 0},     {asks->fd, POLLIN, 0},
+                                  {server->out.fd, POLLIN, 0}, {server->err.fd, POLLIN, 0},
+                                  {asks->out.fd, POLLIN, 0},   {asks->err.fd, POLLIN, 0}};
     const struct timespec wait = {0, STEP_MS * 1000000L};
     const int ready            = ppoll(p, sizeof p / sizeof *p, &wait, spawn_open_mask());
     *server_ended              = ready > 0 && p[0].revents;
-    *load_ended                = ready > 0 && p[1].revents;
-    if (*load_ended)
-        r->served->run.wall_seconds = measure_now() - r->load.at;
+    *asks_ended                = ready > 0 && p[1].revents;
+    if (*asks_ended && asks == &r->load)
+        r->served->run.wall_seconds = measure_now() - asks->started.at;
     if (ready > 0) {
-        take(&r->out, &p[2]);
-        take(&r->err, &p[3]);
-        take(&r->load_out, &p[4]);
-        take(&r->load_err, &p[5]);
+        take(&server->out, &p[2]);
+        take(&server->err, &p[3]);
+        take(&asks->out, &p[4]);
+        take(&asks->err, &p[5]);
     }
     if (!spawn_interrupted())
         return true;
@@ -114,27 +124,35 @@ static bool step(struct serving_run *r, bool *server_ended, bool *load_ended) {
     return false;
 }
 
-static bool start(struct serving_run *r, const struct start *what, struct started *started,
-                  struct drain *out, struct drain *err, int *fd, const regex_t *number) {
+/* It asks the server, and so its memory is not the server's, from its first instant. */
+static bool leave_out(void *arg, pid_t child) {
+    const struct serving_run *r = arg;
+    if (r->watch)
+        watch_leave_out(r->watch, child);
+    return true;
+}
+
+static bool start(struct serving_run *r, const struct start *what, struct party *party,
+                  const regex_t *number) {
     char text[160];
-    if (!start_program(what, NULL, NULL, started)) {
-        snprintf(text, sizeof text, "cannot be started: %s: %s", started->step,
-                 strerrordesc_np(started->error));
+    if (!start_program(what, party == &r->server ? NULL : leave_out, r, &party->started)) {
+        snprintf(text, sizeof text, "cannot be started: %s: %s", party->started.step,
+                 strerrordesc_np(party->started.error));
         return fail(r, text);
     }
-    drain_begin(out, started->out, number);
-    drain_begin(err, started->err, number);
-    *fd = pidfd_open(started->child, 0);
-    return *fd >= 0 || fail(r, "cannot be followed (pidfd_open)");
+    drain_begin(&party->out, party->started.out, number);
+    drain_begin(&party->err, party->started.err, number);
+    party->fd = pidfd_open(party->started.child, 0);
+    return party->fd >= 0 || fail(r, "cannot be followed (pidfd_open)");
 }
 
 /* Of a server that ends before its time. */
 static bool ended_early(struct serving_run *r, const char *when) {
     char text[80];
     snprintf(text, sizeof text, "the server ended %s", when);
-    while (drain_take(&r->err) && r->err.fd >= 0)
+    while (drain_take(&r->server.err) && r->server.err.fd >= 0)
         continue;
-    return fail_with_words(r, text, &r->err, &r->out);
+    return fail_with_words(r, text, &r->server.err, &r->server.out);
 }
 
 static bool start_server(struct serving_run *r) {
@@ -143,70 +161,126 @@ static bool start_server(struct serving_run *r) {
     const double limit = r->request->server.timeout_seconds;
     if (is_ready(r)) {
         snprintf(text, sizeof text, "%s is there before the server was started: another program?",
-                 r->request->ready);
+                 r->request->options->ready);
         return fail(r, text);
     }
-    if (!start(r, &r->request->server.start, &r->server, &r->out, &r->err, &r->server_fd, NULL))
+    if (!start(r, &r->request->server.start, &r->server, NULL))
         return false;
     while (!is_ready(r)) {
         if (!step(r, &server_ended, &load_ended))
             return false;
         if (server_ended)
             return ended_early(r, "before it was ready");
-        if (measure_now() - r->server.at <= limit)
+        if (measure_now() - r->server.started.at <= limit)
             continue;
         snprintf(text, sizeof text, "the server is not ready after %g s (%s)", limit,
-                 r->request->ready);
-        return fail_with_words(r, text, &r->err, &r->out);
+                 r->request->options->ready);
+        return fail_with_words(r, text, &r->server.err, &r->server.out);
     }
     return true;
 }
 
-static bool run_load(struct serving_run *r) {
-    char text[80];
-    bool server_ended, load_ended = false;
-    const double limit = r->request->server.timeout_seconds;
-    if (!start(r, &r->request->load, &r->load, &r->load_out, &r->load_err, &r->load_fd,
-               r->request->server.number))
-        return false;
-    if (!r->request->server.unwatched)
-        r->watch = watch_start(r->server.child, -1, r->load.child);
-    while (!load_ended) {
-        if (!step(r, &server_ended, &load_ended))
-            return false;
-        if (server_ended && !load_ended)
-            return ended_early(r, "while the load ran");
-        if (measure_now() - r->load.at > limit)
-            return fail(r, "the load did not end in time (--timeout gives it more)");
-    }
-    reap(r);
-    drain_end(&r->load_out);
-    drain_end(&r->load_err);
-    close(r->load_fd);
-    r->load_fd       = -1;
-    const int status = r->served->run.status;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return true;
-    snprintf(text, sizeof text,
-             WIFEXITED(status) ? "the load ended with exit code %d"
-                               : "the load was killed by signal %d",
-             WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-    return fail_with_words(r, text, &r->load_err, &r->load_out);
+/* Starts a command of sh that is not under the allocator. */
+static bool ask(struct serving_run *r, const char *command, struct party *party) {
+    static char shell[] = "sh", option[] = "-c";
+    char *const argv[]     = {shell, option, (char *)command, NULL};
+    const struct start how = {.path        = "/bin/sh",
+                              .argv        = argv,
+                              .environment = r->request->plain,
+                              .directory   = r->request->options->directory};
+    r->asks                = party;
+    return start(r, &how, party, party == &r->load ? r->request->server.number : NULL);
 }
 
-/* Its memory at the end of the load, and later. */
+/* Of a command that has ended: did it end well? `what` it was. */
+static bool ended_well(struct serving_run *r, const char *what) {
+    char text[100];
+    struct party *p = r->asks;
+    reap(r);
+    drain_end(&p->out);
+    drain_end(&p->err);
+    close(p->fd);
+    p->fd = -1;
+    if (WIFEXITED(r->status) && WEXITSTATUS(r->status) == 0)
+        return true;
+    if (WIFEXITED(r->status))
+        snprintf(text, sizeof text, "%s ended with exit code %d", what, WEXITSTATUS(r->status));
+    else
+        snprintf(text, sizeof text, "%s was killed by signal %d", what, WTERMSIG(r->status));
+    return fail_with_words(r, text, &p->err, &p->out);
+}
+
+/* Runs a command to its end, and reads the server's memory then. */
+static bool run_phase(struct serving_run *r, const char *command, struct party *party,
+                      const char *what, struct phase_end *end) {
+    char text[120];
+    bool server_ended, ended = false;
+    const double limit = r->request->server.timeout_seconds;
+    if (!ask(r, command, party))
+        return false;
+    while (!ended) {
+        if (!step(r, &server_ended, &ended))
+            return false;
+        if (server_ended && !ended) {
+            snprintf(text, sizeof text, "while %s ran", what);
+            return ended_early(r, text);
+        }
+        if (measure_now() - party->started.at > limit) {
+            snprintf(text, sizeof text, "%s did not end in time (--timeout gives it more)", what);
+            return fail(r, text);
+        }
+    }
+    if (!ended_well(r, what))
+        return false;
+    *end = (struct phase_end){measure_now() - r->zero, r->watch ? watch_pss_now(r->watch) : 0};
+    return true;
+}
+
+static bool run_load(struct serving_run *r) {
+    const struct try_options *o = r->request->options;
+    char what[40];
+    r->zero = measure_now();
+    if (!r->request->server.unwatched)
+        r->watch = watch_start(r->server.started.child, -1, 0);
+    if (r->watch)
+        r->served->ready = watch_pss_now(r->watch);
+    if (!run_phase(r, o->load, &r->load, "the load", &r->served->phase[0]))
+        return false;
+    for (size_t i = 0; i < o->thens.count; i++) {
+        snprintf(what, sizeof what, "command %zu of --then", i + 1);
+        if (!run_phase(r, o->thens.item[i], &r->other, what, &r->served->phase[i + 1]))
+            return false;
+    }
+    return true;
+}
+
+/* Light traffic: one command after the other, with rests. `next`: when the next one is due. */
+static bool keep_asking(struct serving_run *r, bool ended, double *next) {
+    if (ended && !ended_well(r, "the command of --traffic"))
+        return false;
+    if (ended)
+        *next = measure_now() + traffic_rest;
+    return r->asks->fd >= 0 || measure_now() < *next ||
+           ask(r, r->request->options->traffic, &r->other);
+}
+
+/* Its memory at the end of the last phase, and later. */
 static bool wait_after(struct serving_run *r) {
-    bool server_ended, load_ended;
+    const struct try_options *o = r->request->options;
+    bool server_ended, ended;
+    double next      = 0;
     const double end = measure_now();
     if (!r->watch)
         return true;
-    r->served->after[0] = watch_pss_now(r->watch);
-    for (size_t i = 0; i < r->request->afters; i++) {
-        while (measure_now() - end < r->request->after[i]) {
-            if (!step(r, &server_ended, &load_ended))
+    r->served->after[0] = r->served->phase[o->thens.count].bytes;
+    for (size_t i = 0; i < o->afters; i++) {
+        while (measure_now() - end < o->after[i]) {
+            if (!step(r, &server_ended, &ended))
                 return false;
             if (server_ended)
                 return ended_early(r, "after the load");
+            if (r->request->traffic && !keep_asking(r, ended, &next))
+                return false;
         }
         r->served->after[i + 1] = watch_pss_now(r->watch);
     }
@@ -219,24 +293,25 @@ static void stop(struct serving_run *r) {
     if (r->watch)
         watch_stop(r->watch, &m->memory);
     const double begin = measure_now();
-    if (r->server_fd >= 0 && m->end != MEASURED_INTERRUPTED && !*r->served->problem)
-        kill(-r->server.child, SIGTERM);
-    while (r->server_fd >= 0 && m->end != MEASURED_INTERRUPTED && !*r->served->problem &&
-           !server_ended && measure_now() - begin < patience)
+    const bool asked = r->server.fd >= 0 && m->end != MEASURED_INTERRUPTED && !*r->served->problem;
+    if (asked)
+        kill(-r->server.started.child, SIGTERM);
+    while (asked && m->end != MEASURED_INTERRUPTED && !server_ended &&
+           measure_now() - begin < patience)
         (void)step(r, &server_ended, &load_ended);
     reap(r);
     descendants_end(&m->usage);
-    if (r->server_fd >= 0)
-        close(r->server_fd);
-    if (r->load_fd >= 0)
-        close(r->load_fd);
-    drain_end(&r->out);
-    drain_end(&r->err);
-    drain_end(&r->load_out);
-    drain_end(&r->load_err);
-    m->number     = isnan(r->load_out.value) ? r->load_err.value : r->load_out.value;
-    m->out_bytes  = r->load_out.bytes;
-    m->out_hash   = drain_hash(&r->load_out);
+    struct party *const parties[] = {&r->server, &r->load, &r->other};
+    for (size_t i = 0; i < sizeof parties / sizeof *parties; i++) {
+        if (parties[i]->fd >= 0)
+            close(parties[i]->fd);
+        drain_end(&parties[i]->out);
+        drain_end(&parties[i]->err);
+    }
+    const struct drain *out = &r->load.out, *err = &r->load.err;
+    m->number     = isnan(out->value) ? err->value : out->value;
+    m->out_bytes  = out->bytes;
+    m->out_hash   = drain_hash(out);
     m->peak_bytes = m->memory.peak.pss;
     if (r->has_regex)
         regfree(&r->ready);
@@ -245,13 +320,16 @@ static void stop(struct serving_run *r) {
 static void begin(struct serving_run *r, const struct server_request *request,
                   struct served *served) {
     *served = (struct served){.run = {.number = NAN}};
-    *r = (struct serving_run){.request = request, .served = served, .server_fd = -1, .load_fd = -1};
-    struct drain *const drains[] = {&r->out, &r->err, &r->load_out, &r->load_err};
-    for (size_t i = 0; i < sizeof drains / sizeof *drains; i++)
-        drain_begin(drains[i], -1, NULL);
-    r->has_regex =
-        strncmp(request->ready, "regex:", 6) == 0 &&
-        regcomp(&r->ready, request->ready + 6, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) == 0;
+    *r      = (struct serving_run){.request = request, .served = served, .asks = &r->load};
+    struct party *const parties[] = {&r->server, &r->load, &r->other};
+    for (size_t i = 0; i < sizeof parties / sizeof *parties; i++) {
+        parties[i]->fd = -1;
+        drain_begin(&parties[i]->out, -1, NULL);
+        drain_begin(&parties[i]->err, -1, NULL);
+    }
+    const char *ready = request->options->ready;
+    r->has_regex      = strncmp(ready, "regex:", 6) == 0 &&
+                   regcomp(&r->ready, ready + 6, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) == 0;
     if (spawn_interrupted())
         served->run.end = MEASURED_INTERRUPTED;
 }
@@ -287,7 +365,7 @@ void server_look(const struct server_request *request, struct look *look, struct
         return;
     if (start_server(&r) && settle(&r)) {
         look_identify_all(look, request->library);
-        look_sort(look, r.server.child);
+        look_sort(look, r.server.started.child);
     }
     stop(&r);
     look->run = served->run;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static json_t *text_or_null(const char *text) {
+json_t *trial_text(const char *text) {
     if (!text || !*text)
         return json_null();
     json_t *value = json_string(text);
@@ -18,7 +18,7 @@ static json_t *text_or_null(const char *text) {
 static json_t *words(char *const *list) {
     json_t *array = json_array();
     for (; list && *list; list++)
-        json_array_append_new(array, **list ? text_or_null(*list) : json_string(""));
+        json_array_append_new(array, **list ? trial_text(*list) : json_string(""));
     return array;
 }
 
@@ -29,7 +29,7 @@ static json_t *variables(const struct names *names) {
         const char *equals = strchr(names->item[i], '=');
         snprintf(name, sizeof name, "%.*s", (int)(equals - names->item[i]), names->item[i]);
         text_clean(name);
-        json_object_set_new(object, name, equals[1] ? text_or_null(equals + 1) : json_string(""));
+        json_object_set_new(object, name, equals[1] ? trial_text(equals + 1) : json_string(""));
     }
     return object;
 }
@@ -41,24 +41,34 @@ static json_t *after_list(const struct try_options *o) {
     return array;
 }
 
+static json_t *then_list(const struct try_options *o) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < o->thens.count; i++)
+        json_array_append_new(array, trial_text(o->thens.item[i]));
+    return array;
+}
+
 static json_t *describe_program(const struct try_options *o) {
     json_t *p = json_object();
     json_object_set_new(p, "argv", words(o->program));
     json_object_set_new(p, "shell", json_boolean(o->shell));
-    json_object_set_new(p, "directory", text_or_null(o->directory));
+    json_object_set_new(p, "directory", trial_text(o->directory));
     json_object_set_new(p, "variables", variables(&o->variables));
-    json_object_set_new(p, "input", text_or_null(o->input));
-    json_object_set_new(p, "prepare", text_or_null(o->prepare));
-    json_object_set_new(p, "metric", text_or_null(o->metric));
+    json_object_set_new(p, "input", trial_text(o->input));
+    json_object_set_new(p, "prepare", trial_text(o->prepare));
+    json_object_set_new(p, "metric", trial_text(o->metric));
     json_object_set_new(p, "higher_is_better", json_boolean(o->higher_is_better));
     json_object_set_new(p, "same_output", json_boolean(o->same_output));
     json_object_set_new(p, "exit_code", json_integer(o->good_code));
     json_object_set_new(p, "timeout_seconds", json_real(o->common.timeout_seconds));
     json_object_set_new(p, "limit_bytes",
                         o->limit_bytes ? json_integer((json_int_t)o->limit_bytes) : json_null());
-    json_object_set_new(p, "server", text_or_null(o->server));
-    json_object_set_new(p, "ready", text_or_null(o->ready));
-    json_object_set_new(p, "load", text_or_null(o->load));
+    json_object_set_new(p, "against", trial_text(o->against));
+    json_object_set_new(p, "server", trial_text(o->server));
+    json_object_set_new(p, "ready", trial_text(o->ready));
+    json_object_set_new(p, "load", trial_text(o->load));
+    json_object_set_new(p, "then", then_list(o));
+    json_object_set_new(p, "traffic", trial_text(o->traffic));
     json_object_set_new(p, "after_seconds", after_list(o));
     return p;
 }
@@ -68,15 +78,19 @@ bool trial_open(struct trial *t) {
     t->program = describe_program(t->options);
     t->context = json_object();
     context_add_run(t->context, t->started);
-    t->runs  = json_array();
-    t->looks = calloc(t->lineup.rows, sizeof(json_t *));
-    return t->program && t->context && t->runs && t->looks;
+    t->runs   = json_array();
+    t->looks  = calloc(t->lineup.rows, sizeof(json_t *));
+    t->limits = calloc(t->lineup.rows, sizeof(json_t *));
+    return t->program && t->context && t->runs && t->looks && t->limits;
 }
 
 void trial_close(struct trial *t) {
     for (size_t i = 0; t->looks && i < t->lineup.rows; i++)
         json_decref(t->looks[i]);
+    for (size_t i = 0; t->limits && i < t->lineup.rows; i++)
+        json_decref(t->limits[i]);
     free((void *)t->looks);
+    free((void *)t->limits);
     json_decref(t->program);
     json_decref(t->context);
     json_decref(t->runs);
@@ -93,16 +107,21 @@ void trial_add_look(struct trial *t, size_t row, const struct look *l) {
         json_t *o                    = json_object();
         json_object_set_new(o, "pid", json_integer(p->pid));
         json_object_set_new(o, "parent", json_integer(p->parent));
-        json_object_set_new(o, "comm", text_or_null(p->comm));
-        json_object_set_new(o, "exe", text_or_null(p->exe));
-        json_object_set_new(o, "malloc", text_or_null(p->object));
-        json_object_set_new(o, "why", text_or_null(p->why));
+        json_object_set_new(o, "comm", trial_text(p->comm));
+        json_object_set_new(o, "exe", trial_text(p->exe));
+        json_object_set_new(o, "malloc", trial_text(p->object));
+        json_object_set_new(o, "why", trial_text(p->why));
         json_object_set_new(o, "peak_rss_bytes", bytes_or_null(p->high_water));
         json_array_append_new(list, o);
     }
     json_decref(t->looks[row]);
     t->looks[row] =
         json_pack("{s:o, s:i, s:b}", "processes", list, "more", (int)l->more, "traced", l->traced);
+}
+
+void trial_add_limit(struct trial *t, size_t row, json_t *limit) {
+    json_decref(t->limits[row]);
+    t->limits[row] = limit;
 }
 
 static void add_real(json_t *o, const char *key, double value) {
@@ -120,9 +139,9 @@ void trial_add_run(struct trial *t, size_t row, unsigned round, const struct mea
     char hash[17];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)m->out_hash);
     json_t *o = more ? more : json_object();
-    json_object_set_new(o, "row", text_or_null(t->lineup.row[row].name));
+    json_object_set_new(o, "row", trial_text(t->lineup.row[row].name));
     json_object_set_new(o, "round", json_integer(round));
-    json_object_set_new(o, "problem", text_or_null(problem));
+    json_object_set_new(o, "problem", trial_text(problem));
     add_real(o, "wall_seconds", m->wall_seconds);
     add_real(o, "user_seconds", seconds_of(m->usage.ru_utime));
     add_real(o, "system_seconds", seconds_of(m->usage.ru_stime));
@@ -149,6 +168,26 @@ void trial_add_run(struct trial *t, size_t row, unsigned round, const struct mea
     json_object_set_new(o, "watch_walks", json_integer((json_int_t)m->memory.walks));
     add_real(o, "watch_cpu_seconds", m->memory.cpu_seconds);
     json_array_append_new(t->runs, o);
+}
+
+json_t *trial_memory_after(const struct try_options *o, const struct served *served) {
+    json_t *after = json_object();
+    for (size_t i = 0; i <= o->afters; i++) {
+        char seconds[32];
+        snprintf(seconds, sizeof seconds, "%g", i ? o->after[i - 1] : 0);
+        json_object_set_new(after, seconds, json_integer(served->after[i]));
+    }
+    return after;
+}
+
+void trial_describe_server(json_t *run, const struct try_options *o, const struct served *served) {
+    json_t *phases = json_array();
+    for (size_t i = 0; i <= o->thens.count; i++)
+        json_array_append_new(phases, json_pack("{s:f, s:I}", "seconds", served->phase[i].seconds,
+                                                "bytes", (json_int_t)served->phase[i].bytes));
+    json_object_set_new(run, "ready_bytes", json_integer(served->ready));
+    json_object_set_new(run, "phases", phases);
+    json_object_set_new(run, "after", trial_memory_after(o, served));
 }
 
 void trial_write_head(FILE *csv) {
@@ -181,17 +220,20 @@ static json_t *describe_row(const struct trial *t, size_t i) {
     json_t *o             = t->looks[i] ? json_copy(t->looks[i]) : json_object();
     json_t *own           = json_array();
     for (size_t v = 0; v < row->variables; v++)
-        json_array_append_new(own, text_or_null(row->variable[v]));
+        json_array_append_new(own, trial_text(row->variable[v]));
     if (row->thp == START_THP_NEVER)
         json_array_append_new(own, json_string("thp=never"));
     if (row->unwatched)
         json_array_append_new(own, json_string("watch=off"));
-    json_object_set_new(o, "name", text_or_null(row->name));
-    json_object_set_new(o, "allocator", text_or_null(row->allocator));
-    json_object_set_new(o, "library", text_or_null(row->library));
+    json_object_set_new(o, "name", trial_text(row->name));
+    json_object_set_new(o, "allocator", trial_text(row->allocator));
+    json_object_set_new(o, "library", trial_text(row->library));
     json_object_set_new(o, "variables", own);
-    json_object_set_new(o, "cause", text_or_null(row->cause));
+    json_object_set_new(o, "cause", trial_text(row->cause));
     json_object_set_new(o, "absent", json_boolean(row->absent));
+    json_object_set_new(o, "against", json_boolean(row->against));
+    if (t->limits[i])
+        json_object_set(o, "smallest_limit", t->limits[i]);
     return o;
 }
 
@@ -204,6 +246,7 @@ json_t *trial_document(const struct trial *t, bool complete) {
         json_array_append_new(rows, describe_row(t, i));
     json_object_set_new(d, "seed", json_integer((json_int_t)t->options->common.seed));
     json_object_set_new(d, "precision", json_real(t->options->precision));
+    json_object_set_new(t->program, "limited_by", trial_text(t->limited_by));
     json_object_set(d, "program", t->program);
     json_object_set_new(d, "rows", rows);
     json_object_set(d, "runs", t->runs);

@@ -33,6 +33,8 @@ enum {
     TIMEOUT,
     SEED,
     LIMIT,
+    SMALLEST_LIMIT,
+    AGAINST,
     OUT,
     DIRECTORY_TO,
     JSON,
@@ -41,6 +43,8 @@ enum {
     SERVER,
     READY,
     LOAD,
+    THEN,
+    TRAFFIC,
     AFTER,
     HELP,
     VERSION
@@ -67,6 +71,8 @@ static const struct option words[] = {
     {"timeout", required_argument, NULL, TIMEOUT},
     {"seed", required_argument, NULL, SEED},
     {"limit", required_argument, NULL, LIMIT},
+    {"smallest-limit", no_argument, NULL, SMALLEST_LIMIT},
+    {"against", required_argument, NULL, AGAINST},
     {"out", required_argument, NULL, OUT},
     {"directory-to", required_argument, NULL, DIRECTORY_TO},
     {"json", required_argument, NULL, JSON},
@@ -75,6 +81,8 @@ static const struct option words[] = {
     {"server", required_argument, NULL, SERVER},
     {"ready", required_argument, NULL, READY},
     {"load", required_argument, NULL, LOAD},
+    {"then", required_argument, NULL, THEN},
+    {"traffic", required_argument, NULL, TRAFFIC},
     {"after", required_argument, NULL, AFTER},
     {"help", no_argument, NULL, HELP},
     {"version", no_argument, NULL, VERSION},
@@ -112,13 +120,21 @@ void try_options_usage(FILE *to) {
         "  --exit-code N        the good one (default: 0)\n"
         "  --timeout SECONDS    of one run (default: %d)\n"
         "  --limit BYTES        of memory, as 512M or 2G\n"
+        "  --smallest-limit     also find the least memory under which the program still ends\n"
+        "                       well and prints the same, to 2 %% or 1 MiB\n"
+        "  --against COMMAND    also try another build of the program, given as one word: is the\n"
+        "                       difference of the two the allocator's?\n"
         "  --server COMMAND     run by sh under each allocator, until the load has ended\n"
         "  --ready WHAT         when the load may begin: port:N (of this machine), regex:TEXT "
         "that\n"
         "                       the server prints, or file:PATH that appears\n"
         "  --load COMMAND       run by sh, not under the allocator; its time counts, or --metric\n"
-        "  --after LIST         read the server's memory so many seconds after the load, too\n"
-        "                       (default: 1)\n"
+        "  --then COMMAND       run by sh after the load, to delete things, say; the server's\n"
+        "                       memory is read after it. May be given again\n"
+        "  --after LIST         read the server's memory so many seconds after that, too\n"
+        "                       (default: 1; does it go back, and when? 1,10,60)\n"
+        "  --traffic COMMAND    light traffic: do all of it once more on a new server, and run\n"
+        "                       this by sh, again and again, in the seconds of --after\n"
         "  --seed N             of the order of runs (default: 1)\n"
         "  --out DIR            write results to DIR/<time>-<host>/ (default: results)\n"
         "  --directory-to FILE  write the path of the results there, for scripts\n"
@@ -130,7 +146,9 @@ void try_options_usage(FILE *to) {
         "  spanbench try --allocators system,jemalloc --preload ./libfoo.so -- ./program input\n"
         "  spanbench try --metric 'requests/s: ([0-9.]+)' --higher-is-better -- ./load\n"
         "  spanbench try --server 'redis-server --port 7777 --save \"\"' --ready port:7777 \\\n"
-        "                --load 'redis-benchmark -p 7777 -q -t set -n 100000'\n"
+        "                --load 'redis-benchmark -p 7777 -q -t set -n 100000' \\\n"
+        "                --then 'redis-cli -p 7777 flushall' --after 1,10,60\n"
+        "  spanbench try --against './new input' -- ./old input\n"
         "exit code: 0 good; 1 a row has no result, and its cause is said; 2 wrong use or "
         "environment,\n"
         "           or an allocator that you named is not here; 128 + signal\n",
@@ -242,6 +260,8 @@ static bool take(int c, struct try_options *o) {
     case TIMEOUT: return option_seconds("timeout", optarg, &common->timeout_seconds);
     case SEED: return option_number("seed", optarg, 0, INT64_MAX, &common->seed);
     case LIMIT: return parse_bytes("limit", optarg, &o->limit_bytes);
+    case SMALLEST_LIMIT: o->smallest_limit = true; break;
+    case AGAINST: o->against = optarg; break;
     case OUT: common->out = optarg; return *optarg || option_complain("out", "a directory", optarg);
     case DIRECTORY_TO: common->directory_to = optarg; break;
     case JSON: o->json = optarg; break;
@@ -250,6 +270,10 @@ static bool take(int c, struct try_options *o) {
     case SERVER: o->server = optarg; break;
     case READY: return parse_ready(optarg, o);
     case LOAD: o->load = optarg; break;
+    case THEN:
+        return o->thens.count < TRY_THENS ? option_add_name("then", &o->thens, optarg)
+                                          : option_complain("then", "at most 8 times", optarg);
+    case TRAFFIC: o->traffic = optarg; break;
     case AFTER: return parse_after(optarg, o);
     case HELP:
     case VERSION: break;
@@ -266,8 +290,12 @@ static bool take(int c, struct try_options *o) {
 static const char *conflict(const struct try_options *o) {
     if (o->server && *o->program)
         return "--server takes the place of a program; leave one of them out";
-    if (!o->server && (o->ready || o->load))
-        return "--ready and --load belong to --server COMMAND";
+    if (!o->server && (o->ready || o->load || o->thens.count || o->traffic))
+        return "--ready, --load, --then and --traffic belong to --server COMMAND";
+    if (o->smallest_limit && o->server)
+        return "--smallest-limit is of a program that ends, and a server does not";
+    if (o->smallest_limit && o->limit_bytes)
+        return "--smallest-limit looks for what --limit gives; leave one of them out";
     if (o->server && (!o->ready || !o->load))
         return "--server needs --ready WHAT and --load COMMAND";
     if (!o->server && !*o->program)

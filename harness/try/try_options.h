@@ -6,7 +6,7 @@
 
 #include <regex.h>
 
-enum { TRY_MOST_RUNS = 1000, TRY_AFTERS = 8 };
+enum { TRY_MOST_RUNS = 1000, TRY_AFTERS = 8, TRY_THENS = 8 };
 
 struct try_options {
     struct options
@@ -28,8 +28,12 @@ struct try_options {
     double precision;      /* half of the width of an interval, a fraction */
     double budget_seconds; /* 0: no limit */
     uint64_t limit_bytes;  /* 0: no limit */
+    bool smallest_limit;
+    const char *against; /* the other build; NULL: none */
     const char *server, *ready, *load;
-    double after[TRY_AFTERS]; /* seconds after the load */
+    struct names thens;       /* commands after the load */
+    const char *traffic;      /* NULL: none */
+    double after[TRY_AFTERS]; /* seconds after the last command of `thens` */
     size_t afters;
 };
 

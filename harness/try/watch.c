@@ -304,6 +304,12 @@ int64_t watch_pss_now(struct watch *w) {
     return sum;
 }
 
+void watch_leave_out(struct watch *w, pid_t process) {
+    pthread_mutex_lock(&w->lock);
+    w->left_out = process;
+    pthread_mutex_unlock(&w->lock);
+}
+
 void watch_stop(struct watch *w, struct watch_result *result) {
     pthread_mutex_lock(&w->lock);
     w->stop = true;

@@ -46,6 +46,9 @@ bool watch_has_too_many(const struct watch *);
 /* The memory of all now, each page counted once, in bytes: a walk over all pages. */
 int64_t watch_pss_now(struct watch *);
 
+/* Another process, with what it starts, is not watched from now on; the one before is. */
+void watch_leave_out(struct watch *, pid_t);
+
 /* Ends it, at once, and frees it. */
 void watch_stop(struct watch *, struct watch_result *);
 

@@ -1,0 +1,147 @@
+"""`spanbench try --server`: the load, the phases after it, and light traffic."""
+
+from __future__ import annotations
+
+import random
+import socket
+import unittest
+from typing import Any, Callable
+
+from driving import SPANBENCH, run, slow
+from trying import MIB, PYTHON, TryTest, processes_with
+
+SERVER = """
+import mmap, os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+memory = mmap.mmap(-1, 40 << 20)
+def touch():
+    for at in range(0, len(memory), 4096):
+        memory[at] = 1
+os.system("exec sleep " + sys.argv[2] + " &")
+print("listening", flush=True)
+while True:
+    client, _ = listener.accept()
+    what = client.recv(100)
+    if what == b"fill":
+        touch()
+        client.sendall(os.environ.get("LD_PRELOAD", "none").encode())
+    if what == b"free":
+        memory.close()
+        client.sendall(b"freed")
+    if what == b"end":
+        sys.exit("the server gave up")
+"""
+LOAD = """
+import mmap, os, socket, sys, time
+memory = mmap.mmap(-1, 150 << 20)
+memory.write(b"x" * len(memory))
+def ask(what):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as server:
+        server.sendall(what)
+        return server.recv(500).decode()
+served = ask(b"fill")
+time.sleep(0.2)
+if "end" in sys.argv:
+    ask(b"end")
+    time.sleep(60)
+ask(b"free")
+print("preloads", "jemalloc" in served, os.environ.get("LD_PRELOAD", "none"), "number 7")
+"""
+
+
+class Servers(TryTest):
+    def serve(
+        self,
+        *words: Any,
+        load: str = "",
+        rows: str = "system,jemalloc",
+        more: Callable[[str], tuple[str, ...]] = lambda port: (),
+    ) -> Any:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.marker = f"{random.randrange(10**6, 10**7)}"
+        server = self.script(f"#!{PYTHON} -IS\n{SERVER}", "server")
+        asks = self.script(f"#!{PYTHON} -IS\n{LOAD}", "load")
+        options = ["--server", f"exec '{server}' {self.port} {self.marker}"]
+        options += [
+            "--ready",
+            f"port:{self.port}",
+            "--load",
+            load.format(asks, self.port) or f"'{asks}' {self.port}",
+        ]
+        fixed = ["--out", self.out, "--allocators", rows, "--timeout", 30, "--quiet", "--runs", 1]
+        result = run(SPANBENCH, "try", *fixed, *options, *words, *more(str(self.port)))
+        self.assertEqual(processes_with(self.marker), [])
+        with socket.socket() as now:
+            self.assertNotEqual(now.connect_ex(("127.0.0.1", self.port)), 0)
+        return result
+
+    def test_time_of_the_load_and_memory_of_the_server(self) -> None:
+        result = self.serve("--metric", "none number ([0-9]+)", "--after", "0.2")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        runs = {r["row"]: r for r in self.program()["runs"]}
+        for r in runs.values():
+            self.assertEqual(r["metric"], 7)
+            self.assertGreater(r["wall_seconds"], 0.2)
+            self.assertGreater(r["peak_bytes"], 40 * MIB)
+            self.assertLess(r["peak_bytes"], 80 * MIB)  # without that of the load
+            self.assertLess(r["after"]["0.2"], 35 * MIB)
+            self.assertEqual(list(r["after"]), ["0", "0.2"])
+        (row,) = [r for r in self.program()["rows"] if r["name"] == "jemalloc"]
+        self.assertTrue(all("jemalloc" in p["malloc"] for p in row["processes"]))
+        self.assertEqual(row["processes"][0]["comm"], "server")
+
+    def test_phases_and_light_traffic(self) -> None:
+        def ask(what: str, more: str = "") -> str:
+            script = f'import socket; s = socket.create_connection((\\"127.0.0.1\\", {{1}})); '
+            return f'{PYTHON} -ISc "{script}s.sendall(b\\"{what}\\"); {more}"'
+
+        count = self.directory / "count"
+        answered = "s.recv(9)"
+        load = ask("fill", answered)
+        result = self.serve(
+            load=load,
+            rows="system",
+            more=lambda port: (
+                "--then",
+                ask("fill", answered).replace("{1}", port),
+                "--then",
+                ask("free", answered).replace("{1}", port),
+                "--traffic",
+                f"echo x >>'{count}'; {ask('ping')}".replace("{1}", port),
+                "--after",
+                "0.3",
+            ),
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        (r,) = self.program()["runs"]
+        sizes = [p["bytes"] for p in r["phases"]]
+        self.assertGreater(min(sizes[:2]), 40 * MIB)
+        self.assertLess(max(sizes[2], r["ready_bytes"], *r["after"].values()), 35 * MIB)
+        self.assertEqual([list(r[key]) for key in ("after", "traffic")], [["0", "0.3"]] * 2)
+        self.assertTrue(count.read_text())
+        with open(self.out / "latest-try" / "memory.csv", encoding="utf-8") as curve:
+            last = float(list(curve)[-1].split(",")[2])
+        self.assertGreater(last, r["phases"][-1]["seconds"])
+
+    @slow
+    def test_what_goes_wrong_is_said(self) -> None:
+        for more, load, said in (
+            (("--server", "echo no port >&2; exit 3"), "", "ended before it was ready: no port"),
+            (("--server", "sleep 20", "--timeout", 0.3), "", "not ready after 0.3 s"),
+            ((), "echo bad >&2; exit 9", "the load ended with exit code 9: bad"),
+            (("--timeout", 1), "sleep 50", "the load did not end in time"),
+            ((), "exec '{0}' {1} end", "ended while the load ran: the server gave up"),
+            (("--then", "true", "--then", "exit 5"), "true", "command 2 of --then ended with exit"),
+            (("--traffic", "exit 6"), "true", "--traffic ended with exit code 6"),
+            (("--ready", "file:/dev/null"), "", "another program"),
+            (("--ready", "regex:^listening", "--metric", "x"), "true", "no number"),
+        ):
+            result = self.serve(*more, load=load, rows="system")
+            self.assertEqual(result.returncode, 1, (said, result.stderr))
+            self.assertIn(said, str(self.cause()))
+
+
+if __name__ == "__main__":
+    unittest.main()

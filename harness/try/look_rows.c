@@ -1,0 +1,104 @@
+/* The first run of each row, which is not timed. */
+#include "comparison.h"
+#include "progress.h"
+#include "text.h"
+
+#include <string.h>
+
+static void judge_identity(struct comparison *c, size_t row, const struct look *l) {
+    struct row *r     = &c->trial.lineup.row[row];
+    size_t unserved   = 0;
+    const char *why   = NULL;
+    const char *whose = "";
+    for (size_t i = 0; i < l->processes; i++) {
+        const struct look_process *p = &l->process[i];
+        unserved += *p->why != '\0';
+        if (*p->why && !why)
+            why = p->why, whose = p->exe;
+    }
+    char text[PROBLEM_BYTES + PATH_MAX];
+    if (unserved && unserved == l->processes) {
+        snprintf(text, sizeof text, "it was not used: %s (%s)", why, whose);
+        comparison_fail(r, text);
+        /* Of one that nobody asked for, that is not a finding. */
+        r->absent = !c->options->common.allocators.count && strcmp(why, LOOK_NO_MALLOC) == 0;
+    } else if (l->processes && !*r->library && *l->process[0].object &&
+               !strstr(l->process[0].object, "/libc") && !c->notes++) {
+        snprintf(text, sizeof text, "without a preload, %s serves malloc in this program",
+                 l->process[0].object);
+        comparison_say(r->name, text);
+    } else if (unserved && !c->notes++) {
+        snprintf(text, sizeof text,
+                 "%zu of %zu processes were not served by it: %s (%s); program.json lists all",
+                 unserved, l->processes, why, whose);
+        comparison_say(r->name, text);
+    }
+}
+
+static void know_first(struct known *known, const struct look *look) {
+    if (!look->processes)
+        return;
+    known->shared     = look->process[0].shared;
+    known->high_water = look->process[0].high_water;
+}
+
+/* Runs the row once, looks into its processes, and finds out whether it can be measured. */
+static void look_at(struct comparison *c, size_t row) {
+    static struct look look;
+    struct row *r                        = &c->trial.lineup.row[row];
+    const struct measure_request request = comparison_request(c, row);
+    char text[PROBLEM_BYTES];
+    static struct served served;
+    if (!comparison_prepare(c, r))
+        return;
+    const struct server_request server = comparison_server(c, row);
+    if (c->options->server)
+        server_look(&server, &look, &served);
+    else
+        look_run(&request, server.library, &look);
+    if (look.run.end == MEASURED_INTERRUPTED)
+        return;
+    trial_add_look(&c->trial, row, &look);
+    know_first(&c->known[row], &look);
+    const char *problem = !c->options->server
+                              ? comparison_problem(c, row, &look.run, &request, text, sizeof text)
+                          : *served.problem ? served.problem
+                                            : NULL;
+    if (problem) {
+        comparison_fail(r, problem);
+    } else {
+        comparison_know(c, row, &look.run);
+        judge_identity(c, row, &look);
+    }
+    if (!problem && look.run.left_behind && !*r->cause && !c->notes++)
+        comparison_say(
+            r->name, "the program ended and left processes behind, which were killed: what they do "
+                     "later is not measured (--server is for servers)");
+}
+
+static size_t row_named(const struct lineup *l, const char *name) {
+    size_t i = 0;
+    while (i < l->rows && strcmp(l->row[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* What fails with the C library's malloc fails for reasons of its own. */
+void comparison_look(struct comparison *c) {
+    struct lineup *l   = &c->trial.lineup;
+    const size_t first = row_named(l, "system");
+    for (size_t k = 0; k <= l->rows && !spawn_interrupted(); k++) {
+        const size_t i = k ? k - 1 : first;
+        if (i == l->rows || (k && i == first) || *l->row[i].cause)
+            continue;
+        progress_show("look", k + 1, l->rows + 1, -1, l->row[i].name);
+        look_at(c, i);
+        if (i != first || !*l->row[i].cause || c->options->limit_bytes || spawn_interrupted())
+            continue;
+        for (size_t other = 0; other < l->rows; other++)
+            if (!*l->row[other].cause && !l->row[other].against)
+                snprintf(l->row[other].cause, sizeof l->row[other].cause,
+                         "not run: the program fails with the C library's malloc, too");
+    }
+    progress_clear();
+}
