@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "allocators/faulty/bench": {"allocators", "allocators/faulty"},
     "allocators/faulty/check": {"allocators", "allocators/faulty", "allocators/faulty/check"},
     "allocators/faulty/harden": {"allocators", "allocators/faulty/harden"},
+    "allocators/faulty/memory": {"allocators", "allocators/faulty"},
     "workloads/shared": {"workloads/shared", "allocators"},
     "workloads/timed": {"workloads/timed", "allocators"},
     "workloads/checks": {

@@ -32,7 +32,15 @@ REQUIRED = (
     "rss_drained_bytes",
 )
 # busy: 1 if others took the CPUs. block: the round that it was in.
-OPTIONAL = ("rss_purged_bytes", "others_cpu_share", "busy", "block")
+# usable_bytes: of the live blocks, as the allocator says; runs of before do not have it.
+OPTIONAL = (
+    "rss_purged_bytes",
+    "usable_bytes",
+    "untouched_bytes",
+    "others_cpu_share",
+    "busy",
+    "block",
+)
 
 Sample = dict[str, float]
 
@@ -110,6 +118,26 @@ class Row:
             return None
         above = (s[counter] - s["rss_start_bytes"] for s in self.samples)
         return Spread.of(above, self.quartiles)
+
+    def slack(self) -> Optional[Spread]:
+        """Bytes that the allocator added to the sizes of the live blocks, which the program may use."""
+        if not self.has("usable_bytes"):
+            return None
+        slack = (s["usable_bytes"] - s["live_bytes"] for s in self.samples)
+        return Spread.of(slack, self.quartiles)
+
+    def kept(self) -> Optional[Spread]:
+        """Bytes that are resident above the start and do not belong to a live block: what is free
+        between them or cached, and the allocator's books. Below 0 where slack was never touched."""
+        if not self.has("usable_bytes"):
+            return None
+        kept = (
+            s["rss_live_bytes"]
+            - s["rss_start_bytes"]
+            - (s["usable_bytes"] - s.get("untouched_bytes", 0))
+            for s in self.samples
+        )
+        return Spread.of(kept, self.quartiles)
 
     def memory_ratio(self, counter: str) -> Optional[Spread]:
         """Likewise, for each live byte."""

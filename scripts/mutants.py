@@ -9,6 +9,22 @@ PLOT = "scripts/test_plot.py"
 
 MUTANTS = [
     (
+        "kept: is what is neither live nor slack",
+        "scripts/bench_results.py",
+        '- (s["usable_bytes"] - s.get("untouched_bytes", 0))',
+        '- (s["live_bytes"] - s.get("untouched_bytes", 0))',
+        "scripts/test_bench_results.py",
+        "live_and_slack_and_kept",
+    ),
+    (
+        "memory: a bar has its parts beside each other",
+        "scripts/figures/memory.py",
+        "left += width",
+        "left = width",
+        "scripts/test_plot.py:MemoryFigure",
+        "a_bar_is_live_and_slack_and_kept",
+    ),
+    (
         "install: modes do not depend on the umask",
         INSTALL,
         "umask 022",

@@ -55,12 +55,12 @@ def measured(title: str, legend: str, counter: str, unit: float, less: bool = Tr
     return Column(title, legend, median, spread, less, memory=unit == MIB)
 
 
-def memory(title: str, legend: str, counter: str) -> Column:
-    """What is resident less what was at the start, so that it means the same everywhere."""
+def memory(title: str, legend: str, of: Callable[[Row], Optional[Spread]]) -> Column:
+    """So many bytes, which may be few, or less than nothing."""
 
     def spread(row: Row) -> Optional[Spread]:
-        above = row.above_start(counter)
-        return above.scaled(1 / MIB) if above else None
+        found = of(row)
+        return found.scaled(1 / MIB) if found else None
 
     def median(row: Row) -> Optional[str]:
         found = spread(row)
@@ -69,6 +69,11 @@ def memory(title: str, legend: str, counter: str) -> Column:
         return f"{found.median:.2f}" if abs(found.median) < 1 else number(found.median)
 
     return Column(title, legend, median, spread, memory=True)
+
+
+def resident(title: str, legend: str, counter: str) -> Column:
+    """What is resident less what was at the start, so that it means the same everywhere."""
+    return memory(title, legend, lambda row: row.above_start(counter))
 
 
 def middle(row: Row) -> str:
@@ -89,16 +94,20 @@ COLUMNS = [
     measured("Mop/s", "million operations a second", "ops_per_second", 1e6, less=False),
     Column(f"vs {BASE}", f"ns/op / that of {BASE}; below 1 is faster", lambda row: None),
     measured("start", "resident before the first operation", "rss_start_bytes", MIB),
-    memory(
+    resident(
         "RSS",
         "resident while all threads hold their live set, less the start; likewise freed and purged",
         "rss_live_bytes",
     ),
+    memory("slack", "of it, what the allocator adds to the sizes of the live blocks", Row.slack),
+    memory(
+        "kept", "the rest of it, beside live set and slack: free, cached, or its books", Row.kept
+    ),
     measured(
         "VSZ", "mapped at the same instant, with what was at the start", "vsz_live_bytes", MIB
     ),
-    memory("freed", "after all is freed", "rss_drained_bytes"),
-    memory("purged", "after the allocator was asked to give memory back", "rss_purged_bytes"),
+    resident("freed", "after all is freed", "rss_drained_bytes"),
+    resident("purged", "after the allocator was asked to give memory back", "rss_purged_bytes"),
 ]
 
 

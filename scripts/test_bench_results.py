@@ -113,6 +113,19 @@ class Statistics(unittest.TestCase):
         )
         self.assertIsNone(row.above_start("rss_purged_bytes"))
 
+    def test_live_and_slack_and_kept_add_up(self) -> None:
+        entries = [
+            entry("a", 1, live_bytes=50, usable_bytes=60 + k, untouched_bytes=7, rss_start_bytes=1000,
+                  rss_live_bytes=1100 + k)
+            for k in (0, 10, 20)
+        ]  # fmt: skip
+        (row,) = made_up(entries).rows
+        self.assertEqual(row.slack(), Spread(10, 20, 30))
+        self.assertEqual(row.kept(), Spread(47, 47, 47))
+        (row,) = made_up([entry("a", 1, live_bytes=50, usable_bytes=60), entry("a", 1)]).rows
+        self.assertIsNone(row.slack())
+        self.assertIsNone(row.kept())
+
     def test_sample_count(self) -> None:
         run = made_up([entry("a", 1), entry("a", 2), entry("b", 1), failed("b"), failed("c")])
         self.assertEqual(bench_results.sample_count(run.rows), "1 to 2 samples")

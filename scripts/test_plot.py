@@ -232,6 +232,36 @@ class MemoryFigure(unittest.TestCase):
             ],
         )
 
+    def test_a_bar_is_live_and_slack_and_kept(self) -> None:
+        """Of three live bytes for each that was asked for: one, a quarter of slack, and the rest."""
+        run = made_up(
+            [
+                entry("told", 1, usable_bytes=MIB * 5 // 4, rss_live_bytes=4 * MIB),
+                entry("scarce", 2, usable_bytes=3 * MIB, rss_live_bytes=3 * MIB),
+                entry("silent", 3),
+            ]
+        )
+        figure = memory.draw(run)
+        found: dict[int, list[tuple[float, float]]] = {
+            round(bar.get_y() + bar.get_height() / 2): []
+            for bar in figure.axes[0].patches
+        }  # fmt: skip
+        for bar in figure.axes[0].patches:
+            found[round(bar.get_y() + bar.get_height() / 2)].append((bar.get_x(), bar.get_width()))
+        rows = {t.get_text(): found[i] for i, t in enumerate(figure.axes[0].get_yticklabels())}
+        self.assertEqual(rows["told"], [(0, 1), (1, 0.25), (1.25, 1.75)])
+        self.assertEqual(rows["scarce"], [(0, 1), (1, 1), (2, 0)], "no slack that is not resident")
+        self.assertEqual(rows["silent"], [(0, 2)])
+        self.assertEqual(
+            legend(figure)[1:5],
+            [
+                "live: what was asked for",
+                "slack: added to the sizes",
+                "kept: free, cached, or its books",
+                "all blocks live",
+            ],
+        )
+
     def test_less_than_at_the_start(self) -> None:
         ax = memory.draw(made_up([entry("a", 1, rss_drained_bytes=MIB // 2)])).axes[0]
         self.assertLess(ax.get_xlim()[0], -0.5)

@@ -43,6 +43,7 @@ def different() -> Results:
                     rss_live_bytes=mib(31 + k / 2),
                     vsz_live_bytes=mib(40 + k),
                     rss_drained_bytes=mib(51 + k / 2),
+                    **({"usable_bytes": mib(4 + k)} if name != "null" else {}),
                     **({"rss_purged_bytes": mib(61 + k / 2)} if name != "null" else {}),
                 )
             )
@@ -109,11 +110,11 @@ class Cells(unittest.TestCase):
         lines = table.format_group(different(), "tiny", 1, colour=False)
         self.assertEqual(lines[1], "tiny, 1 thread: live set 1.50 MiB, 5 samples")
         expected = {
-            "fast": "6.50|6.00 .. 8.50|85.0|0.50x|22.0|10.0|42.0|30.0|40.0",
-            "system": "13.0|12.0 .. 17.0|84.0|1.0x|21.0|10.5|41.0|30.5|40.5",
-            "null (floor)": "1.30|1.20 .. 1.70|86.0|0.10x|23.0|9.50|43.0|29.5|-",
+            "fast": "6.50|6.00 .. 8.50|85.0|0.50x|22.0|10.0|4.50|4.00|42.0|30.0|40.0",
+            "system": "13.0|12.0 .. 17.0|84.0|1.0x|21.0|10.5|3.50|5.50|41.0|30.5|40.5",
+            "null (floor)": "1.30|1.20 .. 1.70|86.0|0.10x|23.0|9.50|-|-|43.0|29.5|-",
         }
-        titles = "ns/op|quartiles|Mop/s|vs system|start|RSS|VSZ|freed|purged".split("|")
+        titles = "ns/op|quartiles|Mop/s|vs system|start|RSS|slack|kept|VSZ|freed|purged".split("|")
         self.assertEqual(re.split("  +", lines[3].strip()), titles)
         self.assertEqual(
             grid(lines), {k: dict(zip(titles, v.split("|"))) for k, v in expected.items()}
@@ -243,11 +244,10 @@ class Legend(unittest.TestCase):
         return [line[2:].split("  ")[0] for line in lines if line[2:3].strip()]
 
     def test_only_what_is_there(self) -> None:
-        titles = ["ns/op", "quartiles", "Mop/s", "vs system", "start", "RSS", "VSZ", "freed"]
-        self.assertEqual(self.words(different()), [*titles, "purged", "-", "floor"])
+        titles = ["ns/op", "quartiles", "Mop/s", "vs system", "start", "RSS", "slack", "kept"]
+        self.assertEqual(self.words(different()), [*titles, "VSZ", "freed", "purged", "-", "floor"])
         self.assertEqual(self.words(different(), True)[-2:], ["floor", "bold"])
-        bare = [t for t in titles if t not in ("quartiles", "vs system")]
-        bare.insert(1, "min .. max")
+        bare = ["ns/op", "min .. max", "Mop/s", "start", "RSS", "VSZ", "freed"]
         self.assertEqual(self.words(made_up([entry("a", 1)])), bare)
         self.assertEqual(self.words(made_up([entry("a", 1), failed("a")])), [*bare, "FAILED"])
         absent = [{"name": "a"}, {"name": "x", "skipped": "no libx"}]

@@ -56,9 +56,9 @@ MUTANTS = [
     ),
     (
         "live bytes: are those of the live set",
-        "workloads/timed/replace.h",
-        "w->live_bytes += has.size[slot];",
-        "w->live_bytes += has.size[slot] + (slot == 0);",
+        "workloads/timed/workload.h",
+        "w->live_bytes += size;",
+        "w->live_bytes += size + 1;",
         WORKLOADS,
         "live set is what is alive of its own mallocs",
     ),

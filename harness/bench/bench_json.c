@@ -33,6 +33,18 @@ json_t *bench_json_context(const struct options *o, const struct registry *r) {
     return c;
 }
 
+static json_t *instants_of(const struct record *r) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->instants; i++) {
+        json_t *at = json_pack("{s:s}", "name", r->instant[i].name);
+        for (size_t n = 0; n < record_instant_numbers_count; n++)
+            json_object_set_new(at, record_instant_numbers[n].name,
+                                json_integer(record_instant_number(&r->instant[i], n)));
+        json_array_append_new(list, at);
+    }
+    return list;
+}
+
 /* Whole numbers stay whole: Google Benchmark prints its counters as floating point. */
 static void add_record(json_t *entry, const struct record *r) {
     for (size_t i = 0; i < record_numbers_count; i++) {
@@ -40,6 +52,8 @@ static void add_record(json_t *entry, const struct record *r) {
         if (n >= 0)
             json_object_set_new(entry, record_numbers[i].name, json_integer(n));
     }
+    if (r->instants)
+        json_object_set_new(entry, "instants", instants_of(r));
     json_object_set_new(entry, "object", json_string(r->object));
     json_object_set_new(entry, "digest", json_string(r->digest));
 }

@@ -59,10 +59,11 @@ static bool is_impossible(const struct sample_request *q, const struct record *r
                  r->process_threads);
     else if (r->live_bytes == 0 || r->rss_start_bytes == 0 || r->vsz_live_bytes == 0)
         snprintf(cause, size, "impossible: no live bytes, or no memory; is /proc there?");
-    else if (!q->cell->floor && r->rss_live_bytes < r->live_bytes)
+    else if (!q->cell->floor &&
+             r->rss_live_bytes + r->swap_live_bytes < r->live_bytes - r->untouched_bytes)
         snprintf(cause, size,
                  "impossible: %" PRId64 " bytes are live and written, %" PRId64 " resident",
-                 r->live_bytes, r->rss_live_bytes);
+                 r->live_bytes - r->untouched_bytes, r->rss_live_bytes);
     else
         return false;
     return true;

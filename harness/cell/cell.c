@@ -22,6 +22,7 @@
 #include "identity.h"
 #include "json.h"
 #include "kernel.h"
+#include "record_json.h"
 #include "sample.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PROTOCOL = 1 };
+enum { PROTOCOL = 1, LATER_MOST_MS = 600000 };
 enum { GOOD = 0, FINDING = 1, WRONG_USE = 2 };
 
 #define W(name) extern const struct workload workload_##name;
@@ -51,6 +52,7 @@ static struct options {
     const char *size;     /* of the misuse: a class */
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, timeout, fd;
+    unsigned later_ms[SAMPLE_MAX_LATER];
     bool verify, verbose, control;
 } options = {.size        = "small",
              .threads     = 1,
@@ -133,19 +135,9 @@ static int describe(void) {
     return flush() ? GOOD : WRONG_USE;
 }
 
-static void memory_fields(const struct memory *m, const char *rss, const char *vsz) {
-    if (m) {
-        json_uint(&out, rss, m->rss);
-        json_uint(&out, vsz, m->vsz);
-    } else {
-        json_null(&out, rss);
-        json_null(&out, vsz);
-    }
-}
-
 static int run(const struct workload *workload) {
     static struct sample_result r;
-    const struct sample_request request = {
+    struct sample_request request = {
         .workload  = workload,
         .allocator = &bound,
         .seed      = options.seed,
@@ -155,53 +147,18 @@ static int run(const struct workload *workload) {
         .verify    = options.verify,
         .hold_ms   = (unsigned)options.hold_ms,
     };
+    memcpy(request.later_ms, options.later_ms, sizeof request.later_ms);
     sample_run(&request, &r);
     if (*r.failed_check)
         return error(FINDING, r.failed_check, r.failure);
-
-    char digest[17];
-    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)r.digest);
-    const struct memory *at = r.memory;
-    json_open(&out, NULL, '{');
-    json_uint(&out, "protocol", PROTOCOL);
-    json_string(&out, "allocator", program_invocation_short_name);
-    json_string(&out, "object", identity.object);
-    json_string(&out, "workload", workload->name);
-    json_uint(&out, "threads", request.threads);
-    json_uint(&out, "ops", request.ops);
-    json_uint(&out, "seed", request.seed);
-    json_string(&out, "digest", digest);
-    json_bool(&out, "verified", request.verify);
-    json_uint(&out, "wall_ns", r.timed.wall_ns);
-    json_uint(&out, "counted_ns", r.timed.counted_ns);
-    json_uint(&out, "cpu_ns", r.timed.counters.cpu_ns);
-    json_uint(&out, "minor_faults", r.timed.counters.minor_faults);
-    json_uint(&out, "major_faults", r.timed.counters.major_faults);
-    json_uint(&out, "voluntary_switches", r.timed.counters.voluntary_switches);
-    json_uint(&out, "involuntary_switches", r.timed.counters.involuntary_switches);
-    json_uint(&out, "start_skew_ns", r.timed.start_skew_ns);
-    json_uint(&out, "warm_up_ns", r.warm_up.wall_ns);
-    json_uint(&out, "warm_up_minor_faults", r.warm_up.counters.minor_faults);
-    json_uint(&out, "live_blocks", r.live_blocks);
-    json_uint(&out, "live_bytes", r.live_bytes);
-    json_uint(&out, "process_threads", at[SAMPLE_LIVE].threads);
-    memory_fields(&at[SAMPLE_START], "rss_start_bytes", "vsz_start_bytes");
-    json_uint(&out, "writable_start_bytes", at[SAMPLE_START].writable);
-    memory_fields(&at[SAMPLE_LIVE], "rss_live_bytes", "vsz_live_bytes");
-    json_uint(&out, "writable_live_bytes", at[SAMPLE_LIVE].writable);
-    json_uint(&out, "rss_peak_bytes", at[SAMPLE_LIVE].rss_peak);
-    json_uint(&out, "vsz_peak_bytes", at[SAMPLE_LIVE].vsz_peak);
-    memory_fields(&at[SAMPLE_DRAINED], "rss_drained_bytes", "vsz_drained_bytes");
-    json_uint(&out, "lazyfree_drained_bytes", at[SAMPLE_DRAINED].lazyfree);
-    memory_fields(bound.purge ? &at[SAMPLE_PURGED] : NULL, "rss_purged_bytes", "vsz_purged_bytes");
-    if (bound.stats) {
-        json_uint(&out, "stats_allocated_bytes", r.stats.uordblks + r.stats.hblkhd);
-        json_uint(&out, "stats_held_bytes", r.stats.arena + r.stats.hblkhd);
-    } else {
-        json_null(&out, "stats_allocated_bytes");
-        json_null(&out, "stats_held_bytes");
-    }
-    json_close(&out, '}');
+    const struct record_source source = {
+        .protocol  = PROTOCOL,
+        .allocator = program_invocation_short_name,
+        .object    = identity.object,
+        .request   = &request,
+        .result    = &r,
+    };
+    record_write(&out, &source);
     return flush() ? GOOD : WRONG_USE;
 }
 
@@ -258,6 +215,8 @@ static void usage(FILE *to) {
         "  --cpus N         CPUs that can be used at once: with more threads than that, a thread\n"
         "                   that waits for others sleeps (default: what the affinity allows)\n"
         "  --hold MS        pause for so many milliseconds whenever memory is read\n"
+        "  --later MS,MS…   read the memory again so many milliseconds after all is freed, and\n"
+        "                   after it was given back; up to %d numbers, rising\n"
         "  --list-checks    print the conformance checks, their clauses and classes\n"
         "  --list-assertions\n"
         "                   print the assertions of the checks: the places where a check may fail\n"
@@ -275,7 +234,7 @@ static void usage(FILE *to) {
         "workloads:\n",
         program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
         program_invocation_short_name, program_invocation_short_name, SAMPLE_MAX_THREADS,
-        CHECK_TIMEOUT_SECONDS);
+        SAMPLE_MAX_LATER, CHECK_TIMEOUT_SECONDS);
     for (size_t i = 0; i < WORKLOADS; i++)
         fprintf(to, "  %-16s %s\n", workloads[i]->name, workloads[i]->summary);
     fprintf(to, "example: %s --run %s --threads 2\n", program_invocation_short_name,
@@ -296,6 +255,24 @@ static bool number(const char *option, const char *text, uint64_t min, uint64_t 
     return true;
 }
 
+/* Whole milliseconds, rising, with commas between them. */
+static bool parse_later(char *text) {
+    unsigned count = 0, last = 0;
+    for (char *rest = text; rest;) {
+        const char *word = strsep(&rest, ",");
+        uint64_t ms;
+        if (!number("later", word, last + 1u, LATER_MOST_MS, &ms))
+            return false;
+        if (count == SAMPLE_MAX_LATER) {
+            fprintf(stderr, "%s: --later takes at most %d numbers\n", program_invocation_short_name,
+                    SAMPLE_MAX_LATER);
+            return false;
+        }
+        last = options.later_ms[count++] = (unsigned)ms;
+    }
+    return true;
+}
+
 static bool parse(int argc, char **argv) {
     enum {
         DESCRIBE,
@@ -306,6 +283,7 @@ static bool parse(int argc, char **argv) {
         CPUS,
         VERIFY,
         HOLD,
+        LATER,
         EXPECT,
         FD,
         HELP,
@@ -329,6 +307,7 @@ static bool parse(int argc, char **argv) {
         {"cpus", required_argument, NULL, CPUS},
         {"verify", no_argument, NULL, VERIFY},
         {"hold", required_argument, NULL, HOLD},
+        {"later", required_argument, NULL, LATER},
         {"expect", required_argument, NULL, EXPECT},
         {"fd", required_argument, NULL, FD},
         {"list-checks", no_argument, NULL, LIST_CHECKS},
@@ -357,6 +336,7 @@ static bool parse(int argc, char **argv) {
         case CPUS: good = number("cpus", optarg, 1, UINT_MAX, &options.cpus); break;
         case VERIFY: options.verify = true; break;
         case HOLD: good = number("hold", optarg, 0, 60000, &options.hold_ms); break;
+        case LATER: good = parse_later(optarg); break;
         case EXPECT: options.expected = optarg; break;
         case FD: good = number("fd", optarg, 0, 1023, &options.fd); break;
         case LIST_CHECKS: options.list_checks = true; break;

@@ -22,7 +22,14 @@ static struct crew {
     struct clock {
         _Alignas(128) uint64_t start; /* nanoseconds, written by the worker of this number */
         uint64_t end;
+        uint64_t held_bytes; /* at the instant that is being noted */
     } clock[SAMPLE_MAX_THREADS];
+    struct pause {
+        uint64_t ns;
+        struct counters counters;
+    } pause; /* of the present span: what its noted instants took; written by the first thread */
+    char drained[SAMPLE_MAX_LATER][SAMPLE_NAME_BYTES]; /* names of the instants after these two */
+    char purged[SAMPLE_MAX_LATER][SAMPLE_NAME_BYTES];
 } crew;
 
 static uint64_t monotonic_ns(void) {
@@ -71,11 +78,80 @@ static void instant(const struct worker *w, enum sample_instant which) {
     meet();
 }
 
+/* Only the first thread calls it, while the others wait. */
+static void note(const char *name) {
+    struct sample_result *r = crew.result;
+    if (r->noted_count == SAMPLE_MAX_NOTED)
+        return;
+    struct sample_noted *n = &r->noted[r->noted_count++];
+    memcpy(n->name, name, strnlen(name, sizeof n->name - 1));
+    for (unsigned i = 0; i < crew.request->threads; i++)
+        n->held_bytes += crew.clock[i].held_bytes;
+    n->memory = memory_now();
+}
+
+/* Every thread asks for it, and one once more, after all the others gave theirs to the common heap.
+ */
+static void purge(const struct worker *w) {
+    if (!w->allocator->purge)
+        return;
+    w->allocator->purge(0);
+    meet();
+    if (w->thread == 0)
+        w->allocator->purge(0);
+}
+
+/* Notes the memory some time after an instant. The threads sleep, so that nothing but time passes
+ * and what the allocator does by itself. */
+static void note_later(const struct worker *w, char name[][SAMPLE_NAME_BYTES]) {
+    const struct sample_request *q = crew.request;
+    unsigned slept                 = 0;
+    for (unsigned i = 0; !q->verify && i < SAMPLE_MAX_LATER && q->later_ms[i]; i++) {
+        crew.clock[w->thread].held_bytes = 0;
+        rest(q->later_ms[i] - slept);
+        slept = q->later_ms[i];
+        meet();
+        if (w->thread == 0)
+            note(name[i]);
+        meet();
+    }
+}
+
+/* Printing makes pages of the C library resident, so it is done before the memory is read. */
+static void name_later(const struct sample_request *q) {
+    for (unsigned i = 0; i < SAMPLE_MAX_LATER; i++) {
+        snprintf(crew.drained[i], sizeof crew.drained[i], "freed, %u ms later", q->later_ms[i]);
+        snprintf(crew.purged[i], sizeof crew.purged[i], "purged, %u ms later", q->later_ms[i]);
+    }
+}
+
 /* The state of the process when counting began. */
 struct begin {
     struct counters counters;
     uint64_t at;
 };
+
+/* What worker_instant does. */
+static void note_instant(struct worker *w, const struct workload_instant *at) {
+    struct begin begin = {0};
+
+    crew.clock[w->thread].held_bytes = at->held_bytes;
+    meet();
+    if (w->thread == 0)
+        begin = (struct begin){.at = monotonic_ns(), .counters = counters_now()};
+    meet();
+    if (at->purge)
+        purge(w);
+    if (!crew.request->verify)
+        rest(at->rest_ms);
+    meet();
+    if (w->thread == 0) {
+        note(at->name);
+        counters_add(&crew.pause.counters, counters_since(&begin.counters));
+        crew.pause.ns += monotonic_ns() - begin.at;
+    }
+    meet();
+}
 
 static void measure(struct sample_span *span, const struct begin *begin) {
     uint64_t first = UINT64_MAX, last = 0, end = 0;
@@ -89,6 +165,8 @@ static void measure(struct sample_span *span, const struct begin *begin) {
     }
     span->wall_ns       = end - first;
     span->start_skew_ns = last - first;
+    span->wall_ns -= crew.pause.ns;
+    counters_subtract(&span->counters, crew.pause.counters);
 }
 
 /* One thread's part of a span. */
@@ -98,8 +176,10 @@ static void run_span(struct worker *w, struct sample_span *span,
     struct begin begin  = {0};
     spread(w->thread);
     meet();
-    if (w->thread == 0)
-        begin = (struct begin){.at = monotonic_ns(), .counters = counters_now()};
+    if (w->thread == 0) {
+        crew.pause = (struct pause){0};
+        begin      = (struct begin){.at = monotonic_ns(), .counters = counters_now()};
+    }
     meet();
     clock->start = monotonic_ns();
     part(w, crew.request);
@@ -145,12 +225,11 @@ static void *work(void *arg) {
         return NULL;
     load->drain(w);
     instant(w, SAMPLE_DRAINED);
+    note_later(w, crew.drained);
     if (w->allocator->purge) {
-        w->allocator->purge(0);
-        meet();
-        if (w->thread == 0) /* once more, after all the others gave theirs to the common heap */
-            w->allocator->purge(0);
+        purge(w);
         instant(w, SAMPLE_PURGED);
+        note_later(w, crew.purged);
     }
     return NULL;
 }
@@ -172,6 +251,7 @@ static bool prepare(struct worker *w, unsigned thread) {
         .ops          = end - first_op,
         .thread       = thread,
         .failed_check = "",
+        .instant      = note_instant,
     };
     w->memory = mmap(NULL, q->workload->memory_bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -192,6 +272,8 @@ static void collect(void) {
         r->digest += w->digest;
         r->live_blocks += w->live_blocks;
         r->live_bytes += w->live_bytes;
+        r->usable_bytes += w->usable_bytes;
+        r->untouched_bytes += w->untouched_bytes;
         if (*w->failed_check)
             fail(r, w->failed_check, w->failure);
     }
@@ -205,6 +287,7 @@ void sample_run(const struct sample_request *request, struct sample_result *resu
     *result          = (struct sample_result){.failed_check = ""};
     crew.request     = request;
     crew.result      = result;
+    name_later(request);
     for (unsigned i = 0; i < n; i++)
         if (!prepare(&crew.worker[i], i)) {
             fail(result, "environment", "no memory for the books of a thread");

@@ -6,7 +6,12 @@
 #include "usage.h"
 #include "workload.h"
 
-enum { SAMPLE_MAX_THREADS = 256 };
+enum {
+    SAMPLE_MAX_THREADS = 256,
+    SAMPLE_MAX_LATER   = 4,
+    SAMPLE_MAX_NOTED   = 24,
+    SAMPLE_NAME_BYTES  = 32
+};
 
 struct sample_request {
     const struct workload *workload;
@@ -17,6 +22,8 @@ struct sample_request {
     unsigned cpus;    /* that can run at once: more threads do not spin; 0: by affinity */
     bool verify;      /* check every byte instead of taking the time */
     unsigned hold_ms; /* rest at each instant, for a sampler that looks from outside */
+    unsigned later_ms[SAMPLE_MAX_LATER]; /* after the end, and after a purge, memory is
+                                            read again; rising, 0 ends it. A timed sample only */
 };
 
 /* The instants. At each, every thread waits while the first one reads. */
@@ -27,6 +34,13 @@ enum sample_instant {
     SAMPLE_DRAINED, /* all blocks are freed; the threads, and so their caches, still exist */
     SAMPLE_PURGED,  /* the allocator was asked to give cached memory back; read at once */
     SAMPLE_INSTANTS
+};
+
+/* One more: of the workload's (worker_instant), or some time after one of those above. */
+struct sample_noted {
+    char name[SAMPLE_NAME_BYTES];
+    uint64_t held_bytes; /* by all threads, as asked for */
+    struct memory memory;
 };
 
 /* The warm-up, or the timed operations. All threads leave a rendezvous at its beginning together.
@@ -43,8 +57,12 @@ struct sample_result {
     struct sample_span warm_up, timed;
     uint64_t digest; /* of all requests */
     uint64_t live_blocks, live_bytes;
-    struct memory memory[SAMPLE_INSTANTS]; /* SAMPLE_PURGED: only with purge */
-    struct mallinfo2 stats;                /* the allocator's own account at SAMPLE_LIVE, if any */
+    uint64_t usable_bytes;    /* of the live blocks; 0: the allocator has no usable_size */
+    uint64_t untouched_bytes; /* of live_bytes: never written */
+    struct memory memory[SAMPLE_INSTANTS];       /* SAMPLE_PURGED: only with purge */
+    struct sample_noted noted[SAMPLE_MAX_NOTED]; /* in the order of time */
+    unsigned noted_count;                        /* more are dropped */
+    struct mallinfo2 stats; /* the allocator's own account at SAMPLE_LIVE, if any */
 
     const char *failed_check; /* "" = none; the first one that failed, by number of thread */
     char failure[240];

@@ -530,6 +530,82 @@ static void test_memory(void) {
     OK(near(purged->vsz, start->vsz), "purged: from vsz, too");
 }
 
+/* --- noted instants --- */
+
+enum { NOTED_MS = 60 };
+static struct worker *noting[SAMPLE_MAX_THREADS];
+
+static void keep_worker(struct worker *w, enum phase phase) {
+    noting[w->thread] = w;
+    if (phase == INSPECT) {
+        w->usable_bytes    = w->thread + 3;
+        w->untouched_bytes = w->thread + 5;
+    }
+}
+
+static void note_two(unsigned thread) {
+    struct worker *w = noting[thread];
+    if (thread == 1)
+        held = resident(HELD);
+    worker_instant(w, (struct workload_instant){.name = "full", .held_bytes = thread + 1});
+    if (thread == 1)
+        munmap(held, HELD);
+    worker_instant(
+        w, (struct workload_instant){
+               .name = "empty", .held_bytes = 10 * thread, .rest_ms = NOTED_MS, .purge = true});
+}
+
+static void note_often(unsigned thread) {
+    for (unsigned i = 0; i < SAMPLE_MAX_NOTED + 5; i++)
+        worker_instant(noting[thread], (struct workload_instant){.name = "again", .held_bytes = i});
+}
+
+static void test_noted(void) {
+    const struct script is = {.on_worker   = keep_worker,
+                              .act[RUN]    = note_two,
+                              .act[VERIFY] = note_two,
+                              .act[PURGE]  = touch_pages_all};
+    sample(is, (struct sample_request){.threads = 2});
+    const struct sample_noted *full = &r.noted[0], *empty = &r.noted[1];
+    IS(r.noted_count, 2, "the workload notes two instants, and nothing else is noted");
+    OK(strcmp(full->name, "full") == 0 && strcmp(empty->name, "empty") == 0, "by their names");
+    OK(full->held_bytes == 1 + 2 && empty->held_bytes == 10, "with what all threads hold");
+    OK(near(full->memory.rss, empty->memory.rss + HELD), "and the memory of that moment");
+    IS(count(PURGE, -1), 2 * 3, "they purge as at the end: each, and one once more");
+    OK(last_end(RUN) - first_begin(RUN) >= NOTED_MS * ms, "they rest");
+    OK(r.timed.wall_ns + NOTED_MS * ms <= last_end(RUN) - first_begin(RUN) + r.timed.start_skew_ns,
+       "and neither the rest nor the purge is in the wall time");
+    OK(r.timed.counters.minor_faults < HELD / PAGE + PAGES, "nor are the faults of purging");
+    OK(r.usable_bytes == 3 + 4 && r.untouched_bytes == 5 + 6, "sums over threads");
+
+    sample(is, (struct sample_request){.threads = 2, .verify = true});
+    IS(r.noted_count, 2, "the checked pass notes the same");
+    sample((struct script){.on_worker = keep_worker, .act[RUN] = note_often},
+           (struct sample_request){.threads = 1});
+    IS(r.noted_count, SAMPLE_MAX_NOTED, "more than fit are dropped");
+    IS(r.noted[SAMPLE_MAX_NOTED - 1].held_bytes, SAMPLE_MAX_NOTED - 1, "the last ones");
+}
+
+static void test_later(void) {
+    static const char *const names[] = {"freed, 20 ms later", "freed, 50 ms later",
+                                        "purged, 20 ms later", "purged, 50 ms later"};
+    struct sample_request q          = {.threads = 2, .later_ms = {20, 50}};
+    sample((struct script){0}, q);
+    OK(r.noted_count == 4, "memory is read twice after all is freed, and after the purge");
+    for (unsigned i = 0; i < r.noted_count && i < 4; i++)
+        OK(strcmp(r.noted[i].name, names[i]) == 0 && r.noted[i].held_bytes == 0 &&
+               r.noted[i].memory.rss > 0,
+           "%s", names[i]);
+    OK(first_begin(PURGE) - last_end(DRAIN) >= 50 * ms, "so long after all is freed");
+    OK(sample_ended - last_end(PURGE) >= 50 * ms, "and so long after the purge");
+    q.allocator = &with_none;
+    sample((struct script){0}, q);
+    IS(r.noted_count, 2, "without a purge there is nothing after it");
+    q.verify = true;
+    sample((struct script){0}, q);
+    IS(r.noted_count, 0, "the checked pass does not wait");
+}
+
 /* --- rests --- */
 
 static void test_hold(void) {
@@ -616,6 +692,8 @@ int main(void) {
     test_wall();
     test_counters();
     test_memory();
+    test_noted();
+    test_later();
     test_hold();
     test_cpus();
     test_waiting();

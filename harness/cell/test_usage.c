@@ -39,12 +39,16 @@ static void test_memory(void) {
     OK(start.rss_peak >= start.rss && start.vsz_peak >= start.vsz, "peaks are not below");
     IS(start.threads, 1, "threads of the process");
     IS(start.lazyfree, 0, "nothing is freed lazily");
+    IS(start.swap, 0, "nothing is swapped out");
+    OK(start.pss > 0 && start.pss <= start.rss, "what is shared counts less in pss");
+    OK(start.page_tables > 0 && start.page_tables < NEAR, "page tables are the kernel's");
 
     unsigned char *reserved       = pages(1 << 30, PROT_NONE);
     const struct memory with_room = memory_now();
     OK(near(with_room.vsz, start.vsz + (1 << 30)), "reserved memory is in vsz");
     OK(near(with_room.rss, start.rss), "and not in rss");
     OK(near(with_room.writable, start.writable), "nor in what may be written");
+    OK(near(with_room.reserved, start.reserved + (1 << 30)), "it is what is reserved");
     OK(with_room.rss_peak < 1 << 30, "nor in the peak of rss");
     munmap(reserved, 1 << 30);
 
@@ -55,6 +59,9 @@ static void test_memory(void) {
     OK(near(full.rss, start.rss + BLOCK), "written memory is");
     OK(near(full.vsz, start.vsz + BLOCK), "and in vsz");
     OK(near(full.writable, start.writable + BLOCK), "and in what may be written");
+    OK(near(full.reserved, start.reserved), "and is not reserved");
+    OK(near(full.pss, start.pss + BLOCK), "and in pss, for nobody shares it");
+    OK(full.page_tables >= start.page_tables + BLOCK / 1024, "its page table has 8 bytes a page");
     OK(full.rss_peak >= full.rss, "the peak of rss is not below");
     OK(full.vsz_peak >= with_room.vsz, "the peak of vsz remembers what was reserved");
 
@@ -67,6 +74,38 @@ static void test_memory(void) {
     OK(near(end.rss, start.rss) && near(end.vsz, start.vsz), "what is unmapped is in neither");
     OK(end.rss_peak + NEAR >= full.rss && end.rss_peak > end.rss + BLOCK / 2,
        "the peak of rss remembers it");
+}
+
+/* Every second page of one mapping is made unreadable, so that the kernel splits it. */
+static void test_mappings(void) {
+    enum { PAGES = 512, SIZE = 4096 };
+    unsigned char *room        = pages(PAGES * SIZE, READ_WRITE);
+    const struct memory before = memory_now();
+    for (size_t i = 1; i < PAGES; i += 2)
+        mprotect(room + i * SIZE, SIZE, PROT_NONE);
+    const struct memory split = memory_now();
+    /* The last page may grow together with what lies behind it. */
+    OK(split.mappings - before.mappings >= PAGES - 2 && split.mappings - before.mappings < PAGES,
+       "each mapping counts, also where the file is longer than what is read at once");
+    IS(split.reserved - before.reserved, PAGES / 2 * SIZE, "and each reserved page");
+    IS(split.vsz, before.vsz, "while vsz stays");
+    munmap(room, PAGES * SIZE);
+}
+
+/* Huge pages come only where the kernel gives them on demand and has some. */
+static void test_huge(void) {
+    enum { SIZE = 32 * MIB, HUGE = 2 * MIB };
+    unsigned char *room =
+        mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *at = (unsigned char *)(((uintptr_t)room + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+    IS(memory_now().huge, 0, "no huge pages at first");
+    madvise(room, SIZE, MADV_HUGEPAGE);
+    memset(at, 1, HUGE);
+    const uint64_t huge = memory_now().huge;
+    OK(huge == 0 || huge == HUGE, "a huge page is in huge");
+    if (!huge)
+        printf("# the kernel gave no huge page, so that the number itself is not checked\n");
+    munmap(room, SIZE);
 }
 
 static uint64_t cpu_ns(const struct rusage *u) {
@@ -138,6 +177,8 @@ long syscall(long number, ...) {
 
 int main(void) {
     test_memory();
+    test_mappings();
+    test_huge();
     test_counters();
     IS(calls_of_ours, 0, "all this without the function syscall, which a library may define");
     return tap_done();

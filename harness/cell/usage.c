@@ -33,6 +33,44 @@ static void read_file(const char *path, char *text, size_t size) {
     text[length] = '\0';
 }
 
+/* A hexadecimal number; `at` ends behind it. */
+static uint64_t hexadecimal(const char **at) {
+    char *end;
+    const uint64_t value = strtoull(*at, &end, 16);
+    *at                  = end;
+    return value;
+}
+
+/* One line of /proc/self/maps, or as much of its beginning as fits: "from-to ---p …". */
+static void add_mapping(const char *line, struct memory *m) {
+    const uint64_t from = hexadecimal(&line);
+    const uint64_t to   = *line == '-' ? (line++, hexadecimal(&line)) : from;
+    m->mappings++;
+    if (strncmp(line, " ---", 4) == 0)
+        m->reserved += to - from;
+}
+
+/* The file has no bound, so it is read in pieces, and each line by its head. */
+static void add_mappings(struct memory *m) {
+    char piece[4096], head[48];
+    size_t length = 0; /* of the present line, up to what fits */
+    long got;
+    const long fd =
+        kernel_call(SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+    while (fd >= 0 && (got = kernel_call(SYS_read, fd, (long)piece, sizeof piece, 0)) > 0)
+        for (long i = 0; i < got; i++) {
+            if (length + 1 < sizeof head)
+                head[length++] = piece[i];
+            if (piece[i] != '\n')
+                continue;
+            head[length] = '\0';
+            add_mapping(head, m);
+            length = 0;
+        }
+    if (fd >= 0)
+        kernel_call(SYS_close, fd, 0, 0, 0);
+}
+
 struct memory memory_now(void) {
     char rollup[2048], status[4096]; /* both files are below 1.5 KiB; the lines used come early */
     read_file("/proc/self/smaps_rollup", rollup, sizeof rollup);
@@ -40,17 +78,22 @@ struct memory memory_now(void) {
     struct memory m = {
         .rss = kilobytes_of(rollup, "\nRss:") + kilobytes_of(rollup, "\nShared_Hugetlb:") +
                kilobytes_of(rollup, "\nPrivate_Hugetlb:"), /* which Rss leaves out */
-        .lazyfree = kilobytes_of(rollup, "\nLazyFree:"),
-        .vsz      = kilobytes_of(status, "\nVmSize:"),
-        .writable = kilobytes_of(status, "\nVmData:"),
-        .rss_peak = kilobytes_of(status, "\nVmHWM:"),
-        .vsz_peak = kilobytes_of(status, "\nVmPeak:"),
-        .threads  = number_of(status, "\nThreads:"),
+        .pss         = kilobytes_of(rollup, "\nPss:"),
+        .huge        = kilobytes_of(rollup, "\nAnonHugePages:"),
+        .swap        = kilobytes_of(rollup, "\nSwap:"),
+        .lazyfree    = kilobytes_of(rollup, "\nLazyFree:"),
+        .vsz         = kilobytes_of(status, "\nVmSize:"),
+        .writable    = kilobytes_of(status, "\nVmData:"),
+        .rss_peak    = kilobytes_of(status, "\nVmHWM:"),
+        .vsz_peak    = kilobytes_of(status, "\nVmPeak:"),
+        .page_tables = kilobytes_of(status, "\nVmPTE:"),
+        .threads     = number_of(status, "\nThreads:"),
     };
     if (m.rss == 0)
         m.rss = kilobytes_of(status, "\nVmRSS:");
     if (m.rss_peak < m.rss)
         m.rss_peak = m.rss;
+    add_mappings(&m);
     return m;
 }
 
@@ -70,13 +113,24 @@ struct counters counters_now(void) {
     };
 }
 
+void counters_add(struct counters *to, struct counters more) {
+    to->cpu_ns += more.cpu_ns;
+    to->minor_faults += more.minor_faults;
+    to->major_faults += more.major_faults;
+    to->voluntary_switches += more.voluntary_switches;
+    to->involuntary_switches += more.involuntary_switches;
+}
+
+void counters_subtract(struct counters *from, struct counters less) {
+    from->cpu_ns -= less.cpu_ns;
+    from->minor_faults -= less.minor_faults;
+    from->major_faults -= less.major_faults;
+    from->voluntary_switches -= less.voluntary_switches;
+    from->involuntary_switches -= less.involuntary_switches;
+}
+
 struct counters counters_since(const struct counters *then) {
-    const struct counters now = counters_now();
-    return (struct counters){
-        .cpu_ns               = now.cpu_ns - then->cpu_ns,
-        .minor_faults         = now.minor_faults - then->minor_faults,
-        .major_faults         = now.major_faults - then->major_faults,
-        .voluntary_switches   = now.voluntary_switches - then->voluntary_switches,
-        .involuntary_switches = now.involuntary_switches - then->involuntary_switches,
-    };
+    struct counters since = counters_now();
+    counters_subtract(&since, *then);
+    return since;
 }

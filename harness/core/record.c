@@ -15,6 +15,14 @@ const struct record_number record_numbers[] = {
 };
 const size_t record_numbers_count = sizeof record_numbers / sizeof *record_numbers;
 
+const struct record_number record_instant_numbers[] = {
+#define NUMBER(name) {#name, offsetof(struct record_instant, name), true},
+    RECORD_INSTANT_NUMBERS(NUMBER)
+#undef NUMBER
+};
+const size_t record_instant_numbers_count =
+    sizeof record_instant_numbers / sizeof *record_instant_numbers;
+
 /* Copies the string member `key`; false if it is absent, no string, empty or too long. */
 static bool take_string(const json_t *root, const char *key, char *to, size_t size) {
     const char *value = json_string_value(json_object_get(root, key));
@@ -24,15 +32,32 @@ static bool take_string(const json_t *root, const char *key, char *to, size_t si
     return true;
 }
 
-static bool take_number(const json_t *root, const struct record_number *number, struct record *r) {
+/* `into`: the structure that the number is a member of. */
+static bool take_number(const json_t *root, const struct record_number *number, void *into) {
     const json_t *value = json_object_get(root, number->name);
-    int64_t *to         = (int64_t *)((char *)r + number->offset);
+    int64_t *to         = (int64_t *)((char *)into + number->offset);
     *to                 = -1;
     if (json_is_null(value))
         return !number->required;
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return false;
     *to = json_integer_value(value);
+    return true;
+}
+
+/* The array of instants, which a cell may leave out that notes none. */
+static bool take_instants(const json_t *list, struct record *r) {
+    if (list && (!json_is_array(list) || json_array_size(list) > RECORD_MAX_INSTANTS))
+        return false;
+    for (r->instants = 0; r->instants < json_array_size(list); r->instants++) {
+        struct record_instant *to = &r->instant[r->instants];
+        const json_t *from        = json_array_get(list, r->instants);
+        if (!take_string(from, "name", to->name, sizeof to->name))
+            return false;
+        for (size_t i = 0; i < record_instant_numbers_count; i++)
+            if (!take_number(from, &record_instant_numbers[i], to))
+                return false;
+    }
     return true;
 }
 
@@ -64,6 +89,8 @@ static const char *first_bad_member(const json_t *root, struct record *r) {
     for (size_t i = 0; i < record_numbers_count; i++)
         if (!take_number(root, &record_numbers[i], r))
             return record_numbers[i].name;
+    if (!take_instants(json_object_get(root, "instants"), r))
+        return "instants";
     if (r->ops == 0)
         return "ops";
     if (r->wall_ns == 0)

@@ -27,13 +27,23 @@ enum { RECORD_PROTOCOL = 1 };
     REQUIRED(warm_up_minor_faults)                                                                 \
     REQUIRED(live_blocks)                                                                          \
     REQUIRED(live_bytes)      /* as asked for */                                                   \
+    OPTIONAL(usable_bytes)    /* that the allocator says may be used of the live blocks */         \
+    REQUIRED(untouched_bytes) /* of live_bytes: never written, so not resident */                  \
     REQUIRED(process_threads) /* also those that the allocator started */                          \
     REQUIRED(rss_start_bytes) /* before the first operation */                                     \
     REQUIRED(vsz_start_bytes)                                                                      \
     REQUIRED(writable_start_bytes) /* of vsz, what is private and may be written */                \
-    REQUIRED(rss_live_bytes)       /* all threads hold their live set */                           \
+    REQUIRED(page_tables_start_bytes)                                                              \
+    REQUIRED(rss_live_bytes) /* all threads hold their live set */                                 \
     REQUIRED(vsz_live_bytes)                                                                       \
     REQUIRED(writable_live_bytes)                                                                  \
+    REQUIRED(pss_live_bytes)         /* of a page that n processes share, 1/n */                   \
+    REQUIRED(huge_live_bytes)        /* of rss: transparent huge pages */                          \
+    REQUIRED(lazyfree_live_bytes)    /* of rss: what the kernel may take back: MADV_FREE */        \
+    REQUIRED(swap_live_bytes)        /* written, and not in rss: swapped out */                    \
+    REQUIRED(reserved_live_bytes)    /* of vsz: what nobody may touch */                           \
+    REQUIRED(page_tables_live_bytes) /* the kernel's, in no other number */                        \
+    REQUIRED(mappings_live)                                                                        \
     REQUIRED(rss_peak_bytes) /* the most so far, at that instant */                                \
     REQUIRED(vsz_peak_bytes)                                                                       \
     REQUIRED(rss_drained_bytes) /* all blocks are freed */                                         \
@@ -44,6 +54,29 @@ enum { RECORD_PROTOCOL = 1 };
     OPTIONAL(stats_allocated_bytes) /* the allocator's own account of live blocks */               \
     OPTIONAL(stats_held_bytes)      /* and of what it holds from the operating system */
 
+/* The numbers of an instant that the workload noted, or that lies some time after a fixed one. */
+#define RECORD_INSTANT_NUMBERS(NUMBER)                                                             \
+    NUMBER(held_bytes) /* that the workload holds, as asked for */                                 \
+    NUMBER(rss_bytes)                                                                              \
+    NUMBER(vsz_bytes)                                                                              \
+    NUMBER(pss_bytes)                                                                              \
+    NUMBER(huge_bytes)                                                                             \
+    NUMBER(lazyfree_bytes)                                                                         \
+    NUMBER(swap_bytes)                                                                             \
+    NUMBER(reserved_bytes)                                                                         \
+    NUMBER(writable_bytes)                                                                         \
+    NUMBER(page_tables_bytes)                                                                      \
+    NUMBER(mappings)
+
+struct record_instant {
+    char name[32];
+#define NUMBER(name) int64_t name;
+    RECORD_INSTANT_NUMBERS(NUMBER)
+#undef NUMBER
+};
+
+enum { RECORD_MAX_INSTANTS = 24 };
+
 struct record {
 #define NUMBER(name) int64_t name;
     RECORD_NUMBERS(NUMBER, NUMBER) /* -1: not supported */
@@ -53,6 +86,8 @@ struct record {
     char digest[17];       /* of the request stream: 16 hexadecimal digits */
     unsigned threads;
     bool verified; /* a checked pass: wall_ns and cpu_ns mean nothing */
+    struct record_instant instant[RECORD_MAX_INSTANTS]; /* in the order of time */
+    size_t instants;
 };
 
 /* The same numbers as a table, for loops. */
@@ -61,11 +96,17 @@ struct record_number {
     size_t offset; /* of its int64_t in struct record */
     bool required;
 };
+extern const struct record_number record_instant_numbers[]; /* in struct record_instant */
+extern const size_t record_instant_numbers_count;
 extern const struct record_number record_numbers[];
 extern const size_t record_numbers_count;
 
 static inline int64_t record_number(const struct record *r, size_t i) {
     return *(const int64_t *)((const char *)r + record_numbers[i].offset);
+}
+
+static inline int64_t record_instant_number(const struct record_instant *at, size_t i) {
+    return *(const int64_t *)((const char *)at + record_instant_numbers[i].offset);
 }
 
 /* Parses a cell's text. On failure returns false and puts one sentence into `problem`: what a

@@ -39,6 +39,37 @@ static void test_good(void) {
     IS(r.rss_purged_bytes, -1, "and reads as not supported");
 }
 
+static json_t *instant(const char *name) {
+    json_t *at = json_pack("{s:s}", "name", name);
+    for (size_t i = 0; i < record_instant_numbers_count; i++)
+        json_object_set_new(at, record_instant_numbers[i].name, json_integer(7 + (json_int_t)i));
+    return at;
+}
+
+static void test_instants(void) {
+    struct record r;
+    char problem[200] = "";
+    json_t *with      = good_record();
+    json_object_set_new(with, "instants", json_pack("[o, o]", instant("half"), instant("all")));
+    OK(parse(with, &r, problem, sizeof problem), "instants are taken %s", problem);
+    OK(r.instants == 2 && strcmp(r.instant[1].name, "all") == 0, "by their names");
+    IS(r.instant[1].held_bytes, 7, "with their first number");
+    IS(r.instant[1].mappings, 7 + (long long)record_instant_numbers_count - 1, "and their last");
+
+    json_t *many = json_array(), *short_of_one = instant("half");
+    for (int i = 0; i <= RECORD_MAX_INSTANTS; i++)
+        json_array_append_new(many, instant("again"));
+    json_object_del(short_of_one, "rss_bytes");
+    json_t *bad[] = {many, json_integer(1), json_pack("[o]", short_of_one), json_pack("[i]", 1),
+                     json_pack("[o]", instant("a name that is much longer than it may be"))};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        json_t *spoilt = good_record();
+        json_object_set_new(spoilt, "instants", bad[i]);
+        OK(!parse(spoilt, &r, problem, sizeof problem), "bad instants %zu are refused", i);
+        CONTAINS(problem, "'instants'", "and named");
+    }
+}
+
 /* Each case replaces one member by `value` (NULL: removes it); the problem must name it. */
 static void test_bad_members(void) {
     const struct {
@@ -110,6 +141,7 @@ static void test_memory(void) {
 int main(void) {
     spawn_prepare();
     test_good();
+    test_instants();
     test_bad_members();
     test_bad_text();
     test_memory();

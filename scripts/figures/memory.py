@@ -1,10 +1,12 @@
-"""Resident memory for each live byte, a panel per workload.
+"""Resident memory for each live byte, and what it is: live, slack or kept. A panel per workload.
 
 The panels leave out what was resident before the first operation: the program, the harness's books, the
 allocator's own. It is a constant that would drown the small workloads. The caption says it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,6 +27,12 @@ from figures.style import (
 from bench_results import Results, Row
 
 BAR = {"facecolor": "#9ECAE1", "edgecolor": "#08519C", "linewidth": 0.8}
+# From the left, the parts of a bar whose allocator says what of a block may be used.
+PARTS: dict[str, dict[str, Any]] = {
+    "live: what was asked for": {**BAR, "facecolor": "#6BAED6"},
+    "slack: added to the sizes": {**BAR, "facecolor": "#C6DBEF"},
+    "kept: free, cached, or its books": {**BAR, "facecolor": "#FFFFFF"},
+}
 FLOOR_BAR = {"facecolor": ZONE, "edgecolor": GREY, "linewidth": 0.8, "hatch": "////"}
 LATER = {
     "rss_drained_bytes": ("after all is freed", {"marker": "o", "markerfacecolor": "#FFFFFF"}),
@@ -35,12 +43,25 @@ LEAST_PLACES = 3  # so that a single allocator's bar is not as wide as a wall
 LIVE = {"color": "#D55E00", "linewidth": 1.5}
 
 
+def parts_of(row: Row, ratio: float) -> list[tuple[float, dict[str, Any]]]:
+    """Widths and looks, from the left; their sum is the ratio, also where not all of a block is resident."""
+    slack = row.slack()
+    if row.floor or not slack:
+        return [(ratio, FLOOR_BAR if row.floor else BAR)]
+    live = min(1.0, ratio)
+    added = min(slack.median / row.median("live_bytes"), ratio - live)
+    return list(zip((live, added, ratio - live - added), PARTS.values()))
+
+
 def fill(ax: Axes, rows: list[Row]) -> None:
     ends = []
     for place, row in enumerate(rows):
         live = row.memory_ratio("rss_live_bytes")
         assert live
-        ax.barh(place, live.median, height=0.7, **(FLOOR_BAR if row.floor else BAR))
+        left = 0.0
+        for width, look in parts_of(row, live.median):
+            ax.barh(place, width, left=left, height=0.7, **look)
+            left += width
         ax.errorbar(live.median, place, xerr=distances([live]), color="#000000", capsize=3)
         end = live.high
         for counter, (_, look) in LATER.items():
@@ -78,9 +99,14 @@ def draw(run: Results) -> Figure:
         ax.grid(axis="y", visible=False)
         ax.set_title(workload)
         ax.set_xlabel("(RSS - RSS at start) / live bytes")
+    drawn = [r for w in run.workloads for r in good_rows(run, w, threads) if not r.floor]
+    told = [r.slack() is not None for r in drawn]
+    parts = [(label, Patch(**look)) for label, look in PARTS.items()] if any(told) else []
+    if not all(told):
+        parts.append(("all blocks live", Patch(**BAR)))
     handles = [
         ("live bytes alone", Line2D([], [], **LIVE)),
-        ("all blocks live", Patch(**BAR)),
+        *parts,
         spread_handle(run),
         *((label, Line2D([], [], **MARK, **look)) for label, look in LATER.values()),
     ]

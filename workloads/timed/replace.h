@@ -308,11 +308,10 @@ static inline void replace_inspect(struct worker *w, bool verified, struct repla
     const struct replace_books has = replace_books_of(w, load);
     const bool overlaps            = w->allocator->flags & ALLOCATOR_FLOOR;
     for (uint32_t slot = 0; slot < load.slots; slot++) {
-        const unsigned char *block = has.block[slot];
+        unsigned char *block = has.block[slot];
         if (!block)
             continue;
-        w->live_blocks++;
-        w->live_bytes += has.size[slot];
+        worker_count_live(w, block, has.size[slot]);
         if (overlaps)
             continue;
         if (verified)

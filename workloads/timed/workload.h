@@ -20,6 +20,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A moment in the work at which the memory of the process is of interest ("half is freed"). */
+struct workload_instant {
+    const char *name;    /* a few words, below 32 bytes */
+    uint64_t held_bytes; /* by this thread at that moment, as asked for */
+    unsigned rest_ms;    /* all threads sleep so long before the memory is read */
+    bool purge;          /* and before that, they ask the allocator to give memory back */
+};
+
 /* One thread's share of a sample. Owned by one thread; padded so that no two share a cache line. */
 struct worker {
     _Alignas(128) const struct allocator *allocator;
@@ -30,9 +38,14 @@ struct worker {
     void *memory;    /* workload.memory_bytes bytes: zeroed, resident, page-aligned */
 
     /* Results. */
-    uint64_t digest;      /* of all requests; the sum over threads is the sample's */
-    uint64_t live_blocks; /* added up by inspect, as is the next */
-    uint64_t live_bytes;  /* the sum of the sizes asked for */
+    uint64_t digest;          /* of all requests; the sum over threads is the sample's */
+    uint64_t live_blocks;     /* added up by inspect, as is the next */
+    uint64_t live_bytes;      /* the sum of the sizes asked for */
+    uint64_t usable_bytes;    /* the sum of what the allocator says may be used of them */
+    uint64_t untouched_bytes; /* of live_bytes: asked for, and not written: not resident */
+
+    /* Of the cell, for worker_instant; NULL: nobody looks. */
+    void (*instant)(struct worker *, const struct workload_instant *);
 
     /* The first failed check: its name ("" = none) and a sentence for a person. */
     const char *failed_check;
@@ -73,5 +86,21 @@ struct workload {
 };
 
 enum { WORKLOAD_ABI = 1 };
+
+/* Notes the memory of this moment under its name. Both run and verify may call it, and all threads
+ * do so in the same order: they wait for each other, and the first one reads. No time and no
+ * counter of the sample has what that takes, nor the rest and the purge before it. */
+static inline void worker_instant(struct worker *w, struct workload_instant at) {
+    if (w->instant)
+        w->instant(w, &at);
+}
+
+/* Counts a live block; inspect calls it. */
+static inline void worker_count_live(struct worker *w, void *block, size_t size) {
+    w->live_blocks++;
+    w->live_bytes += size;
+    if (w->allocator->usable_size)
+        w->usable_bytes += w->allocator->usable_size(block);
+}
 
 #endif
