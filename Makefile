@@ -3,7 +3,8 @@
 #: make              build the driver, build/spanbench, and a cell for each allocator that is here
 #: make bench        install what is missing, build, measure; the answer and plots of the run
 #:     QUICK=1                  under a minute
-#:     ALLOCATORS="a b"         WORKLOADS="tiny small large"   THREADS="1 2 4"   (default: all)
+#:     ALLOCATORS="a b"         THREADS="1 2 4"   (default: all)
+#:     GROUP="core threads"     groups of workloads, or all   WORKLOADS="tiny larson"   by name
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
 #: make table        all numbers of a run; make answer: its answer again
@@ -55,7 +56,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
-DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
+DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
   RIVALS MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
@@ -97,7 +98,7 @@ CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 # The dependency directions: a folder sees what it may include and nothing else.
 include_allocators        := -Iallocators
 include_allocators/faulty := -Iallocators/faulty -Iallocators
-include_workloads/timed   := -Iworkloads/timed -Iallocators -I$B
+include_workloads/timed   := -Iworkloads/timed -Iworkloads/shared -Iallocators -I$B
 include_workloads/checks  := -Iworkloads/checks -Iworkloads/checks/support -Iworkloads/shared -Iallocators
 include_workloads/shared  := -Iworkloads/shared -Iallocators
 include_workloads/misuses := -Iworkloads/misuses -Iworkloads/shared -Iallocators
@@ -131,7 +132,10 @@ objects    = $(patsubst %,$B/$1/%.o,$(call names,$1))
 ALLOCATORS_FOUND := $(call names,allocators)
 FAULTY_FOUND     := $(patsubst allocators/%.c,%,$(sort $(wildcard allocators/faulty/*/*.c)))
 FAULTY_CELLS     := $(addprefix $B/faulty/,$(notdir $(FAULTY_FOUND)))
-WORKLOADS_FOUND  := $(call names,workloads/timed)
+# A workload is a file of this room, or of a folder in it.
+TIMED_ROOMS      := workloads/timed $(patsubst %/,%,$(sort $(wildcard workloads/timed/*/)))
+WORKLOADS_FOUND  := $(foreach d,$(TIMED_ROOMS),$(call names,$d))
+TIMED_OBJECTS     = $(foreach d,$(TIMED_ROOMS),$(call objects,$d))
 
 # The comment keys at the head of the adapters (allocators/allocator.h), as KEY_<adapter>_<key>, all
 # read by one process; newlines do not pass through $(shell).
@@ -173,7 +177,7 @@ RIVALS_FOUND := $(patsubst $B/rivals/%/rival.mk,%,$(wildcard $B/rivals/*/rival.m
 
 # --- build ----------------------------------------------------------------------------------------
 CHECK_OBJECTS  := $(foreach d,shared checks checks/support misuses misuses/support,$(call objects,workloads/$d))
-CELL_OBJECTS   := $(call objects,harness/cell) $(call objects,workloads/timed) $(CHECK_OBJECTS)
+CELL_OBJECTS   := $(call objects,harness/cell) $(TIMED_OBJECTS) $(CHECK_OBJECTS)
 DRIVER_ROOMS   := support serving core bench check harden who try
 DRIVER_OBJECTS := $(foreach d,harness $(DRIVER_ROOMS:%=harness/%),$(call objects,$d)) $B/harness/bench/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
@@ -270,7 +274,7 @@ TEST_SCRIPTS   := $(sort $(wildcard */test_*.py */*/test_*.py))
 # What a test of a folder is linked with: the parts beside it.
 $(foreach d,$(DRIVER_ROOMS),$(eval parts_harness/$d = $$(filter-out %/spanbench.o,$$(DRIVER_OBJECTS))))
 parts_harness/cell = $(filter-out %/cell.o,$(call objects,harness/cell)) $(CHECK_OBJECTS)
-parts_workloads/timed = $(call objects,workloads/timed)
+parts_workloads/timed = $(TIMED_OBJECTS) $(call objects,workloads/shared)
 define test_program
 $B/test/$1: $B/$1.o $$(parts_$(patsubst %/,%,$(dir $1))) $B/stamp/link
 	@mkdir -p $$(@D)
@@ -279,7 +283,7 @@ endef
 $(foreach t,$(TEST_NAMES),$(eval $(call test_program,$t)))
 $(foreach a,$(HAVE),$(eval $(call cell,$B/test/contract/$a,$a,$B/harness/cell/test_contract.o \
   $(filter-out %/cell.o,$(CELL_OBJECTS)))))
-$B/workloads/test_workloads.o: $B/workloads.inc
+$B/workloads/timed/test_workloads.o $B/workloads/timed/test_families.o: $B/workloads.inc
 
 # The tests in the folder of an allocator, with its parts except interpose.c. Each is built plain, once
 # with each sanitiser, and once with the flags of each adapter that is built from it. The names are

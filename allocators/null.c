@@ -12,7 +12,7 @@ enum {
     ALIGNMENT  = 16,
     SMALL_MAX  = 32 << 10, /* blocks up to here come from the ring */
     RING_BYTES = 32 << 10, /* a block may start anywhere in it and reach past its end */
-    LARGE_MAX  = 4 << 20,  /* blocks up to here are all the same per-thread mapping */
+    LARGE_MAX  = 64 << 20, /* blocks up to here are all the same per-thread mapping */
 };
 
 static _Thread_local struct {

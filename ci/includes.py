@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "allocators/faulty/harden": {"allocators", "allocators/faulty/harden"},
     "allocators/faulty/memory": {"allocators", "allocators/faulty"},
     "workloads/shared": {"workloads/shared", "allocators"},
-    "workloads/timed": {"workloads/timed", "allocators"},
+    "workloads/timed": {"workloads/timed", "workloads/shared", "allocators"},
     "workloads/checks": {
         "workloads/checks",
         "workloads/checks/support",
@@ -69,6 +69,8 @@ MAY_INCLUDE = {
 KEYS = Path(__file__).resolve().parent.parent / "scripts" / "adapter-keys"
 # And the folder of an allocator that is built here only its own, so that it can be taken away.
 OWN_ONLY = re.compile(r"allocators/[^/]+")
+# Folders of workloads are found: each may include what the room may, and its own headers.
+TIMED = re.compile(r"workloads/timed/[^/]+")
 
 
 def included(path: Path) -> list[str]:
@@ -85,6 +87,8 @@ def built_from(path: Path) -> set[Path]:
 def may_include(path: Path) -> Optional[set[str]]:
     """The folders whose headers a file may include; None: nothing is known about its folder."""
     folder = str(path.parent)
+    if TIMED.fullmatch(folder):
+        return MAY_INCLUDE["workloads/timed"] | {folder}
     return MAY_INCLUDE.get(folder, {folder} if OWN_ONLY.fullmatch(folder) else None)
 
 

@@ -33,6 +33,27 @@ static void print_line(const struct cell *c) {
                c->floor ? "  (not an allocator: the cost of the harness alone)" : "");
 }
 
+static void print_workload(const struct workload_info *w) {
+    printf("  %-22s %-8s %s\n", w->name, w->group, w->summary);
+}
+
+/* The workloads by their groups, and what each is for. */
+static int list_workloads(const struct registry *r) {
+    for (size_t i = 0; i < r->workloads; i++) {
+        bool first = true;
+        for (size_t j = 0; j < i; j++)
+            first &= strcmp(r->workload[j].group, r->workload[i].group) != 0;
+        for (size_t j = i; first && j < r->workloads; j++) {
+            if (strcmp(r->workload[j].group, r->workload[i].group) != 0)
+                continue;
+            print_workload(&r->workload[j]);
+            if (*r->workload[j].stresses)
+                printf("  %-22s %-8s stresses %s\n", "", "", r->workload[j].stresses);
+        }
+    }
+    return EXIT_GOOD;
+}
+
 static int list(const struct registry *r, const bool *chosen) {
     int code = EXIT_GOOD;
     printf("allocators:\n");
@@ -44,7 +65,7 @@ static int list(const struct registry *r, const bool *chosen) {
     }
     printf("workloads:\n");
     for (size_t i = 0; i < r->workloads; i++)
-        printf("  %-16s %s\n", r->workload[i].name, r->workload[i].summary);
+        print_workload(&r->workload[i]);
     return code;
 }
 
@@ -134,6 +155,7 @@ static int list_or_describe(const struct options *o) {
     int code                 = EXIT_WRONG_USE;
     if (selection_open(o, &registry, &chosen))
         code = spawn_interrupted()          ? EXIT_SIGNALLED
+               : o->list_names              ? list_workloads(&registry)
                : o->command == COMMAND_LIST ? list(&registry, chosen)
                                             : describe(&registry, chosen);
     if (spawn_interrupted())

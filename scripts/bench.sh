@@ -3,7 +3,9 @@
 #
 # usage: [VARIABLE=value …] scripts/bench.sh        after `make`; `make bench` does both
 #   QUICK=1                    under a minute (1 or yes; 0, no or nothing: the whole)
-#   ALLOCATORS="a b"           WORKLOADS="tiny small large"   THREADS="1 2 4"   (default: all)
+#   ALLOCATORS="a b"           THREADS="1 2 4"   (default: all)
+#   GROUP="core threads"       groups of workloads, or all (default: core); spanbench --list-workloads
+#   WORKLOADS="tiny larson"    workloads or groups by name
 #   PRELOAD="./liba.so n=./b"  also measure these malloc libraries; n= names the row
 #   RIVALS=1                   also measure the newer builds that `make rivals` fetched
 #   REPS=n SEED=n TIMEOUT=s    samples of each row, seed, limit in seconds of one sample
@@ -29,6 +31,7 @@ set -- --out "${OUT:-${root}results}"
 ! is_yes RIVALS "${RIVALS:-}" || set -- "$@" --rivals
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
 [ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads "$WORKLOADS"
+[ -z "${GROUP:-}" ] || set -- "$@" --group "$GROUP"
 [ -z "${THREADS:-}" ] || set -- "$@" --threads "$THREADS"
 [ -z "${REPS:-}" ] || set -- "$@" --repetitions "$REPS"
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"

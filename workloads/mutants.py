@@ -5,7 +5,41 @@ BUGS = "harness/test/test_check_bugs.py"
 HARDEN = "harness/test/test_harden.py"
 CHILD = "harness/cell/test_child"
 
+FAMILIES = "workloads/timed/test_families"
+
 MUTANTS = [
+    (
+        "families: the digest covers the size and the bits of each request",
+        "workloads/timed/family.h",
+        "return (random | 1) * size;",
+        "return 7;",
+        FAMILIES,
+        "another seed, another digest",
+    ),
+    (
+        "families: what comes from another thread is compared before it is freed",
+        "workloads/timed/threads/hand_over.h",
+        "if (!block_read(w, p->block[i], size, op, verify)) {",
+        "if (block_read(w, p->block[i], size, op, false), false) {",
+        FAMILIES,
+        "hand_over_all: a block that has two owners is found",
+    ),
+    (
+        "families: a thread ends when all others have sent, and its box is empty",
+        "workloads/timed/threads/hand_over.h",
+        "else if (last || !exchange_wait(e, &turns))",
+        "else if (!last || !exchange_wait(e, &turns))",
+        FAMILIES,
+        "everything is freed",
+    ),
+    (
+        "families: all give up where a check failed in one thread",
+        "workloads/timed/mailbox.h",
+        "atomic_store_explicit(&e->stopped, 1, memory_order_relaxed);",
+        "(void)e;",
+        FAMILIES,
+        "SIGALRM",
+    ),
     (
         "live set: as large at every seed, at any time",
         "workloads/timed/replace.h",
@@ -17,8 +51,8 @@ MUTANTS = [
     (
         "live set: no two slots have one rank",
         "workloads/timed/replace.h",
-        "while (replace_common_divisor(s.factor, load.slots) != 1)",
-        "while (replace_common_divisor(s.factor, load.slots) == 1)",
+        "while (stream_common_divisor(s.factor, load.slots) != 1)",
+        "while (stream_common_divisor(s.factor, load.slots) == 1)",
         WORKLOADS,
         "large: at 100 seeds",
     ),
@@ -40,8 +74,8 @@ MUTANTS = [
     ),
     (
         "seeds: neighbours have nothing in common",
-        "workloads/timed/replace.h",
-        "return replace_mix(of_seed ^ ((uint64_t)purpose << 32 | thread));",
+        "workloads/timed/stream.h",
+        "return stream_mix(of_seed ^ ((uint64_t)purpose << 32 | thread));",
         "return seed + purpose + thread;",
         WORKLOADS,
         "neighbouring seeds have independent requests",
@@ -64,7 +98,7 @@ MUTANTS = [
     ),
     (
         "contents: every byte is compared",
-        "workloads/timed/replace.h",
+        "workloads/timed/block.h",
         "if (is != word)\n            break;",
         "(void)is;",
         WORKLOADS,
@@ -72,7 +106,7 @@ MUTANTS = [
     ),
     (
         "alignment is checked",
-        "workloads/timed/replace.h",
+        "workloads/timed/block.h",
         "(uintptr_t)block % alignment != 0",
         "false",
         WORKLOADS,
@@ -80,9 +114,9 @@ MUTANTS = [
     ),
     (
         "memory is written: live bytes are resident",
-        "workloads/timed/replace.h",
-        "for (uint32_t at = REPLACE_PAGE; at < size; at += REPLACE_PAGE)\n        block[at]",
-        "for (uint32_t at = REPLACE_PAGE; at < size && 0; at += REPLACE_PAGE)\n        block[at]",
+        "workloads/timed/block.h",
+        "for (uint32_t at = BLOCK_PAGE; at < size; at += BLOCK_PAGE)\n        block[at]",
+        "for (uint32_t at = BLOCK_PAGE; at < size && 0; at += BLOCK_PAGE)\n        block[at]",
         "harness/test/test_cells.py:SameWork.test_live_bytes_are_in_the_resident_set",
         "test_live_bytes_are_in_the_resident_set",
     ),

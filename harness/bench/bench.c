@@ -182,7 +182,7 @@ static void run_samples(struct run *run) {
 static bool open_files(struct run *run) {
     char problem[RESULTS_PROBLEM_BYTES];
     if (!save_open(&run->saved, run->options->out, run->rows.plan.samples,
-                   bench_json_context(run->options, &run->rows.registry)))
+                   bench_json_context(run->options, &run->rows.registry, run->rows.unmeasured)))
         return false;
     if (results_create(&run->saved.results, "timeline.csv", timeline_bytes(&run->rows),
                        &run->timeline, problem, sizeof problem))

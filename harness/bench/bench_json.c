@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-json_t *bench_json_context(const struct options *o, const struct registry *r) {
+json_t *bench_json_context(const struct options *o, const struct registry *r, json_t *unmeasured) {
     json_t *allocators = json_array(), *workloads = json_array(), *names = json_array();
     for (size_t i = 0; i < r->cells; i++)
         json_array_append_new(names, json_string(r->cell[i].name));
@@ -16,8 +16,10 @@ json_t *bench_json_context(const struct options *o, const struct registry *r) {
         if (*r->cell[i].skipped || *r->cell[i].broken || r->cell[i].description)
             json_array_append_new(allocators, context_cell(&r->cell[i]));
     for (size_t i = 0; i < r->workloads; i++)
-        json_array_append_new(workloads, json_pack("{s:s, s:s}", "name", r->workload[i].name,
-                                                   "summary", r->workload[i].summary));
+        json_array_append_new(
+            workloads, json_pack("{s:s, s:s, s:s, s:s}", "name", r->workload[i].name, "group",
+                                 r->workload[i].group, "summary", r->workload[i].summary,
+                                 "stresses", r->workload[i].stresses));
     json_t *c = json_object();
     context_add_run(c, time(NULL));
     json_object_set_new(c, "quick", json_boolean(o->quick));
@@ -29,6 +31,7 @@ json_t *bench_json_context(const struct options *o, const struct registry *r) {
     json_object_set_new(c, "names", names);
     json_object_set_new(c, "allocators", allocators);
     json_object_set_new(c, "workloads", workloads);
+    json_object_set(c, "unmeasured", unmeasured);
     json_object_set_new(c, "timeline_failures", json_array());
     return c;
 }

@@ -20,8 +20,9 @@ struct entry {
     struct record record;
 };
 
-/* What stands in the context of the document, beside Google Benchmark's own. A new object. */
-json_t *bench_json_context(const struct options *, const struct registry *);
+/* What stands in the context of the document, beside Google Benchmark's own. A new object, which
+ * shares `unmeasured`, an array of what has no row. */
+json_t *bench_json_context(const struct options *, const struct registry *, json_t *unmeasured);
 
 /* The whole document, a new object; `context` is borrowed. NULL: out of memory, or Google Benchmark
  * has another number of entries. `complete`: all samples of the plan ran. */

@@ -48,21 +48,99 @@ struct sample_request rows_request(const struct rows *r, size_t row, unsigned ro
 
 /* --- making them --- */
 
-/* The rows of the chosen, described cells, a new array that the caller frees in any case. A broken
- * cell has rows for everything: each of its samples will be a failed one. A skipped one has none.
- * False: a workload is unknown, or nothing is left; standard error says so. */
-static bool list_rows(const struct options *o, const struct registry *r, const bool *chosen,
-                      struct plan_row **rows, size_t *count) {
+struct thread_counts {
+    unsigned count[sizeof((struct options *)NULL)->threads / sizeof(unsigned)];
+    size_t counts;
+};
+
+static void add_threads(struct thread_counts *t, unsigned n) {
+    for (size_t i = 0; i < t->counts; i++)
+        if (t->count[i] == n)
+            return;
+    t->count[t->counts++] = n;
+}
+
+/* By how many threads a workload runs. Those that the user named, as far as it takes them. Else,
+ * for the core, as the options say. The other workloads are many: they run by one and two threads,
+ * in a quick run by two alone, or by what is nearest to that. */
+static struct thread_counts threads_of(const struct options *o, const struct workload_info *w) {
+    struct thread_counts t = {.counts = 0};
+    if (o->threads_named || strcmp(w->group, REGISTRY_CORE) == 0) {
+        for (size_t i = 0; i < o->thread_counts; i++)
+            if (o->threads[i] >= w->least_threads && o->threads[i] <= w->most_threads)
+                add_threads(&t, o->threads[i]);
+        return t;
+    }
+    for (unsigned n = o->quick ? 2 : 1; n <= 2; n++)
+        add_threads(&t, n < w->least_threads  ? w->least_threads
+                        : n > w->most_threads ? w->most_threads
+                                              : n);
+    return t;
+}
+
+/* Says and records what has no row. `allocator`: or NULL, for all. */
+static void leave_out(struct rows *r, const char *workload, const char *allocator,
+                      const char *why) {
+    text_say("%s%s%s is not measured: %s", workload, allocator ? "/" : "",
+             allocator ? allocator : "", why);
+    json_t *entry = json_pack("{s:s, s:s}", "workload", workload, "why", why);
+    if (allocator)
+        json_object_set_new(entry, "allocator", json_string(allocator));
+    json_array_append_new(r->unmeasured, entry);
+}
+
+/* Can the allocator have a row of a workload? If it lacks a function, that is said. A broken cell
+ * has rows for everything: each of its samples will be a failed one. */
+static bool has_row(struct rows *r, const struct cell *c, size_t w) {
+    if (*c->broken)
+        return true;
+    if (!registry_offers(&r->registry, c, w))
+        return false;
+    const char *missing = registry_missing(&r->registry, c, w);
+    char why[128];
+    if (!*missing)
+        return true;
+    snprintf(why, sizeof why, "%.60s has no %.60s", c->name, missing);
+    leave_out(r, r->registry.workload[w].name, c->name, why);
+    return false;
+}
+
+/* Adds the rows of a workload. */
+static void list_workload(struct rows *r, const bool *chosen, size_t w, struct plan_row *rows,
+                          size_t *count) {
+    const struct workload_info *info = &r->registry.workload[w];
+    const struct thread_counts t     = threads_of(r->options, info);
+    if (!t.counts) {
+        char why[128];
+        snprintf(
+            why, sizeof why, "it takes %u %s threads, and --threads asks for none of these",
+            info->most_threads < info->least_threads + 1 ? info->most_threads : info->least_threads,
+            info->most_threads < info->least_threads + 1 ? "and no other number of" : "or more");
+        leave_out(r, info->name, NULL, why);
+        return;
+    }
+    for (size_t i = 0; i < r->registry.cells; i++) {
+        const struct cell *c = &r->registry.cell[i];
+        if (!chosen[i] || *c->skipped || !has_row(r, c, w))
+            continue;
+        for (size_t n = 0; n < t.counts; n++)
+            rows[(*count)++] = (struct plan_row){(unsigned)i, (unsigned)w, t.count[n], 0};
+    }
+}
+
+/* The rows of the chosen, described cells, a new array that the caller frees in any case. A skipped
+ * cell has none. False: a workload is unknown, or nothing is left; standard error says so. */
+static bool list_rows(struct rows *rows_of, const bool *chosen, struct plan_row **rows,
+                      size_t *count) {
+    const struct options *o  = rows_of->options;
+    const struct registry *r = &rows_of->registry;
     if (!selection_workloads_exist(o, r))
         return false;
-    *rows = calloc(r->cells * r->workloads * o->thread_counts + 1, sizeof **rows);
+    const size_t most = o->thread_counts > 2 ? o->thread_counts : 2;
+    *rows             = calloc(r->cells * r->workloads * most + 1, sizeof **rows);
     for (size_t w = 0; *rows && w < r->workloads; w++)
-        for (size_t t = 0; selection_workload(o, r->workload[w].name) && t < o->thread_counts; t++)
-            for (size_t i = 0; i < r->cells; i++)
-                if (chosen[i] && !*r->cell[i].skipped &&
-                    (*r->cell[i].broken || registry_offers(r, &r->cell[i], w)))
-                    (*rows)[(*count)++] =
-                        (struct plan_row){(unsigned)i, (unsigned)w, o->threads[t], 0};
+        if (selection_workload(o, &r->workload[w]))
+            list_workload(rows_of, chosen, w, *rows, count);
     if (*count)
         return true;
     text_say("there is nothing to measure; see 'spanbench list'");
@@ -117,9 +195,9 @@ bool rows_open(struct rows *r, const struct options *o) {
     struct plan_row *list = NULL;
     size_t count          = 0;
     bool *chosen          = NULL;
-    *r                    = (struct rows){.options = o};
+    *r                    = (struct rows){.options = o, .unmeasured = json_array()};
     bool good = selection_open(o, &r->registry, &chosen) && report_cells(&r->registry, chosen) &&
-                list_rows(o, &r->registry, chosen, &list, &count) &&
+                list_rows(r, chosen, &list, &count) &&
                 (o->list_only || filter(&r->registry, list, &count));
     free(chosen);
     if (!good) {
@@ -141,6 +219,7 @@ bool rows_open(struct rows *r, const struct options *o) {
 
 void rows_close(struct rows *r) {
     free(r->state);
+    json_decref(r->unmeasured);
     plan_free(&r->plan);
     registry_close(&r->registry);
 }

@@ -43,6 +43,7 @@ struct rows {
     struct plan plan;
     struct row_state *state; /* one for each of plan.row */
     struct pace checks, timings;
+    json_t *unmeasured;  /* an array: what has no row, {"workload", "allocator", "why"} */
     size_t round_checks; /* verifying passes of rounds after the first */
 };
 

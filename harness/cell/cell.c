@@ -99,7 +99,12 @@ static int error(int code, const char *check, const char *message) {
 static void describe_workload(const struct workload *w) {
     json_open(&out, NULL, '{');
     json_string(&out, "name", w->name);
+    json_string(&out, "group", w->group);
     json_string(&out, "summary", w->summary);
+    json_string(&out, "stresses", w->stresses);
+    json_string(&out, "missing", slots_missing(&bound, w->needs)); /* null: it has all */
+    json_uint(&out, "least_threads", w->least_threads ? w->least_threads : 1);
+    json_uint(&out, "most_threads", w->most_threads ? w->most_threads : SAMPLE_MAX_THREADS);
     json_uint(&out, "ops", w->ops);
     json_uint(&out, "quick_ops", w->quick_ops);
     json_uint(&out, "brief_ops", w->brief_ops);
@@ -135,7 +140,25 @@ static int describe(void) {
     return flush() ? GOOD : WRONG_USE;
 }
 
+/* Says why the workload cannot run so. False: it can. */
+static bool cannot_run(const struct workload *w) {
+    const unsigned least = w->least_threads ? w->least_threads : 1;
+    const unsigned most  = w->most_threads ? w->most_threads : SAMPLE_MAX_THREADS;
+    const char *missing  = slots_missing(&bound, w->needs);
+    if (missing)
+        fprintf(stderr, "%s: this allocator has no %s, which %s calls\n",
+                program_invocation_short_name, missing, w->name);
+    else if (options.threads < least || options.threads > most)
+        fprintf(stderr, "%s: %s takes %u to %u threads: --threads %u\n",
+                program_invocation_short_name, w->name, least, most, least);
+    else
+        return false;
+    return true;
+}
+
 static int run(const struct workload *workload) {
+    if (cannot_run(workload))
+        return WRONG_USE;
     static struct sample_result r;
     struct sample_request request = {
         .workload  = workload,

@@ -40,7 +40,7 @@ static void list_check(struct json *out, const struct check *check) {
             json_string(out, NULL, profile_name[i]);
     json_close(out, ']');
     json_open(out, "needs", '[');
-    for (unsigned i = 0; i < SLOTS; i++)
+    for (unsigned i = 0; i < NEEDS_COUNT; i++)
         if (check->needs & 1u << i)
             json_string(out, NULL, slots_name(i));
     json_close(out, ']');

@@ -18,6 +18,7 @@ static struct crew {
     struct sample_result *result;
     struct rendezvous rendezvous;
     cpu_set_t cpus; /* that this process may run on; none: not known */
+    void *shared;   /* by the workers of a workload that asks for it */
     struct worker worker[SAMPLE_MAX_THREADS];
     struct clock {
         _Alignas(128) uint64_t start; /* nanoseconds, written by the worker of this number */
@@ -214,7 +215,8 @@ static bool any_check_failed(void) {
 static void *work(void *arg) {
     struct worker *w            = arg;
     const struct workload *load = crew.request->workload;
-    memset(w->memory, 0, load->memory_bytes); /* resident, near this thread */
+    if (w->memory)
+        memset(w->memory, 0, load->memory_bytes); /* resident, near this thread */
     instant(w, SAMPLE_START);
     run_span(w, &crew.result->warm_up, warm_up);
     run_span(w, &crew.result->timed, sample_timed_span);
@@ -239,6 +241,25 @@ static uint64_t part(uint64_t whole, unsigned t, unsigned n) {
     return (uint64_t)((__uint128_t)whole * t / n);
 }
 
+/* Zeroed pages; NULL for no bytes. False: there are none. */
+static bool map(void **pages, size_t bytes) {
+    *pages = NULL;
+    if (bytes)
+        *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return *pages != MAP_FAILED;
+}
+
+/* What all threads share: resident before the first instant. */
+static bool prepare_shared(void) {
+    const struct workload *load = crew.request->workload;
+    const size_t bytes          = load->shared_bytes + load->thread_bytes * crew.request->threads;
+    if (!map(&crew.shared, bytes))
+        return false;
+    if (bytes)
+        memset(crew.shared, 0, bytes);
+    return true;
+}
+
 static bool prepare(struct worker *w, unsigned thread) {
     const struct sample_request *q = crew.request;
     const unsigned n               = q->threads;
@@ -250,12 +271,13 @@ static bool prepare(struct worker *w, unsigned thread) {
         .first_op     = first_op,
         .ops          = end - first_op,
         .thread       = thread,
+        .threads      = n,
+        .shared       = crew.shared,
+        .total_ops    = q->ops,
         .failed_check = "",
         .instant      = note_instant,
     };
-    w->memory = mmap(NULL, q->workload->memory_bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return w->memory != MAP_FAILED;
+    return map(&w->memory, q->workload->memory_bytes);
 }
 
 static void fail(struct sample_result *result, const char *check, const char *text) {
@@ -288,11 +310,13 @@ void sample_run(const struct sample_request *request, struct sample_result *resu
     crew.request     = request;
     crew.result      = result;
     name_later(request);
-    for (unsigned i = 0; i < n; i++)
-        if (!prepare(&crew.worker[i], i)) {
-            fail(result, "environment", "no memory for the books of a thread");
-            return;
-        }
+    bool memory      = prepare_shared();
+    for (unsigned i = 0; memory && i < n; i++)
+        memory = prepare(&crew.worker[i], i);
+    if (!memory) {
+        fail(result, "environment", "no memory for the books of the threads");
+        return;
+    }
     if (sched_getaffinity(0, sizeof crew.cpus, &crew.cpus) != 0)
         CPU_ZERO(&crew.cpus);
     const unsigned cpus = request->cpus ? request->cpus : (unsigned)CPU_COUNT(&crew.cpus);

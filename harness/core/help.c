@@ -51,10 +51,14 @@ static void print_run(FILE *to) {
     fprintf(
         to,
         "options of run:\n"
-        "  --workloads LIST     names (default: all)\n"
-        "  --threads LIST       thread counts, 1 to %d (default: 1,2,4 and on to the CPUs)\n"
+        "  --workloads LIST     names of workloads or groups (default: core)\n"
+        "  --group LIST         groups of workloads: core, threads, ... or all\n"
+        "  --list-workloads     print the workloads, their groups, and what they stress\n"
+        "  --threads LIST       thread counts, 1 to %d (default: 1,2,4 and on to the CPUs; "
+        "outside\n"
+        "                       of core 1,2; with --quick only 2)\n"
         "  --repetitions N      rounds; each takes one sample of every benchmark (default: %d;\n"
-        "                       with --quick: %d)\n"
+        "                       with --group %d; with --quick %d)\n"
         "  --order ORDER        of the samples in a round: shuffled (default), or mirrored, an\n"
         "                       order and its reverse, so that slow drift cancels out\n"
         "  --one-seed           the same requests in all rounds: less spread, of one draw alone\n"
@@ -67,7 +71,7 @@ static void print_run(FILE *to) {
         "  --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_out=FILE,\n"
         "  --benchmark_out_format=json|csv|console, --benchmark_context=KEY=VALUE\n"
         "                       handed to Google Benchmark\n",
-        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, QUICK_REPETITIONS);
+        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, GROUP_REPETITIONS, QUICK_REPETITIONS);
 }
 
 static void print_check(FILE *to) {
@@ -102,6 +106,7 @@ static void print_examples(FILE *to, unsigned of) {
         fputs("  spanbench --quick\n"
               "  spanbench --quick --rivals\n"
               "  spanbench --allocators mimalloc,jemalloc --workloads small --threads 1,2\n"
+              "  spanbench --quick --group threads\n"
               "  spanbench --quick --preload ./libfoo.so\n"
               "  spanbench --benchmark_filter='^large/' --repetitions 20\n",
               to);

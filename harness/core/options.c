@@ -159,6 +159,7 @@ static bool parse_command(int argc, char **argv, struct options *o) {
 enum {
     ALLOCATORS,
     WORKLOADS,
+    GROUP,
     THREADS,
     PRELOAD,
     RIVALS,
@@ -185,6 +186,7 @@ enum {
     RUNS,
     LIST_CHECKS,
     LIST_MISUSES,
+    LIST_WORKLOADS,
     OPTIONS_KNOWN
 };
 
@@ -193,34 +195,36 @@ static const struct {
     int argument;
     unsigned commands; /* that the option is of */
 } known[OPTIONS_KNOWN] = {
-    [ALLOCATORS]   = {"allocators", required_argument, OF_ASKS},
-    [WORKLOADS]    = {"workloads", required_argument, OF_RUN},
-    [THREADS]      = {"threads", required_argument, OF_RUN},
-    [PRELOAD]      = {"preload", required_argument, OF_ASKS},
-    [RIVALS]       = {"rivals", no_argument, OF_ASKS},
-    [REPETITIONS]  = {"repetitions", required_argument, OF_RUN},
-    [ORDER]        = {"order", required_argument, OF_RUN},
-    [SEED]         = {"seed", required_argument, OF_WORKS},
-    [ONE_SEED]     = {"one-seed", no_argument, OF_RUN},
-    [QUICK]        = {"quick", no_argument, OF_RUN},
-    [BRIEF]        = {"brief", no_argument, OF_RUN},
-    [NO_TIMELINE]  = {"no-timeline", no_argument, OF_RUN},
-    [TIMEOUT]      = {"timeout", required_argument, OF_ASKS},
-    [OUT]          = {"out", required_argument, OF_WORKS},
-    [DIRECTORY_TO] = {"directory-to", required_argument, OF_RUN | OF_CHECK},
-    [CELLS]        = {"cells", required_argument, OF_ASKS},
-    [HELP]         = {"help", no_argument, OF_ANY},
-    [VERSION]      = {"version", no_argument, OF_ANY},
-    [CHECKS]       = {"checks", required_argument, OF_CHECK},
-    [PROFILE]      = {"profile", required_argument, OF_CHECK},
-    [TAP]          = {"tap", no_argument, OF_CHECK},
-    [VERBOSE]      = {"verbose", no_argument, OF_WORKS},
-    [KNOWN]        = {"known", required_argument, OF_CHECK},
-    [MISUSES]      = {"misuses", required_argument, OF_HARDEN},
-    [SIZES]        = {"sizes", required_argument, OF_HARDEN},
-    [RUNS]         = {"runs", required_argument, OF_HARDEN},
-    [LIST_CHECKS]  = {"list-checks", no_argument, OF_CHECK},
-    [LIST_MISUSES] = {"list-misuses", no_argument, OF_HARDEN},
+    [ALLOCATORS]     = {"allocators", required_argument, OF_ASKS},
+    [WORKLOADS]      = {"workloads", required_argument, OF_RUN},
+    [GROUP]          = {"group", required_argument, OF_RUN},
+    [THREADS]        = {"threads", required_argument, OF_RUN},
+    [PRELOAD]        = {"preload", required_argument, OF_ASKS},
+    [RIVALS]         = {"rivals", no_argument, OF_ASKS},
+    [REPETITIONS]    = {"repetitions", required_argument, OF_RUN},
+    [ORDER]          = {"order", required_argument, OF_RUN},
+    [SEED]           = {"seed", required_argument, OF_WORKS},
+    [ONE_SEED]       = {"one-seed", no_argument, OF_RUN},
+    [QUICK]          = {"quick", no_argument, OF_RUN},
+    [BRIEF]          = {"brief", no_argument, OF_RUN},
+    [NO_TIMELINE]    = {"no-timeline", no_argument, OF_RUN},
+    [TIMEOUT]        = {"timeout", required_argument, OF_ASKS},
+    [OUT]            = {"out", required_argument, OF_WORKS},
+    [DIRECTORY_TO]   = {"directory-to", required_argument, OF_RUN | OF_CHECK},
+    [CELLS]          = {"cells", required_argument, OF_ASKS},
+    [HELP]           = {"help", no_argument, OF_ANY},
+    [VERSION]        = {"version", no_argument, OF_ANY},
+    [CHECKS]         = {"checks", required_argument, OF_CHECK},
+    [PROFILE]        = {"profile", required_argument, OF_CHECK},
+    [TAP]            = {"tap", no_argument, OF_CHECK},
+    [VERBOSE]        = {"verbose", no_argument, OF_WORKS},
+    [KNOWN]          = {"known", required_argument, OF_CHECK},
+    [MISUSES]        = {"misuses", required_argument, OF_HARDEN},
+    [SIZES]          = {"sizes", required_argument, OF_HARDEN},
+    [RUNS]           = {"runs", required_argument, OF_HARDEN},
+    [LIST_CHECKS]    = {"list-checks", no_argument, OF_CHECK},
+    [LIST_MISUSES]   = {"list-misuses", no_argument, OF_HARDEN},
+    [LIST_WORKLOADS] = {"list-workloads", no_argument, OF_RUN},
 };
 
 /* Each option that was given must be one of the command: what would be ignored is said. */
@@ -262,6 +266,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         switch (c) {
         case ALLOCATORS: good = option_names("allocators", optarg, &o->allocators); break;
         case WORKLOADS: good = option_names("workloads", optarg, &o->workloads); break;
+        case GROUP: good = option_names("group", optarg, &o->groups); break;
         case THREADS: good = parse_threads(optarg, o); break;
         case PRELOAD: good = option_add_name("preload", &o->preloads, optarg); break;
         case RIVALS: o->rivals = true; break;
@@ -297,7 +302,8 @@ bool options_parse(int argc, char **argv, struct options *o) {
             o->runs = (unsigned)n;
             break;
         case LIST_CHECKS:
-        case LIST_MISUSES: o->list_names = true; break;
+        case LIST_MISUSES:
+        case LIST_WORKLOADS: o->list_names = true; break;
         case HELP:
         case VERSION: break;
         default:
@@ -311,6 +317,9 @@ bool options_parse(int argc, char **argv, struct options *o) {
         return false;
     if (given[HELP] || given[VERSION])
         o->command = given[HELP] ? COMMAND_HELP : COMMAND_VERSION;
+    else if (given[LIST_WORKLOADS])
+        o->command = COMMAND_LIST;
+    o->threads_named = o->thread_counts;
     if (!o->thread_counts)
         default_threads(o);
     if (!(o->timeout_seconds > 0))
@@ -318,6 +327,8 @@ bool options_parse(int argc, char **argv, struct options *o) {
                              : o->command == COMMAND_CHECK ? CHECK_TIMEOUT
                                                            : DEFAULT_TIMEOUT;
     if (!o->repetitions)
-        o->repetitions = o->quick ? QUICK_REPETITIONS : DEFAULT_REPETITIONS;
+        o->repetitions = o->quick          ? QUICK_REPETITIONS
+                         : o->groups.count ? GROUP_REPETITIONS
+                                           : DEFAULT_REPETITIONS;
     return true;
 }

@@ -12,6 +12,7 @@
 
 enum { OPTIONS_MAX_THREADS = 256 };
 enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
+enum { GROUP_REPETITIONS = 5 }; /* where groups are named: there are many rows */
 /* In seconds. A check gets several times what the longest takes where others have most of the
  * processors. */
 enum { DEFAULT_TIMEOUT = 60, CHECK_TIMEOUT = 180, HARDEN_TIMEOUT = 10 };
@@ -27,12 +28,14 @@ struct options {
         COMMAND_HARDEN,
         COMMAND_VERSION
     } command;
-    const char *help_script;            /* of `help`: one of options_scripts, or NULL */
-    unsigned help_of;                   /* of `help`: a set of commands; 0: all */
-    struct names allocators, workloads; /* empty: all */
-    struct names preloads;              /* PATH or NAME=PATH */
+    const char *help_script;        /* of `help`: one of options_scripts, or NULL */
+    unsigned help_of;               /* of `help`: a set of commands; 0: all */
+    struct names allocators;        /* empty: all */
+    struct names workloads, groups; /* both empty: the core; a workload may be named by its group */
+    struct names preloads;          /* PATH or NAME=PATH */
     unsigned threads[32];
     size_t thread_counts;
+    bool threads_named; /* by the user */
     unsigned repetitions;
     uint64_t seed; /* of the first round, or run */
     bool mirrored;

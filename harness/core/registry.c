@@ -183,17 +183,28 @@ bool registry_add_preload(struct registry *r, const char *spec, char *problem, s
     return true;
 }
 
+/* A count of threads, within what the driver takes; absent: `otherwise`. */
+static unsigned thread_bound(const json_t *described, const char *key, unsigned otherwise) {
+    const json_int_t n = json_integer_value(json_object_get(described, key));
+    return n > 0 && n <= INT_MAX ? (unsigned)n : otherwise;
+}
+
 static bool add_workload(struct registry *r, const json_t *described) {
     const json_t *ops         = json_object_get(described, "ops");
     const json_t *quick       = json_object_get(described, "quick_ops");
     const json_t *brief       = json_object_get(described, "brief_ops");
-    struct workload_info info = {.ops       = (uint64_t)json_integer_value(ops),
-                                 .quick_ops = (uint64_t)json_integer_value(quick),
-                                 .brief_ops = (uint64_t)json_integer_value(brief)};
+    struct workload_info info = {.ops           = (uint64_t)json_integer_value(ops),
+                                 .quick_ops     = (uint64_t)json_integer_value(quick),
+                                 .brief_ops     = (uint64_t)json_integer_value(brief),
+                                 .least_threads = thread_bound(described, "least_threads", 1),
+                                 .most_threads  = thread_bound(described, "most_threads", INT_MAX)};
     if (!member_name(info.name, sizeof info.name, described, "name") || !info.ops ||
         !info.quick_ops || !info.brief_ops)
         return false;
     (void)member_copy(info.summary, sizeof info.summary, described, "summary"); /* or none */
+    (void)member_copy(info.stresses, sizeof info.stresses, described, "stresses");
+    if (!member_name(info.group, sizeof info.group, described, "group"))
+        snprintf(info.group, sizeof info.group, "%s", REGISTRY_CORE);
     void *grown = catalogue_add(r->workload, &r->workloads, sizeof *r->workload, &info);
     r->workload = grown ? grown : r->workload;
     return grown;
@@ -280,14 +291,23 @@ json_t *cell_ask(struct cell *c, const char *option, const char *key, double tim
     return NULL;
 }
 
-bool registry_offers(const struct registry *r, const struct cell *c, size_t workload) {
+/* What the cell says of the workload of this number; NULL: it does not offer it. */
+static const json_t *described(const struct registry *r, const struct cell *c, size_t workload) {
     const json_t *workloads = json_object_get(c->description, "workloads");
     for (size_t i = 0; i < json_array_size(workloads); i++) {
-        const char *name = member_text(json_array_get(workloads, i), "name");
-        if (strcmp(name, r->workload[workload].name) == 0)
-            return true;
+        const json_t *found = json_array_get(workloads, i);
+        if (strcmp(member_text(found, "name"), r->workload[workload].name) == 0)
+            return found;
     }
-    return false;
+    return NULL;
+}
+
+bool registry_offers(const struct registry *r, const struct cell *c, size_t workload) {
+    return described(r, c, workload);
+}
+
+const char *registry_missing(const struct registry *r, const struct cell *c, size_t workload) {
+    return member_text(described(r, c, workload), "missing");
 }
 
 const char *cell_fact(const struct cell *c, const char *key) {

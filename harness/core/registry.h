@@ -26,8 +26,10 @@ struct cell {
 
 struct workload_info {
     char name[64];
-    char summary[256];
+    char group[64]; /* the word that a user chooses it by; one that says none is of "core" */
+    char summary[256], stresses[256];
     uint64_t ops, quick_ops, brief_ops;
+    unsigned least_threads, most_threads; /* of a sample */
 };
 
 struct registry {
@@ -63,8 +65,14 @@ void cell_run(const struct cell *, const char *const *words, struct spawn_reques
  * `key` is not empty. NULL: it printed none, and is then marked as broken; or an interrupt. */
 json_t *cell_ask(struct cell *, const char *option, const char *key, double timeout_seconds);
 
+#define REGISTRY_CORE "core" /* the group of workloads that is measured by default */
+
 /* Does the described cell offer the workload of this number? */
 bool registry_offers(const struct registry *, const struct cell *, size_t workload);
+
+/* The function that the workload of this number calls and the described cell's allocator does not
+ * have; "": it has all. */
+const char *registry_missing(const struct registry *, const struct cell *, size_t workload);
 
 /* A string member of the description; "" if there is none. */
 const char *cell_fact(const struct cell *, const char *key);

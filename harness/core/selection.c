@@ -1,5 +1,6 @@
 #include "selection.h"
 
+#include "catalogue.h"
 #include "exit_code.h"
 #include "suggest.h"
 #include "text.h"
@@ -128,18 +129,51 @@ int selection_exit_code(const struct options *o, const struct registry *r, const
     return code;
 }
 
-bool selection_workload(const struct options *o, const char *name) {
-    return !o->workloads.count || named(&o->workloads, name);
+static const char every_group[] = "all";
+
+bool selection_workload(const struct options *o, const struct workload_info *w) {
+    if (!o->workloads.count && !o->groups.count)
+        return strcmp(w->group, REGISTRY_CORE) == 0;
+    return named(&o->workloads, w->name) || named(&o->workloads, w->group) ||
+           named(&o->groups, w->group) || named(&o->groups, every_group) ||
+           named(&o->workloads, every_group);
+}
+
+/* Does a workload have this group or, if it may, this name? */
+static bool is_known(const struct registry *r, const char *name, bool by_name) {
+    bool known = strcmp(name, every_group) == 0;
+    for (size_t i = 0; i < r->workloads && !known; i++)
+        known = strcmp(r->workload[i].group, name) == 0 ||
+                (by_name && strcmp(r->workload[i].name, name) == 0);
+    return known;
+}
+
+struct group_name {
+    char name[sizeof((struct workload_info *)NULL)->group];
+};
+
+/* Complains of a group, and lists those that exist. */
+static bool unknown_group(const struct registry *r, const char *name) {
+    struct group_name *groups = NULL, one;
+    size_t count              = 0;
+    for (size_t i = 0; i <= r->workloads; i++) {
+        snprintf(one.name, sizeof one.name, "%s",
+                 i < r->workloads ? r->workload[i].group : every_group);
+        struct group_name *grown = catalogue_add(groups, &count, sizeof one, &one);
+        groups                   = grown ? grown : groups;
+    }
+    unknown("group", name, groups, count, sizeof one);
+    free(groups);
+    return false;
 }
 
 bool selection_workloads_exist(const struct options *o, const struct registry *r) {
-    for (size_t n = 0; n < o->workloads.count; n++) {
-        bool known = false;
-        for (size_t i = 0; i < r->workloads && !known; i++)
-            known = strcmp(r->workload[i].name, o->workloads.item[n]) == 0;
-        if (!known && r->workloads)
+    for (size_t n = 0; n < o->workloads.count && r->workloads; n++)
+        if (!is_known(r, o->workloads.item[n], true))
             return unknown("workload", o->workloads.item[n], r->workload, r->workloads,
                            sizeof *r->workload);
-    }
+    for (size_t n = 0; n < o->groups.count && r->workloads; n++)
+        if (!is_known(r, o->groups.item[n], false))
+            return unknown_group(r, o->groups.item[n]);
     return true;
 }

@@ -26,11 +26,13 @@ bool selection_ask(struct registry *, bool *chosen, selection_question *, void *
 int selection_exit_code(const struct options *, const struct registry *, const char *done,
                         int code);
 
-/* Do the options choose the workload of this name? */
-bool selection_workload(const struct options *, const char *name);
+/* Do the options choose the workload, by its name or by its group? Nothing named: those of the
+ * core.
+ */
+bool selection_workload(const struct options *, const struct workload_info *);
 
-/* Does each name that the options choose belong to a workload? If not, standard error lists the
- * workloads. */
+/* Does each name that the options choose belong to a workload or a group, or is it "all"? If not,
+ * standard error lists them. */
 bool selection_workloads_exist(const struct options *, const struct registry *);
 
 /* Does each glob match a name among `count` items, which lie `stride` bytes apart and begin with

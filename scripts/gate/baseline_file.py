@@ -31,6 +31,7 @@ SOURCES = ("allocators/gomalloc", "allocators/gomalloc.c")  # of the library
 HARNESS = (
     "harness/cell/*.[ch]",
     "workloads/timed/*.[ch]",
+    "workloads/timed/*/*.[ch]",
     "workloads/shared/*.[ch]",
     "allocators/allocator.h",
     "allocators/system.c",

@@ -16,7 +16,7 @@ enum {
     NEEDS_FREE_SIZED         = 1u << 7,
     NEEDS_FREE_ALIGNED_SIZED = 1u << 8,
     NEEDS_PURGE              = 1u << 9,
-    SLOTS                    = 10, /* how many there are */
+    NEEDS_COUNT              = 10, /* how many there are */
 };
 
 /* The name of a slot by the number of its bit in NEEDS_*, and the first that the allocator does not

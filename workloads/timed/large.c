@@ -33,6 +33,8 @@ REPLACE_WORKLOAD(load)
 
 const struct workload workload_large = {
     .name      = "large",
+    .group     = WORKLOAD_CORE,
+    .stresses  = "what is asked of the operating system",
     .summary   = "over 32 KiB to 4 MiB, octaves alike, every page written; 56 live blocks a thread",
     .ops       = 2000,
     .quick_ops = 500,

@@ -27,6 +27,8 @@ REPLACE_WORKLOAD(load)
 
 const struct workload workload_small = {
     .name      = "small",
+    .group     = WORKLOAD_CORE,
+    .stresses  = "size classes and their caches",
     .summary   = "16 B to 32 KiB, inverse-square; 65536 live blocks a thread",
     .ops       = 4000000,
     .quick_ops = 1000000,

@@ -1,4 +1,5 @@
-/* The request streams of all workloads, through an allocator that notes what it is asked for. */
+/* The request streams of all workloads of random replacement (replace.h), through an allocator that
+ * notes what it is asked for. */
 #include "tap.h"
 #include "workload.h"
 
@@ -223,6 +224,8 @@ static void test_faults(const struct workload *load) {
     const double places[]  = {0, 0.3, 0.5, 0.8, 1};
     const size_t moments[] = {1, load->live_blocks / 2, load->live_blocks + 7};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (i && load->traits & WORKLOAD_FIRST_PAGE)
+            break; /* what is not written cannot be compared */
         size_t missed = 0;
         for (size_t m = 0; m < sizeof moments / sizeof *moments; m++) {
             fault_at    = places[i];
@@ -484,7 +487,8 @@ static void test_live_set(const struct workload *load) {
         least              = fmin(least, share);
         most               = fmax(most, share);
     }
-    OK(least > 0.9 && most < 1.1,
+    const double slack = load->live_blocks < 20 ? 0.15 : 0.1; /* few blocks differ more */
+    OK(least > 1 - slack && most < 1 + slack,
        "%s: at %d seeds and %d moments the live set is %.3f to %.3f of its mean, %.2f MiB",
        load->name, LIVE_SEEDS, LIVE_MOMENTS, least, most, mean_bytes / 0x1p20);
     if (strcmp(load->name, "large") == 0)
@@ -530,6 +534,10 @@ static void test_distributions(void) {
 
 int main(void) {
     for (size_t i = 0; i < WORKLOADS; i++) {
+        if (!(workloads[i]->traits & WORKLOAD_REPLACES))
+            continue; /* test_families.c has those */
+        if (strcmp(workloads[i]->group, WORKLOAD_CORE) != 0 && tap_slow(workloads[i]->name))
+            continue;
         memory = calloc(1, workloads[i]->max_bytes);
         test_stream(workloads[i]);
         test_digest(workloads[i]);

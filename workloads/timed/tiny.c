@@ -15,6 +15,8 @@ REPLACE_WORKLOAD(load)
 
 const struct workload workload_tiny = {
     .name      = "tiny",
+    .group     = WORKLOAD_CORE,
+    .stresses  = "bookkeeping per block",
     .summary   = "1 to 15 bytes, uniform; 65536 live blocks a thread",
     .ops       = 8000000,
     .quick_ops = 2000000,

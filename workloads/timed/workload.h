@@ -1,21 +1,24 @@
 /* The contract between a workload and the cell that runs it (harness/cell/).
  *
- * A workload is one file `workloads/timed/<name>.c` that defines `const struct workload
- * workload_<name>`; the build finds it, no list exists.
+ * A workload is one file `workloads/timed/<name>.c`, or `workloads/timed/<folder>/<name>.c`, that
+ * defines `const struct workload workload_<name>`; the build finds it, no list exists. Its first
+ * comment says what it stresses, where it comes from, and what a good and a bad allocator look like
+ * on it.
  *
- * Same work: what a workload asks for is a pure function of the seed, the thread and the number of
- * the operation, never of a clock or an address. So equal (workload, threads, ops, seed) means
- * equal requests, which the digest proves. The timed operations are numbered over all threads:
- * operation i of `ops` asks for the same size at every number of threads, which split [0, ops)
- * among them.
+ * Same work: the seed, the number of threads, the thread and the number of the operation alone
+ * decide what a workload asks for; never a clock or an address. So equal (workload,
+ * threads, ops, seed) means equal requests, which the digest proves. The timed operations are
+ * numbered over all threads, which split [0, ops) among them.
  *
- * What is not measured: no block is freed by another thread than the one that allocated it, and of
- * the functions of an allocator only malloc and free are timed. An allocator that is slow where
- * threads hand blocks to each other, or in realloc, shows nothing of it here. */
+ * A workload may hand blocks from thread to thread, start threads of its own, and call any function
+ * of the allocator. What it needs beside malloc and free it names in `needs`. Where an allocator
+ * does not have it, there is no row but a reason: a workload never emulates a function.
+ * WORKLOAD_REPLACES promises more (see there). */
 #ifndef SPANBENCH_WORKLOAD_H
 #define SPANBENCH_WORKLOAD_H
 
 #include "allocator.h"
+#include "slots.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,8 +37,11 @@ struct worker {
     uint64_t seed;
     uint64_t first_op; /* this thread runs the timed operations [first_op, first_op + ops) */
     uint64_t ops;
-    uint32_t thread; /* 0 to threads - 1 */
-    void *memory;    /* workload.memory_bytes bytes: zeroed, resident, page-aligned */
+    uint32_t thread;    /* 0 to threads - 1 */
+    uint32_t threads;   /* of the sample */
+    void *memory;       /* workload.memory_bytes bytes: zeroed, resident, page-aligned */
+    void *shared;       /* the same for all threads: shared_bytes + threads * thread_bytes */
+    uint64_t total_ops; /* of all threads */
 
     /* Results. */
     uint64_t digest;          /* of all requests; the sum over threads is the sample's */
@@ -52,19 +58,38 @@ struct worker {
     char failure[240];
 };
 
+/* What all workloads of a scheme promise, and the tests check. */
+enum {
+    /* Random replacement (replace.h): each timed operation is a malloc, and a free of a random
+     * block. Operation i asks for the same size at every number of threads. Each thread frees what
+     * it allocated, and holds `live_blocks` from its warm-up on. */
+    WORKLOAD_REPLACES = 1 << 0,
+    /* Of each block the first 4 KiB alone are written and compared. */
+    WORKLOAD_FIRST_PAGE = 1 << 1,
+};
+
 /* The calls of a sample, in this order; every thread calls them for its own worker, and all threads
  * wait for each other between two of them. A call that fails a check records it and returns. */
 struct workload {
     unsigned abi; /* WORKLOAD_ABI */
     const char *name;
-    const char *summary; /* one line: sizes, distribution, live set */
+    const char *group;    /* a word: what a user chooses it by; "core" is measured by default */
+    const char *summary;  /* one line: sizes, distribution, live set */
+    const char *stresses; /* one line: what a bad allocator is slow or large in */
+
+    unsigned traits;        /* WORKLOAD_… */
+    unsigned needs;         /* NEEDS_… (slots.h), beside malloc and free */
+    uint32_t least_threads; /* of a sample; 0: 1 */
+    uint32_t most_threads;  /* 0: any number. With 1 it may start threads of its own */
 
     uint64_t ops;         /* timed operations of a sample, over all threads, by default */
     uint64_t quick_ops;   /* the same with --quick */
     uint64_t brief_ops;   /* with --brief: a few milliseconds of gomalloc; samples side by side */
-    uint32_t live_blocks; /* that each thread holds */
+    uint32_t live_blocks; /* that each thread holds at the end of run; 0: or none, or it varies */
     size_t min_bytes, max_bytes;
-    size_t memory_bytes; /* for a worker's own books */
+    size_t memory_bytes; /* for a worker's own books; may be 0 */
+    size_t shared_bytes; /* for what threads share, zeroed and resident; may be 0 */
+    size_t thread_bytes; /* so much more of it for each thread */
 
     /* Builds the live set and brings it to a steady state; not timed. `verify`: every byte of a
      * block is written when it is made and compared before it is freed, alignment and usable size
@@ -85,7 +110,9 @@ struct workload {
     void (*drain)(struct worker *);
 };
 
-enum { WORKLOAD_ABI = 1 };
+enum { WORKLOAD_ABI = 2 };
+
+#define WORKLOAD_CORE "core" /* the group that is measured by default */
 
 /* Notes the memory of this moment under its name. Both run and verify may call it, and all threads
  * do so in the same order: they wait for each other, and the first one reads. No time and no
