@@ -7,6 +7,7 @@
 #:     GROUP="core threads"     groups of workloads, or all   WORKLOADS="tiny larson"   by name
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
+#:     THP=never|madvise|always transparent huge pages, as far as the kernel can
 #: make table        all numbers of a run; make answer: its answer again
 #:     RUN=results/example      of this one (default: the latest of results/, or of OUT=dir)
 #:     RIVALS=1                 also the newer builds that make rivals fetched (so for check, harden)
@@ -57,7 +58,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  RIVALS MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS
+  RIVALS THP MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 

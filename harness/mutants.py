@@ -8,6 +8,22 @@ DRIVER = "harness/test/test_driver.py"
 
 MUTANTS = [
     (
+        "huge pages: never is never, also where the allocator asks",
+        "harness/cell/huge_pages.c",
+        "mode == HUGE_PAGES_NEVER ? 0 : EXCEPT_ADVISED",
+        "EXCEPT_ADVISED",
+        "harness/cell/test_huge_pages",
+        "nobody gets one",
+    ),
+    (
+        "huge pages: the run's mode reaches each sample",
+        "harness/bench/rows.c",
+        ".thp             = o->thp,",
+        ".thp             = NULL,",
+        "harness/test/test_accounting.py:HugePages",
+        "each_sample_says_what_held",
+    ),
+    (
         "memory: what is reserved is told from what is accessible",
         "harness/cell/usage.c",
         'strncmp(line, " ---", 4) == 0',

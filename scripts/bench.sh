@@ -9,6 +9,7 @@
 #   PRELOAD="./liba.so n=./b"  also measure these malloc libraries; n= names the row
 #   RIVALS=1                   also measure the newer builds that `make rivals` fetched
 #   REPS=n SEED=n TIMEOUT=s    samples of each row, seed, limit in seconds of one sample
+#   THP=never                  no transparent huge pages (never, madvise, always; default: as they are)
 #   OUT=dir                    where the directory of the run is made (default: results)
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
 #   B=dir                      where the driver was built (default: build)
@@ -33,6 +34,7 @@ set -- --out "${OUT:-${root}results}"
 [ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads "$WORKLOADS"
 [ -z "${GROUP:-}" ] || set -- "$@" --group "$GROUP"
 [ -z "${THREADS:-}" ] || set -- "$@" --threads "$THREADS"
+[ -z "${THP:-}" ] || set -- "$@" --thp "$THP"
 [ -z "${REPS:-}" ] || set -- "$@" --repetitions "$REPS"
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"

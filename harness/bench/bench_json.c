@@ -58,6 +58,8 @@ static void add_record(json_t *entry, const struct record *r) {
     if (r->instants)
         json_object_set_new(entry, "instants", instants_of(r));
     json_object_set_new(entry, "object", json_string(r->object));
+    if (*r->thp)
+        json_object_set_new(entry, "thp", json_string(r->thp));
     json_object_set_new(entry, "digest", json_string(r->digest));
 }
 

@@ -43,6 +43,7 @@ struct sample_request rows_request(const struct rows *r, size_t row, unsigned ro
                                    .threads         = r->plan.row[row].threads,
                                    .ops             = ops_of(o, w),
                                    .seed            = rows_seed(r, round),
+                                   .thp             = o->thp,
                                    .timeout_seconds = o->timeout_seconds};
 }
 

@@ -107,20 +107,17 @@ void sample_run(const struct sample_request *q, struct sample *a) {
     snprintf(seed, sizeof seed, "%" PRIu64, q->seed);
     snprintf(cpus, sizeof cpus, "%u", machine_cpus());
     snprintf(hold, sizeof hold, "%u", q->hold_ms);
-    const char *words[] = {"--run",
-                           q->workload,
-                           "--threads",
-                           threads,
-                           "--ops",
-                           ops,
-                           "--seed",
-                           seed,
-                           "--cpus",
-                           cpus,
-                           "--hold",
-                           hold,
-                           q->verify ? "--verify" : NULL,
-                           NULL};
+    const char *words[] = {"--run",  q->workload, "--threads", threads, "--ops",  ops,
+                           "--seed", seed,        "--cpus",    cpus,    "--hold", hold,
+                           NULL,     NULL,        NULL,        NULL};
+    enum { OPTIONAL = sizeof words / sizeof *words - 4 };
+    unsigned at = OPTIONAL;
+    if (q->thp) {
+        words[at++] = "--thp";
+        words[at++] = q->thp;
+    }
+    if (q->verify)
+        words[at] = "--verify";
 
     *a = (struct sample){0};
     cell_run(q->cell, words,

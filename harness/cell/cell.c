@@ -19,6 +19,7 @@
  * object is {"error": {"check": …, "message": …}}. */
 #include "conformance.h"
 #include "hardening.h"
+#include "huge_pages.h"
 #include "identity.h"
 #include "json.h"
 #include "kernel.h"
@@ -50,6 +51,7 @@ static struct options {
     bool describe, list_checks, list_assertions, list_misuses;
     const char *workload, *check, *misuse;
     const char *size;     /* of the misuse: a class */
+    const char *thp;      /* transparent huge pages: never, madvise, always; NULL: as they are */
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, timeout, fd;
     unsigned later_ms[SAMPLE_MAX_LATER];
@@ -240,6 +242,8 @@ static void usage(FILE *to) {
         "  --hold MS        pause for so many milliseconds whenever memory is read\n"
         "  --later MS,MS…   read the memory again so many milliseconds after all is freed, and\n"
         "                   after it was given back; up to %d numbers, rising\n"
+        "  --thp MODE       huge pages for this process: never, madvise or always, as far as the\n"
+        "                   kernel can (default: as it is)\n"
         "  --list-checks    print the conformance checks, their clauses and classes\n"
         "  --list-assertions\n"
         "                   print the assertions of the checks: the places where a check may fail\n"
@@ -307,6 +311,7 @@ static bool parse(int argc, char **argv) {
         VERIFY,
         HOLD,
         LATER,
+        THP,
         EXPECT,
         FD,
         HELP,
@@ -331,6 +336,7 @@ static bool parse(int argc, char **argv) {
         {"verify", no_argument, NULL, VERIFY},
         {"hold", required_argument, NULL, HOLD},
         {"later", required_argument, NULL, LATER},
+        {"thp", required_argument, NULL, THP},
         {"expect", required_argument, NULL, EXPECT},
         {"fd", required_argument, NULL, FD},
         {"list-checks", no_argument, NULL, LIST_CHECKS},
@@ -360,6 +366,7 @@ static bool parse(int argc, char **argv) {
         case VERIFY: options.verify = true; break;
         case HOLD: good = number("hold", optarg, 0, 60000, &options.hold_ms); break;
         case LATER: good = parse_later(optarg); break;
+        case THP: options.thp = optarg; break;
         case EXPECT: options.expected = optarg; break;
         case FD: good = number("fd", optarg, 0, 1023, &options.fd); break;
         case LIST_CHECKS: options.list_checks = true; break;
@@ -387,10 +394,24 @@ static bool parse(int argc, char **argv) {
     return false;
 }
 
+/* Before the first operation. False: it cannot be, and the record says why. */
+static bool set_huge_pages(void) {
+    char problem[200]          = "";
+    const enum huge_pages mode = options.thp ? huge_pages_of(options.thp) : HUGE_PAGES_UNKNOWN;
+    if (!options.thp ||
+        (mode != HUGE_PAGES_UNKNOWN && huge_pages_set(mode, problem, sizeof problem)))
+        return true;
+    if (mode == HUGE_PAGES_UNKNOWN)
+        snprintf(problem, sizeof problem, "--thp takes never, madvise or always, not '%.40s'",
+                 options.thp);
+    error(WRONG_USE, "environment", problem);
+    return false;
+}
+
 int main(int argc, char **argv) {
     static char text[128 << 10];
     json_begin(&out, text, sizeof text);
-    if (!parse(argc, argv))
+    if (!parse(argc, argv) || !set_huge_pages())
         return WRONG_USE;
     if (!identity_bind(&allocator, options.expected, &bound, &identity))
         return error(WRONG_USE, "identity", identity.problem);

@@ -1,5 +1,7 @@
 #include "record_json.h"
 
+#include "huge_pages.h"
+
 #include <stdio.h>
 
 /* `name`, an instant ("" or "_live"), and a unit. */
@@ -39,6 +41,7 @@ static void write_request(struct json *out, const struct record_source *s) {
     json_uint(out, "seed", q->seed);
     json_string(out, "digest", digest);
     json_bool(out, "verified", q->verify);
+    json_string(out, "thp", huge_pages_name(huge_pages_now()));
 }
 
 static void write_times(struct json *out, const struct sample_result *r) {

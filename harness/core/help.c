@@ -65,6 +65,8 @@ static void print_run(FILE *to) {
         "  --quick              a quarter of the work and fewer repetitions, under a minute\n"
         "  --brief              very little work (a few milliseconds of gomalloc's, more of\n"
         "                       others'), to compare many short samples\n"
+        "  --thp MODE           transparent huge pages: never, madvise or always, as far as the\n"
+        "                       kernel can give that to a process (default: as they are)\n"
         "  --no-timeline        do not record memory over time\n"
         "  --verbose            print each sample, and each failure\n"
         "  --directory-to FILE  write the path of the results there, for scripts\n"

@@ -73,6 +73,15 @@ static bool parse_threads(char *text, struct options *o) {
     return true;
 }
 
+static bool parse_thp(const char *text, const char **thp) {
+    static const char *const modes[] = {"never", "madvise", "always"};
+    *thp                             = text;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(modes[i], text) == 0)
+            return true;
+    return option_complain("thp", "never, madvise or always", text);
+}
+
 static bool parse_profile(const char *text, unsigned *profile) {
     for (*profile = 0; options_profiles[*profile]; ++*profile)
         if (strcmp(options_profiles[*profile], text) == 0)
@@ -170,6 +179,7 @@ enum {
     QUICK,
     BRIEF,
     NO_TIMELINE,
+    THP,
     TIMEOUT,
     OUT,
     DIRECTORY_TO,
@@ -208,6 +218,7 @@ static const struct {
     [QUICK]          = {"quick", no_argument, OF_RUN},
     [BRIEF]          = {"brief", no_argument, OF_RUN},
     [NO_TIMELINE]    = {"no-timeline", no_argument, OF_RUN},
+    [THP]            = {"thp", required_argument, OF_RUN},
     [TIMEOUT]        = {"timeout", required_argument, OF_ASKS},
     [OUT]            = {"out", required_argument, OF_WORKS},
     [DIRECTORY_TO]   = {"directory-to", required_argument, OF_RUN | OF_CHECK},
@@ -280,6 +291,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case QUICK: o->quick = true; break;
         case BRIEF: o->brief = true; break;
         case NO_TIMELINE: o->no_timeline = true; break;
+        case THP: good = parse_thp(optarg, &o->thp); break;
         case TIMEOUT: good = option_seconds("timeout", optarg, &o->timeout_seconds); break;
         case OUT:
             o->out = optarg;

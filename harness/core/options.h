@@ -43,6 +43,7 @@ struct options {
     bool rivals;   /* newer builds, beside the allocators */
     bool quick;
     bool brief;       /* brief_ops of a workload */
+    const char *thp;  /* of `run`: never, madvise or always; NULL: huge pages as they are */
     bool no_timeline; /* samples alone: no passes that watch memory over time */
     double timeout_seconds;
     struct names checks;      /* of `check`: globs; empty: all */

@@ -77,6 +77,9 @@ static const char *first_bad_member(const json_t *root, struct record *r) {
         return "object";
     if (!take_string(root, "digest", r->digest, sizeof r->digest) || !is_digest(r->digest))
         return "digest";
+    const bool says_thp = json_object_get(root, "thp"); /* a cell of another language may not */
+    if (says_thp && !take_string(root, "thp", r->thp, sizeof r->thp))
+        return "thp";
     const json_t *threads = json_object_get(root, "threads");
     if (!json_is_integer(threads) || json_integer_value(threads) < 1 ||
         json_integer_value(threads) > INT_MAX)

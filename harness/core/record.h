@@ -84,6 +84,7 @@ struct record {
     char allocator[64], workload[64];
     char object[PATH_MAX]; /* the file that owns malloc */
     char digest[17];       /* of the request stream: 16 hexadecimal digits */
+    char thp[16]; /* what held of transparent huge pages: never, madvise, always, unknown */
     unsigned threads;
     bool verified; /* a checked pass: wall_ns and cpu_ns mean nothing */
     struct record_instant instant[RECORD_MAX_INSTANTS]; /* in the order of time */

@@ -2,10 +2,12 @@
 
 import json
 import unittest
+from pathlib import Path
 from typing import Any
 
-from driving import CELLS, FAULTY, cell, cell_names, run
+from driving import CELLS, FAULTY, DriverTest, cell, cell_names, run
 
+SWITCH = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 PAGE = 4096
 OWN = PAGE // 2  # of each block of page_each: the allocator's own
 # Pages of code and data that the process touches between two instants, for each thread a stack, too.
@@ -92,6 +94,36 @@ class Cells(unittest.TestCase):
             result = run(CELLS / "system", "--run", "tiny", "--ops", "1", "--later", wrong)
             self.assertEqual(result.returncode, 2, wrong)
             self.assertIn("--later", result.stderr)
+
+
+class HugePages(DriverTest):
+    """As an axis of a run; harness/cell/test_huge_pages.c looks at the pages themselves."""
+
+    WORDS = ["--workloads", "tiny", "--threads", "1", "--repetitions", "1", "--no-timeline"]
+
+    def test_each_sample_says_what_held(self) -> None:
+        self.use_cells(CELLS / "system")
+        for mode in (None, "never"):
+            result = self.quick(*self.WORDS, *(("--thp", mode) if mode else ()))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            (entry,) = self.document()["benchmarks"]
+            if mode:
+                self.assertEqual(entry["thp"], mode)
+                self.assertEqual(entry["huge_live_bytes"], 0)
+            elif SWITCH.exists():
+                self.assertIn(f"[{entry['thp']}]", SWITCH.read_text())
+
+    def test_what_the_kernel_cannot_give_is_an_error_with_its_mending(self) -> None:
+        if not SWITCH.exists() or "[always]" in SWITCH.read_text():
+            self.skipTest("the machine gives huge pages to all, so none can be refused")
+        result = run(CELLS / "system", "--run", "tiny", "--ops", "1", "--thp", "always")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(f"echo always >{SWITCH}", json.loads(result.stdout)["error"]["message"])
+
+    def test_another_word_is_wrong_use(self) -> None:
+        result = self.quick("--thp", "some")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("never, madvise or always", result.stderr)
 
 
 if __name__ == "__main__":
