@@ -5,6 +5,7 @@
 #include "context.h"
 #include "exec_script.h"
 #include "exit_code.h"
+#include "guard.h"
 #include "harden.h"
 #include "needs.h"
 #include "options.h"
@@ -190,6 +191,7 @@ static int try_and_end(int argc, char **argv) {
     if (!needs_proc())
         return EXIT_WRONG_USE;
     spawn_prepare();
+    guard_enter();
     return ended(finish_output(try_command(argc, argv)));
 }
 

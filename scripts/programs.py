@@ -254,7 +254,10 @@ def read(path: Path) -> Measured:
 
 def linked_with(rows: list[Any]) -> str:
     for row in rows:
-        for process in row.get("processes", [])[:1] if row["name"] == REFERENCE else []:
+        if row["name"] != REFERENCE:
+            continue
+        # What the program's own process was at its end: a shell may have become it.
+        for process in [p for p in row.get("processes", []) if not p.get("replaced")][:1]:
             file = Path(process["malloc"] or "libc.so.6").name
             return "" if file.startswith("libc.") else file
     return ""

@@ -195,7 +195,15 @@ class Numbers(unittest.TestCase):
         self.assertIn("x: as it is linked, with libother.so: 0.50x time, 0.50x peak", shown)
         del costs["glibc"]
         self.assertIn("x: system is libother.so here", programs.table([one]))
-        rows = [{"name": "system", "processes": [{"malloc": "/a/libother.so"}]}]
+        rows = [
+            {
+                "name": "system",
+                "processes": [
+                    {"malloc": "/a/libc.so", "replaced": True},
+                    {"malloc": "/a/libother.so"},
+                ],
+            }
+        ]
         self.assertEqual(programs.linked_with(rows), "libother.so")
 
     def test_what_is_told_apart(self) -> None:

@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from driving import SPANBENCH, run, slow
 from trying import MIB, PYTHON, TryTest, processes_with
@@ -99,8 +99,27 @@ class Truth(TryTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         for row in self.program()["rows"]:
             library = row["library"] or "libc.so"
-            said = [(p["comm"], library in p["malloc"], p["why"]) for p in row["processes"]]
-            self.assertEqual(said, [("echo", True, None), ("true", True, None)])
+            said = [(p["comm"], p["replaced"]) for p in row["processes"]]
+            self.assertEqual(said, [("sh", True), ("echo", False), ("true", False)])
+            for process in row["processes"]:
+                self.assertIn(library, process["malloc"])
+                self.assertIsNone(process["why"])
+
+    def test_programs_that_one_process_becomes(self) -> None:
+        """sh becomes a static program: that is what counts. An exec that fails is none."""
+        source = self.directory / "static.c"
+        source.write_text("int main(void) { return 0; }")
+        static = self.directory / "static"
+        self.assertEqual(run("cc", "-static", "-o", static, source).returncode, 0)
+        failing = (
+            f'{PYTHON} -ISc \'import os\ntry: os.execv("/nowhere", ["x"])\nexcept OSError: pass\''
+        )
+        script = f"{failing}; exec env exec=1 '{static}'"
+        self.assertEqual(self.attempt("sh", "-c", script, rows="jemalloc").returncode, 0)
+        processes = self.program()["rows"][0]["processes"]
+        said = [(p["comm"], p["replaced"], p["why"] is None) for p in processes]
+        own = [("sh", True, True), ("env", True, True), ("static", False, False)]
+        self.assertEqual(said, [*own, ("python3", False, True)])
 
     def test_what_cannot_be_preloaded_gives_no_row_and_says_why(self) -> None:
         source = self.directory / "static.c"
@@ -295,6 +314,36 @@ class Interruption(TryTest):
             self.interrupt(
                 (signal.SIGINT, signal.SIGTERM)[i % 2], f"{random.randrange(10**6, 10**7)}"
             )
+
+    def kill_driver(self, whom: Callable[[list[int]], list[int]]) -> None:
+        """By a signal that it cannot treat. `whom` chooses among the front, the guard, and the worker."""
+        marker = f"{random.randrange(10**6, 10**7)}"
+        program = self.script(f"#!{PYTHON} -IS\n{RESTLESS}", "restless")
+        command = self.start(program, marker, options=("--runs", 3))
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as driver:
+            while not processes_with("sleep\0" + marker):
+                time.sleep(0.05)
+            chain = [driver.pid]
+            for _ in range(2):
+                children = Path(f"/proc/{chain[-1]}/task/{chain[-1]}/children").read_text().split()
+                chain.append(int(children[0]))
+            for victim in whom(chain):
+                os.kill(victim, signal.SIGKILL) if victim > 0 else os.killpg(
+                    -victim, signal.SIGKILL
+                )
+        deadline = time.monotonic() + 60
+        while (left := processes_with(marker)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(left, [])
+
+    def test_nothing_is_left_by_a_driver_that_is_killed(self) -> None:
+        self.kill_driver(lambda chain: [chain[0]])
+        self.kill_driver(lambda chain: [-chain[0]])  # with its group, the worker
+
+    @slow
+    def test_nothing_is_left_whichever_part_of_it_is_killed(self) -> None:
+        for parts in ((1,), (2,), (0, 1), (1, 2), (0, 2), (2, 0)):
+            self.kill_driver(lambda chain: [chain[p] for p in parts])
 
     def test_what_was_measured_is_kept(self) -> None:
         command = self.start("sleep", "0.1", options=("--runs", 500))

@@ -25,6 +25,8 @@ struct looking {
     struct look *look;
     struct started started;
     struct drain out, err;
+    pid_t executed[4 * LOOK_PROCESSES]; /* processes that executed a program */
+    size_t executions;
     bool ended;
     bool killing; /* what ends now is not looked at */
 };
@@ -58,14 +60,14 @@ static pid_t parent_of(pid_t process) {
 
 static struct look_process *place_of(struct look *l, pid_t pid) {
     for (size_t i = 0; i < l->processes; i++)
-        if (l->process[i].pid == pid)
+        if (l->process[i].pid == pid && !l->process[i].replaced)
             return &l->process[i];
     if (l->processes == LOOK_PROCESSES) {
         l->more++;
         return NULL;
     }
     struct look_process *p = &l->process[l->processes++];
-    *p                     = (struct look_process){.pid = pid, .high_water = -1, .shared = -1};
+    *p = (struct look_process){.pid = pid, .order = l->processes, .high_water = -1, .shared = -1};
     return p;
 }
 
@@ -116,10 +118,34 @@ void look_identify_all(struct look *look, const char *library) {
         identify(look, library, found[i].process);
 }
 
+/* Was this process itself executed, since its fork? */
+static bool has_executed(const struct looking *l, pid_t process) {
+    for (size_t i = 0; i < l->executions; i++)
+        if (l->executed[i] == process)
+            return true;
+    return false;
+}
+
+/* It is another program now. What it was has been looked at, if it was more than a copy of its
+ * parent. */
+static void note_exec(struct looking *l, pid_t process) {
+    if (!has_executed(l, process)) {
+        if (l->executions < sizeof l->executed / sizeof *l->executed)
+            l->executed[l->executions++] = process;
+        return;
+    }
+    for (size_t i = 0; i < l->look->processes; i++)
+        if (l->look->process[i].pid == process)
+            l->look->process[i].replaced = true;
+}
+
 /* What a traced thread stopped for; lets it go on (ptrace(2), "Stopped states"). */
 static void resume(struct looking *l, pid_t thread, int status) {
     const int signal = WSTOPSIG(status), event = status >> 16;
-    if (event == PTRACE_EVENT_EXIT && !l->killing && is_process(thread))
+    if (event == PTRACE_EVENT_EXEC)
+        note_exec(l, thread);
+    if (!l->killing && is_process(thread) &&
+        (event == PTRACE_EVENT_EXIT || (event == PTRACE_EVENT_SECCOMP && has_executed(l, thread))))
         identify(l->look, l->library, thread);
     if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) /* the whole process is stopped */
         ptrace(PTRACE_LISTEN, thread, NULL, NULL);
@@ -171,15 +197,16 @@ static enum measured_end follow(struct looking *l, int children) {
     return MEASURED_ENDED;
 }
 
-static bool trace(void *arg, pid_t child) {
-    struct looking *l  = arg;
-    l->look->traced    = ptrace(PTRACE_SEIZE, child, NULL,
-                                PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
-                                    PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL) == 0;
+static enum start_go trace(void *arg, pid_t child) {
+    struct looking *l = arg;
+    l->look->traced =
+        ptrace(PTRACE_SEIZE, child, NULL,
+               PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
+                   PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL) == 0;
     l->started.child   = child;
     struct measured *m = &l->look->run;
     *m                 = (struct measured){.number = NAN};
-    return true;
+    return l->look->traced ? START_GO_TRACED : START_GO;
 }
 
 /* Who is traced stops once more when it is killed, and must be let go. */
@@ -214,7 +241,9 @@ static void finish(struct looking *l) {
 
 static int by_age(const void *a, const void *b) {
     const struct look_process *p = a, *q = b;
-    return p->pid < q->pid ? -1 : p->pid > q->pid;
+    if (p->pid != q->pid)
+        return p->pid < q->pid ? -1 : 1;
+    return p->order < q->order ? -1 : p->order > q->order;
 }
 
 /* Those that were gone before they could be looked at. */
@@ -230,13 +259,20 @@ static void drop_unknown(struct look *l) {
 void look_sort(struct look *l, pid_t first) {
     drop_unknown(l);
     qsort(l->process, l->processes, sizeof *l->process, by_age);
-    for (size_t i = 1; i < l->processes; i++) {
+    for (size_t i = 0, front = 0; i < l->processes; i++) {
         const struct look_process p = l->process[i];
         if (p.pid != first)
             continue;
-        memmove(l->process + 1, l->process, i * sizeof *l->process);
-        l->process[0] = p;
+        memmove(l->process + front + 1, l->process + front, (i - front) * sizeof *l->process);
+        l->process[front++] = p;
     }
+}
+
+const struct look_process *look_last_program(const struct look *l) {
+    for (size_t i = 0; i < l->processes; i++)
+        if (!l->process[i].replaced)
+            return &l->process[i];
+    return NULL;
 }
 
 void look_run(const struct measure_request *request, const char *library, struct look *look) {

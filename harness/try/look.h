@@ -1,9 +1,9 @@
 /* A run of the program that is not timed: which processes it starts, and which object serves malloc
- * in each.
+ * in each. A process that becomes another program by exec has an entry for each of them.
  *
- * It is traced (ptrace), so each process stops at its end and is looked at there, however short it
- * lived. Where tracing is forbidden, processes are looked at now and then, and short ones are
- * missed. */
+ * It is traced (ptrace), so each process stops at its end and before exec, and is looked at there,
+ * however short it lived. Where tracing is forbidden, processes are looked at now and then, and
+ * short ones are missed. */
 #ifndef SPANBENCH_TRY_LOOK_H
 #define SPANBENCH_TRY_LOOK_H
 
@@ -19,13 +19,15 @@ struct look_process {
     char comm[64], exe[PATH_MAX];
     char object[PATH_MAX];      /* that serves malloc; "": not known */
     char why[320];              /* the library that was asked for does not serve; "": it does */
+    bool replaced;              /* it became another program by exec, which the next entry is of */
+    size_t order;               /* in which entries were made */
     int64_t high_water, shared; /* RSS at its most, and what of it is not its own; -1: not known */
 };
 
 struct look {
     struct measured run; /* how it ended; no times, no memory of the whole */
     struct look_process process[LOOK_PROCESSES];
-    size_t processes; /* that are known; the first is the program's own */
+    size_t processes; /* entries; the first are of the program's own process */
     size_t more;      /* that were not kept */
     bool traced;
 };
@@ -35,6 +37,9 @@ void look_run(const struct measure_request *, const char *library, struct look *
 
 /* For who follows the program by other means: looks at all that this process started and that
  * lives, and puts the processes in order, the program's own first. */
+/* What the program's own process was at its end; NULL: nothing is known. */
+const struct look_process *look_last_program(const struct look *);
+
 void look_identify_all(struct look *, const char *library);
 void look_sort(struct look *, pid_t first);
 

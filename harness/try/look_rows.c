@@ -6,40 +6,45 @@
 #include <string.h>
 
 static void judge_identity(struct comparison *c, size_t row, const struct look *l) {
-    struct row *r     = &c->trial.lineup.row[row];
-    size_t unserved   = 0;
+    struct row *r   = &c->trial.lineup.row[row];
+    size_t unserved = 0, processes = 0;
     const char *why   = NULL;
     const char *whose = "";
     for (size_t i = 0; i < l->processes; i++) {
         const struct look_process *p = &l->process[i];
+        if (p->replaced) /* a shell that became the program, say */
+            continue;
+        processes++;
         unserved += *p->why != '\0';
         if (*p->why && !why)
             why = p->why, whose = p->exe;
     }
+    const struct look_process *own = look_last_program(l);
     char text[PROBLEM_BYTES + PATH_MAX];
-    if (unserved && unserved == l->processes) {
+    if (unserved && unserved == processes) {
         snprintf(text, sizeof text, "it was not used: %s (%s)", why, whose);
         comparison_fail(r, text);
         /* Of one that nobody asked for, that is not a finding. */
         r->absent = !c->options->common.allocators.count && strcmp(why, LOOK_NO_MALLOC) == 0;
-    } else if (l->processes && !*r->library && *l->process[0].object &&
-               !strstr(l->process[0].object, "/libc") && !c->notes++) {
+    } else if (own && !*r->library && *own->object && !strstr(own->object, "/libc") &&
+               !c->notes++) {
         snprintf(text, sizeof text, "without a preload, %s serves malloc in this program",
-                 l->process[0].object);
+                 own->object);
         comparison_say(r->name, text);
     } else if (unserved && !c->notes++) {
         snprintf(text, sizeof text,
                  "%zu of %zu processes were not served by it: %s (%s); program.json lists all",
-                 unserved, l->processes, why, whose);
+                 unserved, processes, why, whose);
         comparison_say(r->name, text);
     }
 }
 
 static void know_first(struct known *known, const struct look *look) {
-    if (!look->processes)
+    const struct look_process *last = look_last_program(look);
+    if (!last)
         return;
-    known->shared     = look->process[0].shared;
-    known->high_water = look->process[0].high_water;
+    known->shared     = last->shared;
+    known->high_water = last->high_water;
 }
 
 /* Runs the row once, looks into its processes, and finds out whether it can be measured. */

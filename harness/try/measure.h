@@ -34,8 +34,10 @@ struct started {
     int64_t first_rss; /* high-water mark of memory before exec, which the kernel does not forget */
 };
 
-/* Called in this process between fork and exec; returns false if the child is not to go on. */
-typedef bool start_hook(void *arg, pid_t child);
+/* Called in this process between fork and exec: how is the child to go on? If it is traced, it
+ * stops before each exec, too (PTRACE_EVENT_SECCOMP), and so does all that it starts. */
+enum start_go { START_NOT, START_GO, START_GO_TRACED };
+typedef enum start_go start_hook(void *arg, pid_t child);
 
 /* Starts it. It has no terminal, and leads a session of its own. If this process dies, it does,
  * too. False: it could not be started, all is as before. */

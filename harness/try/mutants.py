@@ -33,8 +33,8 @@ MUTANTS = [
     (
         "identity: no row where the library was not used",
         "harness/try/look_rows.c",
-        "if (unserved && unserved == l->processes) {",
-        "if (unserved && unserved > l->processes) {",
+        "if (unserved && unserved == processes) {",
+        "if (unserved && unserved > processes) {",
         f"{TRY}:Truth.test_what_cannot_be_preloaded_gives_no_row_and_says_why",
         "test_what_cannot_be_preloaded_gives_no_row_and_says_why",
     ),
@@ -117,5 +117,21 @@ MUTANTS = [
         'for end in run.get("no phases", [])',
         "scripts/test_try_plot.py:Pictures.test_phases_of_a_server_are_marked",
         "test_phases_of_a_server_are_marked",
+    ),
+    (
+        "guard: what a killed driver has left is ended",
+        "harness/support/guard.c",
+        "prctl(PR_SET_PDEATHSIG, SIGTERM);",
+        "",
+        f"{TRY}:Interruption.test_nothing_is_left_by_a_driver_that_is_killed",
+        "test_nothing_is_left_by_a_driver_that_is_killed",
+    ),
+    (
+        "identity: of each program that a process was",
+        "harness/try/look.c",
+        "l->look->process[i].replaced = true;",
+        "l->look->process[i].replaced = false;",
+        f"{TRY}:Truth.test_programs_that_one_process_becomes",
+        "test_programs_that_one_process_becomes",
     ),
 ]

@@ -125,11 +125,11 @@ static bool step(struct serving_run *r, bool *server_ended, bool *asks_ended) {
 }
 
 /* It asks the server, and so its memory is not the server's, from its first instant. */
-static bool leave_out(void *arg, pid_t child) {
+static enum start_go leave_out(void *arg, pid_t child) {
     const struct serving_run *r = arg;
     if (r->watch)
         watch_leave_out(r->watch, child);
-    return true;
+    return START_GO;
 }
 
 static bool start(struct serving_run *r, const struct start *what, struct party *party,

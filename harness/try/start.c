@@ -2,14 +2,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#if defined __x86_64__
+#define NATIVE AUDIT_ARCH_X86_64
+#elif defined __aarch64__
+#define NATIVE AUDIT_ARCH_AARCH64
+#else
+#define NATIVE 0 /* not known: no exec is announced */
+#endif
 
 /* A page that the child shares with this process up to its exec. */
 struct shared {
@@ -39,6 +52,29 @@ static _Noreturn void give_up(struct shared *shared, int step, int report) {
     _exit(127);
 }
 
+/* From now on, execve and execveat stop for the tracer before they begin. Others go on at once, and
+ * so do those of another architecture, and the one of `own`, the path that this child executes:
+ * its tracer is not listening yet. Without the right to do that, it does nothing. */
+static void announce_exec(const char *own) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, 6),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execveat, 2, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(uintptr_t)own, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {sizeof code / sizeof *code, code};
+    if (!NATIVE || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
+        return;
+    /* Who is traced gains no privileges by exec anyway (ptrace(2)). */
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 /* In the child, which is a copy of a process with threads: only what is safe after fork. */
 static _Noreturn void become(const struct start *s, const struct pipes *p, pid_t parent,
                              struct shared *shared) {
@@ -64,6 +100,8 @@ static _Noreturn void become(const struct start *s, const struct pipes *p, pid_t
         prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     if (!memory_limit_enter(&s->limit))
         give_up(shared, STEP_LIMIT, p->report[1]);
+    if (go == START_GO_TRACED)
+        announce_exec(s->path);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     shared->first_rss = (int64_t)usage.ru_maxrss * 1024;
@@ -93,8 +131,9 @@ static void close_pipe(const int ends[2]) {
 static bool let_go(struct pipes *p, start_hook *hook, void *arg, pid_t child) {
     char nothing;
     close(p->report[1]);
-    p->report[1] = -1;
-    if ((hook && !hook(arg, child)) || write(p->go[1], "", 1) != 1)
+    p->report[1]  = -1;
+    const char go = (char)(hook ? hook(arg, child) : START_GO);
+    if (go == START_NOT || write(p->go[1], &go, 1) != 1)
         return false;
     while (read(p->report[0], &nothing, 1) < 0 && errno == EINTR)
         continue;
