@@ -307,7 +307,7 @@ static void by_small_steps(int unused) {
 /* Where the program has made several mappings of a block, it cannot be moved: it is copied, and of
  * the place that it would have moved to nothing stays. */
 static void split(int call) {
-    enum { ROUNDS = 8, PART = 1 << 20 };
+    enum { ROUNDS = 3, PART = 1 << 20 };
     size_t space = 0;
     for (int round = 0; round < ROUNDS; round++) {
         if (round == 1) /* what the heap has got it keeps */

@@ -61,10 +61,15 @@ static inline void tap_skip(const char *what, const char *reason) {
     printf("ok %d - %s # SKIP %s\n", ++tap_tests, what, reason);
 }
 
+/* Does this run take as long as it needs (make test-all)? */
+static inline bool tap_all(void) {
+    const char *all = getenv("TEST_ALL");
+    return all && *all;
+}
+
 /* Does this run leave out what takes long? If so, says that it is skipped. */
 static inline bool tap_slow(const char *what) {
-    const char *all = getenv("TEST_ALL");
-    if (all && *all)
+    if (tap_all())
         return false;
     tap_skip(what, "in make test-all");
     return true;

@@ -34,7 +34,8 @@ class Bench(DriverTest):
 
     def test_rows_of_some(self) -> None:
         names = ["null", "system"]
-        self.check_rows(names, (1, 2), "ALLOCATORS=" + " ".join(names), "THREADS=1 2")
+        words = ("ALLOCATORS=" + " ".join(names), "THREADS=1 2", "REPS=1")
+        self.check_rows(names, (1, 2), *words)
 
     def test_without_matplotlib_it_ends_with_the_answer_and_a_sentence(self) -> None:
         hidden = self.directory / "sitecustomize.py"  # which Python loads first

@@ -8,7 +8,7 @@ from typing import Optional
 
 from driving import CELLS, FAULTY, ROOT, DriverTest, adapter_keys
 
-SMALL = ["--workloads", "small", "--threads", "2", "--repetitions", "2"]
+SMALL = ["--workloads", "small", "--threads", "2", "--repetitions", "2", "--brief"]
 # What hangs is waited for no longer. What does not has time, also on a machine busy with other things:
 # so little to do that it takes a hundredth of that, or by default a minute.
 HANGS = ["--workloads", "tiny", "--threads", "1", "--repetitions", "2", "--timeout", "10"]

@@ -1,9 +1,11 @@
 """The cells of all allocators that are built: protocol, identity, same work, small floor."""
 
+import functools
 import json
 import os
 import subprocess
 import unittest
+from typing import Any
 
 import jsonschema
 
@@ -76,13 +78,28 @@ class Cells(unittest.TestCase):
         self.assertIn("No space left", result.stderr)
 
 
+WORK = {"tiny": (200000, (1, 3, 4)), "small": (200000, (1, 3, 4)), "large": (300, (1, 2, 3))}
+
+
+@functools.cache
+def record_of(name: str, workload: str, threads: int) -> Any:
+    """Of one run, for all that is asked about it."""
+    words = ["--run", workload, "--ops", WORK[workload][0], "--threads", threads, "--seed", 9]
+    return cell(name, *words)
+
+
 class SameWork(unittest.TestCase):
+    def values(self, *counters: str) -> list[tuple[str, set[Any]]]:
+        """What the cells of all allocators say, for each workload and number of threads."""
+        return [
+            (workload, {tuple(record_of(n, workload, t)[c] for c in counters) for n in cell_names()})
+            for workload, (_, threads) in WORK.items()
+            for t in threads
+        ]
+
     def test_digest_is_the_same_for_all_allocators(self) -> None:
-        for workload, ops in (("tiny", 200000), ("small", 200000), ("large", 300)):
-            for threads in (1, 3, 4):
-                words = ["--run", workload, "--ops", ops, "--threads", threads, "--seed", 9]
-                digests = {cell(name, *words)["digest"] for name in cell_names()}
-                self.assertEqual(len(digests), 1, workload)
+        for workload, digests in self.values("digest"):
+            self.assertEqual(len(digests), 1, workload)
 
     def test_digest_depends_on_seed_operations_and_workload(self) -> None:
         records = [
@@ -97,20 +114,14 @@ class SameWork(unittest.TestCase):
         self.assertEqual(len(set(records)), 4)
 
     def test_live_bytes_are_equal_to_the_byte(self) -> None:
-        for workload, ops in (("tiny", 200000), ("small", 200000), ("large", 300)):
-            for threads in (1, 2, 4):
-                records = [
-                    cell(name, "--run", workload, "--ops", ops, "--threads", threads)
-                    for name in cell_names()
-                ]
-                self.assertEqual(len({r["live_bytes"] for r in records}), 1, workload)
-                self.assertEqual(len({r["live_blocks"] for r in records}), 1, workload)
+        for workload, sizes in self.values("live_bytes", "live_blocks"):
+            self.assertEqual(len(sizes), 1, workload)
 
     def test_live_bytes_are_in_the_resident_set(self) -> None:
         for name in cell_names():
             if name == "null":
                 continue
-            record = cell(name, "--run", "large", "--ops", "300", "--threads", "2")
+            record = record_of(name, "large", 2)
             self.assertGreater(record["rss_live_bytes"], record["live_bytes"], name)
             self.assertGreaterEqual(record["rss_peak_bytes"], record["rss_live_bytes"], name)
             self.assertGreaterEqual(record["vsz_peak_bytes"], record["vsz_live_bytes"], name)
@@ -121,7 +132,7 @@ class SameWork(unittest.TestCase):
         for name in cell_names():
             if cell(name, "--describe")["slots"]["purge"] is None:
                 continue
-            record = cell(name, "--run", "large", "--ops", "300", "--threads", "2")
+            record = record_of(name, "large", 2)
             start = record["rss_start_bytes"]
             kept = record["rss_purged_bytes"] - start
             self.assertLess(kept, (record["rss_live_bytes"] - start) / 8, name)
@@ -129,7 +140,7 @@ class SameWork(unittest.TestCase):
     def test_own_account_agrees_with_the_live_set(self) -> None:
         accounts = 0
         for name in cell_names():
-            record = cell(name, "--run", "small", "--ops", "100000", "--threads", "2")
+            record = record_of(name, "small", 3)
             allocated = record["stats_allocated_bytes"]
             if allocated is None:
                 continue
