@@ -21,6 +21,8 @@
 #: make try CMD='…'      your command under each allocator: time, CPU time, peak memory, and what differs
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=n SEED=n TIMEOUT=s OUT=dir
 #:     ARGS="--same-output"     build/spanbench try --help says all
+#: make why CMD='…'      is its memory a leak, fragmentation, or kept by the allocator?
+#:     ALLOCATORS=a or PRELOAD=./libfoo.so   OUT=dir   ARGS="--seconds=60"
 #: make bench-programs   real programs under each allocator: time and peak memory (workloads/programs/)
 #:     QUICK=1 PROGRAMS="redis gcc" ALLOCATORS="a b" PRELOAD=./libfoo.so RUNS=n SEED=n TIMEOUT=s OUT=dir
 #: make gate         is this tree's gomalloc worse than the main branch's?
@@ -66,7 +68,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
 # not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals bench bench-programs try check harden gate gate-proof baseline history test test-all lint install uninstall
+COMMANDS := rivals bench bench-programs try why check harden gate gate-proof baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -114,11 +116,13 @@ include_harness/check     := -Iharness/check -Iharness/core -Iharness/support
 include_harness/harden    := -Iharness/harden -Iharness/core -Iharness/support
 include_harness/who       := -Iharness/who -Iharness/serving -Iharness/support
 include_harness/try       := -Iharness/try -Iharness/serving -Iharness/core -Iharness/support
-include_harness           := -Iharness -Iharness/bench -Iharness/check -Iharness/harden -Iharness/who -Iharness/try \
+include_harness/why/counter := -Iharness/why/counter
+include_harness/why       := -Iharness/why -Iharness/why/counter -Iharness/serving -Iharness/core -Iharness/support
+include_harness           := -Iharness -Iharness/bench -Iharness/check -Iharness/harden -Iharness/who -Iharness/try -Iharness/why \
                              -Iharness/core -Iharness/support
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
 rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses allocators/faulty allocators \
-          $(addprefix harness/,cell support serving core bench check harden who try) harness
+          $(addprefix harness/,cell support serving core bench check harden who try why/counter why) harness
 include = $(include_$(firstword $(foreach d,$(rooms),$(if $(filter $d/%,$1),$d)))) $(for_test)
 for_test = $(if $(findstring /test_,$1),-Iharness/test)
 
@@ -179,11 +183,11 @@ RIVALS_FOUND := $(patsubst $B/rivals/%/rival.mk,%,$(wildcard $B/rivals/*/rival.m
 # --- build ----------------------------------------------------------------------------------------
 CHECK_OBJECTS  := $(foreach d,shared checks checks/support misuses misuses/support,$(call objects,workloads/$d))
 CELL_OBJECTS   := $(call objects,harness/cell) $(TIMED_OBJECTS) $(CHECK_OBJECTS)
-DRIVER_ROOMS   := support serving core bench check harden who try
+DRIVER_ROOMS   := support serving core bench check harden who try why
 DRIVER_OBJECTS := $(foreach d,harness $(DRIVER_ROOMS:%=harness/%),$(call objects,$d)) $B/harness/bench/gbench.o
 DRIVER_LIBS     = -lbenchmark -ljansson
 
-all: $B/spanbench $B/known-failures.json $B/tunings.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) \
+all: $B/spanbench $B/libspanbench-why.so $B/known-failures.json $B/tunings.json $B/stacks $B/plugin.so $(HAVE:%=$B/cell/%) \
   $(RIVALS_FOUND:%=$B/rivals/cell/%) $(BUILT:%=$B/lib%.a) registry
 	@touch $B/stamp/all
 
@@ -201,6 +205,15 @@ $B/stacks: harness/support/stacks.sh
 
 $B/spanbench: $(DRIVER_OBJECTS) $B/stamp/link
 	$(call say,LINK)$(CXX) $(LDFLAGS) -pie -pthread -o $@ $(filter %.o,$^) $(DRIVER_LIBS)
+
+# What `why` preloads into a program. -fexceptions: those of operator new pass through it.
+COUNTER_OBJECTS := $(call objects,harness/why/counter)
+$(COUNTER_OBJECTS): $B/harness/why/counter/%.o: harness/why/counter/%.c $B/stamp/compile
+	@mkdir -p $(@D)
+	$(call say,CC  )$(CC) $(LIB_FLAGS) -fexceptions $(call include,$<) -MMD -MP -c -o $@ $<
+
+$B/libspanbench-why.so: $(COUNTER_OBJECTS) $B/stamp/link
+	$(call say,LINK)$(CC) $(LDFLAGS) -shared -pthread -Wl,-z,defs -o $@ $(filter %.o,$^)
 
 # The library that the checks of plugin.c open; it finds plugin_host in the cell.
 $B/plugin.so: workloads/checks/support/plugin/library.c workloads/checks/support/plugin.h allocators/allocator.h $B/stamp/compile $B/stamp/link
@@ -364,8 +377,9 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
 bench check harden:               role    := bench
 bench-programs:                   role    := programs
-try:                              role    := bench
+try why:                          role    := bench
 try:                              program := scripts/try.sh
+why:                              program := scripts/why.sh
 bench-programs:                   program := scripts/programs.py
 gate gate-proof baseline history: role    := gate
 bench:                            program := scripts/bench.sh
@@ -379,7 +393,7 @@ history: program := set -f; code=0; keep=; [ -z "$$KEEP" ] || keep=--keep; \
   scripts/history.py record $$keep -- $$COMMITS || code=$$?; \
   [ $$code -le 1 ] || exit $$code; \
   scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
-bench bench-programs try check harden gate gate-proof baseline history:
+bench bench-programs try why check harden gate gate-proof baseline history:
 	$(call deps,$(role))
 	@$(MAKE) $(jobs) all
 	@$(program)
@@ -437,5 +451,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests rivals bench bench-programs try check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests rivals bench bench-programs try why check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

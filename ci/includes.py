@@ -54,6 +54,14 @@ MAY_INCLUDE = {
     "harness/harden": {"harness/harden", "harness/core", "harness/support"},
     "harness/who": {"harness/who", "harness/serving", "harness/support"},
     "harness/try": {"harness/try", "harness/serving", "harness/core", "harness/support"},
+    "harness/why/counter": {"harness/why/counter"},
+    "harness/why": {
+        "harness/why",
+        "harness/why/counter",
+        "harness/serving",
+        "harness/core",
+        "harness/support",
+    },
     "harness/test": {"harness/test"},
     "harness": {
         "harness",
@@ -62,6 +70,7 @@ MAY_INCLUDE = {
         "harness/harden",
         "harness/who",
         "harness/try",
+        "harness/why",
         "harness/core",
         "harness/support",
     },

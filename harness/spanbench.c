@@ -16,6 +16,7 @@
 #include "text.h"
 #include "try.h"
 #include "who.h"
+#include "why.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -195,6 +196,14 @@ static int try_and_end(int argc, char **argv) {
     return ended(finish_output(try_command(argc, argv)));
 }
 
+/* The program keeps LD_PRELOAD, too: the counter comes before it. */
+static int why_and_end(int argc, char **argv) {
+    if (!needs_proc())
+        return EXIT_WRONG_USE;
+    spawn_prepare();
+    return ended(finish_output(why_command(argc, argv)));
+}
+
 /* Apart from main, whose frame must fit on any stack. */
 __attribute__((noinline)) static int run(int argc, char **argv) {
     static struct options options;
@@ -205,6 +214,12 @@ __attribute__((noinline)) static int run(int argc, char **argv) {
         return finish_output(who_command(argc - 1, argv + 1));
     if (argc > 2 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "who") == 0)
         return finish_output(who_command(2, (char *[]){argv[2], (char[]){"--help"}, NULL}));
+    if (argc > 1 && strcmp(argv[1], "why") == 0)
+        return why_and_end(argc - 1, argv + 1);
+    if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "why") == 0) {
+        static char help[] = "--help";
+        return why_and_end(2, (char *[]){argv[2], help, NULL});
+    }
     drop_benchmark_environment(argv);
     if (argc > 1 && strcmp(argv[1], "try") == 0)
         return try_and_end(argc - 1, argv + 1);

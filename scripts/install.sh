@@ -92,7 +92,7 @@ back() {
 }
 
 install_driver() {
-  for name in spanbench stacks plugin.so known-failures.json; do
+  for name in spanbench libspanbench-why.so stacks plugin.so known-failures.json; do
     [ -f "$build/$name" ] || fail "there is no $build/$name; build it with make"
     put "$(mode_of "$build/$name")" "$build/$name" "$home/$name"
   done

@@ -10,6 +10,7 @@ static void print_commands(FILE *to, unsigned of) {
         {OF_CHECK, "check [options]    test every promise of malloc on each allocator"},
         {OF_HARDEN, "harden [options]   misuse each allocator and see what it catches"},
         {OF_HELP, "try -- PROGRAM …   your program under each allocator (see try --help)"},
+        {OF_HELP, "why -- PROGRAM …   a leak, fragmentation, or kept? (see why --help)"},
         {OF_HELP, "gate [options]     is one library worse than another? (see gate --help)"},
         {OF_HELP, "who PID | who -- PROGRAM   which allocator serves it? (see who --help)"},
         {OF_HELP, "table [RUN]        print a run as a table (see table --help)"},

@@ -32,7 +32,7 @@ def is_running(text: str) -> bool:
     return False
 
 
-COMMANDS = "run, check, harden, try, who, gate, table, plot, list, describe, help"
+COMMANDS = "run, check, harden, try, who, why, gate, table, plot, list, describe, help"
 
 
 class Words(DriverTest):

@@ -1,7 +1,7 @@
 /* Finds the program that the user named, as a shell would, and says what is wrong with it before
  * anything is measured. */
-#ifndef SPANBENCH_TRY_LOCATE_H
-#define SPANBENCH_TRY_LOCATE_H
+#ifndef SPANBENCH_LOCATE_H
+#define SPANBENCH_LOCATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

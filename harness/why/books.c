@@ -1,0 +1,258 @@
+#include "books.h"
+
+#include "text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ROOM = 256 << 20 }; /* bytes; less is left to others */
+
+double books_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* In memory, if there is room; a file on a disk would be written to it again and again. */
+bool books_open(struct books *b) {
+    struct statvfs space;
+    const char *tmp    = getenv("TMPDIR");
+    const char *parent = tmp && *tmp ? tmp : "/tmp";
+    if (statvfs("/dev/shm", &space) == 0 && space.f_bavail * space.f_frsize >= ROOM &&
+        access("/dev/shm", W_OK) == 0)
+        parent = "/dev/shm";
+    *b = (struct books){.began = books_now()};
+    if (snprintf(b->folder, sizeof b->folder, "%s/spanbench-why-XXXXXX", parent) >=
+            (int)sizeof b->folder ||
+        !mkdtemp(b->folder)) {
+        text_say("cannot make a folder in %s: %s; set TMPDIR to another one", parent,
+                 strerrordesc_np(errno));
+        *b->folder = '\0';
+        return false;
+    }
+    if (geteuid() == 0) /* what becomes another user, a server, counts on */
+        chmod(b->folder, 01777);
+    b->short_folder = strrchr(b->folder, '/') + 1;
+    return true;
+}
+
+static void name_file(const struct books *b, const struct process_book *p, const char *kind,
+                      char *path, size_t size) {
+    snprintf(path, size, "%s/%d.%d.%s", b->folder, (int)p->pid, p->image, kind);
+}
+
+static void free_book(struct process_book *p) {
+    free(p->point);
+    free(p->name);
+    free(p);
+}
+
+/* A place for one more: of those that have ended, the smallest makes room. */
+static struct process_book **place(struct books *b) {
+    struct process_book **worst = NULL;
+    if (b->count < BOOKS_MOST)
+        return &b->book[b->count++];
+    for (size_t i = 0; i < b->count; i++)
+        if (!b->book[i]->shared && (!worst || b->book[i]->peak < (*worst)->peak))
+            worst = &b->book[i];
+    if (worst)
+        free_book(*worst);
+    return worst;
+}
+
+static const struct why_shared *map(const char *path) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat s;
+    void *at = MAP_FAILED;
+    if (fd >= 0 && fstat(fd, &s) == 0 && s.st_size == sizeof(struct why_shared))
+        at = mmap(NULL, sizeof(struct why_shared), PROT_READ, MAP_SHARED, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static void begin(struct books *b, pid_t pid, int image) {
+    struct process_book *p = calloc(1, sizeof *p);
+    char path[256];
+    if (!p)
+        return;
+    *p = (struct process_book){.pid = pid, .image = image, .every = 1};
+    name_file(b, p, "book", path, sizeof path);
+    p->shared         = map(path);
+    const bool filled = p->shared && atomic_load_explicit(&p->shared->state, memory_order_acquire);
+    struct process_book **at = filled ? place(b) : NULL;
+    p->point                 = at ? calloc(BOOKS_POINTS, sizeof *p->point) : NULL;
+    p->name                  = at ? calloc(WHY_NAMES, sizeof *p->name) : NULL;
+    if (!p->point || !p->name) {
+        if (p->shared)
+            munmap((void *)p->shared, sizeof *p->shared);
+        p->shared = NULL;
+        if (!at)
+            free_book(p);
+        else
+            *at = p;
+        return;
+    }
+    p->parent   = p->shared->parent;
+    p->no_sizes = atomic_load(&p->shared->state) == WHY_NO_SIZES;
+    snprintf(p->object, sizeof p->object, "%.2000s", p->shared->object);
+    *at         = p;
+    b->seen++;
+}
+
+static void find_new(struct books *b) {
+    DIR *dir = opendir(b->folder);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        int pid, image, length = 0;
+        bool known = false;
+        if (sscanf(entry->d_name, "%d.%d.book%n", &pid, &image, &length) != 2 || !length)
+            continue;
+        for (size_t i = 0; i < b->count && !known; i++)
+            known = b->book[i]->pid == pid && b->book[i]->image == image;
+        if (!known)
+            begin(b, pid, image);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static void read_line(const char *path, char *text, size_t size) {
+    FILE *f = fopen(path, "re");
+    if (f && fgets(text, (int)size, f)) {
+        text[strcspn(text, "\n")] = '\0';
+        text_clean(text);
+    }
+    if (f)
+        fclose(f);
+}
+
+/* Names of the threads that matter now: they may have gone later. */
+static void read_names(struct process_book *p, const struct split *s) {
+    char path[96];
+    for (unsigned k = 0; k < 2 * SPLIT_TOP; k++) {
+        const uint32_t n = k < SPLIT_TOP ? s->thread[k].name : s->class[k - SPLIT_TOP].thread;
+        if (!n || n >= WHY_NAMES)
+            continue;
+        const struct why_name *name = &p->shared->names[n];
+        p->name[n].thread           = atomic_load(&name->thread);
+        if (atomic_load_explicit(&name->ended, memory_order_acquire)) {
+            snprintf(p->name[n].text, sizeof p->name[n].text, "%.23s", name->text);
+            text_clean(p->name[n].text);
+            continue;
+        }
+        snprintf(path, sizeof path, "/proc/%d/task/%d/comm", (int)p->pid, p->name[n].thread);
+        read_line(path, p->name[n].text, sizeof p->name[n].text);
+    }
+}
+
+/* Where there are too many points, every other goes, and half as many come. The newest is always
+ * there: if it is none of those that stay, the next takes its place. */
+static void keep_point(struct process_book *p, const struct split *s) {
+    if (p->temporary) {
+        p->points--;
+    } else if (p->points == BOOKS_POINTS) {
+        for (size_t i = 0; 2 * i < p->points; i++)
+            p->point[i] = p->point[2 * i];
+        p->points = BOOKS_POINTS / 2;
+        p->every *= 2;
+    }
+    p->point[p->points++] = *s;
+    p->temporary          = p->looks++ % p->every != 0;
+}
+
+/* What the process wrote at its end, and then its files go. */
+static void finish(struct books *b, struct process_book *p) {
+    static struct split s;
+    char path[256];
+    name_file(b, p, "maps", path, sizeof path);
+    if (atomic_load_explicit(&p->shared->state, memory_order_acquire) == WHY_ENDED &&
+        mappings_read(&b->maps, path)) {
+        p->exited = true;
+        s.at      = books_now() - b->began;
+        split_take(p->shared, &b->maps, 0, b->short_folder, &s);
+        read_names(p, &s);
+        keep_point(p, &s);
+        p->peak = s.rss > p->peak ? s.rss : p->peak;
+    }
+    munmap((void *)p->shared, sizeof *p->shared);
+    p->shared = NULL;
+    unlink(path);
+    name_file(b, p, "book", path, sizeof path); /* the name stays: a next image takes another */
+    (void)!truncate(path, 0);
+}
+
+static bool is_replaced(const struct books *b, const struct process_book *p) {
+    for (size_t i = 0; i < b->count; i++)
+        if (b->book[i]->pid == p->pid && b->book[i]->image > p->image)
+            return true;
+    return false;
+}
+
+static void look_at(struct books *b, struct process_book *p) {
+    static struct split s;
+    char path[64];
+    if (is_replaced(b, p)) {
+        finish(b, p);
+        return;
+    }
+    s.at = books_now() - b->began;
+    snprintf(path, sizeof path, "/proc/%d/smaps", (int)p->pid);
+    if (atomic_load(&p->shared->state) == WHY_ENDED || !mappings_read(&b->maps, path)) {
+        snprintf(path, sizeof path, "/proc/%d/statm", (int)p->pid);
+        char gone[8] = "0";
+        read_line(path, gone, sizeof gone);
+        if (strncmp(gone, "0", 1) == 0)
+            finish(b, p);
+        return;
+    }
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)p->pid);
+    read_line(path, p->command, sizeof p->command);
+    if (p->no_sizes)
+        return;
+    split_take(p->shared, &b->maps, p->pid, b->short_folder, &s);
+    read_names(p, &s);
+    keep_point(p, &s);
+    p->peak = s.rss > p->peak ? s.rss : p->peak;
+}
+
+size_t books_look(struct books *b) {
+    size_t alive = 0;
+    find_new(b);
+    for (size_t i = 0; i < b->count; i++)
+        if (b->book[i]->shared)
+            look_at(b, b->book[i]);
+    for (size_t i = 0; i < b->count; i++)
+        alive += b->book[i]->shared != NULL;
+    return alive;
+}
+
+void books_close(struct books *b) {
+    if (!*b->folder)
+        return;
+    find_new(b);
+    for (size_t i = 0; i < b->count; i++)
+        if (b->book[i]->shared)
+            finish(b, b->book[i]);
+    DIR *dir = opendir(b->folder);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));)
+        unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+    rmdir(b->folder);
+}
+
+void books_free(struct books *b) {
+    for (size_t i = 0; i < b->count; i++)
+        free_book(b->book[i]);
+    mappings_free(&b->maps);
+    *b = (struct books){0};
+}

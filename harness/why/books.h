@@ -1,0 +1,56 @@
+/* The books of all processes of the program, in a folder of memory that they share with the
+ * counters, and what was seen of each process over time. */
+#ifndef SPANBENCH_WHY_BOOKS_H
+#define SPANBENCH_WHY_BOOKS_H
+
+#include "split.h"
+
+#include <stdbool.h>
+
+enum {
+    BOOKS_MOST   = 64,  /* processes; of more, the largest are kept */
+    BOOKS_POINTS = 256, /* of each: where there are more, every other is dropped */
+};
+
+struct process_book {
+    pid_t pid, parent;
+    int image; /* 0, and one more with each exec */
+    char command[64];
+    char object[PATH_MAX / 2]; /* the file of its malloc */
+    const struct why_shared *shared; /* NULL: it has ended */
+    bool no_sizes;                   /* its allocator has no malloc_usable_size: nothing is known */
+    bool exited; /* it called exit: the last point was taken by itself, then */
+    struct split *point;
+    size_t points;
+    unsigned every, looks; /* of the looks, one in so many is kept */
+    bool temporary;        /* the last point is none of these */
+    int64_t peak;
+    struct {
+        int32_t thread;
+        char text[24];
+    } *name; /* of threads, by the number of why_name */
+};
+
+struct books {
+    char folder[128];
+    const char *short_folder; /* its last part, as it stands in mappings */
+    struct process_book *book[BOOKS_MOST];
+    size_t count;
+    size_t seen; /* processes, also those that were not kept */
+    struct mappings maps;
+    double began;
+};
+
+/* Makes the folder. False: standard error says why. */
+bool books_open(struct books *);
+
+/* Looks for new books, and looks at each process. Returns how many processes live. */
+size_t books_look(struct books *);
+
+/* Removes the folder and all files in it. What was seen stays. */
+void books_close(struct books *);
+void books_free(struct books *);
+
+double books_now(void);
+
+#endif

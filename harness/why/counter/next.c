@@ -1,0 +1,130 @@
+#include "next.h"
+
+#include "count.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+struct next next;
+
+/* dlsym may ask for a few blocks of its own, before it has found what serves them. */
+_Alignas(64) char next_early_bytes[NEXT_EARLY_BYTES];
+static _Atomic size_t early_used;
+
+enum { NOT_YET, LOOKING, FOUND };
+static _Atomic int state;     /* FOUND is stored release, and read acquire */
+static _Atomic int looks;     /* the thread that looks, by gettid; relaxed: only it compares equal */
+static uintptr_t object_from, object_to; /* the addresses of the allocator's file */
+
+void *next_early(size_t size, size_t alignment) {
+    if (alignment < 16)
+        alignment = 16;
+    if (size > sizeof next_early_bytes || alignment > sizeof next_early_bytes)
+        return NULL;
+    const size_t need = size + alignment;
+    const size_t at   = atomic_fetch_add_explicit(&early_used, need, memory_order_relaxed);
+    if (at + need > sizeof next_early_bytes)
+        return NULL;
+    const uintptr_t start = (uintptr_t)next_early_bytes + at;
+    return next_early_bytes + (((start + alignment - 1) & ~(uintptr_t)(alignment - 1)) - (uintptr_t)next_early_bytes);
+}
+
+void *next_find(const char *name) { return dlsym(RTLD_NEXT, name); }
+
+bool next_holds(const void *address) {
+    return (uintptr_t)address - object_from < object_to - object_from;
+}
+
+static int see_object(struct dl_phdr_info *info, size_t size, void *arg) {
+    const uintptr_t inside = (uintptr_t)arg;
+    uintptr_t from = UINTPTR_MAX, to = 0;
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type != PT_LOAD)
+            continue;
+        const uintptr_t at = info->dlpi_addr + p->p_vaddr;
+        from               = at < from ? at : from;
+        to                 = at + p->p_memsz > to ? at + p->p_memsz : to;
+    }
+    if (inside < from || inside >= to)
+        return 0;
+    object_from = from;
+    object_to   = to;
+    return 1;
+}
+
+/* What glibc's malloc_usable_size says of a block in use (malloc/malloc.c, "struct malloc_chunk").
+ * That also looks at the header of the block behind, which costs a miss of the cache. */
+static size_t glibc_usable(void *block) {
+    enum { MMAPPED = 2, FLAGS = 7 };
+    const size_t size = ((const size_t *)block)[-1];
+    return (size & ~(size_t)FLAGS) - (size & MMAPPED ? 2 : 1) * sizeof size;
+}
+
+/* Is it laid out so here? If not, the library is asked. The largest size is above what could change
+ * the threshold of mmap when it is freed (DEFAULT_MMAP_THRESHOLD_MAX). */
+static bool is_like_glibc(void) {
+    static const size_t sizes[] = {1, 24, 25, 1000, 20000, 40000000};
+    bool like                   = true;
+    if (!next_find("gnu_get_libc_version") || !next_holds(next_find("gnu_get_libc_version")))
+        return false;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        void *block = next.malloc(sizes[i]);
+        like        = like && (!block || next.usable(block) == glibc_usable(block));
+        next.free(block);
+    }
+    return like;
+}
+
+/* An allocator without malloc_usable_size: that of the next object is not about its blocks. */
+static void look(void) {
+    Dl_info info;
+    *(void **)&next.malloc         = next_find("malloc");
+    *(void **)&next.calloc         = next_find("calloc");
+    *(void **)&next.realloc        = next_find("realloc");
+    *(void **)&next.free           = next_find("free");
+    *(void **)&next.posix_memalign = next_find("posix_memalign");
+    *(void **)&next.aligned_alloc  = next_find("aligned_alloc");
+    *(void **)&next.memalign       = next_find("memalign");
+    *(void **)&next.valloc         = next_find("valloc");
+    *(void **)&next.pvalloc        = next_find("pvalloc");
+    *(void **)&next.usable         = next_find("malloc_usable_size");
+    if (dladdr(*(void **)&next.malloc, &info) && info.dli_fname)
+        strncpy(next.object, info.dli_fname, sizeof next.object - 1);
+    dl_iterate_phdr(see_object, *(void **)&next.malloc);
+    if (next.usable && !next_holds(*(void **)&next.usable))
+        next.usable = NULL;
+    /* gperftools asks for memory at the first question about a size: now, it gets an early block. */
+    void *block = next.usable ? next.malloc(1) : NULL;
+    if (block) {
+        (void)next.usable(block);
+        next.free(block);
+    }
+    if (next.usable && is_like_glibc())
+        next.usable = glibc_usable;
+}
+
+bool next_ready(void) {
+    if (atomic_load_explicit(&state, memory_order_acquire) == FOUND)
+        return true;
+    int none = NOT_YET;
+    if (!atomic_compare_exchange_strong(&state, &none, LOOKING)) {
+        if (atomic_load_explicit(&looks, memory_order_relaxed) == gettid())
+            return false;
+        while (atomic_load_explicit(&state, memory_order_acquire) != FOUND)
+            usleep(10);
+        return true;
+    }
+    atomic_store_explicit(&looks, gettid(), memory_order_relaxed);
+    look();
+    count_begin();
+    atomic_store_explicit(&state, FOUND, memory_order_release);
+    count_after();
+    return true;
+}

@@ -1,0 +1,44 @@
+/* The allocator behind the counter: the functions that would serve the program without it. */
+#ifndef SPANBENCH_WHY_NEXT_H
+#define SPANBENCH_WHY_NEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct next {
+    void *(*malloc)(size_t);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void (*free)(void *);
+    int (*posix_memalign)(void **, size_t, size_t);
+    void *(*aligned_alloc)(size_t, size_t);
+    void *(*memalign)(size_t, size_t);
+    void *(*valloc)(size_t);
+    void *(*pvalloc)(size_t);
+    size_t (*usable)(void *);
+    char object[2048]; /* its file */
+};
+
+extern struct next next;
+
+/* True: `next` is there, and its sizes are known or not. False: this very thread is looking for it,
+ * and is served from next_early. */
+bool next_ready(void);
+
+/* Zeroed memory for the dynamic linker while it looks; never freed. NULL: there is no more. */
+enum { NEXT_EARLY_BYTES = 64 << 10 };
+extern char next_early_bytes[NEXT_EARLY_BYTES];
+void *next_early(size_t size, size_t alignment);
+
+static inline bool next_is_early(const void *block) {
+    return (uintptr_t)block - (uintptr_t)next_early_bytes < NEXT_EARLY_BYTES;
+}
+
+/* A function of the objects behind the counter; NULL: none has it. */
+void *next_find(const char *name);
+
+/* Does an address lie in the file of the allocator? */
+bool next_holds(const void *address);
+
+#endif

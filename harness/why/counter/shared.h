@@ -1,0 +1,117 @@
+/* What the counter in the program and the driver share: a file for each process, which both map.
+ * The counter alone writes. The driver reads at instants of its own, also after the program died.
+ *
+ * A number that only one thread writes is stored relaxed: a reader sees an old or a new value. What
+ * else stands beside it may be an operation older. */
+#ifndef SPANBENCH_WHY_SHARED_H
+#define SPANBENCH_WHY_SHARED_H
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define WHY_FOLDER_VARIABLE "SPANBENCH_WHY" /* in the program's environment: where the files go */
+
+enum {
+    WHY_MAGIC   = 0x31594857, /* "WHY1" */
+    WHY_CLASSES = 128,        /* four for each power of two, from 16 bytes on */
+    WHY_SLOTS   = 1024,       /* threads that live at once; what is more shares the first */
+    WHY_NAMES   = 4096,       /* threads that have a name of their own, over the whole life */
+    WHY_PENDING = 16,
+    WHY_SAMPLES = 1 << 16,
+    WHY_REGIONS = 1 << 14, /* of a mebibyte each, in which blocks were seen */
+    WHY_OUTSIDE = 2048,    /* mappings that the program itself made */
+    /* A sample has all blocks of one granule of memory in WHY_SAMPLE_EVERY, and all large ones.
+     * Each time it is full, its level rises by one: half as many granules, twice as large. */
+    WHY_GRANULE_SHIFT = 16,
+    WHY_SAMPLE_EVERY  = 16,
+    WHY_LARGE         = 16 << 10,
+};
+
+struct why_class {
+    _Atomic int64_t bytes;         /* made here less freed here: below 0 is possible */
+    _Atomic uint64_t made, freed; /* blocks, ever */
+};
+
+/* Of one thread. The first is shared, by atomic operations: of the threads that have ended, and of
+ * those for which no slot was left. */
+struct why_slot {
+    _Atomic uint32_t used;
+    _Atomic int32_t thread;   /* gettid() */
+    _Atomic uint32_t name;    /* a number in `names` */
+    _Atomic uint64_t stack;   /* an address on its stack */
+    /* The newest changes, in usable bytes, below 0 of a freed block; they enter the classes when
+     * others take their places. So no counter waits for a size that the cache misses, and misses of
+     * several blocks overlap. Only of a thread's own slot. */
+    _Atomic int64_t pending[WHY_PENDING];
+    uint32_t turn;
+    struct why_class class[WHY_CLASSES];
+};
+
+struct why_name {
+    _Atomic int32_t thread;
+    _Atomic uint32_t ended; /* `text` is set */
+    char text[24];
+};
+
+/* A live block of the sample. Its address is in `key`; 0: the place is empty. */
+struct why_sample {
+    uint64_t usable, requested;
+    uint32_t name; /* of the thread that asked for it */
+    uint32_t unused;
+};
+
+enum why_state {
+    WHY_COUNTING = 1,
+    WHY_NO_SIZES, /* the allocator has no malloc_usable_size of its own: nothing is counted */
+    WHY_ENDED,    /* the program called exit */
+};
+
+struct why_outside {
+    _Atomic uint64_t start, end; /* both 0: empty */
+};
+
+struct why_shared {
+    uint32_t magic;
+    _Atomic uint32_t state; /* enum why_state; stored release when all above is there */
+    int32_t process, parent;
+    char object[PATH_MAX / 2]; /* the file of the malloc behind the counter */
+    _Atomic uint32_t level;    /* of the sample */
+    _Atomic uint32_t names_used;
+    _Atomic uint64_t dropped; /* blocks that the sample had no place for */
+    _Atomic uint32_t outside_lock, outside_lost; /* lost: there were too many */
+    _Atomic uint32_t slots_used;                 /* the highest, and one */
+    _Alignas(4096) struct why_name names[WHY_NAMES];
+    _Alignas(4096) struct why_outside outside[WHY_OUTSIDE];
+    /* 28 bits of an address shifted by 20, and the first and last page there with a block, 8 bits
+     * each */
+    _Alignas(4096) _Atomic uint64_t region[WHY_REGIONS];
+    _Alignas(4096) struct why_slot slot[WHY_SLOTS];
+    _Alignas(4096) _Atomic uint64_t key[WHY_SAMPLES];
+    _Alignas(4096) struct why_sample sample[WHY_SAMPLES];
+};
+
+static inline unsigned why_class_of(uint64_t usable) {
+    if (usable < 16)
+        return 0;
+    const unsigned octave = 63 - (unsigned)__builtin_clzll(usable);
+    const unsigned class  = octave * 4 + (unsigned)(usable >> (octave - 2) & 3) - 16;
+    return class < WHY_CLASSES ? class : WHY_CLASSES - 1;
+}
+
+/* The least usable size of a class, in bytes. */
+static inline uint64_t why_class_least(unsigned class) {
+    return class == 0 ? 0 : (uint64_t)(4 + class % 4) << (class / 4 + 2);
+}
+
+static inline uint64_t why_granule_hash(uint64_t address) {
+    return (address >> WHY_GRANULE_SHIFT) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+}
+
+/* Is a block in the sample of this level? */
+static inline int why_sampled(uint64_t address, uint64_t usable, unsigned level) {
+    return (why_granule_hash(address) & (((uint64_t)WHY_SAMPLE_EVERY << level) - 1)) == 0 ||
+           usable >= (uint64_t)WHY_LARGE << level;
+}
+
+#endif

@@ -1,0 +1,80 @@
+#include "mappings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, BATCH = 8192 };
+
+static struct mapping *add(struct mappings *m) {
+    if (m->count == m->room) {
+        const size_t room     = m->room ? 2 * m->room : 256;
+        struct mapping *grown = reallocarray(m->item, room, sizeof *grown);
+        if (!grown)
+            return NULL;
+        m->item = grown;
+        m->room = room;
+    }
+    return &m->item[m->count++];
+}
+
+/* "7f0c…-7f0c… rw-p 00000000 00:00 0    /path" */
+static bool parse_head(const char *line, struct mapping *m) {
+    unsigned long start, end;
+    int at = 0;
+    *m     = (struct mapping){0};
+    if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %n", &start, &end, m->rights, &at) < 3 || !at)
+        return false;
+    m->start            = start;
+    m->end              = end;
+    const size_t length = strcspn(line + at, "\n"), most = sizeof m->name - 1;
+    const size_t cut    = length > most ? length - most : 0;
+    snprintf(m->name, sizeof m->name, "%.*s", (int)(length - cut), line + at + cut);
+    return true;
+}
+
+bool mappings_read(struct mappings *m, const char *path) {
+    char *line  = NULL;
+    size_t size = 0;
+    FILE *f     = fopen(path, "re");
+    m->count    = 0;
+    for (struct mapping head, *last = NULL; f && getline(&line, &size, f) > 0;) {
+        if (parse_head(line, &head)) {
+            last = add(m);
+            if (!last)
+                break;
+            *last = head;
+        } else if (last && strncmp(line, "Rss:", 4) == 0) {
+            last->rss = strtoll(line + 4, NULL, 10) * 1024;
+        } else if (last && strncmp(line, "AnonHugePages:", 14) == 0) {
+            last->huge = strtoll(line + 14, NULL, 10) * 1024;
+        }
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return m->count > 0;
+}
+
+void mappings_free(struct mappings *m) {
+    free(m->item);
+    *m = (struct mappings){0};
+}
+
+int64_t mappings_resident(int pagemap, uint64_t start, uint64_t end) {
+    static uint64_t entry[BATCH];
+    const uint64_t present = UINT64_C(1) << 63; /* Documentation/admin-guide/mm/pagemap.rst */
+    int64_t pages          = 0;
+    for (uint64_t page = start / PAGE, last = (end + PAGE - 1) / PAGE; page < last;) {
+        const size_t want = last - page < BATCH ? last - page : BATCH;
+        const ssize_t got = pread(pagemap, entry, want * sizeof *entry, (off_t)(page * sizeof *entry));
+        if (got < (ssize_t)sizeof *entry)
+            return -1;
+        const size_t count = (size_t)got / sizeof *entry;
+        for (size_t i = 0; i < count; i++)
+            pages += (entry[i] & present) != 0;
+        page += count;
+    }
+    return pages * PAGE;
+}

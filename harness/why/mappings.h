@@ -1,0 +1,29 @@
+/* The mappings of a process, as /proc/PID/smaps tells them, and which of their pages are there. */
+#ifndef SPANBENCH_WHY_MAPPINGS_H
+#define SPANBENCH_WHY_MAPPINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct mapping {
+    uint64_t start, end;
+    char rights[5]; /* "rw-p" */
+    char name[96];  /* the end of its path; "": anonymous */
+    int64_t rss, huge; /* bytes; huge: AnonHugePages */
+};
+
+struct mappings {
+    struct mapping *item;
+    size_t count, room;
+};
+
+/* Reads such a file. False: it is not there, or empty: the process has ended. */
+bool mappings_read(struct mappings *, const char *path);
+void mappings_free(struct mappings *);
+
+/* Bytes of a range that are resident, by pagemap; below 0: that cannot be read. */
+int64_t mappings_resident(int pagemap, uint64_t start, uint64_t end);
+
+#endif

@@ -1,0 +1,27 @@
+/* Runs the program with the counter, and looks at all its processes until it ends. */
+#ifndef SPANBENCH_WHY_OBSERVE_H
+#define SPANBENCH_WHY_OBSERVE_H
+
+#include "books.h"
+
+struct observation {
+    const char *path; /* of the program */
+    char *const *argv;
+    const char *preload; /* LD_PRELOAD: the counter first */
+    double interval_seconds, seconds;
+
+    /* What comes out. */
+    int error;        /* an errno: it could not be started */
+    int status;       /* of the program, as waitpid has it; if `ended` */
+    bool ended;       /* by itself */
+    bool stopped;     /* its time was over */
+    int interrupted;  /* by this signal; 0 */
+    size_t left;      /* processes that lived on, and were ended here */
+    double watched;   /* seconds */
+    char why_not[400]; /* where the first process was seen, and has no book: why */
+};
+
+/* The program keeps this process's standard input and output, and its terminal. */
+void observe(struct observation *, struct books *);
+
+#endif

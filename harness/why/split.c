@@ -1,0 +1,338 @@
+#include "split.h"
+
+#include "sampled.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    PAGE         = 4096,
+    HUGE_PAGE    = 2 << 20,
+    MOST_GUARD   = 64 << 10, /* below a thread's stack */
+    ARENA_SHIFT  = 26,       /* glibc aligns the heaps of its arenas to 64 MiB (malloc/arena.c) */
+    MOST_ARENAS  = 1024,
+    MOST_CHUNKS  = 32, /* huge pages that are looked into */
+    CHUNK_LOOKS  = 16, /* pages of each */
+    TOUCH_LARGE  = 128 << 10, /* of smaller blocks all is taken for resident */
+    TOUCH_BLOCKS = 4096,
+};
+
+struct taking {
+    const struct why_shared *book;
+    const struct mappings *maps;
+    struct split *split;
+    pid_t pid;
+    int pagemap;
+    struct sampled *sampled;
+    uint64_t arena[MOST_ARENAS];
+    int64_t huge_in_live, huge_in_free, huge_outside;
+    unsigned looked, zero, zero_live; /* pages of huge pages */
+};
+
+/* --- what a mapping is ---------------------------------------------------------------------------
+ */
+
+static bool is_glibc(const struct taking *t) { return strstr(t->book->object, "/libc.so"); }
+
+static bool is_arena(const struct taking *t, const struct mapping *m) {
+    return is_glibc(t) && (m->start & ((UINT64_C(1) << ARENA_SHIFT) - 1)) == 0 &&
+           m->end - m->start <= UINT64_C(64) << ARENA_SHIFT;
+}
+
+static bool has_blocks(const struct taking *t, const struct mapping *m) {
+    if (is_arena(t, m))
+        return true;
+    for (unsigned i = 0; i < WHY_REGIONS; i++) {
+        const uint64_t seen = atomic_load_explicit(&t->book->region[i], memory_order_relaxed);
+        const uint64_t base = seen >> 16 << 20;
+        if (seen && base + (seen >> 8 & 255) * PAGE < m->end &&
+            base + (seen & 255) * PAGE + PAGE > m->start)
+            return true;
+    }
+    return false;
+}
+
+static bool holds_stack(const struct taking *t, const struct mapping *m) {
+    const uint32_t used = atomic_load(&t->book->slots_used);
+    for (uint32_t i = 1; i < used && i < WHY_SLOTS; i++) {
+        const uint64_t at = atomic_load_explicit(&t->book->slot[i].stack, memory_order_relaxed);
+        if (at >= m->start && at < m->end)
+            return true;
+    }
+    return false;
+}
+
+/* The zeroed data of a library or of the program lies behind what is from its file. */
+static bool is_data(const struct mappings *all, size_t i) {
+    const struct mapping *m = &all->item[i], *below = m - 1;
+    return i > 0 && below->end == m->start && *below->name == '/';
+}
+
+static bool has_guard(const struct mappings *all, size_t i) {
+    if (i == 0)
+        return false;
+    const struct mapping *m = &all->item[i], *below = m - 1;
+    return below->end == m->start && below->end - below->start <= MOST_GUARD && !*below->name &&
+           strncmp(below->rights, "---", 3) == 0;
+}
+
+/* Resident bytes that the program mapped itself. */
+static int64_t outside_of(const struct taking *t, const struct mapping *m) {
+    int64_t sum = 0;
+    for (unsigned i = 0; i < WHY_OUTSIDE; i++) {
+        uint64_t from = atomic_load_explicit(&t->book->outside[i].start, memory_order_relaxed);
+        uint64_t to   = atomic_load_explicit(&t->book->outside[i].end, memory_order_relaxed);
+        if (!to || to <= m->start || from >= m->end)
+            continue;
+        from = from < m->start ? m->start : from;
+        to   = to > m->end ? m->end : to;
+        if (from == m->start && to == m->end)
+            return m->rss;
+        const int64_t there = t->pagemap >= 0 ? mappings_resident(t->pagemap, from, to) : -1;
+        sum += there >= 0 ? there
+                          : (int64_t)((double)m->rss * (double)(to - from) /
+                                      (double)(m->end - m->start));
+    }
+    return sum < m->rss ? sum : m->rss;
+}
+
+/* --- huge pages ----------------------------------------------------------------------------------
+ */
+
+static bool in_large_block(const struct sampled *s, uint64_t address) {
+    size_t low = 0, high = s->larges;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (s->large[middle].address <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low && address - s->large[low - 1].address < s->large[low - 1].usable;
+}
+
+static bool is_zero(const char *page) { return !*page && memcmp(page, page + 1, PAGE - 1) == 0; }
+
+/* Pages of zeros in a huge page: nobody wrote to them, or only zeros. */
+static void look_into(struct taking *t, uint64_t start) {
+    static char page[PAGE];
+    for (unsigned i = 0; i < CHUNK_LOOKS; i++) {
+        const uint64_t at         = start + (uint64_t)(i * (HUGE_PAGE / CHUNK_LOOKS / PAGE) +
+                                               (i * 7) % (HUGE_PAGE / CHUNK_LOOKS / PAGE)) *
+                                                PAGE;
+        const struct iovec mine   = {page, PAGE};
+        const struct iovec theirs = {(void *)(uintptr_t)at, PAGE}; // NOLINT
+        if (process_vm_readv(t->pid, &mine, 1, &theirs, 1, 0) != PAGE)
+            continue;
+        t->looked++;
+        if (!is_zero(page))
+            continue;
+        t->zero++;
+        t->zero_live += in_large_block(t->sampled, at);
+    }
+}
+
+/* Of the pages of huge pages in a mapping, those that only huge pages made resident. */
+static void measure_huge(struct taking *t, const struct mapping *m, bool outside) {
+    const uint64_t first = (m->start + HUGE_PAGE - 1) / HUGE_PAGE, last = m->end / HUGE_PAGE;
+    const uint64_t step  = last - first > MOST_CHUNKS ? (last - first) / MOST_CHUNKS : 1;
+    if (m->huge <= 0 || t->pid <= 0 || t->pagemap < 0)
+        return;
+    t->looked = t->zero = t->zero_live = 0;
+    for (uint64_t i = first; i < last; i += step)
+        if (mappings_resident(t->pagemap, i * HUGE_PAGE, (i + 1) * HUGE_PAGE) == HUGE_PAGE)
+            look_into(t, i * HUGE_PAGE);
+    if (!t->looked)
+        return;
+    const double unit = (double)m->huge / (double)t->looked;
+    if (outside) {
+        t->huge_outside += (int64_t)(unit * t->zero);
+    } else {
+        t->huge_in_live += (int64_t)(unit * t->zero_live);
+        t->huge_in_free += (int64_t)(unit * (t->zero - t->zero_live));
+    }
+}
+
+/* --- the heap ------------------------------------------------------------------------------------
+ */
+
+/* The first word of a heap of glibc's leads to its arena (struct heap_info). */
+static void count_arena(struct taking *t, uint64_t heap, int64_t memory) {
+    uint64_t arena            = heap;
+    const struct iovec mine   = {&arena, sizeof arena};
+    const struct iovec theirs = {(void *)(uintptr_t)heap, sizeof arena}; // NOLINT
+    if (t->pid > 0 && process_vm_readv(t->pid, &mine, 1, &theirs, 1, 0) != sizeof arena)
+        arena = heap;
+    t->split->arenas_memory += memory;
+    for (unsigned i = 0; i < t->split->arenas; i++)
+        if (t->arena[i] == arena)
+            return;
+    if (t->split->arenas < MOST_ARENAS)
+        t->arena[t->split->arenas++] = arena;
+}
+
+static void look_for_arenas(struct taking *t, const struct mapping *m) {
+    const uint64_t mask = (UINT64_C(1) << ARENA_SHIFT) - 1;
+    if (!is_arena(t, m))
+        return;
+    const uint64_t heaps = (m->end - m->start + mask) >> ARENA_SHIFT;
+    for (uint64_t i = 0; i < heaps; i++)
+        count_arena(t, m->start + (i << ARENA_SHIFT), m->rss / (int64_t)heaps);
+}
+
+static void classify(struct taking *t, size_t i, const char *folder) {
+    const struct mapping *m = &t->maps->item[i];
+    struct split *s         = t->split;
+    if (m->rss == 0 || strstr(m->name, folder))
+        return;
+    s->rss += m->rss;
+    if (strncmp(m->name, "[stack", 6) == 0) {
+        s->stacks += m->rss;
+    } else if (strcmp(m->name, "[heap]") == 0) {
+        s->heap += m->rss;
+        measure_huge(t, m, false);
+    } else if (strncmp(m->name, "/memfd:", 7) == 0 || strncmp(m->name, "/SYSV", 5) == 0 ||
+               strncmp(m->name, "/dev/zero", 9) == 0) {
+        s->outside += m->rss;
+    } else if (*m->name && strncmp(m->name, "[anon", 5) != 0) {
+        s->files += m->rss;
+    } else {
+        const int64_t outside = outside_of(t, m);
+        const bool whole      = outside >= m->rss;
+        if (!whole && (holds_stack(t, m) || (has_guard(t->maps, i) && !has_blocks(t, m)))) {
+            s->stacks += m->rss;
+            return;
+        }
+        const bool heap = !whole && has_blocks(t, m);
+        if (!whole && !heap && outside == 0 && is_data(t->maps, i)) {
+            s->files += m->rss;
+            return;
+        }
+        s->outside += heap ? outside : m->rss;
+        s->heap += heap ? m->rss - outside : 0;
+        measure_huge(t, m, !heap);
+        if (heap)
+            look_for_arenas(t, m);
+    }
+}
+
+/* What of the large blocks was never touched, or was given back. */
+static int64_t untouched(const struct taking *t) {
+    const struct sampled *s = t->sampled;
+    int64_t sum             = 0;
+    size_t looks            = 0;
+    for (size_t i = 0; t->pagemap >= 0 && i < s->larges && looks < TOUCH_BLOCKS; i++) {
+        const struct sampled_block *b = &s->large[i];
+        if (b->usable < TOUCH_LARGE)
+            continue;
+        const int64_t there = mappings_resident(t->pagemap, b->address, b->address + b->usable);
+        looks++;
+        if (there >= 0 && there < (int64_t)b->usable)
+            sum += (int64_t)b->usable - there;
+    }
+    return sum;
+}
+
+/* Divides the memory of the heap. Each part is at most what is left. */
+static void divide_heap(struct taking *t, double slack) {
+    struct split *s         = t->split;
+    const int64_t resident  = s->live > s->untouched ? s->live - s->untouched : 0;
+    int64_t live            = resident - t->huge_in_live;
+    live                    = live < 0 ? 0 : live;
+    live                    = live > s->heap ? s->heap : live;
+    s->huge                 = t->huge_in_live + t->huge_in_free;
+    s->huge                 = s->huge > s->heap - live ? s->heap - live : s->huge;
+    const int64_t unused    = s->heap - live - s->huge;
+    const int64_t small     = s->live - t->sampled->large_bytes;
+    const int64_t around    = t->sampled->occupied - (small > 0 ? small : 0);
+    s->fragments            = around < 0 ? 0 : around > unused ? unused : around;
+    s->kept                 = unused - s->fragments;
+    s->slack                = (int64_t)((double)live * slack);
+    s->requested            = live - s->slack;
+    s->huge += t->huge_outside;
+    s->outside -= t->huge_outside < s->outside ? t->huge_outside : s->outside;
+}
+
+/* --- the books -----------------------------------------------------------------------------------
+ */
+
+static void add_slot(const struct why_slot *slot, int64_t *bytes, int64_t *blocks, uint64_t *made) {
+    for (unsigned c = 0; c < WHY_CLASSES; c++) {
+        const struct why_class *class = &slot->class[c];
+        const uint64_t m = atomic_load_explicit(&class->made, memory_order_relaxed);
+        bytes[c] += atomic_load_explicit(&class->bytes, memory_order_relaxed);
+        blocks[c] += (int64_t)(m - atomic_load_explicit(&class->freed, memory_order_relaxed));
+        *made += m;
+    }
+    for (unsigned i = 0; i < WHY_PENDING; i++) {
+        const int64_t change = atomic_load_explicit(&slot->pending[i], memory_order_relaxed);
+        if (!change)
+            continue;
+        const unsigned c = why_class_of((uint64_t)(change < 0 ? -change : change));
+        bytes[c] += change;
+        blocks[c] += change < 0 ? -1 : 1;
+        *made += change > 0;
+    }
+}
+
+static void read_books(const struct why_shared *book, struct split *s, int64_t *blocks) {
+    const uint32_t used = atomic_load(&book->slots_used);
+    for (uint32_t i = 0; i < used && i < WHY_SLOTS; i++)
+        if (i == 0 || atomic_load_explicit(&book->slot[i].used, memory_order_relaxed))
+            add_slot(&book->slot[i], s->all_classes, blocks, &s->made);
+    for (unsigned c = 0; c < WHY_CLASSES; c++) {
+        s->live += s->all_classes[c];
+        s->blocks += (uint64_t)(blocks[c] > 0 ? blocks[c] : 0);
+    }
+    s->threads = atomic_load(&book->names_used) - 1;
+    s->level   = atomic_load(&book->level);
+}
+
+static void keep_classes(struct split *s, const int64_t *blocks, const struct sampled *sampled) {
+    bool taken[WHY_CLASSES] = {false};
+    for (unsigned k = 0; k < SPLIT_TOP; k++) {
+        unsigned best = WHY_CLASSES;
+        for (unsigned c = 0; c < WHY_CLASSES; c++)
+            if (!taken[c] && s->all_classes[c] > 0 &&
+                (best == WHY_CLASSES || s->all_classes[c] > s->all_classes[best]))
+                best = c;
+        if (best == WHY_CLASSES)
+            return;
+        taken[best] = true;
+        s->class[k] = (struct split_class){best, s->all_classes[best],
+                                           (uint64_t)(blocks[best] > 0 ? blocks[best] : 0),
+                                           sampled->most[best].thread, sampled->most[best].share};
+    }
+}
+
+void split_take(const struct why_shared *book, const struct mappings *maps, pid_t pid,
+                const char *folder, struct split *s) {
+    static struct sampled sampled;
+    static struct taking t;
+    int64_t blocks[WHY_CLASSES] = {0};
+    char path[64];
+    double slack = 0;
+    *s           = (struct split){.at = s->at};
+    t            = (struct taking){.book = book, .maps = maps, .split = s, .pid = pid, .pagemap = -1};
+    t.sampled    = &sampled;
+    snprintf(path, sizeof path, "/proc/%d/pagemap", (int)pid);
+    if (pid > 0)
+        t.pagemap = open(path, O_RDONLY | O_CLOEXEC);
+    read_books(book, s, blocks);
+    sampled_read(book, s->all_classes, &sampled);
+    keep_classes(s, blocks, &sampled);
+    memcpy(s->thread, sampled.thread, sizeof s->thread);
+    for (size_t i = 0; i < maps->count; i++)
+        classify(&t, i, folder);
+    s->untouched = untouched(&t);
+    for (unsigned c = 0; s->live > 0 && c < WHY_CLASSES; c++)
+        slack += sampled.slack[c] * (double)s->all_classes[c] / (double)s->live;
+    divide_heap(&t, slack < 0 ? 0 : slack > 1 ? 1 : slack);
+    if (t.pagemap >= 0)
+        close(t.pagemap);
+}

@@ -1,0 +1,227 @@
+#include "why.h"
+
+#include "exit_code.h"
+#include "locate.h"
+#include "observe.h"
+#include "preload_link.h"
+#include "progress.h"
+#include "record.h"
+#include "results.h"
+#include "script.h"
+#include "selection.h"
+#include "spawn.h"
+#include "text.h"
+#include "why_options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { RESERVED_BYTES = 1 << 20 };
+
+/* The counter lies beside this program. */
+static bool find_counter(char *path, size_t size) {
+    char self[PATH_MAX - 32];
+    const ssize_t length          = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[length > 0 ? length : 0] = '\0';
+    char *slash                   = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(path, size, "%s/libspanbench-why.so", self);
+    if (access(path, R_OK) == 0)
+        return true;
+    text_say("cannot read %s: %s; build it with 'make'", path, strerrordesc_np(errno));
+    return false;
+}
+
+/* Where the library of an adapter is: its cell knows. False: standard error says what is wrong. */
+static bool find_allocator(const struct why_options *o, char *path, size_t size) {
+    struct registry registry = {0};
+    bool *chosen             = NULL;
+    bool good                = false;
+    *path                    = '\0';
+    if (!o->common.allocators.count && !o->common.preloads.count)
+        return true;
+    struct options ask  = o->common;
+    ask.timeout_seconds = DEFAULT_TIMEOUT;
+    if (selection_open(&ask, &registry, &chosen)) {
+        for (size_t i = 0; i < registry.cells; i++) {
+            const struct cell *c = &registry.cell[i];
+            if (o->common.preloads.count ? !*c->preload : !chosen[i])
+                continue;
+            const char *object = *c->preload ? c->preload : cell_fact(c, "object");
+            good               = strcmp(c->name, "system") == 0 || realpath(object, path);
+            if (*c->skipped || *c->broken || !good || strcmp(path, c->path) == 0) {
+                text_say("%s: %s", c->name,
+                         *c->skipped  ? c->skipped
+                         : *c->broken ? c->broken
+                                      : "there is no library of it that could be preloaded");
+                good = false;
+            }
+            break;
+        }
+    }
+    if (strlen(path) >= size)
+        good = false;
+    free(chosen);
+    registry_close(&registry);
+    return good && !spawn_interrupted();
+}
+
+struct question {
+    struct why_options options;
+    struct books books;
+    struct observation observation;
+    struct results results;
+    struct results_file file;
+    struct preload_link counter, allocator;
+    char path[PATH_MAX], preload[4 * PATH_MAX], script[PATH_MAX];
+};
+
+/* The counter, the allocator, and what the environment has: in this order malloc is looked up. */
+static bool make_preload(struct question *q) {
+    char counter[PATH_MAX], allocator[PATH_MAX];
+    if (!find_counter(counter, sizeof counter) ||
+        !find_allocator(&q->options, allocator, sizeof allocator))
+        return false;
+    if (!preload_link_open(&q->counter, counter) ||
+        (*allocator && !preload_link_open(&q->allocator, allocator))) {
+        text_say("cannot make a link to a library: %s", strerrordesc_np(errno));
+        return false;
+    }
+    const char *own = getenv("LD_PRELOAD");
+    snprintf(q->preload, sizeof q->preload, "%s%s%s%s%s", q->counter.path, *allocator ? ":" : "",
+             *allocator ? q->allocator.path : "", own && *own ? ":" : "", own ? own : "");
+    return true;
+}
+
+static bool save(struct question *q, json_t *record) {
+    char problem[RESULTS_PROBLEM_BYTES];
+    errno     = 0;
+    bool good = record && json_dumpf(record, q->file.stream, JSON_INDENT(1)) == 0 &&
+                fputc('\n', q->file.stream) != EOF;
+    if (!good)
+        snprintf(problem, sizeof problem, "cannot write why.json: %s",
+                 record ? strerrordesc_np(errno ? errno : EIO) : "out of memory");
+    good = good && results_commit(&q->file, problem, sizeof problem) &&
+           results_publish(&q->results, "latest-why", problem, sizeof problem) &&
+           results_tell(&q->results, q->options.common.directory_to, problem, sizeof problem);
+    if (!good)
+        text_say("%s", problem);
+    return good;
+}
+
+/* Why there can be no answer; NULL: there can. */
+static const char *problem_of(const struct question *q, char *text, size_t size) {
+    const struct observation *o = &q->observation;
+    if (o->error) {
+        snprintf(text, size, "cannot start %s: %s", q->path, strerrordesc_np(o->error));
+        return text;
+    }
+    if (!q->books.seen) {
+        snprintf(text, size, "the counter did not take effect: %s",
+                 *o->why_not ? o->why_not
+                             : "the program ended before it could be asked why (spanbench who -- "
+                               "PROGRAM says who serves its malloc)");
+        return text;
+    }
+    for (size_t i = 0; i < q->books.count; i++)
+        if (q->books.book[i]->points)
+            return NULL;
+    if (q->books.book[0]->no_sizes) {
+        snprintf(text, size,
+                 "%s has no malloc_usable_size: the sizes of its blocks are not known, and nothing "
+                 "can be counted",
+                 q->books.book[0]->object);
+        return text;
+    }
+    return "the program ended before its memory could be looked at";
+}
+
+static void say_end(const struct observation *o) {
+    if (o->ended && WIFSIGNALED(o->status) && !o->stopped && !o->interrupted)
+        text_say("the program was killed by SIG%s (%s); what follows is its memory before that",
+                 sigabbrev_np(WTERMSIG(o->status)), strsignal(WTERMSIG(o->status)));
+    else if (o->ended && WIFEXITED(o->status) && WEXITSTATUS(o->status) && !o->stopped &&
+             !o->interrupted)
+        text_say("the program ended with exit code %d", WEXITSTATUS(o->status));
+    if (o->left)
+        text_say("the program ended and left %zu process%s behind, which %s ended now", o->left,
+                 o->left == 1 ? "" : "es", o->left == 1 ? "is" : "are");
+}
+
+static int answer(struct question *q) {
+    const struct observation *o = &q->observation;
+    char text[700];
+    const char *problem = problem_of(q, text, sizeof text);
+    if (problem) {
+        results_discard(&q->file);
+        results_remove(&q->results);
+        text_say("%s", problem);
+        return o->error ? EXIT_WRONG_USE : EXIT_FINDING;
+    }
+    const char *name = q->options.common.allocators.count ? q->options.common.allocators.item[0]
+                       : q->options.common.preloads.count ? q->options.common.preloads.item[0]
+                                                          : NULL;
+    json_t *record   = record_make(o, &q->books, name);
+    const bool saved = save(q, record);
+    if (saved && q->options.json)
+        json_dumpf(record, stdout, JSON_INDENT(1)), putchar('\n');
+    json_decref(record);
+    say_end(o);
+    int code = saved ? EXIT_GOOD : EXIT_WRONG_USE;
+    if (saved && !q->options.json && !q->options.quiet) {
+        const char *const words[] = {q->results.directory, NULL};
+        fflush(stdout);
+        if (script_run(q->script, words, false) != EXIT_GOOD)
+            code = EXIT_WRONG_USE;
+    }
+    const bool failed = o->ended && o->status && !o->stopped && !o->interrupted;
+    return code == EXIT_GOOD && failed ? EXIT_FINDING : code;
+}
+
+static int ask(struct question *q) {
+    char problem[RESULTS_PROBLEM_BYTES];
+    if (!results_open(&q->results, q->options.common.out, problem, sizeof problem)) {
+        text_say("%s", problem);
+        return EXIT_WRONG_USE;
+    }
+    if (!results_create(&q->results, "why.json", RESERVED_BYTES, &q->file, problem,
+                        sizeof problem)) {
+        text_say("%s", problem);
+        results_remove(&q->results);
+        return EXIT_WRONG_USE;
+    }
+    if (!books_open(&q->books)) {
+        results_discard(&q->file);
+        results_remove(&q->results);
+        return EXIT_WRONG_USE;
+    }
+    q->observation = (struct observation){.path             = q->path,
+                                          .argv             = q->options.program,
+                                          .preload          = q->preload,
+                                          .interval_seconds = q->options.interval_seconds,
+                                          .seconds          = q->options.seconds};
+    observe(&q->observation, &q->books);
+    progress_clear();
+    books_close(&q->books);
+    const int code = answer(q);
+    books_free(&q->books);
+    return code;
+}
+
+int why_command(int argc, char **argv) {
+    static struct question q;
+    int code = why_options_parse(argc, argv, &q.options);
+    if (code >= 0)
+        return code;
+    code = EXIT_WRONG_USE;
+    if (locate_program(q.options.program[0], NULL, q.path, sizeof q.path) &&
+        script_find("scripts/why_verdict.py", q.script, sizeof q.script) && make_preload(&q))
+        code = ask(&q);
+    preload_link_close(&q.counter);
+    preload_link_close(&q.allocator);
+    return code;
+}
