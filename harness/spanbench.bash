@@ -23,6 +23,7 @@ _spanbench() {
   --allocators | --workloads | --checks | --misuses)
     words=$(_spanbench_names "${before#--}" "$program")
     ;;
+  --allocator) words=$(_spanbench_names allocators "$program") ;;
   --base | --head)
     words=$(_spanbench_names allocators "$program")
     mapfile -t COMPREPLY < <(compgen -f -- "$word")

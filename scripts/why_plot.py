@@ -49,7 +49,9 @@ def draw(results: why_results.Results) -> Figure:
     ax.set_xlim(min(seconds), max(max(seconds), min(seconds) + 1e-3))
     ax.set_ylim(bottom=0)
     handles, labels = ax.get_legend_handles_labels()
-    ax.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
+    ax.legend(
+        handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8
+    )
     ax.set_title("\n".join(textwrap.wrap(verdict.sentence, 110)), fontsize=9, loc="left")
     return figure
 

@@ -82,7 +82,11 @@ def growth(process: Process, last: int, value: str) -> float:
             lows.append(min(inside))
     least = STEADY * points[-1].parts[value]
     steps = [b - a for a, b in zip(lows, lows[1:])]
-    if len(lows) < 3 or min(steps) < -least or sum(s > least for s in steps) < max(2, len(steps) - 1):
+    if (
+        len(lows) < 3
+        or min(steps) < -least
+        or sum(s > least for s in steps) < max(2, len(steps) - 1)
+    ):
         return 0
     return max(0.0, points[-1].parts[value] - lows[0])
 
@@ -279,7 +283,9 @@ def table(point: Point) -> list[str]:
     lines = [f"memory at {point.seconds:.2f} s: {size(point.rss)}"]
     for name, words in PARTS.items():
         if point.parts[name] >= 0.001 * point.rss:
-            lines.append(f"  {size(point.parts[name]):>10}  {percent(point.parts[name], point.rss):>5}  {words}")
+            lines.append(
+                f"  {size(point.parts[name]):>10}  {percent(point.parts[name], point.rss):>5}  {words}"
+            )
     if point.parts["untouched"] > 0.01 * point.live:
         lines.append(f"  of live blocks, {size(point.parts['untouched'])} are not resident")
     return lines

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMANDS "run, check, harden, try, who, why, gate, table, plot, list, describe, help, version"
+#define COMMANDS                                                                                   \
+    "run, check, harden, try, who, why, gate, table, plot, list, describe, help, version"
 
 static const char *const command_name[] = {
     [COMMAND_RUN] = "run",        [COMMAND_CHECK] = "check",       [COMMAND_HARDEN] = "harden",
@@ -121,8 +122,8 @@ static void default_cells(struct options *o) {
 
 /* Commands with options of their own; main takes them if they come first. */
 static bool stands_first(const char *word) {
-    return options_script(word) || strcmp(word, "try") == 0 ||
-           strcmp(word, "who") == 0 || strcmp(word, "why") == 0;
+    return options_script(word) || strcmp(word, "try") == 0 || strcmp(word, "who") == 0 ||
+           strcmp(word, "why") == 0;
 }
 
 /* The number of a command; COMMANDS_KNOWN: none has that name. */

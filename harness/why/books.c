@@ -105,7 +105,7 @@ static void begin(struct books *b, pid_t pid, int image) {
     p->parent   = p->shared->parent;
     p->no_sizes = atomic_load(&p->shared->state) == WHY_NO_SIZES;
     snprintf(p->object, sizeof p->object, "%.2000s", p->shared->object);
-    *at         = p;
+    *at = p;
     b->seen++;
 }
 
@@ -186,8 +186,13 @@ static void finish(struct books *b, struct process_book *p) {
     munmap((void *)p->shared, sizeof *p->shared);
     p->shared = NULL;
     unlink(path);
-    name_file(b, p, "book", path, sizeof path); /* the name stays: a next image takes another */
-    (void)!truncate(path, 0);
+    /* A child may still copy the file, and so has it. The name stays: a next image takes another.
+     */
+    name_file(b, p, "book", path, sizeof path);
+    unlink(path);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
 }
 
 static bool is_replaced(const struct books *b, const struct process_book *p) {
@@ -224,15 +229,11 @@ static void look_at(struct books *b, struct process_book *p) {
     p->peak = s.rss > p->peak ? s.rss : p->peak;
 }
 
-size_t books_look(struct books *b) {
-    size_t alive = 0;
+void books_look(struct books *b) {
     find_new(b);
     for (size_t i = 0; i < b->count; i++)
         if (b->book[i]->shared)
             look_at(b, b->book[i]);
-    for (size_t i = 0; i < b->count; i++)
-        alive += b->book[i]->shared != NULL;
-    return alive;
 }
 
 void books_close(struct books *b) {

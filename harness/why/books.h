@@ -16,10 +16,10 @@ struct process_book {
     pid_t pid, parent;
     int image; /* 0, and one more with each exec */
     char command[64];
-    char object[PATH_MAX / 2]; /* the file of its malloc */
+    char object[PATH_MAX / 2];       /* the file of its malloc */
     const struct why_shared *shared; /* NULL: it has ended */
     bool no_sizes;                   /* its allocator has no malloc_usable_size: nothing is known */
-    bool exited; /* it called exit: the last point was taken by itself, then */
+    bool exited;                     /* it called exit: the last point was taken by itself, then */
     struct split *point;
     size_t points;
     unsigned every, looks; /* of the looks, one in so many is kept */
@@ -28,7 +28,7 @@ struct process_book {
     struct {
         int32_t thread;
         char text[24];
-    } *name; /* of threads, by the number of why_name */
+    } * name; /* of threads, by the number of why_name */
 };
 
 struct books {
@@ -44,8 +44,8 @@ struct books {
 /* Makes the folder. False: standard error says why. */
 bool books_open(struct books *);
 
-/* Looks for new books, and looks at each process. Returns how many processes live. */
-size_t books_look(struct books *);
+/* Looks for new books, and looks at each process that lives. */
+void books_look(struct books *);
 
 /* Removes the folder and all files in it. What was seen stays. */
 void books_close(struct books *);

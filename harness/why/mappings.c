@@ -29,7 +29,7 @@ static bool parse_head(const char *line, struct mapping *m) {
     m->start            = start;
     m->end              = end;
     const size_t length = strcspn(line + at, "\n"), most = sizeof m->name - 1;
-    const size_t cut    = length > most ? length - most : 0;
+    const size_t cut = length > most ? length - most : 0;
     snprintf(m->name, sizeof m->name, "%.*s", (int)(length - cut), line + at + cut);
     return true;
 }
@@ -68,7 +68,8 @@ int64_t mappings_resident(int pagemap, uint64_t start, uint64_t end) {
     int64_t pages          = 0;
     for (uint64_t page = start / PAGE, last = (end + PAGE - 1) / PAGE; page < last;) {
         const size_t want = last - page < BATCH ? last - page : BATCH;
-        const ssize_t got = pread(pagemap, entry, want * sizeof *entry, (off_t)(page * sizeof *entry));
+        const ssize_t got =
+            pread(pagemap, entry, want * sizeof *entry, (off_t)(page * sizeof *entry));
         if (got < (ssize_t)sizeof *entry)
             return -1;
         const size_t count = (size_t)got / sizeof *entry;

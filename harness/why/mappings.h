@@ -9,8 +9,8 @@
 
 struct mapping {
     uint64_t start, end;
-    char rights[5]; /* "rw-p" */
-    char name[96];  /* the end of its path; "": anonymous */
+    char rights[5];    /* "rw-p" */
+    char name[96];     /* the end of its path; "": anonymous */
     int64_t rss, huge; /* bytes; huge: AnonHugePages */
 };
 

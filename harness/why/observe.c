@@ -66,20 +66,24 @@ static double cpu_now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void reap(struct observation *o, pid_t child) {
+/* False: there is no child any more. What lost its parent is one, because this process is its
+ * subreaper. */
+static bool reap(struct observation *o, pid_t child) {
     int status;
-    for (pid_t p; (p = waitpid(-1, &status, WNOHANG)) > 0;)
+    pid_t p;
+    while ((p = waitpid(-1, &status, WNOHANG)) > 0)
         if (p == child) {
             o->ended  = true;
             o->status = status;
         }
+    return p == 0;
 }
 
 /* A program without a book: who serves it, and why did the counter not come before? */
 static void ask_why(struct observation *o, pid_t child) {
     static struct serving s;
-    serving_find(child, &(struct serving_question){.asked = o->preload, .must = true, .brief = true},
-                 &s);
+    serving_find(child,
+                 &(struct serving_question){.asked = o->preload, .must = true, .brief = true}, &s);
     const char *finding = serving_finding(&s);
     if (s.state == SERVING_KNOWN || s.state == SERVING_UNKNOWN)
         snprintf(o->why_not, sizeof o->why_not, "%s", finding ? finding : s.why);
@@ -101,9 +105,8 @@ static void end_all(struct observation *o, pid_t child) {
     o->left              = by_itself ? (count > killed ? count : killed) : 0;
 }
 
-static bool is_over(struct observation *o, double now, double ended_at, size_t alive,
+static bool is_over(struct observation *o, double now, double ended_at, bool alive,
                     const struct books *b) {
-    struct descendant one;
     o->interrupted = spawn_interrupted();
     if (o->interrupted)
         return true;
@@ -113,7 +116,7 @@ static bool is_over(struct observation *o, double now, double ended_at, size_t a
     }
     if (!o->ended)
         return false;
-    if (descendants_list(&one, 1) == 0)
+    if (!alive)
         return true;
     return o->seconds <= 0 && now - ended_at > linger;
 }
@@ -124,11 +127,10 @@ static void watch(struct observation *o, struct books *b, pid_t child) {
     bool asked = false;
     for (;;) {
         const double before = cpu_now();
-        const size_t alive  = books_look(b);
-        const double cost   = cpu_now() - before;
-        const double after  = books_now();
-        if (!o->ended)
-            reap(o, child);
+        books_look(b);
+        const double cost  = cpu_now() - before;
+        const double after = books_now();
+        const bool alive   = reap(o, child);
         if (o->ended && ended_at == 0)
             ended_at = after;
         if (!asked && !b->seen && !o->ended && after - b->began > look_why) {
@@ -148,10 +150,9 @@ static void watch(struct observation *o, struct books *b, pid_t child) {
             rest = b->began + o->seconds - after;
         if (rest < 0.001)
             rest = 0.001;
-        struct pollfd p = {o->ended ? -1 : pidfd, POLLIN, 0};
+        struct pollfd p            = {o->ended ? -1 : pidfd, POLLIN, 0};
         const struct timespec wait = {(time_t)rest, (long)((rest - (double)(time_t)rest) * 1e9)};
-        if (ppoll(&p, 1, &wait, spawn_open_mask()) > 0)
-            reap(o, child);
+        (void)ppoll(&p, 1, &wait, spawn_open_mask());
     }
     if (pidfd >= 0)
         close(pidfd);

@@ -11,13 +11,13 @@ struct observation {
     double interval_seconds, seconds;
 
     /* What comes out. */
-    int error;        /* an errno: it could not be started */
-    int status;       /* of the program, as waitpid has it; if `ended` */
-    bool ended;       /* by itself */
-    bool stopped;     /* its time was over */
-    int interrupted;  /* by this signal; 0 */
-    size_t left;      /* processes that lived on, and were ended here */
-    double watched;   /* seconds */
+    int error;         /* an errno: it could not be started */
+    int status;        /* of the program, as waitpid has it; if `ended` */
+    bool ended;        /* by itself */
+    bool stopped;      /* its time was over */
+    int interrupted;   /* by this signal; 0 */
+    size_t left;       /* processes that lived on, and were ended here */
+    double watched;    /* seconds */
     char why_not[400]; /* where the first process was seen, and has no book: why */
 };
 

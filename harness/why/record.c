@@ -31,11 +31,13 @@ static json_t *point_of(const struct process_book *p, const struct split *s) {
     for (unsigned i = 0; i < SPLIT_TOP && s->class[i].bytes > 0; i++)
         json_array_append_new(classes, class_of(p, &s->class[i]));
     for (unsigned i = 0; i < SPLIT_TOP && s->thread[i].bytes > 0; i++)
-        json_array_append_new(threads, json_pack("{s:i, s:o, s:I}", "number", (int)s->thread[i].name,
-                                                 "thread", thread_of(p, s->thread[i].name), "bytes",
-                                                 (json_int_t)s->thread[i].bytes));
+        json_array_append_new(threads,
+                              json_pack("{s:i, s:o, s:I}", "number", (int)s->thread[i].name,
+                                        "thread", thread_of(p, s->thread[i].name), "bytes",
+                                        (json_int_t)s->thread[i].bytes));
     return json_pack(
-        "{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:i, "
+        "{s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I, "
+        "s:i, "
         "s:i, s:o, s:o}",
         "seconds", s->at, "rss", (json_int_t)s->rss, "requested", (json_int_t)s->requested, "slack",
         (json_int_t)s->slack, "fragments", (json_int_t)s->fragments, "kept", (json_int_t)s->kept,
@@ -64,10 +66,10 @@ json_t *record_make(const struct observation *o, const struct books *b, const ch
             json_array_append_new(processes, process_of(b->book[i], b->book[i]->object));
     for (char *const *word = o->argv; *word; word++)
         json_array_append_new(argv, text(*word));
-    json_t *code   = o->ended && WIFEXITED(o->status) ? json_integer(WEXITSTATUS(o->status))
-                                                      : json_null();
-    json_t *signal = o->ended && WIFSIGNALED(o->status) ? json_integer(WTERMSIG(o->status))
-                                                        : json_null();
+    json_t *code =
+        o->ended && WIFEXITED(o->status) ? json_integer(WEXITSTATUS(o->status)) : json_null();
+    json_t *signal =
+        o->ended && WIFSIGNALED(o->status) ? json_integer(WTERMSIG(o->status)) : json_null();
     json_t *why_not = *o->why_not ? text(o->why_not) : json_null();
     json_t *name    = allocator ? text(allocator) : json_null();
     return json_pack("{s:i, s:s, s:o, s:o, s:{s:b, s:b, s:b, s:o, s:o, s:I}, s:f, s:I, s:o, s:o}",

@@ -31,7 +31,7 @@ static size_t collect(const struct why_shared *book, struct part *part, struct s
     const unsigned level = atomic_load(&book->level);
     size_t count         = 0;
     for (unsigned i = 0; i < WHY_SAMPLES; i++) {
-        const uint64_t address = atomic_load_explicit(&book->key[i], memory_order_relaxed);
+        const uint64_t address        = atomic_load_explicit(&book->key[i], memory_order_relaxed);
         const struct why_sample block = book->sample[i];
         if (!address || !why_sampled(address, block.usable, level))
             continue;
@@ -49,7 +49,7 @@ static size_t collect(const struct why_shared *book, struct part *part, struct s
  * known, and is taken to have the same part of their granules. */
 static void measure_occupied(struct part *part, size_t count, unsigned level, int64_t live,
                              struct sampled *s) {
-    uint64_t last = 0;
+    uint64_t last    = 0;
     int64_t granules = 0, bytes = 0;
     qsort(part, count, sizeof *part, by_granule);
     for (size_t i = 0; i < count; i++) {
@@ -60,7 +60,7 @@ static void measure_occupied(struct part *part, size_t count, unsigned level, in
         last = part[i].key;
     }
     const double scale = bytes > 0 ? (double)(live - s->large_bytes) / (double)bytes : 0;
-    s->occupied = scale > 0 ? (int64_t)((double)(granules << WHY_GRANULE_SHIFT) * scale) : 0;
+    s->occupied        = scale > 0 ? (int64_t)((double)(granules << WHY_GRANULE_SHIFT) * scale) : 0;
 }
 
 static void add_thread(struct split_thread *all, uint32_t name, int64_t bytes) {

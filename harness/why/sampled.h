@@ -14,9 +14,9 @@ struct sampled {
     struct {
         uint32_t thread;
         double share;
-    } most[WHY_CLASSES];                      /* who asked for most of its bytes */
-    struct split_thread thread[SPLIT_TOP];    /* the largest */
-    struct sampled_block large[WHY_SAMPLES];  /* all that are large at this level, by address */
+    } most[WHY_CLASSES];                     /* who asked for most of its bytes */
+    struct split_thread thread[SPLIT_TOP];   /* the largest */
+    struct sampled_block large[WHY_SAMPLES]; /* all that are large at this level, by address */
     size_t larges;
     int64_t large_bytes;
     int64_t occupied; /* bytes of granules that hold a small block, an estimate */

@@ -16,8 +16,8 @@ enum {
     MOST_GUARD   = 64 << 10, /* below a thread's stack */
     ARENA_SHIFT  = 26,       /* glibc aligns the heaps of its arenas to 64 MiB (malloc/arena.c) */
     MOST_ARENAS  = 1024,
-    MOST_CHUNKS  = 32, /* huge pages that are looked into */
-    CHUNK_LOOKS  = 16, /* pages of each */
+    MOST_CHUNKS  = 32,        /* huge pages that are looked into */
+    CHUNK_LOOKS  = 16,        /* pages of each */
     TOUCH_LARGE  = 128 << 10, /* of smaller blocks all is taken for resident */
     TOUCH_BLOCKS = 4096,
 };
@@ -37,7 +37,9 @@ struct taking {
 /* --- what a mapping is ---------------------------------------------------------------------------
  */
 
-static bool is_glibc(const struct taking *t) { return strstr(t->book->object, "/libc.so"); }
+static bool is_glibc(const struct taking *t) {
+    return strstr(t->book->object, "/libc.so");
+}
 
 static bool is_arena(const struct taking *t, const struct mapping *m) {
     return is_glibc(t) && (m->start & ((UINT64_C(1) << ARENA_SHIFT) - 1)) == 0 &&
@@ -94,9 +96,9 @@ static int64_t outside_of(const struct taking *t, const struct mapping *m) {
         if (from == m->start && to == m->end)
             return m->rss;
         const int64_t there = t->pagemap >= 0 ? mappings_resident(t->pagemap, from, to) : -1;
-        sum += there >= 0 ? there
-                          : (int64_t)((double)m->rss * (double)(to - from) /
-                                      (double)(m->end - m->start));
+        sum += there >= 0
+                   ? there
+                   : (int64_t)((double)m->rss * (double)(to - from) / (double)(m->end - m->start));
     }
     return sum < m->rss ? sum : m->rss;
 }
@@ -116,15 +118,17 @@ static bool in_large_block(const struct sampled *s, uint64_t address) {
     return low && address - s->large[low - 1].address < s->large[low - 1].usable;
 }
 
-static bool is_zero(const char *page) { return !*page && memcmp(page, page + 1, PAGE - 1) == 0; }
+static bool is_zero(const char *page) {
+    return !*page && memcmp(page, page + 1, PAGE - 1) == 0;
+}
 
 /* Pages of zeros in a huge page: nobody wrote to them, or only zeros. */
 static void look_into(struct taking *t, uint64_t start) {
     static char page[PAGE];
     for (unsigned i = 0; i < CHUNK_LOOKS; i++) {
-        const uint64_t at         = start + (uint64_t)(i * (HUGE_PAGE / CHUNK_LOOKS / PAGE) +
+        const uint64_t at = start + (uint64_t)(i * (HUGE_PAGE / CHUNK_LOOKS / PAGE) +
                                                (i * 7) % (HUGE_PAGE / CHUNK_LOOKS / PAGE)) *
-                                                PAGE;
+                                        PAGE;
         const struct iovec mine   = {page, PAGE};
         const struct iovec theirs = {(void *)(uintptr_t)at, PAGE}; // NOLINT
         if (process_vm_readv(t->pid, &mine, 1, &theirs, 1, 0) != PAGE)
@@ -140,7 +144,7 @@ static void look_into(struct taking *t, uint64_t start) {
 /* Of the pages of huge pages in a mapping, those that only huge pages made resident. */
 static void measure_huge(struct taking *t, const struct mapping *m, bool outside) {
     const uint64_t first = (m->start + HUGE_PAGE - 1) / HUGE_PAGE, last = m->end / HUGE_PAGE;
-    const uint64_t step  = last - first > MOST_CHUNKS ? (last - first) / MOST_CHUNKS : 1;
+    const uint64_t step = last - first > MOST_CHUNKS ? (last - first) / MOST_CHUNKS : 1;
     if (m->huge <= 0 || t->pid <= 0 || t->pagemap < 0)
         return;
     t->looked = t->zero = t->zero_live = 0;
@@ -240,20 +244,20 @@ static int64_t untouched(const struct taking *t) {
 
 /* Divides the memory of the heap. Each part is at most what is left. */
 static void divide_heap(struct taking *t, double slack) {
-    struct split *s         = t->split;
-    const int64_t resident  = s->live > s->untouched ? s->live - s->untouched : 0;
-    int64_t live            = resident - t->huge_in_live;
-    live                    = live < 0 ? 0 : live;
-    live                    = live > s->heap ? s->heap : live;
-    s->huge                 = t->huge_in_live + t->huge_in_free;
-    s->huge                 = s->huge > s->heap - live ? s->heap - live : s->huge;
-    const int64_t unused    = s->heap - live - s->huge;
-    const int64_t small     = s->live - t->sampled->large_bytes;
-    const int64_t around    = t->sampled->occupied - (small > 0 ? small : 0);
-    s->fragments            = around < 0 ? 0 : around > unused ? unused : around;
-    s->kept                 = unused - s->fragments;
-    s->slack                = (int64_t)((double)live * slack);
-    s->requested            = live - s->slack;
+    struct split *s        = t->split;
+    const int64_t resident = s->live > s->untouched ? s->live - s->untouched : 0;
+    int64_t live           = resident - t->huge_in_live;
+    live                   = live < 0 ? 0 : live;
+    live                   = live > s->heap ? s->heap : live;
+    s->huge                = t->huge_in_live + t->huge_in_free;
+    s->huge                = s->huge > s->heap - live ? s->heap - live : s->huge;
+    const int64_t unused   = s->heap - live - s->huge;
+    const int64_t small    = s->live - t->sampled->large_bytes;
+    const int64_t around   = t->sampled->occupied - (small > 0 ? small : 0);
+    s->fragments           = around < 0 ? 0 : around > unused ? unused : around;
+    s->kept                = unused - s->fragments;
+    s->slack               = (int64_t)((double)live * slack);
+    s->requested           = live - s->slack;
     s->huge += t->huge_outside;
     s->outside -= t->huge_outside < s->outside ? t->huge_outside : s->outside;
 }
@@ -264,7 +268,7 @@ static void divide_heap(struct taking *t, double slack) {
 static void add_slot(const struct why_slot *slot, int64_t *bytes, int64_t *blocks, uint64_t *made) {
     for (unsigned c = 0; c < WHY_CLASSES; c++) {
         const struct why_class *class = &slot->class[c];
-        const uint64_t m = atomic_load_explicit(&class->made, memory_order_relaxed);
+        const uint64_t m              = atomic_load_explicit(&class->made, memory_order_relaxed);
         bytes[c] += atomic_load_explicit(&class->bytes, memory_order_relaxed);
         blocks[c] += (int64_t)(m - atomic_load_explicit(&class->freed, memory_order_relaxed));
         *made += m;
@@ -318,8 +322,8 @@ void split_take(const struct why_shared *book, const struct mappings *maps, pid_
     char path[64];
     double slack = 0;
     *s           = (struct split){.at = s->at};
-    t            = (struct taking){.book = book, .maps = maps, .split = s, .pid = pid, .pagemap = -1};
-    t.sampled    = &sampled;
+    t         = (struct taking){.book = book, .maps = maps, .split = s, .pid = pid, .pagemap = -1};
+    t.sampled = &sampled;
     snprintf(path, sizeof path, "/proc/%d/pagemap", (int)pid);
     if (pid > 0)
         t.pagemap = open(path, O_RDONLY | O_CLOEXEC);

@@ -11,8 +11,8 @@ enum { SPLIT_TOP = 8 };
 /* All in bytes, resident, but where it says otherwise. The parts of `rss` are all that stand
  * between `requested` and `files`. */
 struct split {
-    double at; /* seconds since the program began */
-    int64_t rss; /* without the counter's own memory */
+    double at;         /* seconds since the program began */
+    int64_t rss;       /* without the counter's own memory */
     int64_t requested; /* what the program asked for and has */
     int64_t slack;     /* what it got above that */
     int64_t fragments; /* free, within 64 KiB of a live block */
@@ -37,7 +37,7 @@ struct split {
         uint64_t blocks;
         uint32_t thread; /* that asked for most of it, by the sample; 0: not known */
         double share;    /* of it */
-    } class[SPLIT_TOP]; /* the largest; bytes 0: none */
+    } class[SPLIT_TOP];  /* the largest; bytes 0: none */
     struct split_thread {
         uint32_t name;
         int64_t bytes; /* live, that it asked for: an estimate by the sample */

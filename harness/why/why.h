@@ -1,4 +1,5 @@
-/* `spanbench why`: what is the memory of a program: a leak, fragmentation, or kept by its allocator?
+/* `spanbench why`: what is the memory of a program: a leak, fragmentation, or kept by its
+ * allocator?
  */
 #ifndef SPANBENCH_WHY_H
 #define SPANBENCH_WHY_H

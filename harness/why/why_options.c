@@ -7,7 +7,19 @@
 #include <getopt.h>
 #include <string.h>
 
-enum { ALLOCATOR, PRELOAD, INTERVAL, SECONDS, OUT, DIRECTORY_TO, JSON, QUIET, CELLS, HELP, VERSION };
+enum {
+    ALLOCATOR,
+    PRELOAD,
+    INTERVAL,
+    SECONDS,
+    OUT,
+    DIRECTORY_TO,
+    JSON,
+    QUIET,
+    CELLS,
+    HELP,
+    VERSION
+};
 
 static const struct option words[] = {
     {"allocator", required_argument, NULL, ALLOCATOR},
@@ -25,29 +37,32 @@ static const struct option words[] = {
 };
 
 static void print_usage(void) {
-    fputs("usage: spanbench why [options] -- PROGRAM ARGUMENT…\n"
-          "Is it a leak, fragmentation, or memory that the allocator keeps? Runs your program with a\n"
-          "counter in front of its malloc, watches its memory from outside, and answers in one\n"
-          "sentence, with a table and a picture. Results go to DIR/<time>-<host>/why.json.\n"
-          "options:\n"
-          "  --allocator NAME     run it under this allocator (see spanbench list); default: its own\n"
-          "  --preload FILE       or under this malloc library\n"
-          "  --interval SECONDS   at least so long between two looks (default: as short as they\n"
-          "                       are cheap, from 10 ms on)\n"
-          "  --seconds N          watch for so long, then end the program (default: to its end)\n"
-          "  --out DIR            write results to DIR/<time>-<host>/ (default: results)\n"
-          "  --directory-to FILE  write the path of the results there, for scripts\n"
-          "  --json               print why.json in place of the answer\n"
-          "  --quiet              no answer\n"
-          "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
-          "examples:\n"
-          "  spanbench why -- ./program its arguments\n"
-          "  spanbench why --seconds 60 -- redis-server --port 7777\n"
-          "  spanbench why --allocator jemalloc -- python3 script.py\n"
-          "A process that runs already cannot be asked: the counter must be there from its start.\n"
-          "exit code: 0 there is an answer; 1 the program failed, or could not be counted; 2 wrong\n"
-          "           use or environment; 128 + signal\n",
-          stdout);
+    fputs(
+        "usage: spanbench why [options] -- PROGRAM ARGUMENT…\n"
+        "Is it a leak, fragmentation, or memory that the allocator keeps? Runs your program with "
+        "a\n"
+        "counter in front of its malloc, watches its memory from outside, and answers in one\n"
+        "sentence, with a table and a picture. Results go to DIR/<time>-<host>/why.json.\n"
+        "options:\n"
+        "  --allocator NAME     run it under this allocator (see spanbench list); default: its "
+        "own\n"
+        "  --preload FILE       or under this malloc library\n"
+        "  --interval SECONDS   at least so long between two looks (default: as short as they\n"
+        "                       are cheap, from 10 ms on)\n"
+        "  --seconds N          watch for so long, then end the program (default: to its end)\n"
+        "  --out DIR            write results to DIR/<time>-<host>/ (default: results)\n"
+        "  --directory-to FILE  write the path of the results there, for scripts\n"
+        "  --json               print why.json in place of the answer\n"
+        "  --quiet              no answer\n"
+        "  --cells DIR          where the cells are (default: cell/ beside this program)\n"
+        "examples:\n"
+        "  spanbench why -- ./program its arguments\n"
+        "  spanbench why --seconds 60 -- redis-server --port 7777\n"
+        "  spanbench why --allocator jemalloc -- python3 script.py\n"
+        "A process that runs already cannot be asked: the counter must be there from its start.\n"
+        "exit code: 0 there is an answer; 1 the program failed, or could not be counted; 2 wrong\n"
+        "           use or environment; 128 + signal\n",
+        stdout);
 }
 
 static bool take(int c, struct why_options *o) {
@@ -56,13 +71,13 @@ static bool take(int c, struct why_options *o) {
     case PRELOAD: return option_add_name("preload", &o->common.preloads, optarg);
     case INTERVAL: return option_seconds("interval", optarg, &o->interval_seconds);
     case SECONDS: return option_seconds("seconds", optarg, &o->seconds);
-    case OUT: o->common.out = optarg; return *optarg || option_complain("out", "a directory", optarg);
+    case OUT:
+        o->common.out = optarg;
+        return *optarg || option_complain("out", "a directory", optarg);
     case DIRECTORY_TO: o->common.directory_to = optarg; return true;
     case JSON: o->json = true; return true;
     case QUIET: o->quiet = true; return true;
-    case CELLS:
-        snprintf(o->common.cells, sizeof o->common.cells, "%s", optarg);
-        return true;
+    case CELLS: snprintf(o->common.cells, sizeof o->common.cells, "%s", optarg); return true;
     case HELP:
     case VERSION: return true;
     default:

@@ -5,7 +5,7 @@
 #include "options.h"
 
 struct why_options {
-    struct options common; /* allocators: one at most; out, cells, directory_to */
+    struct options common;   /* allocators: one at most; out, cells, directory_to */
     double interval_seconds; /* the least time between two looks; 0: as short as it may be */
     double seconds;          /* stop watching after this; 0: when the program ends */
     bool json, quiet;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-    MOST_IMAGES = 10000, /* of one process: it may become another program again and again */
+    MOST_IMAGES = 10000,    /* of one process: it may become another program again and again */
     FREE_BYTES  = 64 << 20, /* a full disk must not kill the program (SIGBUS) */
 };
 
@@ -37,9 +37,10 @@ static struct why_shared *make(void) {
     }
     if (fd < 0)
         return NULL;
-    void *at = ftruncate(fd, sizeof(struct why_shared)) == 0
-                   ? mmap(NULL, sizeof(struct why_shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
-                   : MAP_FAILED;
+    void *at =
+        ftruncate(fd, sizeof(struct why_shared)) == 0
+            ? mmap(NULL, sizeof(struct why_shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+            : MAP_FAILED;
     close(fd);
     if (at == MAP_FAILED) {
         unlink(path);
@@ -96,8 +97,8 @@ void book_copy(struct why_shared *book) {
             return;
     }
     /* Nobody reads this one; but the parent's must not be written to. */
-    if (mmap(book, sizeof *book, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-             0) == book)
+    if (mmap(book, sizeof *book, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+             -1, 0) == book)
         atomic_store(&book->slots_used, 1);
 }
 

@@ -37,8 +37,7 @@ static void fold(struct why_slot *s) {
                                   memory_order_relaxed);
         atomic_fetch_add_explicit(&to->freed, atomic_exchange(&from->freed, 0),
                                   memory_order_relaxed);
-        atomic_fetch_add_explicit(&to->made, atomic_exchange(&from->made, 0),
-                                  memory_order_relaxed);
+        atomic_fetch_add_explicit(&to->made, atomic_exchange(&from->made, 0), memory_order_relaxed);
     }
     atomic_store_explicit(&s->used, 0, memory_order_release);
 }
@@ -78,8 +77,7 @@ static void claim(void) {
             !atomic_compare_exchange_strong(&s->used, &unused, 1))
             continue;
         uint32_t most = atomic_load(&count_book->slots_used);
-        while (most < i + 1 &&
-               !atomic_compare_exchange_weak(&count_book->slots_used, &most, i + 1))
+        while (most < i + 1 && !atomic_compare_exchange_weak(&count_book->slots_used, &most, i + 1))
             ;
         bind(s);
         if (pthread_setspecific(at_end, s) == 0)
@@ -180,7 +178,9 @@ void count_after(void) {
     pthread_atfork(NULL, NULL, in_child);
 }
 
-__attribute__((constructor)) static void begin(void) { (void)next_ready(); }
+__attribute__((constructor)) static void begin(void) {
+    (void)next_ready();
+}
 
 /* The names of the threads that live, and a last look at the memory. */
 __attribute__((destructor)) static void end(void) {

@@ -17,8 +17,8 @@ _Alignas(64) char next_early_bytes[NEXT_EARLY_BYTES];
 static _Atomic size_t early_used;
 
 enum { NOT_YET, LOOKING, FOUND };
-static _Atomic int state;     /* FOUND is stored release, and read acquire */
-static _Atomic int looks;     /* the thread that looks, by gettid; relaxed: only it compares equal */
+static _Atomic int state; /* FOUND is stored release, and read acquire */
+static _Atomic int looks; /* the thread that looks, by gettid; relaxed: only it compares equal */
 static uintptr_t object_from, object_to; /* the addresses of the allocator's file */
 
 void *next_early(size_t size, size_t alignment) {
@@ -31,10 +31,13 @@ void *next_early(size_t size, size_t alignment) {
     if (at + need > sizeof next_early_bytes)
         return NULL;
     const uintptr_t start = (uintptr_t)next_early_bytes + at;
-    return next_early_bytes + (((start + alignment - 1) & ~(uintptr_t)(alignment - 1)) - (uintptr_t)next_early_bytes);
+    return next_early_bytes +
+           (((start + alignment - 1) & ~(uintptr_t)(alignment - 1)) - (uintptr_t)next_early_bytes);
 }
 
-void *next_find(const char *name) { return dlsym(RTLD_NEXT, name); }
+void *next_find(const char *name) {
+    return dlsym(RTLD_NEXT, name);
+}
 
 bool next_holds(const void *address) {
     return (uintptr_t)address - object_from < object_to - object_from;
@@ -100,7 +103,8 @@ static void look(void) {
     dl_iterate_phdr(see_object, *(void **)&next.malloc);
     if (next.usable && !next_holds(*(void **)&next.usable))
         next.usable = NULL;
-    /* gperftools asks for memory at the first question about a size: now, it gets an early block. */
+    /* gperftools asks for memory at the first question about a size: now, it gets an early block.
+     */
     void *block = next.usable ? next.malloc(1) : NULL;
     if (block) {
         (void)next.usable(block);

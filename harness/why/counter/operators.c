@@ -59,8 +59,9 @@ static void *need(void *block) {
 
 static void *aligned(size_t alignment, size_t size) {
     void *block = NULL;
-    return posix_memalign(&block, alignment < sizeof block ? sizeof block : alignment, size) ? NULL
-                                                                                             : block;
+    return posix_memalign(&block, alignment < sizeof block ? sizeof block : alignment, size)
+               ? NULL
+               : block;
 }
 
 /* The names are of the Itanium C++ ABI, mangled: Znw is new, Zna new[], Zdl delete, Zda delete[];
@@ -69,9 +70,9 @@ static void *aligned(size_t alignment, size_t size) {
     PUBLIC void *name parameters;                                                                  \
     PUBLIC void *name parameters {                                                                 \
         static _Atomic(void *) cache;                                                              \
-        void *(*next_new) parameters;                                                              \
-        void *block, *found    = behind(&cache, #name);                                            \
-        *(void **)&next_new    = found;                                                            \
+        void *(*next_new)parameters;                                                               \
+        void *block, *found = behind(&cache, #name);                                               \
+        *(void **)&next_new = found;                                                               \
         if (!found)                                                                                \
             return without;                                                                        \
         {                                                                                          \
@@ -84,7 +85,7 @@ static void *aligned(size_t alignment, size_t size) {
     PUBLIC void name parameters;                                                                   \
     PUBLIC void name parameters {                                                                  \
         static _Atomic(void *) cache;                                                              \
-        void (*next_delete) parameters;                                                            \
+        void(*next_delete) parameters;                                                             \
         void *found            = behind(&cache, #name);                                            \
         *(void **)&next_delete = found;                                                            \
         if (!found) {                                                                              \

@@ -45,7 +45,7 @@ static void raise_level(uint32_t level) {
 
 /* Widens what is known of a region to these pages of it. */
 static void note_region(uint64_t region, uint64_t page, uint64_t last) {
-    const unsigned start  = (unsigned)(region * UINT64_C(0x9E3779B97F4A7C15) >> 40);
+    const unsigned start = (unsigned)(region * UINT64_C(0x9E3779B97F4A7C15) >> 40);
     for (unsigned i = 0; i < WHY_REGIONS; i++) {
         _Atomic uint64_t *at = &count_book->region[(start + i) % WHY_REGIONS];
         uint64_t seen        = atomic_load_explicit(at, memory_order_relaxed);
@@ -53,9 +53,8 @@ static void note_region(uint64_t region, uint64_t page, uint64_t last) {
             const uint64_t least = seen && (seen >> 8 & 255) < page ? seen >> 8 & 255 : page;
             const uint64_t most  = seen && (seen & 255) > last ? seen & 255 : last;
             const uint64_t now   = region << 16 | least << 8 | most;
-            if (now == seen ||
-                atomic_compare_exchange_weak_explicit(at, &seen, now, memory_order_relaxed,
-                                                      memory_order_relaxed))
+            if (now == seen || atomic_compare_exchange_weak_explicit(
+                                   at, &seen, now, memory_order_relaxed, memory_order_relaxed))
                 return;
         }
     }

@@ -29,7 +29,7 @@ enum {
 };
 
 struct why_class {
-    _Atomic int64_t bytes;         /* made here less freed here: below 0 is possible */
+    _Atomic int64_t bytes;        /* made here less freed here: below 0 is possible */
     _Atomic uint64_t made, freed; /* blocks, ever */
 };
 
@@ -37,9 +37,9 @@ struct why_class {
  * those for which no slot was left. */
 struct why_slot {
     _Atomic uint32_t used;
-    _Atomic int32_t thread;   /* gettid() */
-    _Atomic uint32_t name;    /* a number in `names` */
-    _Atomic uint64_t stack;   /* an address on its stack */
+    _Atomic int32_t thread; /* gettid() */
+    _Atomic uint32_t name;  /* a number in `names` */
+    _Atomic uint64_t stack; /* an address on its stack */
     /* The newest changes, in usable bytes, below 0 of a freed block; they enter the classes when
      * others take their places. So no counter waits for a size that the cache misses, and misses of
      * several blocks overlap. Only of a thread's own slot. */
@@ -78,7 +78,7 @@ struct why_shared {
     char object[PATH_MAX / 2]; /* the file of the malloc behind the counter */
     _Atomic uint32_t level;    /* of the sample */
     _Atomic uint32_t names_used;
-    _Atomic uint64_t dropped; /* blocks that the sample had no place for */
+    _Atomic uint64_t dropped;                    /* blocks that the sample had no place for */
     _Atomic uint32_t outside_lock, outside_lost; /* lost: there were too many */
     _Atomic uint32_t slots_used;                 /* the highest, and one */
     _Alignas(4096) struct why_name names[WHY_NAMES];

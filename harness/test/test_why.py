@@ -1,0 +1,397 @@
+"""spanbench why: is it a leak, fragmentation, or memory that the allocator keeps?"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Optional
+
+import jsonschema
+
+from driving import BUILD, ROOT, SPANBENCH, cell_names, run, slow, spanbench
+
+SCHEMA = json.loads((ROOT / "results" / "why.schema.json").read_text())
+PLANTED = sorted((ROOT / "harness" / "why" / "planted").glob("*.c"))
+VERDICT = ROOT / "scripts" / "why_verdict.py"
+
+# Blocks by each function, some freed by another thread. Prints the usable bytes of what is left.
+BOOKS = """
+#include <malloc.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/wait.h>
+static void *block[8000];
+static long count;
+static void *make(long i) {
+    void *p = NULL;
+    const size_t size = 1 + (size_t)(i * 7919) % (i % 50 ? 900 : 300000);
+    switch (i % 8) {
+    case 0: return malloc(size);
+    case 1: return calloc(3, size / 3 + 1);
+    case 2: return realloc(malloc(size / 2 + 1), size);
+    case 3: return posix_memalign(&p, 64, size) ? NULL : p;
+    case 4: return aligned_alloc(128, (size + 127) & ~(size_t)127);
+    case 5: return memalign(32, size);
+    case 6: return reallocarray(malloc(10 * size), 1, size);
+    default: return i % 16 == 7 ? valloc(size) : strdup("a text of the C library's own");
+    }
+}
+static void *work(void *arg) {
+    const long first = (long)(intptr_t)arg;
+    for (long i = first; i < count; i += 4)
+        block[i] = make(i);
+    return NULL;
+}
+static void *drop(void *arg) {
+    for (long i = 0; i < count; i += 3) {
+        free(block[i]);
+        block[i] = NULL;
+    }
+    return arg;
+}
+static void in_turn(void *(*what)(void *), long n) {
+    pthread_t thread[4];
+    for (long i = 0; i < n; i++)
+        pthread_create(&thread[i], NULL, what, (void *)(intptr_t)i);
+    for (long i = 0; i < n; i++)
+        pthread_join(thread[i], NULL);
+}
+int main(int argc, char **argv) {
+    count = atol(argv[1]);
+    in_turn(work, 4);
+    in_turn(drop, 1);
+    long sum = 0, blocks = 0;
+    for (long i = 0; i < count; i++)
+        if (block[i]) {
+            sum += (long)malloc_usable_size(block[i]);
+            blocks++;
+        }
+    dprintf(1, "%ld %ld\\n", sum, blocks);
+    if (argc > 2 && fork() == 0) { /* the child has what the parent has, and frees half of it */
+        for (long i = 0; i < count; i += 2)
+            free(block[i]);
+        exit(0);
+    }
+    wait(NULL);
+    return 0;
+}
+"""
+CXX = """
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <unistd.h>
+struct alignas(64) Wide { char bytes[200]; };
+int main() {
+    for (int i = 0; i < 1000; i++) {
+        delete new int;
+        delete[] new char[100];
+        delete new Wide;
+        delete[] new Wide[3];
+        delete new (std::nothrow) double;
+        ::operator delete(::operator new(50), std::size_t(50));
+    }
+    if (!getenv("NO_THROW"))
+        try { (void)::operator new(std::size_t(1) << 60); } catch (const std::bad_alloc &) { }
+    new char[7777];
+}
+"""
+ODD = """
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    char *kept = memset(malloc(4 << 20), 1, 4 << 20);
+    if (strcmp(argv[1], "crash") == 0) {
+        usleep(100000);
+        raise(SIGSEGV);
+    } else if (strcmp(argv[1], "close") == 0) {
+        for (int fd = 0; fd < 1000; fd++)
+            close(fd);
+        usleep(50000);
+    } else if (strcmp(argv[1], "daemon") == 0) {
+        daemon(0, 0);
+        usleep(30000000);
+    } else if (strcmp(argv[1], "sleep") == 0) {
+        usleep(30000000);
+    } else if (strcmp(argv[1], "exec") == 0) {
+        execl("/bin/sleep", "sleep", "0.05", NULL);
+    }
+    free(kept);
+    return 0;
+}
+"""
+
+
+class WhyTest(unittest.TestCase):
+    folder: Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = Path(tempfile.mkdtemp(prefix="spanbench-why-test-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+
+    @classmethod
+    def build(cls, name: str, source: str, *flags: str, compiler: str = "gcc") -> Path:
+        """A program of this source, built once."""
+        program = cls.folder / name
+        if not program.exists():
+            path = cls.folder / f"{name}.{'cc' if '++' in compiler else 'c'}"
+            path.write_text(source)
+            words = (compiler, "-O1", "-w", "-D_GNU_SOURCE", "-fno-builtin", "-pthread", *flags)
+            done = run(*words, "-o", program, path)
+            assert done.returncode == 0, done.stderr
+        return program
+
+    def why(self, *words: Any, code: int = 0, **options: Any) -> Any:
+        """The document that it prints."""
+        out = Path(tempfile.mkdtemp(dir=self.folder))
+        done = spanbench("why", "--json", "--out", out, *words, **options)
+        self.assertEqual(done.returncode, code, done.stderr + done.stdout[-2000:])
+        document = json.loads(done.stdout[done.stdout.index('{\n "schema"') :])
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+        document["printed"] = done.stdout[: done.stdout.index('{\n "schema"')]
+        document["errors"] = done.stderr
+        return document
+
+    def assert_nothing_left(self) -> None:
+        """No child and no folder of books."""
+        left = run("pgrep", "-f", str(self.folder)).stdout.split()
+        self.assertEqual([pid for pid in left if pid != str(os.getpid())], [])
+
+
+def kind_of(folder: Path, program: Path, words: list[Any], *options: Any) -> tuple[str, str]:
+    """What why_verdict.py says, and its report."""
+    done = spanbench("why", "--out", folder, *options, "--", program, *words)
+    kind = run(VERDICT, "--kind", folder / "latest-why").stdout.strip()
+    return kind, done.stdout + done.stderr
+
+
+def expected(source: Path) -> str:
+    found = re.search(r"\* expect: (\w+)", source.read_text())
+    assert found, source
+    return found[1]
+
+
+class Planted(WhyTest):
+    SMALL: dict[str, list[int]] = {
+        "leak": [56, 12, 2],
+        "fragmentation": [200, 16, 20],
+        "arenas": [1000, 4, 6],
+        "burst": [300, 16],
+        "huge": [32, 1],
+        "outside": [2, 8],
+        "stacks": [2, 6],
+        "slack": [25, 8],
+    }
+    # Other sizes, counts and threads.
+    OTHER: dict[str, list[list[int]]] = {
+        "leak": [[1000, 40, 2], [5000, 60, 5]],
+        "fragmentation": [[64, 20, 50], [2000, 60, 10]],
+        "arenas": [[100, 6, 16], [3000, 10, 5]],
+        "burst": [[60, 60], [8000, 60]],
+        "huge": [[16, 5]],
+        "outside": [[20, 4], [1, 30]],
+        "stacks": [[2, 20], [12, 3]],
+        "slack": [[9, 20], [41, 50]],
+    }
+
+    def judge(self, source: Path, words: list[int], *options: Any) -> None:
+        if source.stem == "huge" and "[never]" in THP.read_text():
+            return  # said by test_all
+        program = self.build(source.stem, source.read_text())
+        out = Path(tempfile.mkdtemp(dir=self.folder))
+        kind, report = kind_of(out, program, words, *options)
+        self.assertEqual(kind, expected(source), f"{source.stem} {words} {options}: {report}")
+
+    def test_all(self) -> None:
+        """All at once: they mostly sleep."""
+        self.assertEqual(sorted(p.stem for p in PLANTED), sorted(self.SMALL))
+        if "[never]" in THP.read_text():
+            print("# skipped: huge: transparent huge pages are switched off on this machine")
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(self.judge, p, self.SMALL[p.stem]) for p in PLANTED]:
+                done.result()
+
+    @slow
+    def test_variations(self) -> None:
+        for source in PLANTED:
+            for words in self.OTHER[source.stem]:
+                with self.subTest(source.stem, words=words):
+                    self.judge(source, words)
+
+    @slow
+    def test_other_allocators(self) -> None:
+        for name in cell_names():
+            if name not in ("jemalloc", "mimalloc", "tcmalloc"):
+                continue
+            for source in PLANTED:
+                with self.subTest(source.stem, allocator=name):
+                    self.judge(source, [], "--allocator", name)
+
+    def test_who_leaks(self) -> None:
+        source = ROOT / "harness" / "why" / "planted" / "leak.c"
+        program = self.build("leak", source.read_text())
+        done = spanbench("why", "--out", self.folder / "leaks", "--", program, 56, 8, 2)
+        self.assertIn("blocks of 56 to 63 B, allocated by thread leaker", done.stdout)
+        self.assertIn("live: what the program asked for", done.stdout)
+        plot = run(ROOT / "scripts" / "why_plot.py", self.folder / "leaks" / "latest-why")
+        self.assertEqual(plot.returncode, 0, plot.stderr)
+        self.assertTrue((self.folder / "leaks" / "latest-why" / "plots" / "why.png").exists())
+
+
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+class Books(WhyTest):
+    def last(self, *words: Any) -> tuple[int, int, list[int]]:
+        """Live bytes and blocks at the end, and what the program printed."""
+        document = self.why(*words)
+        point = document["processes"][0]["points"][-1]
+        return point["live"], point["blocks"], [int(n) for n in document["printed"].split()]
+
+    def compare(self, *options: Any) -> None:
+        """The difference of two runs: the C library has blocks of its own."""
+        program = self.build("books", BOOKS)
+        bytes_none, blocks_none, _ = self.last(*options, "--", program, 0)
+        bytes_all, blocks_all, said = self.last(*options, "--", program, 8000)
+        self.assertEqual([bytes_all - bytes_none, blocks_all - blocks_none], said)
+
+    def test_live_bytes_are_exact(self) -> None:
+        self.compare()
+
+    @slow
+    def test_live_bytes_of_other_allocators(self) -> None:
+        for name in cell_names():
+            if name in ("null", "system"):
+                continue
+            with self.subTest(name):
+                self.compare("--allocator", name)
+
+    def test_a_child_has_the_blocks_of_its_parent(self) -> None:
+        program = self.build("books", BOOKS)
+        document = self.why("--", program, 8000, "fork")
+        parent, child = document["processes"]
+        self.assertEqual(child["parent"], parent["pid"])
+        usable, blocks = map(int, document["printed"].split())
+        ends = [p["points"][-1] for p in (parent, child)]
+        self.assertGreaterEqual(ends[0]["live"], usable)
+        self.assertAlmostEqual(ends[1]["blocks"], ends[0]["blocks"] - blocks / 2, delta=2)
+
+    @slow
+    def test_operators_of_cxx(self) -> None:
+        program = self.build("cxx", CXX, compiler="g++")
+        for name in cell_names():
+            if name == "null":
+                continue
+            # elsewhere operator new without memory ends the program, with or without the counter
+            throws = name in ("system", "jemalloc")
+            env = os.environ if throws else {**os.environ, "NO_THROW": "1"}
+            with self.subTest(name):
+                document = self.why("--allocator", name, "--", program, env=env)
+                point = document["processes"][0]["points"][-1]
+                self.assertLess(point["blocks"], 40)
+                self.assertIn(
+                    7777, [c for k in point["classes"] for c in range(k["least"], k["most"] + 1)]
+                )
+
+    def test_a_program_that_becomes_another(self) -> None:
+        program = self.build("odd", ODD)
+        document = self.why("--", program, "exec")
+        self.assertEqual([p["image"] for p in document["processes"]], [0, 1])
+        self.assertEqual(
+            {p["pid"] for p in document["processes"]}, {document["processes"][0]["pid"]}
+        )
+
+
+class BadInput(WhyTest):
+    def refuse(self, *words: Any, code: int = 2, **options: Any) -> str:
+        out = self.folder / "refused"
+        done = spanbench("why", "--out", out, *words, **options)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertEqual(sorted(out.iterdir()) if out.exists() else [], [])
+        return str(done.stderr)
+
+    def test_what_is_refused(self) -> None:
+        self.assertIn("there is no such program", self.refuse("--", "no-such-program"))
+        self.assertIn("which program?", self.refuse())
+        self.assertIn("start the program anew", self.refuse("1").lower())
+        self.assertIn("not executable", self.refuse("--", ROOT / "README.md"))
+        self.assertIn("nosuch", self.refuse("--allocator", "nosuch", "--", "true"))
+        self.assertIn("--seconds", self.refuse("--seconds", "never", "--", "true"))
+
+    def test_a_static_program(self) -> None:
+        program = self.build("static", ODD.replace("30000000", "900000"), "-static")
+        said = self.refuse("--", program, "sleep", code=1)
+        self.assertIn("the counter did not take effect", said)
+        self.assertIn("static", said)
+
+    def test_one_that_ends_at_once(self) -> None:
+        document = self.why("--", "true")
+        self.assertTrue(document["processes"][0]["exited"])
+        self.assertTrue(document["end"]["by_itself"])
+
+    def test_a_crash(self) -> None:
+        program = self.build("odd", ODD)
+        document = self.why("--", program, "crash", code=1)
+        self.assertEqual(document["end"]["signal"], signal.SIGSEGV)
+        self.assertIn("killed by SIGSEGV", document["errors"])
+        self.assertGreaterEqual(document["processes"][0]["points"][-1]["live"], 4 << 20)
+
+    def test_closed_descriptors(self) -> None:
+        document = self.why("--", self.build("odd", ODD), "close")
+        self.assertGreaterEqual(document["processes"][0]["peak_rss"], 4 << 20)
+
+    def test_a_daemon_is_ended(self) -> None:
+        document = self.why("--seconds", "1", "--", self.build("odd", ODD), "daemon")
+        self.assertTrue(document["end"]["stopped"])
+        self.assertEqual(document["processes_seen"], 2)
+        self.assert_nothing_left()
+
+    def test_seconds(self) -> None:
+        document = self.why("--seconds", "0.3", "--", self.build("odd", ODD), "sleep")
+        self.assertTrue(document["end"]["stopped"])
+        self.assert_nothing_left()
+
+    def test_interrupt(self) -> None:
+        """What was seen is saved and told, and nothing stays."""
+        program = self.build("odd", ODD)
+        out = self.folder / "interrupted"
+        child = subprocess.Popen(
+            [SPANBENCH, "why", "--out", out, "--", program, "sleep"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not run("pgrep", "-f", f"^{program} sleep").stdout:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        stdout, stderr = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 128 + signal.SIGINT, stderr)
+        self.assertIn("memory at", stdout)
+        document = json.loads((out / "latest-why" / "why.json").read_text())
+        self.assertTrue(document["end"]["interrupted"])
+        self.assertEqual([p.name for p in (out / "latest-why").resolve().iterdir()], ["why.json"])
+        self.assert_nothing_left()
+
+
+if __name__ == "__main__":
+    unittest.main()

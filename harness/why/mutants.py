@@ -1,0 +1,63 @@
+"""`spanbench why` with one promise broken by hand; harness/test/test_mutants.py says what for."""
+
+WHY = "harness/test/test_why.py"
+VERDICT = "scripts/test_why_verdict.py"
+
+MUTANTS = [
+    (
+        "why: a block that another thread frees is freed",
+        "harness/why/counter/count.h",
+        "count_change(mine, -(int64_t)usable);",
+        "count_change(mine, -(int64_t)usable * (usable != 24));",
+        f"{WHY}:Books.test_live_bytes_are_exact",
+        "test_live_bytes_are_exact",
+    ),
+    (
+        "why: changes that wait count, too",
+        "harness/why/split.c",
+        "bytes[c] += change;",
+        "bytes[c] += 0 * change;",
+        f"{WHY}:Books.test_live_bytes_are_exact",
+        "test_live_bytes_are_exact",
+    ),
+    (
+        "why: a child counts for itself",
+        "harness/why/counter/count.c",
+        "pthread_atfork(NULL, NULL, in_child);",
+        "pthread_atfork(NULL, NULL, NULL);",
+        f"{WHY}:Books.test_a_child_has_the_blocks_of_its_parent",
+        "test_a_child_has_the_blocks_of_its_parent",
+    ),
+    (
+        "why: what the program maps itself is not the allocator's",
+        "harness/why/split.c",
+        "s->outside += heap ? outside : m->rss;",
+        "s->outside += heap ? outside : 0;",
+        f"{WHY}:Planted.test_all",
+        "All at once",
+    ),
+    (
+        "why: a program that cannot be counted is told why",
+        "harness/why/observe.c",
+        "            ask_why(o, child);\n",
+        "",
+        f"{WHY}:BadInput.test_a_static_program",
+        "test_a_static_program",
+    ),
+    (
+        "why: what stops growing is not a leak",
+        "scripts/why_verdict.py",
+        "sum(s > least for s in steps) < max(2, len(steps) - 1)",
+        "sum(s > least for s in steps) < 1",
+        f"{VERDICT}:Kinds.test_what_stops_growing_is_in_use",
+        "test_what_stops_growing_is_in_use",
+    ),
+    (
+        "why: what happens on the way out does not count",
+        "scripts/why_verdict.py",
+        "and (p.seconds <= end - 0.03 * (end - first))",
+        "and (p.seconds <= end)",
+        f"{VERDICT}:Kinds.test_the_way_out_is_left_out",
+        "test_the_way_out_is_left_out",
+    ),
+]

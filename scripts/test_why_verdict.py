@@ -1,0 +1,141 @@
+"""What scripts/why_verdict.py says of memory over time whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any, Callable
+
+import why_results
+import why_verdict
+from bench_results import MIB, Unusable
+
+PARTS = ("requested", "slack", "fragments", "kept", "huge", "outside", "stacks", "files")
+
+
+def point(seconds: float, **given: Any) -> Any:
+    """Of why.json; parts in MiB."""
+    parts = {name: int(given.get(name, 0) * MIB) for name in PARTS}
+    parts["files"] = parts["files"] or 2 * MIB
+    live = int(given.get("live", (parts["requested"] + parts["slack"]) / MIB) * MIB)
+    thread = {"name": "worker", "tid": 7}
+    return {
+        "seconds": seconds,
+        "rss": sum(parts.values()),
+        **parts,
+        "live": live,
+        "untouched": 0,
+        "blocks": 10,
+        "made": 100,
+        "heap": sum(parts[p] for p in ("requested", "slack", "fragments", "kept")),
+        "arenas": given.get("arenas", 0),
+        "arenas_memory": int(given.get("arenas_memory", 0) * MIB),
+        "threads_ever": given.get("threads", 1),
+        "level": 0,
+        "classes": [
+            {"least": 48, "most": 55, "bytes": live, "blocks": 9, "thread": thread, "share": 1.0}
+        ],
+        "threads": [{"number": 1, "thread": thread, "bytes": live}],
+    }
+
+
+def process(
+    shape: Callable[[float], dict[str, Any]], allocator: str = "/lib/libc.so.6"
+) -> why_results.Process:
+    """A process of ten seconds; `shape` tells its memory at a part of them, 0 to 1."""
+    return why_results.process_of(
+        {
+            "pid": 1,
+            "command": "p",
+            "allocator": allocator,
+            "peak_rss": 1,
+            "points": [point(i / 10, **shape(i / 100)) for i in range(101)],
+        }
+    )
+
+
+class Kinds(unittest.TestCase):
+    def expect(self, kind: str, shape: Callable[[float], dict[str, Any]], **options: Any) -> str:
+        found = why_verdict.judge(process(shape, **options))
+        self.assertEqual(found.kind, kind, found.sentence)
+        return found.sentence
+
+    def test_a_leak_names_sizes_and_thread(self) -> None:
+        said = self.expect("leak", lambda t: {"requested": 5 + 50 * t})
+        self.assertIn("blocks of 48 to 55 B, allocated by thread worker (7)", said)
+
+    def test_a_leak_below_a_wave(self) -> None:
+        """Work comes and goes; the least of each stretch counts."""
+        self.expect("leak", lambda t: {"requested": 5 + 50 * t + 10 * (int(t * 100) % 5)})
+
+    def test_what_stops_growing_is_in_use(self) -> None:
+        self.expect("live", lambda t: {"requested": 5 + 50 * min(t, 0.4)})
+
+    def test_a_wave_is_in_use(self) -> None:
+        self.expect("live", lambda t: {"requested": 40 + 20 * (int(t * 100) % 7) / 7})
+
+    def test_the_way_out_is_left_out(self) -> None:
+        """The program frees all at its end."""
+        self.expect("live", lambda t: {"requested": 50} if t < 0.98 else {"kept": 50, "live": 0})
+
+    def test_free_memory(self) -> None:
+        self.expect(
+            "kept", lambda t: {"requested": 50} if t < 0.4 else {"requested": 2, "kept": 48}
+        )
+        self.expect(
+            "fragmentation",
+            lambda t: {"requested": 50}
+            if t < 0.4
+            else {"requested": 2, "fragments": 40, "kept": 8},
+        )
+        arenas = {"requested": 2, "kept": 48, "arenas": 8, "arenas_memory": 48}
+        said = self.expect("arenas", lambda t: {"requested": 50} if t < 0.4 else arenas)
+        self.assertIn("8 arenas beside the main one", said)
+        self.expect(
+            "arenas",
+            lambda t: {"requested": 8, "kept": 50 * t, "threads": 9},
+            allocator="/usr/lib/libjemalloc.so.2",
+        )
+
+    def test_headers_of_small_blocks_are_not_fragmentation(self) -> None:
+        self.expect("live", lambda t: {"requested": 30, "slack": 3, "fragments": 12})
+
+    def test_what_malloc_has_not(self) -> None:
+        for part in ("huge", "outside", "stacks"):
+            self.expect(part, lambda t, part=part: {"requested": 3, part: 20})  # type: ignore[misc]
+
+    def test_slack(self) -> None:
+        self.expect("slack", lambda t: {"requested": 20, "slack": 12, "fragments": 8})
+        self.expect("live", lambda t: {"requested": 20, "slack": 2})
+
+    def test_hardly_any(self) -> None:
+        self.expect("small", lambda t: {"requested": 0.2})
+
+    def test_one_look(self) -> None:
+        one = why_results.process_of(
+            {
+                "pid": 1,
+                "command": "p",
+                "allocator": "x",
+                "peak_rss": 1,
+                "points": [point(0.1, requested=9)],
+            }
+        )
+        self.assertEqual(why_verdict.judge(one).kind, "live")
+
+
+class Files(unittest.TestCase):
+    def test_spoiled(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for text in ("", "{}", "[]", json.dumps({"processes": [], "command": []})):
+                (Path(folder) / "why.json").write_text(text)
+                with self.assertRaises(Unusable):
+                    why_results.load(Path(folder))
+            with self.assertRaisesRegex(Unusable, "there is no such file"):
+                why_results.load(Path(folder) / "gone")
+
+
+if __name__ == "__main__":
+    unittest.main()
