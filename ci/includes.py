@@ -14,7 +14,7 @@ from typing import Optional
 
 # A folder's files may include headers of these folders; tests also harness/test/tap.h. The include paths
 # in the Makefile say the same, but cannot see a path that climbs out of its folder.
-MAY_INCLUDE = {
+MAY_INCLUDE: dict[str, set[str]] = {
     "allocators": {"allocators"},
     "allocators/faulty": {"allocators", "allocators/faulty"},
     "allocators/faulty/bench": {"allocators", "allocators/faulty"},

@@ -57,7 +57,7 @@ struct why_shared *book_open(const char *object) {
     const char *named = getenv(WHY_FOLDER_VARIABLE);
     if (!named || strlen(named) >= sizeof folder)
         return NULL;
-    strcpy(folder, named);
+    memcpy(folder, named, strlen(named) + 1);
     struct why_shared *book = make();
     if (book)
         strncpy(book->object, object, sizeof book->object - 1);

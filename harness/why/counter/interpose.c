@@ -35,6 +35,7 @@ static void *no_memory(void) {
     return NULL;
 }
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): ours are words, glibc's are __a
 PUBLIC void *malloc(size_t size) {
     if (!is_ready())
         return next_early(size, 16);
@@ -89,7 +90,8 @@ PUBLIC void *realloc(void *block, size_t size) {
 PUBLIC void *reallocarray(void *block, size_t count, size_t size) {
     if (size && count > SIZE_MAX / size)
         return no_memory();
-    return realloc(block, count * size);
+    return realloc(block,
+                   count * size); // NOLINT(clang-analyzer-optin.portability.UnixAPI): as asked
 }
 
 PUBLIC int posix_memalign(void **to, size_t alignment, size_t size) {
@@ -124,6 +126,8 @@ PUBLIC void *pvalloc(size_t size) {
         return no_memory();
     return made(next.pvalloc(size), size);
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 /* C23. Their arguments only repeat what the allocator knows. */
 PUBLIC void free_sized(void *block, size_t size);

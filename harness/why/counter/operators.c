@@ -66,6 +66,7 @@ static void *aligned(size_t alignment, size_t size) {
 
 /* The names are of the Itanium C++ ABI, mangled: Znw is new, Zna new[], Zdl delete, Zda delete[];
  * m a size_t, St11align_val_t an alignment, RKSt9nothrow_t std::nothrow. */
+// NOLINTBEGIN(bugprone-macro-parentheses): these are lists of parameters and of words
 #define NEW(name, parameters, words, size, without)                                                \
     PUBLIC void *name parameters;                                                                  \
     PUBLIC void *name parameters {                                                                 \
@@ -97,6 +98,7 @@ static void *aligned(size_t alignment, size_t size) {
         ENTER(next_holds(found));                                                                  \
         next_delete words;                                                                         \
     }
+// NOLINTEND(bugprone-macro-parentheses)
 
 NEW(_Znwm, (size_t n), (n), n, need(malloc(n ? n : 1)))
 NEW(_Znam, (size_t n), (n), n, need(malloc(n ? n : 1)))

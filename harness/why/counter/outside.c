@@ -93,6 +93,7 @@ static bool is_program(const void *caller) {
     return count_book && !next_holds(caller);
 }
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): ours are words, glibc's are __a
 PUBLIC void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset) {
     void *got = (void *)syscall(SYS_mmap, at, size, protection, flags, fd, offset); // NOLINT
     if (got != MAP_FAILED && (flags & MAP_ANONYMOUS))
@@ -124,3 +125,4 @@ PUBLIC void *mremap(void *at, size_t before, size_t size, int flags, ...) {
     change(got, size, is_program(__builtin_return_address(0)));
     return got;
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
