@@ -93,6 +93,8 @@ class Kinds(unittest.TestCase):
         arenas = {"requested": 2, "kept": 48, "arenas": 8, "arenas_memory": 48}
         said = self.expect("arenas", lambda t: {"requested": 50} if t < 0.4 else arenas)
         self.assertIn("8 arenas beside the main one", said)
+        pinned = {"requested": 2, "fragments": 48, "arenas": 3, "arenas_memory": 50}
+        self.expect("fragmentation", lambda t: {"requested": 50} if t < 0.4 else pinned)
         self.expect(
             "arenas",
             lambda t: {"requested": 8, "kept": 50 * t, "threads": 9},

@@ -24,9 +24,9 @@ MUCH_SLACK = 0.17
 GROWTH = 0.15
 LEAST_GROWTH = 1 * MIB
 STEADY = 0.01  # a smaller step is none
-# The allocator's free memory is spread over arenas, if the fullest has no more than this part of it.
-MOST_OF_ONE_ARENA = 0.6
 FEW_ARENAS = 3
+# One arena could have used again what was ever live at once.
+MORE_THAN_PEAK = 1.5
 # Live memory has fallen if it is below this part of the most that it was.
 FALLEN = 0.7
 
@@ -155,7 +155,7 @@ def arenas(process: Process, point: Point, peak: float) -> Optional[str]:
     free = point.parts["kept"] + point.parts["fragments"]
     if point.arenas >= FEW_ARENAS and point.arenas_memory >= 0.5 * point.heap:
         return f"{point.arenas} arenas beside the main one"
-    if not process.is_glibc and point.threads_ever > FEW_ARENAS and free > 1.5 * peak:
+    if not process.is_glibc and point.threads_ever > FEW_ARENAS and free > MORE_THAN_PEAK * peak:
         return f"the heaps of {point.threads_ever} threads"
     return None
 
@@ -167,7 +167,8 @@ def free_memory(process: Process, point: Point) -> Verdict:
     story = f"live bytes fell from {size(peak)} to {size(point.live)}, but"
     story = story if fell else f"beside {size(point.live)} of live bytes,"
     where = arenas(process, point, peak)
-    if where:
+    pinned = point.parts["fragments"] > point.parts["kept"]
+    if where and (not pinned or free > MORE_THAN_PEAK * peak):
         return Verdict(
             "arenas",
             f"Arena multiplication: {story} {where} hold {size(free)} of free memory"
@@ -180,7 +181,7 @@ def free_memory(process: Process, point: Point) -> Verdict:
             ),
             point,
         )
-    if point.parts["fragments"] > point.parts["kept"]:
+    if pinned:
         return Verdict(
             "fragmentation",
             f"Fragmentation: {story} survivors, spread over the heap, pin {size(point.parts['fragments'])} "

@@ -90,8 +90,8 @@ PUBLIC void *realloc(void *block, size_t size) {
 PUBLIC void *reallocarray(void *block, size_t count, size_t size) {
     if (size && count > SIZE_MAX / size)
         return no_memory();
-    return realloc(block,
-                   count * size); // NOLINT(clang-analyzer-optin.portability.UnixAPI): as asked
+    // NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): of no bytes, if so asked
+    return realloc(block, count * size);
 }
 
 PUBLIC int posix_memalign(void **to, size_t alignment, size_t size) {
