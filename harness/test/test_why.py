@@ -120,12 +120,12 @@ ODD = """
 int main(int argc, char **argv) {
     char *kept = memset(malloc(4 << 20), 1, 4 << 20);
     if (strcmp(argv[1], "crash") == 0) {
-        usleep(100000);
+        usleep(500000);
         raise(SIGSEGV);
     } else if (strcmp(argv[1], "close") == 0) {
         for (int fd = 0; fd < 1000; fd++)
             close(fd);
-        usleep(50000);
+        return 0; /* the last look sees the block */
     } else if (strcmp(argv[1], "daemon") == 0) {
         daemon(0, 0);
         usleep(30000000);
