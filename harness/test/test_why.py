@@ -297,7 +297,7 @@ class Books(WhyTest):
 
     @slow
     def test_operators_of_cxx(self) -> None:
-        program = self.build("cxx", CXX, compiler="g++")
+        program = self.build("cxx", CXX, "-O0", compiler="g++")  # else pairs are left out
         for name in cell_names():
             if name == "null":
                 continue
@@ -308,9 +308,9 @@ class Books(WhyTest):
                 document = self.why("--allocator", name, "--", program, env=env)
                 point = document["processes"][0]["points"][-1]
                 self.assertLess(point["blocks"], 40)
-                self.assertIn(
-                    7777, [c for k in point["classes"] for c in range(k["least"], k["most"] + 1)]
-                )
+                # what is left: 7777 bytes, as the allocator rounds them
+                found = [c for c in point["classes"] if c["least"] < 9000 and c["most"] >= 7777]
+                self.assertEqual(len(found), 1, point["classes"])
 
     def test_a_program_that_becomes_another(self) -> None:
         program = self.build("odd", ODD)
