@@ -71,7 +71,7 @@ class Kinds(unittest.TestCase):
         self.expect("leak", lambda t: {"requested": 5 + 50 * t + 10 * (int(t * 100) % 5)})
 
     def test_what_stops_growing_is_in_use(self) -> None:
-        self.expect("live", lambda t: {"requested": 5 + 50 * min(t, 0.4)})
+        self.expect("live", lambda t: {"requested": 5 + 50 * min(t, 0.45)})
 
     def test_a_wave_is_in_use(self) -> None:
         self.expect("live", lambda t: {"requested": 40 + 20 * (int(t * 100) % 7) / 7})

@@ -14,9 +14,9 @@ MUTANTS = [
     ),
     (
         "why: changes that wait count, too",
-        "harness/why/split.c",
-        "bytes[c] += change;",
-        "bytes[c] += 0 * change;",
+        "harness/why/counter/count.c",
+        "count_apply(s, change);",
+        "(void)change;",
         f"{WHY}:Books.test_live_bytes_are_exact",
         "test_live_bytes_are_exact",
     ),
@@ -58,6 +58,6 @@ MUTANTS = [
         "and (p.seconds <= end - 0.03 * (end - first))",
         "and (p.seconds <= end)",
         f"{VERDICT}:Kinds.test_the_way_out_is_left_out",
-        "test_the_way_out_is_left_out",
+        "frees all at its end",
     ),
 ]
