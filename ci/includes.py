@@ -20,7 +20,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "allocators/faulty/bench": {"allocators", "allocators/faulty"},
     "allocators/faulty/check": {"allocators", "allocators/faulty", "allocators/faulty/check"},
     "allocators/faulty/harden": {"allocators", "allocators/faulty/harden"},
-    "allocators/faulty/memory": {"allocators", "allocators/faulty"},
+    "allocators/faulty/memory": {"allocators", "allocators/faulty", "allocators/faulty/memory"},
     "workloads/shared": {"workloads/shared", "allocators"},
     "workloads/timed": {"workloads/timed", "workloads/shared", "allocators"},
     "workloads/checks": {

@@ -9,6 +9,22 @@ FAMILIES = "workloads/timed/test_families"
 
 MUTANTS = [
     (
+        "memory group: contents are compared before a block is freed",
+        "workloads/timed/memory/held.h",
+        "if (!h->block || !block_read(w, h->block, h->size, h->key, verify))\n        return;\n    w->allocator",
+        "if (!h->block)\n        return;\n    w->allocator",
+        "workloads/timed/test_families",
+        "swiss_cheese: a block that has two owners",
+    ),
+    (
+        "memory group: everything is freed",
+        "workloads/timed/memory/held.h",
+        "for (uint32_t i = 0; i < b->count; i++)\n        if (b->of[i].block)",
+        "for (uint32_t i = 1; i < b->count; i++)\n        if (b->of[i].block)",
+        "workloads/timed/test_families",
+        "everything is freed",
+    ),
+    (
         "families: the digest covers the size and the bits of each request",
         "workloads/timed/family.h",
         "return (random | 1) * size;",

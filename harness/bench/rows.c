@@ -35,6 +35,12 @@ uint64_t rows_seed(const struct rows *r, unsigned round) {
     return r->options->seed + (r->options->one_seed ? 0 : round);
 }
 
+/* Where memory is what counts, it is also read some time after the end. */
+static const char *later_of(const struct options *o, const struct workload_info *w) {
+    const bool counts = strcmp(w->group, "memory") == 0;
+    return !counts ? NULL : o->quick || o->brief ? "100" : "100,1000";
+}
+
 struct sample_request rows_request(const struct rows *r, size_t row, unsigned round) {
     const struct options *o       = r->options;
     const struct workload_info *w = rows_workload(r, row);
@@ -44,6 +50,7 @@ struct sample_request rows_request(const struct rows *r, size_t row, unsigned ro
                                    .ops             = ops_of(o, w),
                                    .seed            = rows_seed(r, round),
                                    .thp             = o->thp,
+                                   .later           = later_of(o, w),
                                    .timeout_seconds = o->timeout_seconds};
 }
 

@@ -107,14 +107,16 @@ void sample_run(const struct sample_request *q, struct sample *a) {
     snprintf(seed, sizeof seed, "%" PRIu64, q->seed);
     snprintf(cpus, sizeof cpus, "%u", machine_cpus());
     snprintf(hold, sizeof hold, "%u", q->hold_ms);
-    const char *words[] = {"--run",  q->workload, "--threads", threads, "--ops",  ops,
-                           "--seed", seed,        "--cpus",    cpus,    "--hold", hold,
-                           NULL,     NULL,        NULL,        NULL};
-    enum { OPTIONAL = sizeof words / sizeof *words - 4 };
-    unsigned at = OPTIONAL;
+    const char *words[18] = {"--run",  q->workload, "--threads", threads, "--ops",  ops,
+                             "--seed", seed,        "--cpus",    cpus,    "--hold", hold};
+    unsigned at           = 12; /* the rest is NULL, and one of it stays so */
     if (q->thp) {
         words[at++] = "--thp";
         words[at++] = q->thp;
+    }
+    if (q->later) {
+        words[at++] = "--later";
+        words[at++] = q->later;
     }
     if (q->verify)
         words[at] = "--verify";

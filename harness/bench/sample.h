@@ -14,9 +14,10 @@ struct sample_request {
     const char *workload;
     unsigned threads;
     uint64_t ops, seed;
-    bool verify;      /* check every byte instead of taking the time */
-    const char *thp;  /* transparent huge pages: never, madvise, always; NULL: as they are */
-    unsigned hold_ms; /* rest at each instant at which memory is read */
+    bool verify;       /* check every byte instead of taking the time */
+    const char *thp;   /* transparent huge pages: never, madvise, always; NULL: as they are */
+    const char *later; /* milliseconds after the end at which memory is read again; NULL: none */
+    unsigned hold_ms;  /* rest at each instant at which memory is read */
     double timeout_seconds;
     spawn_tick *tick; /* as in struct spawn_request, with the next two */
     double tick_seconds;

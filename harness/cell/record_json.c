@@ -67,6 +67,7 @@ static void write_live_set(struct json *out, const struct record_source *s) {
     else
         json_null(out, "usable_bytes");
     json_uint(out, "untouched_bytes", r->untouched_bytes);
+    json_uint(out, "bound_bytes", r->bound_bytes);
     json_uint(out, "process_threads", r->memory[SAMPLE_LIVE].threads);
 }
 

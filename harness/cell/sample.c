@@ -296,6 +296,7 @@ static void collect(void) {
         r->live_bytes += w->live_bytes;
         r->usable_bytes += w->usable_bytes;
         r->untouched_bytes += w->untouched_bytes;
+        r->bound_bytes += w->bound_bytes;
         if (*w->failed_check)
             fail(r, w->failed_check, w->failure);
     }
@@ -310,7 +311,7 @@ void sample_run(const struct sample_request *request, struct sample_result *resu
     crew.request     = request;
     crew.result      = result;
     name_later(request);
-    bool memory      = prepare_shared();
+    bool memory = prepare_shared();
     for (unsigned i = 0; memory && i < n; i++)
         memory = prepare(&crew.worker[i], i);
     if (!memory) {

@@ -59,6 +59,7 @@ struct sample_result {
     uint64_t live_blocks, live_bytes;
     uint64_t usable_bytes;    /* of the live blocks; 0: the allocator has no usable_size */
     uint64_t untouched_bytes; /* of live_bytes: never written */
+    uint64_t bound_bytes;     /* of theory, for the memory that such requests may need; 0: none */
     struct memory memory[SAMPLE_INSTANTS];       /* SAMPLE_PURGED: only with purge */
     struct sample_noted noted[SAMPLE_MAX_NOTED]; /* in the order of time */
     unsigned noted_count;                        /* more are dropped */

@@ -29,6 +29,7 @@ enum { RECORD_PROTOCOL = 1 };
     REQUIRED(live_bytes)      /* as asked for */                                                   \
     OPTIONAL(usable_bytes)    /* that the allocator says may be used of the live blocks */         \
     REQUIRED(untouched_bytes) /* of live_bytes: never written, so not resident */                  \
+    REQUIRED(bound_bytes)     /* of theory, for what such requests may need; 0: none is known */   \
     REQUIRED(process_threads) /* also those that the allocator started */                          \
     REQUIRED(rss_start_bytes) /* before the first operation */                                     \
     REQUIRED(vsz_start_bytes)                                                                      \

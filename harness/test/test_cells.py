@@ -92,7 +92,10 @@ class SameWork(unittest.TestCase):
     def values(self, *counters: str) -> list[tuple[str, set[Any]]]:
         """What the cells of all allocators say, for each workload and number of threads."""
         return [
-            (workload, {tuple(record_of(n, workload, t)[c] for c in counters) for n in cell_names()})
+            (
+                workload,
+                {tuple(record_of(n, workload, t)[c] for c in counters) for n in cell_names()},
+            )
             for workload, (_, threads) in WORK.items()
             for t in threads
         ]

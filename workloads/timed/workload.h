@@ -48,6 +48,7 @@ struct worker {
     uint64_t live_blocks;     /* added up by inspect, as is the next */
     uint64_t live_bytes;      /* the sum of the sizes asked for */
     uint64_t usable_bytes;    /* the sum of what the allocator says may be used of them */
+    uint64_t bound_bytes;     /* a bound of theory for what such requests may need; 0: none */
     uint64_t untouched_bytes; /* of live_bytes: asked for, and not written: not resident */
 
     /* Of the cell, for worker_instant; NULL: nobody looks. */
