@@ -9,12 +9,12 @@ FAMILIES = "workloads/timed/test_families"
 
 MUTANTS = [
     (
-        "memory group: contents are compared before a block is freed",
+        "memory group: the digest is of the seed",
         "workloads/timed/memory/held.h",
-        "if (!h->block || !block_read(w, h->block, h->size, h->key, verify))\n        return;\n    w->allocator",
-        "if (!h->block)\n        return;\n    w->allocator",
+        "family_digest(stream_mix(h->key + w->seed), size)",
+        "family_digest(stream_mix(h->key), 1)",
         "workloads/timed/test_families",
-        "swiss_cheese: a block that has two owners",
+        "swiss_cheese: another seed, another digest",
     ),
     (
         "memory group: everything is freed",
