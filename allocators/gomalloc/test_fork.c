@@ -508,11 +508,55 @@ static bool holds_a_lock(void) {
     return held;
 }
 
+/* Where it is not named by the C library */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+enum {
+    KINDS_OF_ROUND  = 20,
+    FIRST_WINDOW_NS = 20000,
+    SELDOM          = 8
+}; /* kinds: as operand_bytes has them */
+
+static timer_t signal_timer;
+static uint64_t signal_state = 1;
+static uint64_t window_began_ns, window_ns[KINDS_OF_ROUND]; /* how long a round of a kind takes */
+static unsigned window;                                     /* the present kind */
+
+static uint64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* A signal at any instant of that many nanoseconds from now */
+static void signal_within(uint64_t ns) {
+    const uint64_t most     = 999999998;
+    struct itimerspec after = {{0}, {0}};
+    after.it_value.tv_nsec  = 1 + (long)(next_random(&signal_state) % (ns < most ? ns + 1 : most));
+    timer_settime(signal_timer, 0, &after, NULL);
+}
+
+/* What follows, up to see_to_child, is interrupted at any of its instants. A timer does that on a
+ * loaded machine, too, where a thread that sends signals would not run meanwhile. */
+static void begin_window(unsigned round) {
+    window          = round % KINDS_OF_ROUND;
+    may_fork        = true;
+    window_began_ns = now_ns();
+    signal_within(window_ns[window]);
+}
+
+/* Most instants are outside of all locks: of those, few are taken. */
 static void on_signal(int number) {
     const int saved = errno;
     (void)number;
-    if (may_fork && !in_child && !forked) {
-        atomic_fetch_add(&shared->inside, holds_a_lock());
+    const bool may    = may_fork && !in_child && !forked;
+    const bool locked = may && holds_a_lock();
+    if (may && !locked && next_random(&signal_state) % SELDOM != 0) {
+        signal_within(window_ns[window]);
+    } else if (may) {
+        atomic_fetch_add(&shared->inside, locked);
         forked_pid = fork();
         in_child   = forked_pid == 0;
         forked     = true;
@@ -522,17 +566,6 @@ static void on_signal(int number) {
     errno = saved;
 }
 
-static void *send_signals(void *thread) {
-    uint64_t state = 1;
-    while (!stop) {
-        const uint64_t rounds = next_random(&state) % 20000;
-        for (volatile uint64_t i = 0; i < rounds; i++)
-            continue;
-        pthread_kill(*(pthread_t *)thread, SIGUSR1);
-    }
-    return NULL;
-}
-
 /* After the interrupted function: the child ends here, the parent waits for it. */
 static void see_to_child(void) {
     may_fork = false;
@@ -540,6 +573,8 @@ static void see_to_child(void) {
         child();
     if (forked)
         reap(forked_pid);
+    else
+        window_ns[window] = now_ns() - window_began_ns;
     forked = false;
 }
 
@@ -551,7 +586,7 @@ static size_t operand_bytes(unsigned round, unsigned i) {
 }
 
 static void in_malloc(unsigned round) {
-    may_fork = true;
+    begin_window(round);
     for (unsigned i = 0; i < OPERANDS && !forked; i++)
         operand[i] = malloc(operand_bytes(round, i));
     see_to_child();
@@ -564,7 +599,7 @@ static void in_malloc(unsigned round) {
 static void in_free(unsigned round) {
     for (unsigned i = 0; i < OPERANDS; i++)
         operand[i] = malloc(operand_bytes(round, i));
-    may_fork = true;
+    begin_window(round);
     for (unsigned i = 0; i < OPERANDS && !forked; i++) {
         free(operand[i]);
         operand[i] = NULL;
@@ -575,7 +610,7 @@ static void in_free(unsigned round) {
 }
 
 static void in_realloc(unsigned round) {
-    may_fork = true;
+    begin_window(round);
     for (unsigned i = 0; i < OPERANDS && !forked; i++)
         operand[i % 100] = realloc(operand[i % 100], operand_bytes(round + i / 100, i) + 1);
     see_to_child();
@@ -588,16 +623,19 @@ static void in_trim(unsigned round) {
         free(operand[i]);
         operand[i] = NULL;
     }
-    may_fork = true;
+    begin_window(round);
     malloc_trim(0);
     see_to_child();
 }
 
 static void in_handler(void (*operation)(unsigned round)) {
-    static pthread_t self;
-    self = pthread_self();
+    struct sigevent here        = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+    here.sigev_notify_thread_id = gettid();
     signal(SIGUSR1, on_signal);
-    start(send_signals, &self);
+    if (timer_create(CLOCK_MONOTONIC, &here, &signal_timer) != 0)
+        give_up("no timer");
+    for (unsigned kind = 0; kind < KINDS_OF_ROUND; kind++)
+        window_ns[kind] = FIRST_WINDOW_NS;
     for (unsigned round = 0; more(); round++)
         operation(round);
 }
@@ -620,7 +658,12 @@ static void from_trim(void) {
 
 /* --- no live block is handed out twice --- */
 
-enum { TABLES = 4, ENTRIES = 1500 };
+enum { TABLES = 4, ENTRIES = 1500, SIDE_BY_SIDE = 2 };
+
+/* Between two forks the tables' threads work. When a fork has been made they rest, so that the
+ * children have the processors. */
+static atomic_bool resting;
+static atomic_uint bursts[TABLES];
 
 /* A block is in its thread's table from when it is full to before it is freed. */
 struct entry {
@@ -642,6 +685,11 @@ static void *keep_table(void *entries) {
     struct entry *all = entries;
     uint64_t state    = (uintptr_t)entries;
     while (!stop) {
+        if (resting) {
+            usleep(50);
+            continue;
+        }
+        bursts[(all - table[0]) / ENTRIES]++;
         /* One after another, many times the same size: lists run full. */
         const uint64_t burst = next_random(&state), same = next_random(&state);
         for (unsigned i = 0; i < 300; i++) {
@@ -709,19 +757,40 @@ static void compare_contents(void) {
     }
 }
 
+/* Returns when each thread has begun to work again, and some time later. */
+static void let_them_work(uint64_t *state) {
+    unsigned before[TABLES];
+    for (unsigned t = 0; t < TABLES; t++)
+        before[t] = bursts[t];
+    resting = false;
+    for (unsigned t = 0; t < TABLES; t++)
+        while (bursts[t] == before[t])
+            usleep(50);
+    usleep((useconds_t)(next_random(state) % 400));
+}
+
 static void with_contents(void) {
+    uint64_t state           = 1;
+    pid_t pids[SIDE_BY_SIDE] = {0};
     for (unsigned t = 0; t < TABLES; t++)
         start(keep_table, table[t]);
-    while (more()) {
-        usleep(200);
+    for (unsigned i = 0; more(); i++) {
+        let_them_work(&state);
         const pid_t pid = fork();
+        resting         = true;
         if (pid == 0) {
             alarm(PATIENCE_S);
             compare_contents();
             child();
         }
-        reap(pid);
+        pid_t *oldest = &pids[i % SIDE_BY_SIDE];
+        if (*oldest)
+            reap(*oldest);
+        *oldest = pid;
     }
+    for (unsigned i = 0; i < SIDE_BY_SIDE; i++)
+        if (pids[i])
+            reap(pids[i]);
 }
 
 /* --- what generations lose --- */
