@@ -35,6 +35,9 @@ enum { HINTS_TRIED = 3, BASE_ARENAS = 240 };
 #if defined(__SANITIZE_THREAD__)
 #define HINT_FIRST ((uintptr_t)0x10 << 32) /* the part below 512 GiB is the program's, there */
 enum { HINT_REGIONS = 16, HINTS = 16 };
+#elif defined(__SANITIZE_ADDRESS__)
+#define HINT_FIRST ((uintptr_t)0x2200 << 32) /* its shadow lies below */
+enum { HINT_REGIONS = 46 * 64, HINTS = 46 };
 #else
 #define HINT_FIRST ((uintptr_t)0xc0 << 32)
 enum { HINT_REGIONS = 80 * 64, HINTS = 80 }; /* to 80.75 TiB; programs begin at 85.3 */
