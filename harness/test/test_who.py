@@ -393,6 +393,14 @@ class Following(WhoTest):
         self.assertRegex(done.stdout, r"(?m)^  true \(3 processes\): glibc")
         self.assertIn("4 processes: 4 known", done.stdout)
 
+    def test_a_copy_that_becomes_another_program_is_no_line(self) -> None:
+        """Though it stays one for long enough to be looked at."""
+        copies = "(sleep 0.3; exec /bin/true) & " * 2
+        done = spanbench("who", "--", "sh", "-c", f"{copies} wait")
+        self.assertRegex(done.stdout, r"(?m)^  true \(2 processes\): glibc")
+        self.assertEqual(done.stdout.count("sh ("), 1, done.stdout)
+        self.assertIn("5 processes: 5 known", done.stdout)
+
     def test_exec(self) -> None:
         """One process, two programs."""
         document = self.who("--", "sh", "-c", "sleep 0.3; exec env true")

@@ -98,6 +98,14 @@ static void on_fork(struct follow *f, pid_t thread) {
     (void)seen_add(f->seen, child, seen_find(f->seen, process_of(thread)));
 }
 
+/* Of a fork, until it becomes another program: the same program as its parent. Whether it was
+ * looked at in time is chance. */
+static bool is_copy(const struct follow *f, const struct seen_process *p) {
+    const struct seen_process *above = p->above == SEEN_NONE ? NULL : &f->seen->process[p->above];
+    return p->image == 0 && above && above->serving &&
+           strcmp(p->serving->program, above->serving->program) == 0;
+}
+
 static void on_exec(struct follow *f, pid_t process) {
     const int before = process == f->program ? seen_find(f->seen, process) : number_of(f, process);
     const int after  = seen_add(f->seen, process, before);
@@ -111,7 +119,7 @@ static void on_exec(struct follow *f, pid_t process) {
     snprintf(path, sizeof path, "/proc/%d/exe", (int)process);
     const ssize_t length             = readlink(path, program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
-    if (old->serving && strcmp(old->serving->program, program) == 0)
+    if (old->serving && (strcmp(old->serving->program, program) == 0 || is_copy(f, old)))
         old->serving = NULL;
 }
 
