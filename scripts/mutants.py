@@ -25,6 +25,14 @@ MUTANTS = [
         "a_bar_is_live_and_slack_and_kept",
     ),
     (
+        "scripts: wrong words have their exit code where standard error is closed",
+        "scripts/program.py",
+        'sys.stderr = open(os.devnull, "w", encoding="utf-8")',
+        "pass",
+        "scripts/test_program.py:Ends",
+        "Neither of a refusal",
+    ),
+    (
         "install: modes do not depend on the umask",
         INSTALL,
         "umask 022",

@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Callable, NoReturn, Optional
+from typing import Callable, NoReturn, Optional, TextIO
 
 import bench_results
 
@@ -24,6 +24,8 @@ RESULTS = HOME / "results" if IN_SOURCES else Path("results")
 LATEST = RESULTS / "latest"
 # scripts/deps.sh unpacks matplotlib here where it is not installed; an installed one comes first.
 sys.path.append(str(HOME / os.environ.get("B", "build") / "matplotlib"))
+if sys.stderr is None:  # closed: argparse, among others, would fail
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")
 WRONG_USE = 2  # as of the driver: wrong use or environment
 INTERRUPTED = 128 + 2
 
@@ -45,9 +47,27 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
     return made
 
 
-def stop_writing() -> None:
-    """What is left in the buffer of standard output goes nowhere, rather than fail at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def stop_writing(stream: Optional[TextIO] = None) -> None:
+    """What is left in the buffer of standard output, or of `stream`, goes nowhere, rather than fail at
+    exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
+
+
+def complain(text: str) -> None:
+    """On standard error. If that takes nothing, the program ends as if it had: with its exit code, where
+    Python would fail at exit (Python 3.13: 120)."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        stop_writing(sys.stderr)
+
+
+def settle() -> None:
+    """Before the exit: what standard error did not take goes nowhere, likewise."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        stop_writing(sys.stderr)
 
 
 class Terminated(BaseException):
@@ -65,7 +85,7 @@ def terminate(number: int, _: Optional[FrameType]) -> NoReturn:
 def interrupted(number: int) -> int:
     """Says so. Returns the exit code."""
     name = Path(sys.argv[0]).name
-    print(f"{name}: interrupted by {signal.Signals(number).name}", file=sys.stderr)
+    complain(f"{name}: interrupted by {signal.Signals(number).name}")
     return 128 + number
 
 
@@ -74,7 +94,7 @@ def run(main: Callable[[], int], unread: int = 0) -> NoReturn:
     it was that nobody reads on."""
 
     def stop(problem: str) -> NoReturn:
-        print(f"{Path(sys.argv[0]).name}: {bench_results.printable(problem)}", file=sys.stderr)
+        complain(f"{Path(sys.argv[0]).name}: {bench_results.printable(problem)}")
         sys.exit(WRONG_USE)
 
     if sys.stdout is None:
@@ -102,4 +122,5 @@ def run(main: Callable[[], int], unread: int = 0) -> NoReturn:
         code = interrupted(signal.SIGINT)
     except Terminated as signalled:
         code = interrupted(signalled.number)
+    settle()
     sys.exit(code)

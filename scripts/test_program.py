@@ -52,6 +52,19 @@ class Ends(DriverTest):
             self.assertEqual(child.returncode, 128 + number)
             self.assertFalse(folder.exists())
 
+    def test_what_cannot_be_said_changes_no_exit_code(self) -> None:
+        """Neither of a refusal, nor of wrong words, nor of a program that has done its work."""
+        ends = {
+            "raise program.bench_results.Unusable('x')": 2,
+            "program.parser('', '').parse_args(['--no-such-option'])": 2,
+            "return program.complain('x')": 0,
+            "raise KeyboardInterrupt": 130,
+        }
+        for line, code in ends.items():
+            for elsewhere in "2>/dev/full", "2>&-":
+                words = ["sh", "-c", f'"$@" {elsewhere}', "sh", *self.command(line)]
+                self.assertEqual(run(*words).returncode, code, (line, elsewhere))
+
     def test_a_pipe_that_nobody_reads(self) -> None:
         """Is noticed at the end at the latest, and has the exit code that the program names."""
         for say in ("print(1, flush=True)", "print(1)"):

@@ -23,7 +23,7 @@ try:
     from gate.driver import duration
     from gate.findings import SIGNALLED, WRONG_USE, Interrupted, Refusal, exit_code
     from gate.run import Gate, judge_again
-    from program import RESULTS, stop_writing
+    from program import RESULTS, complain, settle, stop_writing
 except (ImportError, MemoryError, OSError) as problem:
     lacks = "; run scripts/deps.sh gate" * isinstance(problem, ImportError)
     print(f"gate: {problem or 'not enough memory'}{lacks}", file=sys.stderr)
@@ -80,10 +80,7 @@ def interrupt(number: int, _: Optional[FrameType]) -> NoReturn:
 
 def end(said: str) -> int:
     """Refused. Whether that can be said or not, it is neither a pass nor a regression."""
-    try:
-        print(f"gate: {bench_results.printable(said)}", file=sys.stderr, flush=True)
-    except (OSError, AttributeError):
-        pass
+    complain(f"gate: {bench_results.printable(said)}")
     return WRONG_USE
 
 
@@ -110,4 +107,7 @@ def run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    try:
+        sys.exit(run())
+    finally:
+        settle()
