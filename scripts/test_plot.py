@@ -154,7 +154,9 @@ class ThroughputFigure(unittest.TestCase):
         )
 
     def zone(self, ax: Axes) -> list[tuple[float, float]]:
-        return [(p.get_xy()[:, 0].min(), p.get_xy()[:, 0].max()) for p in ax.patches]
+        """A polygon, of matplotlib 3.9 and later a rectangle."""
+        shapes = [p.get_patch_transform().transform_path(p.get_path()) for p in ax.patches]
+        return [(s.vertices[:, 0].min(), s.vertices[:, 0].max()) for s in shapes]
 
     def test_oversubscription(self) -> None:
         run = invented()
