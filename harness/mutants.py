@@ -78,6 +78,8 @@ MUTANTS = [
         "if (!take_number(from, &record_instant_numbers[i], to) && false)",
         "harness/core/test_record",
         "bad instants",
+    ),
+    (
         "timeline: what there is of it is shown while it grows",
         "harness/bench/timeline.c",
         "    show(pass->to);\n",

@@ -201,7 +201,7 @@ static int finish(struct run *run) {
     char problem[RESULTS_PROBLEM_BYTES];
     bool saved = true;
     progress_clear();
-    if (!complete)
+    if (!complete && ftell(run->timeline.stream) <= 0) /* it was not begun */
         results_discard(&run->timeline);
     else if (!(saved = results_commit(&run->timeline, problem, sizeof problem)))
         text_say("%s", problem);
@@ -264,7 +264,7 @@ static int run_plan(struct run *run) {
     run_samples(run);
     save_renew(&run->saved, -1);
     if (!is_ended(run))
-        run->no_line = timeline_run(&run->rows, run->timeline.stream, &run->saved);
+        run->no_line = timeline_run(&run->rows, &run->timeline, &run->saved);
     return finish(run);
 }
 

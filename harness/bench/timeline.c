@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -16,11 +17,42 @@ enum {
     REST_QUICK_MS = 30,
 };
 
+/* The file is shown again when so much time has passed: who is killed loses less than a second. */
+static const double shown_every = 0.6;
+
+/* The file, as it is shown while it grows. */
+struct growing {
+    struct results_file *file;
+    const struct results *results;
+    double shown; /* when */
+    bool trouble; /* it could not be shown; that is said once, and not tried again */
+};
+
 struct pass {
-    FILE *csv;
+    struct growing *to;
     const struct sample_request *request;
     int statm; /* /proc/<child>/statm; 0 before the first tick */
 };
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void show(struct growing *g) {
+    char problem[RESULTS_PROBLEM_BYTES];
+    const double at = now();
+    if (g->trouble || at - g->shown < shown_every)
+        return;
+    g->shown   = at;
+    g->trouble = !results_show(g->results, g->file, problem, sizeof problem);
+    if (!g->trouble)
+        return;
+    progress_clear();
+    text_say("%s", problem);
+    text_say("the run goes on: space for the final file is reserved");
+}
 
 static void tick(void *arg, pid_t child, double seconds_since_start) {
     struct pass *pass = arg;
@@ -36,9 +68,10 @@ static void tick(void *arg, pid_t child, double seconds_since_start) {
     if (sscanf(text, "%lu %lu", &vsz, &rss) != 2 || vsz == 0)
         return;
     const unsigned long page = (unsigned long)sysconf(_SC_PAGESIZE);
-    fprintf(pass->csv, "%s,%s,%u,%.4f,%lu,%lu\n", pass->request->workload,
+    fprintf(pass->to->file->stream, "%s,%s,%u,%.4f,%lu,%lu\n", pass->request->workload,
             pass->request->cell->name, pass->request->threads, seconds_since_start, rss * page,
             vsz * page);
+    show(pass->to);
 }
 
 static unsigned rest_ms(const struct rows *r) {
@@ -46,10 +79,10 @@ static unsigned rest_ms(const struct rows *r) {
 }
 
 /* One pass. A failed one leaves no lines. */
-static void run_pass(const struct rows *r, size_t row, FILE *csv, struct sample *a) {
+static void run_pass(const struct rows *r, size_t row, struct growing *to, struct sample *a) {
     struct sample_request request = rows_request(r, row, 0);
-    struct pass pass              = {.csv = csv, .request = &request};
-    const long begin              = ftell(csv);
+    struct pass pass              = {.to = to, .request = &request};
+    const long begin              = ftell(to->file->stream);
     request.hold_ms               = rest_ms(r);
     request.tick                  = tick;
     request.tick_seconds          = INTERVAL_US * 1e-6;
@@ -58,7 +91,8 @@ static void run_pass(const struct rows *r, size_t row, FILE *csv, struct sample 
     if (pass.statm > 0)
         close(pass.statm);
     if (a->end != SAMPLE_GOOD)
-        fseek(csv, begin, SEEK_SET);
+        fseek(to->file->stream, begin, SEEK_SET);
+    show(to);
 }
 
 static unsigned thread_count(const struct rows *r) {
@@ -87,11 +121,12 @@ size_t timeline_bytes(const struct rows *r) {
     return timeline_passes(r) * PASS_BYTES;
 }
 
-size_t timeline_run(struct rows *r, FILE *csv, struct save *saved) {
+size_t timeline_run(struct rows *r, struct results_file *csv, struct save *saved) {
+    struct growing to = {.file = csv, .results = &saved->results};
     static struct sample a;
     const size_t passes = timeline_passes(r);
     size_t failed = 0, done = 0;
-    fputs("workload,allocator,threads,seconds,rss_bytes,vsz_bytes\n", csv);
+    fputs("workload,allocator,threads,seconds,rss_bytes,vsz_bytes\n", csv->stream);
     for (size_t row = 0; done < passes && !spawn_interrupted(); row++) {
         char name[ROW_NAME_BYTES];
         if (r->plan.row[row].threads != thread_count(r))
@@ -102,7 +137,7 @@ size_t timeline_run(struct rows *r, FILE *csv, struct save *saved) {
         done++;
         if (*r->state[row].stopped)
             continue;
-        run_pass(r, row, csv, &a);
+        run_pass(r, row, &to, &a);
         if (a.end == SAMPLE_GOOD || a.end == SAMPLE_INTERRUPTED)
             continue;
         failed++;

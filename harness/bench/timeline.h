@@ -20,6 +20,6 @@ size_t timeline_bytes(const struct rows *);
  * process every two milliseconds. The cell rests at each instant at which it reads its memory. A
  * pass that fails leaves no lines; standard error and the saved file have the cause. Returns the
  * number of failed passes. Stops at an interrupt. */
-size_t timeline_run(struct rows *, FILE *csv, struct save *);
+size_t timeline_run(struct rows *, struct results_file *, struct save *);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -129,10 +130,10 @@ bool results_create(const struct results *r, const char *name, size_t reserve,
              ++serial);
     /* without a name until it is committed: who is killed leaves nothing; not on each file system
      */
-    int fd        = open(r->directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    int fd        = open(r->directory, O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
     file->unnamed = fd >= 0;
     if (fd < 0)
-        fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        fd = open(file->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     int error = fd < 0 ? errno : 0;
     if (!error && reserve)
         error = posix_fallocate(fd, 0, (off_t)reserve);
@@ -174,6 +175,29 @@ bool results_commit(struct results_file *file, char *problem, size_t size) {
     snprintf(problem, size, "cannot write %s: %s", file->final,
              strerrordesc_np(error ? error : errno));
     unlink(file->temporary);
+    return false;
+}
+
+/* The first `size` bytes. */
+static bool copy(int to, int from, off_t size) {
+    for (off_t at = 0; at < size;)
+        if (sendfile(to, from, &at, (size_t)(size - at)) <= 0)
+            return false;
+    return true;
+}
+
+bool results_show(const struct results *r, struct results_file *file, char *problem, size_t size) {
+    const char *name          = strrchr(file->final, '/') + 1;
+    struct results_file shown = {0};
+    if (!results_create(r, name, 0, &shown, problem, size))
+        return false;
+    shown.hurried = true;
+    if (fflush(file->stream) == 0 &&
+        copy(fileno(shown.stream), fileno(file->stream), ftello(file->stream)) &&
+        fseeko(shown.stream, 0, SEEK_END) == 0)
+        return results_commit(&shown, problem, size);
+    snprintf(problem, size, "cannot write %s: %s", file->final, strerrordesc_np(errno));
+    results_discard(&shown);
     return false;
 }
 

@@ -43,6 +43,11 @@ bool results_create(const struct results *, const char *name, size_t reserve, st
  * any, is as it was. Closes the stream either way. */
 bool results_commit(struct results_file *, char *problem, size_t size);
 
+/* Puts a copy of what is written so far in place of the file of that name. The commit will replace
+ * it again: the copy is what stays of a process that is killed. False: `problem` says why, and the
+ * file of that name, if any, is as it was. */
+bool results_show(const struct results *, struct results_file *, char *problem, size_t size);
+
 /* Gives up a file that was not committed; nothing of it stays. */
 void results_discard(struct results_file *);
 

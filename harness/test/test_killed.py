@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import jsonschema
 
+from bench_results import load_timeline
 from driving import CELLS, ROOT, SPANBENCH, DriverTest, at_once, slow, spanbench
 
 # The driver promises one second. It, and who reads here, may have to wait for a processor.
@@ -106,6 +108,38 @@ class Killed(DriverTest):
     @slow
     def test_forty_times_each(self) -> None:
         self.trials(40)
+
+    def timeline(self, out: Path) -> list[str]:
+        """The lines of the only run; none: there is no such file."""
+        return [line for p in out.glob("2*/timeline.csv") for line in p.read_text().splitlines()]
+
+    def test_timeline(self) -> None:
+        """What it had of a pass before stays, and of a pass under way. The samples are complete."""
+        self.use_cells(CELLS / "null")
+        self.script_cell(
+            "slow", 'case "$*" in *"--hold "[1-9]*) sleep 1000;; esac\nexec {good} "$@"'
+        )
+        words = "--quick --workloads tiny --threads 1 --repetitions 1".split()
+        for number in (signal.SIGKILL, signal.SIGINT):
+            out = self.directory / number.name
+            with subprocess.Popen(
+                [SPANBENCH, *words, "--cells", self.cells, "--out", out],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            ) as driver:
+                patience = time.monotonic() + PATIENCE
+                while not any(li.startswith("tiny,slow,") for li in self.timeline(out)):
+                    self.assertLess(time.monotonic(), patience, "it is not written along")
+                    time.sleep(0.02)
+                driver.send_signal(number)
+            series = load_timeline(next(out.glob("2*/timeline.csv")))
+            self.assertIn(("tiny", "null", 1), series)
+            if number == signal.SIGINT:
+                self.assertEqual(len(series), 1, "a pass that was cut short is none")
+            (path,) = out.glob("2*/bench.json")
+            self.assertEqual(len(json.loads(path.read_text())["benchmarks"]), 3)
+            self.short_run(out)
+            self.assertEqual(list(out.glob("*/*.tmp")), [])
 
     def test_the_next_run_removes_what_a_killed_one_left_and_nothing_else(self) -> None:
         self.short_run(self.out)
