@@ -112,7 +112,10 @@ install_scripts() {
     *) put "$(mode_of "$root/$script")" "$root/$script" "$home/$script" ;;
     esac
   done <"$list"
-  put 644 "$root/results/gate.schema.json" "$home/results/gate.schema.json"
+  (cd "$root" && find results -maxdepth 1 -name '*.schema.json') | LC_ALL=C sort >"$list"
+  while read -r schema; do
+    put 644 "$root/$schema" "$home/$schema"
+  done <"$list"
 }
 install_manuals() {
   put 644 "$root/harness/spanbench.1" share/man/man1/spanbench.1

@@ -78,6 +78,13 @@ class Staged(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
+    def test_schemas(self) -> None:
+        """Of each file of results that the commands write."""
+        names = {p.name for p in (ROOT / "results").glob("*.schema.json")}
+        there = {p.name for p in (self.top / "lib/spanbench/results").glob("*.schema.json")}
+        self.assertGreater(len(names), 3)
+        self.assertEqual(there, names)
+
     def test_everybody_may_read_and_run_it(self) -> None:
         for path in self.top.rglob("*"):
             if path.is_symlink():
