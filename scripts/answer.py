@@ -36,6 +36,9 @@ KEPT, NAMED = 0.05, 3
 NOTHING = "No sample is good: there is nothing to compare."
 MARKED = 4  # Of more that tie, the marks of the table tell the names.
 SENTENCES = 12  # Lines of the table give way until sentences have so many.
+MORE = "; more by --all."  # Ends a sentence that found no room for all of its parts.
+# The sizes of blocks, as workloads/README.md says them, in the columns of one workload.
+SIZES = {"tiny": "1-15 B", "small": "16 B-32 KiB", "large": "32 KiB-4 MiB"}
 # As workloads/README.md says it.
 NOT_MEASURED = (
     "threads that free each other's blocks",
@@ -183,11 +186,17 @@ def cell(a: Answer, row: Row, measure: Measure) -> str:
     return f"{number(math.exp(effect.location)):>4}{mark}{sureness(effect):>4}"
 
 
+def titled(workload: str, width: int) -> str:
+    """With the sizes of its blocks, if they are known."""
+    sizes = SIZES.get(workload)
+    return f"{workload}: {sizes}" if sizes else shortened(workload, width)
+
+
 def block_lines(a: Answer, workloads: list[str], allocators: list[str]) -> list[str]:
     """A head of two lines, then a line for each allocator."""
     wide = 2 * CELL + 1
     lines = [
-        " " * NAME_WIDTH + "".join(f"  {shortened(w, wide).center(wide)}" for w in workloads),
+        " " * NAME_WIDTH + "".join(f"  {titled(w, wide).center(wide)}" for w in workloads),
         " " * NAME_WIDTH + f"  {'time':>{CELL - 3}}    {'memory':>{CELL - 3}}   " * len(workloads),
     ]
     for allocator in allocators:
@@ -279,22 +288,20 @@ def front_sentence(a: Answer) -> str:
     return f"Beaten by none in speed and memory together: {said}." if said and a.comparable else ""
 
 
-def tie_sentences(a: Answer) -> list[str]:
-    """The differences that are none, a sentence for each measure."""
+def ties_sentence(a: Answer) -> str:
+    """The differences that are none."""
     if not a.comparable:
-        return ["One sample tells no difference from noise: repeat with REPS=9."]
+        return "One sample tells no difference from noise: repeat with REPS=9."
     said = []
     for measure in MEASURES:
 
         def groups(workload: str) -> str:
             q = a.question(workload, measure)
-            ties = [" = ".join(a.name(r) for r in g) for g in q.ties() if not is_all(g, q)]
+            ties = ["=".join(a.name(r) for r in g) for g in q.ties() if not is_all(g, q)]
             return ", ".join(ties) if ties or not q.ties() else "all"
 
-        said.append(
-            f"Ties in {measure.name} (noise, or under {INTEREST:.0%}): {by_workload(a, groups) or 'none'}."
-        )
-    return said
+        said.append(f"{measure.name}: {by_workload(a, groups) or 'none'}")
+    return f"Tied, each pair (noise, or under {INTEREST:.0%}), in {'; in '.join(said)}."
 
 
 def purge_sentence(a: Answer) -> str:
@@ -312,17 +319,13 @@ def purge_sentence(a: Answer) -> str:
         said.append(f"{'the others' if said else 'all'} at most {amount(above[rest[0]])}")
     if without := [a.name(r) for r in rows if a.name(r) not in above]:
         said.append(f"{listed(without)} cannot purge")
-    return f"After a purge ({workload}, live {amount(live)}): {', '.join(said)}."
+    return f"All blocks freed, and purged ({workload}; {amount(live)} before): {', '.join(said)}."
 
 
-def start_sentence(a: Answer) -> str:
-    rows = [r for r in a.at_these_threads if r.samples]
-    starts = sorted((r.median("rss_start_bytes"), a.name(r)) for r in rows)
-    (low, leanest), (high, fattest) = starts[0], starts[-1]
-    return (
-        f"Start, not counted as memory: {amount(low)} ({leanest}) to "
-        f"{amount(high)} ({fattest})."
-    )
+def start(a: Answer) -> str:
+    """What the processes had at the start, which is not counted as memory: the least and the most."""
+    starts = [r.median("rss_start_bytes") for r in a.at_these_threads if r.samples]
+    return f"{number(min(starts) / MIB)} to {amount(max(starts))}"
 
 
 def failed_sentence(a: Answer) -> str:
@@ -358,7 +361,7 @@ def sentences(a: Answer) -> list[str]:
         best_sentence(a, "Least memory" + sure, MEMORY),
         front_sentence(a),
     ]
-    ties = [*tie_sentences(a), tie_meaning(a) if a.comparable else ""]
+    ties = [ties_sentence(a), tie_meaning(a) if a.comparable else ""]
     if len(a.ranked) < 2:
         alone = listed([a.names[name] for name in a.ranked]) or "None"
         compared, ties = [f"{alone} alone can be ranked: there is nothing to compare."], []
@@ -366,7 +369,6 @@ def sentences(a: Answer) -> list[str]:
         failed_sentence(a),
         *compared,
         purge_sentence(a),
-        start_sentence(a),
         *ties,
         absent_sentence(a),
         f"Not measured here: {', '.join(NOT_MEASURED)}.",
@@ -384,20 +386,23 @@ def head_lines(a: Answer) -> list[str]:
     said = f"{listed(cautions)}. " if cautions else ""
     if a.threads > a.run.facts.cpus:
         cpus = f"only {cpus}: scheduling is measured, too"
-    said += f"At {plural(a.threads, 'thread')} ({cpus}), {sample_count(a.at_these_threads)} each"
-    if a.base == BASE:
-        said += f"; multiples of {BASE}, the C library:"
-    elif a.base:
-        there = any(r.allocator == BASE for r in a.at_these_threads)
-        said += f"; multiples of {a.names[a.base]} ({BASE} {'failed' if there else 'was not measured'}):"
-    marks = "Memory: RSS less that at the start."
+    said += f"At {plural(a.threads, 'thread')} ({cpus}), {sample_count(a.at_these_threads)} each. "
+    said += "Lower is better. Time: a free, a malloc and a write. "
+    said += f"Memory: RSS less that at the start, {start(a)}."
+    if a.comparable:
+        said += " *: best, or tied."
+    if any(r.failures and r.samples for r in a.at_these_threads):
+        said += " !: a sample failed."
+    if not a.base:
+        return wrap(said)
+    there = any(r.allocator == BASE for r in a.at_these_threads)
+    absent = f" ({BASE} {'failed' if there else 'was not measured'})"
+    said += f" Multiples of {a.names[a.base]}"
+    said += ", the C library" if a.base == BASE else absent
     if a.comparable:
         few = min(len(r.samples) for r in a.at_these_threads if r.samples) < paired.FEWEST
-        marks += " *: best, or a tie with it. "
-        marks += "±: range." if few else "±: 95 % interval."
-    if any(r.failures and r.samples for r in a.at_these_threads):
-        marks += " !: a sample failed."
-    return [*wrap(said), *wrap(marks)]
+        said += ", ± range" if few else ", ± 95 % interval"
+    return wrap(f"{said}:")
 
 
 def wrap(text: str) -> list[str]:
@@ -409,14 +414,23 @@ def wrap(text: str) -> list[str]:
 def fit(said: list[str], room: int) -> list[str]:
     """In so many lines. The last stays whole. Of those before it, one ends early if there are too many,
     and what follows that is dropped."""
-    *others, last = map(wrap, said)
+    last = wrap(said[-1])
     lines: list[str] = []
-    for wrapped in others:
+    for text in said[:-1]:
         left = room - len(last) - len(lines)
-        if 0 < left < len(wrapped):
-            wrapped[left - 1] = wrapped[left - 1][: WIDTH - 3].rstrip(" .;:,=") + " .."
-        lines += wrapped[: max(0, left)]
+        lines += wrap(text) if len(wrap(text)) <= left else first_parts(text, left)
     return lines + last
+
+
+def first_parts(text: str, room: int) -> list[str]:
+    """Those parts, what is said of a workload each, that find room; else as much of the first as does."""
+    parts = text.split("; ")
+    while len(parts) > 1 and len(wrap("; ".join(parts) + MORE)) > room:
+        parts.pop()
+    lines = wrap("; ".join(parts) + MORE)
+    if 0 < room < len(lines):
+        lines[room - 1] = lines[room - 1][: WIDTH - 3].rstrip(" .;:,=") + " .."
+    return lines[: max(0, room)]
 
 
 def format_answer(a: Answer, room: int = LINES) -> list[str]:

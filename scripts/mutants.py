@@ -9,6 +9,22 @@ PLOT = "scripts/test_plot.py"
 
 MUTANTS = [
     (
+        "answer: of parts that find no room none is cut",
+        "scripts/answer.py",
+        "        parts.pop()\n",
+        "        break\n",
+        ANSWER,
+        "test_of_parts_that_find_no_room_none_is_cut",
+    ),
+    (
+        "install: the schemas of all results",
+        INSTALL,
+        "-name '*.schema.json'",
+        "-name 'gate.schema.json'",
+        f"{INSTALL_TEST}:Staged.test_schemas",
+        "test_schemas",
+    ),
+    (
         "kept: is what is neither live nor slack",
         "scripts/bench_results.py",
         '- (s["usable_bytes"] - s.get("untouched_bytes", 0))',

@@ -121,9 +121,9 @@ class Table(unittest.TestCase):
 
     def test_without_the_c_library(self) -> None:
         text = text_of(made_up(samples(["b", "a"])))
-        self.assertIn("multiples of b (system was not measured):", text)
+        self.assertIn("Multiples of b (system was not measured)", text)
         made = made_up([*samples(["b", "system"]), failed("system", workload="small", threads=2)])
-        self.assertIn("multiples of b (system failed):", text_of(made))
+        self.assertIn("Multiples of b (system failed)", text_of(made))
 
     def test_what_finds_no_room_is_counted_and_the_best_stay(self) -> None:
         names = [f"lib{i:02}.so" for i in range(40)]
@@ -145,10 +145,10 @@ class Sentences(unittest.TestCase):
             "Fastest: all workloads: system.",
             "Least memory: all workloads: system.",
             "Beaten by none in speed and memory together: all workloads: system.",
-            "After a purge (large, live 30.0 MiB): all at most 0.50 MiB.",
-            "Ties in time (noise, or under 2%): none. Ties in memory (noise, or under 2%): none.",
+            "All blocks freed, and purged (large; 30.0 MiB before): all at most 0.50 MiB.",
+            "Tied, each pair (noise, or under 2%), in time: none; in memory: none.",
             "A tie: no difference above 2% is sure",
-            "Start, not counted as memory: 2.00 MiB (system) to 4.00 MiB (c).",
+            "Memory: RSS less that at the start, 2.00 to 4.00 MiB.",
             "Not measured here: threads that free each other's blocks",
         ):
             self.assertIn(said, text)
@@ -160,8 +160,7 @@ class Sentences(unittest.TestCase):
                 e["ns_per_op"] *= 10 / 13
         text = text_of(made_up(rows))
         self.assertRegex(text, "Fastest: tiny: (b or system|system or b)[.]")
-        self.assertRegex(text, "Ties in time .*: tiny: (b = system|system = b)[.]")
-        self.assertRegex(text, "Ties in memory .*: none[.]")
+        self.assertRegex(text, "Tied.*, in time: tiny: (b=system|system=b); in memory: none[.]")
 
     def test_what_finds_no_room_ends_early(self) -> None:
         said = ["a" * 70 + " " + "b" * 50 + ";", "c", "not measured"]
@@ -169,10 +168,35 @@ class Sentences(unittest.TestCase):
         self.assertEqual(answer.fit(said, 2), ["a" * 70 + " ..", said[2]])
         self.assertEqual(answer.fit(said, 3), ["a" * 70, "  " + "b" * 50 + ";", said[2]])
 
+    def test_of_parts_that_find_no_room_none_is_cut(self) -> None:
+        said = ["x: " + "; ".join(c * 50 for c in "abc") + ".", "not measured"]
+        self.assertEqual(answer.fit(said, 4), [*answer.wrap(said[0]), said[1]])
+        shown = ["x: " + "a" * 50 + ";", "  " + "b" * 50 + answer.MORE]
+        self.assertEqual(answer.fit(said, 3), [*shown, said[1]])
+        self.assertEqual(answer.fit(said, 2), ["x: " + "a" * 50 + answer.MORE, said[1]])
+
+    def test_what_the_numbers_are(self) -> None:
+        text = text_of(made_up(samples(["system", "b"])))
+        for said in (
+            "Lower is better.",
+            "Time: a free, a malloc and a write.",
+            "Multiples of system, the C library, ± 95 % interval:",
+            "tiny: 1-15 B",
+        ):
+            self.assertIn(said, text)
+        readme = (ROOT / "workloads" / "README.md").read_text()
+        for said in "1 to 15 bytes", "16 B to 32 KiB", "over 32 KiB to 4 MiB":
+            self.assertIn(said, readme)
+        self.assertEqual(set(answer.SIZES), set(WORKLOADS))
+
     def test_all_are_alike(self) -> None:
         rows = [entry(n, 10, block=k) for n in "abc" for k in range(9)]
         text = text_of(made_up(rows))
-        for said in ("Fastest: tiny: all tie.", "together: tiny: all.", "2%): tiny: all."):
+        for said in (
+            "Fastest: tiny: all tie.",
+            "together: tiny: all.",
+            "time: tiny: all; in memory: tiny: all.",
+        ):
             self.assertIn(said, text)
 
     def test_many_ties_are_marks(self) -> None:
@@ -222,7 +246,7 @@ class Sentences(unittest.TestCase):
         text = text_of(made_up(samples(["system", "b"], rounds=1)))
         self.assertIn("Fastest by one sample, which may be noise: all workloads: system.", text)
         self.assertIn("One sample tells no difference from noise: repeat with REPS=9.", text)
-        for absent in ("Ties", "±", "*", "Beaten"):
+        for absent in ("Tied", "±", "*", "Beaten"):
             self.assertNotIn(absent, text)
 
     def test_one_allocator(self) -> None:
