@@ -46,6 +46,7 @@ struct sample_request rows_request(const struct rows *r, size_t row, unsigned ro
     const struct workload_info *w = rows_workload(r, row);
     return (struct sample_request){.cell            = rows_cell(r, row),
                                    .workload        = w->name,
+                                   .holds_blocks    = w->holds_blocks,
                                    .threads         = r->plan.row[row].threads,
                                    .ops             = ops_of(o, w),
                                    .seed            = rows_seed(r, round),

@@ -57,7 +57,8 @@ static bool is_impossible(const struct sample_request *q, const struct record *r
     else if (r->process_threads < r->threads)
         snprintf(cause, size, "impossible: %u threads of work in a process of %" PRId64, r->threads,
                  r->process_threads);
-    else if (r->live_bytes == 0 || r->rss_start_bytes == 0 || r->vsz_live_bytes == 0)
+    else if ((q->holds_blocks && r->live_bytes == 0) || r->rss_start_bytes == 0 ||
+             r->vsz_live_bytes == 0)
         snprintf(cause, size, "impossible: no live bytes, or no memory; is /proc there?");
     else if (!q->cell->floor &&
              r->rss_live_bytes + r->swap_live_bytes < r->live_bytes - r->untouched_bytes)

@@ -12,6 +12,7 @@ enum { SAMPLE_INSTANTS = 4 }; /* at which a cell reads its memory */
 struct sample_request {
     const struct cell *cell; /* described */
     const char *workload;
+    bool holds_blocks; /* the workload, at the instant that counts */
     unsigned threads;
     uint64_t ops, seed;
     bool verify;       /* check every byte instead of taking the time */

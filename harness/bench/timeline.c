@@ -106,10 +106,16 @@ static unsigned thread_count(const struct rows *r) {
     return best;
 }
 
+/* In a quick run, of the core alone: the groups have many rows. */
+static bool has_pass(const struct rows *r, size_t row) {
+    return r->plan.row[row].threads == thread_count(r) &&
+           (!r->options->quick || strcmp(rows_workload(r, row)->group, REGISTRY_CORE) == 0);
+}
+
 size_t timeline_passes(const struct rows *r) {
     size_t passes = 0;
     for (size_t row = 0; row < r->plan.rows && !r->options->no_timeline; row++)
-        passes += r->plan.row[row].threads == thread_count(r);
+        passes += has_pass(r, row);
     return passes;
 }
 
@@ -129,7 +135,7 @@ size_t timeline_run(struct rows *r, struct results_file *csv, struct save *saved
     fputs("workload,allocator,threads,seconds,rss_bytes,vsz_bytes\n", csv->stream);
     for (size_t row = 0; done < passes && !spawn_interrupted(); row++) {
         char name[ROW_NAME_BYTES];
-        if (r->plan.row[row].threads != thread_count(r))
+        if (!has_pass(r, row))
             continue;
         rows_name(r, row, name);
         progress_show("timeline", done + 1, passes,

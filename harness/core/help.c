@@ -59,7 +59,7 @@ static void print_run(FILE *to) {
         "outside\n"
         "                       of core 1,2; with --quick only 2)\n"
         "  --repetitions N      rounds; each takes one sample of every benchmark (default: %d;\n"
-        "                       with --group %d; with --quick %d)\n"
+        "                       with --group %d; with --quick %d or %d)\n"
         "  --order ORDER        of the samples in a round: shuffled (default), or mirrored, an\n"
         "                       order and its reverse, so that slow drift cancels out\n"
         "  --one-seed           the same requests in all rounds: less spread, of one draw alone\n"
@@ -74,7 +74,8 @@ static void print_run(FILE *to) {
         "  --benchmark_filter=REGEX, --benchmark_list_tests, --benchmark_out=FILE,\n"
         "  --benchmark_out_format=json|csv|console, --benchmark_context=KEY=VALUE\n"
         "                       handed to Google Benchmark\n",
-        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, GROUP_REPETITIONS, QUICK_REPETITIONS);
+        OPTIONS_MAX_THREADS, DEFAULT_REPETITIONS, GROUP_REPETITIONS, QUICK_REPETITIONS,
+        QUICK_GROUP_REPETITIONS);
 }
 
 static void print_check(FILE *to) {

@@ -341,8 +341,8 @@ bool options_parse(int argc, char **argv, struct options *o) {
                              : o->command == COMMAND_CHECK ? CHECK_TIMEOUT
                                                            : DEFAULT_TIMEOUT;
     if (!o->repetitions)
-        o->repetitions = o->quick          ? QUICK_REPETITIONS
-                         : o->groups.count ? GROUP_REPETITIONS
-                                           : DEFAULT_REPETITIONS;
+        o->repetitions = o->groups.count ? (o->quick ? QUICK_GROUP_REPETITIONS : GROUP_REPETITIONS)
+                         : o->quick      ? QUICK_REPETITIONS
+                                         : DEFAULT_REPETITIONS;
     return true;
 }

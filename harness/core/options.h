@@ -12,7 +12,10 @@
 
 enum { OPTIONS_MAX_THREADS = 256 };
 enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
-enum { GROUP_REPETITIONS = 5 }; /* where groups are named: there are many rows */
+enum {
+    GROUP_REPETITIONS       = 5,
+    QUICK_GROUP_REPETITIONS = 2
+}; /* where groups are named: there are many rows */
 /* In seconds. A check gets several times what the longest takes where others have most of the
  * processors. */
 enum { DEFAULT_TIMEOUT = 60, CHECK_TIMEOUT = 180, HARDEN_TIMEOUT = 10 };

@@ -193,11 +193,13 @@ static bool add_workload(struct registry *r, const json_t *described) {
     const json_t *ops         = json_object_get(described, "ops");
     const json_t *quick       = json_object_get(described, "quick_ops");
     const json_t *brief       = json_object_get(described, "brief_ops");
-    struct workload_info info = {.ops           = (uint64_t)json_integer_value(ops),
-                                 .quick_ops     = (uint64_t)json_integer_value(quick),
-                                 .brief_ops     = (uint64_t)json_integer_value(brief),
-                                 .least_threads = thread_bound(described, "least_threads", 1),
-                                 .most_threads  = thread_bound(described, "most_threads", INT_MAX)};
+    struct workload_info info = {
+        .ops           = (uint64_t)json_integer_value(ops),
+        .quick_ops     = (uint64_t)json_integer_value(quick),
+        .brief_ops     = (uint64_t)json_integer_value(brief),
+        .holds_blocks  = json_integer_value(json_object_get(described, "live_blocks")) > 0,
+        .least_threads = thread_bound(described, "least_threads", 1),
+        .most_threads  = thread_bound(described, "most_threads", INT_MAX)};
     if (!member_name(info.name, sizeof info.name, described, "name") || !info.ops ||
         !info.quick_ops || !info.brief_ops)
         return false;

@@ -30,6 +30,7 @@ struct workload_info {
     char summary[256], stresses[256];
     uint64_t ops, quick_ops, brief_ops;
     unsigned least_threads, most_threads; /* of a sample */
+    bool holds_blocks;                    /* each thread, at the instant that counts */
 };
 
 struct registry {

@@ -221,6 +221,7 @@ static size_t short_usable_size(void *block) {
 /* In the warm-up, and at the end of it, where the timed part meets the block or the inspection. */
 static void test_faults(const struct workload *load) {
     struct allocator a     = {.abi = ALLOCATOR_ABI, .malloc = flipping_malloc, .free = free};
+    const size_t late      = load->live_blocks < 20 ? load->live_blocks : 20;
     const double places[]  = {0, 0.3, 0.5, 0.8, 1};
     const size_t moments[] = {1, load->live_blocks / 2, load->live_blocks + 7};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
@@ -234,15 +235,15 @@ static void test_faults(const struct workload *load) {
         }
         IS(missed, 0, "%s: a bit that changes is found, at %.1f of a block", load->name, places[i]);
     }
-    fault_after = 20;
+    fault_after = late;
     a.malloc    = odd_malloc;
     a.free      = odd_free;
     CONTAINS(run_short(load, &a), "alignment", "%s: an odd address is found", load->name);
-    fault_after = 20;
+    fault_after = late;
     a.malloc    = no_malloc;
     a.free      = free;
     CONTAINS(run_short(load, &a), "null", "%s: so is NULL", load->name);
-    fault_after   = 20;
+    fault_after   = late;
     a.malloc      = malloc;
     a.usable_size = short_usable_size;
     CONTAINS(run_short(load, &a), "usable-size", "%s: and a usable size of 0", load->name);
