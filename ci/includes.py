@@ -19,6 +19,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "allocators/faulty": {"allocators", "allocators/faulty"},
     "allocators/faulty/bench": {"allocators", "allocators/faulty"},
     "allocators/faulty/check": {"allocators", "allocators/faulty", "allocators/faulty/check"},
+    "allocators/faulty/families": {"allocators"},
     "allocators/faulty/harden": {"allocators", "allocators/faulty/harden"},
     "allocators/faulty/memory": {"allocators", "allocators/faulty", "allocators/faulty/memory"},
     "workloads/shared": {"workloads/shared", "allocators"},

@@ -4,7 +4,8 @@ takes least memory, and which differences are noise.
 
 Shown is the measured number of threads that is nearest to that of the CPUs. Time and memory are ratios to
 the C library's, "system". Memory is what is resident while all threads hold their live set, less what was
-resident at the start. The sentences follow from intervals of ratios of the same round; comparing.py says
+resident at the start. That is of
+the core group; group_table.py has a table of the other workloads. The sentences follow from intervals of ratios of the same round; comparing.py says
 how. All thread counts and numbers: scripts/table.py.
 """
 
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python do
 
 import bench_results
 import comparing
+import group_table
 import paired
 import program
 from bench_results import MIB, Results, Row, Spread, plural, sample_count
@@ -448,7 +450,9 @@ def format_answer(a: Answer, room: int = LINES) -> list[str]:
 def format_run(run: Results, room: int = LINES) -> list[str]:
     """The answer, and above it what run it is and what a reader must know."""
     above = [run.title, *run.caveats]
-    return [*(line for text in above for line in wrap(text)), "", *format_answer(answer(run), room)]
+    core, groups = run.of_core(True), group_table.format_groups(run)
+    said = format_answer(answer(core), room) if core.rows else []
+    return [*(line for text in above for line in wrap(text)), "", *said, *groups]
 
 
 def main() -> int:

@@ -20,6 +20,8 @@ MIB = 1024 * 1024
 FEW = 5  # below so many samples quartiles say little: the spread is the whole range
 BUSY = 0.05  # share of the CPUs that other programs may take before the numbers are in doubt
 
+CORE = "core"  # the group of workloads that is measured by default
+
 MOST = 2.0**63  # of bytes or nanoseconds; more was not measured
 
 # What a good sample holds; the rest of the schema is not used.
@@ -35,6 +37,7 @@ REQUIRED = (
 # usable_bytes: of the live blocks, as the allocator says; runs of before do not have it.
 OPTIONAL = (
     "rss_purged_bytes",
+    "rss_peak_bytes",
     "usable_bytes",
     "untouched_bytes",
     "others_cpu_share",
@@ -164,6 +167,8 @@ class Facts:
     floors: set[str]
     absent: list[tuple[str, str]]  # those without a row, and why
     timeline_failures: list[tuple[str, str]]
+    groups: dict[str, str] = field(default_factory=dict)  # of the workloads; absent: the core
+    unmeasured: list[tuple[str, str]] = field(default_factory=list)  # what has no row, and why
 
 
 @dataclass
@@ -181,6 +186,12 @@ class Results:
             for s in row.samples:
                 size[row.workload] = min(size.get(row.workload, math.inf), s["live_bytes"])
         return sorted({r.workload for r in self.rows}, key=lambda w: (size.get(w, 0), w))
+
+    def of_core(self, core: bool) -> Results:
+        """The same run with the rows of the core group alone, or with all others."""
+        groups = self.facts.groups
+        rows = [r for r in self.rows if (groups.get(r.workload, CORE) == CORE) == core]
+        return Results(self.facts, rows)
 
     @property
     def allocators(self) -> list[str]:
@@ -300,6 +311,23 @@ def amount(of: dict[str, Any], where: str, key: str) -> float:
     return float(value)
 
 
+def parse_groups(own: Any, where: str) -> dict[str, str]:
+    """Runs of before there were groups have the core alone."""
+    place = f"{where}.workloads"
+    listed = member(own, where, "workloads", list, [])
+    return {text(w, place, "name"): text(w, place, "group", CORE) for w in listed}
+
+
+def parse_unmeasured(own: Any, where: str) -> list[tuple[str, str]]:
+    place = f"{where}.unmeasured"
+    found = []
+    for entry in member(own, where, "unmeasured", list, []):
+        allocator = text(entry, place, "allocator", "")
+        name = text(entry, place, "workload") + f"/{allocator}" * bool(allocator)
+        found.append((name, text(entry, place, "why")))
+    return found
+
+
 def parse_facts(context: Any, measured: set[str]) -> Facts:
     where = "context.spanbench"
     own = member(context, "context", "spanbench", dict)
@@ -348,6 +376,8 @@ def parse_facts(context: Any, measured: set[str]) -> Facts:
         floors=floors,
         absent=absent,
         timeline_failures=failures,
+        groups=parse_groups(own, where),
+        unmeasured=parse_unmeasured(own, where),
     )
 
 

@@ -21,6 +21,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python do
 import program
 import bench_results
 
+PANELS = 6  # beside each other
+
+
+def drawable(run: bench_results.Results) -> bench_results.Results:
+    """The core, if it was measured; else the first workloads, as many as panels can be read."""
+    core = run.of_core(True)
+    if core.rows:
+        return core
+    chosen = run.workloads[:PANELS]
+    left = len(run.workloads) - len(chosen)
+    if left:
+        print(f"plot.py: {left} more workloads are not drawn; the answer has all", file=sys.stderr)
+    return bench_results.Results(run.facts, [r for r in run.rows if r.workload in chosen])
+
 
 def main() -> int:
     parser = program.parser(__doc__, "scripts/plot.py results/latest --out /tmp/plots")
@@ -35,6 +49,7 @@ def main() -> int:
     if not series:
         print(f"plot.py: no {timeline}, so no plot of memory over time", file=sys.stderr)
 
+    run = drawable(run)
     # matplotlib takes a second to load, and refuses to if it does not know the backend named here.
     os.environ["MPLBACKEND"] = "Agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Optional
 
+from bench_results import CORE
 from gate.findings import Refusal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -252,8 +253,8 @@ class Arms:
             if sha256(file) != self.sums[of]:
                 raise Refusal(f"the gate is broken, or the disk: {file} is not a copy of {of}")
 
-    def check_descriptions(self, described: dict[str, object]) -> list[str]:
-        """Refuses what is not a malloc library. Returns the names of the workloads."""
+    def check_descriptions(self, described: dict[str, object]) -> dict[str, str]:
+        """Refuses what is not a malloc library. Returns the groups of the workloads, by name."""
         for name, source in (("base", self.base), ("head", self.head), ("twin", self.base)):
             one = described.get(name)
             said = one if isinstance(one, dict) else {"broken": "the driver does not know it"}
@@ -262,4 +263,5 @@ class Arms:
                 raise Refusal(f"{name}, {source.label}, cannot be measured: {why}")
         base = described["base"]
         assert isinstance(base, dict)
-        return sorted(str(w["name"]) for w in base["workloads"])
+        groups = {str(w["name"]): str(w.get("group", CORE)) for w in base["workloads"]}
+        return dict(sorted(groups.items()))

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Callable
 
+from bench_results import CORE
 from gate import judge
 from gate.findings import Refusal
 
@@ -207,11 +208,12 @@ def thread_counts(text: str) -> list[int]:
     return counts
 
 
-def chosen_workloads(text: str, known: list[str]) -> list[str]:
+def chosen_workloads(text: str, known: dict[str, str]) -> list[str]:
+    """Of these workloads, with their groups, those that are named; by default those of the core."""
     wanted = words(text)
     if text and not wanted:
         raise Refusal(f"--workloads takes names, not '{text}'; there are {', '.join(known)}")
     for w in wanted:
         if w not in known:
             raise Refusal(f"no workload '{w}'; there are {', '.join(known)}")
-    return wanted or known
+    return wanted or [w for w, group in known.items() if group == CORE]

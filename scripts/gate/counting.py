@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Iterator, Optional, Sequence
 
 import bench_results
+from bench_results import CORE
 from gate.findings import Refusal
 
 TIMED_SPAN = "sample_timed_span"  # harness/cell/sample.h
@@ -68,19 +69,31 @@ class Sample:
 Outcome = Sample | Failure
 
 
-def usual_operations(cell: Path) -> dict[str, int]:
-    """Of each workload that the cell describes."""
+def described_workloads(cell: Path) -> list[dict[str, Any]]:
+    """What the cell says of each."""
     text = subprocess.run(
         [cell, "--describe"], env=ENVIRONMENT, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT
     ).stdout
-    return {w["name"]: int(w["ops"]) for w in json.loads(text)["workloads"]}
+    workloads: list[dict[str, Any]] = json.loads(text)["workloads"]
+    return workloads
+
+
+def usual_operations(cell: Path) -> dict[str, int]:
+    """Of each workload that the cell describes."""
+    return {w["name"]: int(w["ops"]) for w in described_workloads(cell)}
+
+
+def beyond_core(cell: Path) -> set[str]:
+    """The workloads that are not measured by default."""
+    return {w["name"] for w in described_workloads(cell) if w.get("group", CORE) != CORE}
 
 
 def works(cell: Path, workloads: Optional[Sequence[str]], seed: int) -> list[Work]:
-    """The work of each row, by what the cell says of its workloads; none named: of all of them."""
+    """The work of each row, by what the cell says of its workloads; none named: of the core."""
     usual = usual_operations(cell)
     if workloads is None:
-        workloads = list(usual)
+        others = beyond_core(cell)
+        workloads = [w for w in usual if w not in others]
     unknown = [w for w in workloads if w not in usual]
     if unknown:
         raise Refusal(f"{cell} has no workload {', '.join(unknown)}; it has {', '.join(usual)}")

@@ -77,7 +77,7 @@ class Gate:
         settings = settings_of(o)
         drive = Driver(self.driver, folder, both.copy_into, o.timeout, Progress(sys.stderr))
         known = workloads_of(both, drive, folder / DESCRIBED)
-        strangers = accepted.strangers(self.entries, known)
+        strangers = accepted.strangers(self.entries, list(known))
         names = chosen_workloads(o.workloads, known)
         if o.tier == "exact" and o.threads and thread_counts(o.threads) != [1]:
             raise Refusal(
@@ -163,8 +163,8 @@ class Gate:
         return said
 
 
-def workloads_of(both: base_and_head.Arms, drive: Driver, folder: Path) -> list[str]:
-    """Their names, as the driver describes the arms. Copies are not kept: of those that cannot be
+def workloads_of(both: base_and_head.Arms, drive: Driver, folder: Path) -> dict[str, str]:
+    """Their groups by their names, as the driver describes the arms. Copies are not kept: of those that cannot be
     measured the source is named."""
     files = folder / "files"
     try:

@@ -219,7 +219,7 @@ class Copies(DriverTest):
         both = self.arms()
         good = {"workloads": [{"name": "tiny"}]}
         self.assertEqual(
-            both.check_descriptions({"base": good, "head": good, "twin": good}), ["tiny"]
+            both.check_descriptions({"base": good, "head": good, "twin": good}), {"tiny": "core"}
         )
         for name in ("base", "head", "twin"):
             described = {"base": good, "head": good, "twin": good, name: {"broken": "not taken"}}

@@ -1,0 +1,120 @@
+"""The workloads outside of the core, compactly: a line for each, a column for each allocator. One table has
+the time, one the peak of memory, both by medians and as multiples of the C library's. Then come sentences:
+who is best and worst on each workload, by which factor, and what has no row. Pure.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import Callable, Optional, Sequence
+
+from bench_results import MIB, Results, Row
+
+WIDTH, NAME, CELL = 100, 22, 9
+BASE = "system"
+PAGE = 4096.0  # less memory than a page is none
+
+
+def time_of(row: Row) -> float:
+    return row.median("ns_per_op")
+
+
+def peak_of(row: Row) -> Optional[float]:
+    """Resident at most, less what was at the start; of a run that does not tell, none."""
+    above = row.above_start("rss_peak_bytes")
+    return max(PAGE, above.median) if above else None
+
+
+@dataclass(frozen=True)
+class Kind:
+    title: str
+    of: Callable[[Row], Optional[float]]
+    unit: float
+    suffix: str
+
+
+KINDS = (
+    Kind("time of an operation", time_of, 1.0, "ns"),
+    Kind("peak of memory above the start", peak_of, float(MIB), "M"),
+)
+
+
+def threads_of(run: Results, workload: str) -> int:
+    """The measured number of threads that is nearest to that of the CPUs; of two as near, the smaller."""
+    counts = sorted({r.threads for r in run.rows if r.workload == workload})
+    return min(counts, key=lambda t: (abs(t / run.facts.cpus - 1), t))
+
+
+def number(value: float) -> str:
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f}" if value < 99999 else f"{value:.0e}".replace("e+0", "e")
+
+
+def rows_of(run: Results, workload: str) -> dict[str, Row]:
+    return {r.allocator: r for r in run.select(workload, threads_of(run, workload))}
+
+
+def values_of(rows: dict[str, Row], kind: Kind) -> dict[str, float]:
+    """Of those that may be ranked, best first."""
+    known = {a: v for a, r in rows.items() if r.ranked and (v := kind.of(r)) is not None}
+    return dict(sorted(known.items(), key=lambda item: (item[1], item[0])))
+
+
+def cell(rows: dict[str, Row], values: dict[str, float], allocator: str, kind: Kind) -> str:
+    row = rows.get(allocator)
+    if row is None:
+        return "-"
+    if allocator not in values:
+        return "FAILED" if row.failures else "-"
+    mark = "*" if allocator == next(iter(values)) else " "
+    if allocator == BASE or BASE not in values:
+        return number(values[allocator] / kind.unit) + kind.suffix + mark
+    return number(values[allocator] / values[BASE]) + mark
+
+
+def table(run: Results, kind: Kind, allocators: Sequence[str]) -> list[str]:
+    lines = []
+    across = (WIDTH - NAME) // (CELL + 1)
+    for first in range(0, len(allocators), across):
+        shown = allocators[first : first + across]
+        lines.append(f"{'':{NAME}}" + "".join(f" {short(a):>{CELL}}" for a in shown))
+        for workload in run.workloads:
+            rows = rows_of(run, workload)
+            values = values_of(rows, kind)
+            texts = (cell(rows, values, a, kind) for a in shown)
+            line = f"{workload[:NAME]:{NAME}}" + "".join(f" {t:>{CELL}}" for t in texts)
+            lines.append(line.rstrip())
+    return lines
+
+
+def short(name: str) -> str:
+    return name if len(name) <= CELL else name[:3] + ".." + name[-(CELL - 5) :]
+
+
+def extremes(run: Results, kind: Kind) -> list[str]:
+    """Best and worst of each workload, and how far they are apart; the widest gap first."""
+    found = []
+    for workload in run.workloads:
+        values = values_of(rows_of(run, workload), kind)
+        if len(values) > 1:
+            best, *_, worst = values
+            found.append((values[worst] / values[best], workload, best, worst))
+    return [
+        f"  {w:{NAME}} best {b}, worst {x}: {number(f)} times"
+        for f, w, b, x in sorted(found, key=lambda gap: (-gap[0], gap[1]))
+    ]
+
+
+def format_groups(run: Results) -> list[str]:
+    """Of the workloads outside of the core; no lines where there are none."""
+    rest = run.of_core(False)
+    lines: list[str] = []
+    ranked = sorted({r.allocator for r in rest.rows if not r.floor}, key=lambda a: (a != BASE, a))
+    for kind in KINDS if ranked else ():
+        lines += ["", f"{kind.title}: multiples of {BASE}, medians (*: least):"]
+        lines += table(rest, kind, ranked)
+        lines += extremes(rest, kind)
+    for what, why in run.facts.unmeasured:
+        lines += textwrap.wrap(f"Not measured: {what}: {why}.", WIDTH, subsequent_indent="  ")
+    return lines
