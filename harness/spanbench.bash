@@ -28,6 +28,7 @@ _spanbench() {
     words=$(_spanbench_names allocators "$program")
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     ;;
+  --group) words="all $("$program" list | sed -n "/^workloads:/,\$s/^  [^ ]* *\([a-z]*\) .*/\1/p" | sort -u)" ;;
   --sizes) words='tiny small large' ;;
   --profile) words='c17 c23 posix2024 glibc cxx17 all' ;;
   --order) words='shuffled mirrored' ;;
