@@ -1,0 +1,58 @@
+"""`make try`: the variables of scripts/try.sh become options, and its end is that of the driver or the plots."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import unittest
+from typing import Any
+
+from driving import ROOT, DriverTest
+
+SCRIPT = ROOT / "scripts" / "try.sh"
+
+
+class Try(DriverTest):
+    def attempt(self, *words: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+        taken = ("CMD", "ALLOCATORS", "RUNS", "SEED", "TIMEOUT", "PRELOAD", "OUT", "ARGS")
+        kept = {k: v for k, v in os.environ.items() if k not in taken}
+        chosen = {"OUT": self.out, "ALLOCATORS": "system", "RUNS": 1, **variables}
+        return subprocess.run(
+            [str(SCRIPT), *words],
+            env={**kept, **{k: str(v) for k, v in chosen.items()}},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def test_runs_draws_and_hands_on_what_was_said(self) -> None:
+        done = self.attempt(
+            CMD="echo \"$FOO b\" | grep -c 'a b'",
+            ARGS="--env=FOO=a --metric=([0-9]+)",
+            ALLOCATORS="system jemalloc",
+            SEED=7,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("jemalloc", done.stdout)
+        self.assertIn("plots: ", done.stdout)
+        folder = self.out / "latest-try"
+        self.assertEqual(
+            sorted(p.name for p in (folder / "plots").iterdir()), ["memory.png", "pareto.png"]
+        )
+
+    def test_wrong_use_and_findings_have_their_exit_codes(self) -> None:
+        without = self.attempt()
+        self.assertEqual(without.returncode, 2)
+        self.assertIn("make try CMD=", without.stderr)
+        self.assertEqual(self.attempt("--help").returncode, 0)
+        self.assertEqual(self.attempt("word").returncode, 2)
+        self.assertEqual(self.attempt(CMD="true", B="/nowhere").returncode, 2)
+        self.assertEqual(self.attempt(CMD="true", ALLOCATORS="jemaloc").returncode, 2)
+        failed = self.attempt(CMD="exit 3")
+        self.assertEqual(failed.returncode, 1, failed.stderr)
+        self.assertIn("exit code 3", failed.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,74 @@
+"""The arithmetic of the proof, and that its library carries what it is told to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from driving import ROOT, run, slow
+
+sys.path.insert(0, str(ROOT / "scripts" / "try_proof"))
+
+import proof
+import try_claims
+import try_results
+from bench_results import Unusable
+from test_try_verdict import ROWS, cost_of, made
+
+
+def verdict(times: dict[str, float]) -> try_claims.Verdict:
+    document = made(ROWS, 30, cost_of(times, {}))
+    return try_claims.judge(try_results.of_document(Path("program.json"), document))
+
+
+class Arithmetic(unittest.TestCase):
+    def test_burden_is_in_proportion_to_the_probe_s_effect(self) -> None:
+        self.assertEqual(proof.calibrated(300, 1.0, 1.3, 0.1), 100)
+        self.assertEqual(proof.calibrated(300, 2.0, 2.3, 0.1), 200)
+        with self.assertRaises(Unusable):
+            proof.calibrated(300, 1.0, 1.0, 0.1)
+
+    def test_each_pair_counts_once(self) -> None:
+        count, said = proof.claims_of(verdict({}))
+        self.assertEqual((count, said), (3 * 6, []))
+        _, said = proof.claims_of(verdict({"jemalloc": 1.3}))
+        self.assertEqual(len(said), 2 * 3)  # time and CPU, against the three others
+
+    def test_only_the_right_direction_is_found(self) -> None:
+        claims = verdict({"jemalloc": 1.3})
+        time = try_results.TIME
+        self.assertTrue(proof.found(claims.claim(time, "jemalloc", "system")))
+        self.assertFalse(proof.found(claims.claim(time, "system", "jemalloc")))
+        self.assertFalse(proof.found(claims.claim(time, "system", "mimalloc")))
+        self.assertFalse(proof.found(None))
+
+    def test_wrong_words(self) -> None:
+        for words, said in (
+            (["null", "--programs", "perle"], "no program 'perle'"),
+            (["null", "--libraries", "jemaloc"], "neither a file nor an allocator"),
+        ):
+            done = run(ROOT / "scripts" / "try_proof" / "proof.py", *words)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(said, done.stderr)
+
+
+class Burden(unittest.TestCase):
+    @slow
+    def test_it_holds_what_it_is_told_to(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            library = proof.build_burden(Path(folder))
+            for held in (0, 256 << 20):
+                environment = {"LD_PRELOAD": str(library), "BURDEN_BYTES": str(held)}
+                with subprocess.Popen(["/bin/true"], env=environment) as child:
+                    _, status, usage = os.wait4(child.pid, 0)
+                    child.returncode = status
+                self.assertEqual(status, 0)
+                self.assertEqual(usage.ru_maxrss >= 256 << 10, bool(held))
+
+
+if __name__ == "__main__":
+    unittest.main()
