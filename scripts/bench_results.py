@@ -14,7 +14,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterable, Optional, TypeVar
+from typing import Any, Callable, Iterable, Optional, TypeVar
 
 MIB = 1024 * 1024
 FEW = 5  # below so many samples quartiles say little: the spread is the whole range
@@ -422,11 +422,15 @@ def parse(document: Any) -> Results:
 
 def load(path: Path) -> Results:
     """Reads bench.json, or the directory of a run. Raises Unusable."""
-    file = path / "bench.json" if path.is_dir() else path
     if path.name == "latest" and not path.exists():
         raise Unusable(f"{path}: no run is complete yet; make bench makes one")
+    return read(path / "bench.json" if path.is_dir() else path, parse, "a run of spanbench")
+
+
+def read(file: Path, parsed: Callable[[Any], T], what: str) -> T:
+    """A file of JSON, which is to be `what`. Raises Unusable."""
     try:
-        return parse(json.loads(file.read_bytes().decode("utf-8")))
+        return parsed(json.loads(file.read_bytes().decode("utf-8")))
     except OSError as problem:
         raise Unusable(f"{file}: {problem.strerror}") from problem
     except UnicodeDecodeError as problem:
@@ -436,7 +440,7 @@ def load(path: Path) -> Results:
     except RecursionError as problem:
         raise Unusable(f"{file}: nested too deeply") from problem
     except ValueError as problem:
-        raise Unusable(f"{file}: not a run of spanbench: {problem}") from problem
+        raise Unusable(f"{file}: not {what}: {problem}") from problem
 
 
 @dataclass

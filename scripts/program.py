@@ -30,7 +30,12 @@ WRONG_USE = 2  # as of the driver: wrong use or environment
 INTERRUPTED = 128 + 2
 
 
-def parser(description: str, example: str) -> argparse.ArgumentParser:
+def parser(
+    description: str,
+    example: str,
+    default: Path = LATEST,
+    what: str = "directory, or bench.json (default: results/latest)",
+) -> argparse.ArgumentParser:
     """Of a script that shows a run, its first argument."""
     made = argparse.ArgumentParser(
         description=description,
@@ -41,8 +46,8 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
         "run",
         nargs="?",
         type=Path,
-        default=LATEST,
-        help="directory, or bench.json (default: results/latest)",
+        default=default,
+        help=what,
     )
     return made
 

@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from typing import Any
 
-from driving import ROOT, DriverTest
+from driving import ROOT, DriverTest, slow
 
 SCRIPT = ROOT / "scripts" / "try.sh"
 
@@ -26,6 +26,7 @@ class Try(DriverTest):
             check=False,
         )
 
+    @slow
     def test_runs_draws_and_hands_on_what_was_said(self) -> None:
         done = self.attempt(
             CMD="echo \"$FOO b\" | grep -c 'a b'",

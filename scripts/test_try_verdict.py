@@ -166,7 +166,7 @@ class Words(unittest.TestCase):
             self.assertEqual(broken.returncode, 2)
             self.assertIn("not a comparison", broken.stderr)
             path.unlink()
-            self.assertIn("no such file", run_python(SCRIPT, folder).stderr)
+            self.assertIn("No such file", run_python(SCRIPT, folder).stderr)
 
 
 def limit(enough: float, too_small: float, **more: Any) -> Any:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 import os
@@ -150,17 +149,8 @@ def figures_of(results: try_results.Results, curves: Curves) -> dict[str, Figure
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="example: scripts/try_plot.py results/latest-try",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "run",
-        nargs="?",
-        type=Path,
-        default=try_verdict.LATEST,
-        help="directory of a comparison (default: results/latest-try of spanbench)",
+    parser = program.parser(
+        __doc__, "scripts/try_plot.py results/latest-try", try_verdict.LATEST, try_verdict.RUN_HELP
     )
     args = parser.parse_args()
     results = try_results.load(args.run)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from bench_results import Unusable
+from bench_results import read
 from stored_file import SPOILED
 
 FILE = "program.json"
@@ -126,14 +125,14 @@ def of_document(path: Path, document: Any) -> Results:
 def load(path: Path) -> Results:
     """Of a comparison's directory, or of its program.json."""
     file = path / FILE if path.is_dir() else path
-    try:
-        return of_document(file, json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError as missing:
-        raise Unusable(
-            f"{file}: there is no such file; is this a folder of spanbench try?"
-        ) from missing
-    except SPOILED as problem:
-        raise Unusable(f"{file}: not a comparison of spanbench try ({problem!r})") from problem
+
+    def parsed(document: Any) -> Results:
+        try:
+            return of_document(file, document)
+        except SPOILED as problem:
+            raise ValueError(repr(problem)) from problem
+
+    return read(file, parsed, "a comparison of spanbench try")
 
 
 @dataclass

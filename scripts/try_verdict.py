@@ -9,7 +9,6 @@ smallest difference that would have been seen.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import math
@@ -30,6 +29,7 @@ from try_words import aligned, joined, seen, shown
 
 IMPRECISE = 1
 LATEST = program.LATEST.with_name("latest-try")
+RUN_HELP = "directory, or program.json (default: results/latest-try)"
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -195,18 +195,7 @@ def numbers(verdict: Verdict) -> dict[str, object]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="example: scripts/try_verdict.py results/latest-try",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "run",
-        nargs="?",
-        type=Path,
-        default=LATEST,
-        help="directory, or program.json (default: results/latest-try of spanbench)",
-    )
+    parser = program.parser(__doc__, "scripts/try_verdict.py results/latest-try", LATEST, RUN_HELP)
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON instead")
     parser.add_argument(
         "--is-precise",

@@ -31,31 +31,25 @@ struct looking {
     bool killing; /* what ends now is not looked at */
 };
 
-/* In a stopped or running process, of the thread that bears its number. */
-static bool is_process(pid_t thread) {
+/* A number of /proc/PID/status, whose line begins with `key`; 0: it is not there. */
+static int status_of(pid_t thread, const char *key) {
     char path[64], line[128];
-    int group = 0;
+    int number = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
     FILE *f = fopen(path, "re");
     while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "Tgid: %d", &group) == 1)
+        if (strncmp(line, key, strlen(key)) == 0) {
+            number = atoi(line + strlen(key));
             break;
+        }
     if (f)
         fclose(f);
-    return group == thread;
+    return number;
 }
 
-static pid_t parent_of(pid_t process) {
-    char path[64], line[128];
-    int parent = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
-    FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "PPid: %d", &parent) == 1)
-            break;
-    if (f)
-        fclose(f);
-    return parent;
+/* Is it the thread that bears the number of its process? */
+static bool is_process(pid_t thread) {
+    return status_of(thread, "Tgid:") == thread;
 }
 
 static struct look_process *place_of(struct look *l, pid_t pid) {
@@ -97,7 +91,7 @@ static void identify(struct look *look, const char *library, pid_t pid) {
     serving_find(pid, &(struct serving_question){.asked = library, .brief = true}, &serving);
     if (serving.state == SERVING_GONE || serving.state == SERVING_STARTING)
         return;
-    const pid_t parent = parent_of(pid);
+    const pid_t parent = status_of(pid, "PPid:");
     p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
     read_names(p);
     snprintf(p->object, sizeof p->object, "%s", serving.object);
