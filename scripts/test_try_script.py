@@ -42,7 +42,7 @@ class Try(DriverTest):
             sorted(p.name for p in (folder / "plots").iterdir()), ["memory.png", "pareto.png"]
         )
 
-    def test_wrong_use_and_findings_have_their_exit_codes(self) -> None:
+    def test_wrong_use_has_its_exit_code(self) -> None:
         without = self.attempt()
         self.assertEqual(without.returncode, 2)
         self.assertIn("make try CMD=", without.stderr)
@@ -50,6 +50,9 @@ class Try(DriverTest):
         self.assertEqual(self.attempt("word").returncode, 2)
         self.assertEqual(self.attempt(CMD="true", B="/nowhere").returncode, 2)
         self.assertEqual(self.attempt(CMD="true", ALLOCATORS="jemaloc").returncode, 2)
+
+    @slow
+    def test_a_finding_has_its_exit_code(self) -> None:
         failed = self.attempt(CMD="exit 3")
         self.assertEqual(failed.returncode, 1, failed.stderr)
         self.assertIn("exit code 3", failed.stderr)

@@ -8,16 +8,18 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from driving import ROOT, run, slow
 
 sys.path.insert(0, str(ROOT / "scripts" / "try_proof"))
 
-import proof
-import try_claims
-import try_results
-from bench_results import Unusable
-from test_try_verdict import ROWS, cost_of, made
+if TYPE_CHECKING or os.environ.get("TEST_ALL"):  # they take seconds, and all cases are slow
+    import proof
+    import try_claims
+    import try_results
+    from bench_results import Unusable
+    from test_try_verdict import ROWS, cost_of, made
 
 
 def verdict(times: dict[str, float]) -> try_claims.Verdict:
@@ -25,6 +27,7 @@ def verdict(times: dict[str, float]) -> try_claims.Verdict:
     return try_claims.judge(try_results.of_document(Path("program.json"), document))
 
 
+@slow
 class Arithmetic(unittest.TestCase):
     def test_burden_is_in_proportion_to_the_probe_s_effect(self) -> None:
         self.assertEqual(proof.calibrated(300, 1.0, 1.3, 0.1), 100)
@@ -56,8 +59,8 @@ class Arithmetic(unittest.TestCase):
             self.assertIn(said, done.stderr)
 
 
+@slow
 class Burden(unittest.TestCase):
-    @slow
     def test_it_holds_what_it_is_told_to(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             library = proof.build_burden(Path(folder))
