@@ -1,5 +1,6 @@
 """`make bench` from end to end, and scripts/bench.sh with a driver that only notes its words."""
 
+import json
 import os
 import re
 import shutil
@@ -235,8 +236,10 @@ class Script(DriverTest):
 
     def test_the_answer_is_of_the_run_and_not_of_the_latest(self) -> None:
         run_directory = self.out / "one"
-        shutil.copytree(ROOT / "results" / "example", run_directory)
-        shutil.rmtree(run_directory / "plots", ignore_errors=True)
+        run_directory.mkdir(parents=True)
+        example = json.loads((ROOT / "results" / "example" / "bench.json").read_text())
+        example["benchmarks"] = [e for e in example["benchmarks"] if e["workload"] == "tiny"]
+        (run_directory / "bench.json").write_text(json.dumps(example))
         (self.out / "latest").symlink_to("another")
         for code in (0, 1):
             self.driver(f'echo {run_directory} >"$3"\nexit {code}')

@@ -404,7 +404,7 @@ class Refusals(GateTest):
     def test_out_that_cannot_be_made(self) -> None:
         blocked = self.directory / "file"
         blocked.write_text("")
-        result = run(*GATE, "--out", blocked, "--base", self.base, *FEW)
+        result = run_python(*GATE[1:], "--out", blocked, "--base", self.base, *FEW)
         self.refused(result, str(blocked))
 
     def test_library_that_corrupts_memory_is_a_regression(self) -> None:
@@ -415,15 +415,15 @@ class Refusals(GateTest):
         for name, program in (("good", CELLS / "system"), ("bad", faulty)):
             shutil.copy(program, cells / name)
         shutil.copy(SPANBENCH, cells.parent / "spanbench")
-        gate = ["/usr/bin/python3", ROOT / "scripts" / "gate", "--out", self.out]
-        gate += ["--driver", cells.parent / "spanbench", *FEW]
-        result = run(*gate, "--base", "good", "--head", "bad")
+        gate = [GATE[1], "--out", self.out, "--driver", cells.parent / "spanbench", *FEW]
+        result = run_python(*gate, "--base", "good", "--head", "bad")
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn("head failed", result.stdout)
         (self.out / "latest-gate").unlink()
         (before,) = self.out.glob("*-gate")
         self.refused(
-            run(*gate, "--base", "bad", "--head", "good"), "failed, so there is nothing to compare"
+            run_python(*gate, "--base", "bad", "--head", "good"),
+            "failed, so there is nothing to compare",
         )
         (left,) = (folder for folder in self.out.glob("*-gate") if folder != before)
         self.assertTrue(list(left.glob("stage-1/*/bench.json")), "what was measured stays")
