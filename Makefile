@@ -323,7 +323,10 @@ $(foreach f,$(TESTED_FOLDERS),$(foreach v,$(call variants,$f),$(eval $(call fold
 
 TEST_PROGRAMS := $(TEST_NAMES:%=$B/test/%) $(TEST_CONTRACTS) \
   $(foreach f,$(TESTED_FOLDERS),$(foreach v,$(call variants,$f),$(patsubst %,$B/$v/%,$(call test_sources,$f))))
-tests: all $(TEST_PROGRAMS) $(FAULTY_CELLS)
+# With sanitisers, an allocator's tests run in these variants and as it is shipped: plain ones are slow ones.
+PLAIN := $(if $(SANITIZERS),$(foreach f,$(TESTED_FOLDERS),$(call test_sources,$f)))
+quick-tests: all $(filter-out $(PLAIN:%=$B/test/%),$(TEST_PROGRAMS)) $(FAULTY_CELLS)
+tests: quick-tests $(TEST_PROGRAMS)
 
 # --- rules ----------------------------------------------------------------------------------------
 $B/%.o: %.c $B/stamp/compile
@@ -408,15 +411,16 @@ rivals:
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 # None needs the machine for itself, and many wait: one more at once than there are CPUs.
-# The scripts come first, those of whole commands before: they take longest, and the end is short.
+# The scripts come first, those of whole commands before: they take longest, and the end is short. In make
+# test-all, the first two take as long as all others together.
 JOBS ?= $(if $(filter 1,$(shell nproc 2>/dev/null || echo 1)),2,3)
-TESTS = $(filter harness/%,$(TEST_SCRIPTS)) $(filter-out harness/%,$(TEST_SCRIPTS)) \
+LONGEST = %/test_readme.py %/test_mutants.py
+SHORTER = $(filter-out $(LONGEST),$(TEST_SCRIPTS))
+TESTS = $(filter $(LONGEST),$(TEST_SCRIPTS)) $(filter harness/%,$(SHORTER)) $(filter-out harness/%,$(SHORTER)) \
   $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%))
-# With sanitisers, an allocator's tests run in these variants and as it is shipped: plain ones are slow ones.
-PLAIN = $(if $(SANITIZERS),$(foreach f,$(TESTED_FOLDERS),$(call test_sources,$f)))
 test test-all:
 	$(call deps,$@)
-	@$(MAKE) $(jobs) tests
+	@$(MAKE) $(jobs) $(if $(filter test-all,$@)$(TEST),tests,quick-tests)
 	@$(if $(filter test-all,$@)$(TEST),,echo '$(words $(PLAIN)) programs are skipped: in make test-all; they run in other variants')
 	@$(if $(filter test-all,$@),TEST_ALL=1) prove --timer --jobs $(JOBS) --exec scripts/run-test \
 	  $(or $(TEST),$(if $(filter test-all,$@),$(TESTS),$(filter-out $(PLAIN),$(TESTS))))
@@ -451,5 +455,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests rivals bench bench-programs try why check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests rivals bench bench-programs try why check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:
