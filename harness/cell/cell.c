@@ -98,13 +98,19 @@ static int error(int code, const char *check, const char *message) {
     return code;
 }
 
+/* What the workload calls and the allocator does not have; NULL: it has all. */
+static const char *missing_for(const struct workload *w) {
+    const char *slot = slots_missing(&bound, w->needs);
+    return slot || !w->lacks ? slot : w->lacks(&bound);
+}
+
 static void describe_workload(const struct workload *w) {
     json_open(&out, NULL, '{');
     json_string(&out, "name", w->name);
     json_string(&out, "group", w->group);
     json_string(&out, "summary", w->summary);
     json_string(&out, "stresses", w->stresses);
-    json_string(&out, "missing", slots_missing(&bound, w->needs)); /* null: it has all */
+    json_string(&out, "missing", missing_for(w)); /* null: it has all */
     json_uint(&out, "least_threads", w->least_threads ? w->least_threads : 1);
     json_uint(&out, "most_threads", w->most_threads ? w->most_threads : SAMPLE_MAX_THREADS);
     json_uint(&out, "ops", w->ops);
@@ -146,7 +152,7 @@ static int describe(void) {
 static bool cannot_run(const struct workload *w) {
     const unsigned least = w->least_threads ? w->least_threads : 1;
     const unsigned most  = w->most_threads ? w->most_threads : SAMPLE_MAX_THREADS;
-    const char *missing  = slots_missing(&bound, w->needs);
+    const char *missing  = missing_for(w);
     if (missing)
         fprintf(stderr, "%s: this allocator has no %s, which %s calls\n",
                 program_invocation_short_name, missing, w->name);

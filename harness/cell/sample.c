@@ -175,6 +175,7 @@ static void run_span(struct worker *w, struct sample_span *span,
                      void (*part)(struct worker *, const struct sample_request *)) {
     struct clock *clock = &crew.clock[w->thread];
     struct begin begin  = {0};
+    w->idle_ns          = 0;
     spread(w->thread);
     meet();
     if (w->thread == 0) {
@@ -184,7 +185,7 @@ static void run_span(struct worker *w, struct sample_span *span,
     meet();
     clock->start = monotonic_ns();
     part(w, crew.request);
-    clock->end = monotonic_ns();
+    clock->end = monotonic_ns() - w->idle_ns;
     meet();
     if (w->thread == 0)
         measure(span, &begin);

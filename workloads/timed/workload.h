@@ -42,6 +42,7 @@ struct worker {
     void *memory;       /* workload.memory_bytes bytes: zeroed, resident, page-aligned */
     void *shared;       /* the same for all threads: shared_bytes + threads * thread_bytes */
     uint64_t total_ops; /* of all threads */
+    uint64_t idle_ns;   /* that the present call slept on purpose: no part of the time */
 
     /* Results. */
     uint64_t digest;          /* of all requests; the sum over threads is the sample's */
@@ -78,8 +79,10 @@ struct workload {
     const char *summary;  /* one line: sizes, distribution, live set */
     const char *stresses; /* one line: what a bad allocator is slow or large in */
 
-    unsigned traits;        /* WORKLOAD_… */
-    unsigned needs;         /* NEEDS_… (slots.h), beside malloc and free */
+    unsigned traits; /* WORKLOAD_… */
+    unsigned needs;  /* NEEDS_… (slots.h), beside malloc and free */
+    /* What else it calls and the allocator lacks, as "operator new"; NULL: nothing. May be NULL. */
+    const char *(*lacks)(const struct allocator *);
     uint32_t least_threads; /* of a sample; 0: 1 */
     uint32_t most_threads;  /* 0: any number. With 1 it may start threads of its own */
 
