@@ -1,6 +1,7 @@
 """Workloads, checks and misuses with one promise broken by hand; harness/test/test_mutants.py says what for."""
 
 WORKLOADS = "workloads/timed/test_workloads"
+PLACES = "workloads/timed/test_places"
 BUGS = "harness/test/test_check_bugs.py"
 HARDEN = "harness/test/test_harden.py"
 CHILD = "harness/cell/test_child"
@@ -23,6 +24,30 @@ MUTANTS = [
         "for (uint32_t i = 1; i < b->count; i++)\n        if (b->of[i].block)",
         "workloads/timed/test_families",
         "everything is freed",
+    ),
+    (
+        "calloc: every byte is zero",
+        "workloads/timed/places.h",
+        "at = (uint32_t)contents_zero(block, size);",
+        "at = size;",
+        PLACES,
+        "a byte of calloc that is not zero",
+    ),
+    (
+        "aligned: the address is looked at",
+        "workloads/timed/api/aligned.c",
+        "(uintptr_t)block % alignment != 0",
+        "(uintptr_t)block % 16 != 0",
+        PLACES,
+        "a block that is not aligned as asked",
+    ),
+    (
+        "places: the timed requests are the same at every number of threads",
+        "workloads/timed/places.h",
+        ".number = w->first_op}",
+        ".number = 0}",
+        PLACES,
+        "the same timed requests at 2 threads",
     ),
     (
         "families: the digest covers the size and the bits of each request",
