@@ -101,6 +101,7 @@ CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 # The dependency directions: a folder sees what it may include and nothing else.
 include_allocators        := -Iallocators
 include_allocators/faulty := -Iallocators/faulty -Iallocators
+include_allocators/faulty/bench := -Iallocators/faulty/check -Iallocators/faulty -Iallocators
 include_workloads/timed   := -Iworkloads/timed -Iworkloads/shared -Iallocators -I$B
 include_workloads/checks  := -Iworkloads/checks -Iworkloads/checks/support -Iworkloads/shared -Iallocators
 include_workloads/shared  := -Iworkloads/shared -Iallocators
@@ -121,7 +122,7 @@ include_harness/why       := -Iharness/why -Iharness/why/counter -Iharness/servi
 include_harness           := -Iharness -Iharness/bench -Iharness/check -Iharness/harden -Iharness/who -Iharness/try -Iharness/why \
                              -Iharness/core -Iharness/support
 # Of the longest folder above that a path begins with; tests also see the harness's tap.h.
-rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses allocators/faulty allocators \
+rooms   = workloads/timed workloads/shared workloads/checks workloads/misuses allocators/faulty/bench allocators/faulty allocators \
           $(addprefix harness/,cell support serving core bench check harden who try why/counter why) harness
 include = $(include_$(firstword $(foreach d,$(rooms),$(if $(filter $d/%,$1),$d)))) $(for_test)
 for_test = $(if $(findstring /test_,$1),-Iharness/test)

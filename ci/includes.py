@@ -17,7 +17,12 @@ from typing import Optional
 MAY_INCLUDE: dict[str, set[str]] = {
     "allocators": {"allocators"},
     "allocators/faulty": {"allocators", "allocators/faulty"},
-    "allocators/faulty/bench": {"allocators", "allocators/faulty"},
+    "allocators/faulty/bench": {
+        "allocators",
+        "allocators/faulty",
+        "allocators/faulty/bench",
+        "allocators/faulty/check",
+    },
     "allocators/faulty/check": {"allocators", "allocators/faulty", "allocators/faulty/check"},
     "allocators/faulty/families": {"allocators"},
     "allocators/faulty/harden": {"allocators", "allocators/faulty/harden"},

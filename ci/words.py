@@ -63,7 +63,7 @@ NAMES = re.compile(r"(?:--)?\btier|\btwin(?:\.so)?|base,head,\btwin")
 
 ALLOW = re.compile(r"words: allow ([a-z-]+)")
 # Lines that a program reads.
-KEY = re.compile(r"\s*(?:caught-by|harden|catches|library|package|cflags|built-from):")
+KEY = re.compile(r"\s*(?:caught-by|exposed-by|harden|catches|library|package|cflags|built-from):")
 ITEM = re.compile(r"\s*(?:[-*+]|\d+\.|[\w/.-]+:(?=  ))\s+")
 COLUMNS = re.compile(r"\S   +\S")
 

@@ -19,7 +19,9 @@ class PlantedBugs(DriverTest):
     """allocators/faulty/bench/*.c, each rejected for the reason that it names."""
 
     def test_each_is_caught_by_the_check_that_it_names(self) -> None:
-        sources = sorted((ROOT / "allocators" / "faulty" / "bench").glob("*.c"))
+        found = sorted((ROOT / "allocators" / "faulty" / "bench").glob("*.c"))
+        # The others are slow or fat, not wrong: test_exposed.py has them.
+        sources = [s for s in found if "exposed-by" not in adapter_keys(s)]
         self.assertGreaterEqual(len(sources), 12)
         hanging = [s for s in sources if "no end after" in self.caught_by(s)]
         self.assertEqual(len(hanging), 1)

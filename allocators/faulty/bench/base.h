@@ -1,0 +1,55 @@
+/* What slow and fat allocators are made from: the C library's, with thresholds that do not move,
+ * and with operator new and delete. `base` is the yardstick; each other one is it but for one
+ * habit.
+ *
+ * The first comment of one says `exposed-by:` WORKLOAD MEASURE. harness/test/test_exposed.py
+ * demands that the workload shows it better than any other does. */
+#ifndef SPANBENCH_BASE_H
+#define SPANBENCH_BASE_H
+
+#include "operators.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <time.h>
+
+enum { BASE_MMAP_THRESHOLD = 128 << 10, BASE_PAGE = 4096 };
+
+/* Blocks from here on are mappings, whatever was freed before: M_MMAP_THRESHOLD of mallopt(3). */
+__attribute__((constructor)) static void base_begin(void) {
+    mallopt(M_MMAP_THRESHOLD, BASE_MMAP_THRESHOLD);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
+static inline void *base_malloc(size_t size) {
+    return malloc(size);
+}
+
+/* The operators of this one are malloc and free. */
+#define BASE_OPERATORS                                                                             \
+    void *op_new(size_t alignment, size_t size) {                                                  \
+        return alignment ? aligned_alloc(alignment, size) : malloc(size);                          \
+    }                                                                                              \
+    void op_delete(void *block) {                                                                  \
+        free(block);                                                                               \
+    }
+
+#define BASE_FAMILY(...) FAULTY_FAMILY(.malloc = base_malloc, __VA_ARGS__)
+
+/* Work that a search would be. */
+static inline void base_search(unsigned steps) {
+    for (unsigned i = 0; i < steps; i++)
+        __asm__ volatile("");
+}
+
+/* A block of another place, with what the old one had; as every realloc may do it. */
+static inline void *base_move(void *old, size_t had, size_t size) {
+    void *block = malloc(size);
+    if (block && old) {
+        memcpy(block, old, had < size ? had : size);
+        free(old);
+    }
+    return block;
+}
+
+#endif

@@ -1,0 +1,148 @@
+"""Slow and fat allocators, allocators/faulty/bench/*.c with the key `exposed-by`: each workload shows what it claims to
+show, by counts and not by clocks. `exposed-by: WORKLOAD MEASURE` promises that, of all workloads, this one has the largest
+factor between the allocator and `base`, and at least twice the median of the factors. A third word names another
+allocator than `base`."""
+
+import functools
+import json
+import re
+import statistics
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any, Callable, NamedTuple, Optional
+
+from driving import FAULTY, ROOT, adapter_keys, at_once, cell, run, slow
+
+SEED = "3"
+SPAN = "sample_timed_span"
+# Caches as callgrind simulates them: bytes, ways, and bytes of a line.
+CACHES = ["--cache-sim=yes", "--I1=32768,8,64", "--LL=16777216,16,64"]
+
+
+def pages(entries: int) -> list[str]:
+    """A table of pages (TLB) of so many entries in the place of the first cache."""
+    return [*CACHES, f"--D1={entries * 4096},4,4096"]
+
+
+class Counts(NamedTuple):
+    """What callgrind counted in the timed span, by name, and how many operations there were."""
+
+    events: dict[str, int]
+    ops: int
+
+
+def missed(level: str) -> Callable[[Counts], float]:
+    """Misses of data. One in a hundred operations is added: no factor is of nothing."""
+    return lambda c: c.events[f"{level}mr"] + c.events[f"{level}mw"] + c.ops / 100
+
+
+# What a measure is, and how callgrind must be called for it.
+CALLGRIND: dict[str, tuple[list[str], Callable[[Counts], float]]] = {
+    "instructions": ([], lambda c: c.events["Ir"]),
+    "lines": ([*CACHES, "--D1=32768,8,64"], missed("D1")),
+    "pages": (pages(64), missed("D1")),
+    "far-pages": (pages(4096), missed("D1")),
+}
+# Of the cell's own record. What is added keeps a few pages more or less from being a factor.
+RECORD: dict[str, Callable[[dict[str, Any]], float]] = {
+    "faults": lambda r: float(r["minor_faults"] + 100),
+    "resident": lambda r: float(r["rss_live_bytes"] - r["rss_start_bytes"] + (1 << 20)),
+}
+
+
+@functools.cache
+def workloads() -> dict[str, dict[str, Any]]:
+    return {w["name"]: w for w in cell("system", "--describe")["workloads"]}
+
+
+class Planted(NamedTuple):
+    workload: str
+    measure: str
+    base: str = "base"
+
+
+@functools.cache
+def planted() -> dict[str, Planted]:
+    found = {}
+    for source in sorted((ROOT / "allocators" / "faulty" / "bench").glob("*.c")):
+        words = adapter_keys(source).get("exposed-by", "").split()
+        if words and words != ["nothing"]:
+            found[source.stem] = Planted(*words)
+    return found
+
+
+def sample(name: str, workload: str, ops: int, *before: Any) -> Optional[dict[str, Any]]:
+    """The cell's record; None: the workload needs what the allocator lacks."""
+    threads = workloads()[workload]["least_threads"]
+    words = ["--run", workload, "--ops", ops, "--seed", SEED, "--threads", threads]
+    result = run(*before, FAULTY / name, *words)
+    if result.returncode == 2:
+        return None
+    assert result.returncode == 0, f"{name}, {workload}: {result.stderr}"
+    record: dict[str, Any] = json.loads(result.stdout)
+    return record
+
+
+def count(name: str, workload: str, options: list[str]) -> Optional[Counts]:
+    ops = workloads()[workload]["brief_ops"]
+    with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
+        out = Path(directory) / "callgrind.out"
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
+        if not sample(name, workload, ops, *tool, f"--toggle-collect={SPAN}", *options):
+            return None
+        text = out.read_text()
+    names = re.search(r"^events: (.*)$", text, re.M)
+    totals = re.search(r"^(?:summary|totals): (.*)$", text, re.M)
+    assert names and totals, f"{name}, {workload}: callgrind counted nothing"
+    counted = [*map(int, totals[1].split()), *[0] * 9]  # it leaves out the last ones if they are 0
+    return Counts(dict(zip(names[1].split(), counted)), ops)
+
+
+@functools.cache
+def measure(name: str, workload: str, what: str) -> Optional[float]:
+    if what in RECORD:
+        record = sample(name, workload, workloads()[workload]["quick_ops"])
+        return RECORD[what](record) if record else None
+    options, value = CALLGRIND[what]
+    counts = count(name, workload, options)
+    return value(counts) if counts else None
+
+
+def factor(name: str, workload: str) -> Optional[float]:
+    p = planted()[name]
+    base, bad = (measure(who, workload, p.measure) for who in (p.base, name))
+    return bad / base if base and bad else None
+
+
+class Exposed(unittest.TestCase):
+    def test_each_names_a_workload_and_a_measure(self) -> None:
+        self.assertGreaterEqual(len(planted()), 19)
+        for name, p in planted().items():
+            self.assertIn(p.workload, workloads(), name)
+            self.assertIn(p.measure, {*RECORD, *CALLGRIND}, name)
+            self.assertTrue((FAULTY / p.base).exists(), name)
+
+    def test_one_is_exposed(self) -> None:
+        """That the measures work at all, in a second; all of them is for `make test-all`."""
+        self.assertGreater(factor("realloc_faults", "realloc_huge") or 0, 2)
+        self.assertLess(factor("realloc_faults", "realloc_geometric") or 9, 1.5)
+
+    @slow
+    def test_each_is_exposed_by_its_own_workload_and_by_no_other_as_well(self) -> None:
+        for name, p in planted().items():
+            own = p.workload
+            with self.subTest(name, exposed_by=own, measure=p.measure):
+                all_of = at_once(lambda w: (w, factor(name, w)), workloads())
+                factors = {w: f for w, f in all_of if f is not None}
+                told = ", ".join(
+                    f"{w} {f:.2f}" for w, f in sorted(factors.items(), key=lambda x: -x[1])[:4]
+                )
+                median = statistics.median(factors.values())
+                print(f"# {name}: {p.measure}: {told}; median {median:.2f}", flush=True)
+                self.assertEqual(max(factors, key=lambda w: factors[w]), own, told)
+                self.assertGreaterEqual(factors[own], 2 * median, told)
+
+
+if __name__ == "__main__":
+    unittest.main()
