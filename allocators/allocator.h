@@ -23,8 +23,8 @@
  *   caught-by: of a planted bug in allocators/faulty/: what rejects it, `check` and the names of
  *             checks with their assertions (harness/test/test_check_bugs.py), or what an error of
  *             the benchmark says (harness/test/test_bench_failures.py).
- *   exposed-by: of a slow or fat allocator in allocators/faulty/: the workload that shows it most. In
- *             faulty/bench/ also what to count, and what it is compared with if not `base`
+ *   exposed-by: of a slow or fat allocator in allocators/faulty/: the workload that shows it most.
+ * In faulty/bench/ also what to count, and what it is compared with if not `base`
  *             (harness/test/test_exposed.py, test_memory_families.py).
  *   harden:   of a planted bug: its outcomes in the matrix, as NOUN.KIND/SIZE=OUTCOME
  *             (harness/test/test_harden.py).

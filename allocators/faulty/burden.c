@@ -31,6 +31,7 @@ __attribute__((constructor)) static void begin(void) {
         memset(more, 1, bytes);
 }
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): glibc's have reserved names
 void *malloc(size_t size) {
     burden();
     return __libc_malloc(size);
@@ -49,3 +50,4 @@ void *realloc(void *block, size_t size) {
     burden();
     return __libc_realloc(block, size);
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

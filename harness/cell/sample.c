@@ -14,23 +14,23 @@
 
 /* The threads of a sample, and what they share. Static, for a cell has no heap of its own. */
 static struct crew {
-    const struct sample_request *request;
-    struct sample_result *result;
     struct rendezvous rendezvous;
-    cpu_set_t cpus; /* that this process may run on; none: not known */
-    void *shared;   /* by the workers of a workload that asks for it */
-    struct worker worker[SAMPLE_MAX_THREADS];
     struct clock {
         _Alignas(128) uint64_t start; /* nanoseconds, written by the worker of this number */
         uint64_t end;
         uint64_t held_bytes; /* at the instant that is being noted */
     } clock[SAMPLE_MAX_THREADS];
+    struct worker worker[SAMPLE_MAX_THREADS];
     struct pause {
         uint64_t ns;
         struct counters counters;
     } pause; /* of the present span: what its noted instants took; written by the first thread */
     char drained[SAMPLE_MAX_LATER][SAMPLE_NAME_BYTES]; /* names of the instants after these two */
     char purged[SAMPLE_MAX_LATER][SAMPLE_NAME_BYTES];
+    const struct sample_request *request;
+    struct sample_result *result;
+    cpu_set_t cpus; /* that this process may run on; none: not known */
+    void *shared;   /* by the workers of a workload that asks for it */
 } crew;
 
 static uint64_t monotonic_ns(void) {

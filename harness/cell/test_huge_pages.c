@@ -20,7 +20,7 @@ static uint64_t got(bool advised) {
         exit(99);
     if (advised)
         madvise(room, ROOM, MADV_HUGEPAGE);
-    memset((unsigned char *)(((uintptr_t)room + HUGE - 1) & ~(uintptr_t)(HUGE - 1)), 1, HUGE);
+    memset(room + (-(uintptr_t)room & (HUGE - 1)), 1, HUGE);
     const uint64_t huge = memory_now().huge;
     munmap(room, ROOM);
     return huge;

@@ -97,7 +97,7 @@ static void test_huge(void) {
     enum { SIZE = 32 * MIB, HUGE = 2 * MIB };
     unsigned char *room =
         mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    unsigned char *at = (unsigned char *)(((uintptr_t)room + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+    unsigned char *at = room + (-(uintptr_t)room & (HUGE - 1));
     IS(memory_now().huge, 0, "no huge pages at first");
     madvise(room, SIZE, MADV_HUGEPAGE);
     memset(at, 1, HUGE);

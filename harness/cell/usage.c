@@ -52,8 +52,8 @@ static void add_mapping(const char *line, struct memory *m) {
 
 /* The file has no bound, so it is read in pieces, and each line by its head. */
 static void add_mappings(struct memory *m) {
-    char piece[4096], head[48];
-    size_t length = 0; /* of the present line, up to what fits */
+    char piece[4096] = "", head[48];
+    size_t length    = 0; /* of the present line, up to what fits */
     long got;
     const long fd =
         kernel_call(SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);

@@ -36,8 +36,9 @@ struct options {
     struct names allocators;        /* empty: all */
     struct names workloads, groups; /* both empty: the core; a workload may be named by its group */
     struct names preloads;          /* PATH or NAME=PATH */
-    unsigned threads[32];
     size_t thread_counts;
+    unsigned threads[32];
+    const char *thp;    /* of `run`: never, madvise or always; NULL: huge pages as they are */
     bool threads_named; /* by the user */
     unsigned repetitions;
     uint64_t seed; /* of the first round, or run */
@@ -46,7 +47,6 @@ struct options {
     bool rivals;   /* newer builds, beside the allocators */
     bool quick;
     bool brief;       /* brief_ops of a workload */
-    const char *thp;  /* of `run`: never, madvise or always; NULL: huge pages as they are */
     bool no_timeline; /* samples alone: no passes that watch memory over time */
     double timeout_seconds;
     struct names checks;      /* of `check`: globs; empty: all */

@@ -25,12 +25,12 @@ enum { HEAVY = 256 << 10 }; /* bytes of a worker's books: as long takes its warm
 /* --- a sample, as the cell runs it --- */
 
 static struct crew {
-    const struct workload *load;
-    bool verify;
-    pthread_barrier_t meeting;
     struct worker worker[MOST_THREADS];
-    unsigned threads;
+    const struct workload *load;
+    pthread_barrier_t meeting;
     size_t live_at_inspection; /* as the allocator counts */
+    unsigned threads;
+    bool verify;
 } crew;
 
 struct outcome {

@@ -26,6 +26,7 @@ static inline void *base_malloc(size_t size) {
 }
 
 /* The operators of this one are malloc and free. */
+// NOLINTBEGIN(bugprone-macro-parentheses): two functions, not an expression
 #define BASE_OPERATORS                                                                             \
     void *op_new(size_t alignment, size_t size) {                                                  \
         return alignment ? aligned_alloc(alignment, size) : malloc(size);                          \
@@ -33,6 +34,7 @@ static inline void *base_malloc(size_t size) {
     void op_delete(void *block) {                                                                  \
         free(block);                                                                               \
     }
+// NOLINTEND(bugprone-macro-parentheses)
 
 #define BASE_FAMILY(...) FAULTY_FAMILY(.malloc = base_malloc, __VA_ARGS__)
 

@@ -1,8 +1,15 @@
-/* Blocks of 32 to 128 bytes in cells of BYTES each, which the includer defines; other sizes are the
- * C library's. With ORDERED, the free cell of the lowest address is given out next, else the one
- * that was freed last. */
+/* Blocks of 32 to 128 bytes in cells of CELLS_BYTES each, which the includer may define; other
+ * sizes are the C library's. With CELLS_ORDERED, the free cell of the lowest address is given out
+ * next, else the one that was freed last. */
 #ifndef SPANBENCH_CELLS_H
 #define SPANBENCH_CELLS_H
+
+#ifndef CELLS_BYTES
+#define CELLS_BYTES 128
+#endif
+#ifndef CELLS_ORDERED
+#define CELLS_ORDERED 0
+#endif
 
 #include "base.h"
 
@@ -12,7 +19,7 @@ static struct {
     char *memory;
     uint32_t used;                           /* cells that were given out at least once */
     void *freed_last;                        /* linked through their first words */
-    uint64_t free[CELLS_COUNT / CELLS_WORD]; /* a bit for each cell, with ORDERED */
+    uint64_t free[CELLS_COUNT / CELLS_WORD]; /* a bit for each cell, with CELLS_ORDERED */
     uint32_t lowest;                         /* word of it; none before has a bit */
 } cells;
 static pthread_mutex_t cells_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -24,7 +31,7 @@ static void *cells_take_lowest(void) {
         return NULL;
     const unsigned bit = (unsigned)__builtin_ctzll(cells.free[cells.lowest]);
     cells.free[cells.lowest] &= ~((uint64_t)1 << bit);
-    return cells.memory + ((size_t)cells.lowest * CELLS_WORD + bit) * BYTES;
+    return cells.memory + ((size_t)cells.lowest * CELLS_WORD + bit) * CELLS_BYTES;
 }
 
 static void *cells_take_last(void) {
@@ -38,11 +45,11 @@ static void *cells_take_last(void) {
 static void *cells_take(void) {
     pthread_mutex_lock(&cells_lock);
     if (!cells.memory)
-        cells.memory = mmap(NULL, (size_t)CELLS_COUNT * BYTES, PROT_READ | PROT_WRITE,
+        cells.memory = mmap(NULL, (size_t)CELLS_COUNT * CELLS_BYTES, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    void *block = ORDERED ? cells_take_lowest() : cells_take_last();
+    void *block = CELLS_ORDERED ? cells_take_lowest() : cells_take_last();
     if (!block && cells.memory != MAP_FAILED && cells.used < CELLS_COUNT)
-        block = cells.memory + (size_t)cells.used++ * BYTES;
+        block = cells.memory + (size_t)cells.used++ * CELLS_BYTES;
     pthread_mutex_unlock(&cells_lock);
     return block;
 }
@@ -53,13 +60,14 @@ static void *cells_malloc(size_t size) {
 }
 
 static void cells_free(void *block) {
-    const size_t at = (size_t)((char *)block - cells.memory), cell = at / BYTES;
-    if (!cells.memory || at >= (size_t)CELLS_COUNT * BYTES) {
+    const size_t at = (size_t)((char *)block - cells.memory);
+    if (!cells.memory || at >= (size_t)CELLS_COUNT * CELLS_BYTES) {
         free(block);
         return;
     }
     pthread_mutex_lock(&cells_lock);
-    if (ORDERED) {
+    if (CELLS_ORDERED) {
+        const size_t cell   = at / CELLS_BYTES;
         const uint32_t word = (uint32_t)(cell / CELLS_WORD);
         cells.free[word] |= (uint64_t)1 << cell % CELLS_WORD;
         cells.lowest = word < cells.lowest ? word : cells.lowest;

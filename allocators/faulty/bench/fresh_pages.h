@@ -13,7 +13,7 @@ struct fresh {
 #define FRESH_MAGIC 0x5bd1e9955bd1e995u
 
 static inline struct fresh *fresh_of(void *block) {
-    struct fresh *head = (struct fresh *)((uintptr_t)block & ~(uintptr_t)(BASE_PAGE - 1));
+    struct fresh *head = (void *)((char *)block - ((uintptr_t)block & (BASE_PAGE - 1)));
     return block && head + 1 == block && head->magic == FRESH_MAGIC ? head : NULL;
 }
 

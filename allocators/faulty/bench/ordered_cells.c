@@ -1,5 +1,5 @@
 /* Each block comes from the lowest free address, not in the order of frees: lifo_cells without its
  * habit.
  * exposed-by: nothing */
-enum { BYTES = 128, ORDERED = 1 };
+#define CELLS_ORDERED 1
 #include "cells.h"

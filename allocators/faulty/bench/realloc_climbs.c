@@ -10,7 +10,7 @@ static void *climb(void *block, size_t size) {
     if (size && size <= has)
         return block;
     if (!has || !size || size >= BASE_MMAP_THRESHOLD)
-        return realloc(block, size);
+        return realloc(block, size); // NOLINT(clang-analyzer-optin.portability.UnixAPI): as asked
     while (block && has < size) {
         const size_t next = has + has / CLASSES + _Alignof(max_align_t);
         block             = base_move(block, has, next < size ? next : size + size / 4);

@@ -1,4 +1,4 @@
 /* Small blocks lie half a kilobyte apart.
  * exposed-by: touch_random far-pages */
-enum { BYTES = 512, ORDERED = 0 };
+#define CELLS_BYTES 512
 #include "cells.h"

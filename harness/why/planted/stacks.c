@@ -10,6 +10,7 @@
 
 static size_t mib = 4, threads = 8;
 
+// NOLINTNEXTLINE(misc-no-recursion): deep stacks are what it is for
 __attribute__((noinline)) static int dive(size_t left) {
     volatile char frame[16 << 10];
     memset((char *)frame, (int)left, sizeof frame);
