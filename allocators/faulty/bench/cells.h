@@ -4,16 +4,13 @@
 #ifndef SPANBENCH_CELLS_H
 #define SPANBENCH_CELLS_H
 
-#ifndef CELLS_BYTES
-#define CELLS_BYTES 128
-#endif
 #ifndef CELLS_ORDERED
 #define CELLS_ORDERED 0
 #endif
 
 #include "base.h"
 
-enum { CELLS_FROM = 32, CELLS_TO = 128, CELLS_COUNT = 1 << 18, CELLS_WORD = 64 };
+enum { CELLS_FROM = 32, CELLS_TO = 128, CELLS_COUNT = 1 << 18, CELLS_WORD = 64, CELLS_BYTES = 128 };
 
 static struct {
     char *memory;
