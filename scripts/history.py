@@ -314,7 +314,7 @@ def arguments() -> argparse.ArgumentParser:
     made["record"].add_argument(
         "--keep", action="store_true", help="add to results/history.jsonl, to be committed"
     )
-    made["record"].add_argument("--workloads", metavar="NAMES", help="default: all")
+    made["record"].add_argument("--workloads", metavar="NAMES", help="default: the core")
     for name in ("plot", "table"):
         made[name].add_argument(
             "--row", action="append", default=[], help="small/threads:1; again for more"
