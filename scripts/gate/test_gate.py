@@ -349,7 +349,7 @@ class Refusals(GateTest):
             (["--base", harmless], "cannot be measured"),
             (["--base", "no-such-branch"], "or a git ref"),
             (["--base", "system"], "two adapters, or two libraries"),
-            (["--base", self.base, "--workloads", "foo"], "there are large, small, tiny"),
+            (["--base", self.base, "--workloads", "foo"], "no workload 'foo'; there are "),
             (["--base", self.base, "--threads", "0"], "--threads"),
             (["--base", self.base, "--tier", "exact", "--threads", "2"], "one thread's work"),
             (["--base", self.base, "--blocks", "5"], "can never fail"),
