@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -57,17 +56,8 @@ def draw(results: why_results.Results) -> Figure:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="example: scripts/why_plot.py results/latest-why",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "run",
-        nargs="?",
-        type=Path,
-        default=why_results.LATEST,
-        help="directory of a run (default: results/latest-why of spanbench)",
+    parser = program.parser(
+        __doc__, "scripts/why_plot.py results/latest-why", why_results.LATEST, why_results.WHAT
     )
     args = parser.parse_args()
     results = why_results.load(args.run)

@@ -13,6 +13,7 @@ from stored_file import SPOILED
 
 FILE = "why.json"
 LATEST = program.RESULTS / "latest-why"
+WHAT = "folder of a run, or why.json (default: results/latest-why of spanbench)"
 
 # The parts of resident memory, in the order in which they are drawn, and what they are.
 PARTS = {

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -307,17 +306,8 @@ def report(results: Results) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="example: scripts/why_verdict.py results/latest-why",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "run",
-        nargs="?",
-        type=Path,
-        default=why_results.LATEST,
-        help="folder of a run, or why.json (default: results/latest-why of spanbench)",
+    parser = program.parser(
+        __doc__, "scripts/why_verdict.py results/latest-why", why_results.LATEST, why_results.WHAT
     )
     parser.add_argument("--kind", action="store_true", help="print the kind of the answer alone")
     args = parser.parse_args()

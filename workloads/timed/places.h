@@ -164,6 +164,20 @@ STREAM_INLINE bool held_replace(struct worker *w, struct held *h, uint32_t place
     return held_drop(w, h, place, verify) && held_malloc(w, h, place, size, verify);
 }
 
+/* A new block of `from` bytes replaces the one in the place, and grows to `end` bytes by a `part`
+ * of its size each time. */
+STREAM_INLINE bool held_grow(struct worker *w, struct held *h, uint32_t place, uint32_t from,
+                             uint32_t end, uint32_t part, bool verify) {
+    if (!held_replace(w, h, place, from, verify))
+        return false;
+    for (uint32_t size = from; size < end;) {
+        size = size + size / part < end ? size + size / part : end;
+        if (!held_realloc(w, h, place, size, verify))
+            return false;
+    }
+    return true;
+}
+
 /* --- the functions of struct workload --- */
 
 /* An operation; false: a check failed, and the stream ends. Adds to the worker's digest. */
@@ -215,7 +229,13 @@ static inline void places_drain(struct worker *w, struct held *held, uint32_t pl
 
 /* Defines the functions of a family. `operation` is its operation. Its books, struct books, begin
  * with `struct held held[PLACES]`. WARM_UP is how many operations come before the timed ones. */
-#define PLACES_FAMILY(operation) PLACES_RUNS(operation, operation) PLACES_INSPECT PLACES_DRAIN
+#define PLACES_FAMILY(operation) PLACES_FUNCTIONS(operation, operation)
+
+/* The same, with another operation in the warm-up. */
+#define PLACES_FUNCTIONS(before, operation)                                                        \
+    PLACES_RUNS(before, operation)                                                                 \
+    PLACES_INSPECT                                                                                 \
+    PLACES_DRAIN
 
 /* The parts of it. `before` is the operation of the warm-up. */
 #define PLACES_RUNS(before, operation)                                                             \

@@ -26,16 +26,8 @@ STREAM_INLINE bool grow(struct worker *w, struct step op, bool verify) {
     const uint64_t random = step_random(op, 0);
     const uint32_t place  = step_place(op, (uint32_t)(random >> 32), PLACES);
     const uint32_t end    = draw_octaves((uint32_t)random, LEAST, OCTAVES);
-    struct held *h        = &b->held[place];
-    if (!held_replace(w, h, place, MIN_BYTES, verify))
-        return false;
-    for (uint32_t size = MIN_BYTES; size < end;) {
-        size = size + size / 2 < end ? size + size / 2 : end;
-        if (!held_realloc(w, h, place, size, verify))
-            return false;
-    }
     w->digest += (random | 1) * end;
-    return true;
+    return held_grow(w, &b->held[place], place, MIN_BYTES, end, 2, verify);
 }
 PLACES_FAMILY(grow)
 

@@ -26,16 +26,8 @@ STREAM_INLINE bool grow(struct worker *w, struct step op, bool verify) {
     const uint64_t random = step_random(op, 0);
     const uint32_t place  = (uint32_t)op.number % PLACES;
     const uint32_t end    = draw_octaves((uint32_t)random, LEAST, OCTAVES);
-    struct held *h        = &b->held[place];
-    if (!held_replace(w, h, place, MIN_BYTES, verify))
-        return false;
-    for (uint32_t size = MIN_BYTES; size < end;) {
-        size = size + size / 4 < end ? size + size / 4 : end;
-        if (!held_realloc(w, h, place, size, verify))
-            return false;
-    }
     w->digest += (random | 1) * end;
-    return true;
+    return held_grow(w, &b->held[place], place, MIN_BYTES, end, 4, verify);
 }
 PLACES_FAMILY(grow)
 

@@ -4,24 +4,9 @@
  * Origin: the presets of rpmalloc-benchmark cover such bands by one distribution each; here every
  * octave of a band comes equally often, so that no end of it decides alone. Good: as fast as tiny.
  * Bad: a search in each malloc, or a list of all sizes. */
-#include "replace.h"
+#include "band.h"
 
-enum {
-    BASE      = 16,
-    OCTAVES   = 5,
-    SLOTS     = 32768, /* of each thread */
-    ROUNDS    = 2,
-    MIN_BYTES = BASE + 1,
-    MAX_BYTES = BASE << OCTAVES,
-};
-
-static uint32_t draw(uint32_t random, uint32_t rank) {
-    (void)rank;
-    return draw_octaves(random, BASE, OCTAVES);
-}
-
-static const struct replace load = {.slots = SLOTS, .rounds = ROUNDS, .draw = draw};
-REPLACE_WORKLOAD(load)
+BAND(16, 5, 32768, 2)
 
 const struct workload workload_band_16_512 = {
     .name      = "band_16_512",

@@ -5,23 +5,9 @@
  * Origin: malloc-large of mimalloc-bench (5 to 25 MiB, at most 20 alive), with a wider band.
  * Good: keeps some freed pages for the next block. Bad: maps each block anew; or keeps all that it
  * ever had. */
-#include "replace.h"
+#include "band.h"
 
-enum {
-    BASE      = (1 << 20),
-    OCTAVES   = 5,
-    SLOTS     = 10, /* of each thread */
-    ROUNDS    = 2,
-    MIN_BYTES = BASE + 1,
-    MAX_BYTES = BASE << OCTAVES,
-};
-
-static uint32_t draw(uint32_t random, uint32_t rank) {
-    return draw_half_octaves(random, rank, BASE, OCTAVES);
-}
-
-static const struct replace load = {.slots = SLOTS, .rounds = ROUNDS, .draw = draw};
-REPLACE_WORKLOAD(load)
+BAND_LARGE(1 << 20, 5, 10, 2)
 
 const struct workload workload_band_1m_32m_touched = {
     .name      = "band_1m_32m_touched",

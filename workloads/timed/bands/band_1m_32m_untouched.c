@@ -5,24 +5,9 @@
  * Origin: as band_1m_32m_touched, without the writes.
  * Good: keeps address space and asks for nothing. Bad: mmap, munmap, and their shootdowns on other
  * processors. */
-#include "replace.h"
+#include "band.h"
 
-enum {
-    BASE      = (1 << 20),
-    OCTAVES   = 5,
-    SLOTS     = 10, /* of each thread */
-    ROUNDS    = 4,
-    MIN_BYTES = BASE + 1,
-    MAX_BYTES = BASE << OCTAVES,
-};
-
-static uint32_t draw(uint32_t random, uint32_t rank) {
-    return draw_half_octaves(random, rank, BASE, OCTAVES);
-}
-
-static const struct replace load = {
-    .slots = SLOTS, .rounds = ROUNDS, .draw = draw, .first_page = true};
-REPLACE_WORKLOAD(load)
+BAND_LARGE(1 << 20, 5, 10, 4, .first_page = true)
 
 const struct workload workload_band_1m_32m_untouched = {
     .name      = "band_1m_32m_untouched",

@@ -4,24 +4,9 @@
  * Origin: the presets of rpmalloc-benchmark cover such bands by one distribution each; here every
  * octave of a band comes equally often, so that no end of it decides alone. Good: a search in a
  * tree or a bitmap, and no call of the system. Bad: an mmap and a munmap each time. */
-#include "replace.h"
+#include "band.h"
 
-enum {
-    BASE      = (64 << 10),
-    OCTAVES   = 4,
-    SLOTS     = 64, /* of each thread */
-    ROUNDS    = 4,
-    MIN_BYTES = BASE + 1,
-    MAX_BYTES = BASE << OCTAVES,
-};
-
-static uint32_t draw(uint32_t random, uint32_t rank) {
-    return draw_half_octaves(random, rank, BASE, OCTAVES);
-}
-
-static const struct replace load = {
-    .slots = SLOTS, .rounds = ROUNDS, .draw = draw, .first_page = true};
-REPLACE_WORKLOAD(load)
+BAND_LARGE(64 << 10, 4, 64, 4, .first_page = true)
 
 const struct workload workload_band_64k_1m = {
     .name      = "band_64k_1m",

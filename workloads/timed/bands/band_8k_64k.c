@@ -4,24 +4,9 @@
  * Origin: the presets of rpmalloc-benchmark cover such bands by one distribution each; here every
  * octave of a band comes equally often, so that no end of it decides alone. Good: the time of
  * writing the pages. Bad: splits and merges runs of pages under a lock at each turn. */
-#include "replace.h"
+#include "band.h"
 
-enum {
-    BASE      = (8 << 10),
-    OCTAVES   = 3,
-    SLOTS     = 768, /* of each thread */
-    ROUNDS    = 3,
-    MIN_BYTES = BASE + 1,
-    MAX_BYTES = BASE << OCTAVES,
-};
-
-static uint32_t draw(uint32_t random, uint32_t rank) {
-    (void)rank;
-    return draw_octaves(random, BASE, OCTAVES);
-}
-
-static const struct replace load = {.slots = SLOTS, .rounds = ROUNDS, .draw = draw};
-REPLACE_WORKLOAD(load)
+BAND(8 << 10, 3, 768, 3)
 
 const struct workload workload_band_8k_64k = {
     .name      = "band_8k_64k",

@@ -85,16 +85,17 @@ static void verify(struct worker *w) {
     end_child(w, w->memory);
 }
 
-PLACES_INSPECT PLACES_DRAIN
+PLACES_INSPECT
+PLACES_DRAIN
 
-    const struct workload workload_snapshot = {
-        .name        = "snapshot",
-        .group       = "time",
-        .summary     = "64 B to 1 KiB replaced at random, a fork every 1024 operations; 65536 live",
-        .stresses    = "pages that are written after a fork, and so copied",
-        .ops         = 1000000,
-        .quick_ops   = 200000,
-        .brief_ops   = 10000,
-        .live_blocks = PLACES,
-        PLACES_MEMBERS,
+const struct workload workload_snapshot = {
+    .name        = "snapshot",
+    .group       = "time",
+    .summary     = "64 B to 1 KiB replaced at random, a fork every 1024 operations; 65536 live",
+    .stresses    = "pages that are written after a fork, and so copied",
+    .ops         = 1000000,
+    .quick_ops   = 200000,
+    .brief_ops   = 10000,
+    .live_blocks = PLACES,
+    PLACES_MEMBERS,
 };

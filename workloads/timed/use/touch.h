@@ -57,4 +57,34 @@ STREAM_INLINE uint32_t touch_wait(const struct touch_path *path) {
     return (uint32_t)(path->last & path->zero);
 }
 
+/* Defines the functions of a family. The includer defines PLACES, MIN_BYTES and OCTAVES.
+ * `place_of`: touch_any or touch_next. */
+#define TOUCH_FAMILY(place_of)                                                                     \
+    enum { MAX_BYTES = MIN_BYTES << OCTAVES, WARM_UP = 3 * PLACES };                               \
+    static const struct touch nodes = {PLACES, MIN_BYTES, OCTAVES};                                \
+    struct books {                                                                                 \
+        struct held held[PLACES];                                                                  \
+        struct touch_path path;                                                                    \
+    };                                                                                             \
+    STREAM_INLINE bool build(struct worker *w, struct step op, bool verify) {                      \
+        struct books *b = w->memory;                                                               \
+        return touch_build(w, b->held, op, nodes, verify);                                         \
+    }                                                                                              \
+    STREAM_INLINE bool visit(struct worker *w, struct step op, bool verify) {                      \
+        struct books *b      = w->memory;                                                          \
+        const uint32_t place = (uint32_t)((place_of(op) + touch_wait(&b->path)) % PLACES);         \
+        w->digest += step_random(op, 0) | 1;                                                       \
+        return touch_visit(w, &b->held[place], &b->path, place, verify);                           \
+    }                                                                                              \
+    PLACES_FUNCTIONS(build, visit)
+
+/* The node that an operation visits: any, or the next. */
+STREAM_INLINE uint64_t touch_any(struct step op) {
+    return step_random(op, 0) >> 32;
+}
+
+STREAM_INLINE uint64_t touch_next(struct step op) {
+    return op.number;
+}
+
 #endif

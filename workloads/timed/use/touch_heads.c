@@ -8,37 +8,17 @@
  * begins at the beginning of a page, and the heads push each other out. */
 #include "touch.h"
 
-enum { PLACES = 256, MIN_BYTES = 4096, MAX_BYTES = 8192, WARM_UP = 3 * PLACES };
-static const struct touch nodes = {PLACES, MIN_BYTES, 1};
+enum { PLACES = 256, MIN_BYTES = 4096, OCTAVES = 1 };
+TOUCH_FAMILY(touch_any)
 
-struct books {
-    struct held held[PLACES];
-    struct touch_path path;
-};
-
-STREAM_INLINE bool build(struct worker *w, struct step op, bool verify) {
-    struct books *b = w->memory;
-    return touch_build(w, b->held, op, nodes, verify);
-}
-
-STREAM_INLINE bool visit(struct worker *w, struct step op, bool verify) {
-    struct books *b       = w->memory;
-    const uint64_t random = step_random(op, 0);
-    const uint32_t place  = (uint32_t)((random >> 32) + touch_wait(&b->path)) % PLACES;
-    w->digest += random | 1;
-    return touch_visit(w, &b->held[place], &b->path, place, verify);
-}
-PLACES_RUNS(build, visit)
-PLACES_INSPECT PLACES_DRAIN
-
-    const struct workload workload_touch_heads = {
-        .name        = "touch_heads",
-        .group       = "use",
-        .summary     = "the heads of 256 buffers of 4 to 8 KiB a thread, visited at random",
-        .stresses    = "addresses that are equal modulo a page",
-        .ops         = 16000000,
-        .quick_ops   = 4000000,
-        .brief_ops   = 250000,
-        .live_blocks = PLACES,
-        PLACES_MEMBERS,
+const struct workload workload_touch_heads = {
+    .name        = "touch_heads",
+    .group       = "use",
+    .summary     = "the heads of 256 buffers of 4 to 8 KiB a thread, visited at random",
+    .stresses    = "addresses that are equal modulo a page",
+    .ops         = 16000000,
+    .quick_ops   = 4000000,
+    .brief_ops   = 250000,
+    .live_blocks = PLACES,
+    PLACES_MEMBERS,
 };
