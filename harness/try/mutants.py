@@ -132,6 +132,6 @@ MUTANTS = [
         "l->look->process[i].replaced = true;",
         "l->look->process[i].replaced = false;",
         f"{TRY}:Truth.test_programs_that_one_process_becomes",
-        "test_programs_that_one_process_becomes",
+        "sh becomes a static program: that is what counts",
     ),
 ]
