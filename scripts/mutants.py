@@ -9,6 +9,46 @@ PLOT = "scripts/test_plot.py"
 
 MUTANTS = [
     (
+        "answer: of parts that find no room none is cut",
+        "scripts/answer.py",
+        "        parts.pop()\n",
+        "        break\n",
+        ANSWER,
+        "test_of_parts_that_find_no_room_none_is_cut",
+    ),
+    (
+        "install: the schemas of all results",
+        INSTALL,
+        "-name '*.schema.json'",
+        "-name 'gate.schema.json'",
+        f"{INSTALL_TEST}:Staged.test_schemas",
+        "Of each file of results that the commands write",
+    ),
+    (
+        "kept: is what is neither live nor slack",
+        "scripts/bench_results.py",
+        '- (s["usable_bytes"] - s.get("untouched_bytes", 0))',
+        '- (s["live_bytes"] - s.get("untouched_bytes", 0))',
+        "scripts/test_bench_results.py",
+        "live_and_slack_and_kept",
+    ),
+    (
+        "memory: a bar has its parts beside each other",
+        "scripts/figures/memory.py",
+        "left += width",
+        "left = width",
+        "scripts/test_plot.py:MemoryFigure",
+        "Of three live bytes for each that was asked for",
+    ),
+    (
+        "scripts: wrong words have their exit code where standard error is closed",
+        "scripts/program.py",
+        'sys.stderr = open(os.devnull, "w", encoding="utf-8")',
+        "pass",
+        "scripts/test_program.py:Ends",
+        "Neither of a refusal",
+    ),
+    (
         "install: modes do not depend on the umask",
         INSTALL,
         "umask 022",
