@@ -236,6 +236,14 @@ void books_look(struct books *b) {
             look_at(b, b->book[i]);
 }
 
+/* A parent before its children, and the programs of a process one after another. (Numbers of
+ * processes begin anew some day, and then they may be told in another order.) */
+static int by_number(const void *left, const void *right) {
+    const struct process_book *a = *(struct process_book *const *)left;
+    const struct process_book *b = *(struct process_book *const *)right;
+    return a->pid != b->pid ? (a->pid > b->pid) - (a->pid < b->pid) : a->image - b->image;
+}
+
 void books_close(struct books *b) {
     if (!*b->folder)
         return;
@@ -243,6 +251,7 @@ void books_close(struct books *b) {
     for (size_t i = 0; i < b->count; i++)
         if (b->book[i]->shared)
             finish(b, b->book[i]);
+    qsort((void *)b->book, b->count, sizeof b->book[0], by_number);
     DIR *dir = opendir(b->folder);
     for (const struct dirent *entry; dir && (entry = readdir(dir));)
         unlinkat(dirfd(dir), entry->d_name, 0);

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RECORD_FD = 3, LIE = 1000, WORK = 50 };
+enum { RECORD_FD = 3, LIE = 1000, WORK = 500 };
 
 static pid_t liar;
 
