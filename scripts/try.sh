@@ -30,6 +30,6 @@ for option in ${ARGS:-}; do set -- "$@" "$option"; done
 run_driver try "$@" --shell -- "$CMD"
 [ -n "$run" ] && [ "$code" -lt 2 ] || exit "$code"
 later=0
-"${root}scripts/try_plot.py" "$run" || later=$?
+"${root}scripts/verdicts/try_plot.py" "$run" || later=$?
 [ "$code" != 0 ] || code=$later
 exit "$code"

@@ -27,6 +27,6 @@ for option in ${ARGS:-}; do set -- "$@" "$option"; done
 run_driver why "$@" -- /bin/sh -c "exec $CMD"
 [ -n "$run" ] && [ "$code" -lt 2 ] || exit "$code"
 later=0
-"${root}scripts/why_plot.py" "$run" || later=$?
+"${root}scripts/verdicts/why_plot.py" "$run" || later=$?
 [ "$code" != 0 ] || code=$later
 exit "$code"

@@ -21,7 +21,7 @@ from driving import BUILD, ROOT, SPANBENCH, cell_names, run, slow, spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "why.schema.json").read_text())
 PLANTED = sorted((ROOT / "harness" / "why" / "planted").glob("*.c"))
-VERDICT = ROOT / "scripts" / "why_verdict.py"
+VERDICT = ROOT / "scripts" / "verdicts" / "why_verdict.py"
 
 # Blocks by each function, some freed by another thread. Prints the usable bytes of what is left.
 BOOKS = """
@@ -269,7 +269,7 @@ class Planted(WhyTest):
         done = spanbench("why", "--out", self.folder / "leaks", "--", program, 56, 8, 2)
         self.assertIn("blocks of 56 to 63 B, allocated by thread leaker", done.stdout)
         self.assertIn("live: what the program asked for", done.stdout)
-        plot = run(ROOT / "scripts" / "why_plot.py", self.folder / "leaks" / "latest-why")
+        plot = run(ROOT / "scripts" / "verdicts" / "why_plot.py", self.folder / "leaks" / "latest-why")
         self.assertEqual(plot.returncode, 0, plot.stderr)
         self.assertTrue((self.folder / "leaks" / "latest-why" / "plots" / "why.png").exists())
 

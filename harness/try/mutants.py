@@ -3,7 +3,7 @@
 TRY = "harness/test/test_try.py"
 SERVER = "harness/test/test_try_server.py"
 LIMITS = "harness/test/test_try_limits.py"
-VERDICT = "scripts/test_try_verdict.py"
+VERDICT = "scripts/verdicts/test_try_verdict.py"
 
 MUTANTS = [
     (
@@ -48,7 +48,7 @@ MUTANTS = [
     ),
     (
         "verdict: a difference within the margin is none",
-        "scripts/try_claims.py",
+        "scripts/verdicts/try_claims.py",
         "MARGIN = 0.01 ",
         "MARGIN = 0.00 ",
         f"{VERDICT}:Truth.test_a_difference_below_the_margin_is_none",
@@ -56,7 +56,7 @@ MUTANTS = [
     ),
     (
         "verdict: runs of one round are paired",
-        "scripts/try_claims.py",
+        "scripts/verdicts/try_claims.py",
         "logs = tuple(math.log(a[r] / b[r]) for r in rounds)",
         "logs = tuple(math.log(a[r] / b[s]) for r, s in zip(rounds, rounds[1:] + rounds[:1]))",
         f"{VERDICT}:Words.test_what_differs_and_what_does_not",
@@ -96,7 +96,7 @@ MUTANTS = [
     ),
     (
         "against: whose the difference is depends on how it differs between allocators",
-        "scripts/try_claims.py",
+        "scripts/verdicts/try_claims.py",
         "tuple(a[r] - b[r] for r in both)",
         "tuple(0 * a[r] * b[r] for r in both)",
         f"{VERDICT}:Builds.test_difference_that_is_the_allocator_s",
@@ -104,7 +104,7 @@ MUTANTS = [
     ),
     (
         "limits: what overlaps is equal",
-        "scripts/try_limits.py",
+        "scripts/verdicts/try_limits.py",
         "or 0) < limit_of(first)",
         "or 0) < 0 * limit_of(first)",
         f"{VERDICT}:Limits.test_from_the_smallest_up_with_ties",
@@ -112,10 +112,10 @@ MUTANTS = [
     ),
     (
         "picture: the ends of a server's phases are marked",
-        "scripts/try_plot.py",
+        "scripts/verdicts/try_plot.py",
         'for end in run.get("phases", [])',
         'for end in run.get("no phases", [])',
-        "scripts/test_try_plot.py:Pictures.test_phases_of_a_server_are_marked",
+        "scripts/verdicts/test_try_plot.py:Pictures.test_phases_of_a_server_are_marked",
         "test_phases_of_a_server_are_marked",
     ),
     (

@@ -159,7 +159,7 @@ int try_command(int argc, char **argv) {
     struct options describe  = options.common;
     describe.timeout_seconds = DEFAULT_TIMEOUT;
     if (find_program(&comparison) &&
-        script_find("scripts/try_verdict.py", comparison.judge, sizeof comparison.judge) &&
+        script_find("scripts/verdicts/try_verdict.py", comparison.judge, sizeof comparison.judge) &&
         selection_open(&describe, &registry, &chosen) && !spawn_interrupted()) {
         code = compare(&comparison, &registry, chosen);
         if (!spawn_interrupted())

@@ -1,7 +1,7 @@
 """`spanbench why` with one promise broken by hand; harness/test/test_mutants.py says what for."""
 
 WHY = "harness/test/test_why.py"
-VERDICT = "scripts/test_why_verdict.py"
+VERDICT = "scripts/verdicts/test_why_verdict.py"
 
 MUTANTS = [
     (
@@ -46,7 +46,7 @@ MUTANTS = [
     ),
     (
         "why: what stops growing is not a leak",
-        "scripts/why_verdict.py",
+        "scripts/verdicts/why_verdict.py",
         "sum(s > least for s in steps) < max(2, len(steps) - 1)",
         "sum(s > least for s in steps) < 1",
         f"{VERDICT}:Kinds.test_what_stops_growing_is_in_use",
@@ -54,7 +54,7 @@ MUTANTS = [
     ),
     (
         "why: what happens on the way out does not count",
-        "scripts/why_verdict.py",
+        "scripts/verdicts/why_verdict.py",
         "and (p.seconds <= end - 0.03 * (end - first))",
         "and (p.seconds <= end)",
         f"{VERDICT}:Kinds.test_the_way_out_is_left_out",

@@ -29,10 +29,10 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
 import program
-import try_claims
-import try_results
+from verdicts import try_claims
+from verdicts import try_results
 from bench_results import Unusable
-from try_words import aligned, number, percent
+from verdicts.try_words import aligned, number, percent
 
 BURDEN = ROOT / "allocators" / "faulty" / "burden.c"
 SPANBENCH = ROOT / "build" / "spanbench"

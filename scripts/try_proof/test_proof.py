@@ -16,10 +16,10 @@ sys.path.insert(0, str(ROOT / "scripts" / "try_proof"))
 
 if TYPE_CHECKING or os.environ.get("TEST_ALL"):  # they take seconds, and all cases are slow
     import proof
-    import try_claims
-    import try_results
+    from verdicts import try_claims
+    from verdicts import try_results
     from bench_results import Unusable
-    from test_try_verdict import ROWS, cost_of, made
+    from verdicts.test_try_verdict import ROWS, cost_of, made
 
 
 def verdict(times: dict[str, float]) -> try_claims.Verdict:

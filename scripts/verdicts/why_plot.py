@@ -9,11 +9,11 @@ import sys
 import textwrap
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, it is of a package
 
 import program
-import why_results
-import why_verdict
+from verdicts import why_results
+from verdicts import why_verdict
 from bench_results import MIB
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -57,7 +57,10 @@ def draw(results: why_results.Results) -> Figure:
 
 def main() -> int:
     parser = program.parser(
-        __doc__, "scripts/why_plot.py results/latest-why", why_results.LATEST, why_results.WHAT
+        __doc__,
+        "scripts/verdicts/why_plot.py results/latest-why",
+        why_results.LATEST,
+        why_results.WHAT,
     )
     args = parser.parse_args()
     results = why_results.load(args.run)

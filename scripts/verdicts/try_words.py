@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Iterable
 
-from try_results import Metric
+from verdicts.try_results import Metric
 
 
 def number(value: float) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, it is of a package
 
 import program
-import why_results
+from verdicts import why_results
 from bench_results import MIB
-from why_results import PARTS, Point, Process, Results
+from verdicts.why_results import PARTS, Point, Process, Results
 
 # A part is the answer if it is this large: of the memory without code and files.
 LARGE = 0.25
@@ -307,7 +307,10 @@ def report(results: Results) -> list[str]:
 
 def main() -> int:
     parser = program.parser(
-        __doc__, "scripts/why_verdict.py results/latest-why", why_results.LATEST, why_results.WHAT
+        __doc__,
+        "scripts/verdicts/why_verdict.py results/latest-why",
+        why_results.LATEST,
+        why_results.WHAT,
     )
     parser.add_argument("--kind", action="store_true", help="print the kind of the answer alone")
     args = parser.parse_args()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from try_results import Results, Row
-from try_words import joined, mebibytes
+from verdicts.try_results import Results, Row
+from verdicts.try_words import joined, mebibytes
 
 
 def limit_of(row: Row) -> Any:

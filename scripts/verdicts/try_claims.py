@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from gate import stats
-from try_results import Metric, Results, Row
-from try_words import percent
+from verdicts.try_results import Metric, Results, Row
+from verdicts.try_words import percent
 
 MARGIN = 0.01  # a difference of at most this is none
 # Of memory, at least: what a kernel may not have counted yet, and where chance puts a page.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import Any, Optional
 
-from try_results import Results, Row
-from try_words import aligned, joined, mebibytes, percent
+from verdicts.try_results import Results, Row
+from verdicts.try_words import aligned, joined, mebibytes, percent
 
 LEAST = 1 << 20  # of less that the load took, nothing can be said to come back
 

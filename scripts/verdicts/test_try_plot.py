@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import try_plot
-import try_results
+from verdicts import try_plot
+from verdicts import try_results
 from driving import ROOT, run_python
 from matplotlib.figure import Figure
-from test_try_verdict import MIB, ROWS, cost_of, made
+from verdicts.test_try_verdict import MIB, ROWS, cost_of, made
 
-SCRIPT = ROOT / "scripts" / "try_plot.py"
+SCRIPT = ROOT / "scripts" / "verdicts" / "try_plot.py"
 HEAD = "row,round,seconds,rss_bytes,pss_bytes,huge_bytes,swap_bytes,vsz_bytes,processes\n"
 
 

@@ -15,17 +15,17 @@ import math
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, it is of a package
 
 import program
-import try_against
-import try_limits
-import try_results
-import try_server
+from verdicts import try_against
+from verdicts import try_limits
+from verdicts import try_results
+from verdicts import try_server
 from gate import stats
-from try_claims import Claim, Verdict, change, is_precise, judge, median
-from try_results import Metric, Results, Row
-from try_words import aligned, joined, seen, shown
+from verdicts.try_claims import Claim, Verdict, change, is_precise, judge, median
+from verdicts.try_results import Metric, Results, Row
+from verdicts.try_words import aligned, joined, seen, shown
 
 IMPRECISE = 1
 LATEST = program.LATEST.with_name("latest-try")
@@ -195,7 +195,9 @@ def numbers(verdict: Verdict) -> dict[str, object]:
 
 
 def main() -> int:
-    parser = program.parser(__doc__, "scripts/try_verdict.py results/latest-try", LATEST, RUN_HELP)
+    parser = program.parser(
+        __doc__, "scripts/verdicts/try_verdict.py results/latest-try", LATEST, RUN_HELP
+    )
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON instead")
     parser.add_argument(
         "--is-precise",

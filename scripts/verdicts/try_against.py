@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import math
 
-from try_claims import Claim, Verdict, builds, change
-from try_results import Metric
-from try_words import joined, seen
+from verdicts.try_claims import Claim, Verdict, builds, change
+from verdicts.try_results import Metric
+from verdicts.try_words import joined, seen
 
 
 def under(verdict: Verdict, metric: Metric) -> list[tuple[str, Claim]]:

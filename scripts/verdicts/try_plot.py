@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 from typing import Any, Optional
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file, it is of a package
 
 import program
-import try_results
-import try_verdict
+from verdicts import try_results
+from verdicts import try_verdict
 from bench_results import MIB, Unusable
-from try_claims import Verdict, judge, median
+from verdicts.try_claims import Verdict, judge, median
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 os.environ["MPLBACKEND"] = "Agg"
@@ -150,7 +150,10 @@ def figures_of(results: try_results.Results, curves: Curves) -> dict[str, Figure
 
 def main() -> int:
     parser = program.parser(
-        __doc__, "scripts/try_plot.py results/latest-try", try_verdict.LATEST, try_verdict.RUN_HELP
+        __doc__,
+        "scripts/verdicts/try_plot.py results/latest-try",
+        try_verdict.LATEST,
+        try_verdict.RUN_HELP,
     )
     args = parser.parse_args()
     results = try_results.load(args.run)

@@ -1,4 +1,4 @@
-"""What scripts/why_verdict.py says of memory over time whose truth is known."""
+"""What scripts/verdicts/why_verdict.py says of memory over time whose truth is known."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
-import why_results
-import why_verdict
+from verdicts import why_results
+from verdicts import why_verdict
 from bench_results import MIB, Unusable
 
 PARTS = ("requested", "slack", "fragments", "kept", "huge", "outside", "stacks", "files")

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Callable
 
 import jsonschema
-import try_claims
-import try_limits
-import try_results
-import try_verdict
+from verdicts import try_claims
+from verdicts import try_limits
+from verdicts import try_results
+from verdicts import try_verdict
 from driving import ROOT, run_python, slow
 
-SCRIPT = ROOT / "scripts" / "try_verdict.py"
+SCRIPT = ROOT / "scripts" / "verdicts" / "try_verdict.py"
 SCHEMA = json.loads((ROOT / "results" / "program.schema.json").read_text())
 MIB = 2**20
 
