@@ -360,10 +360,11 @@ class Needs(DriverTest):
         return run(*empty, SPANBENCH, *words)
 
     def test_without_proc_or_sys(self) -> None:
+        self.use_cells(CELLS / "null")  # little to do for a driver that goes on
         works = ("run", "check", "harden")
         for place, commands in (("/proc", (*works, "list", "describe")), ("/sys", works)):
             for command in commands:
-                out = ["--out", self.out] if command in works else []
+                out = ["--out", self.out, "--cells", self.cells] if command in works else []
                 result = self.without(place, command, *out)
                 self.assertEqual((result.returncode, result.stdout), (2, ""), command)
                 self.assertRegex(result.stderr, f"^spanbench: cannot read {place}/.* mount it with")
@@ -545,7 +546,7 @@ class Trouble(DriverTest):
         self.await_condition(lambda: is_running(f"sleep\0{seconds}\0"))
         process.kill()
         process.wait()
-        self.await_condition(lambda: not is_running(f"sleep\0{seconds}\0"))
+        self.await_condition(lambda: not is_running(f"sleep\0{seconds}\0"), 60)
 
     def test_killed_driver_leaves_a_document(self) -> None:
         process = self.start("--workloads", "small")
