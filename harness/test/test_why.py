@@ -89,6 +89,86 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
+# Four threads in rounds: each makes blocks of one size, frees most of what another one made the round
+# before, and sizes change places. So pages get blocks of other sizes, and threads get addresses that
+# others had. Prints the usable bytes of what is left.
+MANY = """
+#include <malloc.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+enum { THREADS = 4, BLOCKS = 3000 };
+static void *block[THREADS][BLOCKS];
+static long rounds;
+static pthread_barrier_t turn;
+static void *work(void *arg) {
+    const long me = (long)(intptr_t)arg;
+    free(realloc(malloc(5), 500));
+    pthread_barrier_wait(&turn); /* all live at once: the C library has blocks for each */
+    for (long r = 0; r < rounds; r++) {
+        void **mine = block[me], **other = block[(me + r) % THREADS];
+        for (long i = 0; i < BLOCKS; i++)
+            if (!mine[i]) {
+                const size_t size = 1 + (size_t)((r * 7 + me) * 8 + (i % 5 ? 0 : i * 31)) % 1500;
+                mine[i] = i % 7 ? malloc(size) : i % 2 ? calloc(1, size) : realloc(malloc(5), size);
+            }
+        pthread_barrier_wait(&turn);
+        for (long i = 0; i < BLOCKS; i++)
+            if (i % 97) {
+                free(other[i]);
+                other[i] = NULL;
+            }
+        pthread_barrier_wait(&turn);
+    }
+    return NULL;
+}
+int main(int argc, char **argv) {
+    pthread_t thread[THREADS];
+    long sum = (long)malloc_usable_size(NULL), blocks = 0;
+    free(realloc(malloc(5), 500));
+    rounds = atol(argv[1]) ? 25 : 0;
+    pthread_barrier_init(&turn, NULL, THREADS);
+    for (long i = 0; i < THREADS; i++)
+        pthread_create(&thread[i], NULL, work, (void *)(intptr_t)i);
+    for (long i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    for (long i = 0; i < THREADS * BLOCKS; i++)
+        if (block[i / BLOCKS][i % BLOCKS]) {
+            sum += (long)malloc_usable_size(block[i / BLOCKS][i % BLOCKS]);
+            blocks++;
+        }
+    dprintf(1, "%ld %ld\\n", sum, blocks);
+    return 0;
+}
+"""
+# An allocator that promises sizes, and breaks its word from the 20,000th block on.
+LIAR = """
+#include <stddef.h>
+#include <string.h>
+static _Alignas(4096) char memory[256 << 20];
+static size_t used, blocks;
+size_t nallocx(size_t n, int flags) { return (n + 15) / 16 * 16; }
+size_t malloc_usable_size(void *p) { return p ? ((size_t *)p)[-1] : 0; }
+void *aligned_alloc(size_t a, size_t n) {
+    a = a < 16 ? 16 : a;
+    n = nallocx(n, 0) + (++blocks > 20000 ? 16 : 0);
+    const size_t at = (__atomic_fetch_add(&used, n + a + 16, 5) + a + 15) & ~(a - 1);
+    if (at + n > sizeof memory) return NULL;
+    ((size_t *)(memory + at))[-1] = n;
+    return memory + at;
+}
+void *memalign(size_t a, size_t n) { return aligned_alloc(a, n); }
+void *malloc(size_t n) { return aligned_alloc(16, n); }
+void free(void *p) { }
+void *calloc(size_t c, size_t n) { return malloc(c * n); }
+int posix_memalign(void **to, size_t a, size_t n) { return !(*to = aligned_alloc(a, n)); }
+void *realloc(void *p, size_t n) {
+    const size_t old = malloc_usable_size(p);
+    void *fresh = malloc(n);
+    return fresh && p ? memcpy(fresh, p, old < n ? old : n) : fresh;
+}
+"""
 CXX = """
 #include <cstdio>
 #include <cstdlib>
@@ -284,9 +364,9 @@ class Books(WhyTest):
         point = document["processes"][0]["points"][-1]
         return point["live"], point["blocks"], [int(n) for n in document["printed"].split()]
 
-    def compare(self, *options: Any) -> None:
+    def compare(self, *options: Any, source: str = BOOKS) -> None:
         """The difference of two runs: the C library has blocks of its own."""
-        program = self.build("books", BOOKS)
+        program = self.build("books" if source == BOOKS else "many", source)
         bytes_none, blocks_none, _ = self.last(*options, "--", program, 0)
         bytes_all, blocks_all, said = self.last(*options, "--", program, 8000)
         self.assertEqual([bytes_all - bytes_none, blocks_all - blocks_none], said)
@@ -294,13 +374,29 @@ class Books(WhyTest):
     def test_live_bytes_are_exact(self) -> None:
         self.compare()
 
+    def test_an_allocator_that_promises_sizes(self) -> None:
+        """It is not asked about each block."""
+        for name in [n for n in cell_names() if n in ("jemalloc", "mimalloc")]:
+            with self.subTest(name):
+                self.compare("--allocator", name, source=MANY)
+
+    def test_an_allocator_that_breaks_its_word(self) -> None:
+        library = self.build("liar.so", LIAR, "-shared", "-fPIC")
+        program = self.build("many", MANY)
+        self.assertTrue(self.why("--preload", library, "--", program, 0)["processes"][0]["exact"])
+        self.assertFalse(self.why("--preload", library, "--", program, 1)["processes"][0]["exact"])
+        done = spanbench("why", "--out", self.folder, "--preload", library, "--", program, 1)
+        self.assertIn("other sizes than it promises", done.stdout)
+
     @slow
     def test_live_bytes_of_other_allocators(self) -> None:
         for name in cell_names():
             if name in ("null", "system"):
                 continue
-            with self.subTest(name):
-                self.compare("--allocator", name)
+            # with scudo, the dynamic linker makes a block for MANY that it does not need for 0 rounds
+            for source in (BOOKS, MANY)[: 1 + (name != "scudo")]:
+                with self.subTest(name, source=source[:99]):
+                    self.compare("--allocator", name, source=source)
 
     def test_a_child_has_the_blocks_of_its_parent(self) -> None:
         program = self.build("books", BOOKS)

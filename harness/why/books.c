@@ -179,6 +179,7 @@ static void finish(struct books *b, struct process_book *p) {
         p->exited = true;
         s.at      = books_now() - b->began;
         split_take(p->shared, &b->maps, 0, b->short_folder, &s);
+        p->unsure = atomic_load_explicit(&p->shared->unsure, memory_order_relaxed);
         read_names(p, &s);
         keep_point(p, &s);
         p->peak = s.rss > p->peak ? s.rss : p->peak;
@@ -224,6 +225,7 @@ static void look_at(struct books *b, struct process_book *p) {
     if (p->no_sizes)
         return;
     split_take(p->shared, &b->maps, p->pid, b->short_folder, &s);
+    p->unsure = atomic_load_explicit(&p->shared->unsure, memory_order_relaxed);
     read_names(p, &s);
     keep_point(p, &s);
     p->peak = s.rss > p->peak ? s.rss : p->peak;

@@ -31,16 +31,19 @@ static size_t collect(const struct why_shared *book, struct part *part, struct s
     const unsigned level = atomic_load(&book->level);
     size_t count         = 0;
     for (unsigned i = 0; i < WHY_SAMPLES; i++) {
-        const uint64_t address        = atomic_load_explicit(&book->key[i], memory_order_relaxed);
-        const struct why_sample block = book->sample[i];
-        if (!address || !why_sampled(address, block.usable, level))
+        const uint64_t block   = atomic_load_explicit(&book->sample[i].block, memory_order_relaxed);
+        const uint64_t size    = atomic_load_explicit(&book->sample[i].size, memory_order_relaxed);
+        const uint64_t address = why_block_address(block), usable = size >> WHY_SLACK_BITS;
+        const uint64_t slack = size & ((UINT64_C(1) << WHY_SLACK_BITS) - 1);
+        if (!block || !why_sampled(address, usable, level))
             continue;
-        part[count++] = (struct part){address >> WHY_GRANULE_SHIFT, why_class_of(block.usable),
-                                      block.name, (int64_t)block.usable, (int64_t)block.requested};
-        if (block.usable < (uint64_t)WHY_LARGE << level)
+        part[count++] =
+            (struct part){address >> WHY_GRANULE_SHIFT, why_class_of(usable),
+                          (uint32_t)(block >> 48), (int64_t)usable, (int64_t)(usable - slack)};
+        if (usable < (uint64_t)WHY_LARGE << level)
             continue;
-        s->large[s->larges++] = (struct sampled_block){address, block.usable};
-        s->large_bytes += (int64_t)block.usable;
+        s->large[s->larges++] = (struct sampled_block){address, usable};
+        s->large_bytes += (int64_t)usable;
     }
     return count;
 }

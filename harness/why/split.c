@@ -273,14 +273,14 @@ static void add_slot(const struct why_slot *slot, int64_t *bytes, int64_t *block
         blocks[c] += (int64_t)(m - atomic_load_explicit(&class->freed, memory_order_relaxed));
         *made += m;
     }
-    for (unsigned i = 0; i < WHY_PENDING; i++) {
-        const int64_t change = atomic_load_explicit(&slot->pending[i], memory_order_relaxed);
-        if (!change)
-            continue;
-        const unsigned c = why_class_of((uint64_t)(change < 0 ? -change : change));
-        bytes[c] += change;
-        blocks[c] += change < 0 ? -1 : 1;
-        *made += change > 0;
+    for (unsigned i = 0; i <= WHY_SMALL; i++) {
+        const struct why_small *small = &slot->small[i];
+        const uint64_t m              = atomic_load_explicit(&small->made, memory_order_relaxed);
+        const int64_t live =
+            (int64_t)(m - atomic_load_explicit(&small->freed, memory_order_relaxed));
+        bytes[why_class_of(8 * i)] += 8 * (int64_t)i * live;
+        blocks[why_class_of(8 * i)] += live;
+        *made += m;
     }
 }
 

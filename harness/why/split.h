@@ -15,7 +15,7 @@ struct split {
     int64_t rss;       /* without the counter's own memory */
     int64_t requested; /* what the program asked for and has */
     int64_t slack;     /* what it got above that */
-    int64_t fragments; /* free, within 64 KiB of a live block */
+    int64_t fragments; /* free, within 32 KiB of a live block */
     int64_t kept;      /* free, farther away: the allocator's to give back */
     int64_t huge;      /* pages never written, that huge pages made resident */
     int64_t outside;   /* anonymous, and not malloc's */

@@ -68,6 +68,7 @@ class Process:
     allocator: str
     points: list[Point]
     peak: float
+    exact: bool = True  # live bytes are
 
     @property
     def is_glibc(self) -> bool:
@@ -131,6 +132,7 @@ def process_of(value: Any) -> Process:
         allocator=str(value["allocator"]),
         points=[point_of(p) for p in value["points"]],
         peak=float(value["peak_rss"]),
+        exact=bool(value["exact"]),
     )
 
 

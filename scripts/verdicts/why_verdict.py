@@ -302,6 +302,8 @@ def report(results: Results) -> list[str]:
         f"live, counted: {size(verdict.at.live)}, blocks: {verdict.at.blocks}, allocations until then: "
         f"{verdict.at.made}; served by {process.allocator}"
     )
+    if not process.exact:
+        lines.append("it gave blocks other sizes than it promises, so live bytes may be off")
     return lines
 
 

@@ -82,10 +82,8 @@ static void copy_used(struct why_shared *to, const struct why_shared *from) {
         if (atomic_load_explicit(&from->region[i], memory_order_relaxed))
             memcpy(&to->region[i], &from->region[i], sizeof to->region[i]);
     for (unsigned i = 0; i < WHY_SAMPLES; i++)
-        if (atomic_load_explicit(&from->key[i], memory_order_relaxed)) {
-            memcpy(&to->key[i], &from->key[i], sizeof to->key[i]);
-            to->sample[i] = from->sample[i];
-        }
+        if (atomic_load_explicit(&from->sample[i].block, memory_order_relaxed))
+            memcpy(&to->sample[i], &from->sample[i], sizeof to->sample[i]);
 }
 
 void book_copy(struct why_shared *book) {

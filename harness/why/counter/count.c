@@ -1,8 +1,7 @@
 #include "count.h"
 
 #include "book.h"
-#include "next.h"
-#include "sample.h"
+#include "page.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,78 +11,107 @@
 #include <unistd.h>
 
 struct why_shared *count_book;
-__thread struct why_slot *count_mine;
+__thread struct why_slot *count_mine, *count_slot;
+__thread unsigned count_inside;
+_Atomic uint8_t count_promised[WHY_SMALL + 1];
 
-/* Of this thread. */
-static __thread struct {
-    struct why_slot *slot; /* its own; NULL: none */
-    bool asked;            /* it has one, or gets none: the shared one counts */
-    unsigned inside;       /* functions of the allocator that are counted as a whole */
-} state __attribute__((tls_model("initial-exec")));
+/* This thread has a slot, or gets none: the shared one counts. */
+static __thread bool asked;
 
 static pthread_key_t at_end;
 static bool has_key;
 
+/* The first slot has many writers. What they add is a number alone: relaxed. */
+static void add(_Atomic uint64_t *number, uint64_t more) {
+    atomic_fetch_add_explicit(number, more, memory_order_relaxed);
+}
+
+static void move_number(_Atomic uint64_t *from, _Atomic uint64_t *to) {
+    const uint64_t n = atomic_load_explicit(from, memory_order_relaxed);
+    if (!n)
+        return;
+    add(to, n);
+    atomic_store_explicit(from, 0, memory_order_relaxed);
+}
+
+/* The thread of this slot has ended, or is the caller. */
 static void fold(struct why_slot *s) {
     struct why_slot *into = count_book->slot;
-    for (unsigned i = 0; i < WHY_PENDING; i++) {
-        const int64_t change = atomic_exchange(&s->pending[i], 0);
-        if (change)
-            count_apply(s, change);
+    for (unsigned i = 0; i <= WHY_SMALL; i++) {
+        move_number(&s->small[i].made, &into->small[i].made);
+        move_number(&s->small[i].freed, &into->small[i].freed);
     }
     for (unsigned i = 0; i < WHY_CLASSES; i++) {
         struct why_class *from = &s->class[i], *to = &into->class[i];
-        atomic_fetch_add_explicit(&to->bytes, atomic_exchange(&from->bytes, 0),
+        atomic_fetch_add_explicit(&to->bytes,
+                                  atomic_exchange_explicit(&from->bytes, 0, memory_order_relaxed),
                                   memory_order_relaxed);
-        atomic_fetch_add_explicit(&to->freed, atomic_exchange(&from->freed, 0),
-                                  memory_order_relaxed);
-        atomic_fetch_add_explicit(&to->made, atomic_exchange(&from->made, 0), memory_order_relaxed);
+        move_number(&from->freed, &to->freed);
+        move_number(&from->made, &to->made);
     }
+    /* pairs with the acquire of claim: the next thread finds zeros */
     atomic_store_explicit(&s->used, 0, memory_order_release);
 }
 
 static void name_thread(const struct why_slot *s) {
-    struct why_name *name = &count_book->names[atomic_load(&s->name)];
-    char text[16]         = "";
+    struct why_name *name =
+        &count_book->names[atomic_load_explicit(&s->name, memory_order_relaxed)];
+    char text[16] = "";
     prctl(PR_GET_NAME, text);
     memcpy(name->text, text, sizeof text);
+    /* pairs with the acquire of the driver, which then reads the text */
     atomic_store_explicit(&name->ended, 1, memory_order_release);
 }
 
 /* What the thread does after this, other destructors do, is counted in the shared slot. */
 static void end_thread(void *slot) {
-    state.slot = count_mine = NULL;
+    count_slot = count_mine = NULL;
     name_thread(slot);
     fold(slot);
 }
 
+/* The driver reads these at any time, each alone: relaxed. */
 static void bind(struct why_slot *s) {
-    const uint32_t number = atomic_fetch_add(&count_book->names_used, 1);
-    const uint32_t name   = number < WHY_NAMES ? number : WHY_NAMES - 1;
-    atomic_store(&count_book->names[name].thread, gettid());
-    atomic_store(&s->thread, gettid());
-    atomic_store(&s->stack, (uint64_t)(uintptr_t)&number);
-    atomic_store(&s->name, name);
+    const uint32_t number =
+        atomic_fetch_add_explicit(&count_book->names_used, 1, memory_order_relaxed);
+    const uint32_t name = number < WHY_NAMES ? number : WHY_NAMES - 1;
+    atomic_store_explicit(&count_book->names[name].thread, gettid(), memory_order_relaxed);
+    atomic_store_explicit(&s->thread, gettid(), memory_order_relaxed);
+    atomic_store_explicit(&s->stack, (uint64_t)(uintptr_t)&number, memory_order_relaxed);
+    atomic_store_explicit(&s->name, name, memory_order_relaxed);
+}
+
+/* The driver looks at so many slots, and skips those that are not used: relaxed. */
+static void raise_slots_used(uint32_t least) {
+    uint32_t most = atomic_load_explicit(&count_book->slots_used, memory_order_relaxed);
+    while (most < least &&
+           !atomic_compare_exchange_weak_explicit(&count_book->slots_used, &most, least,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+/* pairs with the release of fold */
+static bool take(struct why_slot *s) {
+    uint32_t unused = 0;
+    return !atomic_load_explicit(&s->used, memory_order_relaxed) &&
+           atomic_compare_exchange_strong_explicit(&s->used, &unused, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
 }
 
 /* A slot of its own for this thread, if there is one. */
 static void claim(void) {
     const int error = errno;
-    state.asked     = true; /* what is asked for meanwhile is counted in the shared one */
+    asked           = true; /* what is asked for meanwhile is counted in the shared one */
     for (unsigned i = 1; has_key && i < WHY_SLOTS; i++) {
         struct why_slot *s = &count_book->slot[i];
-        uint32_t unused    = 0;
-        if (atomic_load_explicit(&s->used, memory_order_relaxed) ||
-            !atomic_compare_exchange_strong(&s->used, &unused, 1))
+        if (!take(s))
             continue;
-        uint32_t most = atomic_load(&count_book->slots_used);
-        while (most < i + 1 && !atomic_compare_exchange_weak(&count_book->slots_used, &most, i + 1))
-            ;
+        raise_slots_used(i + 1);
         bind(s);
         if (pthread_setspecific(at_end, s) == 0)
-            state.slot = count_mine = s;
+            count_slot = count_mine = s;
         else
-            atomic_store(&s->used, 0);
+            atomic_store_explicit(&s->used, 0, memory_order_release); /* as in fold */
         break;
     }
     errno = error;
@@ -91,69 +119,147 @@ static void claim(void) {
 
 /* True: the shared slot counts, by atomic operations; or nothing does, if inside. */
 static bool is_shared(void) {
-    if (!state.asked)
+    if (!asked)
         claim();
-    return !state.slot;
+    return !count_slot;
+}
+
+/* By operations that many threads may do at once. */
+static void count_shared(size_t usable, bool freed) {
+    struct why_slot *all = count_book->slot;
+    if (why_is_small(usable)) {
+        struct why_small *s = &all->small[usable / 8];
+        add(freed ? &s->freed : &s->made, 1);
+        return;
+    }
+    struct why_class *c = &all->class[why_class_of(usable)];
+    atomic_fetch_add_explicit(&c->bytes, freed ? -(int64_t)usable : (int64_t)usable,
+                              memory_order_relaxed);
+    add(freed ? &c->freed : &c->made, 1);
+}
+
+static void note_page(const void *block, size_t usable) {
+    if (next.glibc)
+        return;
+    if (why_is_small(usable) && usable)
+        page_note(block, sample_has_place(block) ? usable / 8 | PAGE_SAMPLED : usable / 8);
+    else
+        page_note(block, PAGE_ASK);
 }
 
 void count_made_slow(const void *block, size_t requested, size_t usable) {
-    if (!count_book || state.inside)
+    if (!count_book || count_is_inside())
         return;
     if (!is_shared()) {
-        count_made(state.slot, block, requested, usable);
+        count_made(count_slot, block, requested, usable);
         return;
     }
-    struct why_class *c = &count_book->slot[0].class[why_class_of(usable)];
-    atomic_fetch_add_explicit(&c->bytes, (int64_t)usable, memory_order_relaxed);
-    atomic_fetch_add_explicit(&c->made, 1, memory_order_relaxed);
+    note_page(block, usable);
+    count_shared(usable, false);
     if (sample_has(block, usable))
         sample_add(block, requested, usable, 0);
 }
 
 void count_freed_slow(const void *block, size_t usable) {
-    if (!count_book || state.inside)
+    if (!count_book || count_is_inside())
         return;
     if (!is_shared()) {
-        count_freed(state.slot, block, usable);
+        count_freed(count_slot, block, usable);
         return;
     }
-    struct why_class *c = &count_book->slot[0].class[why_class_of(usable)];
-    atomic_fetch_sub_explicit(&c->bytes, (int64_t)usable, memory_order_relaxed);
-    atomic_fetch_add_explicit(&c->freed, 1, memory_order_relaxed);
+    count_shared(usable, true);
     if (sample_has(block, usable))
         sample_remove(block);
 }
 
-void count_enter(void) {
-    state.inside++;
-    count_mine = NULL;
+/* Nobody else writes to this slot. */
+static void count_own(struct why_slot *mine, size_t usable, bool freed) {
+    if (why_is_small(usable)) {
+        struct why_small *s = &mine->small[usable / 8];
+        count_up(freed ? &s->freed : &s->made);
+        return;
+    }
+    struct why_class *c  = &mine->class[why_class_of(usable)];
+    const int64_t before = atomic_load_explicit(&c->bytes, memory_order_relaxed);
+    atomic_store_explicit(&c->bytes, freed ? before - (int64_t)usable : before + (int64_t)usable,
+                          memory_order_relaxed);
+    count_up(freed ? &c->freed : &c->made);
 }
 
-void count_leave(void) {
-    if (--state.inside == 0)
-        count_mine = state.slot;
+static void add_to_sample(const struct why_slot *mine, const void *block, size_t requested,
+                          size_t usable) {
+    sample_add(block, requested, usable, atomic_load_explicit(&mine->name, memory_order_relaxed));
+}
+
+void count_made(struct why_slot *mine, const void *block, size_t requested, size_t usable) {
+    note_page(block, usable);
+    count_own(mine, usable, false);
+    if (sample_has(block, usable))
+        add_to_sample(mine, block, requested, usable);
+}
+
+void count_freed(struct why_slot *mine, const void *block, size_t usable) {
+    count_own(mine, usable, true);
+    if (sample_has(block, usable))
+        sample_remove(block);
+}
+
+/* --- what the allocator promises -----------------------------------------------------------------
+ */
+
+/* It does not keep its word: from now on it is asked about each block. The flag alone counts, and a
+ * thread that still reads an old one finds the same once more: relaxed. */
+static void distrust(void) {
+    atomic_store_explicit(&count_book->unsure, 1, memory_order_relaxed);
+    for (unsigned i = 0; i <= WHY_SMALL; i++)
+        atomic_store_explicit(&count_promised[i], 0, memory_order_relaxed);
+}
+
+/* All requests of a unit must get blocks of one size, and this one did. */
+static void learn(size_t unit, size_t usable) {
+    if (!atomic_load_explicit(&count_book->unsure, memory_order_relaxed) && unit &&
+        why_is_small(usable) && next.promised(8 * unit, 0) == usable &&
+        next.promised(8 * unit - 7, 0) == usable)
+        atomic_store_explicit(&count_promised[unit], (uint8_t)(usable / 8), memory_order_relaxed);
+}
+
+void count_made_unknown(struct why_slot *mine, void *block, size_t requested) {
+    const uint64_t size = count_promise(requested);
+    if (size && page_is_of(block, size | PAGE_SAMPLED) && sample_has_place(block)) {
+        count_up(&mine->small[size].made);
+        add_to_sample(mine, block, requested, 8 * size);
+        return;
+    }
+    const size_t usable = next_usable(block);
+    if (size && 8 * size != usable)
+        distrust();
+    else if (!size && next.promised && requested <= 8 * WHY_SMALL)
+        learn((requested + 7) / 8, usable);
+    count_made(mine, block, requested, usable);
 }
 
 /* --- the process ---------------------------------------------------------------------------------
  */
 
 /* A child has the parent's blocks, and books of its own from here on. The parent's other threads
- * are not in it. */
+ * are not in it. This one is alone in it: relaxed. */
 static void in_child(void) {
     if (!count_book)
         return;
     const int error = errno;
     book_copy(count_book);
-    for (unsigned i = 1; i < atomic_load(&count_book->slots_used); i++) {
+    const uint32_t used = atomic_load_explicit(&count_book->slots_used, memory_order_relaxed);
+    for (uint32_t i = 1; i < used; i++) {
         struct why_slot *s = &count_book->slot[i];
-        if (s != state.slot && atomic_load(&s->used))
+        if (s != count_slot && atomic_load_explicit(&s->used, memory_order_relaxed))
             fold(s);
     }
-    if (state.slot) {
-        atomic_store(&state.slot->thread, gettid());
-        atomic_store(&count_book->names[atomic_load(&state.slot->name)].thread, gettid());
+    if (count_slot) {
+        const uint32_t name = atomic_load_explicit(&count_slot->name, memory_order_relaxed);
+        atomic_store_explicit(&count_slot->thread, gettid(), memory_order_relaxed);
+        atomic_store_explicit(&count_book->names[name].thread, gettid(), memory_order_relaxed);
     }
-    atomic_store(&count_book->outside_lock, 0);
+    atomic_store_explicit(&count_book->outside_lock, 0, memory_order_release); /* as in unlock */
     errno = error;
 }
 
@@ -161,9 +267,10 @@ void count_begin(void) {
     struct why_shared *book = book_open(next.object);
     if (!book)
         return;
-    atomic_store(&book->slots_used, 1);
-    atomic_store(&book->slot[0].used, 1);
-    atomic_store(&book->names_used, 1);
+    atomic_store_explicit(&book->slots_used, 1, memory_order_relaxed);
+    atomic_store_explicit(&book->slot[0].used, 1, memory_order_relaxed);
+    atomic_store_explicit(&book->names_used, 1, memory_order_relaxed);
+    /* pairs with the acquire of the driver: it finds all that stands above */
     atomic_store_explicit(&book->state, next.usable ? WHY_COUNTING : WHY_NO_SIZES,
                           memory_order_release);
     if (next.usable)
@@ -173,8 +280,8 @@ void count_begin(void) {
 void count_after(void) {
     if (!count_book)
         return;
-    has_key     = pthread_key_create(&at_end, end_thread) == 0;
-    state.asked = false; /* what came before is in the shared slot */
+    has_key = pthread_key_create(&at_end, end_thread) == 0;
+    asked   = false; /* what came before is in the shared slot */
     pthread_atfork(NULL, NULL, in_child);
 }
 
@@ -186,8 +293,8 @@ __attribute__((constructor)) static void begin(void) {
 __attribute__((destructor)) static void end(void) {
     if (!count_book)
         return;
-    if (state.slot)
-        name_thread(state.slot);
+    if (count_slot)
+        name_thread(count_slot);
     book_keep_maps();
     atomic_store_explicit(&count_book->state, WHY_ENDED, memory_order_release);
 }

@@ -62,14 +62,6 @@ static int see_object(struct dl_phdr_info *info, size_t size, void *arg) {
     return 1;
 }
 
-/* What glibc's malloc_usable_size says of a block in use (malloc/malloc.c, "struct malloc_chunk").
- * That also looks at the header of the block behind, which costs a miss of the cache. */
-static size_t glibc_usable(void *block) {
-    enum { MMAPPED = 2, FLAGS = 7 };
-    const size_t size = ((const size_t *)block)[-1];
-    return (size & ~(size_t)FLAGS) - (size & MMAPPED ? 2 : 1) * sizeof size;
-}
-
 /* Is it laid out so here? If not, the library is asked. The largest size is above what could change
  * the threshold of mmap when it is freed (DEFAULT_MMAP_THRESHOLD_MAX). */
 static bool is_like_glibc(void) {
@@ -79,10 +71,28 @@ static bool is_like_glibc(void) {
         return false;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         void *block = next.malloc(sizes[i]);
-        like        = like && (!block || next.usable(block) == glibc_usable(block));
+        like        = like && (!block || next.usable(block) == next_glibc_usable(block));
         next.free(block);
     }
     return like;
+}
+
+static size_t (*mimalloc_promised)(size_t);
+
+static size_t ask_mimalloc(size_t size, int flags) {
+    (void)flags;
+    return mimalloc_promised(size);
+}
+
+/* jemalloc and gperftools have nallocx, mimalloc has mi_good_size. */
+static void look_for_promise(void) {
+    void *found              = next_find("nallocx");
+    *(void **)&next.promised = found && next_holds(found) ? found : NULL;
+    found                    = next_find("mi_good_size");
+    if (found && next_holds(found)) {
+        *(void **)&mimalloc_promised = found;
+        next.promised                = ask_mimalloc;
+    }
 }
 
 /* An allocator without malloc_usable_size: that of the next object is not about its blocks. */
@@ -110,8 +120,8 @@ static void look(void) {
         (void)next.usable(block);
         next.free(block);
     }
-    if (next.usable && is_like_glibc())
-        next.usable = glibc_usable;
+    next.glibc = next.usable && is_like_glibc();
+    look_for_promise();
 }
 
 bool next_ready(void) {

@@ -17,10 +17,25 @@ struct next {
     void *(*valloc)(size_t);
     void *(*pvalloc)(size_t);
     size_t (*usable)(void *);
-    char object[2048]; /* its file */
+    size_t (*promised)(size_t, int); /* the usable size for a request; NULL: it does not promise */
+    bool glibc;                      /* headers of blocks are laid out as in glibc */
+    char object[2048];               /* its file */
 };
 
 extern struct next next;
+
+/* What glibc's malloc_usable_size says of a block in use (malloc/malloc.c, "struct malloc_chunk").
+ * That also looks at the header of the block behind, which costs a miss of the cache. */
+static inline size_t next_glibc_usable(const void *block) {
+    enum { MMAPPED = 2, FLAGS = 7 };
+    const size_t size = ((const size_t *)block)[-1], usable = (size & ~(size_t)FLAGS) - sizeof size;
+    return __builtin_expect((size & MMAPPED) != 0, 0) ? usable - sizeof size : usable;
+}
+
+/* Of a block that is not NULL. */
+static inline size_t next_usable(void *block) {
+    return next.glibc ? next_glibc_usable(block) : next.usable(block);
+}
 
 /* True: `next` is there, and its sizes are known or not. False: this very thread is looking for it,
  * and is served from next_early. */

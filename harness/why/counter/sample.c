@@ -2,45 +2,56 @@
 
 #include "count.h"
 
+#include <stdbool.h>
+
 enum {
-    WAYS         = 16, /* places in which a block may be: two cache lines of keys */
+    WAYS         = 16, /* places in which a block may be: the first lines of the cache do mostly */
     MOST_LEVEL   = 20,
     MOST_REGIONS = 256, /* of one block that are noted */
     REGION_SHIFT = 20,
     PAGE_SHIFT   = 12,
+    NOTED        = 256,
 };
 
-uint64_t sample_mask = WHY_SAMPLE_EVERY - 1, sample_large = WHY_LARGE;
+/* Pages that were noted lately: what was noted stays so. A thread that reads an old number notes
+ * the page once more: relaxed. */
+static _Atomic uint64_t noted[NOTED];
+
+_Atomic uint32_t sample_limit = UINT32_MAX / WHY_SAMPLE_EVERY;
+_Atomic uint64_t sample_large = WHY_LARGE;
 
 static unsigned first_place(uint64_t address) {
     return (unsigned)((address >> 4) * UINT64_C(0xD6E8FEB86659FD93) >> 40) & (WHY_SAMPLES - WAYS);
 }
 
 /* Left behind when the level rose. */
-static int is_stale(unsigned place, uint64_t key) {
-    return !sample_has((void *)(uintptr_t)key, count_book->sample[place].usable); // NOLINT
+static bool is_stale(uint64_t block, const struct why_sample *s) {
+    const uint64_t size = atomic_load_explicit(&s->size, memory_order_relaxed);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
+    return !sample_has((void *)why_block_address(block), size >> WHY_SLACK_BITS);
 }
 
-static int put(uint64_t address, size_t requested, size_t usable, uint32_t name) {
-    const unsigned first = first_place(address);
-    for (unsigned i = first; i < first + WAYS; i++) {
-        uint64_t key = atomic_load_explicit(&count_book->key[i], memory_order_relaxed);
-        if ((key && !is_stale(i, key)) ||
-            !atomic_compare_exchange_strong_explicit(&count_book->key[i], &key, address,
-                                                     memory_order_relaxed, memory_order_relaxed))
+static bool put(uint64_t block, uint64_t size) {
+    struct why_sample *first = &count_book->sample[first_place(why_block_address(block))];
+    for (struct why_sample *s = first; s < first + WAYS; s++) {
+        uint64_t found = atomic_load_explicit(&s->block, memory_order_relaxed);
+        if ((found && !is_stale(found, s)) ||
+            !atomic_compare_exchange_strong_explicit(&s->block, &found, block, memory_order_relaxed,
+                                                     memory_order_relaxed))
             continue;
-        count_book->sample[i] = (struct why_sample){usable, requested, name, 0};
-        return 1;
+        atomic_store_explicit(&s->size, size, memory_order_relaxed);
+        return true;
     }
-    return 0;
+    return false;
 }
 
 static void raise_level(uint32_t level) {
     uint32_t before = level;
-    if (!atomic_compare_exchange_strong(&count_book->level, &before, level + 1))
+    if (!atomic_compare_exchange_strong_explicit(&count_book->level, &before, level + 1,
+                                                 memory_order_relaxed, memory_order_relaxed))
         return;
-    sample_mask  = ((uint64_t)WHY_SAMPLE_EVERY << (level + 1)) - 1;
-    sample_large = (uint64_t)WHY_LARGE << (level + 1);
+    atomic_store_explicit(&sample_limit, why_hash_limit(level + 1), memory_order_relaxed);
+    atomic_store_explicit(&sample_large, (uint64_t)WHY_LARGE << (level + 1), memory_order_relaxed);
 }
 
 /* Widens what is known of a region to these pages of it. */
@@ -60,20 +71,30 @@ static void note_region(uint64_t region, uint64_t page, uint64_t last) {
     }
 }
 
-static void note(uint64_t address, uint64_t usable) {
+static void note_pages(uint64_t first, uint64_t last) {
     const uint64_t pages = 1u << (REGION_SHIFT - PAGE_SHIFT);
-    const uint64_t first = address >> PAGE_SHIFT;
-    const uint64_t last  = usable ? (address + usable - 1) >> PAGE_SHIFT : first;
     for (uint64_t r = first / pages; r <= last / pages && r < first / pages + MOST_REGIONS; r++)
         note_region(r, r == first / pages ? first % pages : 0,
                     r == last / pages ? last % pages : pages - 1);
 }
 
+static void note(uint64_t address, uint64_t usable) {
+    const uint64_t first     = address >> PAGE_SHIFT;
+    const uint64_t last      = usable ? (address + usable - 1) >> PAGE_SHIFT : first;
+    _Atomic uint64_t *lately = &noted[first % NOTED];
+    if (first == last && atomic_load_explicit(lately, memory_order_relaxed) == first)
+        return;
+    note_pages(first, last);
+    atomic_store_explicit(lately, first, memory_order_relaxed);
+}
+
 void sample_add(const void *block, size_t requested, size_t usable, uint32_t name) {
-    const uint64_t address = (uintptr_t)block;
-    note(address, usable);
-    while (!put(address, requested, usable, name)) {
-        const uint32_t level = atomic_load(&count_book->level);
+    const uint64_t most  = (UINT64_C(1) << WHY_SLACK_BITS) - 1;
+    const uint64_t slack = usable - requested < most ? usable - requested : most;
+    note((uintptr_t)block, usable);
+    while (
+        !put((uintptr_t)block | (uint64_t)name << 48, (uint64_t)usable << WHY_SLACK_BITS | slack)) {
+        const uint32_t level = atomic_load_explicit(&count_book->level, memory_order_relaxed);
         if (level == MOST_LEVEL) {
             atomic_fetch_add_explicit(&count_book->dropped, 1, memory_order_relaxed);
             return;
@@ -85,11 +106,12 @@ void sample_add(const void *block, size_t requested, size_t usable, uint32_t nam
 }
 
 void sample_remove(const void *block) {
-    const uint64_t address = (uintptr_t)block;
-    const unsigned first   = first_place(address);
-    for (unsigned i = first; i < first + WAYS; i++)
-        if (atomic_load_explicit(&count_book->key[i], memory_order_relaxed) == address) {
-            atomic_store_explicit(&count_book->key[i], 0, memory_order_relaxed);
-            return;
-        }
+    struct why_sample *first = &count_book->sample[first_place((uintptr_t)block)];
+    for (struct why_sample *s = first; s < first + WAYS; s++) {
+        const uint64_t found = atomic_load_explicit(&s->block, memory_order_relaxed);
+        if (why_block_address(found) != (uintptr_t)block)
+            continue;
+        atomic_store_explicit(&s->block, 0, memory_order_relaxed);
+        return;
+    }
 }

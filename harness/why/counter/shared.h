@@ -13,19 +13,20 @@
 #define WHY_FOLDER_VARIABLE "SPANBENCH_WHY" /* in the program's environment: where the files go */
 
 enum {
-    WHY_MAGIC   = 0x31594857, /* "WHY1" */
+    WHY_MAGIC   = 0x32594857, /* "WHY2" */
     WHY_CLASSES = 128,        /* four for each power of two, from 16 bytes on */
     WHY_SLOTS   = 1024,       /* threads that live at once; what is more shares the first */
     WHY_NAMES   = 4096,       /* threads that have a name of their own, over the whole life */
-    WHY_PENDING = 16,
+    WHY_SMALL   = 1024 / 8,   /* blocks of 0, 8 … 1024 usable bytes have counts of their own */
     WHY_SAMPLES = 1 << 16,
     WHY_REGIONS = 1 << 14, /* of a mebibyte each, in which blocks were seen */
     WHY_OUTSIDE = 2048,    /* mappings that the program itself made */
     /* A sample has all blocks of one granule of memory in WHY_SAMPLE_EVERY, and all large ones.
      * Each time it is full, its level rises by one: half as many granules, twice as large. */
-    WHY_GRANULE_SHIFT = 16,
-    WHY_SAMPLE_EVERY  = 16,
+    WHY_GRANULE_SHIFT = 15,
+    WHY_SAMPLE_EVERY  = 32,
     WHY_LARGE         = 16 << 10,
+    WHY_SLACK_BITS    = 24,
 };
 
 struct why_class {
@@ -33,19 +34,20 @@ struct why_class {
     _Atomic uint64_t made, freed; /* blocks, ever */
 };
 
+/* Blocks of one size, ever. */
+struct why_small {
+    _Atomic uint64_t made, freed;
+};
+
 /* Of one thread. The first is shared, by atomic operations: of the threads that have ended, and of
  * those for which no slot was left. */
 struct why_slot {
-    _Atomic uint32_t used;
-    _Atomic int32_t thread; /* gettid() */
-    _Atomic uint32_t name;  /* a number in `names` */
-    _Atomic uint64_t stack; /* an address on its stack */
-    /* The newest changes, in usable bytes, below 0 of a freed block; they enter the classes when
-     * others take their places. So no counter waits for a size that the cache misses, and misses of
-     * several blocks overlap. Only of a thread's own slot. */
-    _Atomic int64_t pending[WHY_PENDING];
-    uint32_t turn;
-    struct why_class class[WHY_CLASSES];
+    _Alignas(64) _Atomic uint32_t used;    /* no two threads write to one line of the cache */
+    _Atomic int32_t thread;                /* gettid() */
+    _Atomic uint32_t name;                 /* a number in `names` */
+    _Atomic uint64_t stack;                /* an address on its stack */
+    struct why_small small[WHY_SMALL + 1]; /* by the size in units of 8 bytes */
+    struct why_class class[WHY_CLASSES];   /* of all other sizes */
 };
 
 struct why_name {
@@ -54,11 +56,10 @@ struct why_name {
     char text[24];
 };
 
-/* A live block of the sample. Its address is in `key`; 0: the place is empty. */
+/* A live block of the sample, in one line of the cache. */
 struct why_sample {
-    uint64_t usable, requested;
-    uint32_t name; /* of the thread that asked for it */
-    uint32_t unused;
+    _Atomic uint64_t block; /* its address, and shifted by 48 the name of the thread; 0: none */
+    _Atomic uint64_t size;  /* usable bytes shifted by WHY_SLACK_BITS, and of these the slack */
 };
 
 enum why_state {
@@ -81,13 +82,13 @@ struct why_shared {
     _Atomic uint64_t dropped;                    /* blocks that the sample had no place for */
     _Atomic uint32_t outside_lock, outside_lost; /* lost: there were too many */
     _Atomic uint32_t slots_used;                 /* the highest, and one */
+    _Atomic uint32_t unsure; /* blocks had another size than the allocator had promised */
     _Alignas(4096) struct why_name names[WHY_NAMES];
     _Alignas(4096) struct why_outside outside[WHY_OUTSIDE];
     /* 28 bits of an address shifted by 20, and the first and last page there with a block, 8 bits
      * each */
     _Alignas(4096) _Atomic uint64_t region[WHY_REGIONS];
     _Alignas(4096) struct why_slot slot[WHY_SLOTS];
-    _Alignas(4096) _Atomic uint64_t key[WHY_SAMPLES];
     _Alignas(4096) struct why_sample sample[WHY_SAMPLES];
 };
 
@@ -104,14 +105,29 @@ static inline uint64_t why_class_least(unsigned class) {
     return class == 0 ? 0 : (uint64_t)(4 + class % 4) << (class / 4 + 2);
 }
 
-static inline uint64_t why_granule_hash(uint64_t address) {
-    return (address >> WHY_GRANULE_SHIFT) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+/* Has this size a count of its own? (Parts of a unit make it a large number.) */
+static inline int why_is_small(uint64_t usable) {
+    return (usable >> 3 | usable << 61) <= WHY_SMALL;
+}
+
+/* Of granules side by side, the hashes lie far apart, and evenly (Knuth, volume 3, 6.4). */
+static inline uint32_t why_granule_hash(uint64_t address) {
+    return (uint32_t)(address >> WHY_GRANULE_SHIFT) * UINT32_C(0x9E3779B1);
+}
+
+/* A granule is in the sample of a level if its hash is below this. */
+static inline uint32_t why_hash_limit(unsigned level) {
+    return UINT32_MAX / WHY_SAMPLE_EVERY >> level;
+}
+
+static inline uint64_t why_block_address(uint64_t block) {
+    return block & ((UINT64_C(1) << 48) - 1);
 }
 
 /* Is a block in the sample of this level? */
 static inline int why_sampled(uint64_t address, uint64_t usable, unsigned level) {
-    return (why_granule_hash(address) & (((uint64_t)WHY_SAMPLE_EVERY << level) - 1)) == 0 ||
-           usable >= (uint64_t)WHY_LARGE << level;
+    return why_granule_hash(address) < why_hash_limit(level) || usable >= (uint64_t)WHY_LARGE
+                                                                              << level;
 }
 
 #endif
