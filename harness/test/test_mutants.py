@@ -28,7 +28,7 @@ from typing import Optional
 
 from driving import BUILD, ROOT, DriverTest, clean_environment, copy_tree, run, slow
 
-TIMEOUT = 1200  # seconds for a test; on a quiet machine the slowest takes a minute
+TIMEOUT = 1200  # seconds for a test
 TRIES = 3  # of a test to reject a mutant
 TREES = 2  # copies of the project in which mutants are tried at once
 

@@ -182,7 +182,12 @@ class Calibrated(DriverTest):
 
     def test_real_costs(self) -> None:
         """No times asserted: that they are found, and positive."""
-        cost = planted.Calibration(GOMALLOC, BUILD, self.directory).cost("tiny/threads:1", 9)
+        calibration = planted.Calibration(GOMALLOC, BUILD, self.directory)
+        self.assertGreater(calibration.nanoseconds(GOMALLOC, "tiny/threads:1"), 0)
+        try:
+            cost = calibration.cost("tiny/threads:1", 9)
+        except Refusal as refusal:
+            self.skipTest(f"the machine is busy: {refusal}")
         self.assertGreater(cost.operation, 0)
         self.assertGreater(cost.pair, 0)
 
