@@ -349,7 +349,9 @@ class Planted(WhyTest):
         done = spanbench("why", "--out", self.folder / "leaks", "--", program, 56, 8, 2)
         self.assertIn("blocks of 56 to 63 B, allocated by thread leaker", done.stdout)
         self.assertIn("live: what the program asked for", done.stdout)
-        plot = run(ROOT / "scripts" / "verdicts" / "why_plot.py", self.folder / "leaks" / "latest-why")
+        plot = run(
+            ROOT / "scripts" / "verdicts" / "why_plot.py", self.folder / "leaks" / "latest-why"
+        )
         self.assertEqual(plot.returncode, 0, plot.stderr)
         self.assertTrue((self.folder / "leaks" / "latest-why" / "plots" / "why.png").exists())
 
