@@ -1,7 +1,8 @@
 """Proves that the tests can fail. A mutant is the project with one promise broken by hand, and the test
 named beside it must reject it. A mutant that does not apply, does not build, passes, or fails in other
 cases only, is a failure of this test. So is a test that fails without a mutant. What breaks a race shows
-only when threads meet: a mutant that its test let pass has TRIES in all.
+only when threads meet: a mutant has several TRIES. One without the slow cases comes first, for they are
+seldom needed.
 
 The mutants lie beside what they break, in files `mutants.py`, which are found:
 
@@ -82,7 +83,7 @@ class Workshop:
         environment = clean_environment(B="build")
         return run("make", "-j2", "WERROR=", *targets, cwd=self.tree, env=environment)
 
-    def prove(self, test: str, timeout: float) -> tuple[int, str]:
+    def prove(self, test: str, timeout: float, slow_too: bool = True) -> tuple[int, str]:
         """The test's exit code and output. It goes to a file: a pipe would stay open for as long as
         what a mutant leaves running."""
         with open(self.tree / "tap", "w+", encoding="utf-8", errors="replace") as out:
@@ -92,7 +93,7 @@ class Workshop:
                 stdout=out,
                 stderr=subprocess.DEVNULL,
                 cwd=self.tree,
-                env=clean_environment(B="build", TEST_ALL=1),
+                env=clean_environment(B="build", TEST_ALL="1" if slow_too else ""),
                 start_new_session=True,
             )
             try:
@@ -135,9 +136,10 @@ class Workshop:
             if built.returncode != 0:
                 return Outcome(f"it does not build: {built.stderr}")
             failed: list[str] = []
-            for _ in range(TRIES):
-                _, output = self.prove(m.test, timeout)
-                failed += [line for line in output.splitlines() if line.startswith("not ok")]
+            for slow_too in (False, *[True] * TRIES):
+                _, output = self.prove(m.test, timeout, slow_too)
+                # What is to be done yet fails without a mutant, too.
+                failed += re.findall("(?m)^not ok (?!.*# TODO).*$", output)
                 if any(m.case in name for name in failed):
                     return Outcome()
             return Outcome(f"{m.test} must reject it in '{m.case}'; it failed in {failed}")
