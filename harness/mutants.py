@@ -32,6 +32,14 @@ MUTANTS = [
         "each reserved page",
     ),
     (
+        "memory: a file of /proc is read to its end",
+        "harness/cell/usage.c",
+        "> 0)\n        for (long i",
+        "> 0 && *piece && length < 47)\n        for (long i",
+        USAGE,
+        "a user of many groups",
+    ),
+    (
         "memory: mappings beyond what is read at once count",
         "harness/cell/usage.c",
         "while (fd >= 0 && (got",
@@ -234,8 +242,8 @@ MUTANTS = [
     (
         "memory: VSZ is the address space",
         "harness/cell/usage.c",
-        '"\\nVmSize:"',
-        '"\\nVmRSS:"',
+        '{"VmSize:"',
+        '{"VmRSS:"',
         USAGE,
         "reserved memory is in vsz",
     ),

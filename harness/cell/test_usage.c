@@ -4,6 +4,7 @@
 #include "usage.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -74,6 +75,26 @@ static void test_memory(void) {
     OK(near(end.rss, start.rss) && near(end.vsz, start.vsz), "what is unmapped is in neither");
     OK(end.rss_peak + NEAR >= full.rss && end.rss_peak > end.rss + BLOCK / 2,
        "the peak of rss remembers it");
+}
+
+/* /proc/self/status lists the groups before it comes to memory. */
+static void test_groups(void) {
+    enum { GROUPS = 2000 };
+    static gid_t group[GROUPS];
+    const int before = getgroups(GROUPS, group);
+    gid_t own[GROUPS];
+    memcpy(own, group, sizeof own);
+    for (unsigned i = 0; i < GROUPS; i++)
+        group[i] = 1000000 + i;
+    if (before < 0 || setgroups(GROUPS, group) != 0) {
+        tap_skip("a user of many groups", "only root may be in any group");
+        return;
+    }
+    const struct memory m = memory_now();
+    setgroups((size_t)before, own);
+    OK(m.vsz > m.rss && m.rss_peak > 0 && m.page_tables > 0 && m.threads == 1,
+       "a user of many groups: vsz %llu, page tables %llu, %llu threads", (unsigned long long)m.vsz,
+       (unsigned long long)m.page_tables, (unsigned long long)m.threads);
 }
 
 /* Every second page of one mapping is made unreadable, so that the kernel splits it. */
@@ -177,6 +198,7 @@ long syscall(long number, ...) {
 
 int main(void) {
     test_memory();
+    test_groups();
     test_mappings();
     test_huge();
     test_counters();

@@ -9,30 +9,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* The value of the line `name` in a /proc file of "name: value" lines; 0 if absent. */
-static uint64_t number_of(const char *text, const char *name) {
-    const char *at = strstr(text, name);
-    return at ? strtoull(at + strlen(name), NULL, 10) : 0;
-}
-
-/* The same of a "name: value kB" line, in bytes. */
-static uint64_t kilobytes_of(const char *text, const char *name) {
-    return number_of(text, name) * 1024;
-}
-
-static void read_file(const char *path, char *text, size_t size) {
-    size_t length = 0;
-    const long fd = kernel_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd >= 0) {
-        long got;
-        while (length + 1 < size && (got = kernel_call(SYS_read, fd, (long)(text + length),
-                                                       (long)(size - 1 - length), 0)) > 0)
-            length += (size_t)got;
-        kernel_call(SYS_close, fd, 0, 0, 0);
-    }
-    text[length] = '\0';
-}
-
 /* A hexadecimal number; `at` ends behind it. */
 static uint64_t hexadecimal(const char **at) {
     char *end;
@@ -41,7 +17,7 @@ static uint64_t hexadecimal(const char **at) {
     return value;
 }
 
-/* One line of /proc/self/maps, or as much of its beginning as fits: "from-to ---p …". */
+/* One line of /proc/self/maps: "from-to ---p …". */
 static void add_mapping(const char *line, struct memory *m) {
     const uint64_t from = hexadecimal(&line);
     const uint64_t to   = *line == '-' ? (line++, hexadecimal(&line)) : from;
@@ -50,13 +26,48 @@ static void add_mapping(const char *line, struct memory *m) {
         m->reserved += to - from;
 }
 
-/* The file has no bound, so it is read in pieces, and each line by its head. */
-static void add_mappings(struct memory *m) {
+/* Adds the number of a line "name: value kB", or "Threads: value". */
+static void add_number(const char *line, struct memory *m) {
+    enum { BYTES = 1, KIBIBYTES = 1024 };
+    const struct {
+        const char *name;
+        uint64_t *number;
+        uint64_t unit;
+    } known[] = {
+        {"Rss:", &m->rss, KIBIBYTES},
+        {"Shared_Hugetlb:", &m->rss, KIBIBYTES}, /* which Rss leaves out, as the next one */
+        {"Private_Hugetlb:", &m->rss, KIBIBYTES},
+        {"Pss:", &m->pss, KIBIBYTES},
+        {"AnonHugePages:", &m->huge, KIBIBYTES},
+        {"Swap:", &m->swap, KIBIBYTES},
+        {"LazyFree:", &m->lazyfree, KIBIBYTES},
+        {"VmSize:", &m->vsz, KIBIBYTES},
+        {"VmData:", &m->writable, KIBIBYTES},
+        {"VmHWM:", &m->rss_peak, KIBIBYTES},
+        {"VmPeak:", &m->vsz_peak, KIBIBYTES},
+        {"VmPTE:", &m->page_tables, KIBIBYTES},
+        {"Threads:", &m->threads, BYTES},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const size_t length = strlen(known[i].name);
+        if (strncmp(line, known[i].name, length) == 0)
+            *known[i].number += strtoull(line + length, NULL, 10) * known[i].unit;
+    }
+}
+
+/* Of VmRSS, where the kernel has no smaps_rollup. */
+static void add_number_or_rss(const char *line, struct memory *m) {
+    add_number(strncmp(line, "VmRSS:", 6) == 0 && m->rss == 0 ? line + 2 : line, m);
+}
+
+/* Each line of a file, or as much of its beginning as fits. Neither a file of /proc nor a line of
+ * one has a bound: a user may be in thousands of groups. */
+static void each_line(const char *path, void (*take)(const char *, struct memory *),
+                      struct memory *m) {
     char piece[4096] = "", head[48];
     size_t length    = 0; /* of the present line, up to what fits */
     long got;
-    const long fd =
-        kernel_call(SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+    const long fd = kernel_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
     while (fd >= 0 && (got = kernel_call(SYS_read, fd, (long)piece, sizeof piece, 0)) > 0)
         for (long i = 0; i < got; i++) {
             if (length + 1 < sizeof head)
@@ -64,7 +75,7 @@ static void add_mappings(struct memory *m) {
             if (piece[i] != '\n')
                 continue;
             head[length] = '\0';
-            add_mapping(head, m);
+            take(head, m);
             length = 0;
         }
     if (fd >= 0)
@@ -72,28 +83,12 @@ static void add_mappings(struct memory *m) {
 }
 
 struct memory memory_now(void) {
-    char rollup[2048], status[4096]; /* both files are below 1.5 KiB; the lines used come early */
-    read_file("/proc/self/smaps_rollup", rollup, sizeof rollup);
-    read_file("/proc/self/status", status, sizeof status);
-    struct memory m = {
-        .rss = kilobytes_of(rollup, "\nRss:") + kilobytes_of(rollup, "\nShared_Hugetlb:") +
-               kilobytes_of(rollup, "\nPrivate_Hugetlb:"), /* which Rss leaves out */
-        .pss         = kilobytes_of(rollup, "\nPss:"),
-        .huge        = kilobytes_of(rollup, "\nAnonHugePages:"),
-        .swap        = kilobytes_of(rollup, "\nSwap:"),
-        .lazyfree    = kilobytes_of(rollup, "\nLazyFree:"),
-        .vsz         = kilobytes_of(status, "\nVmSize:"),
-        .writable    = kilobytes_of(status, "\nVmData:"),
-        .rss_peak    = kilobytes_of(status, "\nVmHWM:"),
-        .vsz_peak    = kilobytes_of(status, "\nVmPeak:"),
-        .page_tables = kilobytes_of(status, "\nVmPTE:"),
-        .threads     = number_of(status, "\nThreads:"),
-    };
-    if (m.rss == 0)
-        m.rss = kilobytes_of(status, "\nVmRSS:");
+    struct memory m = {0};
+    each_line("/proc/self/smaps_rollup", add_number, &m);
+    each_line("/proc/self/status", add_number_or_rss, &m);
     if (m.rss_peak < m.rss)
         m.rss_peak = m.rss;
-    add_mappings(&m);
+    each_line("/proc/self/maps", add_mapping, &m);
     return m;
 }
 
