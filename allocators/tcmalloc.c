@@ -8,6 +8,7 @@
 #include <gperftools/malloc_extension_c.h>
 #include <gperftools/tcmalloc.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 static const char *version(void) {
     int major, minor;
@@ -38,6 +39,7 @@ const struct allocator allocator = {
     .calloc         = tc_calloc,
     .realloc        = tc_realloc,
     .posix_memalign = tc_posix_memalign,
+    .aligned_alloc  = aligned_alloc, /* which has no name with tc_ */
     .memalign       = tc_memalign,
     .usable_size    = tc_malloc_size,
     .free_sized     = tc_free_sized,

@@ -125,6 +125,8 @@ bool identity_bind(const struct allocator *claimed, const char *expected, struct
         const void *function;
         memcpy(&function, (const char *)claimed + slots[i].offset, sizeof function);
         *slot = (struct identity_slot){.name = slots[i].name};
+        if (!function && i < MANDATORY)
+            PROBLEM(id, "the adapter has no %s", slot->name);
         if (!function)
             continue;
         const bool misread       = expected && slots[i].offset == offsetof(struct allocator, stats);

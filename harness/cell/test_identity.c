@@ -85,6 +85,11 @@ static void test_process(void) {
     a      = system_has;
     a.free = cell_free;
     OK(!proven(a, NULL), "malloc and free are of one object");
+    a.free = NULL;
+    OK(!proven(a, NULL), "an allocator without free is none");
+    CONTAINS(id.problem, "has no free", "and is told why");
+    a.malloc = NULL;
+    OK(!proven(a, NULL), "nor one without malloc");
     a     = system_has;
     a.abi = ALLOCATOR_ABI + 1;
     OK(!proven(a, NULL), "another version of the contract is refused");
