@@ -10,6 +10,9 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+/* A program that has more at once forks without end, and is killed. */
+enum { DESCENDANTS_MOST = 1000 };
+
 struct descendant {
     pid_t process, parent;
 };

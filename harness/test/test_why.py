@@ -474,6 +474,21 @@ class BadInput(WhyTest):
         document = self.why("--", self.build("odd", ODD), "close")
         self.assertGreaterEqual(document["processes"][0]["peak_rss"], 4 << 20)
 
+    def test_one_that_needs_a_terminal(self) -> None:
+        words = [SPANBENCH, "why", "--out", self.folder / "tty", "--", "sh", "-c", "exec </dev/tty"]
+        done = run("setsid", "--wait", *words)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, "/dev/tty.*\n(.*\n)*.*ended with exit code [1-9]")
+
+    @slow
+    def test_a_gigabyte_of_output(self) -> None:
+        """It is the program's, and goes where the program's output goes."""
+        out = self.folder / "much"
+        script = f"{SPANBENCH} why --quiet --out {out} -- head -c {1 << 30} /dev/zero | wc -c"
+        self.assertEqual(int(run("sh", "-c", script).stdout), 1 << 30)
+        size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
+        self.assertLess(size, 1 << 20)
+
     def test_a_daemon_is_ended(self) -> None:
         document = self.why("--seconds", "1", "--", self.build("odd", ODD), "daemon")
         self.assertTrue(document["end"]["stopped"])

@@ -8,6 +8,8 @@
 #ifndef SPANBENCH_TRY_WATCH_H
 #define SPANBENCH_TRY_WATCH_H
 
+#include "descendants.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +54,6 @@ void watch_leave_out(struct watch *, pid_t);
 /* Ends it, at once, and frees it. */
 void watch_stop(struct watch *, struct watch_result *);
 
-enum { WATCH_MOST_PROCESSES = 1000 };
+enum { WATCH_MOST_PROCESSES = DESCENDANTS_MOST };
 
 #endif

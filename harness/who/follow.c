@@ -1,5 +1,6 @@
 #include "follow.h"
 
+#include "descendants.h"
 #include "process.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 static const double grace_seconds = 2; /* from SIGTERM to SIGKILL */
+enum { MOST_EVENTS = 200 };            /* that are taken at once */
 static const double first_look = 0.05, tick_seconds = 0.05;
 
 struct follow {
@@ -23,7 +25,7 @@ struct follow {
     sigset_t waited; /* what the loop waits for */
     pid_t program;
     double started, told; /* told: when the processes were asked to end; 0: they were not */
-    bool killed;
+    bool busy;            /* there are more events */
 };
 
 /* ptrace takes numbers as pointers. */
@@ -123,6 +125,11 @@ static void on_exec(struct follow *f, pid_t process) {
         old->serving = NULL;
 }
 
+/* Then all are killed, and none is looked at any more. */
+static bool is_much(const struct follow *f) {
+    return f->seen->overflow || f->end->too_many;
+}
+
 /* A stop of a traced thread; lets it go on. */
 static void on_stop(struct follow *f, pid_t thread, int status) {
     const int event = status >> 16, number = WSTOPSIG(status);
@@ -132,7 +139,7 @@ static void on_stop(struct follow *f, pid_t thread, int status) {
     case PTRACE_EVENT_CLONE: on_fork(f, thread); break;
     case PTRACE_EVENT_EXEC: on_exec(f, thread); break;
     case PTRACE_EVENT_EXIT:
-        if (process_of(thread) == thread)
+        if (!is_much(f) && process_of(thread) == thread)
             look(f, number_of(f, thread), true);
         break;
     case PTRACE_EVENT_STOP:
@@ -140,6 +147,9 @@ static void on_stop(struct follow *f, pid_t thread, int status) {
             (void)ptrace(PTRACE_LISTEN, thread, NULL, NULL); /* it stays stopped until SIGCONT */
             return;
         }
+        /* The first stop of a new process. What was killed as it forked does not tell of it. */
+        if (process_of(thread) == thread)
+            (void)number_of(f, thread);
         break;
     default:
         (void)ptrace(PTRACE_CONT, thread, NULL, ptrace_data(number)); /* a signal of its own */
@@ -169,11 +179,15 @@ static void tell_living(const struct follow *f, int signal) {
 /* --- the loop ------------------------------------------------------------------------------------
  */
 
-/* Takes what the kernel has to say. False: nothing is left to follow. */
+/* Takes what the kernel has to say, or a part of it: the time goes on, too. False: nothing is left
+ * to follow. */
 static bool take_events(struct follow *f) {
     int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+    pid_t pid = 0;
+    for (unsigned i = 0; i < MOST_EVENTS; i++) {
+        pid = waitpid(-1, &status, __WALL | WNOHANG);
+        if (pid <= 0)
+            return pid == 0 || errno == EINTR;
         if (WIFSTOPPED(status)) {
             on_stop(f, pid, status);
             continue;
@@ -184,7 +198,15 @@ static bool take_events(struct follow *f) {
         if (pid == f->program)
             f->end->status = status;
     }
-    return pid == 0 || errno == EINTR;
+    f->busy = true;
+    return true;
+}
+
+static bool has_too_many(const struct follow *f) {
+    size_t alive = 0;
+    for (size_t i = 0; i < f->seen->count; i++)
+        alive += !f->seen->process[i].ended && !f->seen->process[i].replaced;
+    return alive > DESCENDANTS_MOST;
 }
 
 /* Is the time over, were we interrupted, or is it too much? Then all are asked to end, and made to
@@ -195,19 +217,24 @@ static void end_in_time(struct follow *f, int signal) {
     if (asked)
         f->end->interrupted = signal;
     const bool over = at - f->started > f->request->timeout_seconds;
-    if (!f->told && (over || f->end->interrupted || f->seen->overflow)) {
-        look_at_living(f, true);
-        f->end->timed_out = over;
+    if (!f->told)
+        f->end->too_many = has_too_many(f);
+    const bool much = is_much(f);
+    if (!f->told && (over || f->end->interrupted || much)) {
+        if (!much)
+            look_at_living(f, true);
+        f->end->timed_out = over && !much;
         f->told           = at;
-        tell_living(f, f->seen->overflow ? SIGKILL : SIGTERM);
-    } else if (f->told && (at - f->told > grace_seconds || asked))
+        tell_living(f, much ? SIGKILL : SIGTERM);
+    } else if (f->told && (at - f->told > grace_seconds || asked || much))
         tell_living(f, SIGKILL);
 }
 
 static void watch(struct follow *f) {
     double looked = f->started + first_look;
     while (take_events(f)) {
-        const struct timespec tick = {0, (long)(tick_seconds * 1e9)};
+        const struct timespec tick = {0, f->busy ? 0 : (long)(tick_seconds * 1e9)};
+        f->busy                    = false;
         end_in_time(f, sigtimedwait(&f->waited, NULL, &tick));
         if (!f->told && now() > looked) {
             look_at_living(f, false);

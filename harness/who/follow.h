@@ -17,6 +17,7 @@ struct follow_end {
     int error;       /* an errno: the program could not be started, or not be followed */
     bool untraced;   /* ptrace is not allowed here */
     bool timed_out;  /* ended here */
+    bool too_many;   /* it had more than DESCENDANTS_MOST processes at once, and was killed */
     int interrupted; /* by this signal; 0 */
     int status;      /* of the program, as waitpid has it */
 };

@@ -87,6 +87,7 @@ static json_t *end_of(const struct follow_end *end) {
         return json_null();
     json_t *made = json_object();
     json_object_set_new(made, "timed_out", json_boolean(end->timed_out));
+    json_object_set_new(made, "too_many", json_boolean(end->too_many));
     json_object_set_new(made, "interrupted", json_boolean(end->interrupted != 0));
     json_object_set_new(made, "exit_code",
                         WIFEXITED(end->status) ? json_integer(WEXITSTATUS(end->status))

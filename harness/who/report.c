@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include "descendants.h"
 #include "text.h"
 
 #include <limits.h>
@@ -210,6 +211,8 @@ static void print_sum(const struct who_verdict *v, const struct follow_end *end,
         printf("; %zu ended before they could be looked at", v->unseen);
     if (end && end->timed_out)
         printf("; still running after %g s, and ended then", seconds);
+    if (end && end->too_many)
+        printf("; more than %d at once, and killed", DESCENDANTS_MOST);
     putchar('\n');
 }
 

@@ -36,7 +36,7 @@ static bool run(const struct who_options *o, struct seen *seen, struct follow_en
 
 /* The program's own end is not what was asked about, but a person wants to know of a failure. */
 static void tell_end(const struct follow_end *end) {
-    if (end->interrupted || end->timed_out)
+    if (end->interrupted || end->timed_out || end->too_many)
         return;
     if (WIFSIGNALED(end->status))
         text_say("the program was killed by SIG%s", sigabbrev_np(WTERMSIG(end->status)));
@@ -64,7 +64,8 @@ int who_command(int argc, char **argv) {
         else
             who_print_text(&seen, &o, its);
         const struct who_verdict v = who_judge(&seen, o.expect);
-        code                       = v.wrong || v.unknown || !v.known ? EXIT_FINDING : EXIT_GOOD;
+        const bool wrong           = v.wrong || v.unknown || !v.known || end.too_many;
+        code                       = wrong ? EXIT_FINDING : EXIT_GOOD;
         if (seen.overflow)
             fputs("spanbench: there were too many processes; the rest was not looked at\n", stderr);
     }

@@ -2,6 +2,7 @@
 
 WHY = "harness/test/test_why.py"
 VERDICT = "scripts/verdicts/test_why_verdict.py"
+FORKS = "harness/test/test_forks.py:Forks.test_more_processes_than_a_program_may_have"
 
 MUTANTS = [
     (
@@ -51,6 +52,22 @@ MUTANTS = [
         "s->outside += heap ? outside : 0;",
         f"{WHY}:Planted.test_all",
         "All at once",
+    ),
+    (
+        "why: what forks without end is ended",
+        "harness/why/observe.c",
+        "found, DESCENDANTS_MOST + 1) > DESCENDANTS_MOST",
+        "found, DESCENDANTS_MOST + 1) > 2 * DESCENDANTS_MOST",
+        FORKS,
+        "test_more_processes",
+    ),
+    (
+        "who: what forks without end is ended",
+        "harness/who/follow.c",
+        "return alive > DESCENDANTS_MOST;",
+        "return alive > 2 * DESCENDANTS_MOST;",
+        FORKS,
+        "test_more_processes",
     ),
     (
         "why: a program that cannot be counted is told why",

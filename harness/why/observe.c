@@ -20,11 +20,12 @@
 #include <unistd.h>
 
 /* Seconds. */
-static const double shortest = 0.01;
-static const double share    = 25;  /* a look takes at most one part in so many of the time */
-static const double linger   = 5;   /* for what the program left behind, a daemon */
-static const double grace    = 2;   /* from SIGTERM to SIGKILL */
-static const double look_why = 0.3; /* after so long without a book it is asked why */
+static const double shortest    = 0.01;
+static const double share       = 25;  /* a look takes at most one part in so many of the time */
+static const double linger      = 5;   /* for what the program left behind, a daemon */
+static const double grace       = 2;   /* from SIGTERM to SIGKILL */
+static const double look_why    = 0.3; /* after so long without a book it is asked why */
+static const double count_often = 0.05;
 
 static _Noreturn void become(const struct observation *o, const char *folder, pid_t parent,
                              int report) {
@@ -91,16 +92,16 @@ static void ask_why(struct observation *o, pid_t child) {
 
 /* Asks all processes to end, and ends those that do not. */
 static void end_all(struct observation *o, pid_t child) {
-    static struct descendant found[1000];
-    const size_t count = descendants_list(found, 1000);
-    for (size_t i = 0; i < count; i++)
+    static struct descendant found[DESCENDANTS_MOST];
+    const size_t count = descendants_list(found, DESCENDANTS_MOST);
+    for (size_t i = 0; i < count && !o->too_many; i++)
         kill(found[i].process, SIGTERM);
-    const double until = books_now() + grace;
-    while (count && books_now() < until && descendants_list(found, 1000)) {
+    const double until = books_now() + (o->too_many ? 0 : grace);
+    while (count && books_now() < until && descendants_list(found, DESCENDANTS_MOST)) {
         reap(o, child);
         poll(NULL, 0, 10);
     }
-    const bool by_itself = o->ended && !o->stopped && !o->interrupted;
+    const bool by_itself = o->ended && !o->stopped && !o->interrupted && !o->too_many;
     const size_t killed  = descendants_end(NULL);
     o->left              = by_itself ? (count > killed ? count : killed) : 0;
 }
@@ -108,7 +109,7 @@ static void end_all(struct observation *o, pid_t child) {
 static bool is_over(struct observation *o, double now, double ended_at, bool alive,
                     const struct books *b) {
     o->interrupted = spawn_interrupted();
-    if (o->interrupted)
+    if (o->interrupted || o->too_many)
         return true;
     if (o->seconds > 0 && now - b->began >= o->seconds) {
         o->stopped = !o->ended || alive;
@@ -119,6 +120,23 @@ static bool is_over(struct observation *o, double now, double ended_at, bool ali
     if (!alive)
         return true;
     return o->seconds <= 0 && now - ended_at > linger;
+}
+
+/* Waits until this instant, or until the program ends, is interrupted, or has too many processes.
+ * To count them takes as small a part of the time as looks do. */
+static void rest_until(struct observation *o, int pidfd, double until) {
+    static struct descendant found[DESCENDANTS_MOST + 1];
+    for (double now = books_now(), part; now < until && !o->too_many; now = books_now()) {
+        const double before = cpu_now();
+        o->too_many         = descendants_list(found, DESCENDANTS_MOST + 1) > DESCENDANTS_MOST;
+        part                = (cpu_now() - before) * share;
+        part                = part < count_often ? count_often : part;
+        part                = part > until - now ? until - now : part;
+        struct pollfd p     = {pidfd, POLLIN, 0};
+        const struct timespec wait = {(time_t)part, (long)((part - (double)(time_t)part) * 1e9)};
+        if (!o->too_many && ppoll(&p, 1, &wait, spawn_open_mask()) != 0)
+            return;
+    }
 }
 
 static void watch(struct observation *o, struct books *b, pid_t child) {
@@ -150,9 +168,7 @@ static void watch(struct observation *o, struct books *b, pid_t child) {
             rest = b->began + o->seconds - after;
         if (rest < 0.001)
             rest = 0.001;
-        struct pollfd p            = {o->ended ? -1 : pidfd, POLLIN, 0};
-        const struct timespec wait = {(time_t)rest, (long)((rest - (double)(time_t)rest) * 1e9)};
-        (void)ppoll(&p, 1, &wait, spawn_open_mask());
+        rest_until(o, o->ended ? -1 : pidfd, after + rest);
     }
     if (pidfd >= 0)
         close(pidfd);

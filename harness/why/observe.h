@@ -15,6 +15,7 @@ struct observation {
     int status;        /* of the program, as waitpid has it; if `ended` */
     bool ended;        /* by itself */
     bool stopped;      /* its time was over */
+    bool too_many;     /* it had more than DESCENDANTS_MOST processes at once, and was killed */
     int interrupted;   /* by this signal; 0 */
     size_t left;       /* processes that lived on, and were ended here */
     double watched;    /* seconds */

@@ -72,11 +72,11 @@ json_t *record_make(const struct observation *o, const struct books *b, const ch
         o->ended && WIFSIGNALED(o->status) ? json_integer(WTERMSIG(o->status)) : json_null();
     json_t *why_not = *o->why_not ? text(o->why_not) : json_null();
     json_t *name    = allocator ? text(allocator) : json_null();
-    return json_pack("{s:i, s:s, s:o, s:o, s:{s:b, s:b, s:b, s:o, s:o, s:I}, s:f, s:I, s:o, s:o}",
-                     "schema", 1, "version", context_version(), "command", argv, "allocator", name,
-                     "end", "by_itself", o->ended && !o->stopped && !o->interrupted, "stopped",
-                     o->stopped, "interrupted", o->interrupted != 0, "exit_code", code, "signal",
-                     signal, "left_behind", (json_int_t)o->left, "seconds", o->watched,
-                     "processes_seen", (json_int_t)b->seen, "not_counted", why_not, "processes",
-                     processes);
+    return json_pack(
+        "{s:i, s:s, s:o, s:o, s:{s:b, s:b, s:b, s:b, s:o, s:o, s:I}, s:f, s:I, s:o, s:o}", "schema",
+        1, "version", context_version(), "command", argv, "allocator", name, "end", "by_itself",
+        o->ended && !o->stopped && !o->interrupted && !o->too_many, "stopped", o->stopped,
+        "too_many", o->too_many, "interrupted", o->interrupted != 0, "exit_code", code, "signal",
+        signal, "left_behind", (json_int_t)o->left, "seconds", o->watched, "processes_seen",
+        (json_int_t)b->seen, "not_counted", why_not, "processes", processes);
 }

@@ -1,5 +1,6 @@
 #include "why.h"
 
+#include "descendants.h"
 #include "exit_code.h"
 #include "locate.h"
 #include "observe.h"
@@ -120,6 +121,11 @@ static const char *problem_of(const struct question *q, char *text, size_t size)
         snprintf(text, size, "cannot start %s: %s", q->path, strerrordesc_np(o->error));
         return text;
     }
+    if (!q->books.seen && o->too_many) {
+        snprintf(text, size, "the program had more than %d processes at once; all were killed",
+                 DESCENDANTS_MOST);
+        return text;
+    }
     if (!q->books.seen) {
         snprintf(text, size, "the counter did not take effect: %s",
                  *o->why_not ? o->why_not
@@ -141,6 +147,13 @@ static const char *problem_of(const struct question *q, char *text, size_t size)
 }
 
 static void say_end(const struct observation *o) {
+    if (o->too_many) {
+        text_say(
+            "the program had more than %d processes at once, and all were killed; what follows "
+            "is its memory before that",
+            DESCENDANTS_MOST);
+        return;
+    }
     if (o->ended && WIFSIGNALED(o->status) && !o->stopped && !o->interrupted)
         text_say("the program was killed by SIG%s (%s); what follows is its memory before that",
                  sigabbrev_np(WTERMSIG(o->status)), strsignal(WTERMSIG(o->status)));
@@ -178,7 +191,7 @@ static int answer(struct question *q) {
         if (script_run(q->script, words, false) != EXIT_GOOD)
             code = EXIT_WRONG_USE;
     }
-    const bool failed = o->ended && o->status && !o->stopped && !o->interrupted;
+    const bool failed = o->too_many || (o->ended && o->status && !o->stopped && !o->interrupted);
     return code == EXIT_GOOD && failed ? EXIT_FINDING : code;
 }
 
