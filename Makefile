@@ -60,7 +60,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  RIVALS THP MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS
+  RIVALS THP MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 

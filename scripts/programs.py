@@ -3,8 +3,12 @@
 prints a table: the time and the peak memory of each, relative to the C library's malloc.
 
 `make bench-programs` does both. The choice is told by variables, as for `make bench`: PROGRAMS,
-ALLOCATORS, PRELOAD, QUICK, RUNS, SEED, TIMEOUT, OUT, ARGS. What a program needs is made once, in
+ALLOCATORS, PRELOAD, RIVALS, QUICK, RUNS, SEED, TIMEOUT, OUT, ARGS. What a program needs is made once, in
 build/programs/. A program that is not installed is skipped, with the reason.
+
+Below the table stands where the synthetic workloads agree with these programs, and each pair of allocators
+that they have in reversed order; agreement.json has all pairs. CORE names the run of `make bench` that is
+compared; else it is results/latest, if that is a whole run of the core, else results/example.
 """
 
 from __future__ import annotations
@@ -17,24 +21,22 @@ import os
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, Mapping, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
+import bench_results
 import program
+from programs_table import LIBC, judge, stored
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "workloads" / "programs"
 BUILD = ROOT / os.environ.get("B", "build")
-REFERENCE = "system"
-# In place of it, where the program is linked with another allocator: the C library, preloaded.
-LIBC = "glibc"
 SETUP_SECONDS = 600
 QUICK_RUNS, RUNS = 3, 7
 TIMEOUT = 120  # seconds of one run
@@ -118,6 +120,14 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def is_yes(name: str, settings: Mapping[str, str]) -> bool:
+    text = settings.get(name, "")
+    if text not in ("", "0", "no", "1", "yes"):
+        print(f"programs.py: {name} is 1 or yes, 0 or no, not '{text}'", file=sys.stderr)
+        sys.exit(program.WRONG_USE)
+    return text in ("1", "yes")
+
+
 # --- set-up -----------------------------------------------------------------------------------------
 
 
@@ -183,6 +193,8 @@ def words_of(
     for variable, option in (("ALLOCATORS", "--allocators"), ("SEED", "--seed")):
         if settings.get(variable):
             words += [option, settings[variable]]
+    if is_yes("RIVALS", settings):
+        words.append("--rivals")
     for library in settings.get("PRELOAD", "").split():
         words += ["--preload", library]
     if keys.get("linked-with-another") == "yes":
@@ -211,141 +223,12 @@ def measure(words: list[str], variables: dict[str, str]) -> int:
         raise
 
 
-# --- the table --------------------------------------------------------------------------------------
-
-
-@dataclass
-class Measured:
-    """A program, with what each allocator made of it."""
-
-    name: str
-    # "time" and "memory"; in each, for each row, a value for each run
-    costs: dict[str, dict[str, list[float]]]
-    causes: dict[str, str]  # of rows without a result
-    unit: str  # of the time
-    linked: str = ""  # what serves it without a preload, if that is not the C library
-
-    @property
-    def reference(self) -> str:
-        return LIBC if LIBC in self.costs["time"] else REFERENCE
-
-
-def read(path: Path) -> Measured:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    its = document["program"]
-    metric = its["metric"] is not None
-    costs: dict[str, dict[str, list[float]]] = {"time": {}, "memory": {}}
-    for run in document["runs"]:
-        if run["problem"] is not None:
-            continue
-        value = run["metric"] if metric else run["wall_seconds"]
-        if metric and its["higher_is_better"] and value:
-            value = 1 / value
-        if value is not None:
-            costs["time"].setdefault(run["row"], []).append(value)
-        costs["memory"].setdefault(run["row"], []).append(run["peak_bytes"])
-    causes = {row["name"]: row["cause"] for row in document["rows"] if row["cause"]}
-    for name in causes:
-        for kind in costs.values():
-            kind.pop(name, None)
-    unit = "the program's own number" if metric else "s"
-    return Measured(path.stem, costs, causes, unit, linked_with(document["rows"]))
-
-
-def linked_with(rows: list[Any]) -> str:
-    for row in rows:
-        if row["name"] != REFERENCE:
-            continue
-        # What the program's own process was at its end: a shell may have become it.
-        for process in [p for p in row.get("processes", []) if not p.get("replaced")][:1]:
-            file = Path(process["malloc"] or "libc.so.6").name
-            return "" if file.startswith("libc.") else file
-    return ""
-
-
-def overlap(one: list[float], other: list[float]) -> bool:
-    return min(one) <= max(other) and min(other) <= max(one)
-
-
-def cell(values: Optional[list[float]], base: Optional[list[float]]) -> str:
-    """ "1.02x"; "~1.02x" if some run of one lies among the other's."""
-    if not values or not base:
-        return "-"
-    ratio = statistics.median(values) / statistics.median(base)
-    return f"{'~' if values is not base and overlap(values, base) else ''}{ratio:.2f}x"
-
-
-def absolute(measured: Measured, kind: str) -> str:
-    base = measured.costs[kind].get(measured.reference)
-    if not base:
-        return "-"
-    middle = statistics.median(base)
-    if kind == "memory":
-        return (
-            f"{middle / 2**20:.0f} MiB" if middle >= 2**20 * 10 else f"{middle / 2**20:.1f} MiB"
-        )
-    return f"{middle:.2f} s" if measured.unit == "s" else f"{1 / middle:.4g}/s"
-
-
-def table(all_of_them: list[Measured]) -> str:
-    """Two tables, a line for each program."""
-    names = sorted({n for m in all_of_them for kind in m.costs.values() for n in kind})
-    names = [n for n in names if n not in (REFERENCE, LIBC)]
-    lines = []
-    for kind, head in (("time", "time"), ("memory", "peak memory")):
-        rows = [[head, REFERENCE, *names]]
-        for one in all_of_them:
-            base = one.costs[kind].get(one.reference)
-            cells = [cell(one.costs[kind].get(n), base) for n in names]
-            rows.append([one.name, absolute(one, kind), *cells])
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        for row in rows:
-            first = row[0].ljust(widths[0])
-            rest = [word.rjust(width) for word, width in zip(row[1:], widths[1:])]
-            lines.append("  ".join([first, *rest]).rstrip())
-        lines.append("")
-    lines += [as_linked(m) for m in all_of_them if m.linked]
-    lines += causes(all_of_them)
-    lines.append(f"Relative to {REFERENCE}, the C library's malloc: below 1x is better.")
-    lines.append("~: some runs of one lie among the other's, so this is not told apart.")
-    return "\n".join(lines)
-
-
-def causes(all_of_them: list[Measured]) -> list[str]:
-    """Why rows have no result; those of one cause, but for the file that it names, in one line."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for one in all_of_them:
-        for name, cause in one.causes.items():
-            found.setdefault((name, cause.partition(" (/")[0]), []).append(one.name)
-    return [f"{name}: {cause}: {', '.join(where)}" for (name, cause), where in found.items()]
-
-
-def as_linked(measured: Measured) -> str:
-    """A line on a program whose own allocator is not the C library's."""
-    if measured.reference == REFERENCE:
-        return f"{measured.name}: {REFERENCE} is {measured.linked} here, with which it is linked"
-    cells = [
-        cell(kind.get(REFERENCE), kind.get(measured.reference)) for kind in measured.costs.values()
-    ]
-    return (
-        f"{measured.name}: as it is linked, with {measured.linked}: "
-        f"{cells[0]} time, {cells[1]} peak memory"
-    )
-
-
-def stored(folder: Path) -> list[Measured]:
-    return [read(path) for path in sorted(folder.glob("*.json"))]
-
-
 # --- the whole --------------------------------------------------------------------------------------
 
 
-def is_quick() -> bool:
-    text = os.environ.get("QUICK", "")
-    if text not in ("", "0", "no", "1", "yes"):
-        print(f"programs.py: QUICK is 1 or yes, 0 or no, not '{text}'", file=sys.stderr)
-        sys.exit(program.WRONG_USE)
-    return text in ("1", "yes")
+def core_named() -> Optional[Path]:
+    text = os.environ.get("CORE", "")
+    return Path(text) if text else None
 
 
 def result_folder() -> Path:
@@ -383,7 +266,7 @@ def run_all(entries: Iterable[Entry], quick: bool) -> int:
     finally:
         done = stored(out)
         if done:
-            print(table(done))
+            print("\n".join(judge(out, core_named())))
             print("".join(f"{line}\n" for line in skipped), end="")
             print(f"data: {out}")
         else:
@@ -412,13 +295,19 @@ def main() -> int:
     )
     options = parser.parse_args()
     if options.table:
-        print(table(stored(options.table)))
+        if not stored(options.table):
+            print(f"programs.py: {options.table} has no results of programs", file=sys.stderr)
+            return program.WRONG_USE
+        print("\n".join(judge(options.table, core_named())))
         return 0
     entries = choose(catalogue(), os.environ.get("PROGRAMS", ""))
+    is_yes("RIVALS", os.environ)
+    if core_named():
+        bench_results.load(core_named() or Path())  # Better now than after an hour.
     if options.list:
         show(entries)
         return 0
-    return run_all(entries, is_quick())
+    return run_all(entries, is_yes("QUICK", os.environ))
 
 
 if __name__ == "__main__":

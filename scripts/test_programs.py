@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import programs
+import programs_table
 from driving import ROOT, DriverTest, clean_environment, run
 
 SCRIPT = ROOT / "scripts" / "programs.py"
@@ -100,16 +101,46 @@ class Run(DriverTest):
         again = run(SCRIPT, "--table", folder)
         self.assertIn(again.stdout.strip(), done.stdout)
 
+    def test_where_the_core_agrees(self) -> None:
+        done = self.programs()
+        self.assertIn("Compared with results/example at 2 threads are 2 pairs", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^time +tiny +0 +0 +0 +2$")
+        (found,) = self.out.glob("*-programs/agreement.json")
+        document = json.loads(found.read_text())
+        self.assertEqual([p["program"] for p in document["pairs"]], ["perl", "sort"])
+        self.assertEqual(document["pairs"][0]["better"], "fast")
+
+    def test_the_core_that_is_named(self) -> None:
+        core = self.directory / "core"
+        core.mkdir()
+        text = (ROOT / "results" / "example" / "bench.json").read_text()
+        (core / "bench.json").write_text(text.replace('"mimalloc"', '"fast"'))
+        done = self.programs(CORE=core)
+        self.assertIn(f"Compared with {core} at", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^time +tiny +2 +0 +0 +0$")
+        self.out.joinpath("latest").symlink_to(core)  # a whole run is taken by itself
+        self.assertIn("Compared with results/core at", self.programs().stdout)
+        (core / "bench.json").write_text("{}")
+        self.assertIn("Compared with results/example at", self.programs().stdout)
+        done = self.programs(CORE=core)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("bench.json", done.stderr)
+
     def test_what_is_asked_of_the_driver(self) -> None:
         self.programs(
-            PROGRAMS="perl python", ALLOCATORS="system x", SEED=7, RUNS=9, PRELOAD="./a.so b=./c.so"
+            PROGRAMS="perl python",
+            ALLOCATORS="system x",
+            SEED=7,
+            RUNS=9,
+            PRELOAD="./a.so b=./c.so",
+            RIVALS=1,
         )
         words = shlex.join(self.kept("python")["words"])
         for part in (
             "--allocators 'system x'",
             "--seed 7",
             "--runs 9",
-            "--preload ./a.so --preload b=./c.so",
+            "--rivals --preload ./a.so --preload b=./c.so",
             "--env PYTHONMALLOC=malloc",
             "--shell -- 'exec python3 ",
         ):
@@ -166,6 +197,8 @@ class Run(DriverTest):
         done = self.programs(QUICK="maybe")
         self.assertEqual(done.returncode, 2)
         self.assertIn("QUICK is 1 or yes", done.stderr)
+        self.assertIn("RIVALS is 1 or yes", self.programs(RIVALS="maybe").stderr)
+        self.assertEqual(run(SCRIPT, "--table", self.directory).returncode, 2)
 
     def test_list(self) -> None:
         self.assertRegex(run(SCRIPT, "--list").stdout, r"(?m)^redis +Does a cache")
@@ -185,16 +218,19 @@ class Numbers(unittest.TestCase):
         path = Path(self.id() + ".json")
         self.addCleanup(path.unlink)
         path.write_text(json.dumps(document))
-        self.assertRegex(programs.table([programs.read(path)]), r"100/s +0.50x")
+        self.assertRegex(programs_table.table([programs_table.read(path)]), r"100/s +0.50x")
 
     def test_a_program_that_is_linked_with_another(self) -> None:
         costs = {"system": [1.0], "glibc": [2.0], "a": [3.0]}
-        one = programs.Measured("x", {"time": costs, "memory": costs}, {}, "s", "libother.so")
-        shown = programs.table([one])
+        one = programs_table.Measured("x", {"time": costs, "memory": costs}, {}, "s", "libother.so")
+        shown = programs_table.table([one])
         self.assertRegex(shown, r"(?m)^x +2.00 s +1.50x$")
         self.assertIn("x: as it is linked, with libother.so: 0.50x time, 0.50x peak", shown)
         del costs["glibc"]
-        self.assertIn("x: system is libother.so here", programs.table([one]))
+        self.assertIn("x: system is libother.so here", programs_table.table([one]))
+        self.assertEqual(programs_table.core_names(one)["time"], {"a": [3.0]})
+        costs["glibc"] = [2.0]
+        self.assertEqual(programs_table.core_names(one)["time"], {"a": [3.0], "system": [2.0]})
         rows = [
             {
                 "name": "system",
@@ -204,12 +240,12 @@ class Numbers(unittest.TestCase):
                 ],
             }
         ]
-        self.assertEqual(programs.linked_with(rows), "libother.so")
+        self.assertEqual(programs_table.linked_with(rows), "libother.so")
 
     def test_what_is_told_apart(self) -> None:
-        self.assertEqual(programs.cell([2.0, 3.0], [4.0, 5.0]), "0.56x")
-        self.assertEqual(programs.cell([2.0, 4.5], [4.0, 5.0]), "~0.72x")
-        self.assertEqual(programs.cell(None, [4.0]), "-")
+        self.assertEqual(programs_table.cell([2.0, 3.0], [4.0, 5.0]), "0.56x")
+        self.assertEqual(programs_table.cell([2.0, 4.5], [4.0, 5.0]), "~0.72x")
+        self.assertEqual(programs_table.cell(None, [4.0]), "-")
 
 
 if __name__ == "__main__":

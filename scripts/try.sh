@@ -4,6 +4,7 @@
 # usage: [VARIABLE=value …] scripts/try.sh        after `make`; `make try` does both
 #   CMD='command for sh'       what to run
 #   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   RUNS=n SEED=n TIMEOUT=s OUT=dir B=dir
+#   RIVALS=1                   also the newer builds that `make rivals` fetched
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
 #
 # The exit code is that of the driver (build/spanbench try --help), or, if that is 0, of the plots.
@@ -24,6 +25,7 @@ set -- --out "${OUT:-${root}results}"
 [ -z "${RUNS:-}" ] || set -- "$@" --runs "$RUNS"
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
+! is_yes RIVALS "${RIVALS:-}" || set -- "$@" --rivals
 for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
 

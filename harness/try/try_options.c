@@ -17,6 +17,7 @@ enum {
     PRELOAD,
     ROW,
     TUNINGS,
+    RIVALS,
     RUNS,
     PRECISION,
     BUDGET,
@@ -55,6 +56,7 @@ static const struct option words[] = {
     {"preload", required_argument, NULL, PRELOAD},
     {"row", required_argument, NULL, ROW},
     {"tunings", no_argument, NULL, TUNINGS},
+    {"rivals", no_argument, NULL, RIVALS},
     {"runs", required_argument, NULL, RUNS},
     {"precision", required_argument, NULL, PRECISION},
     {"budget", required_argument, NULL, BUDGET},
@@ -102,6 +104,7 @@ void try_options_usage(FILE *to) {
         "  --row 'NAME:VAR=VALUE …'  also try allocator NAME with these variables; thp=never\n"
         "                       switches transparent huge pages off, watch=off does not watch\n"
         "                       memory\n"
+        "  --rivals             also the newer builds that 'make rivals' fetched\n"
         "  --tunings            also try the options that people reach for (tunings.tsv)\n"
         "  --runs N             so many runs of each row, at most %d\n"
         "  --precision PERCENT  go on until the 95 %% intervals are within this (default: %g)\n"
@@ -235,6 +238,7 @@ static bool take(int c, struct try_options *o) {
     case PRELOAD: return option_add_name("preload", &common->preloads, optarg);
     case ROW: return option_add_name("row", &o->extra_rows, optarg);
     case TUNINGS: o->tunings = true; break;
+    case RIVALS: common->rivals = true; break;
     case RUNS:
         good    = option_number("runs", optarg, 1, TRY_MOST_RUNS, &n);
         o->runs = (unsigned)n;

@@ -2,6 +2,7 @@
 
 TEST = "scripts/test_programs.py"
 RUN = "scripts/programs.py"
+TABLE = "scripts/programs_table.py"
 
 MUTANTS = [
     (
@@ -14,7 +15,7 @@ MUTANTS = [
     ),
     (
         "programs: more may be better",
-        RUN,
+        TABLE,
         "value = 1 / value",
         "value = value + 0",
         f"{TEST}:Numbers",
@@ -22,7 +23,7 @@ MUTANTS = [
     ),
     (
         "programs: what overlaps is not told apart",
-        RUN,
+        TABLE,
         "values is not base and overlap(values, base)",
         "values is not base and False",
         f"{TEST}:Numbers",
@@ -35,5 +36,29 @@ MUTANTS = [
         "stamp.exists() and False",
         f"{TEST}:Run.test_data_are_made_once",
         "test_data_are_made_once",
+    ),
+    (
+        "programs: a pair is reversed if the core is sure of it",
+        "scripts/agreement.py",
+        "elif (pair.worse, pair.better) in question.apart:",
+        "elif pair.better:",
+        "scripts/test_agreement.py:Pairs",
+        "test_same_reversed_and_tied",
+    ),
+    (
+        "programs: runs among each other do not differ",
+        "scripts/agreement.py",
+        "or max(good) >= min(bad)",
+        "",
+        "scripts/test_agreement.py:Pairs",
+        "By over 5 %",
+    ),
+    (
+        "programs: the core's system is the C library",
+        TABLE,
+        "for n, v in costs.items() if n != REFERENCE",
+        "for n, v in costs.items()",
+        f"{TEST}:Numbers",
+        "test_a_program_that_is_linked_with_another",
     ),
 ]
