@@ -8,6 +8,7 @@ those of the other. The core has the same pair in the same order, or reversed, o
 from __future__ import annotations
 
 import statistics
+import textwrap
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -18,6 +19,8 @@ from comparing import Question
 
 APART = 1.05  # A ratio in a program.
 SCHEMA = 1
+WIDTH = 56  # Columns of a list of programs.
+KEEP = "\N{NO-BREAK SPACE}"
 # The measures of a program, and those of the core.
 KINDS = {"time": comparing.TIME.name, "memory": comparing.MEMORY.name}
 NAMES = {"time": "time", "memory": "peak memory"}
@@ -98,6 +101,16 @@ def aligned(rows: list[list[str]]) -> list[str]:
     return ["  ".join(w.ljust(n) for w, n in zip(row, widths)).rstrip() for row in rows]
 
 
+def wrapped(rows: list[list[str]]) -> list[list[str]]:
+    """With the last column over several lines, where it is long."""
+    found = []
+    for row in rows:
+        lines = textwrap.wrap(row[-1].replace(" ", KEEP).replace(f",{KEEP}", ", "), WIDTH) or [""]
+        first, *more = (line.replace(KEEP, " ") for line in lines)
+        found += [[*row[:-1], first], *([""] * (len(row) - 1) + [line] for line in more)]
+    return found
+
+
 def counts(answers: list[Answer], run: Results) -> list[list[str]]:
     """For each measure and workload, in how many pairs the core says what."""
     rows = [["", "", "same order", "reversed", "not told apart", "not measured"]]
@@ -135,7 +148,7 @@ def words(answers: list[Answer], run: Results, name: str) -> list[str]:
         return lines
     lines += ["", *aligned(counts(answers, run)), ""]
     rows = reversed_pairs(answers)
-    return lines + (aligned(rows) if len(rows) > 1 else ["No pair is reversed."])
+    return lines + (aligned(wrapped(rows)) if len(rows) > 1 else ["No pair is reversed."])
 
 
 def document(answers: list[Answer], run: Results, name: str) -> dict[str, Any]:
