@@ -143,7 +143,13 @@ static const char *problem_of(const struct question *q, char *text, size_t size)
                  q->books.book[0]->object);
         return text;
     }
-    return "the program ended before its memory could be looked at";
+    char how[60] = "";
+    if (o->ended && WIFSIGNALED(o->status))
+        snprintf(how, sizeof how, " by SIG%s", sigabbrev_np(WTERMSIG(o->status)));
+    else if (o->ended && WIFEXITED(o->status))
+        snprintf(how, sizeof how, " with exit code %d", WEXITSTATUS(o->status));
+    snprintf(text, size, "the program ended%s before its memory could be looked at", how);
+    return text;
 }
 
 static void say_end(const struct observation *o) {
