@@ -226,6 +226,10 @@ $B/plugin.so: workloads/checks/support/plugin/library.c workloads/checks/support
 # initfirst, because other libraries' constructors allocate, and fork handlers must be in place before
 # theirs. It is linked nodelete, because the program has blocks, and threads have a destructor, after a
 # dlclose, too.
+# The archive is one object. Of several, a linker takes those whose names are used, and a file that has
+# nothing but a constructor or destructor would be missing. The names that its files have for each other
+# are local, as they are in the shared library, so that a program may have the same.
+OBJCOPY ?= $(shell $(CC) -print-prog-name=objcopy)
 library_objects = $(patsubst %,$B/lib/$1/%.o,$(call names,allocators/$(FOLDER_$1)))
 flags_of        = $(wordlist 2,99,$(call key,$1,built-from))
 define library
@@ -239,7 +243,8 @@ $B/lib$1.so: $(call library_objects,$1) $B/stamp/link
 	@$(if $(VERSION_$1),ln -sf $$(@F) $B/$(call soname,$1))
 
 $B/lib$1.a: $(filter-out %/interpose.o,$(call library_objects,$1)) $B/stamp/link
-	$$(call say,AR  )rm -f $$@ && $(AR) rcs $$@ $$(filter %.o,$$^)
+	$$(call say,AR  )$$(CC) -r -nostdlib -o $B/lib/$1.o $$(filter %.o,$$^) && \
+	  $$(OBJCOPY) --localize-hidden $B/lib/$1.o && rm -f $$@ && $(AR) rcs $$@ $B/lib/$1.o
 endef
 $(foreach a,$(BUILT),$(eval $(call library,$a)))
 
