@@ -125,6 +125,8 @@ static void begin(void) {
     hardened_begin();
 }
 
+/* n pages more. True: mheap.lock is held, so that the caller takes what it needs before another
+ * thread does, which may want as much. */
 static bool grow(size_t n) {
     if (!mheap.sys_pages)
         begin();
@@ -139,7 +141,6 @@ static bool grow(size_t n) {
     lock_acquire(&mheap.lock);
     mheap.sys_pages += n;
     pagealloc_grow(&mheap.pages, base, n);
-    lock_release(&mheap.lock);
     return true;
 }
 
@@ -183,8 +184,10 @@ static uintptr_t alloc_pages(size_t n, size_t align_pages, size_t *scavenged) {
         return base;
     lock_acquire(&mheap.grow_lock);
     base = try_pages(n, align_pages, scavenged);
-    if (!base && grow(n + align_pages - 1))
-        base = try_pages(n, align_pages, scavenged);
+    if (!base && grow(n + align_pages - 1)) {
+        base = take_pages(n, align_pages, scavenged);
+        lock_release(&mheap.lock);
+    }
     lock_release(&mheap.grow_lock);
     return base;
 }
@@ -195,10 +198,15 @@ static void free_pages(uintptr_t base, size_t n) {
     lock_release(&mheap.lock);
 }
 
-static bool try_refill(struct pagecache *c) {
-    lock_acquire(&mheap.lock);
+/* Under the lock. */
+static void take_block(struct pagecache *c) {
     /* The base comes last: until then a forked child sees no block. */
     c->base = pagealloc_take_block(&mheap.pages, &c->free, &c->scavenged);
+}
+
+static bool try_refill(struct pagecache *c) {
+    lock_acquire(&mheap.lock);
+    take_block(c);
     lock_release(&mheap.lock);
     return c->base != 0;
 }
@@ -207,8 +215,10 @@ void mheap_refill_cache(struct pagecache *c) {
     if (try_refill(c))
         return;
     lock_acquire(&mheap.grow_lock);
-    if (!try_refill(c) && grow(1))
-        try_refill(c);
+    if (!try_refill(c) && grow(1)) {
+        take_block(c);
+        lock_release(&mheap.lock);
+    }
     lock_release(&mheap.grow_lock);
 }
 
