@@ -62,7 +62,7 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty
     struct mcache *c       = mcache_enter();
     const uint32_t version = mcache_begin_renewal(c, 0);
     c->of[noscan].mallocs++;
-    c->large_malloc_bytes += n * PAGE_BYTES;
+    c->large_malloc_bytes += mspan_span_bytes(s); /* a huge one may be longer than n */
     mcache_end_renewal(c, 0, version);
     mcache_leave(c);
     *dirty = s->needs_zero;

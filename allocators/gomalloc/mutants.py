@@ -30,6 +30,7 @@ THREADS = HERE + "test_threads"
 MALLOC_TEST = HERE + "test_malloc"
 MEMORY = HERE + "test_memory"
 HEAP = HERE + "test_mheap"
+GROWTH = HERE + "test_growth"
 PAGES = HERE + "test_pagealloc"
 TINY_TEST = HERE + "test_tiny"
 AFTER_FORK = HERE + "test_after_fork"
@@ -1262,6 +1263,38 @@ MUTANTS = [
         "    }",
         AFTER_FORK,
         "a list is mended",
+    ),
+    (
+        "growth: who grows the heap has its pages",
+        MHEAP,
+        "        base = take_pages(n, align_pages, scavenged);\n        lock_release(&mheap.lock);\n",
+        "        lock_release(&mheap.lock);\n        base = try_pages(n, align_pages, scavenged);\n",
+        GROWTH,
+        "a large block comes although others take all they can",
+    ),
+    (
+        "growth: and a thread's block of pages",
+        MHEAP,
+        "        take_block(c);\n        lock_release(&mheap.lock);\n    }",
+        "        lock_release(&mheap.lock);\n        try_refill(c);\n    }",
+        GROWTH,
+        "which a thread gets, too",
+    ),
+    (
+        "statistics: a large block has the bytes of its span",
+        MALLOC,
+        "c->large_malloc_bytes += mspan_span_bytes(s);",
+        "c->large_malloc_bytes += n * PAGE_BYTES;",
+        STATISTICS,
+        "large blocks and stacks are exact",
+    ),
+    (
+        "statistics: also what realloc makes of it",
+        MALLOC,
+        "    c->large_free_bytes += has < had ? had - has : 0;\n",
+        "",
+        STATISTICS,
+        "large blocks and stacks are exact",
     ),
     (
         "statistics: the slow paths renew the version",

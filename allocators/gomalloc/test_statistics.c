@@ -4,8 +4,10 @@
  * test_statistics [READS]: so many reads, shared among the scenarios; 10,000,000 is the campaign.
  */
 #include "gomalloc.h"
+#include "huge.h"
 #include "mcache.h"
 #include "tap.h"
+#include "test_random.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -434,9 +436,91 @@ static void test_versions(void) {
     gom_free(block);
 }
 
+/* --- large blocks --- */
+
+/* What large blocks may be made by, from what is just above the small ones to huge mappings. Most
+ * of it is never touched. */
+enum { LARGE_SLOTS = 12, LARGE_STEPS = 500 };
+
+static size_t draw_large_size(uint64_t *state) {
+    static const size_t around[] = {40000, 1 << 20, 30 << 20, 60 << 20, 64 << 20, 100 << 20};
+    const size_t size            = around[next_random(state) % (sizeof around / sizeof *around)];
+    return size + next_random(state) % 3 * (PAGE_BYTES / 2 + 1);
+}
+
+static void *draw_large(uint64_t *state) {
+    const size_t size = draw_large_size(state);
+    switch (next_random(state) % 4) {
+    case 0: return gom_malloc(size);
+    case 1: return gom_alloc(size, GOM_NOSCAN);
+    default: /* up to 16 MiB: with that, a block of any size may become a huge one */
+        return gom_aligned_alloc((size_t)1 << (4 + next_random(state) % 21), size);
+    }
+}
+
+/* One step of a block: it comes, changes its size, or goes. */
+static void step_large(void **block, uint64_t *state) {
+    if (!*block) {
+        *block = draw_large(state);
+    } else if (next_random(state) % 8) {
+        gom_free(*block);
+        *block = NULL;
+    } else {
+        void *moved = gom_realloc(*block, draw_large_size(state));
+        *block      = moved ? moved : *block;
+    }
+}
+
+static size_t whole_pages(size_t bytes) {
+    const size_t n = (bytes + PAGE_BYTES - 1) / PAGE_BYTES;
+    return (is_huge(n) ? huge_round(n) : n) * PAGE_BYTES;
+}
+
+/* After each step the books have what the blocks say. */
+static void test_large(void) {
+    void *block[LARGE_SLOTS] = {NULL}, *stack = NULL;
+    size_t wrong = 0, stack_bytes = 0;
+    uint64_t state = 5;
+    struct gom_memstats start, now;
+    gom_trim(0); /* no span of small objects is left */
+    gom_memstats(&start);
+    for (size_t i = 0; i < LARGE_STEPS; i++) {
+        step_large(&block[next_random(&state) % LARGE_SLOTS], &state);
+        if (i % 8 == 0) {
+            gom_stack_free(stack);
+            stack_bytes = draw_large_size(&state);
+            stack       = gom_stack_alloc(stack_bytes);
+            stack_bytes = stack ? whole_pages(stack_bytes) : 0;
+        }
+        size_t bytes = 0, blocks = 0;
+        for (size_t k = 0; k < LARGE_SLOTS; k++) {
+            bytes += gom_usable_size(block[k]);
+            blocks += block[k] != NULL;
+        }
+        gom_memstats(&now);
+        const bool good = now.heap_alloc - start.heap_alloc == bytes &&
+                          now.heap_objects - start.heap_objects == blocks &&
+                          now.heap_inuse - start.heap_inuse == bytes &&
+                          now.stack_inuse - start.stack_inuse == stack_bytes;
+        if (!good && wrong++ == 0)
+            printf("# step %zu: %zu blocks of %zu bytes, but heap_alloc %lld, heap_inuse %lld\n", i,
+                   blocks, bytes, (long long)(now.heap_alloc - start.heap_alloc),
+                   (long long)(now.heap_inuse - start.heap_inuse));
+    }
+    gom_stack_free(stack);
+    for (size_t k = 0; k < LARGE_SLOTS; k++)
+        gom_free(block[k]);
+    gom_memstats(&now);
+    IS(wrong, 0, "large blocks and stacks are exact after each of %d steps", LARGE_STEPS);
+    OK(now.heap_alloc == start.heap_alloc &&
+           now.total_alloc - start.total_alloc == now.total_freed - start.total_freed,
+       "and when all are freed");
+}
+
 int main(int argc, char **argv) {
     const unsigned count      = sizeof scenarios / sizeof *scenarios;
     const unsigned long reads = argc > 1 ? strtoul(argv[1], NULL, 10) : READS;
+    test_large();
     test_rest();
     test_versions();
     test_by_hand(reads / 20);
