@@ -1265,6 +1265,14 @@ MUTANTS = [
         "a list is mended",
     ),
     (
+        "no memory: errno is ENOMEM",
+        MALLOC,
+        "    errno = ENOMEM;\n    return NULL;\n}\n\n/* --- malloc --- */",
+        "    errno = EAGAIN;\n    return NULL;\n}\n\n/* --- malloc --- */",
+        MEMORY,
+        "mappings fail from the n-th on",
+    ),
+    (
         "growth: who grows the heap has its pages",
         MHEAP,
         "        base = take_pages(n, align_pages, scavenged);\n        lock_release(&mheap.lock);\n",

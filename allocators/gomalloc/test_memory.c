@@ -21,8 +21,28 @@ static double mib(size_t bytes) {
 
 static uint64_t state = 1;
 
-/* A bit of everything; false: some request failed, with ENOMEM and nothing half done. */
+static void blame(const char *what, unsigned block) {
+    printf("# block %u: %s\n", block, what);
+    fflush(stdout);
+    _exit(6);
+}
+
+/* NULL comes with ENOMEM. */
+static bool is_given(const void *p, unsigned block) {
+    if (!p && errno != ENOMEM)
+        blame("NULL, but errno is not ENOMEM", block);
+    return p;
+}
+
+static bool is_all(const void *p, unsigned char byte, size_t size) {
+    const unsigned char *bytes = p;
+    return bytes[0] == byte && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+/* A bit of everything; false: some request failed, with ENOMEM and nothing half done. The process
+ * ends if errno is another, or a byte is lost. */
 static bool some_of_everything(void) {
+    size_t size_of[40];
     void *p[40] = {NULL};
     bool good   = true;
     for (unsigned i = 0; i < 40; i++) {
@@ -31,19 +51,25 @@ static bool some_of_everything(void) {
         p[i]              = i % 3 == 0   ? gom_malloc(size)
                             : i % 3 == 1 ? gom_calloc(2, size)
                                          : gom_aligned_alloc(size < 32768 ? size : 32768, size);
-        if (!p[i] && errno != ENOMEM)
-            printf("# NULL, but errno is %d\n", errno);
-        good &= p[i] != NULL;
-        if (p[i]) {
-            memset(p[i], (int)i, size);
-            void *q = gom_realloc(p[i], size * 3);
-            good &= q != NULL;
-            p[i] = q ? q : p[i];
-        }
+        size_of[i]        = size;
+        good &= is_given(p[i], i);
+        if (!p[i])
+            continue;
+        if (i % 3 == 1 && !is_all(p[i], 0, 2 * size))
+            blame("calloc, but not zero", i);
+        memset(p[i], (int)i, size);
+        errno   = 0;
+        void *q = gom_realloc(p[i], size * 3);
+        good &= is_given(q, i);
+        if (!q)
+            continue;
+        if (!is_all(q, (unsigned char)i, size))
+            blame("realloc lost a byte", i);
+        p[i] = memset(q, (int)i, size_of[i] = size * 3);
     }
     for (unsigned i = 0; i < 40; i++) {
-        if (p[i] && ((unsigned char *)p[i])[0] != i)
-            printf("# block %u has changed\n", i);
+        if (p[i] && !is_all(p[i], (unsigned char)i, size_of[i]))
+            blame("a byte has changed", i);
         gom_free(p[i]);
     }
     return good;

@@ -8,12 +8,20 @@
 #include "tap.h"
 #include "test_random.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { SLOTS = 4096, LIFE = 50000 /* operations of a thread */, THREADS_MAX = 64 };
+
+#if defined(__SANITIZE_THREAD__)
+enum { OPERATIONS = 20000 }; /* fifty times slower */
+#else
+enum { OPERATIONS = 300000 };
+#endif
 
 struct block {
     uint64_t pattern;
@@ -65,7 +73,7 @@ static struct block *make(uint64_t *state) {
     struct block *b;
     if (how == 0) {
         b = gom_calloc(1, all);
-        for (size_t i = 0; i < all; i++)
+        for (size_t i = 0; b && i < all; i++)
             if (((unsigned char *)b)[i]) {
                 atomic_fetch_add(&errors, 1);
                 printf("# calloc of %zu bytes: byte %zu is not zero\n", all, i);
@@ -83,8 +91,11 @@ static struct block *make(uint64_t *state) {
     } else {
         b = gom_malloc(all);
     }
-    if (!b)
+    if (!b) { /* all slots together have some 20 MiB */
+        atomic_fetch_add(&errors, 1);
+        printf("# NULL for %zu bytes\n", all);
         return NULL;
+    }
     if (gom_usable_size(b) < all) {
         atomic_fetch_add(&errors, 1);
         printf("# %p: usable size %zu of %zu\n", (void *)b, gom_usable_size(b), all);
@@ -98,8 +109,12 @@ static struct block *make(uint64_t *state) {
 static struct block *resize(struct block *b, uint64_t *state) {
     const size_t size = draw_size(next_random(state)), had = b->size;
     struct block *moved = gom_realloc(b, sizeof *b + size);
-    if (!moved)
+    if (!moved) {
+        atomic_fetch_add(&errors, 1);
+        printf("# realloc: NULL for %zu bytes\n", sizeof *b + size);
+        check(b, had);
         return b;
+    }
     check(moved, had < size ? had : size);
     moved->size = size;
     fill(moved);
@@ -151,23 +166,33 @@ static void *trim(void *ended) {
     return NULL;
 }
 
+static void begin(pthread_t *thread, void *(*body)(void *), void *argument) {
+    const int error = pthread_create(thread, NULL, body, argument);
+    if (!error)
+        return;
+    printf("Bail out! cannot start a thread: %s; try fewer THREADS, or look at `ulimit -u`\n",
+           strerror(error));
+    fflush(stdout);
+    _exit(2);
+}
+
 static void run(long operations, unsigned threads) {
     pthread_t thread[THREADS_MAX], trimmer;
     atomic_bool ended      = false;
-    const bool trims       = pthread_create(&trimmer, NULL, trim, &ended) == 0;
     bool runs[THREADS_MAX] = {false};
     operations_left        = operations;
+    begin(&trimmer, trim, &ended);
     for (unsigned i = 0; operations_left > 0; i = (i + 1) % threads) {
         if (runs[i])
             pthread_join(thread[i], NULL);
-        runs[i] = pthread_create(&thread[i], NULL, work, NULL) == 0;
+        begin(&thread[i], work, NULL);
+        runs[i] = true;
     }
     for (unsigned i = 0; i < threads; i++)
         if (runs[i])
             pthread_join(thread[i], NULL);
     atomic_store(&ended, true);
-    if (trims)
-        pthread_join(trimmer, NULL);
+    pthread_join(trimmer, NULL);
     drain();
     gom_trim(0);
 
@@ -181,19 +206,32 @@ static void run(long operations, unsigned threads) {
     IS(m.mspan_inuse, 0, "%u threads: no descriptor", threads);
 }
 
+/* A number of the command line, or what is said instead of it; wrong use ends the test. */
+static long argument(int argc, char **argv, int i, const char *name, long least, long most,
+                     long otherwise) {
+    if (i >= argc)
+        return otherwise;
+    char *end;
+    errno        = 0;
+    const long n = strtol(argv[i], &end, 10);
+    if (errno == 0 && end != argv[i] && !*end && n >= least && n <= most)
+        return n;
+    fprintf(stderr,
+            "test_stress: %s is a number from %ld to %ld, not '%s'\n"
+            "usage: test_stress [OPERATIONS [THREADS [SEED]]]\n",
+            name, least, most, argv[i]);
+    exit(2);
+}
+
 int main(int argc, char **argv) {
-#if defined(__SANITIZE_THREAD__)
-    const long most = 20000; /* fifty times slower */
-#else
-    const long most = 300000;
-#endif
+    const long usual      = tap_all() ? OPERATIONS : OPERATIONS / 3,
+               operations = argument(argc, argv, 1, "OPERATIONS", 1, LONG_MAX, usual),
+               crew       = argument(argc, argv, 2, "THREADS", 1, THREADS_MAX, 0);
     setvbuf(stdout, NULL, _IOLBF, 4096);
-    if (argc > 3)
-        next_seed = atol(argv[3]);
-    if (argc > 2)
-        run(atol(argv[1]), (unsigned)atoi(argv[2]) % THREADS_MAX);
-    else
-        for (unsigned threads = 1; threads <= 16; threads *= 2)
-            run(argc > 1 ? atol(argv[1]) : tap_all() ? most : most / 3, threads);
+    next_seed = argument(argc, argv, 3, "SEED", 0, LONG_MAX, 0);
+    for (unsigned threads = 1; !crew && threads <= 16; threads *= 2)
+        run(operations, threads);
+    if (crew)
+        run(operations, (unsigned)crew);
     return tap_done();
 }
