@@ -7,6 +7,8 @@
 #:     GROUP="core threads"     groups of workloads, or all   WORKLOADS="tiny larson"   by name
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"
+#:     SIZES=file|lognormal:MEDIAN,SIGMA   sizes of the requests, such as your program's (workloads/README.md)
+#:     LONG_REST=60             of GROUP=memory: what is still resident a minute after the end
 #:     THP=never|madvise|always transparent huge pages, as far as the kernel can
 #: make table        all numbers of a run; make answer: its answer again
 #:     RUN=results/example      of this one (default: the latest of results/, or of OUT=dir)
@@ -60,7 +62,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  RIVALS THP MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
+  RIVALS THP LONG_REST MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -101,7 +103,7 @@ CXX_FLAGS = -std=c++17 $(WARN) -fPIE -DNDEBUG $(CXXFLAGS)
 # The dependency directions: a folder sees what it may include and nothing else.
 include_allocators        := -Iallocators
 include_allocators/faulty := -Iallocators/faulty -Iallocators
-include_allocators/faulty/bench := -Iallocators/faulty/check -Iallocators/faulty -Iallocators
+include_allocators/faulty/bench := -Iallocators/faulty/check -Iallocators/faulty/memory -Iallocators/faulty -Iallocators
 include_workloads/timed   := -Iworkloads/timed -Iworkloads/shared -Iallocators -I$B
 include_workloads/checks  := -Iworkloads/checks -Iworkloads/checks/support -Iworkloads/shared -Iallocators
 include_workloads/shared  := -Iworkloads/shared -Iallocators

@@ -29,7 +29,14 @@ _spanbench() {
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     ;;
   --group) words="all $("$program" list | sed -n "/^workloads:/,\$s/^  [^ ]* *\([a-z]*\) .*/\1/p" | sort -u)" ;;
-  --sizes) words='tiny small large' ;;
+  --sizes)
+    if [[ $command == harden ]]; then
+      words='tiny small large'
+    else
+      mapfile -t COMPREPLY < <(compgen -f -- "$word")
+      words=lognormal:
+    fi
+    ;;
   --profile) words='c17 c23 posix2024 glibc cxx17 all' ;;
   --order) words='shuffled mirrored' ;;
   --tier) words='exact timed all' ;;

@@ -9,6 +9,9 @@
 #   PRELOAD="./liba.so n=./b"  also measure these malloc libraries; n= names the row
 #   RIVALS=1                   also measure the newer builds that `make rivals` fetched
 #   REPS=n SEED=n TIMEOUT=s    samples of each row, seed, limit in seconds of one sample
+#   SIZES=file                 a size, or a size and its count, in each line: requests of your program;
+#   SIZES=lognormal:100,1.5    or a distribution; measured by the workload sizes (default, where they are given)
+#   LONG_REST=60               of GROUP=memory: read memory again so many seconds after the end
 #   THP=never                  no transparent huge pages (never, madvise, always; default: as they are)
 #   OUT=dir                    where the directory of the run is made (default: results)
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
@@ -34,6 +37,8 @@ set -- --out "${OUT:-${root}results}"
 [ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads "$WORKLOADS"
 [ -z "${GROUP:-}" ] || set -- "$@" --group "$GROUP"
 [ -z "${THREADS:-}" ] || set -- "$@" --threads "$THREADS"
+[ -z "${SIZES:-}" ] || set -- "$@" --sizes "$SIZES"
+[ -z "${LONG_REST:-}" ] || set -- "$@" --long-rest "$LONG_REST"
 [ -z "${THP:-}" ] || set -- "$@" --thp "$THP"
 [ -z "${REPS:-}" ] || set -- "$@" --repetitions "$REPS"
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"

@@ -45,6 +45,9 @@ OPTIONAL = (
     "block",
 )
 
+# What is made of the instants of a record, which workloads of the memory group and their rests note.
+FREED_LATER, PURGED_LATER = "freed, ", "purged, "
+
 Sample = dict[str, float]
 
 
@@ -142,6 +145,17 @@ class Row:
         )
         return Spread.of(kept, self.quartiles)
 
+    def blow_up(self) -> Optional[float]:
+        """What was resident at most above the start, for each byte that was live at most. The median;
+        none where so little was live that the pages of the process itself would count."""
+        if not self.has("rss_peak_bytes"):
+            return None
+        live = [max(s["live_bytes"], s.get("held_peak_bytes", 0)) for s in self.samples]
+        if min(live) < MIB:
+            return None
+        peaks = (s["rss_peak_bytes"] - s["rss_start_bytes"] for s in self.samples)
+        return statistics.median(p / most for p, most in zip(peaks, live))
+
     def memory_ratio(self, counter: str) -> Optional[Spread]:
         """Likewise, for each live byte."""
         if not self.has(counter) or any(s["live_bytes"] == 0 for s in self.samples):
@@ -169,6 +183,10 @@ class Facts:
     timeline_failures: list[tuple[str, str]]
     groups: dict[str, str] = field(default_factory=dict)  # of the workloads; absent: the core
     unmeasured: list[tuple[str, str]] = field(default_factory=list)  # what has no row, and why
+    long_rest: int = 0  # seconds; 0: there was none
+    # by workload and allocator, of the processes that rested so long
+    rested: dict[tuple[str, str], Sample] = field(default_factory=dict)
+    rest_failures: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -328,6 +346,41 @@ def parse_unmeasured(own: Any, where: str) -> list[tuple[str, str]]:
     return found
 
 
+def of_instants(entry: Any, where: str) -> Sample:
+    """The most that the workload held at any of its instants. Also what was resident at the last instants
+    after the end, and after a purge."""
+    found: Sample = {}
+    for i, at in enumerate(member(entry, where, "instants", list, [])):
+        place = f"{where}.instants[{i}]"
+        name = text(at, place, "name")
+        held = amount(at, place, "held_bytes")
+        found["held_peak_bytes"] = max(found.get("held_peak_bytes", 0), held)
+        for begin, key in (
+            (FREED_LATER, "rss_rested_bytes"),
+            (PURGED_LATER, "rss_purge_rested_bytes"),
+        ):
+            if name.startswith(begin):
+                found[key] = amount(at, place, "rss_bytes")
+    return found
+
+
+def parse_rests(
+    own: Any, where: str
+) -> tuple[dict[tuple[str, str], Sample], list[tuple[str, str]]]:
+    rested, failures = {}, []
+    for i, entry in enumerate(member(own, where, "long_rests", list, [])):
+        place = f"{where}.long_rests[{i}]"
+        if text(entry, place, "cause", ""):
+            failures.append((text(entry, place, "name"), text(entry, place, "cause")))
+            continue
+        sample = {c: amount(entry, place, c) for c in REQUIRED}
+        rested[(text(entry, place, "workload"), text(entry, place, "allocator"))] = {
+            **sample,
+            **of_instants(entry, place),
+        }
+    return rested, failures
+
+
 def parse_facts(context: Any, measured: set[str]) -> Facts:
     where = "context.spanbench"
     own = member(context, "context", "spanbench", dict)
@@ -352,6 +405,7 @@ def parse_facts(context: Any, measured: set[str]) -> Facts:
         for f in member(own, where, "timeline_failures", list, [])
     ]
     environment = member(own, where, "environment", dict, {})
+    rested, rest_failures = parse_rests(own, where)
     started = text(own, where, "started", "date unknown")
     if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", started):
         started = f"{started[:10]} {started[11:16]} UTC"
@@ -378,6 +432,9 @@ def parse_facts(context: Any, measured: set[str]) -> Facts:
         timeline_failures=failures,
         groups=parse_groups(own, where),
         unmeasured=parse_unmeasured(own, where),
+        long_rest=member(own, where, "long_rest_seconds", int, 0),
+        rested=rested,
+        rest_failures=rest_failures,
     )
 
 
@@ -400,7 +457,8 @@ def parse(document: Any) -> Results:
             row.failures.append(text(entry, place, "error_message"))
             continue
         counters = [*POSITIVE, *REQUIRED, *(c for c in OPTIONAL if entry.get(c) is not None)]
-        row.samples.append({c: amount(entry, place, c) for c in counters})
+        numbers = {c: amount(entry, place, c) for c in counters}
+        row.samples.append({**numbers, **of_instants(entry, place)})
         for kind in ("block", "seed"):
             alike = (workload, threads, kind, member(entry, place, kind, int, 0))
             digests[alike].setdefault(text(entry, place, "digest"), allocator)

@@ -1,6 +1,7 @@
 """The workloads outside of the core, compactly: a line for each, a column for each allocator. One table has
-the time, one the peak of memory, both by medians and as multiples of the C library's. Then come sentences:
-who is best and worst on each workload, by which factor, and what has no row. Pure.
+the time, one the peak of memory, both by medians and as multiples of the C library's. Sentences follow:
+who is best and worst on each workload, by which factor. Where memory is what counts, there are tables of
+the blow-up, and of what stays resident after all is freed. Last comes what has no row. Pure.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
-from bench_results import MIB, Results, Row
+from bench_results import MIB, Results, Row, plural
 
 WIDTH, NAME, CELL = 100, 22, 9
 BASE = "system"
@@ -26,18 +27,57 @@ def peak_of(row: Row) -> Optional[float]:
     return max(PAGE, above.median) if above else None
 
 
+def left_by(counter: str) -> Callable[[Row], Optional[float]]:
+    """What stays of the memory above the start. Less than none is none."""
+
+    def left(row: Row) -> Optional[float]:
+        above = row.above_start(counter)
+        return max(0.0, above.median) if above else None
+
+    return left
+
+
 @dataclass(frozen=True)
 class Kind:
     title: str
     of: Callable[[Row], Optional[float]]
     unit: float
-    suffix: str
+    suffix: str = ""
+    of_group: str = ""  # only the workloads of this one; "": all
+    multiples: bool = False  # of the C library's; else numbers with this unit
 
 
 KINDS = (
-    Kind("time of an operation", time_of, 1.0, "ns"),
-    Kind("peak of memory above the start", peak_of, float(MIB), "M"),
+    Kind("time of an operation", time_of, 1.0, "ns", multiples=True),
+    Kind("peak of memory above the start", peak_of, float(MIB), "M", multiples=True),
 )
+MEMORY = "memory"
+LEFT = "MiB above the start that stay resident"
+MEMORY_KINDS = (
+    Kind("blow-up: peak of memory above the start / most live bytes", Row.blow_up, 1.0),
+    Kind(f"{LEFT} after all is freed", left_by("rss_drained_bytes"), MIB, of_group=MEMORY),
+    Kind(f"{LEFT}, a while later", left_by("rss_rested_bytes"), MIB, of_group=MEMORY),
+    Kind(f"{LEFT} after a purge", left_by("rss_purged_bytes"), MIB, of_group=MEMORY),
+)
+
+
+def rest_kinds(run: Results) -> tuple[Kind, ...]:
+    """Of the processes that rested long, one for each allocator on a workload."""
+
+    def left(counter: str) -> Callable[[Row], Optional[float]]:
+        def of(row: Row) -> Optional[float]:
+            sample = run.facts.rested.get((row.workload, row.allocator), {})
+            if counter not in sample:
+                return None
+            return max(0.0, sample[counter] - sample["rss_start_bytes"])
+
+        return of
+
+    after = f"{LEFT} {plural(run.facts.long_rest, 'second')} after"
+    return (
+        Kind(f"{after} all is freed", left("rss_rested_bytes"), MIB),
+        Kind(f"{after} a purge", left("rss_purge_rested_bytes"), MIB),
+    )
 
 
 def threads_of(run: Results, workload: str) -> int:
@@ -68,9 +108,17 @@ def cell(rows: dict[str, Row], values: dict[str, float], allocator: str, kind: K
     if allocator not in values:
         return "FAILED" if row.failures else "-"
     mark = "*" if allocator == next(iter(values)) else " "
-    if allocator == BASE or BASE not in values:
+    if not kind.multiples or allocator == BASE or BASE not in values:
         return number(values[allocator] / kind.unit) + kind.suffix + mark
     return number(values[allocator] / values[BASE]) + mark
+
+
+def workloads_of(run: Results, kind: Kind) -> list[str]:
+    """Those that have such a number."""
+    chosen = run.workloads
+    if kind.of_group:
+        chosen = [w for w in chosen if run.facts.groups.get(w) == kind.of_group]
+    return [w for w in chosen if kind.multiples or values_of(rows_of(run, w), kind)]
 
 
 def table(run: Results, kind: Kind, allocators: Sequence[str]) -> list[str]:
@@ -79,7 +127,7 @@ def table(run: Results, kind: Kind, allocators: Sequence[str]) -> list[str]:
     for first in range(0, len(allocators), across):
         shown = allocators[first : first + across]
         lines.append(f"{'':{NAME}}" + "".join(f" {short(a):>{CELL}}" for a in shown))
-        for workload in run.workloads:
+        for workload in workloads_of(run, kind):
             rows = rows_of(run, workload)
             values = values_of(rows, kind)
             texts = (cell(rows, values, a, kind) for a in shown)
@@ -115,6 +163,13 @@ def format_groups(run: Results) -> list[str]:
         lines += ["", f"{kind.title}: multiples of {BASE}, medians (*: least):"]
         lines += table(rest, kind, ranked)
         lines += extremes(rest, kind)
+    for kind in (*MEMORY_KINDS, *rest_kinds(run)) if ranked else ():
+        if workloads_of(rest, kind):
+            lines += ["", f"{kind.title}, medians (*: least):"]
+            lines += table(rest, kind, ranked)
+    for name, cause in run.facts.rest_failures:
+        failed = f"No long rest of {name}: {cause}."
+        lines += textwrap.wrap(failed, WIDTH, subsequent_indent="  ")
     for what, why in run.facts.unmeasured:
         lines += textwrap.wrap(f"Not measured: {what}: {why}.", WIDTH, subsequent_indent="  ")
     return lines

@@ -65,6 +65,53 @@ class Table(unittest.TestCase):
         only = made_up([sample("system", 5, 1), sample("a", 6, 1)], workloads=GROUPS)
         self.assertNotIn("Fastest", "\n".join(answer.format_run(only)))
 
+    def test_blow_up_is_of_the_most_that_was_live(self) -> None:
+        def instant(name: str, held: int, rss: int = 5) -> dict[str, Any]:
+            return {"name": name, "held_bytes": held * MIB, "rss_bytes": rss * MIB}
+
+        text = self.lines(
+            sample("system", 5, 8, live_bytes=2 * MIB, instants=[instant("full", 4)]),
+            sample("a", 5, 8, live_bytes=16 * MIB, instants=[instant("full", 4)]),
+            sample("b", 5, 8, live_bytes=MIB - 1),
+        )
+        block = text.split("blow-up")[1].split("\n\n")[0]
+        self.assertRegex(block, r"\nring +2\.00 +0\.50\* +-")
+        text = self.lines(sample("system", 5, 8, live_bytes=100))
+        self.assertNotIn("blow-up", text, "of nothing there is no multiple")
+
+    def test_what_stays_resident_is_of_the_memory_group(self) -> None:
+        def run(group: str, **facts: Any) -> str:
+            later = [
+                {"name": "half", "held_bytes": 0, "rss_bytes": 50 * MIB},
+                {"name": "freed, 100 ms later", "held_bytes": 0, "rss_bytes": 7 * MIB},
+                {"name": "freed, 1000 ms later", "held_bytes": 0, "rss_bytes": 6 * MIB},
+                {"name": "purged, 100 ms later", "held_bytes": 0, "rss_bytes": 3 * MIB},
+            ]
+            one = {"rss_drained_bytes": 9 * MIB, "rss_purged_bytes": 4 * MIB, "instants": later}
+            groups = [{"name": "ring", "group": group}]
+            samples = [sample("system", 5, 9, **one), sample("a", 5, 9, rss_drained_bytes=0)]
+            return "\n".join(group_table.format_groups(made_up(samples, workloads=groups, **facts)))
+
+        text = run("memory")
+        self.assertRegex(text, r"after all is freed, medians.*\n.*\nring +8\.00 +0\.00\*")
+        self.assertRegex(text, r"a while later, medians.*\n.*\nring +5\.00\* +-")
+        self.assertRegex(text, r"after a purge, medians.*\n.*\nring +3\.00\* +-")
+        self.assertNotIn("resident", run("threads"))
+        rest = {
+            **{"name": "ring/a/threads:1", "workload": "ring", "allocator": "a"},
+            **{"live_bytes": 0, "vsz_live_bytes": 0, "rss_live_bytes": 0, "rss_drained_bytes": 0},
+            "rss_start_bytes": MIB,
+            "instants": [
+                {"name": "freed, 60000 ms later", "held_bytes": 0, "rss_bytes": 3 * MIB},
+                {"name": "purged, 60000 ms later", "held_bytes": 0, "rss_bytes": 2 * MIB},
+            ],
+        }
+        failure = {"name": "ring/system/threads:1", "cause": "killed"}
+        text = run("memory", long_rest_seconds=60, long_rests=[rest, failure])
+        self.assertRegex(text, r"60 seconds after all is freed.*\n.*\nring +- +2\.00\*")
+        self.assertRegex(text, r"60 seconds after a purge.*\n.*\nring +- +1\.00\*")
+        self.assertIn("No long rest of ring/system/threads:1: killed.", text)
+
     def test_columns_fit(self) -> None:
         names = ["system", *(f"allocator-number-{i}" for i in range(11))]
         text = self.lines(*(sample(n, 5 + i, 1) for i, n in enumerate(names)))

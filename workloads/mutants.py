@@ -10,6 +10,22 @@ FAMILIES = "workloads/timed/test_families"
 
 MUTANTS = [
     (
+        "sizes: the digest is of the distribution",
+        "workloads/timed/bands/sizes.c",
+        "w->digest += w->sizes->digest;",
+        "w->digest += 0;",
+        "workloads/timed/test_sizes",
+        "the digest is of the distribution",
+    ),
+    (
+        "sizes: the user's are asked for",
+        "workloads/timed/bands/sizes.c",
+        "w->sizes ? w->sizes : &stand_in",
+        "&stand_in",
+        "workloads/timed/test_sizes",
+        "the largest",
+    ),
+    (
         "memory group: the digest is of the seed",
         "workloads/timed/memory/held.h",
         "family_digest(stream_mix(h->key + w->seed), size)",

@@ -3,6 +3,7 @@
 #include "bench_json.h"
 #include "exit_code.h"
 #include "gbench.h"
+#include "long_rest.h"
 #include "machine.h"
 #include "output.h"
 #include "progress.h"
@@ -26,6 +27,7 @@ struct run {
     bool *told;       /* of each row: a failure of it was said */
     size_t failed;    /* samples */
     size_t no_line;   /* failed passes of the timeline */
+    size_t no_rest;   /* failed processes of the long rest */
     int output_error; /* why standard output takes no more, an errno; 0: it does */
 };
 
@@ -46,7 +48,8 @@ static double seconds_left(const struct run *run) {
     if (sample < 0)
         return -1;
     return (double)left * sample + rows_checks_left_seconds(&run->rows) +
-           (double)timeline_passes(&run->rows) * timeline_pass_seconds(&run->rows);
+           (double)timeline_passes(&run->rows) * timeline_pass_seconds(&run->rows) +
+           long_rest_seconds(&run->rows);
 }
 
 static void add_counter(struct gbench_outcome *out, const char *name, double value) {
@@ -220,9 +223,9 @@ static int finish(struct run *run) {
         text_say("%zu sample%s, %zu failed; %zu timeline%s, %zu failed: %s/bench.json", samples,
                  text_plural(samples), run->failed, timeline_passes(&run->rows),
                  text_plural(timeline_passes(&run->rows)), run->no_line, directory);
-    return !saved || !complete           ? EXIT_WRONG_USE
-           : run->failed || run->no_line ? EXIT_FINDING
-                                         : EXIT_GOOD;
+    return !saved || !complete                           ? EXIT_WRONG_USE
+           : run->failed || run->no_line || run->no_rest ? EXIT_FINDING
+                                                         : EXIT_GOOD;
 }
 
 static void announce(const struct run *run) {
@@ -265,6 +268,8 @@ static int run_plan(struct run *run) {
     save_renew(&run->saved, -1);
     if (!is_ended(run))
         run->no_line = timeline_run(&run->rows, &run->timeline, &run->saved);
+    if (!is_ended(run))
+        run->no_rest = long_rest_run(&run->rows, &run->saved);
     return finish(run);
 }
 

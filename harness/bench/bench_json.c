@@ -28,11 +28,17 @@ json_t *bench_json_context(const struct options *o, const struct registry *r, js
     json_object_set_new(c, "one_seed", json_boolean(o->one_seed));
     json_object_set_new(c, "repetitions", json_integer(o->repetitions));
     json_object_set_new(c, "order", json_string(o->mirrored ? "mirrored" : "shuffled"));
+    if (o->histogram)
+        json_object_set_new(c, "sizes", histogram_json(o->histogram));
     json_object_set_new(c, "names", names);
     json_object_set_new(c, "allocators", allocators);
     json_object_set_new(c, "workloads", workloads);
     json_object_set(c, "unmeasured", unmeasured);
     json_object_set_new(c, "timeline_failures", json_array());
+    if (o->long_rest_seconds) {
+        json_object_set_new(c, "long_rest_seconds", json_integer(o->long_rest_seconds));
+        json_object_set_new(c, "long_rests", json_array());
+    }
     return c;
 }
 
@@ -61,6 +67,17 @@ static void add_record(json_t *entry, const struct record *r) {
     if (*r->thp)
         json_object_set_new(entry, "thp", json_string(r->thp));
     json_object_set_new(entry, "digest", json_string(r->digest));
+}
+
+json_t *bench_json_rest(const char *row, const struct entry *entry, const char *cause) {
+    json_t *o = json_pack("{s:s, s:s, s:s, s:i, s:I}", "name", row, "allocator", entry->allocator,
+                          "workload", entry->workload, "threads", (int)entry->threads, "seed",
+                          (json_int_t)entry->seed);
+    if (entry->failed)
+        json_object_set_new(o, "cause", json_string(cause));
+    else
+        add_record(o, &entry->record);
+    return o;
 }
 
 static json_t *nanoseconds(double seconds) {

@@ -24,6 +24,9 @@ struct entry {
  * shares `unmeasured`, an array of what has no row. */
 json_t *bench_json_context(const struct options *, const struct registry *, json_t *unmeasured);
 
+/* What a process said after a long rest, or, if it failed, why. A new object. */
+json_t *bench_json_rest(const char *row, const struct entry *, const char *cause);
+
 /* The whole document, a new object; `context` is borrowed. NULL: out of memory, or Google Benchmark
  * has another number of entries. `complete`: all samples of the plan ran. */
 json_t *bench_json_make(json_t *context, const struct entry *, size_t entries, bool complete);

@@ -1,6 +1,7 @@
 #include "rows.h"
 
 #include "gbench.h"
+#include "machine.h"
 #include "progress.h"
 #include "selection.h"
 #include "text.h"
@@ -35,10 +36,13 @@ uint64_t rows_seed(const struct rows *r, unsigned round) {
     return r->options->seed + (r->options->one_seed ? 0 : round);
 }
 
+bool rows_memory_counts(const struct workload_info *w) {
+    return strcmp(w->group, "memory") == 0;
+}
+
 /* Where memory is what counts, it is also read some time after the end. */
 static const char *later_of(const struct options *o, const struct workload_info *w) {
-    const bool counts = strcmp(w->group, "memory") == 0;
-    return !counts ? NULL : o->quick || o->brief ? "100" : "100,1000";
+    return !rows_memory_counts(w) ? NULL : o->quick || o->brief ? "100" : "100,1000";
 }
 
 struct sample_request rows_request(const struct rows *r, size_t row, unsigned round) {
@@ -50,6 +54,7 @@ struct sample_request rows_request(const struct rows *r, size_t row, unsigned ro
                                    .threads         = r->plan.row[row].threads,
                                    .ops             = ops_of(o, w),
                                    .seed            = rows_seed(r, round),
+                                   .sizes           = w->takes_sizes ? r->registry.sizes : NULL,
                                    .thp             = o->thp,
                                    .later           = later_of(o, w),
                                    .timeout_seconds = o->timeout_seconds};
@@ -156,6 +161,35 @@ static bool list_rows(struct rows *rows_of, const bool *chosen, struct plan_row 
     return false;
 }
 
+/* Is there memory for blocks of the sizes that the user gave? */
+static bool has_room(const struct registry *r, const struct plan_row *list, size_t count) {
+    const double there = (double)machine_memory_available();
+    for (size_t i = 0; i < count; i++) {
+        const struct workload_info *w = &r->workload[list[i].workload];
+        const double needed           = (double)w->sizes_live_bytes * list[i].threads;
+        if (!there || needed <= there)
+            continue;
+        text_say(
+            "--sizes: %u thread%s of %s would hold about %.3g GiB of these sizes, and %.3g GiB "
+            "are free; leave the largest sizes out, or give fewer --threads",
+            list[i].threads, text_plural(list[i].threads), w->name, needed / 0x1p30,
+            there / 0x1p30);
+        return false;
+    }
+    return true;
+}
+
+/* If there is to be a long rest, is there a row whose memory counts? */
+static bool has_rest(const struct rows *r, const struct plan_row *list, size_t count) {
+    bool counts = !r->options->long_rest_seconds;
+    for (size_t i = 0; i < count && !counts; i++)
+        counts = rows_memory_counts(&r->registry.workload[list[i].workload]);
+    if (!counts)
+        text_say("--long-rest is for the workloads of the group memory, and none is measured; add "
+                 "--group memory");
+    return counts;
+}
+
 /* Says which chosen cells have no rows. False: a library that the user preloads is not what it
  * claims. */
 static bool report_cells(const struct registry *registry, const bool *chosen) {
@@ -207,7 +241,8 @@ bool rows_open(struct rows *r, const struct options *o) {
     *r                    = (struct rows){.options = o, .unmeasured = json_array()};
     bool good = selection_open(o, &r->registry, &chosen) && report_cells(&r->registry, chosen) &&
                 list_rows(r, chosen, &list, &count) &&
-                (o->list_only || filter(&r->registry, list, &count));
+                (o->list_only || filter(&r->registry, list, &count)) &&
+                has_room(&r->registry, list, count) && has_rest(r, list, count);
     free(chosen);
     if (!good) {
         free(list);

@@ -56,6 +56,9 @@ void rows_close(struct rows *);
 const struct cell *rows_cell(const struct rows *, size_t row);
 const struct workload_info *rows_workload(const struct rows *, size_t row);
 
+/* Is it a workload of the group memory, for which is read how much is left after the end? */
+bool rows_memory_counts(const struct workload_info *);
+
 /* "workload/allocator/threads:N" */
 void rows_name(const struct rows *, size_t row, char name[ROW_NAME_BYTES]);
 

@@ -108,12 +108,16 @@ void sample_run(const struct sample_request *q, struct sample *a) {
     snprintf(seed, sizeof seed, "%" PRIu64, q->seed);
     snprintf(cpus, sizeof cpus, "%u", machine_cpus());
     snprintf(hold, sizeof hold, "%u", q->hold_ms);
-    const char *words[18] = {"--run",  q->workload, "--threads", threads, "--ops",  ops,
+    const char *words[20] = {"--run",  q->workload, "--threads", threads, "--ops",  ops,
                              "--seed", seed,        "--cpus",    cpus,    "--hold", hold};
     unsigned at           = 12; /* the rest is NULL, and one of it stays so */
     if (q->thp) {
         words[at++] = "--thp";
         words[at++] = q->thp;
+    }
+    if (q->sizes) {
+        words[at++] = "--sizes";
+        words[at++] = q->sizes;
     }
     if (q->later) {
         words[at++] = "--later";

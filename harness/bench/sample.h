@@ -16,6 +16,7 @@ struct sample_request {
     unsigned threads;
     uint64_t ops, seed;
     bool verify;       /* check every byte instead of taking the time */
+    const char *sizes; /* of the requests, as a cell takes them; NULL: the workload's own */
     const char *thp;   /* transparent huge pages: never, madvise, always; NULL: as they are */
     const char *later; /* milliseconds after the end at which memory is read again; NULL: none */
     unsigned hold_ms;  /* rest at each instant at which memory is read */

@@ -76,6 +76,13 @@ void save_add_failed_pass(struct save *j, const char *row, const char *cause) {
     json_array_append_new(list, json_pack("{s:s, s:s}", "name", row, "cause", cause));
 }
 
+void save_add_long_rest(struct save *j, const char *row, const struct entry *entry,
+                        const char *cause) {
+    json_array_append_new(json_object_get(j->context, "long_rests"),
+                          bench_json_rest(row, entry, cause));
+    checkpoint_add(&j->checkpoint);
+}
+
 /* A new file in $TMPDIR: another user's of the same name is neither followed nor overwritten. */
 static FILE *open_rescue(const struct save *j, char *path, size_t size) {
     const char *tmp = getenv("TMPDIR");

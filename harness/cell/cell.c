@@ -6,7 +6,7 @@
  * is static. (pthread_create(3) asks the process's malloc for a few hundred bytes a thread.)
  *
  * The protocol, the same for a cell in any language. Each option prints one JSON object:
- *   --describe                     what this cell is
+ *   --describe [--sizes S]         what this cell is
  *   --run WORKLOAD …               one sample; results/record.schema.json
  *   --list-checks                  the conformance checks that it has
  *   --list-assertions              the places where a check may fail
@@ -18,6 +18,7 @@
  * Exit code 0: good; 1: a check failed; 2: wrong use, or the identity is not proven. Then the
  * object is {"error": {"check": …, "message": …}}. */
 #include "conformance.h"
+#include "given_sizes.h"
 #include "hardening.h"
 #include "huge_pages.h"
 #include "identity.h"
@@ -51,6 +52,7 @@ static struct options {
     bool describe, list_checks, list_assertions, list_misuses;
     const char *workload, *check, *misuse;
     const char *size;     /* of the misuse: a class */
+    const char *sizes;    /* of the requests, as given_sizes.h takes them; NULL: the workload's */
     const char *thp;      /* transparent huge pages: never, madvise, always; NULL: as they are */
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, timeout, fd;
@@ -66,6 +68,7 @@ static struct options {
 static struct json out;
 static struct identity identity;
 static struct allocator bound;
+static struct sizes sizes; /* that --sizes gave, if any */
 
 static bool flush(void) {
     json_end(&out);
@@ -104,6 +107,29 @@ static const char *missing_for(const struct workload *w) {
     return slot || !w->lacks ? slot : w->lacks(&bound);
 }
 
+/* What a workload draws its sizes from; NULL: it has its own. */
+static const struct sizes *sizes_of(const struct workload *w) {
+    return w->takes_sizes && options.sizes ? &sizes : NULL;
+}
+
+static void describe_sizes(const struct workload *w) {
+    const struct sizes *given = sizes_of(w);
+    uint32_t least            = given ? UINT32_MAX : (uint32_t)w->min_bytes;
+    uint32_t most             = given ? 0 : (uint32_t)w->max_bytes;
+    for (uint32_t i = 0; given && i < given->count; i++) {
+        least = given->range[i].least < least ? given->range[i].least : least;
+        most  = given->range[i].most > most ? given->range[i].most : most;
+    }
+    json_uint(&out, "ops", sizes_ops(given, w->ops));
+    json_uint(&out, "quick_ops", sizes_ops(given, w->quick_ops));
+    json_uint(&out, "brief_ops", sizes_ops(given, w->brief_ops));
+    json_uint(&out, "min_bytes", least);
+    json_uint(&out, "max_bytes", most);
+    json_bool(&out, "takes_sizes", w->takes_sizes);
+    if (given) /* about what a thread holds, if the largest come twice as often as they should */
+        json_uint(&out, "sizes_live_bytes", given->mean * sizes_blocks(given) + 2 * (uint64_t)most);
+}
+
 static void describe_workload(const struct workload *w) {
     json_open(&out, NULL, '{');
     json_string(&out, "name", w->name);
@@ -113,12 +139,8 @@ static void describe_workload(const struct workload *w) {
     json_string(&out, "missing", missing_for(w)); /* null: it has all */
     json_uint(&out, "least_threads", w->least_threads ? w->least_threads : 1);
     json_uint(&out, "most_threads", w->most_threads ? w->most_threads : SAMPLE_MAX_THREADS);
-    json_uint(&out, "ops", w->ops);
-    json_uint(&out, "quick_ops", w->quick_ops);
-    json_uint(&out, "brief_ops", w->brief_ops);
     json_uint(&out, "live_blocks", w->live_blocks);
-    json_uint(&out, "min_bytes", w->min_bytes);
-    json_uint(&out, "max_bytes", w->max_bytes);
+    describe_sizes(w);
     json_close(&out, '}');
 }
 
@@ -156,6 +178,9 @@ static bool cannot_run(const struct workload *w) {
     if (missing)
         fprintf(stderr, "%s: this allocator has no %s, which %s calls\n",
                 program_invocation_short_name, missing, w->name);
+    else if (options.sizes && !w->takes_sizes)
+        fprintf(stderr, "%s: %s has sizes of its own; leave --sizes out, or run 'sizes'\n",
+                program_invocation_short_name, w->name);
     else if (options.threads < least || options.threads > most)
         fprintf(stderr, "%s: %s takes %u to %u threads: --threads %u\n",
                 program_invocation_short_name, w->name, least, most, least);
@@ -172,7 +197,8 @@ static int run(const struct workload *workload) {
         .workload  = workload,
         .allocator = &bound,
         .seed      = options.seed,
-        .ops       = options.ops ? options.ops : workload->ops,
+        .ops       = options.ops ? options.ops : sizes_ops(sizes_of(workload), workload->ops),
+        .sizes     = sizes_of(workload),
         .threads   = (unsigned)options.threads,
         .cpus      = (unsigned)options.cpus,
         .verify    = options.verify,
@@ -248,6 +274,9 @@ static void usage(FILE *to) {
         "  --hold MS        pause for so many milliseconds whenever memory is read\n"
         "  --later MS,MS…   read the memory again so many milliseconds after all is freed, and\n"
         "                   after it was given back; up to %d numbers, rising\n"
+        "  --sizes S:W,L-M:W…\n"
+        "                   sizes of the requests, each size or range of sizes with its weight,\n"
+        "                   where the workload takes them\n"
         "  --thp MODE       huge pages for this process: never, madvise or always, as far as the\n"
         "                   kernel can (default: as it is)\n"
         "  --list-checks    print the conformance checks, their clauses and classes\n"
@@ -317,6 +346,7 @@ static bool parse(int argc, char **argv) {
         VERIFY,
         HOLD,
         LATER,
+        GIVEN_SIZES,
         THP,
         EXPECT,
         FD,
@@ -342,6 +372,7 @@ static bool parse(int argc, char **argv) {
         {"verify", no_argument, NULL, VERIFY},
         {"hold", required_argument, NULL, HOLD},
         {"later", required_argument, NULL, LATER},
+        {"sizes", required_argument, NULL, GIVEN_SIZES},
         {"thp", required_argument, NULL, THP},
         {"expect", required_argument, NULL, EXPECT},
         {"fd", required_argument, NULL, FD},
@@ -372,6 +403,7 @@ static bool parse(int argc, char **argv) {
         case VERIFY: options.verify = true; break;
         case HOLD: good = number("hold", optarg, 0, 60000, &options.hold_ms); break;
         case LATER: good = parse_later(optarg); break;
+        case GIVEN_SIZES: options.sizes = optarg; break;
         case THP: options.thp = optarg; break;
         case EXPECT: options.expected = optarg; break;
         case FD: good = number("fd", optarg, 0, 1023, &options.fd); break;
@@ -414,10 +446,19 @@ static bool set_huge_pages(void) {
     return false;
 }
 
+/* False: they are wrong, and the record says how. */
+static bool read_sizes(void) {
+    char problem[200];
+    if (!options.sizes || given_sizes_parse(options.sizes, &sizes, problem, sizeof problem))
+        return true;
+    error(WRONG_USE, "environment", problem);
+    return false;
+}
+
 int main(int argc, char **argv) {
     static char text[128 << 10];
     json_begin(&out, text, sizeof text);
-    if (!parse(argc, argv) || !set_huge_pages())
+    if (!parse(argc, argv) || !read_sizes() || !set_huge_pages())
         return WRONG_USE;
     if (!identity_bind(&allocator, options.expected, &bound, &identity))
         return error(WRONG_USE, "identity", identity.problem);

@@ -274,6 +274,7 @@ static bool prepare(struct worker *w, unsigned thread) {
         .thread       = thread,
         .threads      = n,
         .shared       = crew.shared,
+        .sizes        = q->sizes,
         .total_ops    = q->ops,
         .failed_check = "",
         .instant      = note_instant,

@@ -21,7 +21,8 @@ struct sample_request {
     unsigned threads; /* 1 to SAMPLE_MAX_THREADS; the calling thread is the first of them */
     unsigned cpus;    /* that can run at once: more threads do not spin; 0: by affinity */
     bool verify;      /* check every byte instead of taking the time */
-    unsigned hold_ms; /* rest at each instant, for a sampler that looks from outside */
+    const struct sizes *sizes; /* of the requests; NULL: the workload's own */
+    unsigned hold_ms;          /* rest at each instant, for a sampler that looks from outside */
     unsigned later_ms[SAMPLE_MAX_LATER]; /* after the end, and after a purge, memory is
                                             read again; rising, 0 ends it. A timed sample only */
 };

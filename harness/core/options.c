@@ -101,6 +101,15 @@ static bool parse_sizes(char *text, struct names *sizes) {
     return good;
 }
 
+/* What --sizes means is the command's: of harden, names; of run, where the sizes are. */
+static bool take_sizes(char *text, struct options *o) {
+    static struct histogram histogram;
+    if (o->command == COMMAND_HARDEN)
+        return parse_sizes(text, &o->sizes);
+    o->histogram = &histogram;
+    return histogram_read(text, &histogram);
+}
+
 /* 1, 2, 4 and, on a larger machine, on by powers of two to the number of CPUs; quick stops at 4. */
 static void default_threads(struct options *o) {
     const unsigned cpus = machine_cpus();
@@ -181,6 +190,7 @@ enum {
     QUICK,
     BRIEF,
     NO_TIMELINE,
+    LONG_REST,
     THP,
     TIMEOUT,
     OUT,
@@ -220,6 +230,7 @@ static const struct {
     [QUICK]          = {"quick", no_argument, OF_RUN},
     [BRIEF]          = {"brief", no_argument, OF_RUN},
     [NO_TIMELINE]    = {"no-timeline", no_argument, OF_RUN},
+    [LONG_REST]      = {"long-rest", required_argument, OF_RUN},
     [THP]            = {"thp", required_argument, OF_RUN},
     [TIMEOUT]        = {"timeout", required_argument, OF_ASKS},
     [OUT]            = {"out", required_argument, OF_WORKS},
@@ -233,7 +244,7 @@ static const struct {
     [VERBOSE]        = {"verbose", no_argument, OF_WORKS},
     [KNOWN]          = {"known", required_argument, OF_CHECK},
     [MISUSES]        = {"misuses", required_argument, OF_HARDEN},
-    [SIZES]          = {"sizes", required_argument, OF_HARDEN},
+    [SIZES]          = {"sizes", required_argument, OF_RUN | OF_HARDEN},
     [RUNS]           = {"runs", required_argument, OF_HARDEN},
     [LIST_CHECKS]    = {"list-checks", no_argument, OF_CHECK},
     [LIST_MISUSES]   = {"list-misuses", no_argument, OF_HARDEN},
@@ -271,7 +282,8 @@ bool options_parse(int argc, char **argv, struct options *o) {
     options_defaults(o);
     if (!benchmark_options_take(&argc, argv, o))
         return false;
-    bool good = true;
+    bool good   = true;
+    char *sizes = NULL;
     for (int c; good && (c = getopt_long(argc, argv, "", words, NULL)) != -1;) {
         uint64_t n;
         if (c < OPTIONS_KNOWN)
@@ -293,6 +305,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case QUICK: o->quick = true; break;
         case BRIEF: o->brief = true; break;
         case NO_TIMELINE: o->no_timeline = true; break;
+        case LONG_REST:
+            good                 = option_number("long-rest", optarg, 1, 600, &n);
+            o->long_rest_seconds = (unsigned)n;
+            break;
         case THP: good = parse_thp(optarg, &o->thp); break;
         case TIMEOUT: good = option_seconds("timeout", optarg, &o->timeout_seconds); break;
         case OUT:
@@ -310,7 +326,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
             snprintf(o->known, sizeof o->known, "%s", optarg);
             break;
         case MISUSES: good = option_names("misuses", optarg, &o->misuses); break;
-        case SIZES: good = parse_sizes(optarg, &o->sizes); break;
+        case SIZES: sizes = optarg; break;
         case RUNS:
             good    = option_number("runs", optarg, 1, 1000, &n);
             o->runs = (unsigned)n;
@@ -333,6 +349,8 @@ bool options_parse(int argc, char **argv, struct options *o) {
         o->command = given[HELP] ? COMMAND_HELP : COMMAND_VERSION;
     else if (given[LIST_WORKLOADS])
         o->command = COMMAND_LIST;
+    if (sizes && 1u << o->command & OF_WORKS && !take_sizes(sizes, o))
+        return false;
     o->threads_named = o->thread_counts;
     if (!o->thread_counts)
         default_threads(o);

@@ -2,6 +2,7 @@
 #ifndef SPANBENCH_OPTIONS_H
 #define SPANBENCH_OPTIONS_H
 
+#include "histogram.h"
 #include "option_values.h"
 
 #include <limits.h>
@@ -38,6 +39,7 @@ struct options {
     struct names preloads;          /* PATH or NAME=PATH */
     size_t thread_counts;
     unsigned threads[32];
+    const struct histogram *histogram; /* of `run`: sizes of the requests; NULL: the workloads' */
     const char *thp;    /* of `run`: never, madvise or always; NULL: huge pages as they are */
     bool threads_named; /* by the user */
     unsigned repetitions;
@@ -46,8 +48,9 @@ struct options {
     bool one_seed; /* of `run`: of all rounds */
     bool rivals;   /* newer builds, beside the allocators */
     bool quick;
-    bool brief;       /* brief_ops of a workload */
-    bool no_timeline; /* samples alone: no passes that watch memory over time */
+    bool brief;                 /* brief_ops of a workload */
+    unsigned long_rest_seconds; /* of `run`, after which memory is read once more; 0: it is not */
+    bool no_timeline;           /* samples alone: no passes that watch memory over time */
     double timeout_seconds;
     struct names checks;      /* of `check`: globs; empty: all */
     unsigned profile;         /* of `check`: the number of one of options_profiles; 0: none */

@@ -112,6 +112,7 @@ void registry_close(struct registry *r) {
     }
     free(r->cell);
     free(r->workload);
+    free(r->sizes);
     *r = (struct registry){0};
 }
 
@@ -194,10 +195,13 @@ static bool add_workload(struct registry *r, const json_t *described) {
     const json_t *quick       = json_object_get(described, "quick_ops");
     const json_t *brief       = json_object_get(described, "brief_ops");
     struct workload_info info = {
-        .ops           = (uint64_t)json_integer_value(ops),
-        .quick_ops     = (uint64_t)json_integer_value(quick),
-        .brief_ops     = (uint64_t)json_integer_value(brief),
-        .holds_blocks  = json_integer_value(json_object_get(described, "live_blocks")) > 0,
+        .ops          = (uint64_t)json_integer_value(ops),
+        .quick_ops    = (uint64_t)json_integer_value(quick),
+        .brief_ops    = (uint64_t)json_integer_value(brief),
+        .holds_blocks = json_integer_value(json_object_get(described, "live_blocks")) > 0,
+        .takes_sizes  = json_is_true(json_object_get(described, "takes_sizes")),
+        .sizes_live_bytes =
+            (uint64_t)json_integer_value(json_object_get(described, "sizes_live_bytes")),
         .least_threads = thread_bound(described, "least_threads", 1),
         .most_threads  = thread_bound(described, "most_threads", INT_MAX)};
     if (!member_name(info.name, sizeof info.name, described, "name") || !info.ops ||
@@ -229,7 +233,7 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
     struct cell *c = &r->cell[i];
     if (*c->skipped || *c->broken || c->description)
         return;
-    cell_run(c, (const char *const[]){"--describe", NULL},
+    cell_run(c, (const char *const[]){"--describe", r->sizes ? "--sizes" : NULL, r->sizes, NULL},
              (struct spawn_request){.timeout_seconds = timeout_seconds}, &result);
     char end[512];
     spawn_describe_end(&result, timeout_seconds, end, sizeof end);

@@ -31,6 +31,8 @@ struct workload_info {
     uint64_t ops, quick_ops, brief_ops;
     unsigned least_threads, most_threads; /* of a sample */
     bool holds_blocks;                    /* each thread, at the instant that counts */
+    bool takes_sizes;                     /* of its requests, from the user */
+    uint64_t sizes_live_bytes;            /* with those: about what a thread holds; 0: not known */
 };
 
 struct registry {
@@ -38,6 +40,7 @@ struct registry {
     size_t cells;
     struct workload_info *workload; /* all that any described cell offers, sorted by name */
     size_t workloads;
+    char *sizes; /* of requests, for the workloads that take them, as a cell does; NULL: none */
 };
 
 /* Finds the cells in `directory`: executable files, and files <name>.skip with a reason. Those of

@@ -63,6 +63,8 @@ bool selection_open(const struct options *o, struct registry *r, bool **chosen) 
         good = registry_add_preload(r, o->preloads.item[i], problem, sizeof problem);
     if (!good)
         text_say("%s", problem);
+    if (good && o->histogram && !(r->sizes = histogram_text(o->histogram)))
+        good = false;
     *chosen = good ? calloc(r->cells, sizeof **chosen) : NULL;
     if (!*chosen || !choose(o, r, *chosen))
         return false;
@@ -133,7 +135,7 @@ static const char every_group[] = "all";
 
 bool selection_workload(const struct options *o, const struct workload_info *w) {
     if (!o->workloads.count && !o->groups.count)
-        return strcmp(w->group, REGISTRY_CORE) == 0;
+        return o->histogram ? w->takes_sizes : strcmp(w->group, REGISTRY_CORE) == 0;
     return named(&o->workloads, w->name) || named(&o->workloads, w->group) ||
            named(&o->groups, w->group) || named(&o->groups, every_group) ||
            named(&o->workloads, every_group);
@@ -167,6 +169,21 @@ static bool unknown_group(const struct registry *r, const char *name) {
     return false;
 }
 
+/* Is a workload chosen that takes the sizes of the options? */
+static bool take_sizes(const struct options *o, const struct registry *r) {
+    const struct workload_info *one = NULL;
+    for (size_t i = 0; i < r->workloads; i++) {
+        if (!r->workload[i].takes_sizes)
+            continue;
+        one = &r->workload[i];
+        if (selection_workload(o, one))
+            return true;
+    }
+    text_say("--sizes: no chosen workload takes sizes%s%s", one ? "; add --workloads " : "",
+             one ? one->name : "");
+    return false;
+}
+
 bool selection_workloads_exist(const struct options *o, const struct registry *r) {
     for (size_t n = 0; n < o->workloads.count && r->workloads; n++)
         if (!is_known(r, o->workloads.item[n], true))
@@ -175,5 +192,5 @@ bool selection_workloads_exist(const struct options *o, const struct registry *r
     for (size_t n = 0; n < o->groups.count && r->workloads; n++)
         if (!is_known(r, o->groups.item[n], false))
             return unknown_group(r, o->groups.item[n]);
-    return true;
+    return !o->histogram || take_sizes(o, r);
 }

@@ -27,12 +27,11 @@ int selection_exit_code(const struct options *, const struct registry *, const c
                         int code);
 
 /* Do the options choose the workload, by its name or by its group? Nothing named: those of the
- * core.
- */
+ * core, or, with sizes, those that take them. */
 bool selection_workload(const struct options *, const struct workload_info *);
 
-/* Does each name that the options choose belong to a workload or a group, or is it "all"? If not,
- * standard error lists them. */
+/* Does each name that the options choose belong to a workload or a group, or is it "all"? And does
+ * a chosen one take the sizes, if there are any? If not, standard error says which there are. */
 bool selection_workloads_exist(const struct options *, const struct registry *);
 
 /* Does each glob match a name among `count` items, which lie `stride` bytes apart and begin with

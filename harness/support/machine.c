@@ -105,6 +105,14 @@ static json_t *line_of(const char *path, const char *key) {
     return value ? value : json_null();
 }
 
+unsigned long long machine_memory_available(void) {
+    json_t *line                 = line_of("/proc/meminfo", "MemAvailable:"); /* in KiB */
+    const char *text             = json_string_value(line);
+    const unsigned long long kib = text ? strtoull(text, NULL, 10) : 0;
+    json_decref(line);
+    return kib << 10;
+}
+
 /* "always [madvise] never" -> "madvise" */
 static json_t *chosen_of(const char *path) {
     json_t *line      = line_of(path, NULL);

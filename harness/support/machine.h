@@ -21,6 +21,9 @@ double machine_busy_seconds(void);
 /* CPUs that are switched on. */
 unsigned machine_cpus_online(void);
 
+/* Memory that programs can still take, in bytes, without swapping; 0: not known. */
+unsigned long long machine_memory_available(void);
+
 /* Does the kernel give processes other addresses each time (ASLR)? No: it is switched off for this
  * process and its children (personality(2)), or for the machine. Unknown where /proc is not there.
  */

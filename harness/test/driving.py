@@ -220,6 +220,18 @@ class DriverTest(unittest.TestCase):
     def document(self) -> Any:
         return json.loads((self.out / "latest" / "bench.json").read_text())
 
+    def valid_document(self) -> Any:
+        """The same, after a look whether it is as its schema says."""
+        import jsonschema  # few tests need it, and it loads slowly
+
+        schemas = {
+            p.name: json.loads(p.read_text()) for p in (ROOT / "results").glob("*.schema.json")
+        }
+        own = schemas["bench.schema.json"]
+        resolver = jsonschema.RefResolver("", own, store=schemas)
+        jsonschema.Draft202012Validator(own, resolver=resolver).validate(self.document())
+        return self.document()
+
     def unfinished(self) -> Any:
         """The document of the only run, of which `latest` may know nothing."""
         (path,) = self.out.glob("*-*/bench.json")

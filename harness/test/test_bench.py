@@ -228,11 +228,13 @@ class Script(DriverTest):
         self.assertEqual(self.words(), [])
         one = {"ALLOCATORS": "a 'b' $(c)", "WORKLOADS": "tiny", "THREADS": "1 2"}
         two = {"REPS": 3, "SEED": 7, "TIMEOUT": 1.5, "PRELOAD": " ./a.so  b=./*.so "}
-        words = self.words(**one, **two, ARGS="--cells * '--x")
+        three = {"SIZES": "my $sizes.txt", "LONG_REST": 60}
+        words = self.words(**one, **two, **three, ARGS="--cells * '--x")
         chosen = ["--allocators", "a 'b' $(c)", "--workloads", "tiny", "--threads", "1 2"]
+        others = ["--sizes", "my $sizes.txt", "--long-rest", "60"]
         numbers = ["--repetitions", "3", "--seed", "7", "--timeout", "1.5"]
         preloads = ["--preload", "./a.so", "--preload", "b=./*.so"]
-        self.assertEqual(words, chosen + numbers + preloads + ["--cells", "*", "'--x"])
+        self.assertEqual(words, chosen + others + numbers + preloads + ["--cells", "*", "'--x"])
 
     def test_the_answer_is_of_the_run_and_not_of_the_latest(self) -> None:
         run_directory = self.out / "one"

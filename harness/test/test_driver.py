@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-import jsonschema
 
 from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, cell, cell_names, read_terminal, run
 from driving import spanbench
@@ -140,15 +139,7 @@ class Run(DriverTest):
         words += ["--brief", "--no-timeline", "--workloads", "tiny small"]
         result = self.quick(*words)
         self.assertEqual(result.returncode, 0, result.stderr)
-        document = self.document()
-        schemas = {
-            name: json.loads((ROOT / "results" / name).read_text())
-            for name in ("bench.schema.json", "record.schema.json")
-        }
-        resolver = jsonschema.RefResolver("", schemas["bench.schema.json"], store=schemas)
-        jsonschema.Draft202012Validator(schemas["bench.schema.json"], resolver=resolver).validate(
-            document
-        )
+        document = self.valid_document()
         entries = document["benchmarks"]
         rows = {e["name"] for e in entries}
         self.assertEqual(len(rows), 2 * 2 * 3)

@@ -15,6 +15,7 @@
 #define SPANBENCH_REPLACE_H
 
 #include "block.h"
+#include "sizes.h"
 #include "stream.h"
 
 /* Maps 32 random bits to a size in bytes. Integer arithmetic only: the same on every machine.
@@ -31,7 +32,8 @@ struct replace {
     uint32_t
         rounds; /* of the warm-up, each as many operations as there are slots; one fills them */
     replace_draw *draw;
-    bool first_page; /* as WORKLOAD_FIRST_PAGE says, which its workload must have, too */
+    const struct sizes *sizes; /* in its place, of a user; NULL: draw decides */
+    bool first_page;           /* as WORKLOAD_FIRST_PAGE says, which its workload must have, too */
 };
 
 /* The books of a thread: one pointer and one size a slot, in two arrays. */
@@ -101,7 +103,8 @@ STREAM_INLINE struct replace_request replace_request_of(struct replace_stream s,
     const uint64_t random = stream_random(s.key, s.first + nth);
     const uint32_t slot =
         nth < s.fill ? (uint32_t)nth : (uint32_t)((random >> 32) * load.slots >> 32);
-    const uint32_t size = load.draw((uint32_t)random, replace_rank_of(s, slot, load));
+    const uint32_t size = load.sizes ? sizes_draw(load.sizes, random)
+                                     : load.draw((uint32_t)random, replace_rank_of(s, slot, load));
     return (struct replace_request){
         .slot   = slot,
         .size   = size,

@@ -13,11 +13,15 @@
  * A workload may hand blocks from thread to thread, start threads of its own, and call any function
  * of the allocator. What it needs beside malloc and free it names in `needs`. Where an allocator
  * does not have it, there is no row but a reason: a workload never emulates a function.
- * WORKLOAD_REPLACES promises more (see there). */
+ * WORKLOAD_REPLACES promises more (see there).
+ *
+ * The user may choose the sizes of a workload's requests (`takes_sizes`). They are then a part of
+ * what decides the requests, and of the digest. */
 #ifndef SPANBENCH_WORKLOAD_H
 #define SPANBENCH_WORKLOAD_H
 
 #include "allocator.h"
+#include "sizes.h"
 #include "slots.h"
 
 #include <stdbool.h>
@@ -37,12 +41,13 @@ struct worker {
     uint64_t seed;
     uint64_t first_op; /* this thread runs the timed operations [first_op, first_op + ops) */
     uint64_t ops;
-    uint32_t thread;    /* 0 to threads - 1 */
-    uint32_t threads;   /* of the sample */
-    void *memory;       /* workload.memory_bytes bytes: zeroed, resident, page-aligned */
-    void *shared;       /* the same for all threads: shared_bytes + threads * thread_bytes */
-    uint64_t total_ops; /* of all threads */
-    uint64_t idle_ns;   /* that the present call slept on purpose: no part of the time */
+    uint32_t thread;           /* 0 to threads - 1 */
+    uint32_t threads;          /* of the sample */
+    void *memory;              /* workload.memory_bytes bytes: zeroed, resident, page-aligned */
+    void *shared;              /* the same for all threads: shared_bytes + threads * thread_bytes */
+    uint64_t total_ops;        /* of all threads */
+    uint64_t idle_ns;          /* that the present call slept on purpose: no part of the time */
+    const struct sizes *sizes; /* that the user gave, if the workload takes any; NULL: its own */
 
     /* Results. */
     uint64_t digest;          /* of all requests; the sum over threads is the sample's */
@@ -83,6 +88,9 @@ struct workload {
     unsigned needs;  /* NEEDS_… (slots.h), beside malloc and free */
     /* What else it calls and the allocator lacks, as "operator new"; NULL: nothing. May be NULL. */
     const char *(*lacks)(const struct allocator *);
+    /* It draws the sizes of its requests from worker.sizes. Its numbers of operations are for small
+     * blocks: of larger ones the cell makes fewer (sizes_ops). */
+    bool takes_sizes;
     uint32_t least_threads; /* of a sample; 0: 1 */
     uint32_t most_threads;  /* 0: any number. With 1 it may start threads of its own */
 
