@@ -51,6 +51,7 @@ def process(
             "command": "p",
             "allocator": allocator,
             "peak_rss": 1,
+            "exact": True,
             "points": [point(i / 10, **shape(i / 100)) for i in range(101)],
         }
     )
@@ -122,6 +123,7 @@ class Kinds(unittest.TestCase):
                 "command": "p",
                 "allocator": "x",
                 "peak_rss": 1,
+            "exact": True,
                 "points": [point(0.1, requested=9)],
             }
         )
