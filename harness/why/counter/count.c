@@ -13,7 +13,7 @@
 struct why_shared *count_book;
 __thread struct why_slot *count_mine, *count_slot;
 __thread unsigned count_inside;
-_Atomic uint8_t count_promised[WHY_SMALL + 1];
+_Atomic uint16_t count_promised[WHY_SMALL + 1];
 
 /* This thread has a slot, or gets none: the shared one counts. */
 static __thread bool asked;
@@ -220,7 +220,7 @@ static void learn(size_t unit, size_t usable) {
     if (!atomic_load_explicit(&count_book->unsure, memory_order_relaxed) && unit &&
         why_is_small(usable) && next.promised(8 * unit, 0) == usable &&
         next.promised(8 * unit - 7, 0) == usable)
-        atomic_store_explicit(&count_promised[unit], (uint8_t)(usable / 8), memory_order_relaxed);
+        atomic_store_explicit(&count_promised[unit], (uint16_t)(usable / 8), memory_order_relaxed);
 }
 
 void count_made_unknown(struct why_slot *mine, void *block, size_t requested) {

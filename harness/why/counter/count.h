@@ -40,7 +40,7 @@ void count_freed_slow(const void *block, size_t usable);
 /* The usable size of a block for which so many bytes are asked, in units of 8 bytes; 0: it is not
  * known before. By requests in such units, rounded up. Each is found out at a first block, and
  * never changes but to 0; so threads may read an old one: relaxed. */
-extern _Atomic uint8_t count_promised[WHY_SMALL + 1];
+extern _Atomic uint16_t count_promised[WHY_SMALL + 1];
 
 /* Nobody else writes to this number: relaxed, for the driver, which reads it at any time. */
 static inline void count_up(_Atomic uint64_t *number) {

@@ -17,7 +17,7 @@ enum {
     WHY_CLASSES = 128,        /* four for each power of two, from 16 bytes on */
     WHY_SLOTS   = 1024,       /* threads that live at once; what is more shares the first */
     WHY_NAMES   = 4096,       /* threads that have a name of their own, over the whole life */
-    WHY_SMALL   = 1024 / 8,   /* blocks of 0, 8 … 1024 usable bytes have counts of their own */
+    WHY_SMALL   = 8192 / 8,   /* blocks of 0, 8 … 8192 usable bytes have counts of their own */
     WHY_SAMPLES = 1 << 16,
     WHY_REGIONS = 1 << 14, /* of a mebibyte each, in which blocks were seen */
     WHY_OUTSIDE = 2048,    /* mappings that the program itself made */
