@@ -32,14 +32,6 @@ MUTANTS = [
         "test_wrong_files",
     ),
     (
-        "sizes: there must be room",
-        "harness/bench/rows.c",
-        "if (!there || needed <= there)",
-        "if (!there || needed <= 100 * there)",
-        "harness/test/test_sizes.py",
-        "has_no_room_is_said",
-    ),
-    (
         "sizes: a range with few draws hands the rest to another",
         "harness/cell/given_sizes.c",
         "s->range[poor].other = rich;",

@@ -20,7 +20,7 @@ class LongRest(DriverTest):
 
     def test_each_allocator_rests_once_on_each_workload_of_the_group(self) -> None:
         self.use_cells(CELLS / "system", CELLS / "gomalloc")
-        workloads = ("--workloads", f"{TWO} tiny")
+        workloads = ("--workloads", f"{TWO} json")
         begin = time.monotonic()
         result = self.quick(*WORDS, *workloads, "--long-rest", "2")
         took = time.monotonic() - begin
@@ -63,12 +63,13 @@ class LongRest(DriverTest):
     def test_an_interrupt_leaves_nobody_and_keeps_the_samples(self) -> None:
         self.use_cells(CELLS / "system")
         for number in (signal.SIGINT, signal.SIGTERM):
-            words = [*WORDS, "--workloads", "robson", "--long-rest", "300"]
+            words = [*WORDS, "--workloads", "robson", "--long-rest", "30"]
             command = [SPANBENCH, "--quick", "--out", self.out, "--cells", self.cells, *words]
             process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+            self.addCleanup(process.kill)
             cells = self.resting(process)
             process.send_signal(number)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=20)
             self.assertEqual(process.returncode, 128 + number, errors)
             self.assertIn("interrupted", errors)
             for cell in cells:
@@ -83,7 +84,7 @@ class LongRest(DriverTest):
         """Waits until the cell of a helper sleeps; all processes below the driver."""
         while process.poll() is None:
             found = descendants(process.pid)
-            if any("300000" in command for command in found.values()):
+            if any("30000" in command for command in found.values()):
                 return list(found)
             time.sleep(0.05)
         self.fail("it ended")
