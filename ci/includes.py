@@ -22,6 +22,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
         "allocators/faulty",
         "allocators/faulty/bench",
         "allocators/faulty/check",
+        "allocators/faulty/memory",
     },
     "allocators/faulty/check": {"allocators", "allocators/faulty", "allocators/faulty/check"},
     "allocators/faulty/families": {"allocators"},

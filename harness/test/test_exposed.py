@@ -39,9 +39,21 @@ def missed(level: str) -> Callable[[Counts], float]:
     return lambda c: c.events[f"{level}mr"] + c.events[f"{level}mw"] + c.ops / 100
 
 
+LOCKS = "pthread_mutex_lock"
+
+
+def calls_of(function: str, text: str) -> int:
+    """How often callgrind saw the function called. It gives each name a number where it first stands."""
+    numbers = re.findall(rf"^c?fn=(\(\d+\)) {function}\b", text, re.M)
+    calls = re.findall(r"^cfn=(\(\d+\)).*\ncalls=(\d+)", text, re.M)
+    return sum(int(count) for number, count in calls if number in numbers)
+
+
 # What a measure is, and how callgrind must be called for it.
 CALLGRIND: dict[str, tuple[list[str], Callable[[Counts], float]]] = {
     "instructions": ([], lambda c: c.events["Ir"]),
+    # As with misses, one in a hundred operations is added.
+    "locks": ([], lambda c: c.events[LOCKS] + c.ops / 100),
     "lines": ([*CACHES, "--D1=32768,8,64"], missed("D1")),
     "pages": (pages(64), missed("D1")),
     "far-pages": (pages(4096), missed("D1")),
@@ -49,6 +61,8 @@ CALLGRIND: dict[str, tuple[list[str], Callable[[Counts], float]]] = {
 # Of the cell's own record. What is added keeps a few pages more or less from being a factor.
 RECORD: dict[str, Callable[[dict[str, Any]], float]] = {
     "faults": lambda r: float(r["minor_faults"] + 100),
+    # As allocators/faulty/bench/lines.h counts: blocks in cache lines of which another thread had a part.
+    "shared": lambda r: float(r["stats_allocated_bytes"] + r["ops"] / 100),
     "resident": lambda r: float(r["rss_live_bytes"] - r["rss_start_bytes"] + (1 << 20)),
 }
 
@@ -74,9 +88,13 @@ def planted() -> dict[str, Planted]:
     return found
 
 
-def sample(name: str, workload: str, ops: int, *before: Any) -> Optional[dict[str, Any]]:
-    """The cell's record; None: the workload needs what the allocator lacks."""
-    threads = workloads()[workload]["least_threads"]
+def sample(
+    name: str, workload: str, ops: int, *before: Any, threads: int = 1
+) -> Optional[dict[str, Any]]:
+    """The cell's record; None: the workload needs what the allocator lacks. So many threads, or as few or
+    many as the workload takes."""
+    takes = workloads()[workload]
+    threads = min(max(threads, takes["least_threads"]), takes["most_threads"])
     words = ["--run", workload, "--ops", ops, "--seed", SEED, "--threads", threads]
     result = run(*before, FAULTY / name, *words)
     if result.returncode == 2:
@@ -98,13 +116,15 @@ def count(name: str, workload: str, options: list[str]) -> Optional[Counts]:
     totals = re.search(r"^(?:summary|totals): (.*)$", text, re.M)
     assert names and totals, f"{name}, {workload}: callgrind counted nothing"
     counted = [*map(int, totals[1].split()), *[0] * 9]  # it leaves out the last ones if they are 0
-    return Counts(dict(zip(names[1].split(), counted)), ops)
+    events = dict(zip(names[1].split(), counted))
+    return Counts({**events, LOCKS: calls_of(LOCKS, text)}, ops)
 
 
 @functools.cache
 def measure(name: str, workload: str, what: str) -> Optional[float]:
     if what in RECORD:
-        record = sample(name, workload, workloads()[workload]["quick_ops"])
+        threads = 2 if what == "shared" else 1
+        record = sample(name, workload, workloads()[workload]["quick_ops"], threads=threads)
         return RECORD[what](record) if record else None
     options, value = CALLGRIND[what]
     counts = count(name, workload, options)
