@@ -72,7 +72,9 @@ GOM_API int gom_trim(size_t pad);
  * exact. In a forked child, what was cached for the parent's other threads counts as live. Always:
  *     heap_sys = heap_inuse + heap_idle,        heap_objects = mallocs - frees,
  *     heap_alloc = total_alloc - total_freed,   sys = heap_sys + stack_sys + mspan_sys +
- *                                                     mcache_sys + gc_sys */
+ *                                                     mcache_sys + gc_sys
+ * In none of these is the library's static memory, which has a table of 16 MiB that is hardly
+ * touched, nor what lies unused between the parts of the metadata. */
 enum { GOM_SIZE_CLASSES = 68 };
 struct gom_memstats {
     uint64_t heap_alloc;             /* in live objects, in sizes of their classes */
@@ -90,7 +92,7 @@ struct gom_memstats {
     uint64_t mcache_inuse, mcache_sys; /* caches of threads */
     uint64_t
         gc_sys;   /* page maps and bitmaps; Go counts them under this name. Mapped, little used */
-    uint64_t sys; /* everything mapped */
+    uint64_t sys; /* got from the operating system for all of the above */
     uint64_t tiny_allocs; /* pieces of shared blocks ever allocated; a block is one object above */
     struct {
         uint64_t size, mallocs, frees;
