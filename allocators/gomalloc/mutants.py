@@ -1273,6 +1273,14 @@ MUTANTS = [
         "mappings fail from the n-th on",
     ),
     (
+        "statistics: in a handler that interrupted a renewal they end the process",
+        MCACHE,
+        "            if (c->owner == lock_me())\n                os_die",
+        "            if (false)\n                os_die",
+        STATISTICS,
+        "renews its books: the process ends",
+    ),
+    (
         "growth: who grows the heap has its pages",
         MHEAP,
         "        base = take_pages(n, align_pages, scavenged);\n        lock_release(&mheap.lock);\n",

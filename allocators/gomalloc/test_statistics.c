@@ -6,13 +6,17 @@
 #include "gomalloc.h"
 #include "huge.h"
 #include "mcache.h"
+#include "mheap.h"
 #include "tap.h"
 #include "test_random.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* Few under ThreadSanitizer, which makes each many times as slow. */
 #ifdef __SANITIZE_THREAD__
@@ -517,10 +521,41 @@ static void test_large(void) {
        "and when all are freed");
 }
 
+/* --- in a signal handler --- */
+
+/* What the handler may have interrupted; it is played by the thread itself. */
+enum interrupted { NEITHER, A_RENEWAL, A_LOCK, INTERRUPTED };
+static const char *const interrupted_names[] = {
+    "neither renews its books nor has a lock: they are given", "renews its books: the process ends",
+    "has a lock: the process ends"};
+
+static void test_in_handler(enum interrupted what) {
+    int status;
+    fflush(stdout);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct gom_memstats m;
+        alarm(20);
+        close(STDERR_FILENO);
+        gom_free(gom_malloc(64));
+        if (what == A_RENEWAL)
+            mcache_begin_renewal(mcache_current, CLASS);
+        if (what == A_LOCK)
+            lock_acquire(&mheap.lock);
+        gom_memstats(&m);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    OK(what == NEITHER ? status == 0 : WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
+       "statistics in a handler, where what it interrupted %s", interrupted_names[what]);
+}
+
 int main(int argc, char **argv) {
     const unsigned count      = sizeof scenarios / sizeof *scenarios;
     const unsigned long reads = argc > 1 ? strtoul(argv[1], NULL, 10) : READS;
     test_large();
+    for (int what = 0; what < INTERRUPTED; what++)
+        test_in_handler((enum interrupted)what);
     test_rest();
     test_versions();
     test_by_hand(reads / 20);
