@@ -28,12 +28,20 @@ static bool contradicts(const struct sample_request *q, const struct record *r, 
 /* The kernel may charge the time of a thread that runs on another CPU up to a tick late. */
 static const double tick_seconds = 0.01;
 
-/* What the threads of a process can use in the time that the record counts. An allocator may have
- * started some. */
+static double least(double a, double b) {
+    return a < b ? a : b;
+}
+
+/* What the threads of a process can use. Those of the workload have the time that is measured.
+ * Those that an allocator started have all that is counted: they also run while the others wait or
+ * rest.
+ */
 static double most_cpu_seconds(const struct record *r) {
-    const double cpus = machine_cpus_online(), threads = (double)r->process_threads;
-    const double running = threads < cpus ? threads : cpus;
-    return (double)r->counted_ns * 1e-9 * running * 1.05 + tick_seconds * running;
+    const double cpus = machine_cpus_online(), wall = (double)r->wall_ns * 1e-9;
+    const double threads = (double)r->threads, own = (double)r->process_threads - threads;
+    const double counted = (double)r->counted_ns * 1e-9;
+    const double most    = least(cpus * counted, least(cpus, threads) * wall + own * counted);
+    return most * 1.05 + tick_seconds * least(cpus, (double)r->process_threads);
 }
 
 /* The first number of a record that cannot be, for instance because the library under test replaces
@@ -47,10 +55,9 @@ static bool is_impossible(const struct sample_request *q, const struct record *r
                  wall, counted, a->seconds);
     else if (cpu > most)
         snprintf(cause, size,
-                 "impossible: its threads (%" PRId64
-                 ") counted for %.3g s, which is at most %.3g s "
+                 "impossible: its threads (%" PRId64 ") worked for %.3g s, which is at most %.3g s "
                  "of CPU time, but used %.3g s",
-                 r->process_threads, counted, most, cpu);
+                 r->process_threads, wall, most, cpu);
     else if (cpu > a->cpu_seconds + tick_seconds)
         snprintf(cause, size, "impossible: it counted %.3g s of CPU time, but used %.3g s in all",
                  cpu, a->cpu_seconds);

@@ -18,6 +18,10 @@ static struct crew {
     struct clock {
         _Alignas(128) uint64_t start; /* nanoseconds, written by the worker of this number */
         uint64_t end;
+        uint64_t cpu_begin; /* CPU time of the thread when counting began, by the first thread */
+        uint64_t cpu_start; /* and at its own start and end */
+        uint64_t cpu_end;
+        clockid_t cpu;       /* the clock of it, which other threads can read, too */
         uint64_t held_bytes; /* at the instant that is being noted */
     } clock[SAMPLE_MAX_THREADS];
     struct worker worker[SAMPLE_MAX_THREADS];
@@ -33,10 +37,14 @@ static struct crew {
     void *shared;   /* by the workers of a workload that asks for it */
 } crew;
 
-static uint64_t monotonic_ns(void) {
+static uint64_t kernel_clock(clockid_t clock) {
     struct timespec t = {0};
-    kernel_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0);
+    kernel_call(SYS_clock_gettime, clock, (long)&t, 0, 0);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t monotonic_ns(void) {
+    return kernel_clock(CLOCK_MONOTONIC);
 }
 
 /* Puts the thread on a CPU of its own to begin with. A new thread, and one that waited for a lock
@@ -63,8 +71,15 @@ static void meet(void) {
 
 static void rest(unsigned milliseconds) {
     struct timespec t = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
-    while (milliseconds && nanosleep(&t, &t) != 0 && errno == EINTR)
+    while (milliseconds && kernel_call(SYS_nanosleep, (long)&t, (long)&t, 0, 0) == -EINTR)
         continue;
+}
+
+/* What worker_rest does. */
+static void rest_worker(struct worker *w, unsigned milliseconds) {
+    const uint64_t begin = monotonic_ns();
+    rest(milliseconds);
+    w->idle_ns += monotonic_ns() - begin;
 }
 
 /* Everybody arrives, the first thread reads, everybody goes on. */
@@ -154,20 +169,44 @@ static void note_instant(struct worker *w, const struct workload_instant *at) {
     meet();
 }
 
+/* The state when a span begins. Each thread's own clock is read before that of the process, and
+ * after it at the end: so what the threads wait is never taken for too little. */
+static struct begin begin_span(void) {
+    crew.pause = (struct pause){0};
+    for (unsigned i = 0; i < crew.request->threads; i++)
+        crew.clock[i].cpu_begin = kernel_clock(crew.clock[i].cpu);
+    return (struct begin){.at = monotonic_ns(), .counters = counters_now()};
+}
+
 static void measure(struct sample_span *span, const struct begin *begin) {
-    uint64_t first = UINT64_MAX, last = 0, end = 0;
+    uint64_t first = UINT64_MAX, last = 0, end = 0, waited = 0;
     span->counters   = counters_since(&begin->counters);
     span->counted_ns = monotonic_ns() - begin->at;
     for (unsigned i = 0; i < crew.request->threads; i++) {
         const struct clock *c = &crew.clock[i];
-        first                 = c->start < first ? c->start : first;
-        last                  = c->start > last ? c->start : last;
-        end                   = c->end > end ? c->end : end;
+        waited += c->cpu_start - c->cpu_begin + kernel_clock(c->cpu) - c->cpu_end;
+        first = c->start < first ? c->start : first;
+        last  = c->start > last ? c->start : last;
+        end   = c->end > end ? c->end : end;
     }
     span->wall_ns       = end - first;
     span->start_skew_ns = last - first;
     span->wall_ns -= crew.pause.ns;
     counters_subtract(&span->counters, crew.pause.counters);
+    /* The process's account of a thread on another CPU may be a little behind the thread's own. */
+    span->counters.cpu_ns -= waited < span->counters.cpu_ns ? waited : span->counters.cpu_ns;
+}
+
+/* The rests of a worker are no part of its time. */
+static void leave_out_rest(struct worker *w, struct clock *clock) {
+    const bool possible = w->idle_ns <= clock->end - clock->start;
+    clock->end -= possible ? w->idle_ns : 0;
+    if (possible || *w->failed_check)
+        return;
+    w->failed_check = "time";
+    snprintf(w->failure, sizeof w->failure,
+             "thread %u rested for longer than the whole took: something wrote into its books",
+             w->thread);
 }
 
 /* One thread's part of a span. */
@@ -178,14 +217,15 @@ static void run_span(struct worker *w, struct sample_span *span,
     w->idle_ns          = 0;
     spread(w->thread);
     meet();
-    if (w->thread == 0) {
-        crew.pause = (struct pause){0};
-        begin      = (struct begin){.at = monotonic_ns(), .counters = counters_now()};
-    }
+    if (w->thread == 0)
+        begin = begin_span();
     meet();
-    clock->start = monotonic_ns();
+    clock->cpu_start = kernel_clock(CLOCK_THREAD_CPUTIME_ID);
+    clock->start     = monotonic_ns();
     part(w, crew.request);
-    clock->end = monotonic_ns() - w->idle_ns;
+    clock->end     = monotonic_ns();
+    clock->cpu_end = kernel_clock(CLOCK_THREAD_CPUTIME_ID);
+    leave_out_rest(w, clock);
     meet();
     if (w->thread == 0)
         measure(span, &begin);
@@ -216,6 +256,7 @@ static bool any_check_failed(void) {
 static void *work(void *arg) {
     struct worker *w            = arg;
     const struct workload *load = crew.request->workload;
+    pthread_getcpuclockid(pthread_self(), &crew.clock[w->thread].cpu);
     if (w->memory)
         memset(w->memory, 0, load->memory_bytes); /* resident, near this thread */
     instant(w, SAMPLE_START);
@@ -278,6 +319,7 @@ static bool prepare(struct worker *w, unsigned thread) {
         .total_ops    = q->ops,
         .failed_check = "",
         .instant      = note_instant,
+        .rest         = rest_worker,
     };
     return map(&w->memory, q->workload->memory_bytes);
 }

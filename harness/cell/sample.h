@@ -51,7 +51,8 @@ struct sample_span {
     uint64_t start_skew_ns;   /* from the first thread's start to the last thread's */
     uint64_t counted_ns;      /* from before the threads meet at its start to after they met at its
                                  end: threads that wait for one that the machine held back spin */
-    struct counters counters; /* over counted_ns, for the whole process */
+    struct counters counters; /* over counted_ns, for the whole process; but no CPU time in which
+                                 its threads wait for each other at its ends */
 };
 
 struct sample_result {

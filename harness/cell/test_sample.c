@@ -384,6 +384,28 @@ static void test_wall(void) {
     OK(r.timed.start_skew_ns > 0 && r.timed.start_skew_ns < r.timed.wall_ns, "with a skew");
 }
 
+/* A worker that rests, and one whose books say that it rested for ever. */
+static void take_a_rest(struct worker *w, enum phase phase) {
+    if (phase == RUN)
+        worker_rest(w, 100);
+}
+
+static void claim_a_rest(struct worker *w, enum phase phase) {
+    if (phase == RUN)
+        w->idle_ns = UINT64_MAX / 2;
+}
+
+static void test_rest(void) {
+    sample((struct script){.on_worker = take_a_rest}, (struct sample_request){.threads = 2});
+    OK(last_end(RUN) - sample_began >= 100 * ms, "a worker that rests sleeps for so long");
+    OK(r.timed.wall_ns + 100 * ms <= sample_ended - sample_began && !*r.failed_check,
+       "and that is not in the wall time");
+    sample((struct script){.on_worker = claim_a_rest}, (struct sample_request){.threads = 2});
+    CONTAINS(r.failed_check, "time", "a rest that is longer than the whole is a failed check");
+    CONTAINS(r.failure, "rested", "which says so");
+    OK(r.timed.wall_ns <= sample_ended - sample_began, "and the wall time is that of the clock");
+}
+
 /* --- counters --- */
 
 enum { PAGES = 4000, PAGE = 4096 };
@@ -441,6 +463,9 @@ static void test_counters(void) {
     OK(r.warm_up.counters.cpu_ns < r.timed.counters.cpu_ns, "of the timed part");
     sample((struct script){.act[WARM_UP] = burn}, two);
     OK(r.warm_up.counters.cpu_ns > r.timed.counters.cpu_ns, "and that of the warm-up is its own");
+    slow_thread = 1;
+    sample((struct script){.act[RUN] = slow}, two);
+    OK(r.timed.counters.cpu_ns < 20 * ms, "and not that of one that spins until the other comes");
     sample((struct script){.act[RUN] = nap}, two);
     OK(r.timed.counters.voluntary_switches >= 100, "threads that wait switch of their own will");
     OK(r.timed.counters.major_faults < pages, "major faults are not minor ones");
@@ -690,6 +715,7 @@ int main(void) {
     test_failure(INSPECT, "inspect");
     test_environment();
     test_wall();
+    test_rest();
     test_counters();
     test_memory();
     test_noted();

@@ -17,7 +17,7 @@ enum { RECORD_PROTOCOL = 1 };
     REQUIRED(ops)        /* malloc + free pairs, over all threads */                               \
     REQUIRED(wall_ns)    /* first thread's start to last thread's end */                           \
     REQUIRED(counted_ns) /* that, and the threads' waits for each other before and after */        \
-    REQUIRED(cpu_ns)     /* of all threads over counted_ns; so are the next four */                \
+    REQUIRED(cpu_ns)     /* of all threads over wall_ns; the next four are over counted_ns */      \
     REQUIRED(minor_faults)                                                                         \
     REQUIRED(major_faults)                                                                         \
     REQUIRED(voluntary_switches)                                                                   \

@@ -140,6 +140,12 @@ class BadCells(DriverTest):
                 self.check(DESCRIBE + '{good} "$@" 3>&1 | ' + lie + " >&3", expected)
                 shutil.rmtree(self.cells)
 
+    def test_less_time_than_its_thread_worked(self) -> None:
+        """Of the record, only the time is wrong: what was counted, and the CPU time, are not."""
+        lie = 'sed \'s|"wall_ns":[0-9]*|"wall_ns":1000000|\''
+        words = ["--workloads", "tiny", "--threads", "1", "--repetitions", "2"]
+        self.check(DESCRIBE + '{good} "$@" 3>&1 | ' + lie + " >&3", "of CPU time", words)
+
     def test_other_requests(self) -> None:
         # The rows of most are good, wherever the odd one stands among them.
         lie = DESCRIBE + '{good} "$@" 3>&1 | sed \'s|"digest":"....|"digest":"0000|\' >&3'

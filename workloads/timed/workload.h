@@ -46,7 +46,7 @@ struct worker {
     void *memory;              /* workload.memory_bytes bytes: zeroed, resident, page-aligned */
     void *shared;              /* the same for all threads: shared_bytes + threads * thread_bytes */
     uint64_t total_ops;        /* of all threads */
-    uint64_t idle_ns;          /* that the present call slept on purpose: no part of the time */
+    uint64_t idle_ns;          /* of the cell: what the present call slept by worker_rest */
     const struct sizes *sizes; /* that the user gave, if the workload takes any; NULL: its own */
 
     /* Results. */
@@ -59,6 +59,8 @@ struct worker {
 
     /* Of the cell, for worker_instant; NULL: nobody looks. */
     void (*instant)(struct worker *, const struct workload_instant *);
+    /* Likewise, for worker_rest. */
+    void (*rest)(struct worker *, unsigned milliseconds);
 
     /* The first failed check: its name ("" = none) and a sentence for a person. */
     const char *failed_check;
@@ -132,6 +134,13 @@ enum { WORKLOAD_ABI = 2 };
 static inline void worker_instant(struct worker *w, struct workload_instant at) {
     if (w->instant)
         w->instant(w, &at);
+}
+
+/* Sleeps on purpose: that is no part of the time. The cell takes it, by the kernel's clock: a
+ * workload has none. */
+static inline void worker_rest(struct worker *w, unsigned milliseconds) {
+    if (w->rest)
+        w->rest(w, milliseconds);
 }
 
 /* Counts a live block; inspect calls it. */

@@ -12,8 +12,6 @@
  * The pauses are not part of the time. */
 #include "places.h"
 
-#include <time.h>
-
 enum {
     OCTAVES   = 16,
     TURN      = 1 << OCTAVES, /* the oldest age, in operations of the thread */
@@ -36,15 +34,6 @@ struct books {
     uint64_t now; /* operations of this thread so far */
 };
 
-static void pause_between(struct worker *w) {
-    struct timespec begin, end, pause = {.tv_nsec = PAUSE_MS * 1000000L};
-    clock_gettime(CLOCK_MONOTONIC, &begin);
-    nanosleep(&pause, NULL);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    w->idle_ns +=
-        (uint64_t)((end.tv_sec - begin.tv_sec) * 1000000000L + end.tv_nsec - begin.tv_nsec);
-}
-
 STREAM_INLINE bool bury(struct worker *w, struct books *b, bool verify) {
     const uint32_t today = (uint32_t)(b->now % TURN);
     for (uint32_t each = b->dies[today]; each; each = b->next[each - 1])
@@ -62,7 +51,7 @@ STREAM_INLINE bool live(struct worker *w, struct step op, bool verify) {
                                                   : draw_octaves((uint32_t)random, MIN_BYTES, SMALL);
     const uint32_t place = (uint32_t)(b->now % TURN), end = (uint32_t)((b->now + age) % TURN);
     if (!verify && op.number % PHASE == PHASE - 1)
-        pause_between(w);
+        worker_rest(w, PAUSE_MS);
     if (!bury(w, b, verify) || !held_malloc(w, &b->held[place], place, size, verify))
         return false;
     b->next[place] = b->dies[end];
@@ -76,7 +65,7 @@ PLACES_FAMILY(live)
 const struct workload workload_lifetimes = {
     .name     = "lifetimes",
     .group    = "time",
-    .summary  = "ages of 1 to 65536 operations, octaves alike; two phases of sizes, pauses between",
+    .summary  = "ages of 1 to 65535 operations, octaves alike; two phases of sizes, pauses between",
     .stresses = "reuse at changes of phase, and after pauses",
     .ops      = 2000000,
     .quick_ops   = 400000,
