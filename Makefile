@@ -305,7 +305,7 @@ endef
 $(foreach t,$(TEST_NAMES),$(eval $(call test_program,$t)))
 $(foreach a,$(HAVE),$(eval $(call cell,$B/test/contract/$a,$a,$B/harness/cell/test_contract.o \
   $(filter-out %/cell.o,$(CELL_OBJECTS)))))
-$B/workloads/timed/test_workloads.o $B/workloads/timed/test_families.o: $B/workloads.inc
+$B/workloads/timed/test_workloads.o $B/workloads/timed/test_families.o $B/workloads/timed/test_threads.o: $B/workloads.inc
 
 # The tests in the folder of an allocator, with its parts except interpose.c. Each is built plain, once
 # with each sanitiser, and once with the flags of each adapter that is built from it. The names are

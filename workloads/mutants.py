@@ -7,6 +7,7 @@ HARDEN = "harness/test/test_harden.py"
 CHILD = "harness/cell/test_child"
 
 FAMILIES = "workloads/timed/test_families"
+THREADS = "workloads/timed/test_threads"
 
 MUTANTS = [
     (
@@ -24,6 +25,46 @@ MUTANTS = [
         "&stand_in",
         "workloads/timed/test_sizes",
         "the largest",
+    ),
+    (
+        "hand_over: after a failed check nothing is freed once more",
+        "workloads/timed/threads/hand_over.h",
+        "        if (!hand_over_receive(w, verify) && *w->failed_check)\n            return;",
+        "        hand_over_receive(w, verify);",
+        FAMILIES,
+        "is not freed once more",
+    ),
+    (
+        "hand_over: sizes are not drawn in the time",
+        "workloads/timed/threads/hand_over.h",
+        "return b->size[random % HAND_OVER_SIZES];",
+        "return b->size[0] + (uint32_t)(random % 16);",
+        THREADS,
+        "message_ring: sizes are drawn in the warm-up",
+    ),
+    (
+        "larson: most blocks outlive their thread",
+        "workloads/timed/threads/larson.c",
+        "LIFE = SLOTS / 2 ",
+        "LIFE = SLOTS * 32 ",
+        THREADS,
+        "larson: ",
+    ),
+    (
+        "idle_threads: a sleeper's stack is small",
+        "workloads/timed/threads/idle_threads.c",
+        "unsigned char **block = ((struct dormitory *)w->memory)->busy;",
+        "unsigned char *block[BLOCKS];",
+        THREADS,
+        "on its stack",
+    ),
+    (
+        "false_sharing_passive: what is freed can come back",
+        "workloads/timed/threads/false_sharing_passive.c",
+        "(struct gift){sharing_block(w, SIZE,",
+        "(struct gift){sharing_block(w, SIZE - (uint32_t)(op % 9),",
+        THREADS,
+        "that the first thread gave",
     ),
     (
         "memory group: the digest is of the seed",

@@ -36,11 +36,13 @@ static inline void family_no_drain(struct worker *w) {
     .abi = WORKLOAD_ABI, .warm_up = family_no_warm_up, .run = run, .verify = verify,               \
     .inspect = family_no_inspection, .drain = family_no_drain
 
-/* A timed operation's random bits, and what it adds to the digest. */
-STREAM_INLINE uint64_t family_random(uint64_t seed, uint64_t op) {
-    return stream_random(stream_key(seed, STREAM_TIMED, 0), op);
+/* The stream of the timed operations. To be asked for before a loop: it takes as long as the random
+ * bits of several operations. */
+STREAM_INLINE uint64_t family_key(const struct worker *w) {
+    return stream_key(w->seed, STREAM_TIMED, 0);
 }
 
+/* What an operation adds to the digest, by its random bits. */
 STREAM_INLINE uint64_t family_digest(uint64_t random, uint32_t size) {
     return (random | 1) * size;
 }

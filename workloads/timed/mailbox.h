@@ -14,11 +14,13 @@
 
 enum { PARCEL_BLOCKS = 16, MAILBOX_PARCELS = 64 /* a power of two */ };
 
-/* Blocks of the operations first, first + 1 and so on. */
+/* Blocks of the operations first, first + 1 and so on, with their sizes: who gets them need not
+ * draw these once more. `chain` is the workload's own. */
 struct parcel {
     uint64_t first;
-    uint32_t count;
+    uint32_t count, chain;
     void *block[PARCEL_BLOCKS];
+    uint32_t size[PARCEL_BLOCKS];
 };
 
 struct mailbox {
@@ -66,8 +68,11 @@ static inline bool mailbox_put(struct mailbox *box, const struct parcel *parcel)
         struct parcel *to = &box->place[place].parcel;
         to->first         = parcel->first;
         to->count         = parcel->count;
-        for (uint32_t i = 0; i < parcel->count; i++)
+        to->chain         = parcel->chain;
+        for (uint32_t i = 0; i < parcel->count; i++) {
             to->block[i] = parcel->block[i];
+            to->size[i]  = parcel->size[i];
+        }
         /* Release: pairs with the acquire in mailbox_look; hands over the parcel and the blocks. */
         atomic_store_explicit(&box->place[place].turn, turn + 1, memory_order_release);
         return true;

@@ -2,11 +2,8 @@
  * function of what is asked for, and every block is freed. An allocator with a fault is found, and
  * nothing hangs. */
 #include "tap.h"
-#include "workload.h"
+#include "test_crew.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define W(name) extern const struct workload workload_##name;
@@ -19,25 +16,8 @@ static const struct workload *const workloads[] = {
 #undef W
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 
-enum { MOST_THREADS = 8, HANG_SECONDS = 200, LARGE = 4 << 20 };
+enum { HANG_SECONDS = 200, LARGE = 4 << 20 };
 enum { HEAVY = 256 << 10 }; /* bytes of a worker's books: as long takes its warm-up */
-
-/* --- a sample, as the cell runs it --- */
-
-static struct crew {
-    struct worker worker[MOST_THREADS];
-    const struct workload *load;
-    pthread_barrier_t meeting;
-    size_t live_at_inspection; /* as the allocator counts */
-    unsigned threads;
-    bool verify;
-} crew;
-
-struct outcome {
-    uint64_t digest, live_blocks, live_bytes;
-    size_t live_at_inspection;
-    const char *failed_check, *failure;
-};
 
 /* --- an allocator that counts its blocks --- */
 
@@ -124,85 +104,12 @@ static const struct allocator counting = {
     .purge              = count_purge,
 };
 
-static void *work(void *arg) {
-    struct worker *w = arg;
-    bool failed      = false;
-    crew.load->warm_up(w, crew.verify);
-    pthread_barrier_wait(&crew.meeting);
-    if (crew.verify && !*w->failed_check)
-        crew.load->verify(w);
-    else if (!crew.verify)
-        crew.load->run(w);
-    pthread_barrier_wait(&crew.meeting);
-    if (w->thread == 0)
-        crew.live_at_inspection = atomic_load(&counts.live);
-    crew.load->inspect(w, crew.verify);
-    pthread_barrier_wait(&crew.meeting);
-    for (unsigned t = 0; t < crew.threads; t++)
-        failed |= *crew.worker[t].failed_check != '\0';
-    if (!failed) /* the heap may be broken */
-        crew.load->drain(w);
-    return NULL;
-}
-
-static unsigned threads_of(const struct workload *load) {
-    const unsigned least = load->least_threads > 2 ? load->least_threads : 2;
-    return load->most_threads && load->most_threads < least ? load->most_threads : least;
-}
-
+/* Runs a sample by real threads, and counts anew. */
 static struct outcome run(const struct workload *load, const struct allocator *a, uint64_t seed,
                           uint64_t ops, unsigned threads, bool verify) {
-    pthread_t thread[MOST_THREADS];
-    struct outcome sum = {.failed_check = "", .failure = ""};
-    const size_t bytes = load->shared_bytes + load->thread_bytes * threads;
-    void *shared       = bytes ? aligned_alloc(4096, (bytes + 4095) / 4096 * 4096) : NULL;
-    if (shared)
-        memset(shared, 0, bytes);
     counts.live = counts.most_live = counts.outside = counts.allocated = 0;
-    crew.load                                                          = load;
-    crew.verify                                                        = verify;
-    crew.threads                                                       = threads;
-    pthread_barrier_init(&crew.meeting, NULL, threads);
-    for (unsigned t = 0; t < threads; t++) {
-        const uint64_t first = ops * t / threads;
-        crew.worker[t]       = (struct worker){.allocator    = a,
-                                               .seed         = seed,
-                                               .first_op     = first,
-                                               .ops          = ops * (t + 1) / threads - first,
-                                               .thread       = t,
-                                               .threads      = threads,
-                                               .memory       = calloc(1, load->memory_bytes + 1),
-                                               .shared       = shared,
-                                               .total_ops    = ops,
-                                               .failed_check = ""};
-    }
-    for (unsigned t = 1; t < threads; t++)
-        if (pthread_create(&thread[t], NULL, work, &crew.worker[t]) != 0)
-            abort();
-    work(&crew.worker[0]);
-    for (unsigned t = 1; t < threads; t++)
-        pthread_join(thread[t], NULL);
-    pthread_barrier_destroy(&crew.meeting);
-    for (unsigned t = 0; t < threads; t++) {
-        const struct worker *w = &crew.worker[t];
-        sum.digest += w->digest;
-        sum.live_blocks += w->live_blocks;
-        sum.live_bytes += w->live_bytes;
-        if (*w->failed_check)
-            sum.failed_check = w->failed_check, sum.failure = w->failure;
-        if (!*w->failed_check) /* sleepers of a failed one may still look at it */
-            free(w->memory);
-    }
-    sum.live_at_inspection = crew.live_at_inspection;
-    if (!*sum.failed_check)
-        free(shared);
-    return sum;
-}
-
-/* So few that it takes milliseconds. */
-static uint64_t few_ops(const struct workload *load) {
-    enum { FEW = 4000 };
-    return load->brief_ops < FEW ? load->brief_ops : FEW;
+    crew.live                                                          = &counts.live;
+    return crew_run(load, a, seed, ops, threads, verify);
 }
 
 /* --- what each promises --- */
@@ -221,8 +128,8 @@ static size_t usual_allocations;
 static size_t usual_most_live;
 
 static void test_good(const struct workload *load) {
-    const unsigned n           = threads_of(load);
-    const uint64_t ops         = few_ops(load);
+    const unsigned n           = crew_threads(load);
+    const uint64_t ops         = crew_few_ops(load);
     const struct outcome timed = run(load, &counting, 7, ops, n, false);
     OK(!*timed.failed_check, "%s: a good allocator passes%s%s", load->name,
        *timed.failure ? ": " : "", timed.failure);
@@ -241,8 +148,8 @@ static void test_good(const struct workload *load) {
 }
 
 static void test_digest(const struct workload *load) {
-    const unsigned n   = threads_of(load);
-    const uint64_t ops = few_ops(load), digest = run(load, &counting, 7, ops, n, false).digest;
+    const unsigned n   = crew_threads(load);
+    const uint64_t ops = crew_few_ops(load), digest = run(load, &counting, 7, ops, n, false).digest;
     OK(digest != 0, "%s: has a digest", load->name);
     IS(run(load, &counting, 7, ops, n, false).digest, digest, "%s: the same each time", load->name);
     OK(run(load, &counting, 8, ops, n, false).digest != digest, "%s: another seed, another digest",
@@ -255,7 +162,7 @@ static void test_digest(const struct workload *load) {
 static void test_threads(const struct workload *load) {
     const unsigned least = load->least_threads ? load->least_threads : 1;
     for (unsigned n = least; n <= 5 && (!load->most_threads || n <= load->most_threads); n++) {
-        const struct outcome some = run(load, &counting, 3, few_ops(load) / 4 + n, n, true);
+        const struct outcome some = run(load, &counting, 3, crew_few_ops(load) / 4 + n, n, true);
         OK(!*some.failed_check && counts.live == 0, "%s: at %u threads all is well%s%s", load->name,
            n, *some.failure ? ": " : "", some.failure);
         const struct outcome one = run(load, &counting, 3, 1, n, false);
@@ -271,18 +178,36 @@ static bool is_fault(void) {
     return atomic_fetch_add(&counts.allocated, 1) == fault_at;
 }
 
+/* In front of each block of an allocator with a fault: how often it was given, and not freed. */
+struct owners {
+    _Alignas(16) atomic_int count;
+};
+
+static atomic_size_t freed_twice;
+
+static void *owned_malloc(size_t size) {
+    struct owners *o = malloc(sizeof *o + size + 1);
+    if (!o)
+        abort();
+    o->count = 1;
+    return o + 1;
+}
+
 static void *null_malloc(size_t size) {
-    return is_fault() ? NULL : malloc(size);
+    return is_fault() ? NULL : owned_malloc(size);
 }
 
 static void *odd_malloc(size_t size) {
-    char *block = malloc(size + 1);
+    char *block = owned_malloc(size);
     return is_fault() && size > 1 ? block + 1 : block;
 }
 
 /* Blocks of broken allocators are not given back: who knows what they are. */
 static void lose(void *block) {
-    (void)block;
+    const uintptr_t aligned = (uintptr_t)block & ~(uintptr_t)15;
+    struct owners *o        = (struct owners *)aligned - 1;
+    if (block && atomic_fetch_sub(&o->count, 1) <= 0)
+        atomic_fetch_add(&freed_twice, 1);
 }
 
 /* Gives the block of the malloc before once more. */
@@ -290,7 +215,9 @@ static void *same_malloc(size_t size) {
     static _Thread_local void *before;
     (void)size;
     if (!is_fault() || !before)
-        before = malloc(crew.load->max_bytes);
+        before = owned_malloc(crew.load->max_bytes);
+    else
+        atomic_fetch_add(&((struct owners *)before)[-1].count, 1);
     return before;
 }
 
@@ -303,8 +230,13 @@ static void test_fault(const struct workload *load, void *(*faulty)(size_t), con
     /* Late enough that all threads are at work, where two neighbours are of one thread. */
     fault_at             = usual_allocations / 2 + 1;
     struct outcome found = {.failed_check = ""};
+    freed_twice          = 0;
     for (unsigned tries = 0; tries < 8 && !*found.failed_check; tries++, fault_at++)
-        found = run(load, &a, 7, few_ops(load), threads_of(load), true);
+        found = run(load, &a, 7, crew_few_ops(load), crew_threads(load), true);
+    fault_at = usual_allocations / 2 + 1; /* the timed pass may find it, too */
+    run(load, &a, 7, crew_few_ops(load), crew_threads(load), false);
+    IS(freed_twice, 0, "%s: %s: what was freed before it was found is not freed once more",
+       load->name, what);
     IS(strcmp(found.failed_check, check), 0, "%s: %s is found (%s)", load->name, what,
        found.failed_check);
 }
@@ -317,7 +249,7 @@ static void test_faults(const struct workload *load) {
     }
     test_fault(load, null_malloc, "null", "NULL");
     test_fault(load, odd_malloc, "alignment", "an odd address");
-    if (usual_most_live <= threads_of(load))
+    if (usual_most_live <= crew_threads(load))
         tap_skip(load->name, "a thread never has two blocks, which could overlap");
     else
         test_fault(load, same_malloc, "contents", "a block that has two owners");

@@ -59,7 +59,7 @@ static inline void held_add(struct worker *w, uint32_t size, bool verify) {
 static inline void held_free(struct worker *w, uint32_t entry, bool verify) {
     struct held_books *b = w->memory;
     struct held *h       = &b->of[entry];
-    if (!h->block || !block_read(w, h->block, h->size, h->key, verify))
+    if (!h->block || !block_verify(w, h->block, h->size, h->key, verify))
         return;
     w->allocator->free(h->block);
     b->bytes -= h->size;

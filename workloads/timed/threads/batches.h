@@ -34,11 +34,11 @@ STREAM_INLINE uint32_t batch_shuffled(uint32_t nth, uint32_t log, uint64_t rando
 
 /* The batch of the worker's operations from `first` on, as many as there are. False: a check
  * failed. */
-STREAM_INLINE bool batch_go(struct worker *w, uint64_t first, uint32_t log, uint32_t count,
-                            enum batch_order order, bool verify) {
+STREAM_INLINE bool batch_go(struct worker *w, uint64_t key, uint64_t first, uint32_t log,
+                            uint32_t count, enum batch_order order, bool verify) {
     struct batch_books *has = w->memory;
     for (uint32_t i = 0; i < count; i++) {
-        const uint64_t random = family_random(w->seed, first + i);
+        const uint64_t random = stream_random(key, first + i);
         const uint32_t size   = batch_size(random);
         has->block[i]         = block_new(w, size);
         if (!has->block[i])
@@ -53,8 +53,8 @@ STREAM_INLINE bool batch_go(struct worker *w, uint64_t first, uint32_t log, uint
                                                         : batch_shuffled(nth, log, shuffle);
         if (i >= count) /* the last batch may be short */
             continue;
-        const uint32_t size = batch_size(family_random(w->seed, first + i));
-        if (!block_read(w, has->block[i], size, first + i, verify))
+        const uint32_t size = batch_size(stream_random(key, first + i));
+        if (!block_verify(w, has->block[i], size, first + i, verify))
             return false;
         w->allocator->free(has->block[i]);
     }
@@ -62,12 +62,13 @@ STREAM_INLINE bool batch_go(struct worker *w, uint64_t first, uint32_t log, uint
 }
 
 STREAM_INLINE void batches_go(struct worker *w, bool verify, enum batch_order order) {
+    const uint64_t key = family_key(w);
     for (uint64_t at = 0; at < w->ops;) {
         const uint32_t level = (uint32_t)((at >> BATCH_LOG_MOST) % BATCH_LEVELS);
         const uint32_t log   = BATCH_LOG_MOST - 2 * level;
         const uint64_t left  = w->ops - at;
         const uint32_t count = left < 1u << log ? (uint32_t)left : 1u << log;
-        if (!batch_go(w, w->first_op + at, log, count, order, verify))
+        if (!batch_go(w, key, w->first_op + at, log, count, order, verify))
             return;
         at += count;
     }

@@ -6,12 +6,30 @@
  * many times slower, because neighbours are served from one list. */
 #include "false_sharing.h"
 
-FAMILY_RUNS(sharing_go)
+enum { MIN_BYTES = 8, MAX_BYTES = 16 };
+
+/* Each operation: a malloc, many writes, a free. */
+STREAM_INLINE void go(struct worker *w, bool verify) {
+    const uint64_t key = family_key(w);
+    for (uint64_t i = 0; i < w->ops; i++) {
+        const uint64_t op = w->first_op + i, random = stream_random(key, op);
+        const uint32_t size  = draw_uniform((uint32_t)random, MIN_BYTES, MAX_BYTES);
+        unsigned char *block = sharing_block(w, size, op, verify);
+        if (!block || !block_verify(w, block, size, op, verify))
+            return;
+        w->allocator->free(block);
+        w->digest += family_digest(random, size);
+    }
+}
+
+FAMILY_RUNS(go)
 
 const struct workload workload_false_sharing_active = {
     FAMILY_WITHOUT_LIVE_SET,
     SHARING_MEMBERS,
-    .name     = "false_sharing_active",
-    .summary  = "8 to 16 B; a malloc, 100 writes into the block, a free; all threads at once",
-    .stresses = "blocks of two threads in one cache line, put there by malloc",
+    .name      = "false_sharing_active",
+    .summary   = "8 to 16 B; a malloc, 100 writes into the block, a free; all threads at once",
+    .stresses  = "blocks of two threads in one cache line, put there by malloc",
+    .min_bytes = MIN_BYTES,
+    .max_bytes = MAX_BYTES,
 };

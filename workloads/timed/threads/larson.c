@@ -1,16 +1,17 @@
 /* larson: a server whose threads come and go. Each thread replaces random blocks for a while, and
- * ends. The next one takes over its blocks, and frees them. So almost every block is freed by
- * another thread than the one that allocated it, which is no more.
+ * ends. The next one takes over its blocks, and frees them. In its life a thread replaces half as
+ * many blocks as it holds. So four of five blocks are freed by another thread than the one that
+ * allocated them, which is no more.
  *
  * Stresses: blocks that outlive their thread: what becomes of a heap whose thread has ended.
  * Origin: Larson and Krishnan, "Memory allocation for long-running server applications" (ISMM
- * 1998). The sizes, 8 to 1000 bytes, are those of mimalloc-bench; the slots are 1024 a thread.
+ * 1998). The sizes, 8 to 1000 bytes, are those of mimalloc-bench; the slots are 16384 a thread.
  * Good: a new thread takes over the heap of the old one, and speed is that of a lasting thread.
  * Bad: memory grows with each generation, or each free takes a lock of a heap that nobody owns. */
 #include "family.h"
 #include "replace.h"
 
-enum { SLOTS = 1024, ROUNDS = 2, MIN_BYTES = 8, MAX_BYTES = 1000, GENERATIONS = 64 };
+enum { SLOTS = 16384, ROUNDS = 2, MIN_BYTES = 8, MAX_BYTES = 1000, LIFE = SLOTS / 2 };
 
 static uint32_t draw(uint32_t random, uint32_t rank) {
     (void)rank;
@@ -32,9 +33,9 @@ static void *checked_life(void *worker) {
 /* Lets one thread after the other do a part of the worker's operations. */
 static void live_on(struct worker *w, void *(*life)(void *)) {
     const uint64_t first = w->first_op, ops = w->ops;
-    for (unsigned g = 0; g < GENERATIONS && !*w->failed_check; g++) {
-        w->first_op = first + ops * g / GENERATIONS;
-        w->ops      = first + ops * (g + 1) / GENERATIONS - w->first_op;
+    for (uint64_t at = 0; at < ops && !*w->failed_check; at += LIFE) {
+        w->first_op = first + at;
+        w->ops      = ops - at < LIFE ? ops - at : LIFE;
         family_run_thread(w, life, w);
     }
     w->first_op = first;
@@ -63,10 +64,9 @@ static void drain(struct worker *w) {
 
 const struct workload workload_larson = {
     REPLACE_MEMBERS_SHARED,
-    .name  = "larson",
-    .group = "threads",
-    .summary =
-        "8 to 1000 B, uniform; 1024 live blocks a thread, which 64 threads take over in turn",
+    .name    = "larson",
+    .group   = "threads",
+    .summary = "8 to 1000 B, uniform; 16384 live blocks a thread, of which each life replaces half",
     .stresses  = "blocks that outlive their thread",
     .ops       = 4000000,
     .quick_ops = 400000,

@@ -14,19 +14,20 @@ struct books {
 };
 
 /* All blocks of a burst have the size that its first operation draws. */
-STREAM_INLINE bool burst(struct worker *w, uint64_t first, uint32_t count, bool verify) {
+STREAM_INLINE bool burst(struct worker *w, uint64_t key, uint64_t first, uint32_t count,
+                         bool verify) {
     struct books *has     = w->memory;
-    const uint64_t random = family_random(w->seed, first);
+    const uint64_t random = stream_random(key, first);
     const uint32_t size   = draw_octaves((uint32_t)random, MIN_BYTES, OCTAVES);
     for (uint32_t i = 0; i < count; i++) {
         has->block[i] = block_new(w, size);
         if (!has->block[i])
             return false;
         block_write(w, has->block[i], size, first + i, verify);
-        w->digest += family_digest(family_random(w->seed, first + i), size);
+        w->digest += family_digest(stream_random(key, first + i), size);
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!block_read(w, has->block[i], size, first + i, verify))
+        if (!block_verify(w, has->block[i], size, first + i, verify))
             return false;
         w->allocator->free(has->block[i]);
     }
@@ -34,9 +35,10 @@ STREAM_INLINE bool burst(struct worker *w, uint64_t first, uint32_t count, bool 
 }
 
 STREAM_INLINE void go(struct worker *w, bool verify) {
+    const uint64_t key = family_key(w);
     for (uint64_t at = 0; at < w->ops; at += BURST) {
         const uint64_t left = w->ops - at;
-        if (!burst(w, w->first_op + at, left < BURST ? (uint32_t)left : BURST, verify))
+        if (!burst(w, key, w->first_op + at, left < BURST ? (uint32_t)left : BURST, verify))
             return;
     }
 }

@@ -30,7 +30,7 @@ static void *live(void *arg) {
     const struct life *l  = arg;
     struct worker *w      = l->w;
     struct left *left     = w->memory;
-    const uint64_t random = family_random(w->seed, l->op);
+    const uint64_t random = stream_random(family_key(w), l->op);
     unsigned char *block[BLOCKS];
     for (uint32_t i = 0; i < BLOCKS; i++) {
         const uint32_t size = size_of(random, i);
@@ -43,8 +43,9 @@ static void *live(void *arg) {
     if (left->block && !block_read(w, left->block, left->size, left->op, l->verify))
         return NULL;
     w->allocator->free(left->block);
+    left->block = NULL; /* whatever fails from here on */
     for (uint32_t i = 1; i < BLOCKS; i++) {
-        if (!block_read(w, block[i], size_of(random, i), l->op * BLOCKS + i, l->verify))
+        if (!block_verify(w, block[i], size_of(random, i), l->op * BLOCKS + i, l->verify))
             return NULL;
         w->allocator->free(block[i]);
     }
