@@ -376,6 +376,14 @@ MUTANTS = [
         "test_less_time_than_its_thread_worked",
     ),
     (
+        "threads: a workload that is about more threads than CPUs has them",
+        "harness/bench/rows.c",
+        "w->threads_per_cpu * machine_cpus()",
+        "w->threads_per_cpu * 1",
+        f"{DRIVER}:Threads",
+        "test_more_than_cpus",
+    ),
+    (
         "time: no rest is longer than the whole",
         "harness/cell/sample.c",
         "w->idle_ns <= clock->end - clock->start",

@@ -91,6 +91,22 @@ MUTANTS = [
         "a byte of calloc that is not zero",
     ),
     (
+        "calloc_sparse: a table is compared, to its end",
+        "workloads/timed/api/calloc_sparse.c",
+        "(verify && !table_intact(w, h, place))",
+        "(verify && !h)",
+        PLACES,
+        "calloc_sparse: a byte of a live block that changes",
+    ),
+    (
+        "collector: a sweep comes as often as it says",
+        "workloads/timed/time/collector.c",
+        "    b->allocated++;\n",
+        "    b->allocated += b->blocks != 7;\n",
+        PLACES,
+        "frees come every 16384 allocations",
+    ),
+    (
         "aligned: the address is looked at",
         "workloads/timed/api/aligned.c",
         "(uintptr_t)block % alignment != 0",

@@ -74,9 +74,15 @@ static void add_threads(struct thread_counts *t, unsigned n) {
     t->count[t->counts++] = n;
 }
 
+/* So many threads, or the nearest number that the workload takes. */
+static unsigned nearest(const struct workload_info *w, unsigned n) {
+    return n < w->least_threads ? w->least_threads : n > w->most_threads ? w->most_threads : n;
+}
+
 /* By how many threads a workload runs. Those that the user named, as far as it takes them. Else,
  * for the core, as the options say. The other workloads are many: they run by one and two threads,
- * in a quick run by two alone, or by what is nearest to that. */
+ * in a quick run by two alone, or by what is nearest to that. One that is about more threads than
+ * CPUs has one row. */
 static struct thread_counts threads_of(const struct options *o, const struct workload_info *w) {
     struct thread_counts t = {.counts = 0};
     if (o->threads_named || strcmp(w->group, REGISTRY_CORE) == 0) {
@@ -85,10 +91,12 @@ static struct thread_counts threads_of(const struct options *o, const struct wor
                 add_threads(&t, o->threads[i]);
         return t;
     }
+    if (w->threads_per_cpu) {
+        add_threads(&t, nearest(w, w->threads_per_cpu * machine_cpus()));
+        return t;
+    }
     for (unsigned n = o->quick ? 2 : 1; n <= 2; n++)
-        add_threads(&t, n < w->least_threads  ? w->least_threads
-                        : n > w->most_threads ? w->most_threads
-                                              : n);
+        add_threads(&t, nearest(w, n));
     return t;
 }
 

@@ -139,6 +139,7 @@ static void describe_workload(const struct workload *w) {
     json_string(&out, "missing", missing_for(w)); /* null: it has all */
     json_uint(&out, "least_threads", w->least_threads ? w->least_threads : 1);
     json_uint(&out, "most_threads", w->most_threads ? w->most_threads : SAMPLE_MAX_THREADS);
+    json_uint(&out, "threads_per_cpu", w->threads_per_cpu);
     json_uint(&out, "live_blocks", w->live_blocks);
     describe_sizes(w);
     json_close(&out, '}');

@@ -197,7 +197,7 @@ static void measure(struct sample_span *span, const struct begin *begin) {
     span->counters.cpu_ns -= waited < span->counters.cpu_ns ? waited : span->counters.cpu_ns;
 }
 
-/* The rests of a worker are no part of its time. */
+/* The time of a worker stands still while it rests. */
 static void leave_out_rest(struct worker *w, struct clock *clock) {
     const bool possible = w->idle_ns <= clock->end - clock->start;
     clock->end -= possible ? w->idle_ns : 0;

@@ -202,8 +202,9 @@ static bool add_workload(struct registry *r, const json_t *described) {
         .takes_sizes  = json_is_true(json_object_get(described, "takes_sizes")),
         .sizes_live_bytes =
             (uint64_t)json_integer_value(json_object_get(described, "sizes_live_bytes")),
-        .least_threads = thread_bound(described, "least_threads", 1),
-        .most_threads  = thread_bound(described, "most_threads", INT_MAX)};
+        .least_threads   = thread_bound(described, "least_threads", 1),
+        .most_threads    = thread_bound(described, "most_threads", INT_MAX),
+        .threads_per_cpu = thread_bound(described, "threads_per_cpu", 0)};
     if (!member_name(info.name, sizeof info.name, described, "name") || !info.ops ||
         !info.quick_ops || !info.brief_ops)
         return false;

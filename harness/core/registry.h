@@ -30,6 +30,7 @@ struct workload_info {
     char summary[256], stresses[256];
     uint64_t ops, quick_ops, brief_ops;
     unsigned least_threads, most_threads; /* of a sample */
+    unsigned threads_per_cpu;             /* by default; 0: it has no such wish */
     bool holds_blocks;                    /* each thread, at the instant that counts */
     bool takes_sizes;                     /* of its requests, from the user */
     uint64_t sizes_live_bytes;            /* with those: about what a thread holds; 0: not known */

@@ -406,6 +406,22 @@ class Rivals(DriverTest):
         self.assertIn("there are no rivals here; 'make rivals' fetches them", result.stderr)
 
 
+class Threads(DriverTest):
+    """How many threads a workload has by default."""
+
+    def test_more_than_cpus(self) -> None:
+        lie = 'sed \'s|"threads_per_cpu":2,|"threads_per_cpu":5,|\''
+        describe = '{good} "$@" 3>&1 | ' + lie + " >&3"
+        self.script_cell("odd", f'case $1 in --describe) {describe};; *) exec {{good}} "$@";; esac')
+        named: list[list[str]] = [[], ["--threads", "4"]]
+        for options in named:
+            result = self.quick("--workloads", "lock_convoy", "--benchmark_list_tests", *options)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            threads = 4 if options else 5 * len(os.sched_getaffinity(0))
+            (row,) = set(result.stdout.splitlines())
+            self.assertIn(f"/threads:{max(4, threads)}/", row)
+
+
 class Preload(DriverTest):
     def replacement(self) -> str:
         """A library of the system that replaces malloc."""

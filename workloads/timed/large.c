@@ -20,12 +20,8 @@ enum {
 
 _Static_assert((MIN_BYTES - 1) << OCTAVES == MAX_BYTES, "whole octaves");
 
-/* A fixed-point number below OCTAVES: its whole part is the octave, its fraction the place within.
- * The rank gives the half octave, the random bits the place in that. */
 static uint32_t draw(uint32_t random, uint32_t rank) {
-    const uint64_t octaves = ((uint64_t)(rank % HALVES) << 32 | random) / 2;
-    const uint32_t base    = (uint32_t)(MIN_BYTES - 1) << (octaves >> 32);
-    return base + 1 + (uint32_t)((octaves & UINT32_MAX) * base >> 32);
+    return draw_half_octaves(random, rank, MIN_BYTES - 1, OCTAVES);
 }
 
 static const struct replace load = {.slots = SLOTS, .rounds = ROUNDS, .draw = draw};

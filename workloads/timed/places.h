@@ -198,24 +198,28 @@ STREAM_INLINE void places_run(struct worker *w, places_operation *operation, boo
     places_stream(w, (struct step){.key = key, .number = w->first_op}, w->ops, operation, verify);
 }
 
+/* Counts the block in a place, if there is one, and looks at what was written into it. */
+static inline void held_inspect(struct worker *w, const struct held *h, uint32_t place,
+                                bool verified) {
+    if (!h->block)
+        return;
+    worker_count_live(w, h->block, h->size);
+    w->untouched_bytes += h->size - h->written;
+    if (!block_is_kept(w))
+        return;
+    if (verified)
+        held_intact(w, h, place, h->written);
+    else if (h->block[0] != held_mark(place) || h->block[h->written - 1] != held_mark(place))
+        block_fail(w, "contents",
+                   "the first or last byte of a live block of %u bytes at %p has changed: "
+                   "the allocator wrote into it, lost it, or gave it to two owners",
+                   h->size, (const void *)h->block);
+}
+
 static inline void places_inspect(struct worker *w, const struct held *held, uint32_t places,
                                   bool verified) {
-    for (uint32_t place = 0; place < places; place++) {
-        const struct held *h = &held[place];
-        if (!h->block)
-            continue;
-        worker_count_live(w, h->block, h->size);
-        w->untouched_bytes += h->size - h->written;
-        if (!block_is_kept(w))
-            continue;
-        if (verified)
-            held_intact(w, h, place, h->written);
-        else if (h->block[0] != held_mark(place) || h->block[h->written - 1] != held_mark(place))
-            block_fail(w, "contents",
-                       "the first or last byte of a live block of %u bytes at %p has changed: "
-                       "the allocator wrote into it, lost it, or gave it to two owners",
-                       h->size, (const void *)h->block);
-    }
+    for (uint32_t place = 0; place < places; place++)
+        held_inspect(w, &held[place], place, verified);
 }
 
 static inline void places_drain(struct worker *w, struct held *held, uint32_t places) {

@@ -25,11 +25,14 @@ enum fault {
     DIRTY,   /* calloc: a byte in the middle is not zero */
     CROOKED, /* aligned_alloc: 16 bytes past an aligned address */
     REFUSES, /* any: NULL */
+    DAMAGES, /* calloc: a byte in the middle of the block that it gave before changes */
 };
 
 static struct {
     enum fault fault;
-    size_t after; /* so many calls that could are good */
+    size_t after;          /* so many calls that could are good */
+    unsigned char *before; /* of calloc */
+    size_t before_size;
 } heap;
 
 static bool now(enum fault fault) {
@@ -48,6 +51,10 @@ static void *faulty_calloc(size_t count, size_t size) {
     unsigned char *block = calloc(count, size);
     if (now(DIRTY))
         block[count * size / 2] = 1;
+    if (now(DAMAGES)) /* it is alive: the last one that was made goes last */
+        heap.before[heap.before_size / 2 + 1] ^= 0x55;
+    heap.before      = block;
+    heap.before_size = count * size;
     return block;
 }
 
@@ -161,7 +168,42 @@ static void test_fault(const struct workload *load, enum fault fault, const char
     CONTAINS(o.failed_check, check, "%s: %s is found", load->name, what);
 }
 
+/* --- the collector --- */
+
+static struct {
+    size_t mallocs, bursts, odd;
+    bool freeing;
+} sweeps;
+
+static void *swept_malloc(size_t size) {
+    sweeps.mallocs++;
+    sweeps.freeing = false;
+    return malloc(size);
+}
+
+static void swept_free(void *block) {
+    enum { BURST = 16384 };
+    if (!sweeps.freeing) {
+        sweeps.bursts++;
+        sweeps.odd += sweeps.mallocs % BURST != 0;
+    }
+    sweeps.freeing = true;
+    free(block);
+}
+
+static void test_sweeps(void) {
+    faulty.malloc = swept_malloc;
+    faulty.free   = swept_free;
+    run(&workload_collector, 7, 1, false);
+    faulty.malloc = faulty_malloc;
+    faulty.free   = free;
+    OK(sweeps.bursts >= 4 && sweeps.odd == 1,
+       "collector: frees come every 16384 allocations, and at the end (%zu bursts, %zu others)",
+       sweeps.bursts, sweeps.odd);
+}
+
 int main(void) {
+    test_sweeps();
     for (size_t i = 0; i < WORKLOADS; i++) {
         const struct workload *load = workloads[i];
         if (!is_ours(load) || (load->memory_bytes > HEAVY && tap_slow(load->name)))
@@ -171,6 +213,8 @@ int main(void) {
             test_fault(load, LOSES, "contents", "a byte that realloc loses");
         if (load->needs & NEEDS_CALLOC)
             test_fault(load, DIRTY, "contents", "a byte of calloc that is not zero");
+        if (load->needs & NEEDS_CALLOC)
+            test_fault(load, DAMAGES, "contents", "a byte of a live block that changes");
         if (load->needs & NEEDS_ALIGNED_ALLOC)
             test_fault(load, CROOKED, "alignment", "a block that is not aligned as asked");
         if (load->needs)

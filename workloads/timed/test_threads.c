@@ -1,5 +1,5 @@
-/* What the headers of the group `threads` promise: who frees whose blocks, whose blocks lie in one
- * cache line, where sizes come from, and what a sleeper has on its stack. */
+/* What the headers of the group `threads` promise. Who frees whose blocks? Whose blocks lie in one
+ * cache line? Where do sizes come from, and what has a sleeper on its stack? */
 #include "tap.h"
 #include "test_crew.h"
 

@@ -7,7 +7,7 @@ enum { SLOTS = 65536, ROUNDS = 2, MIN_BYTES = 1, MAX_BYTES = 15 };
 
 static uint32_t draw(uint32_t random, uint32_t rank) {
     (void)rank;
-    return MIN_BYTES + (uint32_t)((uint64_t)random * (MAX_BYTES - MIN_BYTES + 1) >> 32);
+    return draw_uniform(random, MIN_BYTES, MAX_BYTES);
 }
 
 static const struct replace load = {.slots = SLOTS, .rounds = ROUNDS, .draw = draw};

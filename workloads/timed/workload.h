@@ -95,6 +95,8 @@ struct workload {
     bool takes_sizes;
     uint32_t least_threads; /* of a sample; 0: 1 */
     uint32_t most_threads;  /* 0: any number. With 1 it may start threads of its own */
+    /* For a CPU, by default, within these bounds. 0: the number has nothing to do with CPUs. */
+    uint32_t threads_per_cpu;
 
     uint64_t ops;         /* timed operations of a sample, over all threads, by default */
     uint64_t quick_ops;   /* the same with --quick */
@@ -136,7 +138,7 @@ static inline void worker_instant(struct worker *w, struct workload_instant at) 
         w->instant(w, &at);
 }
 
-/* Sleeps on purpose: that is no part of the time. The cell takes it, by the kernel's clock: a
+/* Sleeps on purpose. The time goes on after that: the cell takes it, by the kernel's clock: a
  * workload has none. */
 static inline void worker_rest(struct worker *w, unsigned milliseconds) {
     if (w->rest)

@@ -5,7 +5,7 @@
  * Good: the allocator knows that it is, and does not clear it. Bad: it clears it all the same, and
  * takes the lines of the whole block through the caches.
  *
- * A thread has 4096 places, about 48 MiB. It begins again from the first when all are taken: more
+ * A thread has 4096 places, about 55 MiB. It begins again from the first when all are taken: more
  * than 4096 operations a thread are not fresh any more. */
 #include "places.h"
 

@@ -20,6 +20,22 @@ struct books {
     struct held held[PLACES];
 };
 
+/* Whether a table is as it was left, beside its first byte: marks at each stride, zeros between. */
+static bool table_intact(struct worker *w, const struct held *h, uint32_t place) {
+    for (uint32_t at = 0; h->block && at < h->size; at += STRIDE) {
+        const uint32_t zeros = (h->size - at < STRIDE ? h->size - at : STRIDE) - 1;
+        if ((at == 0 || h->block[at] == held_mark(place)) &&
+            contents_zero(h->block + at + 1, zeros) == zeros)
+            continue;
+        block_fail(w, "contents",
+                   "a byte within %u bytes behind byte %u of a live block of %u bytes of calloc at "
+                   "%p has changed",
+                   zeros + 1, at, h->size, (const void *)h->block);
+        return false;
+    }
+    return true;
+}
+
 /* In use is the first byte alone, where held_take writes and looks. The other pages that are
  * written are the operation's own. */
 STREAM_INLINE bool replace_table(struct worker *w, struct step op, bool verify) {
@@ -28,7 +44,7 @@ STREAM_INLINE bool replace_table(struct worker *w, struct step op, bool verify) 
     const uint32_t place  = step_place(op, (uint32_t)(random >> 32), PLACES);
     const uint32_t size   = draw_octaves((uint32_t)random, MIN_BYTES, OCTAVES);
     struct held *h        = &b->held[place];
-    if (!held_drop(w, h, place, verify))
+    if ((verify && !table_intact(w, h, place)) || !held_drop(w, h, place, verify))
         return false;
     unsigned char *block = w->allocator->calloc(size / BLOCK_PAGE, BLOCK_PAGE);
     const uint32_t whole = size / BLOCK_PAGE * BLOCK_PAGE;
@@ -46,9 +62,13 @@ PLACES_DRAIN
 static void inspect(struct worker *w, bool verified) {
     const struct books *b = w->memory;
     places_inspect(w, b->held, PLACES, verified);
-    for (uint32_t place = 0; place < PLACES; place++) /* the pages beside the first byte */
-        if (b->held[place].block)
-            w->untouched_bytes -= (b->held[place].size + STRIDE - 1) / STRIDE * BLOCK_PAGE - 1;
+    for (uint32_t place = 0; place < PLACES; place++) {
+        const struct held *h = &b->held[place];
+        if (h->block) /* the pages beside the first byte */
+            w->untouched_bytes -= (h->size + STRIDE - 1) / STRIDE * BLOCK_PAGE - 1;
+        if (verified && block_is_kept(w))
+            table_intact(w, h, place);
+    }
 }
 
 const struct workload workload_calloc_sparse = {

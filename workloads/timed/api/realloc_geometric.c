@@ -1,7 +1,8 @@
 /* realloc_geometric: a buffer that grows by half of its size each time, from 16 bytes to 1 KiB to
  * 256 KiB, and is kept for a while. So do vectors and string builders: of n bytes that they hold in
- * the end, about 3 n are moved. Folly's fbvector and Microsoft's std::vector grow by half, so that
- * the blocks given up may together hold the next one; GNU's doubles.
+ * the end, 2.5 n are moved on average, and 3 n at most. Folly's fbvector and Microsoft's
+ * std::vector grow by half, so that the blocks given up may together hold the next one; GNU's
+ * doubles.
  *
  * Good: a step costs a block of the next size class and one copy of what is in use, or the block
  * grows where it lies. Bad: more is copied than that, or a block passes through each class on its

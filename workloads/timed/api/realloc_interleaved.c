@@ -6,7 +6,8 @@
  * lies, as on a stack. That is quick with one buffer, and copies at each step with two. Blocks
  * that grow by turns also leave holes behind, into which none of them fits.
  *
- * An operation is the life of the 16: about 400 calls. The 16 before them are freed first. */
+ * An operation is the life of the 16: about 400 calls. Each of the 16 before them is
+ * freed when the new one in its place is to be made. */
 #include "places.h"
 
 enum {

@@ -6,7 +6,8 @@
  * Journal 20/3, 1977): first fit may need about M log2(n), for live bytes M and sizes of up to n
  * units. That is the bound of the record. Good: small blocks lie apart from large ones, so that the
  * holes join. Bad: a small block behind each hole keeps it, and the peak is a multiple of the live
- * bytes. */
+ * bytes.
+ * Sizes and their order are the same at every seed. */
 #include "held.h"
 
 enum {

@@ -4,7 +4,8 @@
  * is all but empty serve another size? Origin: the blow-up of "Hoard" (Berger and others, ASPLOS
  * 2000), with a survivor a page as in the evaluation of "Mesh" (PLDI 2019).
  * Good: pages with few blocks serve the next size, or go back in part. Bad: each size pins a heap
- * of its own, and `4096 B` is four times the live bytes. */
+ * of its own, and `4096 B` is four times the live bytes.
+ * Sizes and their order are the same at every seed. */
 #include "held.h"
 
 enum {

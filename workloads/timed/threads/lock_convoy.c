@@ -1,5 +1,6 @@
-/* lock_convoy: more threads than processors, each of which fills and empties its caches: it
- * allocates 512 blocks of one size, and frees them. Sizes change from burst to burst.
+/* lock_convoy: twice as many threads as there are CPUs, and at least four. Each of which fills and
+ * empties its caches: it allocates 512 blocks of one size, and frees them. Sizes change from burst
+ * to burst.
  *
  * Stresses: the lock of the slow path. Who is taken off the processor while it holds that lets all
  * others wait, and they go on in single file. Origin: Blasgen and others, "The convoy phenomenon"
@@ -47,15 +48,16 @@ FAMILY_RUNS(go)
 
 const struct workload workload_lock_convoy = {
     FAMILY_WITHOUT_LIVE_SET,
-    .name          = "lock_convoy",
-    .group         = "threads",
-    .summary       = "1 to 8 KiB; bursts of 512 blocks of one size, by four threads or more",
-    .stresses      = "a lock in the slow path, with more threads than processors",
-    .least_threads = 4,
-    .ops           = 1000000,
-    .quick_ops     = 200000,
-    .brief_ops     = 20000,
-    .min_bytes     = MIN_BYTES,
-    .max_bytes     = MAX_BYTES,
-    .memory_bytes  = sizeof(struct books),
+    .name            = "lock_convoy",
+    .group           = "threads",
+    .summary         = "1 to 8 KiB; bursts of 512 blocks of one size, by two threads for each CPU",
+    .stresses        = "a lock in the slow path, with more threads than processors",
+    .least_threads   = 4,
+    .threads_per_cpu = 2,
+    .ops             = 1000000,
+    .quick_ops       = 200000,
+    .brief_ops       = 20000,
+    .min_bytes       = MIN_BYTES,
+    .max_bytes       = MAX_BYTES,
+    .memory_bytes    = sizeof(struct books),
 };

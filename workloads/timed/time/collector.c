@@ -1,5 +1,5 @@
 /* collector: a program that frees nothing until its collector runs, and then frees thousands of
- * blocks one after the other, in the order in which they were allocated. Each block of 16 to 512 B
+ * blocks one after the other. Each block of 16 to 512 B
  * is dead with a probability of 3/4 when the sweep comes by, every 16,384 allocations.
  *
  * So does every runtime with a mark-and-sweep collector over malloc (Boehm's, old Lua's and
@@ -21,19 +21,24 @@ enum {
     MAX_BYTES = MIN_BYTES << OCTAVES,
 };
 
-/* Places 0 to blocks - 1 are taken, in the order of their age. */
+/* Places 0 to blocks - 1 are taken. None from `end` on ever was since the last sweep. */
 struct books {
     struct held held[PLACES];
-    uint32_t blocks, allocated; /* since the last sweep */
+    uint32_t blocks, end, allocated; /* the last one since the last sweep */
 };
 
-/* The survivors keep their places; the free places between them are filled by what comes next. */
+/* The survivors keep their places, and what comes next fills the free places between them. So
+ * blocks are freed in the order of places, which is that of age for those of one burst alone. */
 STREAM_INLINE bool sweep(struct worker *w, struct books *b, struct step op, bool verify) {
-    for (uint32_t place = 0; place < PLACES; place++)
+    uint32_t end = 0; /* behind the last survivor */
+    for (uint32_t place = 0; place < b->end; place++) {
         if (b->held[place].block && stream_random(op.key ^ op.number, place) % 4 &&
             !held_drop(w, &b->held[place], place, verify))
             return false;
+        end = b->held[place].block ? place + 1 : end;
+    }
     b->allocated = b->blocks = 0;
+    b->end                   = end;
     return true;
 }
 
@@ -41,11 +46,13 @@ STREAM_INLINE bool allocate(struct worker *w, struct step op, bool verify) {
     struct books *b       = w->memory;
     const uint64_t random = step_random(op, 0);
     const uint32_t size   = draw_octaves((uint32_t)random, MIN_BYTES, OCTAVES);
-    if (b->allocated++ == BURST && !sweep(w, b, op, verify))
+    if (b->allocated == BURST && !sweep(w, b, op, verify))
         return false;
+    b->allocated++;
     while (b->held[b->blocks].block)
         b->blocks++;
     w->digest += (random | 1) * size;
+    b->end = b->blocks < b->end ? b->end : b->blocks + 1;
     return held_malloc(w, &b->held[b->blocks], b->blocks, size, verify);
 }
 PLACES_FAMILY(allocate)

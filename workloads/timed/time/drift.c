@@ -1,6 +1,6 @@
 /* drift: a service whose requests become larger by the hour. Eight epochs, each with blocks of
  * twice the size, from 16 to 64 B up to 2 to 8 KiB. In each epoch the thread allocates twice what
- * it holds, 8 MiB, and frees random blocks, so that a tenth of the old ones is left when the next
+ * it holds, 8 MiB, and frees random blocks. So 14 % of the old ones (e^-2) are left when the next
  * begins. Then it starts over with the small ones.
  *
  * Memory that old blocks keep from being used otherwise is the fragmentation which a benchmark of
@@ -24,25 +24,31 @@ enum {
     WARM_UP   = EPOCH,
 };
 
-/* Places 0 to blocks - 1 are taken. */
+/* Places 0 to blocks - 1 are taken. Blocks move between places, so what is written into one is of a
+ * name that goes with it. No two places have the same. */
 struct books {
     struct held held[PLACES];
+    uint32_t name[PLACES];
     uint32_t blocks, bytes;
 };
 
-/* Frees a random block; the last takes its place, and its mark. */
+static void name_places(struct books *b) {
+    for (uint32_t place = 0; place < PLACES; place++)
+        b->name[place] = place;
+}
+
+/* Frees a random block; the last takes its place. Its contents stay: they are of its name. */
 STREAM_INLINE bool drop_random(struct worker *w, struct books *b, uint32_t random, bool verify) {
     const uint32_t place = draw_uniform(random, 0, b->blocks - 1), last = --b->blocks;
     b->bytes -= b->held[place].size;
-    if (!held_drop(w, &b->held[place], place, verify))
+    if (!held_drop(w, &b->held[place], b->name[place], verify))
         return false;
-    if (place == last)
-        return true;
-    if (verify && !held_intact(w, &b->held[last], last, b->held[last].written))
-        return false;
-    b->held[place]      = b->held[last];
-    b->held[last].block = NULL;
-    held_write(w, &b->held[place], place, 0, verify);
+    const uint32_t freed = b->name[place];
+    b->held[place]       = b->held[last];
+    b->name[place]       = b->name[last];
+    b->name[last]        = freed;
+    if (place != last)
+        b->held[last].block = NULL;
     return true;
 }
 
@@ -56,7 +62,7 @@ STREAM_INLINE bool batch(struct worker *w, struct step op, bool verify) {
         for (uint32_t free = 1; b->bytes + size > BUDGET; free++)
             if (!drop_random(w, b, (uint32_t)(step_random(op, nth + (free << 13)) >> 32), verify))
                 return false;
-        if (!held_malloc(w, &b->held[b->blocks], b->blocks, size, verify))
+        if (!held_malloc(w, &b->held[b->blocks], b->name[b->blocks], size, verify))
             return false;
         b->blocks++;
         b->bytes += size;
@@ -65,7 +71,27 @@ STREAM_INLINE bool batch(struct worker *w, struct step op, bool verify) {
     }
     return true;
 }
-PLACES_FAMILY(batch)
+
+static void warm_up(struct worker *w, bool verify_it) {
+    name_places(w->memory);
+    places_warm_up(w, WARM_UP, batch, verify_it);
+}
+
+static void run(struct worker *w) {
+    places_run(w, batch, false);
+}
+
+static void verify(struct worker *w) {
+    places_run(w, batch, true);
+}
+
+static void inspect(struct worker *w, bool verified) {
+    const struct books *b = w->memory;
+    for (uint32_t place = 0; place < b->blocks; place++)
+        held_inspect(w, &b->held[place], b->name[place], verified);
+}
+
+PLACES_DRAIN
 
 const struct workload workload_drift = {
     .name      = "drift",
