@@ -169,6 +169,26 @@ void *realloc(void *p, size_t n) {
     return fresh && p ? memcpy(fresh, p, old < n ? old : n) : fresh;
 }
 """
+AWAIT_LOOK = """
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+/* Until spanbench, the parent, has this process's counters: its look at them goes on then. */
+static void await_look(void) {
+    char maps[64], book[64], line[4096];
+    int found = 0;
+    snprintf(maps, sizeof maps, "/proc/%d/maps", (int)getppid());
+    snprintf(book, sizeof book, "/%d.0.book", (int)getpid());
+    for (int tries = 0; !found && tries < 10000; tries++) {
+        FILE *f = fopen(maps, "r");
+        while (f && !found && fgets(line, sizeof line, f))
+            found = strstr(line, book) != NULL;
+        if (f)
+            fclose(f);
+        usleep(1000);
+    }
+}
+"""
 CXX = """
 #include <cstdio>
 #include <cstdlib>
@@ -190,28 +210,62 @@ int main() {
     new char[7777];
 }
 """
+# Stacks of threads beside blocks: the kernel makes one mapping of both.
+NEIGHBOURS = """
+#include "await_look.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static volatile int deep;
+static void *end(void *arg) {
+    free(malloc(100));
+    return arg;
+}
+/* Asks for its stack before its first block: then the C library asks for memory, and holds a lock. */
+static void *stay(void *arg) {
+    volatile char frame[512 << 10];
+    pthread_attr_t mine;
+    pthread_getattr_np(pthread_self(), &mine);
+    memset((char *)frame, 1, sizeof frame);
+    deep = 1;
+    for (;;)
+        pause();
+    return (void *)mine.__size;
+}
+int main(int argc, char **argv) {
+    const size_t size = 60 << 20, own = 1 << 20;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    if (strcmp(argv[1], "ended") == 0) { /* malloc gets the addresses of its stack */
+        pthread_attr_setstacksize(&attributes, 64 << 20);
+        pthread_create(&thread, &attributes, end, NULL);
+        pthread_join(thread, NULL);
+    }
+    char *above = malloc(size);
+    if (strcmp(argv[1], "own") == 0) { /* a stack that the program maps itself */
+        void *stack = mmap(NULL, own, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        pthread_attr_setstack(&attributes, stack, own);
+        pthread_create(&thread, &attributes, stay, NULL);
+        for (int tries = 0; !deep && tries < 20000; tries++)
+            usleep(1000);
+    }
+    memset(above, 1, size);
+    await_look();
+    usleep(500000);
+    return 0;
+}
+"""
 ODD = """
+#include "await_look.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-/* Until spanbench, the parent, has this process's counters: its look at them goes on then. */
-static void await_look(void) {
-    char maps[64], book[64], line[4096];
-    int found = 0;
-    snprintf(maps, sizeof maps, "/proc/%d/maps", (int)getppid());
-    snprintf(book, sizeof book, "/%d.0.book", (int)getpid());
-    for (int tries = 0; !found && tries < 10000; tries++) {
-        FILE *f = fopen(maps, "r");
-        while (f && !found && fgets(line, sizeof line, f))
-            found = strstr(line, book) != NULL;
-        if (f)
-            fclose(f);
-        usleep(1000);
-    }
-}
 int main(int argc, char **argv) {
     char *kept = memset(malloc(4 << 20), 1, 4 << 20);
     if (strcmp(argv[1], "crash") == 0) {
@@ -244,6 +298,7 @@ class WhyTest(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.folder = Path(tempfile.mkdtemp(prefix="spanbench-why-test-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        (cls.folder / "await_look.h").write_text(AWAIT_LOOK)
 
     @classmethod
     def build(cls, name: str, source: str, *flags: str, compiler: str = "gcc") -> Path:
@@ -434,6 +489,28 @@ class Books(WhyTest):
         self.assertEqual(
             {p["pid"] for p in document["processes"]}, {document["processes"][0]["pid"]}
         )
+
+
+class Stacks(WhyTest):
+    """A block of 60 MiB beside a stack. What the thread used is its own, and no more."""
+
+    def stacks(self, mode: str) -> list[int]:
+        """At each instant with the block."""
+        document = self.why("--", self.build("neighbours", NEIGHBOURS), mode)
+        points = document["processes"][0]["points"]
+        with_block = [p for p in points if p["rss"] >= 60 << 20]
+        self.assertTrue(with_block, points)
+        for point in with_block:
+            self.assertGreaterEqual(point["requested"], 58 << 20, point)
+        return [p["stacks"] for p in with_block]
+
+    def test_a_block_where_a_stack_was(self) -> None:
+        self.assertLess(max(self.stacks("ended")), 400 << 10)
+
+    def test_a_stack_beside_a_block(self) -> None:
+        stacks = max(self.stacks("own"))
+        self.assertGreaterEqual(stacks, 512 << 10)
+        self.assertLess(stacks, 2 << 20)
 
 
 class BadInput(WhyTest):

@@ -59,14 +59,36 @@ static bool has_blocks(const struct taking *t, const struct mapping *m) {
     return false;
 }
 
-static bool holds_stack(const struct taking *t, const struct mapping *m) {
+/* Resident bytes of a part of a mapping; below 0: that cannot be known. */
+static int64_t resident(const struct taking *t, const struct mapping *m, uint64_t from,
+                        uint64_t to) {
+    if (from == m->start && to == m->end)
+        return m->rss;
+    return t->pagemap >= 0 ? mappings_resident(t->pagemap, from, to) : -1;
+}
+
+static uint64_t later(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* Resident bytes of stacks of threads that live, in a part of a mapping. Of a stack in the midst of
+ * other memory, little is ever touched; where that cannot be known, it is taken for nothing. */
+static int64_t stacks_in(const struct taking *t, const struct mapping *m, uint64_t start,
+                         uint64_t end) {
     const uint32_t used = atomic_load(&t->book->slots_used);
+    int64_t sum         = 0;
     for (uint32_t i = 1; i < used && i < WHY_SLOTS; i++) {
-        const uint64_t at = atomic_load_explicit(&t->book->slot[i].stack, memory_order_relaxed);
-        if (at >= m->start && at < m->end)
-            return true;
+        const struct why_slot *s = &t->book->slot[i];
+        const uint64_t from = later(start, atomic_load_explicit(&s->stack, memory_order_relaxed));
+        const uint64_t to = sooner(end, atomic_load_explicit(&s->stack_end, memory_order_relaxed));
+        const int64_t there = from < to ? resident(t, m, from, to) : 0;
+        sum += there > 0 ? there : 0;
     }
-    return false;
+    return sum < m->rss ? sum : m->rss;
 }
 
 /* The zeroed data of a library or of the program lies behind what is from its file. */
@@ -83,7 +105,7 @@ static bool has_guard(const struct mappings *all, size_t i) {
            strncmp(below->rights, "---", 3) == 0;
 }
 
-/* Resident bytes that the program mapped itself. */
+/* Resident bytes that the program mapped itself, without the stacks there. */
 static int64_t outside_of(const struct taking *t, const struct mapping *m) {
     int64_t sum = 0;
     for (unsigned i = 0; i < WHY_OUTSIDE; i++) {
@@ -91,14 +113,13 @@ static int64_t outside_of(const struct taking *t, const struct mapping *m) {
         uint64_t to   = atomic_load_explicit(&t->book->outside[i].end, memory_order_relaxed);
         if (!to || to <= m->start || from >= m->end)
             continue;
-        from = from < m->start ? m->start : from;
-        to   = to > m->end ? m->end : to;
-        if (from == m->start && to == m->end)
-            return m->rss;
-        const int64_t there = t->pagemap >= 0 ? mappings_resident(t->pagemap, from, to) : -1;
+        from                = later(from, m->start);
+        to                  = sooner(to, m->end);
+        const int64_t there = resident(t, m, from, to);
         sum += there >= 0
                    ? there
                    : (int64_t)((double)m->rss * (double)(to - from) / (double)(m->end - m->start));
+        sum -= stacks_in(t, m, from, to);
     }
     return sum < m->rss ? sum : m->rss;
 }
@@ -189,6 +210,33 @@ static void look_for_arenas(struct taking *t, const struct mapping *m) {
         count_arena(t, m->start + (i << ARENA_SHIFT), m->rss / (int64_t)heaps);
 }
 
+/* Several kinds may lie in one mapping: the kernel joins neighbours. */
+static void classify_anonymous(struct taking *t, size_t i) {
+    const struct mapping *m = &t->maps->item[i];
+    struct split *s         = t->split;
+    const int64_t stacks    = stacks_in(t, m, m->start, m->end);
+    const int64_t most      = m->rss - stacks;
+    const int64_t known = outside_of(t, m), outside = known < most ? known : most;
+    const int64_t rest   = most - outside;
+    const int64_t before = s->outside;
+    s->stacks += stacks;
+    s->outside += outside;
+    if (rest > 0 && has_blocks(t, m)) {
+        s->heap += rest;
+        measure_huge(t, m, false);
+        look_for_arenas(t, m);
+        return;
+    }
+    if (has_guard(t->maps, i) || (stacks && !outside))
+        s->stacks += rest; /* also of a thread that has ended: it waits for the next one */
+    else if (!outside && is_data(t->maps, i))
+        s->files += rest;
+    else
+        s->outside += rest;
+    if (s->outside > before)
+        measure_huge(t, m, true);
+}
+
 static void classify(struct taking *t, size_t i, const char *folder) {
     const struct mapping *m = &t->maps->item[i];
     struct split *s         = t->split;
@@ -206,22 +254,7 @@ static void classify(struct taking *t, size_t i, const char *folder) {
     } else if (*m->name && strncmp(m->name, "[anon", 5) != 0) {
         s->files += m->rss;
     } else {
-        const int64_t outside = outside_of(t, m);
-        const bool whole      = outside >= m->rss;
-        if (!whole && (holds_stack(t, m) || (has_guard(t->maps, i) && !has_blocks(t, m)))) {
-            s->stacks += m->rss;
-            return;
-        }
-        const bool heap = !whole && has_blocks(t, m);
-        if (!whole && !heap && outside == 0 && is_data(t->maps, i)) {
-            s->files += m->rss;
-            return;
-        }
-        s->outside += heap ? outside : m->rss;
-        s->heap += heap ? m->rss - outside : 0;
-        measure_huge(t, m, !heap);
-        if (heap)
-            look_for_arenas(t, m);
+        classify_anonymous(t, i);
     }
 }
 

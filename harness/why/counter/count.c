@@ -2,6 +2,7 @@
 
 #include "book.h"
 #include "page.h"
+#include "stack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +50,9 @@ static void fold(struct why_slot *s) {
         move_number(&from->freed, &to->freed);
         move_number(&from->made, &to->made);
     }
+    /* its memory may be anybody's soon */
+    atomic_store_explicit(&s->stack, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->stack_end, 0, memory_order_relaxed);
     /* pairs with the acquire of claim: the next thread finds zeros */
     atomic_store_explicit(&s->used, 0, memory_order_release);
 }
@@ -77,8 +81,12 @@ static void bind(struct why_slot *s) {
     const uint32_t name = number < WHY_NAMES ? number : WHY_NAMES - 1;
     atomic_store_explicit(&count_book->names[name].thread, gettid(), memory_order_relaxed);
     atomic_store_explicit(&s->thread, gettid(), memory_order_relaxed);
-    atomic_store_explicit(&s->stack, (uint64_t)(uintptr_t)&number, memory_order_relaxed);
     atomic_store_explicit(&s->name, name, memory_order_relaxed);
+    count_inside++; /* the blocks are ours */
+    const struct stack stack = stack_find();
+    count_inside--;
+    atomic_store_explicit(&s->stack, stack.start, memory_order_relaxed);
+    atomic_store_explicit(&s->stack_end, stack.end, memory_order_relaxed);
 }
 
 /* The driver looks at so many slots, and skips those that are not used: relaxed. */
@@ -115,6 +123,11 @@ static void claim(void) {
         break;
     }
     errno = error;
+}
+
+void count_thread(void) {
+    if (count_book && !asked && !count_is_inside())
+        claim();
 }
 
 /* True: the shared slot counts, by atomic operations; or nothing does, if inside. */

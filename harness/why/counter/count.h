@@ -33,6 +33,9 @@ static inline bool count_is_inside(void) {
     return count_inside || (count_slot && !count_mine);
 }
 
+/* Gives this thread its slot now, rather than at its first block. */
+void count_thread(void);
+
 /* A block was made; one is about to be freed, and is still the program's. */
 void count_made_slow(const void *block, size_t requested, size_t usable);
 void count_freed_slow(const void *block, size_t usable);

@@ -108,6 +108,7 @@ static void look(void) {
     *(void **)&next.valloc         = next_find("valloc");
     *(void **)&next.pvalloc        = next_find("pvalloc");
     *(void **)&next.usable         = next_find("malloc_usable_size");
+    *(void **)&next.getattr        = next_find("pthread_getattr_np");
     if (dladdr(*(void **)&next.malloc, &info) && info.dli_fname)
         strncpy(next.object, info.dli_fname, sizeof next.object - 1);
     dl_iterate_phdr(see_object, *(void **)&next.malloc);

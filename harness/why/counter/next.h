@@ -2,6 +2,7 @@
 #ifndef SPANBENCH_WHY_NEXT_H
 #define SPANBENCH_WHY_NEXT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +19,9 @@ struct next {
     void *(*pvalloc)(size_t);
     size_t (*usable)(void *);
     size_t (*promised)(size_t, int); /* the usable size for a request; NULL: it does not promise */
-    bool glibc;                      /* headers of blocks are laid out as in glibc */
-    char object[2048];               /* its file */
+    int (*getattr)(pthread_t, pthread_attr_t *); /* pthread_getattr_np; NULL: there is none */
+    bool glibc;                                  /* headers of blocks are laid out as in glibc */
+    char object[2048];                           /* its file */
 };
 
 extern struct next next;

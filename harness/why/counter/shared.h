@@ -13,7 +13,7 @@
 #define WHY_FOLDER_VARIABLE "SPANBENCH_WHY" /* in the program's environment: where the files go */
 
 enum {
-    WHY_MAGIC   = 0x32594857, /* "WHY2" */
+    WHY_MAGIC   = 0x33594857, /* "WHY3" */
     WHY_CLASSES = 128,        /* four for each power of two, from 16 bytes on */
     WHY_SLOTS   = 1024,       /* threads that live at once; what is more shares the first */
     WHY_NAMES   = 4096,       /* threads that have a name of their own, over the whole life */
@@ -45,7 +45,7 @@ struct why_slot {
     _Alignas(64) _Atomic uint32_t used;    /* no two threads write to one line of the cache */
     _Atomic int32_t thread;                /* gettid() */
     _Atomic uint32_t name;                 /* a number in `names` */
-    _Atomic uint64_t stack;                /* an address on its stack */
+    _Atomic uint64_t stack, stack_end;     /* its stack; both 0: it has none, or the process's */
     struct why_small small[WHY_SMALL + 1]; /* by the size in units of 8 bytes */
     struct why_class class[WHY_CLASSES];   /* of all other sizes */
 };
