@@ -201,6 +201,7 @@ static int why_and_end(int argc, char **argv) {
     if (!needs_proc())
         return EXIT_WRONG_USE;
     spawn_prepare();
+    guard_enter();
     return ended(finish_output(why_command(argc, argv)));
 }
 

@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -51,7 +52,15 @@ static int wait_for(pid_t child) {
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
+    has_patience = false; /* its number may be another's soon */
+    alarm(0);
     return status;
+}
+
+static void have_patience(void) {
+    has_patience = true;
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = lose_patience, .sa_flags = SA_RESTART},
+              NULL);
 }
 
 /* Ends as the process below did. */
@@ -77,21 +86,22 @@ static void be_worker(pid_t guard, pid_t group) {
     follow_parent(guard);
 }
 
-/* Returns in the worker. */
-static void be_guard(pid_t front, pid_t group) {
+/* Returns in the worker. The front is told its number. */
+static void be_guard(pid_t front, pid_t group, int tell) {
     const pid_t self = getpid();
     setpgid(0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     const pid_t worker = fork();
     if (worker == 0) {
+        close(tell);
         be_worker(self, group);
         return;
     }
     if (worker < 0)
         _exit(EXIT_NO_PROCESS);
-    has_patience = true;
-    sigaction(SIGALRM, &(struct sigaction){.sa_handler = lose_patience, .sa_flags = SA_RESTART},
-              NULL);
+    (void)!write(tell, &worker, sizeof worker);
+    close(tell);
+    have_patience();
     start_handing_on(worker);
     follow_parent(front);
     const int status = wait_for(worker);
@@ -99,19 +109,38 @@ static void be_guard(pid_t front, pid_t group) {
     end_like(status);
 }
 
+/* The guard was killed. The worker, now a child of this process, was asked to end, and saves what
+ * it has. */
+static void outlive_guard(int told) {
+    pid_t worker;
+    if (read(told, &worker, sizeof worker) != sizeof worker)
+        return;
+    below = worker;
+    have_patience();
+    alarm(PATIENCE);
+    wait_for(worker);
+}
+
 void guard_enter(void) {
     const pid_t front = getpid(), group = getpgrp();
+    int ends[2] = {-1, -1};
+    (void)!pipe2(ends, O_CLOEXEC); /* without it, a worker whose guard is killed has no time */
     const pid_t guard = fork();
     if (guard == 0) {
-        be_guard(front, group);
+        close(ends[0]);
+        be_guard(front, group, ends[1]);
         return;
     }
+    close(ends[1]);
     if (guard < 0) {
         text_say("nothing guards what is started: fork: %s", strerror(errno));
+        close(ends[0]);
         return;
     }
     start_handing_on(guard);
     const int status = wait_for(guard);
+    if (WIFSIGNALED(status))
+        outlive_guard(ends[0]);
     descendants_end(NULL); /* of a guard that was killed */
     end_like(status);
 }

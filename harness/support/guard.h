@@ -4,6 +4,7 @@
  * is done in a process of its own, below two others that only wait:
  *
  *   front    the process that the caller started, and sees. It hands on signals and the exit code.
+ *            When the guard is dead, it waits a while for the worker's end, and kills what is left.
  *   guard    in a process group of its own, so that a signal to the driver's group spares it. It is
  *            the subreaper: when the worker is dead, it gets and kills what the worker has left.
  *            When the front is dead, it asks the worker to end, as Ctrl-C does.

@@ -44,8 +44,9 @@ static void run_name(char *name, size_t size) {
 
 /* "bench.json.3.tmp": a file of a run under construction, or its link `latest`. */
 static bool is_temporary(const char *name) {
-    static const char *const of[] = {"bench.json", "timeline.csv", "conformance.json",
-                                     "hardening.json", "latest"};
+    static const char *const of[] = {"bench.json",     "timeline.csv", "conformance.json",
+                                     "hardening.json", "program.json", "memory.csv",
+                                     "why.json",       "latest"};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         const size_t length = strlen(of[i]);
         if (strncmp(name, of[i], length) != 0 || name[length] != '.')

@@ -145,6 +145,7 @@ class Killed(DriverTest):
         self.short_run(self.out)
         (dead,) = self.out.glob("2*")
         left = ["bench.json.1.tmp", "conformance.json.12.tmp", "timeline.csv.2.tmp", "latest.0.tmp"]
+        left += ["program.json.3.tmp", "memory.csv.2.tmp", "why.json.1.tmp"]
         others = [
             "bench.json.tmp",
             "mine.tmp",

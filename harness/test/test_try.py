@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from driving import SPANBENCH, run, slow
-from trying import MIB, PYTHON, TryTest, processes_with
+from trying import MIB, PYTHON, TryTest, parts_of, processes_with
 
 # Touches so many MiB in a child, which then lives for 100 ms.
 IN_A_CHILD = """
@@ -314,11 +314,7 @@ class Interruption(TryTest):
         with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as driver:
             while len(processes_with(f"sleep\0{marker}")) < 2:
                 time.sleep(0.05)
-            chain = [driver.pid]
-            for _ in range(2):
-                children = Path(f"/proc/{chain[-1]}/task/{chain[-1]}/children").read_text().split()
-                chain.append(int(children[0]))
-            for victim in whom(chain):
+            for victim in whom(parts_of(driver.pid)):
                 os.kill(victim, signal.SIGKILL) if victim > 0 else os.killpg(
                     -victim, signal.SIGKILL
                 )
@@ -335,6 +331,22 @@ class Interruption(TryTest):
     def test_nothing_is_left_whichever_part_of_it_is_killed(self) -> None:
         for parts in ((1,), (2,), (0, 1), (1, 2), (0, 2), (2, 0)):
             self.kill_driver(lambda chain: [chain[p] for p in parts])
+
+    def test_what_was_measured_is_kept_without_the_guard(self) -> None:
+        """It is killed; the worker has time to save all."""
+        ran = self.directory / "ran"
+        command = self.start("sh", "-c", f"echo >>'{ran}'; sleep 0.05", options=("--runs", 500))
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as driver:
+            while not ran.exists() or len(ran.read_text()) < 5:
+                time.sleep(0.05)
+            os.kill(parts_of(driver.pid)[1], signal.SIGKILL)
+        self.assertEqual(driver.returncode, -signal.SIGKILL)
+        (directory,) = self.out.glob("*-*")
+        self.assertEqual(
+            sorted(p.name for p in directory.iterdir()), ["memory.csv", "program.json"]
+        )
+        runs = json.loads((directory / "program.json").read_text())["runs"]
+        self.assertGreaterEqual(len(runs), 3)  # one is looked at, and one may be under way
 
     def test_what_was_measured_is_kept(self) -> None:
         command = self.start("sleep", "0.1", options=("--runs", 500))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -18,6 +19,7 @@ from typing import Any, Optional
 import jsonschema
 
 from driving import BUILD, ROOT, SPANBENCH, cell_names, run, slow, spanbench
+from trying import processes_with
 
 SCHEMA = json.loads((ROOT / "results" / "why.schema.json").read_text())
 PLANTED = sorted((ROOT / "harness" / "why" / "planted").glob("*.c"))
@@ -598,6 +600,56 @@ class BadInput(WhyTest):
         self.assertTrue(document["end"]["interrupted"])
         self.assertEqual([p.name for p in (out / "latest-why").resolve().iterdir()], ["why.json"])
         self.assert_nothing_left()
+
+
+class Killed(WhyTest):
+    """By signals that it cannot treat."""
+
+    def start(self) -> "tuple[subprocess.Popen[bytes], str, Path]":
+        """The driver, a word of the programs that it started, and the folder of books."""
+        mark = f"{random.randrange(10**6, 10**7)}"
+        driver = subprocess.Popen(
+            [SPANBENCH, "why", "--out", self.folder / mark, "--quiet", "--"]
+            + ["sh", "-c", f"setsid sleep {mark} & wait"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.addCleanup(self.end_all, mark)
+        self.addCleanup(driver.wait)
+        self.addCleanup(driver.kill)
+        while not (found := processes_with(f"sleep\0{mark}")):
+            time.sleep(0.05)
+        words = Path(found[0]).with_name("environ").read_bytes().split(b"\0")
+        (folder,) = [w for w in words if w.startswith(b"SPANBENCH_WHY=")]
+        return driver, mark, Path(os.fsdecode(folder.partition(b"=")[2]))
+
+    def end_all(self, mark: str) -> None:
+        """Where it fails."""
+        for path in processes_with(mark):
+            os.kill(int(Path(path).parent.name), signal.SIGKILL)
+
+    def await_end(self, mark: str) -> None:
+        deadline = time.monotonic() + 60
+        while (left := processes_with(mark)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(left, [])
+
+    def test_nothing_is_left(self) -> None:
+        driver, mark, folder = self.start()
+        self.why("--", "true")
+        self.assertTrue(folder.exists(), "that of a run that goes on")
+        driver.kill()
+        self.await_end(mark)
+        self.assertFalse(folder.exists())
+        self.assertTrue((self.folder / mark / "latest-why" / "why.json").exists())
+
+    def test_the_next_run_removes_what_the_worker_left(self) -> None:
+        driver, mark, folder = self.start()
+        os.killpg(driver.pid, signal.SIGKILL)  # the front and the worker, at once
+        self.await_end(mark)
+        self.why("--", "true")
+        self.assertFalse(folder.exists())
 
 
 if __name__ == "__main__":

@@ -26,6 +26,15 @@ def processes_with(marker: str) -> list[str]:
     return found
 
 
+def parts_of(driver: int) -> list[int]:
+    """The front, the guard, and the worker (harness/support/guard.h)."""
+    chain = [driver]
+    for _ in range(2):
+        children = Path(f"/proc/{chain[-1]}/task/{chain[-1]}/children").read_text().split()
+        chain.append(int(children[0]))
+    return chain
+
+
 class TryTest(DriverTest):
     def start(self, *words: Any, options: tuple[Any, ...] = (), rows: str = "system") -> list[str]:
         fixed = ("--out", self.out, "--allocators", rows, "--timeout", 60)

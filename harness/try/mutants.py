@@ -127,6 +127,14 @@ MUTANTS = [
         "test_nothing_is_left_by_a_driver_that_is_killed",
     ),
     (
+        "guard: a worker whose guard is killed has time to save",
+        "harness/support/guard.c",
+        "        outlive_guard(ends[0]);",
+        "        (void)outlive_guard;",
+        f"{TRY}:Interruption.test_what_was_measured_is_kept_without_the_guard",
+        "the worker has time to save all",
+    ),
+    (
         "identity: of each program that a process was",
         "harness/try/look.c",
         "l->look->process[i].replaced = true;",

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -43,10 +44,14 @@ static double now(void) {
  */
 
 /* Waits until it is traced, and becomes the program. */
-static void become(const struct follow_request *r, const sigset_t *mask, int go, int report) {
+static void become(const struct follow_request *r, const sigset_t *mask, pid_t parent, int go,
+                   int report) {
     char byte;
     while (read(go, &byte, 1) < 0 && errno == EINTR)
         ;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it died, and nobody traces this process */
+        _exit(127);
     sigprocmask(SIG_SETMASK, mask, NULL);
     if (r->preload)
         setenv("LD_PRELOAD", r->preload, 1);
@@ -254,10 +259,11 @@ static int start(struct follow *f, const sigset_t *mask) {
         close(go[1]);
         return error;
     }
-    f->program = fork();
+    const pid_t self = getpid();
+    f->program       = fork();
     if (f->program == 0) {
         close(go[1]); /* or the read would not end if this process died */
-        become(f->request, mask, go[0], report[1]);
+        become(f->request, mask, self, go[0], report[1]);
     }
     const int forked   = errno;
     const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEFORK |

@@ -8,13 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ROOM = 256 << 20 }; /* bytes; less is left to others */
+#define MEMORY "/dev/shm"
+#define PREFIX "spanbench-why-"
+
+enum {
+    ROOM       = 256 << 20, /* bytes; less is left to others */
+    MOST_TRIES = 100,
+};
 
 double books_now(void) {
     struct timespec t;
@@ -22,21 +29,67 @@ double books_now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static void empty(int folder) {
+    DIR *dir = fdopendir(dup(folder));
+    for (const struct dirent *entry; dir && (entry = readdir(dir));)
+        unlinkat(folder, entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+}
+
+/* One that a process has which lives is locked. */
+static void remove_dead(int parent, const char *name) {
+    const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat s;
+    if (fd >= 0 && fstat(fd, &s) == 0 && s.st_uid == geteuid() &&
+        flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        empty(fd);
+        unlinkat(parent, name, AT_REMOVEDIR);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static void remove_leftovers(const char *parent) {
+    DIR *dir = opendir(parent);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));)
+        if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0 &&
+            strlen(entry->d_name) == strlen(PREFIX "XXXXXX"))
+            remove_dead(dirfd(dir), entry->d_name);
+    if (dir)
+        closedir(dir);
+}
+
+/* Before it is locked, another process may take it for one that was left. */
+static bool make_folder(struct books *b, const char *parent) {
+    for (unsigned tries = 0; tries < MOST_TRIES; tries++) {
+        if (snprintf(b->folder, sizeof b->folder, "%s/" PREFIX "XXXXXX", parent) >=
+                (int)sizeof b->folder ||
+            !mkdtemp(b->folder))
+            break;
+        b->lock = open(b->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (b->lock < 0 || flock(b->lock, LOCK_EX) != 0 || access(b->folder, F_OK) == 0)
+            return true;
+        close(b->lock);
+    }
+    *b->folder = '\0';
+    return false;
+}
+
 /* In memory, if there is room; a file on a disk would be written to it again and again. */
 bool books_open(struct books *b) {
     struct statvfs space;
     const char *tmp    = getenv("TMPDIR");
     const char *parent = tmp && *tmp ? tmp : "/tmp";
-    if (statvfs("/dev/shm", &space) == 0 && space.f_bavail * space.f_frsize >= ROOM &&
-        access("/dev/shm", W_OK) == 0)
-        parent = "/dev/shm";
-    *b = (struct books){.began = books_now()};
-    if (snprintf(b->folder, sizeof b->folder, "%s/spanbench-why-XXXXXX", parent) >=
-            (int)sizeof b->folder ||
-        !mkdtemp(b->folder)) {
+    remove_leftovers(MEMORY);
+    remove_leftovers(parent);
+    if (statvfs(MEMORY, &space) == 0 && space.f_bavail * space.f_frsize >= ROOM &&
+        access(MEMORY, W_OK) == 0)
+        parent = MEMORY;
+    *b = (struct books){.began = books_now(), .lock = -1};
+    if (!make_folder(b, parent)) {
         text_say("cannot make a folder in %s: %s; set TMPDIR to another one", parent,
                  strerrordesc_np(errno));
-        *b->folder = '\0';
         return false;
     }
     if (geteuid() == 0) /* what becomes another user, a server, counts on */
@@ -254,12 +307,12 @@ void books_close(struct books *b) {
         if (b->book[i]->shared)
             finish(b, b->book[i]);
     qsort((void *)b->book, b->count, sizeof b->book[0], by_number);
-    DIR *dir = opendir(b->folder);
-    for (const struct dirent *entry; dir && (entry = readdir(dir));)
-        unlinkat(dirfd(dir), entry->d_name, 0);
-    if (dir)
-        closedir(dir);
+    if (b->lock >= 0) {
+        empty(b->lock);
+        close(b->lock);
+    }
     rmdir(b->folder);
+    *b->folder = '\0';
 }
 
 void books_free(struct books *b) {

@@ -34,6 +34,7 @@ struct process_book {
 
 struct books {
     char folder[128];
+    int lock; /* the folder, opened and locked (flock(2)) for as long as this process lives */
     const char *short_folder; /* its last part, as it stands in mappings */
     struct process_book *book[BOOKS_MOST];
     size_t count;
@@ -42,7 +43,8 @@ struct books {
     double began;
 };
 
-/* Makes the folder. False: standard error says why. */
+/* Makes the folder. Removes those of others that were killed: of this user, and locked by nobody.
+ * False: standard error says why. */
 bool books_open(struct books *);
 
 /* Looks for new books, and looks at each process that lives. */
