@@ -4,9 +4,8 @@ takes least memory, and which differences are noise.
 
 Shown is the measured number of threads that is nearest to that of the CPUs. Time and memory are ratios to
 the C library's, "system". Memory is what is resident while all threads hold their live set, less what was
-resident at the start. That is of
-the core group; group_table.py has a table of the other workloads. The sentences follow from intervals of ratios of the same round; comparing.py says
-how. All thread counts and numbers: scripts/table.py.
+resident at the start. That is of the core group; group_table.py has a table of the other workloads. The
+sentences follow from intervals of ratios of the same round; comparing.py says how. All thread counts and numbers: scripts/table.py.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ SENTENCES = 12  # Lines of the table give way until sentences have so many.
 MORE = "; more by --all."  # Ends a sentence that found no room for all of its parts.
 # The sizes of blocks, as workloads/README.md says them, in the columns of one workload.
 SIZES = {"tiny": "1-15 B", "small": "16 B-32 KiB", "large": "32 KiB-4 MiB"}
-# As workloads/README.md says it.
-NOT_MEASURED = (
-    "threads that free each other's blocks",
-    "blocks that change size",
-    "threads that come and go",
-    "calls other than malloc and free",
-)
+# As workloads/README.md says it, and which group of workloads does measure it.
+NOT_MEASURED = {
+    "threads that free each other's blocks": "threads",
+    "blocks that change size": "api",
+    "threads that come and go": "threads",
+    "calls other than malloc and free": "api",
+}
 
 
 def number(value: float) -> str:
@@ -348,6 +347,13 @@ def absent_sentence(a: Answer) -> str:
     return f"Not here: {', '.join(absent)}." if absent else ""
 
 
+def unmeasured_sentence(a: Answer) -> str:
+    """Also what the tables below do not have."""
+    groups = set(a.run.facts.groups.values())
+    left = [what for what, group in NOT_MEASURED.items() if group not in groups]
+    return f"Not measured here: {', '.join(left)}." if left else ""
+
+
 def tie_meaning(a: Answer) -> str:
     return (
         f"A tie: no difference above {INTEREST:.0%} is sure "
@@ -373,7 +379,7 @@ def sentences(a: Answer) -> list[str]:
         purge_sentence(a),
         *ties,
         absent_sentence(a),
-        f"Not measured here: {', '.join(NOT_MEASURED)}.",
+        unmeasured_sentence(a),
     ]
     return [s for s in said if s]
 

@@ -12,7 +12,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Callable, Iterable, Optional
+from typing import Callable, Iterable, Optional, Sequence
 
 import paired
 from bench_results import Results, Row, Sample
@@ -80,6 +80,10 @@ class Question:
         """The one with the least median, and all that cannot be told from it."""
         return [r for r in self.rows if self.tied(self.rows[0], r)]
 
+    def worst(self) -> list[Row]:
+        """The one with the largest median, and all that cannot be told from it."""
+        return [r for r in self.rows if self.tied(self.rows[-1], r)]
+
     def ties(self) -> list[list[Row]]:
         """The largest groups of which no two are told apart."""
         groups: list[list[Row]] = []
@@ -114,6 +118,12 @@ def asked(run: Results, workload: str, threads: int, measure: Measure) -> Questi
 def compare(run: Results, threads: int) -> dict[tuple[str, str], Question]:
     """By workload and the measure's name: all questions that a run answers for so many threads."""
     questions = [asked(run, w, threads, m) for w in run.workloads for m in MEASURES]
+    tell_apart(questions)
+    return {(q.workload, q.measure.name): q for q in questions}
+
+
+def tell_apart(questions: Sequence[Question]) -> None:
+    """Fills `apart` of each. Of all that is found in all of them together, FALSE_RATE is false."""
     pairs: list[tuple[Question, str, str]] = []
     p_values: list[float] = []
     for q in questions:
@@ -129,7 +139,6 @@ def compare(run: Results, threads: int) -> dict[tuple[str, str], Question]:
     for (q, ahead_of, name), real in zip(pairs, paired.discoveries(p_values, FALSE_RATE)):
         if real:
             q.apart.add((ahead_of, name))
-    return {(q.workload, q.measure.name): q for q in questions}
 
 
 def beats(first: Row, second: Row, speed: Question, memory: Question) -> bool:

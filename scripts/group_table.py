@@ -1,16 +1,20 @@
 """The workloads outside of the core, compactly: a line for each, a column for each allocator. One table has
 the time, one the peak of memory, both by medians and as multiples of the C library's. Sentences follow:
-who is best and worst on each workload, by which factor. Where memory is what counts, there are tables of
-the blow-up, and of what stays resident after all is freed. Last comes what has no row. Pure.
+who is best and worst on each workload, by which factor. Who cannot be told apart (comparing.py) ties. Where
+memory is what counts, there are tables of the blow-up, and of what stays resident after all is freed. Last
+comes what has no row. Pure.
 """
 
 from __future__ import annotations
 
+import math
 import textwrap
 from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
-from bench_results import MIB, Results, Row, plural
+import comparing
+from bench_results import MIB, Results, Row, Sample, plural
+from comparing import INTEREST, Measure, Question
 
 WIDTH, NAME, CELL = 100, 22, 9
 BASE = "system"
@@ -25,6 +29,12 @@ def peak_of(row: Row) -> Optional[float]:
     """Resident at most, less what was at the start; of a run that does not tell, none."""
     above = row.above_start("rss_peak_bytes")
     return max(PAGE, above.median) if above else None
+
+
+def peak_of_sample(s: Sample) -> float:
+    """0: it does not tell."""
+    peak = s.get("rss_peak_bytes")
+    return max(PAGE, peak - s["rss_start_bytes"]) if peak is not None else 0.0
 
 
 def left_by(counter: str) -> Callable[[Row], Optional[float]]:
@@ -44,13 +54,15 @@ class Kind:
     unit: float
     suffix: str = ""
     of_group: str = ""  # only the workloads of this one; "": all
-    multiples: bool = False  # of the C library's; else numbers with this unit
+    measure: Optional[Measure] = None  # shown as multiples of the C library's; None: as numbers
 
 
+PEAK = Measure("peak", peak_of_sample)
 KINDS = (
-    Kind("time of an operation", time_of, 1.0, "ns", multiples=True),
-    Kind("peak of memory above the start", peak_of, float(MIB), "M", multiples=True),
+    Kind("time of an operation", time_of, 1.0, "ns", measure=comparing.TIME),
+    Kind("peak of memory above the start", peak_of, float(MIB), "M", measure=PEAK),
 )
+NAMED = 3  # of more that tie, one is named
 MEMORY = "memory"
 LEFT = "MiB above the start that stay resident"
 MEMORY_KINDS = (
@@ -101,14 +113,16 @@ def values_of(rows: dict[str, Row], kind: Kind) -> dict[str, float]:
     return dict(sorted(known.items(), key=lambda item: (item[1], item[0])))
 
 
-def cell(rows: dict[str, Row], values: dict[str, float], allocator: str, kind: Kind) -> str:
+def cell(
+    rows: dict[str, Row], values: dict[str, float], allocator: str, kind: Kind, best: set[str]
+) -> str:
     row = rows.get(allocator)
     if row is None:
         return "-"
     if allocator not in values:
         return "FAILED" if row.failures else "-"
-    mark = "*" if allocator == next(iter(values)) else " "
-    if not kind.multiples or allocator == BASE or BASE not in values:
+    mark = "*" if allocator in best else " "
+    if not kind.measure or allocator == BASE or BASE not in values:
         return number(values[allocator] / kind.unit) + kind.suffix + mark
     return number(values[allocator] / values[BASE]) + mark
 
@@ -118,10 +132,31 @@ def workloads_of(run: Results, kind: Kind) -> list[str]:
     chosen = run.workloads
     if kind.of_group:
         chosen = [w for w in chosen if run.facts.groups.get(w) == kind.of_group]
-    return [w for w in chosen if kind.multiples or values_of(rows_of(run, w), kind)]
+    return [w for w in chosen if kind.measure or values_of(rows_of(run, w), kind)]
 
 
-def table(run: Results, kind: Kind, allocators: Sequence[str]) -> list[str]:
+Questions = dict[tuple[str, str], Question]
+
+
+def questions_of(run: Results) -> Questions:
+    """By workload and the measure's name; answered all at once, so that few answers are false."""
+    measures = [k.measure for k in KINDS if k.measure]
+    asked = [
+        comparing.asked(run, w, threads_of(run, w), m) for w in run.workloads for m in measures
+    ]
+    comparing.tell_apart(asked)
+    return {(q.workload, q.measure.name): q for q in asked}
+
+
+def best_of(questions: Questions, workload: str, kind: Kind, values: dict[str, float]) -> set[str]:
+    """Who gets a mark: the least, and where samples can tell, all that are not told from it."""
+    q = questions[workload, kind.measure.name] if kind.measure else None
+    if q and comparing.enough(q.rows):
+        return {r.allocator for r in q.best()}
+    return set(list(values)[:1])
+
+
+def table(run: Results, kind: Kind, allocators: Sequence[str], questions: Questions) -> list[str]:
     lines = []
     across = (WIDTH - NAME) // (CELL + 1)
     for first in range(0, len(allocators), across):
@@ -130,7 +165,8 @@ def table(run: Results, kind: Kind, allocators: Sequence[str]) -> list[str]:
         for workload in workloads_of(run, kind):
             rows = rows_of(run, workload)
             values = values_of(rows, kind)
-            texts = (cell(rows, values, a, kind) for a in shown)
+            best = best_of(questions, workload, kind, values)
+            texts = (cell(rows, values, a, kind, best) for a in shown)
             line = f"{workload[:NAME]:{NAME}}" + "".join(f" {t:>{CELL}}" for t in texts)
             lines.append(line.rstrip())
     return lines
@@ -140,18 +176,46 @@ def short(name: str) -> str:
     return name if len(name) <= CELL else name[:3] + ".." + name[-(CELL - 5) :]
 
 
-def extremes(run: Results, kind: Kind) -> list[str]:
-    """Best and worst of each workload, and how far they are apart; the widest gap first."""
-    found = []
+def one_of(rows: Sequence[Row], first: Row) -> str:
+    """Nobody knows which."""
+    if len(rows) > NAMED:
+        return f"{first.allocator} or {len(rows) - 1} that tie"
+    others = [r.allocator for r in rows if r is not first]
+    return " or ".join([first.allocator, *others])
+
+
+def extremes(run: Results, measure: Measure, questions: Questions) -> list[str]:
+    """Best and worst of each workload, and how far they are apart; the widest gap first. At the end, the
+    workloads on which they cannot be told apart."""
+    found, tied = [], []
     for workload in run.workloads:
-        values = values_of(rows_of(run, workload), kind)
-        if len(values) > 1:
-            best, *_, worst = values
-            found.append((values[worst] / values[best], workload, best, worst))
-    return [
-        f"  {w:{NAME}} best {b}, worst {x}: {number(f)} times"
-        for f, w, b, x in sorted(found, key=lambda gap: (-gap[0], gap[1]))
+        q = questions.get((workload, measure.name))
+        if not q or len(q.rows) < 2:
+            continue
+        best, worst = q.rows[0], q.rows[-1]
+        sure = comparing.enough(q.rows)
+        effect = comparing.ratio(worst, best, measure)
+        if not effect or (sure and not q.better(best, worst)):
+            tied.append(workload)
+            continue
+        names = (
+            (one_of(q.best(), best), one_of(q.worst(), worst))
+            if sure
+            else (best.allocator, worst.allocator)
+        )
+        found.append(
+            (math.exp(effect.location), workload, *names, "" if sure else " by one sample")
+        )
+    lines = [
+        f"  {w:{NAME}} best {b}, worst {x}: {number(f)} times{how}"
+        for f, w, b, x, how in sorted(found, key=lambda gap: (-gap[0], gap[1]))
     ]
+    if tied:
+        text = (
+            f"  best and worst tie, no difference above {INTEREST:.0%} is sure: {', '.join(tied)}"
+        )
+        lines += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
+    return lines
 
 
 def format_groups(run: Results) -> list[str]:
@@ -159,14 +223,16 @@ def format_groups(run: Results) -> list[str]:
     rest = run.of_core(False)
     lines: list[str] = []
     ranked = sorted({r.allocator for r in rest.rows if not r.floor}, key=lambda a: (a != BASE, a))
+    questions = questions_of(rest) if ranked else {}
     for kind in KINDS if ranked else ():
-        lines += ["", f"{kind.title}: multiples of {BASE}, medians (*: least):"]
-        lines += table(rest, kind, ranked)
-        lines += extremes(rest, kind)
+        lines += ["", f"{kind.title}: multiples of {BASE}, medians (*: least, or tied with it):"]
+        lines += table(rest, kind, ranked, questions)
+        if kind.measure:
+            lines += extremes(rest, kind.measure, questions)
     for kind in (*MEMORY_KINDS, *rest_kinds(run)) if ranked else ():
         if workloads_of(rest, kind):
-            lines += ["", f"{kind.title}, medians (*: least):"]
-            lines += table(rest, kind, ranked)
+            lines += ["", f"{kind.title}, medians (*: the least of them):"]
+            lines += table(rest, kind, ranked, questions)
     for name, cause in run.facts.rest_failures:
         failed = f"No long rest of {name}: {cause}."
         lines += textwrap.wrap(failed, WIDTH, subsequent_indent="  ")

@@ -9,6 +9,22 @@ PLOT = "scripts/test_plot.py"
 
 MUTANTS = [
     (
+        "groups: who cannot be told apart is neither best nor worst",
+        "scripts/group_table.py",
+        "if not effect or (sure and not q.better(best, worst)):",
+        "if not effect:",
+        "scripts/test_group_table.py",
+        "Their medians differ by chance",
+    ),
+    (
+        "answer: what the run's groups measure is not missing",
+        "scripts/answer.py",
+        "if group not in groups]",
+        "if group]",
+        ANSWER,
+        "test_what_the_run_measures_is_not_missing",
+    ),
+    (
         "answer: of parts that find no room none is cut",
         "scripts/answer.py",
         "        parts.pop()\n",

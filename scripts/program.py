@@ -9,9 +9,10 @@ import io
 import os
 import signal
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from types import FrameType
-from typing import Callable, NoReturn, Optional, TextIO
+from typing import Callable, NoReturn, Optional, Sequence, TextIO
 
 import bench_results
 
@@ -26,8 +27,16 @@ LATEST = RESULTS / "latest"
 sys.path.append(str(HOME / os.environ.get("B", "build") / "matplotlib"))
 if sys.stderr is None:  # closed: argparse, among others, would fail
     sys.stderr = open(os.devnull, "w", encoding="utf-8")
+# Files of C libraries, as harness/serving/known.c has them.
+GLIBC = ("libc.so.6", "libc-2.*.so")
+MUSL = ("ld-musl-*.so*", "libc.musl-*.so*")
 WRONG_USE = 2  # as of the driver: wrong use or environment
 INTERRUPTED = 128 + 2
+
+
+def is_one_of(file: str, names: Sequence[str]) -> bool:
+    """Is the last part of this path one of such names?"""
+    return any(fnmatch(Path(file).name, name) for name in names)
 
 
 def parser(

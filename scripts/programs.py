@@ -176,7 +176,7 @@ def set_up(entry: Entry, quick: bool, variables: dict[str, str]) -> Path:
 def c_library() -> str:
     """The file, as this process has it."""
     for line in Path("/proc/self/maps").read_text().splitlines():
-        if line.endswith("/libc.so.6"):
+        if "/" in line and program.is_one_of(line, program.GLIBC):
             return line[line.index("/") :]
     return "libc.so.6"
 

@@ -64,8 +64,9 @@ def linked_with(rows: list[Any]) -> str:
             continue
         # What the program's own process was at its end: a shell may have become it.
         for process in [p for p in row.get("processes", []) if not p.get("replaced")][:1]:
-            file = Path(process["malloc"] or "libc.so.6").name
-            return "" if file.startswith("libc.") else file
+            file = process["malloc"]
+            known = file is None or program.is_one_of(file, program.GLIBC + program.MUSL)
+            return "" if known else Path(file).name
     return ""
 
 

@@ -270,6 +270,23 @@ class Sentences(unittest.TestCase):
         self.assertIn("QUICK RUN: a quarter of the work", above)
         self.assertIn("QUICK RUN and INTERRUPTED. At 2 threads", text_of(made))
 
+    def test_what_the_run_measures_is_not_missing(self) -> None:
+        core = [{"name": w, "group": "core"} for w in WORKLOADS]
+        for groups, said in (
+            (["threads"], "Not measured here: blocks that change size, calls other than malloc"),
+            (
+                ["api"],
+                "Not measured here: threads that free .* blocks, threads that come and go\\.",
+            ),
+            (["bands"], "Not measured here: threads that free .*, calls other than malloc"),
+        ):
+            more = [{"name": "more", "group": g} for g in groups]
+            run = made_up(samples(["system", "b"], ["tiny"]), workloads=core + more)
+            self.assertRegex(text_of(run), said)
+        more = [{"name": g, "group": g} for g in ("api", "threads")]
+        run = made_up(samples(["system", "b"], ["tiny"]), workloads=core + more)
+        self.assertNotIn("Not measured here", text_of(run))
+
     def test_what_is_not_measured_is_what_the_workloads_say(self) -> None:
         """Whoever adds such a workload meets both."""
         said = (ROOT / "workloads" / "README.md").read_text().split("## What is not timed")[1]

@@ -36,6 +36,37 @@ class Table(unittest.TestCase):
         self.assertIn("best good, worst bad: 3.00 times", text)
         self.assertNotIn("null", text, "the floor is never ranked")
 
+    def test_one_allocator_by_two_names_ties(self) -> None:
+        """Their medians differ by chance; nothing is said of who is better."""
+        noise = ((0.85, 1.19), (1.1, 0.83), (0.95, 1.18), (1.2, 1.15), (0.9, 1.05))
+        samples = [
+            sample(name, 50 * noise[block][i], 4 * noise[block][i], block=block)
+            for block in range(5)
+            for i, name in enumerate(("system", "twin"))
+        ]
+        for some in (samples, samples[:4]):
+            text = self.lines(*some)
+            self.assertNotRegex(text, "best .*, worst")
+            self.assertEqual(
+                text.count("best and worst tie, no difference above 2% is sure: ring"), 2
+            )
+            self.assertRegex(text, r"ring +[0-9.]+ns\* +[0-9.]+\*")
+
+    def test_who_is_told_apart(self) -> None:
+        """The best two tie, and the worst two; the factor is of pairs of the same round."""
+        costs = {"a": 10.0, "b": 10.0, "c": 30.0, "d": 30.0}
+        samples = [
+            sample(name, ns * (1 + 0.01 * ((block * 7 + i * 3) % 5)) * (1 + block), 1, block=block)
+            for block in range(8)
+            for i, (name, ns) in enumerate(costs.items())
+        ]
+        text = self.lines(*samples)
+        self.assertRegex(text, r"best (a or b|b or a), worst (c or d|d or c): [23]\.\d\d times\n")
+
+    def test_one_sample_is_said(self) -> None:
+        text = self.lines(sample("a", 10, 1), sample("b", 30, 3))
+        self.assertIn("best a, worst b: 3.00 times by one sample", text)
+
     def test_the_core_is_not_in_it(self) -> None:
         run = made_up([entry("a", 5, workload="tiny"), entry("b", 5, workload="tiny")])
         self.assertEqual(group_table.format_groups(run), [])
@@ -62,6 +93,8 @@ class Table(unittest.TestCase):
         text = "\n".join(answer.format_run(run))
         self.assertIn("Fastest", text)
         self.assertRegex(text, r"ring +5\.00ns\* +1\.20")
+        said = text.split("Not measured here: ")[1]
+        self.assertTrue(said.startswith("blocks that change"), "the table below has threads")
         only = made_up([sample("system", 5, 1), sample("a", 6, 1)], workloads=GROUPS)
         self.assertNotIn("Fastest", "\n".join(answer.format_run(only)))
 

@@ -72,7 +72,7 @@ class Process:
 
     @property
     def is_glibc(self) -> bool:
-        return "/libc.so" in self.allocator
+        return program.is_one_of(self.allocator, program.GLIBC)
 
     @property
     def title(self) -> str:
