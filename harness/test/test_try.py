@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -13,7 +14,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
-from driving import SPANBENCH, run, slow
+from driving import BUILD, SPANBENCH, run, slow
 from trying import MIB, PYTHON, TryTest, parts_of, processes_with
 
 # Touches so many MiB in a child, which then lives for 100 ms.
@@ -121,6 +122,21 @@ class Truth(TryTest):
         own = [("sh", True, True), ("env", True, True), ("static", False, False)]
         self.assertEqual(said, [*own, ("python3", False, True)])
 
+    def test_another_allocator_in_a_path_like_the_c_library_s(self) -> None:
+        """Its row `system` is not the C library's, and that is said."""
+        source = self.script("void *malloc(unsigned long); int main(void) { return !malloc(1); }")
+        source = source.rename(source.with_suffix(".c"))
+        folder, program = self.directory / "libc.so.6-tests", self.directory / "linked"
+        folder.mkdir()
+        for library in BUILD.glob("libgomalloc.so*"):
+            shutil.copy(library, folder)
+        words = ("-fno-builtin", "-o", program, source, f"-L{folder}", f"-Wl,-rpath,{folder}")
+        done = run("cc", *words, "-Wl,--no-as-needed", "-lgomalloc")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = self.attempt(program).stderr
+        self.assertRegex(said, "without a preload, .*/libgomalloc.so.* serves malloc")
+        self.assertNotIn("without a preload", self.attempt("true").stderr)
+
     def test_what_cannot_be_preloaded_gives_no_row_and_says_why(self) -> None:
         source = self.directory / "static.c"
         source.write_text("int main(void) { return 0; }")
@@ -168,6 +184,13 @@ class Options(TryTest):
         self.assertLess(min(r["wall_seconds"] for r in self.program()["runs"]), 0.1)
         cause = self.cause_of("true", options=("--prepare", "echo no >&2; exit 7"))
         self.assertRegex(str(cause), "--prepare .*exit code 7: no")
+
+    def test_metric_with_a_decimal_comma(self) -> None:
+        options = ("--metric", "took ([0-9.,]+)", "--runs", 1, "--quiet")
+        self.attempt("echo", "took 0,53 s", options=options)
+        self.assertEqual([r["metric"] for r in self.program()["runs"]], [0.53])
+        cause = self.cause_of("echo", "took 1,2,3 s", options=("--metric", "took ([0-9.,]+)"))
+        self.assertRegex(cause, "no number that --metric matches.*0,53")
 
     def test_same_output(self) -> None:
         words = ("sh", "-c", 'echo "${LD_PRELOAD:+preloaded}"')

@@ -75,7 +75,8 @@ static const char *other_problem(struct comparison *c, const struct row *row,
                                  const struct measured *m, char *text, size_t size) {
     const struct try_options *o = c->options;
     if (o->metric && isnan(m->number)) {
-        snprintf(text, size, "printed no number that --metric matches");
+        snprintf(text, size,
+                 "printed no number that --metric matches; 1234.5, 1,234.5 and 0,53 are numbers");
         return text;
     }
     if (!o->same_output)

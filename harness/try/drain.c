@@ -1,8 +1,9 @@
 #include "drain.h"
 
+#include "metric_number.h"
+
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,18 +48,6 @@ static void keep_tail(struct drain *d, const char *text, size_t length) {
     d->tail[d->tail_length] = '\0';
 }
 
-/* "1,234.5" -> 1234.5 */
-static double number_in(const char *text, size_t length) {
-    char plain[64], *end;
-    size_t kept = 0;
-    for (size_t i = 0; i < length && kept < sizeof plain - 1; i++)
-        if (text[i] != ',')
-            plain[kept++] = text[i];
-    plain[kept]        = '\0';
-    const double value = strtod(plain, &end);
-    return end == plain ? NAN : value;
-}
-
 static void end_line(struct drain *d) {
     regmatch_t part[2];
     d->line[d->line_length] = '\0';
@@ -68,8 +57,9 @@ static void end_line(struct drain *d) {
     const regmatch_t *m = d->number->re_nsub ? &part[1] : &part[0];
     if (m->rm_so < 0)
         return;
-    const double value = number_in(d->line + m->rm_so, (size_t)(m->rm_eo - m->rm_so));
-    d->value           = isnan(value) ? d->value : value;
+    d->line[m->rm_eo] = '\0';
+    if (strpbrk(d->line + m->rm_so, "0123456789"))
+        d->value = metric_number(d->line + m->rm_so, (size_t)(m->rm_eo - m->rm_so));
 }
 
 static void look_for_number(struct drain *d, const char *text, size_t length) {

@@ -14,7 +14,8 @@ struct drain {
     uint64_t bytes;
     char tail[DRAIN_TAIL_BYTES]; /* the last of it */
     size_t tail_length;
-    double value; /* of the last line with a number that matched; NaN: none did */
+    double
+        value; /* of the last line with digits that matched; NaN: none did, or they are no number */
 
     uint64_t mixed, word; /* the hash of all whole words, and the last, which is not */
     const regex_t *number;

@@ -95,6 +95,7 @@ static void identify(struct look *look, const char *library, pid_t pid) {
     p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
     read_names(p);
     snprintf(p->object, sizeof p->object, "%s", serving.object);
+    p->system         = serving_is_named(&serving, "system");
     const bool served = !library || serving_is(&serving, library);
     const char *why   = served ? "" : serving_finding(&serving);
     snprintf(p->why, sizeof p->why, "%s", why ? why : *serving.why ? serving.why : LOOK_NO_MALLOC);

@@ -18,6 +18,7 @@ struct look_process {
     pid_t pid, parent;
     char comm[64], exe[PATH_MAX];
     char object[PATH_MAX];      /* that serves malloc; "": not known */
+    bool system;                /* it is the C library's, which serves without a preload */
     char why[320];              /* the library that was asked for does not serve; "": it does */
     bool replaced;              /* it became another program by exec, which the next entry is of */
     size_t order;               /* in which entries were made */

@@ -26,8 +26,7 @@ static void judge_identity(struct comparison *c, size_t row, const struct look *
         comparison_fail(r, text);
         /* Of one that nobody asked for, that is not a finding. */
         r->absent = !c->options->common.allocators.count && strcmp(why, LOOK_NO_MALLOC) == 0;
-    } else if (own && !*r->library && *own->object && !strstr(own->object, "/libc") &&
-               !c->notes++) {
+    } else if (own && !*r->library && *own->object && !own->system && !c->notes++) {
         snprintf(text, sizeof text, "without a preload, %s serves malloc in this program",
                  own->object);
         comparison_say(r->name, text);

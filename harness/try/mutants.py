@@ -135,6 +135,22 @@ MUTANTS = [
         "the worker has time to save all",
     ),
     (
+        "identity: what is not the C library is said, whatever its path",
+        "harness/try/look_rows.c",
+        "!own->system &&",
+        '!own->system && !strstr(own->object, "/libc") &&',
+        f"{TRY}:Truth.test_another_allocator_in_a_path_like_the_c_library_s",
+        "the C library's, and that is said",
+    ),
+    (
+        "metric: a comma before other than three digits is a decimal one",
+        "harness/try/metric_number.c",
+        "digits < 1 || digits > GROUP : digits != GROUP",
+        "digits < 1 || digits > GROUP : digits < 1",
+        "harness/try/test_metric_number",
+        "'12,34' is 12.34",
+    ),
+    (
         "identity: of each program that a process was",
         "harness/try/look.c",
         "l->look->process[i].replaced = true;",

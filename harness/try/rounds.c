@@ -45,7 +45,9 @@ static const char *run_server(struct comparison *c, size_t row, struct measured 
         return served.problem;
     if (!o->metric || !isnan(m->number))
         return NULL;
-    snprintf(text, size, "the load printed no number that --metric matches");
+    snprintf(
+        text, size,
+        "the load printed no number that --metric matches; 1234.5, 1,234.5 and 0,53 are numbers");
     return text;
 }
 

@@ -1,5 +1,6 @@
 #include "split.h"
 
+#include "known.h"
 #include "sampled.h"
 
 #include <fcntl.h>
@@ -38,7 +39,9 @@ struct taking {
  */
 
 static bool is_glibc(const struct taking *t) {
-    return strstr(t->book->object, "/libc.so");
+    const char *slash                   = strrchr(t->book->object, '/');
+    const struct known_allocator *known = known_by_object(slash ? slash + 1 : t->book->object);
+    return known && strcmp(known->name, "glibc") == 0;
 }
 
 static bool is_arena(const struct taking *t, const struct mapping *m) {
