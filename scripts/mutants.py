@@ -17,6 +17,14 @@ MUTANTS = [
         "Their medians differ by chance",
     ),
     (
+        "programs: a row without a peak of memory has none",
+        "scripts/programs_table.py",
+        "            if cost is not None:  # of",
+        "            if what:  # of",
+        "scripts/test_programs.py:Numbers",
+        "test_a_row_that_is_not_watched_has_no_memory",
+    ),
+    (
         "answer: what the run's groups measure is not missing",
         "scripts/answer.py",
         "if group not in groups]",

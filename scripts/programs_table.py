@@ -28,7 +28,7 @@ class Measured:
     # "time" and "memory"; in each, for each row, a value for each run
     costs: dict[str, dict[str, list[float]]]
     causes: dict[str, str]  # of rows without a result
-    unit: str  # of the time
+    unit: str  # of the time: "s"; "/s", of which it is the inverse; or "", the program's own number
     linked: str = ""  # what serves it without a preload, if that is not the C library
 
     @property
@@ -40,21 +40,22 @@ def read(path: Path) -> Measured:
     document = json.loads(path.read_text(encoding="utf-8"))
     its = document["program"]
     metric = its["metric"] is not None
+    rate = metric and its["higher_is_better"]
     costs: dict[str, dict[str, list[float]]] = {"time": {}, "memory": {}}
     for run in document["runs"]:
         if run["problem"] is not None:
             continue
         value = run["metric"] if metric else run["wall_seconds"]
-        if metric and its["higher_is_better"] and value:
-            value = 1 / value
-        if value is not None:
-            costs["time"].setdefault(run["row"], []).append(value)
-        costs["memory"].setdefault(run["row"], []).append(run["peak_bytes"])
+        if rate:
+            value = 1 / value if value else None
+        for what, cost in (("time", value), ("memory", run["peak_bytes"])):
+            if cost is not None:  # of a row that is not watched, no memory is known
+                costs[what].setdefault(run["row"], []).append(cost)
     causes = {row["name"]: row["cause"] for row in document["rows"] if row["cause"]}
     for name in causes:
         for kind in costs.values():
             kind.pop(name, None)
-    unit = "the program's own number" if metric else "s"
+    unit = "/s" if rate else "" if metric else "s"
     return Measured(path.stem, costs, causes, unit, linked_with(document["rows"]))
 
 
@@ -78,7 +79,10 @@ def cell(values: Optional[list[float]], base: Optional[list[float]]) -> str:
     """ "1.02x"; "~1.02x" if some run of one lies among the other's."""
     if not values or not base:
         return "-"
-    ratio = statistics.median(values) / statistics.median(base)
+    middle = statistics.median(base)
+    if not middle:
+        return "-"
+    ratio = statistics.median(values) / middle
     return f"{'~' if values is not base and overlap(values, base) else ''}{ratio:.2f}x"
 
 
@@ -91,7 +95,9 @@ def absolute(measured: Measured, kind: str) -> str:
         return (
             f"{middle / 2**20:.0f} MiB" if middle >= 2**20 * 10 else f"{middle / 2**20:.1f} MiB"
         )
-    return f"{middle:.2f} s" if measured.unit == "s" else f"{1 / middle:.4g}/s"
+    if measured.unit == "/s":
+        return f"{1 / middle:.4g}/s"
+    return f"{middle:.2f} s" if measured.unit else f"{middle:.4g}"
 
 
 def table(all_of_them: list[Measured]) -> str:

@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -205,20 +206,36 @@ class Run(DriverTest):
 
 
 class Numbers(unittest.TestCase):
-    def test_a_number_of_which_more_is_better(self) -> None:
-        """Twice as many transactions a second are half the cost."""
+    def table(self, runs: list[tuple[str, Any, Any]], more_is_better: bool = False) -> str:
+        """Of rows, with the program's number and the peak of memory."""
+        names = list(dict.fromkeys(name for name, _, _ in runs))
         document = {
-            "program": {"metric": "tps", "higher_is_better": True},
-            "rows": [{"name": n, "cause": None} for n in ("system", "a")],
+            "program": {"metric": "tps", "higher_is_better": more_is_better},
+            "rows": [{"name": n, "cause": None} for n in names],
             "runs": [
-                {"problem": None, "row": n, "metric": m, "wall_seconds": 1, "peak_bytes": 1}
-                for n, m in (("system", 100), ("a", 200), ("a", None))
+                {"problem": None, "row": n, "metric": m, "wall_seconds": 1, "peak_bytes": peak}
+                for n, m, peak in runs
             ],
         }
-        path = Path(self.id() + ".json")
-        self.addCleanup(path.unlink)
-        path.write_text(json.dumps(document))
-        self.assertRegex(programs_table.table([programs_table.read(path)]), r"100/s +0.50x")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "x.json"
+            path.write_text(json.dumps(document))
+            return programs_table.table([programs_table.read(path)])
+
+    def test_a_number_of_which_more_is_better(self) -> None:
+        """Twice as many transactions a second are half the cost; none at all are no cost that is known."""
+        runs = [("system", 100, 1), ("a", 200, 1), ("a", None, 1), ("b", 0, 1)]
+        self.assertRegex(self.table(runs, True), r"100/s +0.50x +-\n")
+
+    def test_a_number_of_which_less_is_better(self) -> None:
+        self.assertRegex(self.table([("system", 7.25, 1), ("a", 14.5, 1)]), r"(?m)^x +7.25 +2.00x$")
+        self.assertRegex(self.table([("system", 0, 1), ("a", 14.5, 1)]), r"(?m)^x +0 +-$")
+
+    def test_a_row_that_is_not_watched_has_no_memory(self) -> None:
+        mib = 1 << 20
+        runs = [("system", 2, 20 * mib), ("a", 2, 40 * mib), ("system:watch=off", 2, None)]
+        self.assertRegex(self.table(runs), r"(?m)^x +20 MiB +2.00x +-$")
+        self.assertRegex(self.table([("system", 2, None), ("a", 2, 40 * mib)]), r"(?m)^x +- +-$")
 
     def test_a_program_that_is_linked_with_another(self) -> None:
         costs = {"system": [1.0], "glibc": [2.0], "a": [3.0]}
@@ -241,6 +258,11 @@ class Numbers(unittest.TestCase):
             }
         ]
         self.assertEqual(programs_table.linked_with(rows), "libother.so")
+        for file in ("/lib/libc.so.6", "/lib/libc-2.31.so", "/lib/ld-musl-x86_64.so.1", None):
+            rows[0]["processes"][1]["malloc"] = file
+            self.assertEqual(programs_table.linked_with(rows), "")
+        rows[0]["processes"][1]["malloc"] = "/libc.so/libc.mine.so"
+        self.assertEqual(programs_table.linked_with(rows), "libc.mine.so")
 
     def test_what_is_told_apart(self) -> None:
         self.assertEqual(programs_table.cell([2.0, 3.0], [4.0, 5.0]), "0.56x")
