@@ -248,7 +248,7 @@ class Numbers(unittest.TestCase):
         self.assertEqual(programs_table.core_names(one)["time"], {"a": [3.0]})
         costs["glibc"] = [2.0]
         self.assertEqual(programs_table.core_names(one)["time"], {"a": [3.0], "system": [2.0]})
-        rows = [
+        rows: list[Any] = [
             {
                 "name": "system",
                 "processes": [

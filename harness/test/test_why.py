@@ -609,7 +609,7 @@ class Killed(WhyTest):
         """The driver, a word of the programs that it started, and the folder of books."""
         mark = f"{random.randrange(10**6, 10**7)}"
         driver = subprocess.Popen(
-            [SPANBENCH, "why", "--out", self.folder / mark, "--quiet", "--"]
+            [str(SPANBENCH), "why", "--out", str(self.folder / mark), "--quiet", "--"]
             + ["sh", "-c", f"setsid sleep {mark} & wait"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
