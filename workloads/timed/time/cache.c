@@ -83,23 +83,31 @@ STREAM_INLINE bool hit(struct worker *w, struct books *b, uint32_t key, bool ver
     return true;
 }
 
+/* The smaller of two draws. */
+STREAM_INLINE uint32_t value_size(uint64_t random) {
+    const uint32_t one   = draw_octaves((uint32_t)random, LEAST, OCTAVES),
+                   other = draw_octaves((uint32_t)(random >> 32), LEAST, OCTAVES);
+    return one < other ? one : other;
+}
+
 STREAM_INLINE bool request(struct worker *w, struct step op, bool verify) {
     struct books *b       = w->memory;
-    const uint64_t random = step_random(op, 0), second = step_random(op, 1);
-    const uint32_t rank  = draw_zipf((uint32_t)random, KEYS_LOG2 << 16);
-    const uint32_t key   = (rank * 0x9E3779B1u) % KEYS; /* odd: a permutation of the ranks */
-    const uint32_t one   = draw_octaves((uint32_t)second, LEAST, OCTAVES),
-                   other = draw_octaves((uint32_t)(second >> 32), LEAST, OCTAVES);
-    const uint32_t size  = one < other ? one : other;
-    const bool stores    = random >> 32 < UINT32_MAX / STORES;
+    const uint64_t random = step_random(op, 0);
+    const uint32_t rank   = draw_zipf((uint32_t)random, KEYS_LOG2 << 16);
+    const uint32_t key    = (rank * 0x9E3779B1u) % KEYS; /* odd: a permutation of the ranks */
+    const bool stores     = random >> 32 < UINT32_MAX / STORES;
     if (!b->begun)
         b->link[NOBODY] = (struct link){NOBODY, NOBODY};
     b->begun = true;
-    w->digest += (random | 1) * size;
+    /* Most requests are hits, and draw no size. That of a miss is not in the digest: what misses
+     * depends on what this thread holds. */
+    uint32_t size = stores ? value_size(step_random(op, 1)) : 0;
+    w->digest += (random | 1) * (size + 1);
     if (b->held[2 * key].block && !stores)
         return hit(w, b, key, verify);
     if (b->held[2 * key].block && !forget(w, b, key, verify))
         return false;
+    size = size ? size : value_size(step_random(op, 1));
     return store(w, b, key, size, verify);
 }
 PLACES_FAMILY(request)
