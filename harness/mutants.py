@@ -362,8 +362,8 @@ MUTANTS = [
     (
         "time: a thread that waits at the ends of the span does not work",
         "harness/cell/sample.c",
-        "-= waited < span->counters.cpu_ns ? waited",
-        "-= waited < span->counters.cpu_ns ? 0",
+        "-= waited < span->counters.cpu_ns ? waited : span->counters.cpu_ns;",
+        "-= 0 * waited;",
         SAMPLE,
         "not that of one that spins",
     ),
@@ -371,9 +371,9 @@ MUTANTS = [
         "time: what the threads used is held against the time that is shown",
         "harness/bench/sample.c",
         "least(cpus, threads) * wall + own * counted",
-        "least(cpus, threads) * counted + own * counted",
+        "least(cpus, threads) * (wall + counted) + own * counted",
         f"{BAD_CELLS}:BadCells.test_less_time_than_its_thread_worked",
-        "test_less_time_than_its_thread_worked",
+        "only the time is wrong",
     ),
     (
         "threads: a workload that is about more threads than CPUs has them",
