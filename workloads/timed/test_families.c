@@ -220,8 +220,8 @@ static void give_back_all(void) {
 }
 
 static void lose(void *block) {
-    const uintptr_t aligned = (uintptr_t)block & ~(uintptr_t)15;
-    struct owners *o        = (struct owners *)aligned - 1;
+    char *aligned    = (char *)block - (uintptr_t)block % _Alignof(struct owners);
+    struct owners *o = (struct owners *)(void *)aligned - 1;
     if (block && atomic_fetch_sub(&o->count, 1) <= 0)
         atomic_fetch_add(&freed_twice, 1);
 }
