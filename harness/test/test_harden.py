@@ -261,9 +261,9 @@ class BadCells(HardeningTest):
 
     LIST = 'case $1 in --misuse) ;; *) exec {good} "$@";; esac\n'
 
-    def check(self, script: str) -> Any:
+    def check(self, script: str, timeout: int = 200) -> Any:
         self.script_cell("bad", self.LIST + script)
-        words = ["--runs", "1", "--sizes", "small", "--timeout", "2"]
+        words = ["--runs", "1", "--sizes", "small", "--timeout", timeout]
         return self.harden(["double_free.immediate"], *words)[
             "bad", "double_free.immediate", "small"
         ]
@@ -275,7 +275,7 @@ class BadCells(HardeningTest):
         self.assertEqual(self.check("exit 0")["outcomes"], {"void": 1})
 
     def test_hang_without_a_misuse_names_the_option(self) -> None:
-        result = self.check("exec sleep 60")
+        result = self.check("exec sleep 1000", timeout=3)
         self.assertEqual(result["outcomes"], {"void": 1})
         self.assertIn("(--timeout gives it more)", result["runs"][0]["seen"])
 

@@ -69,7 +69,7 @@ class LongRest(DriverTest):
             self.addCleanup(process.kill)
             cells = self.resting(process)
             process.send_signal(number)
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=300)
             self.assertEqual(process.returncode, 128 + number, errors)
             self.assertIn("interrupted", errors)
             for cell in cells:

@@ -375,9 +375,11 @@ class Interruption(TryTest):
         self.assertGreaterEqual(len(runs), 3)  # one is looked at, and one may be under way
 
     def test_what_was_measured_is_kept(self) -> None:
-        command = self.start("sleep", "0.1", options=("--runs", 500))
+        ran = self.directory / "ran"
+        command = self.start("sh", "-c", f"echo >>'{ran}'; sleep 0.1", options=("--runs", 500))
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as driver:
-            time.sleep(2)
+            while not ran.exists() or len(ran.read_text()) < 4:
+                time.sleep(0.05)
             driver.send_signal(signal.SIGINT)
             _, said = driver.communicate(timeout=60)
         self.assertEqual(driver.returncode, 130)

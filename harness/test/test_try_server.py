@@ -70,7 +70,7 @@ class Servers(TryTest):
             "--load",
             load.format(asks, self.port) or f"'{asks}' {self.port}",
         ]
-        fixed = ["--out", self.out, "--allocators", rows, "--timeout", 30, "--quiet", "--runs", 1]
+        fixed = ["--out", self.out, "--allocators", rows, "--timeout", 200, "--quiet", "--runs", 1]
         result = run(SPANBENCH, "try", *fixed, *options, *words, *more(str(self.port)))
         self.assertEqual(processes_with(self.marker), [])
         with socket.socket() as now:
@@ -131,7 +131,7 @@ class Servers(TryTest):
             (("--server", "echo no port >&2; exit 3"), "", "ended before it was ready: no port"),
             (("--server", "sleep 20", "--timeout", 0.3), "", "not ready after 0.3 s"),
             ((), "echo bad >&2; exit 9", "the load ended with exit code 9: bad"),
-            (("--timeout", 1), "sleep 50", "the load did not end in time"),
+            (("--timeout", 10), "sleep 50", "the load did not end in time"),
             ((), "exec '{0}' {1} end", "ended while the load ran: the server gave up"),
             (("--then", "true", "--then", "exit 5"), "true", "command 2 of --then ended with exit"),
             (("--traffic", "exit 6"), "true", "--traffic ended with exit code 6"),

@@ -175,7 +175,22 @@ AWAIT_LOOK = """
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-/* Until spanbench, the parent, has this process's counters: its look at them goes on then. */
+#include <stdlib.h>
+/* How often spanbench, the parent, went to sleep. */
+static long rests(void) {
+    char status[64], line[4096];
+    long n = 0;
+    snprintf(status, sizeof status, "/proc/%d/status", (int)getppid());
+    FILE *f = fopen(status, "r");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "voluntary_ctxt_switches:", 24) == 0)
+            n = atol(line + 24);
+    if (f)
+        fclose(f);
+    return n;
+}
+/* Until it has this process's counters, and has slept a few times since: so it has looked at them,
+ * however busy the machine is. */
 static void await_look(void) {
     char maps[64], book[64], line[4096];
     int found = 0;
@@ -189,6 +204,9 @@ static void await_look(void) {
             fclose(f);
         usleep(1000);
     }
+    const long before = rests();
+    for (int tries = 0; found && rests() < before + 4 && tries < 60000; tries++)
+        usleep(1000);
 }
 """
 CXX = """
@@ -256,7 +274,6 @@ int main(int argc, char **argv) {
     }
     memset(above, 1, size);
     await_look();
-    usleep(500000);
     return 0;
 }
 """
@@ -272,7 +289,6 @@ int main(int argc, char **argv) {
     char *kept = memset(malloc(4 << 20), 1, 4 << 20);
     if (strcmp(argv[1], "crash") == 0) {
         await_look();
-        usleep(500000);
         raise(SIGSEGV);
     } else if (strcmp(argv[1], "close") == 0) {
         for (int fd = 0; fd < 1000; fd++)
@@ -280,6 +296,11 @@ int main(int argc, char **argv) {
         return 0; /* the last look sees the block */
     } else if (strcmp(argv[1], "daemon") == 0) {
         daemon(0, 0);
+        usleep(30000000);
+    } else if (strcmp(argv[1], "wait") == 0) {
+        await_look();
+        puts("looked at");
+        fflush(stdout);
         usleep(30000000);
     } else if (strcmp(argv[1], "sleep") == 0) {
         usleep(30000000);
@@ -569,13 +590,13 @@ class BadInput(WhyTest):
         self.assertLess(size, 1 << 20)
 
     def test_a_daemon_is_ended(self) -> None:
-        document = self.why("--seconds", "1", "--", self.build("odd", ODD), "daemon")
+        document = self.why("--seconds", "3", "--", self.build("odd", ODD), "daemon")
         self.assertTrue(document["end"]["stopped"])
         self.assertEqual(document["processes_seen"], 2)
         self.assert_nothing_left()
 
     def test_seconds(self) -> None:
-        document = self.why("--seconds", "0.3", "--", self.build("odd", ODD), "sleep")
+        document = self.why("--seconds", "2", "--", self.build("odd", ODD), "sleep")
         self.assertTrue(document["end"]["stopped"])
         self.assert_nothing_left()
 
@@ -584,14 +605,13 @@ class BadInput(WhyTest):
         program = self.build("odd", ODD)
         out = self.folder / "interrupted"
         child = subprocess.Popen(
-            [SPANBENCH, "why", "--out", out, "--", program, "sleep"],
+            [SPANBENCH, "why", "--out", out, "--", program, "wait"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        while not run("pgrep", "-f", f"^{program} sleep").stdout:
-            time.sleep(0.05)
-        time.sleep(0.5)
+        assert child.stdout
+        self.assertEqual(child.stdout.readline(), "looked at\n")
         child.send_signal(signal.SIGINT)
         stdout, stderr = child.communicate(timeout=60)
         self.assertEqual(child.returncode, 128 + signal.SIGINT, stderr)
