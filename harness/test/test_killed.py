@@ -17,7 +17,7 @@ from bench_results import load_timeline
 from driving import CELLS, ROOT, SPANBENCH, DriverTest, at_once, slow, spanbench
 
 # The driver promises one second. It, and who reads here, may have to wait for a processor.
-PROMISED, ALLOWED = 1.0, 2.0
+PROMISED, ALLOWED = 1.0, 4.0
 PATIENCE = 100  # seconds until the first result
 FILES = {"run": "bench.json", "check": "conformance.json", "harden": "hardening.json"}
 PRINTS = {"run": " ns/op ", "check": "^(not )?ok ", "harden": "^system "}
