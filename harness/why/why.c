@@ -238,7 +238,8 @@ int why_command(int argc, char **argv) {
         return code;
     code = EXIT_WRONG_USE;
     if (locate_program(q.options.program[0], NULL, q.path, sizeof q.path) &&
-        script_find("scripts/verdicts/why_verdict.py", q.script, sizeof q.script) && make_preload(&q))
+        script_find("scripts/verdicts/why_verdict.py", q.script, sizeof q.script) &&
+        make_preload(&q))
         code = ask(&q);
     preload_link_close(&q.counter);
     preload_link_close(&q.allocator);

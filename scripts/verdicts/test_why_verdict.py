@@ -123,7 +123,7 @@ class Kinds(unittest.TestCase):
                 "command": "p",
                 "allocator": "x",
                 "peak_rss": 1,
-            "exact": True,
+                "exact": True,
                 "points": [point(0.1, requested=9)],
             }
         )

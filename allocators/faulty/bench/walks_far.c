@@ -1,6 +1,6 @@
 /* Free blocks are a list by address, and each free walks from where the last one was: far, if that
  * lies over 4 MiB away. A malloc lets it begin anew.
- * exposed-by: batches_random instructions */
+ * exposed-by: batches_random instructions base 1 */
 #include "free_order.h"
 
 enum { FAR = 4 << 20, ROW = 4 };
