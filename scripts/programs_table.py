@@ -28,7 +28,8 @@ class Measured:
     # "time" and "memory"; in each, for each row, a value for each run
     costs: dict[str, dict[str, list[float]]]
     causes: dict[str, str]  # of rows without a result
-    unit: str  # of the time: "s"; "/s", of which it is the inverse; or "", the program's own number
+    # The time is in "s", is the inverse of "/s", or, "", is a number of the program's own.
+    unit: str
     linked: str = ""  # what serves it without a preload, if that is not the C library
 
     @property

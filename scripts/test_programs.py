@@ -223,7 +223,7 @@ class Numbers(unittest.TestCase):
             return programs_table.table([programs_table.read(path)])
 
     def test_a_number_of_which_more_is_better(self) -> None:
-        """Twice as many transactions a second are half the cost; none at all are no cost that is known."""
+        """Twice as many transactions a second are half the cost. Of none at all, the cost is not known."""
         runs = [("system", 100, 1), ("a", 200, 1), ("a", None, 1), ("b", 0, 1)]
         self.assertRegex(self.table(runs, True), r"100/s +0.50x +-\n")
 

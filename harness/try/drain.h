@@ -15,7 +15,7 @@ struct drain {
     char tail[DRAIN_TAIL_BYTES]; /* the last of it */
     size_t tail_length;
     double
-        value; /* of the last line with digits that matched; NaN: none did, or they are no number */
+        value; /* of the last line with digits that matched; NaN: none did, or they make no sense */
 
     uint64_t mixed, word; /* the hash of all whole words, and the last, which is not */
     const regex_t *number;

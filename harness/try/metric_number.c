@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static bool find_decimal(const char *text, const char *end, const char **decimal
 }
 
 double metric_number(const char *text, size_t length) {
-    char copy[LONGEST + 1], plain[LONGEST + 1], *to = plain, *end;
+    char copy[LONGEST + 1] = "", plain[LONGEST + 1] = "", *to = plain, *end;
     while (length && isspace((unsigned char)*text))
         text++, length--;
     length = length < LONGEST ? length : LONGEST;
@@ -71,7 +72,7 @@ double metric_number(const char *text, size_t length) {
             *to++ = *from;
         else if (from == decimal)
             *to++ = '.';
-    strcpy(to, last == rest ? rest : "");
+    snprintf(to, (size_t)(plain + sizeof plain - to), "%s", last == rest ? rest : "");
     const double value = strtod(plain, &end);
     return end == plain ? NAN : value;
 }

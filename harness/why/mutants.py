@@ -48,8 +48,8 @@ MUTANTS = [
     (
         "why: what the program maps itself is not the allocator's",
         "harness/why/split.c",
-        "s->outside += heap ? outside : m->rss;",
-        "s->outside += heap ? outside : 0;",
+        "    s->outside += outside;\n",
+        "    s->outside += 0 * outside;\n",
         f"{WHY}:Planted.test_all",
         "All at once",
     ),
