@@ -2,6 +2,7 @@
 
 #include "text.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +11,61 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { HEAD_BYTES = 4096, REASON_BYTES = HEAD_BYTES + 200 };
+
+/* "#! /bin/sh -e": the path in it, cut out in place. */
+static char *script_interpreter(char *head) {
+    char *path                     = head + 2 + strspn(head + 2, " \t");
+    path[strcspn(path, " \t\r\n")] = '\0';
+    return path;
+}
+
+/* The loader of an ELF file of this machine's width; NULL: it needs none, or it cannot be read. */
+static const char *elf_interpreter(int file, char *path, size_t size) {
+    Elf64_Ehdr header;
+    Elf64_Phdr part;
+    if (pread(file, &header, sizeof header, 0) != sizeof header ||
+        header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof part)
+        return NULL;
+    for (unsigned i = 0; i < header.e_phnum; i++) {
+        const off_t at = (off_t)(header.e_phoff + i * sizeof part);
+        if (pread(file, &part, sizeof part, at) != sizeof part)
+            return NULL;
+        if (part.p_type != PT_INTERP || part.p_filesz >= size)
+            continue;
+        const ssize_t got       = pread(file, path, part.p_filesz, (off_t)part.p_offset);
+        path[got > 0 ? got : 0] = '\0';
+        return got > 0 ? path : NULL;
+    }
+    return NULL;
+}
+
+/* What execve will say only when everything is set up: no interpreter is named, or it is absent.
+ * NULL: nothing is wrong, or it is a kind of file that only the kernel knows. */
+static const char *why_no_interpreter(int directory, const char *path) {
+    static char reason[REASON_BYTES];
+    char head[HEAD_BYTES + 1], loader[HEAD_BYTES];
+    const char *named  = NULL;
+    const int file     = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const ssize_t got  = file < 0 ? -1 : pread(file, head, HEAD_BYTES, 0);
+    const size_t bytes = got > 0 ? (size_t)got : 0;
+    head[bytes]        = '\0';
+    *reason            = '\0';
+    if (bytes >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
+        named = elf_interpreter(file, loader, sizeof loader);
+    else if (bytes >= 2 && memcmp(head, "#!", 2) == 0)
+        named = script_interpreter(head);
+    else if (got >= 0 && !memchr(head, '\0', bytes))
+        snprintf(reason, sizeof reason,
+                 "it is a text without an interpreter: begin it with a line such as #!/bin/sh, or "
+                 "run it by sh");
+    if (named && faccessat(directory, named, F_OK, 0) != 0)
+        snprintf(reason, sizeof reason, "the interpreter that it names is not here: '%s'", named);
+    if (file >= 0)
+        close(file);
+    return *reason ? reason : NULL;
+}
 
 /* Why it cannot be executed; NULL: it can. */
 static const char *why_not(int directory, const char *path) {
@@ -20,7 +76,7 @@ static const char *why_not(int directory, const char *path) {
         return "it is a directory";
     if (faccessat(directory, path, X_OK, AT_EACCESS) != 0)
         return errno == EACCES ? "it is not executable (chmod +x)" : strerrordesc_np(errno);
-    return NULL;
+    return why_no_interpreter(directory, path);
 }
 
 static bool search(const char *name, char *path, size_t size, const char **why) {

@@ -202,7 +202,41 @@ class Options(TryTest):
         self.assertEqual(result.returncode, 1)
         self.assertRegex(str(self.cause("jemalloc")), "something else than system")
         self.assertIsNone(self.cause())
-        self.assertEqual(self.attempt(*words, rows="system,jemalloc").returncode, 0)
+
+    def test_another_output_than_with_the_c_library_s_malloc(self) -> None:
+        """A library that ends the program early is neither fast nor lean."""
+        preloaded = '[ "$LD_PRELOAD" ] && '
+        cases = (
+            ("echo hello", (), None),
+            (f"{preloaded} exit; echo hello", (), "it printed nothing"),
+            (f"{preloaded} exit; echo $$", (), "it printed nothing"),
+            (f"{preloaded} echo other; echo hello", (), "other output than under the C library's"),
+            (f"{preloaded} echo other; echo hello", ("--any-output",), None),
+            (f"{preloaded} echo other; echo $$", (), None),  # a number that differs each time
+        )
+        for script, options, said in cases:
+            more = ("--runs", 1, "--quiet", *options)
+            result = self.attempt("sh", "-c", script, options=more, rows="system,jemalloc")
+            self.assertEqual(result.returncode, 1 if said else 0, (script, result.stderr))
+            self.assertIn(said or "", str(self.cause("jemalloc")))
+            self.assertIsNone(self.cause())
+
+    def test_output_that_only_seemed_to_be_the_same_is_not_compared(self) -> None:
+        """The first runs print the same, and later ones something else: another second, say."""
+        count = self.directory / "count"
+        script = f"echo >>'{count}'; [ $(wc -l <'{count}') -gt 3 ]; echo $?"
+        result = self.attempt("sh", "-c", script, rows="system,jemalloc")
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_what_has_no_result_with_the_c_library_s_malloc_did_not_all_fail(self) -> None:
+        cases = (
+            ("exit 3", (), "fails with the C library's malloc, too"),
+            ("exit 0", ("--metric", "x"), "no result with the C library's malloc either"),
+        )
+        for script, options, said in cases:
+            more = ("--runs", 1, "--quiet", *options)
+            self.attempt("sh", "-c", script, options=more, rows="system,jemalloc")
+            self.assertIn(said, self.cause("jemalloc"))
 
     @slow
     def test_rows_of_variables_and_tunings(self) -> None:
@@ -237,6 +271,7 @@ class Options(TryTest):
             (["--input", "/nowhere", "--", "true"], "--input /nowhere"),
             (["--metric", "(", "--", "true"], "regular expression"),
             (["--higher-is-better", "--", "true"], "--metric"),
+            (["--same-output", "--any-output", "--", "true"], "contradict"),
             (["--env", "LD_PRELOAD=x", "--", "true"], "--preload"),
             (["--precision", "0", "--", "true"], "percentage"),
             (["--limit", "5X", "--", "true"], "bytes"),
@@ -275,15 +310,34 @@ class BadPrograms(TryTest):
         self.assertRegex(self.cause_of("sh", "-c", "echo oops >&2; exit 4"), "exit code 4: oops")
         self.assertRegex(self.cause_of("sh", "-c", "kill -SEGV $$"), "SIGSEGV")
         self.assertRegex(
-            self.cause_of("sleep", "98765", options=("--timeout", 0.3)), "no end after"
+            self.cause_of("sleep", "98765", options=("--timeout", 0.3)),
+            "no end after.*a server needs --server",
         )
         self.assertEqual(processes_with("98765"), [])
         self.assertRegex(
             self.cause_of("sh", "-c", "exec </dev/tty"), "exit code [0-9]+: .*(tty|No such device)"
         )
-        no_head = self.script("echo no interpreter is named here\n")
-        self.assertRegex(self.cause_of(no_head), "cannot be started.*Exec format error")
         self.assertRegex(self.cause_of("true", options=("--metric", "x")), "no number")
+
+    def test_without_an_interpreter(self) -> None:
+        """All commands that start a program say the same."""
+        source = self.script("int main(void) { return 0; }", "main.c")
+        loader = self.directory / "loader"
+        linked = run("cc", "-o", loader, source, "-Wl,--dynamic-linker=/nowhere/ld.so")
+        self.assertEqual(linked.returncode, 0, linked.stderr)
+        cases = (
+            (
+                self.script("echo none is named here\n", "none"),
+                "begin it with a line such as #!/bin/sh",
+            ),
+            (self.script("#! /nowhere/sh -e\n", "absent"), "not here: '/nowhere/sh'"),
+            (loader, "not here: '/nowhere/ld.so'"),
+        )
+        for program, said in cases:
+            for command in ("try", "who", "why"):
+                result = run(SPANBENCH, command, "--", program)
+                self.assertEqual((result.returncode, result.stdout), (2, ""), command)
+                self.assertIn(said, result.stderr)
 
     def test_each_ends_well(self) -> None:
         for script in (

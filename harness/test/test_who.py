@@ -462,13 +462,13 @@ class Following(WhoTest):
         text = self.folder / "text"
         text.write_text("neither ELF nor #!")
         for program, why in (
-            ("/nonexistent", "No such file"),
-            (text, "Permission denied"),
-            ("/", "Permission denied"),
+            ("/nonexistent", "there is no such program"),
+            (text, "it is not executable"),
+            ("/", "it is a directory"),
         ):
             done = spanbench("who", "--", program)
             self.assertEqual((done.returncode, done.stdout), (2, ""))
-            self.assertIn(f"cannot start '{program}': {why}", done.stderr)
+            self.assertIn(f"cannot run '{program}': {why}", done.stderr)
 
 
 class Words(WhoTest):

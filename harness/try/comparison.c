@@ -112,6 +112,7 @@ void comparison_know(struct comparison *c, size_t row, const struct measured *m)
     struct known *k = &c->known[row];
     k->varies       = k->varies || (k->ran && k->hash != m->out_hash);
     k->ran          = true;
+    k->silent       = k->silent || !m->out_bytes;
     k->hash         = m->out_hash;
     if (m->peak_bytes > k->peak)
         k->peak = m->peak_bytes;

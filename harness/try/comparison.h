@@ -21,6 +21,7 @@ struct known {
     int64_t shared, high_water; /* as of struct measure_request */
     uint64_t hash;              /* of what it printed last */
     bool ran, varies;           /* it printed something else before */
+    bool silent;                /* a run printed nothing */
     int64_t peak;               /* the most memory, bytes */
     double seconds;             /* the longest time */
 };
@@ -40,6 +41,8 @@ struct comparison {
     } printed[2];        /* by each build */
     double began;
     size_t done, notes;
+    bool failed;      /* a row's program ended by itself, and not well */
+    bool unstartable; /* a row's program cannot be started at all */
 };
 
 /* Says something about a row, beside the line of progress. */
@@ -64,6 +67,11 @@ void comparison_know(struct comparison *, size_t row, const struct measured *);
 /* Runs the row once, looks into its processes, and finds out whether it can be measured; of all
  * rows, the C library's malloc first. */
 void comparison_look(struct comparison *);
+
+/* Compares what the rows printed so far with what the program prints with the C library's malloc.
+ * If that is the same each time, a row that printed something else fails. In any case one does that
+ * printed nothing where the C library's never did: it ended before its time. */
+void comparison_outputs(struct comparison *);
 
 /* Runs the rounds, until they suffice, the time is spent, or there is an interrupt. */
 void comparison_run(struct comparison *);

@@ -51,7 +51,7 @@ static void look_at(struct comparison *c, size_t row) {
     static struct look look;
     struct row *r                        = &c->trial.lineup.row[row];
     const struct measure_request request = comparison_request(c, row);
-    char text[PROBLEM_BYTES];
+    char text[PROBLEM_BYTES], how[PROBLEM_BYTES];
     static struct served served;
     if (!comparison_prepare(c, r))
         return;
@@ -69,6 +69,10 @@ static void look_at(struct comparison *c, size_t row) {
                           : *served.problem ? served.problem
                                             : NULL;
     if (problem) {
+        const bool ended = look.run.end == MEASURED_ENDED;
+        c->failed =
+            ended && measured_problem(&look.run, &request, c->options->good_code, how, sizeof how);
+        c->unstartable = c->unstartable || look.run.end == MEASURED_FAILED;
         comparison_fail(r, problem);
     } else {
         comparison_know(c, row, &look.run);
@@ -99,10 +103,11 @@ void comparison_look(struct comparison *c) {
         look_at(c, i);
         if (i != first || !*l->row[i].cause || c->options->limit_bytes || spawn_interrupted())
             continue;
+        const char *why = c->failed ? "the program fails with the C library's malloc, too"
+                                    : "no result with the C library's malloc either";
         for (size_t other = 0; other < l->rows; other++)
             if (!*l->row[other].cause && !l->row[other].against)
-                snprintf(l->row[other].cause, sizeof l->row[other].cause,
-                         "not run: the program fails with the C library's malloc, too");
+                snprintf(l->row[other].cause, sizeof l->row[other].cause, "not run: %s", why);
     }
     progress_clear();
 }

@@ -175,7 +175,9 @@ const char *measured_problem(const struct measured *m, const struct measure_requ
                      strsignal(WTERMSIG(m->status)));
         break;
     case MEASURED_TIMED_OUT:
-        snprintf(how, sizeof how, "no end after %g s; killed (--timeout gives it more)",
+        snprintf(how, sizeof how,
+                 "no end after %g s; killed (--timeout gives it more; "
+                 "a server needs --server)",
                  request->timeout_seconds);
         break;
     case MEASURED_TOO_MANY:

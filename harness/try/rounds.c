@@ -145,8 +145,11 @@ void comparison_run(struct comparison *c) {
     for (unsigned round = 0; goes_on(c, round, last); round++) {
         const double begin = measure_now();
         run_round(c, round, true);
+        if (!round)
+            comparison_outputs(c); /* who fails at once needs no more rounds */
         last = measure_now() - begin;
         keep_renew(&c->keep, &c->trial, false);
     }
+    comparison_outputs(c);
     progress_clear();
 }

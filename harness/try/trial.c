@@ -59,6 +59,7 @@ static json_t *describe_program(const struct try_options *o) {
     json_object_set_new(p, "metric", trial_text(o->metric));
     json_object_set_new(p, "higher_is_better", json_boolean(o->higher_is_better));
     json_object_set_new(p, "same_output", json_boolean(o->same_output));
+    json_object_set_new(p, "any_output", json_boolean(o->any_output));
     json_object_set_new(p, "exit_code", json_integer(o->good_code));
     json_object_set_new(p, "timeout_seconds", json_real(o->common.timeout_seconds));
     json_object_set_new(p, "limit_bytes",

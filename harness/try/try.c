@@ -119,7 +119,7 @@ static int finish(struct comparison *c) {
     size_t failed = 0;
     for (size_t i = 0; i < c->trial.lineup.rows; i++)
         failed += *c->trial.lineup.row[i].cause && !c->trial.lineup.row[i].absent;
-    return !good ? EXIT_WRONG_USE : failed ? EXIT_FINDING : EXIT_GOOD;
+    return !good || c->unstartable ? EXIT_WRONG_USE : failed ? EXIT_FINDING : EXIT_GOOD;
 }
 
 static int compare(struct comparison *c, const struct registry *r, const bool *chosen) {

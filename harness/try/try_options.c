@@ -30,6 +30,7 @@ enum {
     METRIC,
     HIGHER,
     SAME_OUTPUT,
+    ANY_OUTPUT,
     EXIT_CODE,
     TIMEOUT,
     SEED,
@@ -69,6 +70,7 @@ static const struct option words[] = {
     {"metric", required_argument, NULL, METRIC},
     {"higher-is-better", no_argument, NULL, HIGHER},
     {"same-output", no_argument, NULL, SAME_OUTPUT},
+    {"any-output", no_argument, NULL, ANY_OUTPUT},
     {"exit-code", required_argument, NULL, EXIT_CODE},
     {"timeout", required_argument, NULL, TIMEOUT},
     {"seed", required_argument, NULL, SEED},
@@ -120,7 +122,10 @@ void try_options_usage(FILE *to) {
         "                       extended regular expression, in the last line that matches;\n"
         "                       1,234 is a thousand, 0,53 is less than one\n"
         "  --higher-is-better   of that number\n"
-        "  --same-output        another output than the first row's is a failure\n"
+        "  --same-output        another output than the first row's is a failure, also if the\n"
+        "                       program prints something else each time\n"
+        "  --any-output         no output is a failure (default: if the program prints the same\n"
+        "                       each time with the C library's malloc, another output is one)\n"
         "  --exit-code N        the good one (default: 0)\n"
         "  --timeout SECONDS    of one run (default: %d)\n"
         "  --limit BYTES        of memory, as 512M or 2G\n"
@@ -258,6 +263,7 @@ static bool take(int c, struct try_options *o) {
     case METRIC: return parse_metric(optarg, o);
     case HIGHER: o->higher_is_better = true; break;
     case SAME_OUTPUT: o->same_output = true; break;
+    case ANY_OUTPUT: o->any_output = true; break;
     case EXIT_CODE:
         good         = option_number("exit-code", optarg, 0, 255, &n);
         o->good_code = (int)n;
@@ -307,6 +313,8 @@ static const char *conflict(const struct try_options *o) {
         return "which program? spanbench try [options] -- PROGRAM ARGUMENT…";
     if (o->shell && o->program[0] && o->program[1])
         return "--shell takes one word, a command in quotes";
+    if (o->same_output && o->any_output)
+        return "--same-output and --any-output contradict each other; leave one of them out";
     if (o->higher_is_better && !o->metric)
         return "--higher-is-better is said of a --metric REGEX";
     return NULL;

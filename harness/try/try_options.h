@@ -20,7 +20,7 @@ struct try_options {
     const char *metric; /* a regular expression; NULL: none */
     regex_t number;     /* it, if there is one */
     bool higher_is_better;
-    bool same_output;
+    bool same_output, any_output;
     bool quiet;
     int good_code;
     unsigned warmup;

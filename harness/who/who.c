@@ -2,10 +2,12 @@
 
 #include "exit_code.h"
 #include "follow.h"
+#include "locate.h"
 #include "report.h"
 #include "text.h"
 #include "who_options.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -19,6 +21,9 @@ static bool look_at_roots(const struct who_options *o, struct seen *seen) {
 }
 
 static bool run(const struct who_options *o, struct seen *seen, struct follow_end *end) {
+    char path[PATH_MAX];
+    if (!locate_program(*o->program, NULL, path, sizeof path))
+        return false;
     follow_program(&(struct follow_request){.argv            = o->program,
                                             .preload         = o->preload,
                                             .timeout_seconds = o->timeout_seconds},
