@@ -73,6 +73,11 @@ struct allocator {
      * does `stats`, for only an adapter knows what a library means by its numbers. */
     const char *object;
 
+    /* Where another library replaces malloc in a program: the name of its file, which lies beside
+     * `object`, for instance "libfoo_proxy.so.2". It is what is preloaded into programs. NULL:
+     * `object` itself does. */
+    const char *preload;
+
     /* The library's version, a string that outlives the call. Called once, by --describe. */
     const char *(*version)(void);
 

@@ -30,6 +30,7 @@ static int purge(size_t pad) {
 const struct allocator allocator = {
     .abi            = ALLOCATOR_ABI,
     .object         = "libtbbmalloc.so",
+    .preload        = "libtbbmalloc_proxy.so.2",
     .version        = version,
     .malloc         = scalable_malloc,
     .free           = scalable_free,

@@ -153,6 +153,7 @@ static int describe(void) {
     json_bool(&out, "floor", bound.flags & ALLOCATOR_FLOOR);
     json_string(&out, "object", identity.object);
     json_string(&out, "process_malloc", identity.process_malloc);
+    json_string(&out, "preload", bound.preload); /* null: the object itself */
     json_open(&out, "slots", '{'); /* the object file behind each function that is supported */
     for (size_t i = 0; i < IDENTITY_SLOTS; i++)
         json_string(&out, identity.slot[i].name,

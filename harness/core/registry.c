@@ -321,6 +321,24 @@ const char *cell_fact(const struct cell *c, const char *key) {
     return member_text(c->description, key);
 }
 
+const char *cell_library(const struct cell *c, char *path) {
+    char beside[PATH_MAX];
+    const char *object = *c->preload ? c->preload : cell_fact(c, "object");
+    const char *name = *c->preload ? "" : cell_fact(c, "preload"), *slash = strrchr(object, '/');
+    *path = '\0';
+    if (!*c->preload && strcmp(c->name, preload_cell) == 0)
+        return NULL;
+    if (*name && slash &&
+        snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - object), object, name) <
+            (int)sizeof beside)
+        object = beside;
+    if (realpath(object, path) && strcmp(path, c->path) != 0)
+        return NULL;
+    *path = '\0';
+    return *name ? "the library that replaces malloc in programs is not beside its own"
+                 : "it is a part of its cell, and no library that could be preloaded";
+}
+
 void cell_command(const struct cell *c, const char *options, char *text, size_t size) {
     const bool linked = preload_link_needed(c->preload);
     *text             = '\0';

@@ -82,6 +82,10 @@ const char *registry_missing(const struct registry *, const struct cell *, size_
 /* A string member of the description; "" if there is none. */
 const char *cell_fact(const struct cell *, const char *key);
 
+/* The absolute path of the library that gives a program the allocator of this described cell; "" of
+ * the C library's. Returns why there is none; NULL: there is. `path` holds PATH_MAX bytes. */
+const char *cell_library(const struct cell *, char *path);
+
 enum { CELL_COMMAND_BYTES = 4 * PATH_MAX };
 
 /* The command, for a shell, that starts the cell as the driver does; `options` are words as they

@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
-from driving import BUILD, SPANBENCH, run, slow
+from driving import BUILD, SPANBENCH, cell_names, run, slow
 from trying import MIB, PYTHON, TryTest, parts_of, processes_with
 
 # Touches so many MiB in a child, which then lives for 100 ms.
@@ -147,6 +147,15 @@ class Truth(TryTest):
         self.assertRegex(str(self.cause("jemalloc")), "not used: .*static")
         self.assertIsNone(self.cause("system"))
         self.assertEqual({r["row"] for r in self.program()["runs"]}, {"system"})
+
+    def test_library_for_programs_is_another_than_that_of_the_cell(self) -> None:
+        if "tbbmalloc" not in cell_names():
+            self.skipTest("tbbmalloc is not installed")
+        result = self.attempt("true", rows="tbbmalloc")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        (row,) = self.program()["rows"]
+        self.assertIn("libtbbmalloc_proxy", row["library"])
+        self.assertIn("libtbbmalloc_proxy", row["processes"][0]["malloc"])
 
     def test_rounds_are_balanced_and_shuffled(self) -> None:
         self.attempt("true", options=("--runs", 8, "--quiet"), rows="system,jemalloc,mimalloc")

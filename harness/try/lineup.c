@@ -27,11 +27,12 @@ static const struct row *find_row(const struct lineup *l, const char *name) {
     return NULL;
 }
 
-/* A cell knows the library that it is linked with, and that can be preloaded, too. */
+/* A cell knows the library that can be preloaded, mostly the one that it is linked with. */
 static bool add_cell(struct lineup *l, const struct cell *c) {
     if (c->floor)
         return true; /* not an allocator */
     struct row *row = add_row(l);
+    const char *none;
     if (!row)
         return false;
     snprintf(row->name, sizeof row->name, "%s", c->name);
@@ -39,16 +40,9 @@ static bool add_cell(struct lineup *l, const struct cell *c) {
     if (*c->skipped || *c->broken) {
         snprintf(row->cause, sizeof row->cause, "%s", *c->skipped ? c->skipped : c->broken);
         row->absent = true;
-    } else if (*c->preload) {
-        snprintf(row->library, sizeof row->library, "%s", c->preload);
-    } else if (strcmp(c->name, "system") != 0) {
-        const char *object = cell_fact(c, "object");
-        if (!realpath(object, row->library) || strcmp(object, c->path) == 0) {
-            snprintf(row->cause, sizeof row->cause,
-                     "it is a part of its cell, and no library that could be preloaded");
-            *row->library = '\0';
-            row->absent   = true;
-        }
+    } else if ((none = cell_library(c, row->library))) {
+        snprintf(row->cause, sizeof row->cause, "%s", none);
+        row->absent = true;
     }
     return true;
 }

@@ -63,6 +63,14 @@ MUTANTS = [
         "test_output_that_only_seemed_to_be_the_same_is_not_compared",
     ),
     (
+        "library: that which replaces malloc in programs",
+        "harness/core/registry.c",
+        "    if (*name && slash &&",
+        "    if (!*name && slash &&",
+        f"{TRY}:Truth.test_library_for_programs_is_another_than_that_of_the_cell",
+        "test_library_for_programs_is_another_than_that_of_the_cell",
+    ),
+    (
         "program: an interpreter that is absent is named",
         "harness/support/locate.c",
         "if (named && faccessat(",

@@ -52,15 +52,12 @@ static bool find_allocator(const struct why_options *o, char *path, size_t size)
             const struct cell *c = &registry.cell[i];
             if (o->common.preloads.count ? !*c->preload : !chosen[i])
                 continue;
-            const char *object = *c->preload ? c->preload : cell_fact(c, "object");
-            good               = strcmp(c->name, "system") == 0 || realpath(object, path);
-            if (*c->skipped || *c->broken || !good || strcmp(path, c->path) == 0) {
-                text_say("%s: %s", c->name,
-                         *c->skipped  ? c->skipped
-                         : *c->broken ? c->broken
-                                      : "there is no library of it that could be preloaded");
-                good = false;
-            }
+            const char *none = *c->skipped  ? c->skipped
+                               : *c->broken ? c->broken
+                                            : cell_library(c, path);
+            if (none)
+                text_say("%s: %s", c->name, none);
+            good = !none;
             break;
         }
     }
