@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { HEAD_BYTES = 4096, REASON_BYTES = HEAD_BYTES + 200 };
@@ -21,7 +22,7 @@ static char *script_interpreter(char *head) {
     return path;
 }
 
-/* The loader of an ELF file of this machine's width; NULL: it needs none, or it cannot be read. */
+/* The loader of an ELF file of this machine's width; "": it needs none; NULL: it cannot be read. */
 static const char *elf_interpreter(int file, char *path, size_t size) {
     Elf64_Ehdr header;
     Elf64_Phdr part;
@@ -38,7 +39,28 @@ static const char *elf_interpreter(int file, char *path, size_t size) {
         path[got > 0 ? got : 0] = '\0';
         return got > 0 ? path : NULL;
     }
-    return NULL;
+    return "";
+}
+
+/* The beginning of a file. Its descriptor, or -1: it may not be read. */
+static int open_head(int directory, const char *path, char head[HEAD_BYTES + 1], size_t *bytes) {
+    const int file    = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const ssize_t got = file < 0 ? -1 : pread(file, head, HEAD_BYTES, 0);
+    *bytes            = got > 0 ? (size_t)got : 0;
+    head[*bytes]      = '\0';
+    if (file >= 0 && got < 0) {
+        close(file);
+        return -1;
+    }
+    return file;
+}
+
+static bool is_elf(const char *head, size_t bytes) {
+    return bytes >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0;
+}
+
+static bool is_script(const char *head, size_t bytes) {
+    return bytes >= 2 && memcmp(head, "#!", 2) == 0;
 }
 
 /* What execve will say only when everything is set up: no interpreter is named, or it is absent.
@@ -46,21 +68,19 @@ static const char *elf_interpreter(int file, char *path, size_t size) {
 static const char *why_no_interpreter(int directory, const char *path) {
     static char reason[REASON_BYTES];
     char head[HEAD_BYTES + 1], loader[HEAD_BYTES];
-    const char *named  = NULL;
-    const int file     = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const ssize_t got  = file < 0 ? -1 : pread(file, head, HEAD_BYTES, 0);
-    const size_t bytes = got > 0 ? (size_t)got : 0;
-    head[bytes]        = '\0';
-    *reason            = '\0';
-    if (bytes >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
+    const char *named = NULL;
+    size_t bytes;
+    const int file = open_head(directory, path, head, &bytes);
+    *reason        = '\0';
+    if (is_elf(head, bytes))
         named = elf_interpreter(file, loader, sizeof loader);
-    else if (bytes >= 2 && memcmp(head, "#!", 2) == 0)
+    else if (is_script(head, bytes))
         named = script_interpreter(head);
-    else if (got >= 0 && !memchr(head, '\0', bytes))
+    if (file >= 0 && !is_elf(head, bytes) && !memchr(head, '\0', bytes) && !(named && *named))
         snprintf(reason, sizeof reason,
                  "it is a text without an interpreter: begin it with a line such as #!/bin/sh, or "
                  "run it by sh");
-    if (named && faccessat(directory, named, F_OK, 0) != 0)
+    if (named && *named && faccessat(directory, named, F_OK, 0) != 0)
         snprintf(reason, sizeof reason, "the interpreter that it names is not here: '%s'", named);
     if (file >= 0)
         close(file);
@@ -97,6 +117,31 @@ static bool search(const char *name, char *path, size_t size, const char **why) 
         list += length;
     }
     return false;
+}
+
+const char *locate_unpreloadable(const char *path) {
+    char head[HEAD_BYTES + 1], loader[HEAD_BYTES], named[HEAD_BYTES + 1];
+    struct stat s;
+    size_t bytes;
+    int file = open_head(AT_FDCWD, path, head, &bytes);
+    if (is_script(head, bytes)) { /* the interpreter is what runs */
+        snprintf(named, sizeof named, "%s", script_interpreter(head));
+        path = named;
+        close(file);
+        file = open_head(AT_FDCWD, path, head, &bytes);
+    }
+    const char *loaded = is_elf(head, bytes) ? elf_interpreter(file, loader, sizeof loader) : NULL;
+    if (file >= 0)
+        close(file);
+    if (loaded && !*loaded)
+        return "the program is static, and no dynamic linker reads LD_PRELOAD";
+    if (stat(path, &s) == 0 &&
+        (((s.st_mode & S_ISUID) && s.st_uid != geteuid()) ||
+         ((s.st_mode & S_ISGID) && s.st_gid != getegid()) ||
+         (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)))
+        return "the program has privileges of its file (set-user-ID or capabilities), and the "
+               "dynamic linker ignores LD_PRELOAD";
+    return NULL;
 }
 
 bool locate_program(const char *name, const char *directory, char *path, size_t size) {

@@ -558,6 +558,21 @@ class BadInput(WhyTest):
         self.assertIn("the counter did not take effect", said)
         self.assertIn("static", said)
 
+    def test_what_ends_before_it_can_be_asked(self) -> None:
+        """It is static, or has privileges: its file tells that, too."""
+        static = self.build("at-once", "int main(void) { return 0; }", "-static")
+        script = self.folder / "script"
+        script.write_text(f"#!{static}\n")
+        script.chmod(0o755)
+        for program in (static, script):
+            self.assertIn("the program is static", self.refuse("--", program, code=1))
+        if os.geteuid() != 0:
+            self.skipTest("only root gives a file to somebody else")
+        owned = self.build("owned", "int main(void) { return 0; }")
+        os.chown(owned, 65534, -1)
+        os.chmod(owned, 0o4755)
+        self.assertIn("privileges of its file", self.refuse("--", owned, code=1))
+
     def test_one_that_ends_at_once(self) -> None:
         document = self.why("--", "true")
         self.assertTrue(document["processes"][0]["exited"])

@@ -54,6 +54,14 @@ MUTANTS = [
         "All at once",
     ),
     (
+        "why: of what ended at once, the file tells why it could not be counted",
+        "harness/why/why.c",
+        "locate_unpreloadable(q->path);",
+        "q->path ? NULL : locate_unpreloadable(q->path);",
+        f"{WHY}:BadInput.test_what_ends_before_it_can_be_asked",
+        "test_what_ends_before_it_can_be_asked",
+    ),
+    (
         "why: what forks without end is ended",
         "harness/why/observe.c",
         "found, DESCENDANTS_MOST + 1) > DESCENDANTS_MOST",

@@ -124,8 +124,10 @@ static const char *problem_of(const struct question *q, char *text, size_t size)
         return text;
     }
     if (!q->books.seen) {
+        const char *cause = locate_unpreloadable(q->path);
         snprintf(text, size, "the counter did not take effect: %s",
                  *o->why_not ? o->why_not
+                 : cause     ? cause
                              : "the program ended before it could be asked why (spanbench who -- "
                                "PROGRAM says who serves its malloc)");
         return text;
