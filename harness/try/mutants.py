@@ -71,6 +71,14 @@ MUTANTS = [
         "test_library_for_programs_is_another_than_that_of_the_cell",
     ),
     (
+        "table: intervals are promised where there are some",
+        "scripts/verdicts/try_verdict.py",
+        "if has_intervals(verdict) else",
+        "if verdict else",
+        f"{VERDICT}:Words.test_intervals_are_promised_where_there_are_some",
+        "test_intervals_are_promised_where_there_are_some",
+    ),
+    (
         "program: an interpreter that is absent is named",
         "harness/support/locate.c",
         "if (named && faccessat(",

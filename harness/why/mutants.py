@@ -62,6 +62,14 @@ MUTANTS = [
         "test_what_ends_before_it_can_be_asked",
     ),
     (
+        "why: a short run is not called a leak",
+        "scripts/verdicts/why_verdict.py",
+        "if seconds < LEAK_SECONDS or last + 1 < LEAK_LOOKS:",
+        "if seconds < 0 * LEAK_SECONDS:",
+        "scripts/verdicts/test_why_verdict.py:Kinds.test_a_short_run_shows_no_leak",
+        "test_a_short_run_shows_no_leak",
+    ),
+    (
         "why: what forks without end is ended",
         "harness/why/observe.c",
         "found, DESCENDANTS_MOST + 1) > DESCENDANTS_MOST",

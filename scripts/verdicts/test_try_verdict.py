@@ -134,6 +134,16 @@ class Words(unittest.TestCase):
         self.assertEqual(len(said), 1)
         self.assertRegex(said[0], "3 runs of each row are too few .*; 1[0-9] would do")
 
+    def test_intervals_are_promised_where_there_are_some(self) -> None:
+        few, many = (verdict_of(made(ROWS, n, cost_of({}, {}))) for n in (2, 30))
+        self.assertNotIn("95 %", try_verdict.title(few))
+        self.assertIn("ratios to system with 95 % intervals", try_verdict.title(many))
+        alone = verdict_of(made(["system"], 30, cost_of({}, {})))
+        self.assertNotIn("95 %", try_verdict.title(alone))
+        for verdict in (few, many):
+            self.assertIn(try_verdict.PAIRS, try_verdict.table(verdict))
+        self.assertNotIn(try_verdict.PAIRS, try_verdict.table(alone))
+
     def test_metric_of_which_more_is_better(self) -> None:
         document = made(ROWS, 30, cost_of({"jemalloc": 0.8}, {}), metric=True)
         verdict = verdict_of(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 import unittest
@@ -70,6 +71,25 @@ class Kinds(unittest.TestCase):
     def test_a_leak_below_a_wave(self) -> None:
         """Work comes and goes; the least of each stretch counts."""
         self.expect("leak", lambda t: {"requested": 5 + 50 * t + 10 * (int(t * 100) % 5)})
+
+    def test_a_short_run_shows_no_leak(self) -> None:
+        """It may have ended before it had all its data: too short, or too few looks."""
+        long = process(lambda t: {"requested": 5 + 50 * t})
+        few = dataclasses.replace(long, points=long.points[::9])
+        short = [dataclasses.replace(p, seconds=p.seconds / 20) for p in long.points]
+        for seen in (few, dataclasses.replace(long, points=short)):
+            found = why_verdict.judge(seen)
+            self.assertEqual(found.kind, "filling")
+            self.assertIn("Still filling when it ended", found.sentence)
+
+    def test_a_leak_beside_memory_that_the_allocator_keeps(self) -> None:
+        nothing, much = (
+            why_verdict.judge(process(lambda t, k=kept: {"requested": 5 + 50 * t, "kept": k})).advice  # type: ignore[misc]
+            for kept in (1, 50)
+        )
+        self.assertIn("No allocator and none of its options can help", nothing)
+        self.assertNotIn("none of its options", much)
+        self.assertRegex(much, "4[0-9] % of the memory are free")
 
     def test_what_stops_growing_is_in_use(self) -> None:
         self.expect("live", lambda t: {"requested": 5 + 50 * min(t, 0.45)})

@@ -91,7 +91,7 @@ def pareto(verdict: Verdict) -> Optional[Figure]:
         handles.append((row.name, Line2D([], [], **style)))
     ax.set_xlabel(f"peak memory, relative to {reference.name}")
     ax.set_ylabel(f"{metrics[1].name}, relative to {reference.name}")
-    arrange(figure, handles, [try_verdict.title(results)])
+    arrange(figure, handles, [try_verdict.title(verdict)])
     return figure
 
 
@@ -138,7 +138,7 @@ def memory(results: try_results.Results, curves: Curves) -> Optional[Figure]:
     ax.set(xlabel="seconds since the start", ylabel="MiB, each page counted once")
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
-    arrange(figure, handles, [try_verdict.title(results), "the first run of each row"])
+    arrange(figure, handles, [try_verdict.heading(results), "the first run of each row"])
     return figure
 
 

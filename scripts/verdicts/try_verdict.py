@@ -28,6 +28,7 @@ from verdicts.try_results import Metric, Results, Row
 from verdicts.try_words import aligned, joined, seen, shown
 
 IMPRECISE = 1
+PAIRS = "(A ratio is of pairs of runs of one round. It need not be that of the two medians.)"
 LATEST = program.LATEST.with_name("latest-try")
 RUN_HELP = "directory, or program.json (default: results/latest-try)"
 
@@ -78,6 +79,10 @@ def of_allocators(verdict: Verdict, reference: Row, enough: bool) -> list[str]:
     return lines
 
 
+def runs_of(results: Results) -> str:
+    return f"{results.rounds} run{'s' * (results.rounds != 1)} of each row"
+
+
 def words(verdict: Verdict) -> list[str]:
     """The verdict, a sentence a line."""
     results = verdict.results
@@ -95,7 +100,7 @@ def words(verdict: Verdict) -> list[str]:
     lines += try_limits.words(results)
     if pairs and results.rounds < fewest:
         lines.append(
-            f"{results.rounds} runs of each row are too few to prove a single difference among "
+            f"{runs_of(results)} {'is' if results.rounds == 1 else 'are'} too few to prove a single difference among "
             f"{pairs} comparisons; {fewest} would do: give --runs, a larger --budget, or fewer "
             "--allocators."
         )
@@ -147,20 +152,42 @@ def table(verdict: Verdict) -> str:
     for row in results.rows:
         if row.cause is not None:
             text.append(f"  {row.name.ljust(widths[0])}  no result: {row.cause}")
+    if ratios(verdict):
+        text.append(f"  {PAIRS}")
     return "\n".join([*text, *try_server.table(results)])
 
 
-def title(results: Results) -> str:
+def ratios(verdict: Verdict) -> list[tuple[float, float, float]]:
+    """All that the table shows."""
+    results = verdict.results
+    shown = (
+        verdict.ratio(m, r) for m in results.metrics for r in results.good if r.values.get(m.name)
+    )
+    return [ratio for ratio in shown if ratio]
+
+
+def has_intervals(verdict: Verdict) -> bool:
+    """A few runs have none."""
+    return any(math.isfinite(low) and math.isfinite(high) for _, low, high in ratios(verdict))
+
+
+def heading(results: Results) -> str:
     p = results.document["program"]
     said = p["server"] or " ".join(p["argv"])
     said = " ".join(said.split())
     if len(said) > 70:
         said = f"{said[:67]}..."
-    rounds = f"{results.rounds} run{'s' * (results.rounds != 1)} of each row"
+    return f"{said}: {runs_of(results)}"
+
+
+def title(verdict: Verdict) -> str:
+    """With what the table shows."""
+    results = verdict.results
     reference = results.reference
     whom = "the first build" if results.of_two_builds else reference and reference.name
-    beside = f"; medians, and ratios to {whom} with 95 % intervals" if whom else ""
-    return f"{said}: {rounds}{beside}"
+    intervals = " with 95 % intervals" if has_intervals(verdict) else ""
+    beside = f"; medians, and ratios to {whom}{intervals}" if whom else ""
+    return f"{heading(results)}{beside}"
 
 
 def numbers(verdict: Verdict) -> dict[str, object]:
@@ -213,7 +240,7 @@ def main() -> int:
     if args.json:
         print(json.dumps(numbers(verdict), indent=1))
         return 0
-    print(title(results))
+    print(title(verdict))
     print(table(verdict))
     print()
     print("\n".join(words(verdict)))

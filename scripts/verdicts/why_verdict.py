@@ -23,6 +23,10 @@ MUCH_SLACK = 0.17
 GROWTH = 0.15
 LEAST_GROWTH = 1 * MIB
 STEADY = 0.01  # a smaller step is none
+# Of a shorter run, or one with fewer looks, growth to the end does not show a leak: it was filling.
+LEAK_SECONDS = 1.0
+LEAK_LOOKS = 20
+MUCH_FREE = 0.1  # of the memory: an allocator could save this
 FEW_ARENAS = 3
 # One arena could have used again what was ever live at once.
 MORE_THAN_PEAK = 1.5
@@ -32,7 +36,7 @@ FALLEN = 0.7
 
 @dataclass
 class Verdict:
-    kind: str  # leak, fragmentation, arenas, kept, huge, outside, stacks, slack, live or small
+    kind: str  # leak, filling, fragmentation, arenas, kept, huge, outside, stacks, slack, live or small
     sentence: str
     advice: str
     at: Point
@@ -132,6 +136,17 @@ def growing_class(process: Process, last: int) -> str:
     return words + by_thread(thread, share)
 
 
+def no_help(point: Point) -> str:
+    """What an allocator can do about live blocks, and about what is free beside them."""
+    free = point.parts["kept"] + point.parts["fragments"]
+    if free < MUCH_FREE * point.rss:
+        return "No allocator and none of its options can help."
+    return (
+        f"No allocator makes live blocks fewer. But {percent(free, point.rss)} of the memory are free, and the "
+        "allocator has them: there another one, or an option, may save (spanbench try --tunings)."
+    )
+
+
 def leak(process: Process, last: int) -> Optional[Verdict]:
     point = process.points[last]
     grown = growth(process, last, "live")
@@ -140,11 +155,21 @@ def leak(process: Process, last: int) -> Optional[Verdict]:
     if not is_large(grown, point.live) or touched < LARGE * own:
         return None
     seconds = max(1e-3, point.seconds - process.points[0].seconds)
+    story = (
+        f"live bytes grow to the end, to {size(point.live)}, by {size(grown)} in the last two thirds of "
+        f"{seconds:.3g} s; {growing_class(process, last)}."
+    )
+    if seconds < LEAK_SECONDS or last + 1 < LEAK_LOOKS:
+        return Verdict(
+            "filling",
+            f"Still filling when it ended: {story}",
+            f"So short a run does not show a leak. Let it run for longer, with the same data. {no_help(point)}",
+            point,
+        )
     return Verdict(
         "leak",
-        f"A leak, or data that never ends: live bytes grow to the end, to {size(point.live)}, by "
-        f"{size(grown)} in the last two thirds of {seconds:.3g} s; {growing_class(process, last)}.",
-        "Look at who keeps these blocks. No allocator and none of its options can help.",
+        f"A leak, or data that never ends: {story}",
+        f"Look at who keeps these blocks. {no_help(point)}",
         point,
     )
 

@@ -15,7 +15,7 @@ static void *leak(void *arg) {
     for (size_t part = 0; part < 100; part++) {
         for (size_t left = (mib << 20) / 100; left > size; left -= size)
             memset(malloc(size), 1, size);
-        usleep(10000);
+        usleep(20000);
     }
     return arg;
 }
@@ -27,7 +27,7 @@ static void *work(void *arg) {
             free(block[i]);
             block[i] = malloc(16 + (i * 37 + part) % 300);
         }
-        usleep(10000);
+        usleep(20000);
     }
     for (size_t i = 0; i < 1000; i++)
         free(block[i]);
