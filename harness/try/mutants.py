@@ -52,7 +52,7 @@ MUTANTS = [
         "row->hash != reference->hash",
         "false",
         f"{TRY}:Options.test_another_output_than_with_the_c_library_s_malloc",
-        "other output than under",
+        "ends the program early",
     ),
     (
         "output: what the program prints otherwise by itself is not compared",
@@ -60,7 +60,7 @@ MUTANTS = [
         "            confirm(c, reference);",
         "            (void)confirm;",
         f"{TRY}:Options.test_output_that_only_seemed_to_be_the_same_is_not_compared",
-        "test_output_that_only_seemed_to_be_the_same_is_not_compared",
+        "later ones something else",
     ),
     (
         "library: that which replaces malloc in programs",
@@ -81,10 +81,10 @@ MUTANTS = [
     (
         "program: an interpreter that is absent is named",
         "harness/support/locate.c",
-        "if (named && faccessat(",
-        "if (named && !faccessat(",
+        "if (named && *named && faccessat(",
+        "if (named && !*named && faccessat(",
         f"{TRY}:BadPrograms.test_without_an_interpreter",
-        "test_without_an_interpreter",
+        "All commands that start a program",
     ),
     (
         "verdict: a difference within the margin is none",

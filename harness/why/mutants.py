@@ -57,9 +57,9 @@ MUTANTS = [
         "why: of what ended at once, the file tells why it could not be counted",
         "harness/why/why.c",
         "locate_unpreloadable(q->path);",
-        "q->path ? NULL : locate_unpreloadable(q->path);",
+        'locate_unpreloadable("");',
         f"{WHY}:BadInput.test_what_ends_before_it_can_be_asked",
-        "test_what_ends_before_it_can_be_asked",
+        "its file tells that, too",
     ),
     (
         "why: a short run is not called a leak",
@@ -67,7 +67,7 @@ MUTANTS = [
         "if seconds < LEAK_SECONDS or last + 1 < LEAK_LOOKS:",
         "if seconds < 0 * LEAK_SECONDS:",
         "scripts/verdicts/test_why_verdict.py:Kinds.test_a_short_run_shows_no_leak",
-        "test_a_short_run_shows_no_leak",
+        "before it had all its data",
     ),
     (
         "why: what forks without end is ended",
