@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterable, Optional, TypeVar
 
+from stored_file import SPOILED, fault
+
 MIB = 1024 * 1024
 FEW = 5  # below so many samples quartiles say little: the spread is the whole range
 BUSY = 0.05  # share of the CPUs that other programs may take before the numbers are in doubt
@@ -489,6 +491,8 @@ def read(file: Path, parsed: Callable[[Any], T], what: str) -> T:
     """A file of JSON, which is to be `what`. Raises Unusable."""
     try:
         return parsed(json.loads(file.read_bytes().decode("utf-8")))
+    except Unusable:
+        raise
     except OSError as problem:
         raise Unusable(f"{file}: {problem.strerror}") from problem
     except UnicodeDecodeError as problem:
@@ -499,6 +503,20 @@ def read(file: Path, parsed: Callable[[Any], T], what: str) -> T:
         raise Unusable(f"{file}: nested too deeply") from problem
     except ValueError as problem:
         raise Unusable(f"{file}: not {what}: {problem}") from problem
+
+
+def read_loosely(file: Path, parsed: Callable[[Any], T], what: str) -> T:
+    """Likewise; `parsed` does not check the shape, and fails in any of the ways of SPOILED."""
+
+    def checked(document: Any) -> T:
+        try:
+            return parsed(document)
+        except Unusable:
+            raise
+        except SPOILED as problem:
+            raise ValueError(fault(problem)) from problem
+
+    return read(file, checked, what)
 
 
 @dataclass

@@ -296,8 +296,10 @@ def main() -> int:
     options = parser.parse_args()
     if options.table:
         if not stored(options.table):
-            print(f"programs.py: {options.table} has no results of programs", file=sys.stderr)
-            return program.WRONG_USE
+            raise bench_results.Unusable(
+                f"{options.table}: {'no result of a program is in it' if options.table.is_dir() else 'not a folder'}; "
+                "--table takes the folder of a run of make bench-programs, results/…-programs"
+            )
         print("\n".join(judge(options.table, core_named())))
         return 0
     entries = choose(catalogue(), os.environ.get("PROGRAMS", ""))

@@ -37,8 +37,12 @@ class Measured:
         return LIBC if LIBC in self.costs["time"] else REFERENCE
 
 
-def read(path: Path) -> Measured:
-    document = json.loads(path.read_text(encoding="utf-8"))
+def number(value: Any) -> Optional[float]:
+    """None: it is not known."""
+    return None if value is None else float(value)
+
+
+def of_document(stem: str, document: Any) -> Measured:
     its = document["program"]
     metric = its["metric"] is not None
     rate = metric and its["higher_is_better"]
@@ -46,18 +50,34 @@ def read(path: Path) -> Measured:
     for run in document["runs"]:
         if run["problem"] is not None:
             continue
-        value = run["metric"] if metric else run["wall_seconds"]
+        value = number(run["metric"] if metric else run["wall_seconds"])
         if rate:
             value = 1 / value if value else None
-        for what, cost in (("time", value), ("memory", run["peak_bytes"])):
+        for what, cost in (("time", value), ("memory", number(run["peak_bytes"]))):
             if cost is not None:  # of a row that is not watched, no memory is known
-                costs[what].setdefault(run["row"], []).append(cost)
-    causes = {row["name"]: row["cause"] for row in document["rows"] if row["cause"]}
+                costs[what].setdefault(str(run["row"]), []).append(cost)
+    causes = {str(row["name"]): str(row["cause"]) for row in document["rows"] if row["cause"]}
     for name in causes:
         for kind in costs.values():
             kind.pop(name, None)
     unit = "/s" if rate else "" if metric else "s"
-    return Measured(path.stem, costs, causes, unit, linked_with(document["rows"]))
+    if not any(costs.values()) and not causes:
+        raise ValueError("no run of a program is in it")
+    return Measured(stem, costs, causes, unit, linked_with(document["rows"]))
+
+
+def read(path: Path) -> Measured:
+    """Raises bench_results.Unusable."""
+
+    def parsed(document: Any) -> Measured:
+        return of_document(path.stem, document)
+
+    try:
+        return bench_results.read_loosely(path, parsed, "what spanbench try writes")
+    except bench_results.Unusable as problem:
+        raise bench_results.Unusable(
+            f"{problem}; move the file away to see the others, or measure again: make bench-programs"
+        ) from problem
 
 
 def linked_with(rows: list[Any]) -> str:

@@ -102,6 +102,35 @@ class Run(DriverTest):
         again = run(SCRIPT, "--table", folder)
         self.assertIn(again.stdout.strip(), done.stdout)
 
+    def test_a_table_of_what_is_no_run(self) -> None:
+        """One line that names the file and the fix."""
+        folder = self.directory / "stored"
+        folder.mkdir()
+        file = folder / "sort.json"
+        texts = (
+            "",
+            "{",
+            "null",
+            "[]",
+            "{}",
+            '{"rows": 5}',
+            '{"program": {"metric": null}, "rows": 5, "runs": []}',
+        )
+        places = [
+            (folder, "no result of a program is in it"),
+            (folder / "gone", "not a folder"),
+            (SCRIPT, "not a folder"),
+        ]
+        for text in (None, *texts):
+            if text is not None:
+                file.write_text(text)
+                places = [(folder, f"{file}: not .* make bench-programs")]
+            for place, said in places:
+                done = run(SCRIPT, "--table", place)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), text)
+                self.assertRegex(done.stderr, rf"\Aprograms.py: .*{said}.*\n\Z", text)
+                self.assertIn("make bench-programs", done.stderr)
+
     def test_where_the_core_agrees(self) -> None:
         done = self.programs()
         self.assertIn("Compared with results/example at 2 threads are 2 pairs", done.stdout)

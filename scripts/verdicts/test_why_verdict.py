@@ -153,6 +153,12 @@ class Kinds(unittest.TestCase):
 class Files(unittest.TestCase):
     def test_spoiled(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "why.json").write_text('{"processes": [{"pid": "x"}]}')
+            with self.assertRaisesRegex(Unusable, "why: a member of it is of another kind than"):
+                why_results.load(Path(folder))
+            (Path(folder) / "why.json").write_text("{}")
+            with self.assertRaisesRegex(Unusable, "why: it has no member 'processes'$"):
+                why_results.load(Path(folder))
             for text in ("", "{}", "[]", json.dumps({"processes": [], "command": []})):
                 (Path(folder) / "why.json").write_text(text)
                 with self.assertRaises(Unusable):

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from bench_results import read
-from stored_file import SPOILED
+from bench_results import read_loosely
 
 FILE = "program.json"
 AGAINST = " (against)"  # ends the name of a row of the other build
@@ -127,12 +126,9 @@ def load(path: Path) -> Results:
     file = path / FILE if path.is_dir() else path
 
     def parsed(document: Any) -> Results:
-        try:
-            return of_document(file, document)
-        except SPOILED as problem:
-            raise ValueError(repr(problem)) from problem
+        return of_document(file, document)
 
-    return read(file, parsed, "a comparison of spanbench try")
+    return read_loosely(file, parsed, "a comparison of spanbench try")
 
 
 @dataclass

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 import program
-from bench_results import Unusable
-from stored_file import SPOILED
+from bench_results import Unusable, read_loosely
 
 FILE = "why.json"
 LATEST = program.RESULTS / "latest-why"
@@ -152,13 +150,10 @@ def of_document(path: Path, document: Any) -> Results:
 def load(path: Path) -> Results:
     """Of a run's directory, or of its why.json."""
     file = path / FILE if path.is_dir() else path
-    try:
-        return of_document(file, json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError as missing:
-        raise Unusable(
-            f"{file}: there is no such file; is this a folder of spanbench why?"
-        ) from missing
-    except Unusable:
-        raise
-    except SPOILED as problem:
-        raise Unusable(f"{file}: not a result of spanbench why ({problem!r})") from problem
+    if not file.exists():
+        raise Unusable(f"{file}: there is no such file; is this a folder of spanbench why?")
+
+    def parsed(document: Any) -> Results:
+        return of_document(file, document)
+
+    return read_loosely(file, parsed, "a result of spanbench why")
