@@ -43,6 +43,7 @@ def say(result: document.Result, strict: bool) -> None:
 def main() -> int:
     options = cli.parser().parse_args()
     cli.refuse_what_would_be_ignored(options)
+    cli.refuse_what_cannot_be(options)
     accepted_file = options.accepted or RESULTS / "accepted.json"
     if options.accepted and not options.accepted.is_file():
         raise Refusal(f"there is no {options.accepted}")
@@ -55,6 +56,9 @@ def main() -> int:
         print(f"gate: {folder}", file=sys.stderr)
         try:
             result = gate.measure(folder)
+        except Interrupted:
+            document.remove_if_no_sample_is_there(folder)
+            raise
         except BaseException:
             document.remove_if_nothing_was_measured(folder)
             raise

@@ -13,6 +13,7 @@ from bench_results import CORE
 from gate import judge
 from gate.findings import Refusal
 
+DAY = 86400  # seconds: the longest limit that the driver takes
 USAGE = """build/spanbench gate [OPTION ...]
        scripts/gate.sh               with BASE, HEAD, QUICK, TIER, WORKLOADS, THREADS, SEED, TIMEOUT
                                      and OUT from the environment, and ARGS="OPTION ..."
@@ -33,6 +34,14 @@ examples:
   build/spanbench gate --judge results/latest-gate      judge stored samples again
   make gate BASE=./old.so HEAD=./new.so QUICK=1 ARGS="--strict"
 """
+
+
+def seed(word: str) -> int:
+    """Each measurement makes one of its own of it, with two more digits, which the driver must take."""
+    most = (2**63 - 1) // 100 - 1
+    if not (word.isascii() and word.isdigit() and int(word) <= most):
+        raise argparse.ArgumentTypeError(f"a whole number from 0 to {most}, not '{word}'")
+    return int(word)
 
 
 def percentage(word: str) -> float:
@@ -82,7 +91,7 @@ def what_is_compared(made: argparse.ArgumentParser) -> None:
         metavar="COUNTS",
         help="likewise (default: 1 and 2, as far as there are CPUs)",
     )
-    add("--seed", type=int, default=1, metavar="N", help="of requests and order (default: 1)")
+    add("--seed", type=seed, default=1, metavar="N", help="of requests and order (default: 1)")
 
 
 def how_long(made: argparse.ArgumentParser) -> None:
@@ -190,6 +199,20 @@ def settings_of(options: argparse.Namespace) -> judge.Settings:
             raise Refusal(f"--budget takes seconds, more than none, not {options.budget:g}")
         made = dataclasses.replace(made, budget_seconds=options.budget)
     return made
+
+
+def refuse_what_cannot_be(options: argparse.Namespace) -> None:
+    """Before anything is built or made."""
+    settings_of(options)
+    if not 0 < options.timeout <= DAY:
+        raise Refusal(
+            f"--timeout takes seconds, more than 0 and at most {DAY}, not '{options.timeout:g}'"
+        )
+    counts = thread_counts(options.threads)
+    if options.tier == "exact" and options.threads and counts != [1]:
+        raise Refusal(
+            f"the counts are of one thread's work, not --threads {options.threads}: leave it out"
+        )
 
 
 def words(text: str) -> list[str]:

@@ -67,8 +67,18 @@ def remove_if_nothing_was_measured(folder: Path) -> None:
     copies = [folder / name for name in COPIES]
     files = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
     if all(any(c in p.parents for c in copies) for p in files):
-        shutil.rmtree(folder, ignore_errors=True)
-        print(f"gate: nothing was measured, so {folder} is removed", file=sys.stderr)
+        remove(folder)
+
+
+def remove_if_no_sample_is_there(folder: Path) -> None:
+    """Of a run that a signal ended. Its logs explain nothing, and counts alone cannot be judged again."""
+    if not any(folder.rglob("bench.json")):
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"gate: nothing was measured, so {folder} is removed", file=sys.stderr)
 
 
 def save(folder: Path, result: Result, options: argparse.Namespace, seconds: float) -> None:

@@ -363,6 +363,22 @@ MUTANTS = [
         "",
     ),
     (
+        "a folder without samples stays after a signal",
+        "scripts/gate/document.py",
+        '    if not any(folder.rglob("bench.json")):\n',
+        "    if False:\n",
+        f"{GATE}:Interrupted.test_what_stays",
+        "",
+    ),
+    (
+        "a file is measured against itself, and nobody asked for it",
+        "scripts/gate/run.py",
+        "            self.refuse_what_nobody_asked_for(base)\n",
+        "",
+        f"{GATE}:Refusals.test_what_nobody_asked_for",
+        "",
+    ),
+    (
         "what was measured is not removed",
         "scripts/gate/document.py",
         "    if all(any(c in p.parents for c in copies) for p in files):\n",

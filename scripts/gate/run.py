@@ -79,16 +79,13 @@ class Gate:
         known = workloads_of(both, drive, folder / DESCRIBED)
         strangers = accepted.strangers(self.entries, list(known))
         names = chosen_workloads(o.workloads, known)
-        if o.tier == "exact" and o.threads and thread_counts(o.threads) != [1]:
-            raise Refusal(
-                f"the counts are of one thread's work, not --threads {o.threads}: leave it out"
-            )
         rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
         settings = settings.checked(len(rows))
         repeat = self.repeat(self.word(base), self.word(head))
         print(f"gate: base: {bench_results.printable(base.label)}", file=sys.stderr)
         print(f"gate: head: {bench_results.printable(head.label)}", file=sys.stderr)
         if both.sums["base"] == both.sums["head"]:
+            self.refuse_what_nobody_asked_for(base)
             print(f"gate: {report.NULL_RUN}", file=sys.stderr)
         findings = self.exact(both, names, folder, repeat)
         result = Result(findings, [], [], [], {})
@@ -114,6 +111,15 @@ class Gate:
             "budget_spent": done.budget_spent if done else False,
         }
         return result
+
+    def refuse_what_nobody_asked_for(self, base: base_and_head.Source) -> None:
+        """Base and head are one file, which may be measured where the user says so."""
+        if not self.options.base and not self.options.head:
+            raise Refusal(
+                f"{base.label} and this tree have the same gomalloc, so there is nothing to compare; say "
+                "what to compare, as BASE=./old.so HEAD=./new.so (spanbench gate --base ./old.so --head "
+                "./new.so)"
+            )
 
     def word(self, source: base_and_head.Source) -> str:
         """That names the source from the root of the project."""

@@ -11,6 +11,7 @@ import time
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jsonschema
 from driving import (
@@ -26,7 +27,9 @@ from driving import (
 )
 
 import gate.judge  # with scipy, which takes a second: once, and not in each child
-from gate.findings import TIERS, VERDICTS, Finding
+from gate import base_and_head, cli, document
+from gate.findings import TIERS, VERDICTS, Finding, Refusal
+from gate.run import Gate
 
 # The program of this tree, whose driver may be that of another.
 GATE = ("/usr/bin/python3", ROOT / "scripts" / "gate", "--driver", SPANBENCH)
@@ -365,9 +368,26 @@ class Refusals(GateTest):
 
     def test_wrong_words(self) -> None:
         bad: "list[list[Any]]" = [["--foo"], ["--tier", "x"], ["--seed", "x"], ["x"]]
+        bad += [["--seed", "-1"], ["--seed", "9" * 18], ["--timeout", "-1"], ["--timeout", "nan"]]
         for words in (*bad, ["--bas", self.base]):
             result = self.gate(*words)
             self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertFalse(self.out.exists(), "it holds nothing")
+            if words[0] in ("--seed", "--timeout"):
+                self.assertIn(f"not '{words[1]}'", result.stderr)
+
+    def test_what_nobody_asked_for(self) -> None:
+        """Base and head are one file, and neither was named."""
+        same = base_and_head.Source(GOMALLOC, False, "this tree", "")
+        with (
+            mock.patch.object(base_and_head, "default_base", return_value="HEAD"),
+            mock.patch.object(base_and_head, "resolve", return_value=same),
+            mock.patch.object(Gate, "exact", side_effect=Refusal("it went on")),
+            self.assertRaisesRegex(Refusal, "the same gomalloc.* BASE=./old.so HEAD=./new.so"),
+        ):
+            options = cli.parser().parse_args(["--driver", str(SPANBENCH)])
+            options.driver = SPANBENCH
+            Gate(options, []).measure(self.directory)
 
     def test_nothing_stored(self) -> None:
         result = self.gate("--judge", self.directory)
@@ -457,6 +477,15 @@ class Interrupted(GateTest):
                 except OSError:
                     pass
             shutil.rmtree(self.out)
+
+    def test_what_stays(self) -> None:
+        """Samples, and no counts that nobody can judge."""
+        for name, stays in (("exact/instructions-0/out", False), ("stage-1/run/bench.json", True)):
+            file = self.out / name
+            file.parent.mkdir(parents=True)
+            file.touch()
+            document.remove_if_no_sample_is_there(self.out)
+            self.assertEqual(self.out.exists(), stays, name)
 
 
 if __name__ == "__main__":
