@@ -480,10 +480,41 @@ def parse(document: Any) -> Results:
     return Results(facts, list(rows.values()))
 
 
+# What the other commands store, and what shows it; {} is the run.
+OTHERS = {
+    "program.json": ("try", "scripts/verdicts/try_verdict.py {}"),
+    "why.json": ("why", "scripts/verdicts/why_verdict.py {}"),
+    "conformance.json": ("check", "scripts/junit.py {}"),
+    "hardening.json": ("harden", "cat {}/hardening.json"),
+    "gate.json": ("gate", "spanbench gate --judge {}"),
+}
+
+
+def refuse_another(path: Path) -> None:
+    """A folder without bench.json, or what another command stored: says what it is, and what shows it."""
+    if path.is_dir() and (path / "bench.json").exists():
+        return
+    folder, names = (path, list(OTHERS)) if path.is_dir() else (path.parent, [path.name])
+    for name in names:
+        if name in OTHERS and (folder / name).exists():
+            command, shows = OTHERS[name]
+            raise Unusable(
+                f"{path}: a run of spanbench {command}, not of spanbench run (make bench); what shows it: "
+                + shows.format(folder)
+            )
+    if path.is_dir():
+        latest = path / "latest"
+        meant = f"you may mean {latest}" if latest.exists() else "name the folder of a run"
+        raise Unusable(
+            f"{path}: not a run, for it has no bench.json; {meant} (make bench makes one)"
+        )
+
+
 def load(path: Path) -> Results:
     """Reads bench.json, or the directory of a run. Raises Unusable."""
     if path.name == "latest" and not path.exists():
         raise Unusable(f"{path}: no run is complete yet; make bench makes one")
+    refuse_another(path)
     return read(path / "bench.json" if path.is_dir() else path, parse, "a run of spanbench")
 
 

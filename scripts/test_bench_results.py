@@ -367,7 +367,6 @@ class Files(unittest.TestCase):
 
     def test_what_cannot_be_used(self) -> None:
         for content, reason in (
-            (None, "bench.json: No such file or directory"),
             (b"", "not JSON: Expecting value"),
             (b'{"a": ', "not JSON"),
             (b"\xff\xfe", "not UTF-8 at byte 0"),
@@ -377,6 +376,32 @@ class Files(unittest.TestCase):
             (b"1" * 5000, "not a run of spanbench"),
         ):
             self.assertIn(reason, self.refusal(content))
+
+    def test_what_is_another_folder(self) -> None:
+        """What it is, and what shows it."""
+        with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
+            place = Path(directory)
+
+            def said(path: Path) -> str:
+                with self.assertRaises(Unusable) as caught:
+                    bench_results.load(path)
+                return str(caught.exception)
+
+            self.assertEqual(
+                said(place),
+                f"{place}: not a run, for it has no bench.json; name the folder of a run (make bench makes one)",
+            )
+            (place / "latest").mkdir()
+            self.assertIn(f"you may mean {place}/latest (", said(place))
+            for name, (command, shows) in bench_results.OTHERS.items():
+                file = place / "latest" / name
+                file.touch()
+                for path in (file, file.parent):
+                    self.assertIn(f"{path}: a run of spanbench {command}, not", said(path))
+                    self.assertTrue(said(path).endswith(shows.format(file.parent)), said(path))
+                file.unlink()
+                script = Path(__file__).parent.parent / shows.split()[0]
+                self.assertTrue(script.suffix != ".py" or script.exists(), script)
 
     def test_timelines_that_cannot_be_used(self) -> None:
         head = b"workload,allocator,threads,seconds,rss_bytes,vsz_bytes\n"
