@@ -37,7 +37,7 @@ KEPT, NAMED = 0.05, 3
 NOTHING = "No sample is good: there is nothing to compare."
 MARKED = 4  # Of more that tie, the marks of the table tell the names.
 SENTENCES = 12  # Lines of the table give way until sentences have so many.
-MORE = "; more by --all."  # Ends a sentence that found no room for all of its parts.
+MORE = f"; more: {'scripts/answer.py' if program.IN_SOURCES else 'spanbench answer'} --all."  # Ends a sentence that found no room for all of its parts.
 # The sizes of blocks, as workloads/README.md says them, in the columns of one workload.
 SIZES = {"tiny": "1-15 B", "small": "16 B-32 KiB", "large": "32 KiB-4 MiB"}
 # As workloads/README.md says it, and which group of workloads does measure it.
@@ -137,6 +137,18 @@ class Answer:
         """Can any two rows be told apart? Not by one sample of each."""
         return any(comparing.enough(q.rows) for q in self.questions.values())
 
+    @property
+    def few(self) -> str:
+        """With so few samples, what is not told apart need not be alike; "": there are enough."""
+        fewest = min((len(r.samples) for r in self.at_these_threads if r.samples), default=0)
+        if not self.comparable or fewest >= paired.FEWEST:
+            return ""
+        return f"too few samples to tell apart ({fewest}); more repetitions do"
+
+    def open(self, q: Question) -> bool:
+        """So few samples told none apart."""
+        return bool(self.few) and not q.apart
+
 
 def base_of(run: Results, questions: dict[tuple[str, str], Question]) -> Optional[str]:
     """The C library, if it can be ranked wherever another can; else the one that can be in most places,
@@ -178,7 +190,7 @@ def cell(a: Answer, row: Row, measure: Measure) -> str:
     if not row.samples:
         return "FAILED"
     q = a.question(row.workload, measure)
-    best = a.comparable and any(r is row for r in q.best())
+    best = a.comparable and not a.open(q) and any(r is row for r in q.best())
     mark = "!" if row.failures else "*" if best else " "
     base = a.base_row(row.workload, measure)
     effect = comparing.ratio(row, base, measure) if base and base is not row else None
@@ -272,6 +284,8 @@ def best_sentence(a: Answer, title: str, measure: Measure) -> str:
         q = a.question(workload, measure)
         if not q.rows:
             return ""
+        if a.open(q) and len(q.rows) > 1:
+            return a.few.partition(";")[0]
         if is_all(q.best(), q) and a.comparable:
             return "all tie"
         return which(a, q.best()) if a.comparable else a.name(q.rows[0])
@@ -282,7 +296,10 @@ def best_sentence(a: Answer, title: str, measure: Measure) -> str:
 def front_sentence(a: Answer) -> str:
     def unbeaten(workload: str) -> str:
         speed = a.question(workload, TIME)
-        rows = comparing.front(speed, a.question(workload, MEMORY))
+        memory = a.question(workload, MEMORY)
+        if a.open(speed) and a.open(memory):
+            return ""
+        rows = comparing.front(speed, memory)
         return "all" if is_all(rows, speed) else ", ".join(a.name(r) for r in rows)
 
     said = by_workload(a, unbeaten)
@@ -369,7 +386,7 @@ def sentences(a: Answer) -> list[str]:
         best_sentence(a, "Least memory" + sure, MEMORY),
         front_sentence(a),
     ]
-    ties = [ties_sentence(a), tie_meaning(a) if a.comparable else ""]
+    ties = [] if a.few else [ties_sentence(a), tie_meaning(a) if a.comparable else ""]
     if len(a.ranked) < 2:
         alone = listed([a.names[name] for name in a.ranked]) or "None"
         compared, ties = [f"{alone} alone can be ranked: there is nothing to compare."], []
@@ -397,7 +414,10 @@ def head_lines(a: Answer) -> list[str]:
     said += f"At {plural(a.threads, 'thread')} ({cpus}), {sample_count(a.at_these_threads)} each. "
     said += "Lower is better. Time: a free, a malloc and a write. "
     said += f"Memory: RSS less that at the start, {start(a)}."
-    if a.comparable:
+    if a.few:
+        marked = any(q.apart for q in a.questions.values())
+        said += f" *: best, or {a.few}." if marked else f" {a.few[0].upper()}{a.few[1:]}."
+    elif a.comparable:
         said += " *: best, or tied."
     if any(r.failures and r.samples for r in a.at_these_threads):
         said += " !: a sample failed."

@@ -169,11 +169,11 @@ class Sentences(unittest.TestCase):
         self.assertEqual(answer.fit(said, 3), ["a" * 70, "  " + "b" * 50 + ";", said[2]])
 
     def test_of_parts_that_find_no_room_none_is_cut(self) -> None:
-        said = ["x: " + "; ".join(c * 50 for c in "abc") + ".", "not measured"]
+        said = ["x: " + "; ".join(c * 40 for c in "abc") + ".", "not measured"]
         self.assertEqual(answer.fit(said, 4), [*answer.wrap(said[0]), said[1]])
-        shown = ["x: " + "a" * 50 + ";", "  " + "b" * 50 + answer.MORE]
+        shown = ["x: " + "a" * 40 + ";", "  " + "b" * 40 + answer.MORE]
         self.assertEqual(answer.fit(said, 3), [*shown, said[1]])
-        self.assertEqual(answer.fit(said, 2), ["x: " + "a" * 50 + answer.MORE, said[1]])
+        self.assertEqual(answer.fit(said, 2), ["x: " + "a" * 40 + answer.MORE, said[1]])
 
     def test_what_the_numbers_are(self) -> None:
         text = text_of(made_up(samples(["system", "b"])))
@@ -188,6 +188,22 @@ class Sentences(unittest.TestCase):
         for said in "1 to 15 bytes", "16 B to 32 KiB", "over 32 KiB to 4 MiB":
             self.assertIn(said, readme)
         self.assertEqual(set(answer.SIZES), set(WORKLOADS))
+
+    def test_few_samples_that_tell_nothing(self) -> None:
+        """Three samples cannot show huge differences; that does not make them ties."""
+        times = {"system": (10, 11, 9), "b": (140, 90, 400), "c": (1, 5, 0.3)}
+        rows = [entry(n, t, block=k) for n, ts in times.items() for k, t in enumerate(ts)]
+        text = text_of(made_up(rows))
+        self.assertIn("Too few samples to tell apart (3); more repetitions do.", text)
+        self.assertIn("Fastest: tiny: too few samples to tell apart (3).", text)
+        for said in ("*", "tie", "Tied", "Beaten by none"):
+            self.assertNotIn(said, text)
+
+    def test_few_samples_that_tell_something(self) -> None:
+        text = text_of(made_up(samples(["system", "b", "c"], rounds=3, noise=0.001)))
+        self.assertIn("*: best, or too few samples to tell apart (3); more repetitions do.", text)
+        self.assertIn("Fastest: all workloads: system.", text)
+        self.assertNotIn("Tied", text)
 
     def test_all_are_alike(self) -> None:
         rows = [entry(n, 10, block=k) for n in "abc" for k in range(9)]
