@@ -151,6 +151,11 @@ static int finish_output(int code) {
     return EXIT_WRONG_USE;
 }
 
+/* Of a list, the reader may have seen enough. */
+static int finish_list(int code) {
+    return output_error() == EPIPE ? code : finish_output(code);
+}
+
 static int list_or_describe(const struct options *o) {
     struct registry registry = {0};
     bool *chosen             = NULL;
@@ -164,13 +169,13 @@ static int list_or_describe(const struct options *o) {
         fputs("spanbench: interrupted\n", stderr);
     free(chosen);
     registry_close(&registry);
-    return finish_output(code);
+    return finish_list(code);
 }
 
 static int carry_out(const struct options *o) {
     switch (o->command) {
     case COMMAND_RUN: return bench_command(o);
-    case COMMAND_CHECK: return o->list_names ? finish_output(check_command(o)) : check_command(o);
+    case COMMAND_CHECK: return o->list_names ? finish_list(check_command(o)) : check_command(o);
     case COMMAND_HARDEN: return finish_output(harden_command(o));
     default: return list_or_describe(o);
     }

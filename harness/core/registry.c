@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,10 +258,13 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
                  (int)strcspn(result.output, "\n"), result.output);
         text_clean(c->broken);
     } else if (result.end != SPAWN_EXITED || result.code != 0) {
-        snprintf(c->broken, sizeof c->broken, "--describe %s%s", end,
-                 result.end == SPAWN_TIMED_OUT ? " (--timeout gives it more)" : "");
+        const bool torn = result.end == SPAWN_SIGNALED && result.code == SIGBUS;
+        snprintf(c->broken, sizeof c->broken, "a process that only loads it: %s%s%s", end,
+                 result.end == SPAWN_TIMED_OUT ? " (--timeout gives it more)" : "",
+                 torn ? "; the file is truncated or damaged" : "");
     } else if (!take_description(r, c)) {
-        snprintf(c->broken, sizeof c->broken, "--describe printed no valid description");
+        snprintf(c->broken, sizeof c->broken,
+                 "a process that only loads it printed no valid description");
     }
 }
 

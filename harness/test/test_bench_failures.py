@@ -115,7 +115,8 @@ class BadCells(DriverTest):
 
     def test_description_that_is_no_text(self) -> None:
         self.check_clean(
-            r"printf '\033[31m\377' >&2; exit 9", "--describe ended with exit code 9: "
+            r"printf '\033[31m\377' >&2; exit 9",
+            "a process that only loads it: ended with exit code 9: ",
         )
 
     def test_good_record_but_bad_exit_code(self) -> None:
@@ -200,10 +201,13 @@ class BadCells(DriverTest):
         self.check("echo '{{}}' >&3", "no valid description")
 
     def test_description_that_crashes(self) -> None:
-        self.check("kill -SEGV $$", "--describe killed by SIGSEGV")
+        self.check("kill -SEGV $$", "only loads it: killed by SIGSEGV")
+
+    def test_description_of_a_torn_library(self) -> None:
+        self.check("kill -BUS $$", "the file is truncated or damaged")
 
     def test_description_that_hangs(self) -> None:
-        self.check("exec sleep 600", "--describe no end after", HANGS)
+        self.check("exec sleep 600", "only loads it: no end after", HANGS)
 
     def test_flaky_sample_leaves_the_others(self) -> None:
         self.script_cell(

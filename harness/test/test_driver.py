@@ -15,7 +15,7 @@ from typing import Any, Callable
 
 
 from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, cell, cell_names, read_terminal, run
-from driving import spanbench
+from driving import run_unread, spanbench
 
 SHORT = ["--workloads", "tiny", "--threads", "1", "--repetitions", "2"]
 
@@ -65,6 +65,11 @@ class Words(DriverTest):
             said = (result.returncode, result.stdout, result.stderr)
             self.assertEqual(said, (0, f"spanbench {built}\n", ""), words)
         self.assertIn("--version", spanbench("help").stdout)
+
+    def test_list_whose_reader_has_seen_enough(self) -> None:
+        for command in ("list", "--list-workloads"):
+            done = run_unread(SPANBENCH, command)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_list_names_all(self) -> None:
         result = spanbench("list")

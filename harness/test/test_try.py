@@ -288,6 +288,10 @@ class Options(TryTest):
             (["--precision", "0", "--", "true"], "percentage"),
             (["--limit", "5X", "--", "true"], "bytes"),
             (["--row", "nobody:A=B", "--", "true"], "nobody"),
+            (
+                ["--allocators", "system", "--row", "gomalloc:A=B", "--", "true"],
+                "add it to --allocators",
+            ),
             (["--row", "system:A", "--", "true"], "VARIABLE=VALUE"),
             (["--load", "true", "--", "true"], "--server"),
             (["--then", "true", "--", "true"], "--server"),

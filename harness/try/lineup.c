@@ -69,13 +69,26 @@ static bool add_variables(struct row *row, const char *text) {
     return row->variables || row->unwatched || row->thp != START_THP_AS_IS;
 }
 
+static bool is_known(const struct registry *r, const char *name) {
+    bool known = false;
+    for (size_t i = 0; i < r->cells; i++)
+        known |= strcmp(r->cell[i].name, name) == 0;
+    return known;
+}
+
 /* "system:MALLOC_ARENA_MAX=2" */
-static bool add_variant(struct lineup *l, const char *name, const char *variables) {
+static bool add_variant(struct lineup *l, const struct registry *r, const char *name,
+                        const char *variables) {
     char base[64];
     snprintf(base, sizeof base, "%.*s", (int)strcspn(name, ":"), name);
     const struct row *of = find_row(l, base);
     if (!of || !strchr(name, ':')) {
         const char *near = suggest(base, l->row, l->rows, sizeof *l->row);
+        if (!of && is_known(r, base)) {
+            text_say("--row '%s': %s is not among those that are tried; add it to --allocators",
+                     name, base);
+            return false;
+        }
         text_say("--row takes ALLOCATOR:VARIABLE=VALUE, not '%s'; there is no allocator "
                  "'%s' among those that are tried%s%s%s",
                  name, base, near ? ": did you mean " : "", near ? near : "", near ? "?" : "");
@@ -99,7 +112,8 @@ static bool add_variant(struct lineup *l, const char *name, const char *variable
 }
 
 /* The tunings of the allocators that are tried, from tunings.json beside this program. */
-static bool add_tunings(struct lineup *l, const struct try_options *o) {
+static bool add_tunings(struct lineup *l, const struct try_options *o,
+                        const struct registry *known) {
     char path[PATH_MAX + 32];
     json_error_t error;
     snprintf(path, sizeof path, "%s/../tunings.json", o->common.cells);
@@ -118,7 +132,7 @@ static bool add_tunings(struct lineup *l, const struct try_options *o) {
             if (strcmp(allocator, "*") != 0 && strcmp(allocator, row->name) != 0)
                 continue;
             snprintf(name, sizeof name, "%s:%s", row->name, member_text(tuning, "name"));
-            good = add_variant(l, name, variables);
+            good = add_variant(l, known, name, variables);
         }
     }
     json_decref(all);
@@ -193,11 +207,11 @@ bool lineup_open(struct lineup *l, const struct try_options *o, const struct reg
         if (chosen[i])
             good = add_cell(l, &r->cell[i]);
     if (good && o->tunings)
-        good = add_tunings(l, o);
+        good = add_tunings(l, o, r);
     for (size_t i = 0; good && i < o->extra_rows.count; i++) {
         const char *name  = o->extra_rows.item[i];
         const char *colon = strchr(name, ':');
-        good              = add_variant(l, name, colon ? colon + 1 : "");
+        good              = add_variant(l, r, name, colon ? colon + 1 : "");
     }
     if (good && o->against)
         good = add_against(l);
