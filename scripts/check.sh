@@ -47,6 +47,7 @@ esac
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
 if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else
+  hint_at_blanks
   for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
 fi
 for option in ${ARGS:-}; do set -- "$@" "$option"; done

@@ -51,6 +51,12 @@ class Try(DriverTest):
         self.assertEqual(self.attempt(CMD="true", B="/nowhere").returncode, 2)
         self.assertEqual(self.attempt(CMD="true", ALLOCATORS="jemaloc").returncode, 2)
 
+    def test_a_path_with_blanks(self) -> None:
+        hint = "--preload takes a path with blanks"
+        for words, given in (("/nowhere/a b.so", True), ("/nowhere.so", False)):
+            done = self.attempt(CMD="true", PRELOAD=words)
+            self.assertEqual((done.returncode, hint in done.stderr), (2, given), done.stderr)
+
     @slow
     def test_a_finding_has_its_exit_code(self) -> None:
         failed = self.attempt(CMD="exit 3")

@@ -26,7 +26,10 @@ set -- --out "${OUT:-${root}results}"
 [ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
 [ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
 ! is_yes RIVALS "${RIVALS:-}" || set -- "$@" --rivals
-for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
+if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else
+  hint_at_blanks
+  for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
+fi
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
 
 run_driver try "$@" --shell -- "$CMD"

@@ -54,6 +54,17 @@ preload_is_one() {
   [ -e "$PRELOAD" ] || [ -e "${PRELOAD#"${PRELOAD%%[=/]*}"=}" ]
 }
 
+# Of a list with a word that is not a file: says what takes a path with blanks. The driver refuses the word.
+hint_at_blanks() {
+  case ${PRELOAD:-} in *' '*) ;; *) return 0 ;; esac
+  for word in $PRELOAD; do
+    [ -e "$word" ] || [ -e "${word#*=}" ] || {
+      echo "${0##*/}: PRELOAD is split at blanks; spanbench --preload takes a path with blanks, once for each" >&2
+      return 0
+    }
+  done
+}
+
 # run_driver COMMAND OPTION...: sets $code, its exit code, or 128 and the number of the signal that this
 # script got. Also sets $run, the path of the run's directory, empty if nothing was saved. The driver runs
 # in the background, so that a signal reaches it at once. It then saves what it has. It always gets
