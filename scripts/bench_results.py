@@ -183,7 +183,7 @@ class Facts:
     floors: set[str]
     absent: list[tuple[str, str]]  # those without a row, and why
     timeline_failures: list[tuple[str, str]]
-    groups: dict[str, str] = field(default_factory=dict)  # of the workloads; absent: the core
+    groups: dict[str, str] = field(default_factory=dict)  # of what was measured; absent: the core
     unmeasured: list[tuple[str, str]] = field(default_factory=list)  # what has no row, and why
     long_rest: int = 0  # seconds; 0: there was none
     # by workload and allocator, of the processes that rested so long
@@ -331,11 +331,12 @@ def amount(of: dict[str, Any], where: str, key: str) -> float:
     return float(value)
 
 
-def parse_groups(own: Any, where: str) -> dict[str, str]:
-    """Runs of before there were groups have the core alone."""
+def parse_groups(own: Any, where: str, measured: set[str]) -> dict[str, str]:
+    """Runs of before there were groups have the core alone. The file lists all workloads that exist."""
     place = f"{where}.workloads"
     listed = member(own, where, "workloads", list, [])
-    return {text(w, place, "name"): text(w, place, "group", CORE) for w in listed}
+    groups = {text(w, place, "name"): text(w, place, "group", CORE) for w in listed}
+    return {name: group for name, group in groups.items() if name in measured}
 
 
 def parse_unmeasured(own: Any, where: str) -> list[tuple[str, str]]:
@@ -383,7 +384,7 @@ def parse_rests(
     return rested, failures
 
 
-def parse_facts(context: Any, measured: set[str]) -> Facts:
+def parse_facts(context: Any, measured: set[str], workloads: set[str]) -> Facts:
     where = "context.spanbench"
     own = member(context, "context", "spanbench", dict)
     machine = member(own, where, "machine", dict)
@@ -432,7 +433,7 @@ def parse_facts(context: Any, measured: set[str]) -> Facts:
         floors=floors,
         absent=absent,
         timeline_failures=failures,
-        groups=parse_groups(own, where),
+        groups=parse_groups(own, where, workloads),
         unmeasured=parse_unmeasured(own, where),
         long_rest=member(own, where, "long_rest_seconds", int, 0),
         rested=rested,
@@ -472,7 +473,11 @@ def parse(document: Any) -> Results:
             )
     if not rows:
         raise ValueError("no samples")
-    facts = parse_facts(document.get("context"), {r.allocator for r in rows.values()})
+    facts = parse_facts(
+        document.get("context"),
+        {r.allocator for r in rows.values()},
+        {r.workload for r in rows.values()},
+    )
     quartiles = all(len(r.samples) >= FEW for r in rows.values() if r.samples)
     for row in rows.values():
         row.floor = row.allocator in facts.floors

@@ -426,7 +426,8 @@ class BuiltHere(Tree):
             self.assertEqual((d["object"], d["version"]), (str(library), version))
             self.assertEqual(d["process_malloc"], str(library))
             symbols = run("nm", "--defined-only", library.with_suffix(".a")).stdout
-            self.assertIn("T pool_take", symbols)
+            self.assertRegex(symbols, r"t pool_take\b")  # of the library alone
+            self.assertRegex(symbols, r"T toy_malloc\b")
             self.assertNotRegex(symbols, r"T malloc\b")
             exported = run("nm", "-D", "--defined-only", library).stdout
             self.assertNotIn("pool_take", exported)
