@@ -86,6 +86,7 @@ class Commands(DriverTest):
         for library in ("libfoo.so", "old/libfoo.so"):  # any malloc library
             shutil.copy(BUILD / "libgomalloc.so", self.tree / library)
 
+        (self.tree / "sizes.txt").write_text("24 1000\n100 300\n5000 7\n")
         program = self.tree / "program"
         program.write_text("#!/bin/sh\nexec sort /etc/services -o /dev/null\n")
         program.chmod(0o755)
