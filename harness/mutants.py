@@ -48,14 +48,6 @@ MUTANTS = [
         "rests_once_on_each_workload",
     ),
     (
-        "long rest: an interrupt ends the helpers, and they their cells",
-        "harness/bench/long_rest.c",
-        "kill(c->helper[i].process, SIGTERM);",
-        "kill(c->helper[i].process, 0);",
-        "harness/test/test_long_rest.py:LongRest.test_an_interrupt_leaves_nobody_and_keeps_the_samples",
-        "an_interrupt_leaves_nobody",
-    ),
-    (
         "huge pages: never is never, also where the allocator asks",
         "harness/cell/huge_pages.c",
         "mode == HUGE_PAGES_NEVER ? 0 : EXCEPT_ADVISED",

@@ -134,14 +134,6 @@ MUTANTS = [
         "test_the_next_run_removes_what_the_worker_left",
     ),
     (
-        "why: a program that cannot be counted is told why",
-        "harness/why/observe.c",
-        "            ask_why(o, child);\n",
-        "",
-        f"{WHY}:BadInput.test_a_static_program",
-        "test_a_static_program",
-    ),
-    (
         "why: what stops growing is not a leak",
         "scripts/verdicts/why_verdict.py",
         "sum(s > least for s in steps) < max(2, len(steps) - 1)",
