@@ -389,7 +389,9 @@ class Interruption(TryTest):
     def interrupt(self, number: int, marker: str) -> None:
         """At any moment: also before the first process, and between two."""
         program = self.script(f"#!{PYTHON} -IS\n{RESTLESS}", "restless")
-        command = self.start(program, marker, options=("--runs", 3), rows="system,jemalloc")
+        copy = self.directory / "copy.json"
+        options = ("--runs", 3, "--json", copy)
+        command = self.start(program, marker, options=options, rows="system,jemalloc")
         with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as driver:
             time.sleep(random.random() * 1.5)
             driver.send_signal(number)
@@ -398,6 +400,7 @@ class Interruption(TryTest):
         self.assertEqual(processes_with(marker), [])
         self.assertEqual(list(self.out.rglob("*.tmp")), [])
         self.assertFalse((self.out / "latest-try").exists())
+        self.assertFalse(copy.exists())  # the program never ends: no run, and none in a copy
 
     def test_nothing_is_left(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -454,7 +457,9 @@ class Interruption(TryTest):
 
     def test_what_was_measured_is_kept(self) -> None:
         ran = self.directory / "ran"
-        command = self.start("sh", "-c", f"echo >>'{ran}'; sleep 0.1", options=("--runs", 500))
+        copy = self.directory / "copy.json"
+        options = ("--runs", 500, "--json", copy)
+        command = self.start("sh", "-c", f"echo >>'{ran}'; sleep 0.1", options=options)
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as driver:
             while not ran.exists() or len(ran.read_text()) < 4:
                 time.sleep(0.05)
@@ -466,6 +471,7 @@ class Interruption(TryTest):
         document = json.loads(file.read_text())
         self.assertFalse(document["complete"])
         self.assertGreater(len(document["runs"]), 0)
+        self.assertEqual(json.loads(copy.read_text()), document)
 
     def test_full_disk_is_said_before_anything_runs(self) -> None:
         marker = self.directory / "ran"

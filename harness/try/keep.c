@@ -86,7 +86,7 @@ static void rescue(const struct keep *k, const struct trial *t, bool complete) {
     dump(t, stdout, complete, problem, sizeof problem);
 }
 
-static bool has_something(const struct trial *t) {
+bool keep_has_something(const struct trial *t) {
     bool any = json_array_size(t->runs) > 0;
     for (size_t i = 0; i < t->lineup.rows; i++)
         any |= *t->lineup.row[i].cause && !t->lineup.row[i].absent;
@@ -95,7 +95,7 @@ static bool has_something(const struct trial *t) {
 
 bool keep_close(struct keep *k, const struct trial *t, bool complete) {
     char problem[RESULTS_PROBLEM_BYTES];
-    if (!has_something(t)) {
+    if (!keep_has_something(t)) {
         char path[PATH_MAX + 16];
         snprintf(path, sizeof path, "%s/program.json", k->results.directory);
         results_discard(&k->document);

@@ -21,6 +21,9 @@ bool keep_open(struct keep *, const struct try_options *, size_t rows, size_t ru
 /* Renews program.json; `at_once`: also if it was renewed a moment ago. False: it could not be. */
 bool keep_renew(struct keep *, const struct trial *, bool at_once);
 
+/* Is there a run, or a cause why a row has none? */
+bool keep_has_something(const struct trial *);
+
 /* Writes all; without any run and any cause, removes the directory instead. A complete comparison
  * is what latest-try points at. False: standard error says why, and where the results are. */
 bool keep_close(struct keep *, const struct trial *, bool complete);

@@ -80,12 +80,12 @@ static bool find_program(struct comparison *c) {
     return locate_program(o->program[0], o->directory, c->build[0].path, sizeof c->build[0].path);
 }
 
-/* Another copy of program.json, where the user wants one. */
-static bool copy_document(const struct comparison *c) {
+/* Another copy of program.json, where the user wants one. Of nothing there is none. */
+static bool copy_document(const struct comparison *c, bool complete) {
     const struct try_options *o = c->options;
-    if (!o->json)
+    if (!o->json || !keep_has_something(&c->trial))
         return true;
-    json_t *document = trial_document(&c->trial, true);
+    json_t *document = trial_document(&c->trial, complete);
     const bool good  = document && json_dump_file(document, o->json, JSON_INDENT(1)) == 0;
     if (!good)
         text_say("cannot write %s: %s", o->json, strerrordesc_np(errno));
@@ -100,7 +100,7 @@ static int finish(struct comparison *c) {
     const bool complete         = !spawn_interrupted();
     const size_t runs           = json_array_size(c->trial.runs);
     char problem[RESULTS_PROBLEM_BYTES];
-    bool good = keep_close(&c->keep, &c->trial, complete) && copy_document(c);
+    bool good = keep_close(&c->keep, &c->trial, complete) && copy_document(c, complete);
     if (!complete) {
         text_say("%s; %zu runs are finished%s%s", strsignal(spawn_interrupted()), runs,
                  runs && good ? " and saved in " : "",
