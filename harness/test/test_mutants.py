@@ -18,6 +18,7 @@ import runpy
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -58,10 +59,11 @@ def mutants() -> list[Mutant]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a mutant. Neither field is set if its test rejects it."""
+    """What became of a mutant. No field is set if its test rejects it at once."""
 
     problem: str = ""
     skipped: str = ""
+    late: str = ""  # a case that depends on chance: a loaded machine may let the mutant live
 
 
 class Workshop:
@@ -136,12 +138,12 @@ class Workshop:
             if built.returncode != 0:
                 return Outcome(f"it does not build: {built.stderr}")
             failed: list[str] = []
-            for slow_too in (False, *[True] * TRIES):
-                _, output = self.prove(m.test, timeout, slow_too)
+            for number in range(TRIES + 1):
+                _, output = self.prove(m.test, timeout, slow_too=number > 0)
                 # What is to be done yet fails without a mutant, too.
                 failed += re.findall("(?m)^not ok (?!.*# TODO).*$", output)
                 if any(m.case in name for name in failed):
-                    return Outcome()
+                    return Outcome(late=f"rejected at try {number} only" if number > 1 else "")
             return Outcome(f"{m.test} must reject it in '{m.case}'; it failed in {failed}")
         except ValueError as error:
             return Outcome(f"it does not apply: {error}")
@@ -188,6 +190,8 @@ class Mutants(DriverTest):
             with self.subTest(m.promise):
                 if outcome.skipped:
                     self.skipTest(outcome.skipped)
+                if outcome.late:
+                    print(f"{m.promise}: {outcome.late}", file=sys.stderr)
                 if outcome.problem:
                     self.fail(outcome.problem)
 
@@ -217,7 +221,8 @@ class Toy(unittest.TestCase):
     def test_second(self): self.assertEqual(words[1], "two")
     def test_chance(self):
         seen = pathlib.Path("seen")
-        if "chance" in words and not seen.exists(): return seen.touch()
+        times = len(seen.read_text()) if seen.exists() else 0
+        if times < words.count("chance"): return seen.write_text("." * (times + 1))
         self.assertNotIn("chance", words)
     def test_end(self): time.sleep(600 if "hang" in words else 0)
     @unittest.skipIf(True, "never here")
@@ -255,8 +260,10 @@ class Runner(DriverTest):
     def test_one_that_fails_elsewhere_is(self) -> None:
         self.assertIn("it failed in ['not ok", self.outcome("two", "2", "test_first").problem)
 
-    def test_one_that_is_rejected_by_chance_is_no_problem(self) -> None:
+    def test_one_that_is_rejected_by_chance_is_named(self) -> None:
         self.assertEqual(self.outcome("two", "two chance", "test_chance"), Outcome())
+        late = self.outcome("two", "two chance chance", "test_chance")
+        self.assertEqual(late, Outcome(late="rejected at try 2 only"))
 
     def test_one_that_hangs_is(self) -> None:
         outcome = self.outcome("two", "two hang", "", ":Toy.test_end", timeout=1)
