@@ -273,10 +273,11 @@ def is_all(rows: list[Row], q: Question) -> bool:
 
 
 def which(a: Answer, rows: list[Row]) -> str:
-    """One of these, nobody knows which; the one with the least median is the first."""
+    """The one with the least median, and those that tie with it."""
     if len(rows) > MARKED:
-        return f"{a.name(rows[0])} or another of the {len(rows)} marked *"
-    return listed([a.name(r) for r in rows], "or")
+        return f"{a.name(rows[0])} (tied: {len(rows) - 1} more, marked *)"
+    tied = ", ".join(a.name(r) for r in rows[1:])
+    return f"{a.name(rows[0])} (tied: {tied})" if tied else a.name(rows[0])
 
 
 def best_sentence(a: Answer, title: str, measure: Measure) -> str:
@@ -303,11 +304,12 @@ def front_sentence(a: Answer) -> str:
         return "all" if is_all(rows, speed) else ", ".join(a.name(r) for r in rows)
 
     said = by_workload(a, unbeaten)
-    return f"Beaten by none in speed and memory together: {said}." if said and a.comparable else ""
+    beaten = f"none is surely better in speed or memory and at most {INTEREST:.0%} worse in the other"
+    return f"Unbeaten ({beaten}): {said}." if said and a.comparable else ""
 
 
 def ties_sentence(a: Answer) -> str:
-    """The differences that are none."""
+    """The differences that are none. If one ends early, it says where the others are."""
     if not a.comparable:
         return "One sample tells no difference from noise: repeat with REPS=9."
     said = []
@@ -319,7 +321,8 @@ def ties_sentence(a: Answer) -> str:
             return ", ".join(ties) if ties or not q.ties() else "all"
 
         said.append(f"{measure.name}: {by_workload(a, groups) or 'none'}")
-    return f"Tied, each pair (noise, or under {INTEREST:.0%}), in {'; in '.join(said)}."
+    meaning = f"no difference over {INTEREST:.0%} is sure, by round, not by ±; all others differ"
+    return f"Tied ({meaning}), in {'; in '.join(said)}."
 
 
 def purge_sentence(a: Answer) -> str:
@@ -334,10 +337,10 @@ def purge_sentence(a: Answer) -> str:
     named = [n for n in order[:NAMED] if above[n] > KEPT * live]
     said = [f"{n} keeps {amount(above[n])}" for n in named]
     if rest := order[len(named) :]:
-        said.append(f"{'the others' if said else 'all'} at most {amount(above[rest[0]])}")
+        said.append(f"{'the others' if said else 'all'} keep at most {amount(above[rest[0]])}")
     if without := [a.name(r) for r in rows if a.name(r) not in above]:
-        said.append(f"{listed(without)} cannot purge")
-    return f"All blocks freed, and purged ({workload}; {amount(live)} before): {', '.join(said)}."
+        said.append(f"{listed(without)} cannot be told")
+    return f"All freed and told to give back ({workload}; {amount(live)} were live): {', '.join(said)}."
 
 
 def start(a: Answer) -> str:
@@ -371,13 +374,6 @@ def unmeasured_sentence(a: Answer) -> str:
     return f"Not measured here: {', '.join(left)}." if left else ""
 
 
-def tie_meaning(a: Answer) -> str:
-    return (
-        f"A tie: no difference above {INTEREST:.0%} is sure "
-        f"(of those found, {comparing.FALSE_RATE:.0%} at most are false)."
-    )
-
-
 def sentences(a: Answer) -> list[str]:
     """The most important first, and what is never left out last."""
     sure = "" if a.comparable else " by one sample, which may be noise"
@@ -386,7 +382,7 @@ def sentences(a: Answer) -> list[str]:
         best_sentence(a, "Least memory" + sure, MEMORY),
         front_sentence(a),
     ]
-    ties = [] if a.few else [ties_sentence(a), tie_meaning(a) if a.comparable else ""]
+    ties = [] if a.few else [ties_sentence(a)]
     if len(a.ranked) < 2:
         alone = listed([a.names[name] for name in a.ranked]) or "None"
         compared, ties = [f"{alone} alone can be ranked: there is nothing to compare."], []
@@ -413,7 +409,7 @@ def head_lines(a: Answer) -> list[str]:
         cpus = f"only {cpus}: scheduling is measured, too"
     said += f"At {plural(a.threads, 'thread')} ({cpus}), {sample_count(a.at_these_threads)} each. "
     said += "Lower is better. Time: a free, a malloc and a write. "
-    said += f"Memory: RSS less that at the start, {start(a)}."
+    said += f"Memory: RSS minus that at the start ({start(a)})."
     if a.few:
         marked = any(q.apart for q in a.questions.values())
         said += f" *: best, or {a.few}." if marked else f" {a.few[0].upper()}{a.few[1:]}."
