@@ -22,7 +22,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -41,6 +41,8 @@ PROMISE = 0.01
 SLOWER, FATTER = 0.10, 0.20
 PROBE_STEPS, PROBE_BYTES = 300, 4 << 20  # of the calibration
 PROBE_RUNS = 7
+PROBE_GROWTH, PROBES = 10, 6  # a probe with less effect than this share is followed by a larger one
+PROBE_EFFECT = 0.05
 
 # Each takes some tenths of a second, and is of the user's machine. {d} is a folder with data.
 PROGRAMS: dict[str, list[str]] = {
@@ -156,34 +158,42 @@ def middle(results: try_results.Results, row: str, metric: try_results.Metric) -
 
 def calibrated(probe: float, without: float, with_probe: float, share: float) -> int:
     """How large the burden must be, if the probe's had this effect and effects are in proportion."""
-    if with_probe <= without:
-        raise Unusable("the probe has no effect: give it a program that calls malloc")
     return max(1, round(probe * share * without / (with_probe - without)))
+
+
+def calibrate(
+    measure: Callable[[int], tuple[float, float]], probe: int, share: float, name: str
+) -> int:
+    """`measure`: what a burden of this size costs, without and with it. A program that seldom calls
+    malloc needs a larger one before it shows."""
+    for size in (probe * PROBE_GROWTH**i for i in range(PROBES)):
+        without, with_probe = measure(size)
+        if with_probe >= without * (1 + PROBE_EFFECT):
+            return calibrated(size, without, with_probe, share)
+    raise Unusable(f"{name}: no burden has an effect: give a program that calls malloc")
 
 
 def plant(bench: Bench, name: str, library: Path) -> dict[str, Optional[try_claims.Claim]]:
     """What is claimed of each plant, against the library without a burden."""
+    base = ["--allocators", "system", "--preload", f"burden={library}"]
 
-    def rows(steps: int, held: int) -> list[str]:
-        base = ["--allocators", "system", "--preload", f"burden={library}"]
-        slow, fat = f"burden:BURDEN_STEPS={steps}", f"burden:BURDEN_BYTES={held}"
-        return [*base, "--row", slow, "--row", fat]
+    def effect(metric: try_results.Metric, variable: str) -> Callable[[int], tuple[float, float]]:
+        def measure(size: int) -> tuple[float, float]:
+            row = f"burden:{variable}={size}"
+            results = bench.attempt(name, PROBE_RUNS, *base, "--row", row)
+            return middle(results, "burden", metric), middle(results, row, metric)
 
-    first = bench.attempt(name, PROBE_RUNS, *rows(PROBE_STEPS, PROBE_BYTES))
-    slow = f"burden:BURDEN_STEPS={PROBE_STEPS}"
-    fat = f"burden:BURDEN_BYTES={PROBE_BYTES}"
+        return measure
+
     time, memory = try_results.TIME, try_results.MEMORY
-    steps = calibrated(
-        PROBE_STEPS, middle(first, "burden", time), middle(first, slow, time), SLOWER
-    )
-    held = calibrated(
-        PROBE_BYTES, middle(first, "burden", memory), middle(first, fat, memory), FATTER
-    )
-    results = bench.attempt(name, bench.runs, *rows(steps, held))
+    steps = calibrate(effect(time, "BURDEN_STEPS"), PROBE_STEPS, SLOWER, name)
+    held = calibrate(effect(memory, "BURDEN_BYTES"), PROBE_BYTES, FATTER, name)
+    slow, fat = f"burden:BURDEN_STEPS={steps}", f"burden:BURDEN_BYTES={held}"
+    results = bench.attempt(name, bench.runs, *base, "--row", slow, "--row", fat)
     verdict = try_claims.judge(results)
     return {
-        "slower": verdict.claim(time, f"burden:BURDEN_STEPS={steps}", "burden"),
-        "fatter": verdict.claim(memory, f"burden:BURDEN_BYTES={held}", "burden"),
+        "slower": verdict.claim(time, slow, "burden"),
+        "fatter": verdict.claim(memory, fat, "burden"),
     }
 
 

@@ -32,8 +32,14 @@ class Arithmetic(unittest.TestCase):
     def test_burden_is_in_proportion_to_the_probe_s_effect(self) -> None:
         self.assertEqual(proof.calibrated(300, 1.0, 1.3, 0.1), 100)
         self.assertEqual(proof.calibrated(300, 2.0, 2.3, 0.1), 200)
-        with self.assertRaises(Unusable):
-            proof.calibrated(300, 1.0, 1.0, 0.1)
+
+    def test_a_probe_grows_until_it_has_an_effect(self) -> None:
+        def seldom(size: int) -> tuple[float, float]:
+            return 1.0, 1.0 + size / 1e6
+
+        self.assertEqual(proof.calibrate(seldom, 300, 0.1, "sort"), 100_000)
+        with self.assertRaisesRegex(Unusable, "sort: no burden has an effect"):
+            proof.calibrate(lambda _: (1.0, 1.0), 300, 0.1, "sort")
 
     def test_each_pair_counts_once(self) -> None:
         count, said = proof.claims_of(verdict({}))
