@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import tempfile
+import textwrap
 import time
 import unittest
 from pathlib import Path
@@ -130,6 +131,15 @@ class Run(DriverTest):
                 self.assertEqual((done.returncode, done.stdout), (2, ""), text)
                 self.assertRegex(done.stderr, rf"\Aprograms.py: .*{said}.*\n\Z", text)
                 self.assertIn("make bench-programs", done.stderr)
+
+    def test_readme_shows_the_stored_run(self) -> None:
+        stored = ROOT / "results" / "programs"
+        done = run(
+            SCRIPT, "--table", stored, cwd=ROOT, env=clean_environment(CORE="results/programs/core")
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        readme = (ROOT / "workloads" / "programs" / "README.md").read_text()
+        self.assertIn(textwrap.indent(done.stdout, "    ", lambda line: bool(line.strip())), readme)
 
     def test_where_the_core_agrees(self) -> None:
         done = self.programs()

@@ -253,7 +253,7 @@ def chosen(names: Optional[str]) -> dict[str, list[str]]:
 
 
 def libraries_of(names: list[str]) -> list[Path]:
-    """Files, or those of allocators that are libraries of their own."""
+    """Files, or those of allocators that replace malloc where they are preloaded."""
     found = []
     for name in names:
         command = [str(SPANBENCH), "describe", name]
@@ -282,8 +282,8 @@ def main() -> int:
     parser.add_argument(
         "--libraries",
         metavar="LIST",
-        default=f"jemalloc,mimalloc,tcmalloc,tbbmalloc,{ROOT}/build/libgomalloc.so",
-        help="allocators or files, for the null (default: jemalloc, mimalloc, tcmalloc, tbbmalloc and gomalloc)",
+        default=f"jemalloc,mimalloc,tcmalloc,scudo,{ROOT}/build/libgomalloc.so",
+        help="allocators or files, for the null (default: jemalloc, mimalloc, tcmalloc, scudo and gomalloc)",
     )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="spanbench-proof-") as name:
