@@ -75,9 +75,12 @@ struct mspan *hardened_check(const void *block, const char *verb) {
     if (!s)
         die(verb, " of an address in free memory (freed before?)", block);
     if (!s->elem_bytes) {
+        const uint32_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+        if (span_live(word) == 0) /* it waits in a thread's cache */
+            die(verb, " of an address in free memory (freed before?)", block);
         if (s->base != address)
             die(verb, " of an address within a large block", block);
-        if (span_state(atomic_load_explicit(&s->word, memory_order_relaxed)) != SPAN_LARGE)
+        if (span_state(word) != SPAN_LARGE)
             die(verb, " of a stack", block);
         return s;
     }

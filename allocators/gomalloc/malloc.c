@@ -40,31 +40,26 @@ static size_t pages_of(size_t size) {
     return (size + PAGE_BYTES - 1) / PAGE_BYTES;
 }
 
-/* Memory is short: what this thread has cached may help. */
-static void flush_cache(void) {
-    struct mcache *c = mcache_enter();
-    mcache_flush(c);
-    mcache_leave(c);
-}
-
 /* `dirty` tells whether the memory may hold old bytes. */
 static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty) {
     if (size > PTRDIFF_MAX - PAGE_BYTES)
         return no_memory();
-    const size_t n  = size ? pages_of(size) : 1;
-    struct mspan *s = mheap_alloc_large(n, alignment, SPAN_LARGE, noscan);
+    const size_t n   = size ? pages_of(size) : 1;
+    struct mcache *c = mcache_enter();
+    struct mspan *s  = mcache_alloc_large(c, n, alignment, noscan);
     if (UNLIKELY(!s)) {
-        flush_cache();
-        s = mheap_alloc_large(n, alignment, SPAN_LARGE, noscan);
-        if (!s)
-            return no_memory();
+        mcache_flush(c); /* memory is short: what this thread has cached may help */
+        s = mcache_alloc_large(c, n, alignment, noscan);
     }
-    struct mcache *c       = mcache_enter();
-    const uint32_t version = mcache_begin_renewal(c, 0);
-    c->of[noscan].mallocs++;
-    c->large_malloc_bytes += mspan_span_bytes(s); /* a huge one may be longer than n */
-    mcache_end_renewal(c, 0, version);
+    if (LIKELY(s)) {
+        const uint32_t version = mcache_begin_renewal(c, 0);
+        c->of[noscan].mallocs++;
+        c->large_malloc_bytes += mspan_span_bytes(s); /* it may be longer than n */
+        mcache_end_renewal(c, 0, version);
+    }
     mcache_leave(c);
+    if (UNLIKELY(!s))
+        return no_memory();
     *dirty = s->needs_zero;
     return os_pointer(s->base);
 }
@@ -97,6 +92,13 @@ void *gom_malloc(size_t size) {
 
 /* --- free --- */
 
+/* Of large blocks that the thread keeps, each eighth looks at the clock. A version counts in twos,
+ * mallocs and frees, so that of each 32 of its values two are a pair's. */
+static bool is_tick(uint32_t version) {
+    enum { TICK = 32, PAIR = 4 };
+    return version % TICK < PAIR;
+}
+
 static NOINLINE void free_large(struct mspan *s, void *block) {
     uint32_t live = span_word(SPAN_LARGE, 1);
     /* acquire: of two threads that free the same block, one comes first */
@@ -109,9 +111,10 @@ static NOINLINE void free_large(struct mspan *s, void *block) {
     c->of[s->spanclass].frees++;
     c->large_free_bytes += mspan_span_bytes(s);
     mcache_end_renewal(c, 0, version);
+    const bool gave_back = mcache_free_large(c, s);
     mcache_leave(c);
-    mheap_free_large(s);
-    scavenge_tick();
+    if (gave_back || is_tick(version))
+        scavenge_tick();
 }
 
 /* The span of a block that the program has, as far as it is known here. */
@@ -121,7 +124,8 @@ static NOINLINE void free_large(struct mspan *s, void *block) {
 #define SPAN_OF(block, verb) span_of(block, verb " of an address that is not a block")
 static struct mspan *span_of(void *block, const char *reproach) {
     struct mspan *s = arena_span_checked((uintptr_t)block);
-    if (!s)
+    /* relaxed: only a program that has freed the block finds it dead */
+    if (!s || span_live(atomic_load_explicit(&s->word, memory_order_relaxed)) == 0)
         os_die(reproach, block);
     return s;
 }
@@ -209,7 +213,7 @@ static void *zeroed(size_t size) {
     }
     void *block = large_alloc(size, 1, SCAN, &dirty);
     if (block && dirty)
-        memset(block, 0, pages_of(size) * PAGE_BYTES);
+        memset(block, 0, gom_usable_size(block)); /* its span may be longer than needed */
     return block;
 }
 

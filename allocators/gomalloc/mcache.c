@@ -99,6 +99,7 @@ add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i)
         to->large_malloc_bytes += c->large_malloc_bytes;
         to->large_free_bytes += c->large_free_bytes;
         to->tiny_mallocs += c->tiny_mallocs;
+        to->waiting_pages += c->spans.pages;
     }
 }
 
@@ -110,6 +111,14 @@ struct batch {
     unsigned word, count;
     uint64_t bits;
 };
+
+/* Of a span whose last slot is free. */
+static void release(struct mcache *c, struct mspan *s) {
+    if (s->nelems <= SPANCACHE_SLOTS)
+        spancache_free(&c->spans, s);
+    else
+        mheap_free_span(&c->pages, s);
+}
 
 static void commit(struct mcache *c, const struct batch *b) {
     if (!b->bits)
@@ -123,7 +132,7 @@ static void commit(struct mcache *c, const struct batch *b) {
     case DUTY_REMOVE_RELEASE: mcentral_remove(b->span); break;
     case DUTY_RELEASE: break;
     }
-    mheap_free_span(&c->pages, b->span);
+    release(c, b->span);
 }
 
 static void *next_of(const void *object, unsigned spanclass) {
@@ -209,7 +218,8 @@ static bool give_up(struct mcache *c, unsigned spanclass) {
 static bool next_span(struct mcache *c, unsigned spanclass) {
     struct mspan *s = mcentral_take(spanclass, c->home, HOME_KEEPS);
     if (!s) {
-        s = mheap_alloc_span(&c->pages, spanclass);
+        s = spancache_alloc_small(&c->spans, spanclass);
+        s = s ? s : mheap_alloc_span(&c->pages, spanclass);
         if (s)
             s->home = c->home;
         else
@@ -260,6 +270,29 @@ void *mcache_alloc(struct mcache *c, unsigned spanclass) {
     return object;
 }
 
+/* --- large objects --- */
+
+/* A cache that holds as much as is wanted, in other lengths, goes back before fresh memory is
+ * taken. So the program has no more of it than without a cache. */
+struct mspan *mcache_alloc_large(struct mcache *c, size_t n, size_t alignment, bool noscan) {
+    struct mspan *s = NULL;
+    if (alignment <= PAGE_BYTES)
+        s = spancache_alloc_large(&c->spans, n, noscan);
+    if (!s && alignment <= PAGE_BYTES && c->spans.pages >= n) {
+        s = mheap_alloc_resident(n, noscan);
+        if (!s)
+            spancache_flush(&c->spans);
+    }
+    return s ? s : mheap_alloc_large(n, alignment, SPAN_LARGE, noscan);
+}
+
+bool mcache_free_large(struct mcache *c, struct mspan *s) {
+    if (s->npages <= SPANCACHE_PAGES)
+        return spancache_free(&c->spans, s);
+    mheap_free_large(s);
+    return true;
+}
+
 /* --- tiny objects --- */
 
 static bool free_tiny_block(struct mcache *c, void *block) {
@@ -304,6 +337,7 @@ void mcache_flush(struct mcache *c) {
             mheap_free_span(&c->pages, s);
         renew_books(c, i, 0, 0, 0, 0);
     }
+    spancache_flush(&c->spans);
     mheap_flush_cache(&c->pages);
 }
 
@@ -324,6 +358,7 @@ static void retire(struct mcache *c) {
     for (unsigned i = 0; i < SPAN_CLASSES; i += NEXT_CLASS(i))
         add_class(&counts_of_ended, c, i);
     lock_release(&registry_lock);
+    atomic_fetch_sub_explicit(&mheap.threads, 1, memory_order_relaxed); /* a heuristic's */
     fixalloc_free(&caches, c);
 }
 
@@ -353,6 +388,7 @@ static struct mcache *begin(void) {
         return NULL;
     c->is_owned = true;
     c->owner    = lock_me();
+    atomic_fetch_add_explicit(&mheap.threads, 1, memory_order_relaxed); /* as in retire */
     lock_acquire(&registry_lock);
     c->home = (uint8_t)(caches_begun++ % HOMES);
     c->next = registry;
@@ -413,6 +449,7 @@ static void audit(struct mcache *c, unsigned spanclass) {
 /* Makes a cache whole that a thread left in the middle of anything. */
 static void audit_all(struct mcache *c) {
     c->pages.scavenged &= c->pages.free;
+    spancache_audit(&c->spans);
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
         audit(c, i);
         if (c->of[i].span)
@@ -509,6 +546,7 @@ static void begin_sum(struct mcache_counts *sum, unsigned i) {
         sum->large_malloc_bytes = counts_of_ended.large_malloc_bytes;
         sum->large_free_bytes   = counts_of_ended.large_free_bytes;
         sum->tiny_mallocs       = counts_of_ended.tiny_mallocs;
+        sum->waiting_pages      = 0;
     }
 }
 

@@ -22,6 +22,7 @@
 #include "lock.h"
 #include "mspan.h"
 #include "pagecache.h"
+#include "spancache.h"
 #include "tiny.h"
 
 /* Long lists go to the spans seldom: from 16 KiB and 256 objects to these numbers, the workload
@@ -57,6 +58,7 @@ struct mcache {
         _Atomic uint32_t version; /* odd while the owner renews the books */
     } of[SPAN_CLASSES];           /* [0], [1]: large objects; their version is [0]'s */
     struct pagecache pages;
+    struct spancache spans;
     struct tiny tiny;
     struct mcache *next, *previous; /* of all caches */
     uintptr_t owner;                /* lock_me() of its thread; 0: one that a fork left behind */
@@ -72,6 +74,7 @@ struct mcache {
 struct mcache_counts {
     uint64_t mallocs[SPAN_CLASSES], frees[SPAN_CLASSES];
     uint64_t large_malloc_bytes, large_free_bytes, tiny_mallocs;
+    uint64_t waiting_pages; /* of free spans that wait in caches */
 };
 
 /* The running thread's cache, never NULL: at first a static one without objects and without room,
@@ -90,6 +93,12 @@ void *mcache_alloc(struct mcache *, unsigned spanclass);
 /* Takes a free object for which the list has no room, or so it seems: the books will tell. True:
  * some objects went back to their spans. */
 bool mcache_free_more(struct mcache *, unsigned spanclass, void *object);
+
+/* A span of n pages, or a few more, as one object; NULL: no memory. */
+struct mspan *mcache_alloc_large(struct mcache *, size_t n, size_t alignment, bool noscan);
+
+/* Takes a large span back that nobody owns but the caller. True: pages went back to the heap. */
+bool mcache_free_large(struct mcache *, struct mspan *);
 
 /* A piece of 1 to 15 bytes of a shared block; NULL: no memory. */
 void *mcache_alloc_tiny(struct mcache *, size_t size);

@@ -249,6 +249,23 @@ static unsigned page_class(unsigned spanclass) {
     return HARDENED || spanclass == SPANCLASS_TINY ? 0 : spanclass;
 }
 
+/* Pages of the map that a large span fills: hardened builds must recognise an address within, but
+ * not at the price of a map as long as a huge one. */
+static size_t mapped_pages(size_t n) {
+    return HARDENED && !is_huge(n) ? n : n != 0;
+}
+
+void mheap_map_span(struct mspan *s) {
+    if (s->elem_bytes)
+        arena_set(s->base, s->npages, s, page_class(s->spanclass));
+    else
+        arena_set(s->base, mapped_pages(s->npages), s, 0);
+}
+
+void mheap_unmap_span(const struct mspan *s) {
+    arena_set(s->base, s->elem_bytes ? s->npages : mapped_pages(s->npages), NULL, 0);
+}
+
 static uintptr_t small_pages(struct pagecache *c, unsigned n, size_t *scavenged) {
     if (!c)
         return alloc_pages(n, 1, scavenged);
@@ -273,7 +290,7 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass) {
         return NULL;
     }
     mspan_init(s, base, spanclass, scavenged != n);
-    arena_set(base, n, s, page_class(spanclass));
+    mheap_map_span(s);
     count(&mheap.inuse_pages, n);
     return s;
 }
@@ -283,7 +300,7 @@ void mheap_free_span(struct pagecache *cache, struct mspan *s) {
     const size_t n       = s->npages;
     /* relaxed: a look that orders would hide an order that is missing elsewhere from the tests */
     assert(atomic_load_explicit(&s->word, memory_order_relaxed) == span_word(SPAN_EMPTYING, 0));
-    arena_set(base, n, NULL, 0);
+    mheap_unmap_span(s);
     count(&mheap.inuse_pages, 0 - n);
     /* relaxed: nobody else knows the span any more */
     atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
@@ -292,12 +309,6 @@ void mheap_free_span(struct pagecache *cache, struct mspan *s) {
     fixalloc_free(descriptors(s->nwords), s);
     if (!cache || !pagecache_free(cache, base, n))
         free_pages(base, n);
-}
-
-/* Pages of the map that a large span fills: hardened builds must recognise an address within, but
- * not at the price of a map as long as a huge one. */
-static size_t mapped_pages(size_t n) {
-    return HARDENED && !is_huge(n) ? n : n != 0;
 }
 
 static _Atomic size_t *counter(enum span_state state, size_t n) {
@@ -320,6 +331,20 @@ static uintptr_t map_huge(size_t n, size_t alignment) {
     return 0;
 }
 
+/* Makes a descriptor a large span of n pages of which some were scavenged. */
+static struct mspan *begin_large(struct mspan *s, uintptr_t base, size_t n, size_t scavenged,
+                                 enum span_state state, bool noscan) {
+    s->base       = base;
+    s->npages     = n;
+    s->spanclass  = noscan;
+    s->needs_zero = scavenged != n;
+    count(counter(state, n), n);
+    /* relaxed: the page map publishes the span */
+    atomic_store_explicit(&s->word, span_word(state, 1), memory_order_relaxed);
+    mheap_map_span(s);
+    return s;
+}
+
 struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state state, bool noscan) {
     const size_t align_pages = alignment <= PAGE_BYTES ? 1 : alignment / PAGE_BYTES;
     if (n > ALL_PAGES || align_pages > ALL_PAGES)
@@ -328,24 +353,41 @@ struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state stat
     if (!s)
         return NULL;
     size_t scavenged;
+    uintptr_t base;
     if (is_huge(n + align_pages - 1)) {
         scavenged = n = huge_round(n);
-        s->base       = map_huge(n, alignment);
+        base          = map_huge(n, alignment);
     } else {
-        s->base = alloc_pages(n, align_pages, &scavenged);
+        base = alloc_pages(n, align_pages, &scavenged);
     }
-    if (!s->base) {
-        fixalloc_free(&mheap.few, s);
+    if (base)
+        return begin_large(s, base, n, scavenged, state, noscan);
+    fixalloc_free(&mheap.few, s);
+    return NULL;
+}
+
+/* n pages in a row, if the first such are not mostly fresh. */
+static uintptr_t resident_pages(size_t n, size_t *scavenged) {
+    lock_acquire(&mheap.lock);
+    uintptr_t base = pagealloc_alloc(&mheap.pages, n, scavenged);
+    if (base && *scavenged > n / 2) {
+        pagealloc_free(&mheap.pages, base, n, *scavenged == n);
+        base = 0;
+    }
+    lock_release(&mheap.lock);
+    return base;
+}
+
+struct mspan *mheap_alloc_resident(size_t n, bool noscan) {
+    struct mspan *s = fixalloc_alloc(&mheap.few);
+    if (!s)
         return NULL;
-    }
-    s->npages     = n;
-    s->spanclass  = noscan;
-    s->needs_zero = scavenged != n;
-    count(counter(state, n), n);
-    /* relaxed: the page map publishes the span */
-    atomic_store_explicit(&s->word, span_word(state, 1), memory_order_relaxed);
-    arena_set(s->base, mapped_pages(n), s, 0);
-    return s;
+    size_t scavenged;
+    const uintptr_t base = resident_pages(n, &scavenged);
+    if (base)
+        return begin_large(s, base, n, scavenged, SPAN_LARGE, noscan);
+    fixalloc_free(&mheap.few, s);
+    return NULL;
 }
 
 void mheap_free_large(struct mspan *s) {
@@ -355,7 +397,7 @@ void mheap_free_large(struct mspan *s) {
     if (is_huge(n))
         arena_clear(base);
     else
-        arena_set(base, mapped_pages(n), NULL, 0);
+        mheap_unmap_span(s);
     /* relaxed: nobody else knows the span any more */
     atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
     fixalloc_free(&mheap.few, s);

@@ -20,10 +20,11 @@ struct mheap {
         size_t n;
     } away[8]; /* so many at a time; of more there is no note, and a fork may lose them */
 
-    _Atomic size_t inuse_pages;  /* in spans of objects */
+    _Atomic size_t inuse_pages;  /* in spans of objects, with what waits in threads' caches */
     _Atomic size_t manual_pages; /* in manual spans */
     /* The same in huge blocks, whose pages are not among the others, nor among sys_pages. */
     _Atomic size_t huge_pages, huge_manual_pages;
+    _Atomic unsigned threads; /* that have a cache (mcache.c) */
 
     struct lock grow_lock; /* taken before `lock`; guards the rest */
     uintptr_t grow_at;     /* where the heap would grow next, and */
@@ -53,6 +54,13 @@ void mheap_free_span(struct pagecache *cache, struct mspan *);
  * `alignment`: of the address, a power of two. */
 struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state, bool noscan);
 void mheap_free_large(struct mspan *);
+
+/* A large span of pages of which at least half were used before; NULL: there are none. */
+struct mspan *mheap_alloc_resident(size_t n, bool noscan);
+
+/* Enters a span in the page map, as what it is now; and takes it out. */
+void mheap_map_span(struct mspan *);
+void mheap_unmap_span(const struct mspan *);
 
 /* Makes a large span n pages long, or at least so long if it is huge. That may move it, to another
  * s->base; its bytes come along. False: it stays as it is. */

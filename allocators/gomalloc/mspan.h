@@ -18,7 +18,8 @@
  *   PUSHING   owned by the thread whose free made it less than full, on its way to the list.
  *   PARTIAL   on the mcentral's list of its class. Nobody owns it.
  *   EMPTYING  owned by the thread that freed its last slot; if it was PARTIAL before, still listed.
- *   LARGE, MANUAL  one object, no slots: its user owns it.    DEAD  no span.
+ *   LARGE, MANUAL  one object, no slots: its user owns it.
+ *   DEAD      no span, or one that waits in a thread's cache (spancache.h).
  *
  * Free, by any thread that is not the owner:
  *   1. freed[i] |= bit      release: pairs with the acquire of the merge, so that what this thread

@@ -18,6 +18,7 @@ TINY = HERE + "tiny.c"
 ARENA = HERE + "arena.c"
 LOCK = HERE + "lock.h"
 LINK = HERE + "link.h"
+SPANCACHE = HERE + "spancache.c"
 OPTIONS = HERE + "options.c"
 
 BOOKS = HERE + "test_books"
@@ -30,6 +31,7 @@ THREADS = HERE + "test_threads"
 MALLOC_TEST = HERE + "test_malloc"
 MEMORY = HERE + "test_memory"
 HEAP = HERE + "test_mheap"
+WAITING = HERE + "test_spancache"
 GROWTH = HERE + "test_growth"
 PAGES = HERE + "test_pagealloc"
 TINY_TEST = HERE + "test_tiny"
@@ -488,8 +490,8 @@ MUTANTS = [
     (
         "a span that is gone is no longer in use",
         MHEAP,
-        "    arena_set(base, n, NULL, 0);\n    count(&mheap.inuse_pages, 0 - n);",
-        "    arena_set(base, n, NULL, 0);",
+        "    mheap_unmap_span(s);\n    count(&mheap.inuse_pages, 0 - n);",
+        "    mheap_unmap_span(s);",
         THREADS,
         "and leaves nothing in a cache",
     ),
@@ -564,10 +566,171 @@ MUTANTS = [
     (
         "no memory: the descriptor of a large span without pages is free",
         MHEAP,
-        "        fixalloc_free(&mheap.few, s);\n        return NULL;",
-        "        return NULL;",
+        "scavenged, state, noscan);\n    fixalloc_free(&mheap.few, s);\n    return NULL;",
+        "scavenged, state, noscan);\n    return NULL;",
         BOOKS,
         "no descriptor is lost by what failed",
+    ),
+    # --- free spans that wait ---
+    (
+        "waiting: a block that was just freed comes back without a lock",
+        MCACHE,
+        "if (s->npages <= SPANCACHE_PAGES)",
+        "if (s->npages < 10)",
+        WAITING,
+        "comes back without a lock",
+    ),
+    (
+        "waiting: a span is at most an eighth too long",
+        SPANCACHE,
+        "(((uint64_t)2 << spare) - 1)",
+        "(((uint64_t)4 << spare) - 1)",
+        WAITING,
+        "not for a block that is more than 1/8 shorter",
+    ),
+    (
+        "waiting: a span that is taken waits no more",
+        SPANCACHE,
+        "    c->pages -= list + 1;\n",
+        "",
+        WAITING,
+        "then it waits no more",
+    ),
+    (
+        "waiting: what was used is not zero",
+        SPANCACHE,
+        "    s->needs_zero = true;\n",
+        "",
+        WAITING,
+        "what was fresh when it came",
+    ),
+    (
+        "waiting: small spans as well",
+        MCACHE,
+        "if (s->nelems <= SPANCACHE_SLOTS)",
+        "if (0)",
+        WAITING,
+        "a small span that is free waits, too",
+    ),
+    (
+        "waiting: a large span becomes a small one",
+        MCACHE,
+        "s = spancache_alloc_small(&c->spans, spanclass);",
+        "s = NULL;",
+        WAITING,
+        "and becomes one of two slots",
+    ),
+    (
+        "waiting: the page map forgets a small span",
+        SPANCACHE,
+        "    mheap_unmap_span(s);\n    memset",
+        "    memset",
+        WAITING,
+        "and a free of a small block whose span waits",
+    ),
+    (
+        "waiting: a block that waits was freed",
+        MALLOC,
+        "if (!s || span_live(atomic_load_explicit(&s->word, memory_order_relaxed)) == 0)",
+        "if (!s)",
+        WAITING,
+        "so does a realloc of it",
+    ),
+    (
+        "waiting: a share of the heap, no more",
+        SPANCACHE,
+        "in_use / SPANCACHE_SHARE /",
+        "in_use / (SPANCACHE_SHARE / 2) /",
+        WAITING,
+        "no more than 1/16 of a heap waits",
+    ),
+    (
+        "waiting: of a big heap 4 MiB",
+        SPANCACHE,
+        ": share > SPANCACHE_MOST ? SPANCACHE_MOST",
+        ": share > SPANCACHE_MOST ? share",
+        WAITING,
+        "of a big heap wait 4 MiB at most",
+    ),
+    (
+        "waiting: threads share the room",
+        SPANCACHE,
+        "/ (threads ? threads : 1);",
+        "/ (threads ? 1 : 1);",
+        WAITING,
+        "threads share the room",
+    ),
+    (
+        "waiting: each length gives back in its turn",
+        SPANCACHE,
+        "(list + 1) % SPANCACHE_PAGES;",
+        "0;",
+        WAITING,
+        "a length that nobody wants goes back",
+    ),
+    (
+        "waiting: what goes back is no longer in use",
+        SPANCACHE,
+        "atomic_fetch_sub_explicit(&mheap.inuse_pages, pages, memory_order_relaxed);",
+        "(void)pages;",
+        WAITING,
+        "all of it goes back",
+    ),
+    (
+        "waiting: with its descriptor",
+        SPANCACHE,
+        "fixalloc_free(&mheap.few, dead[--n]);",
+        "--n;",
+        WAITING,
+        "and no descriptor is lost",
+    ),
+    (
+        "waiting: what waits goes back before fresh memory is taken",
+        MCACHE,
+        "        if (!s)\n            spancache_flush(&c->spans);\n",
+        "",
+        WAITING,
+        "takes no fresh memory",
+    ),
+    (
+        "waiting: fresh memory is not resident",
+        MHEAP,
+        "if (base && *scavenged > n / 2) {",
+        "if (false) {",
+        WAITING,
+        "takes no fresh memory",
+    ),
+    (
+        "waiting: who keeps blocks looks at the clock all the same",
+        MALLOC,
+        "if (gave_back || is_tick(version))",
+        "if (gave_back)",
+        MEMORY,
+        "while large blocks are freed",
+    ),
+    (
+        "waiting: a trim takes it",
+        MCACHE,
+        "    spancache_flush(&c->spans);\n    mheap_flush_cache",
+        "    mheap_flush_cache",
+        WAITING,
+        "after a trim nothing waits",
+    ),
+    (
+        "waiting: it is idle",
+        HERE + "stats.c",
+        "    inuse -= least(inuse, waiting);\n",
+        "    (void)waiting;\n",
+        WAITING,
+        "what waits is idle",
+    ),
+    (
+        "fork: the free spans of others come back",
+        MCACHE,
+        "    spancache_audit(&c->spans);\n",
+        "",
+        AFTER_FORK,
+        "and its free spans",
     ),
     # --- arena ---
     (
@@ -933,8 +1096,8 @@ MUTANTS = [
     (
         "huge blocks: nothing is known of them after a free",
         MHEAP,
-        "    if (is_huge(n))\n        arena_clear(base);\n    else\n        arena_set",
-        "    if (!is_huge(n))\n        arena_set",
+        "    if (is_huge(n))\n        arena_clear(base);\n    else\n        mheap_unmap_span",
+        "    if (!is_huge(n))\n        mheap_unmap_span",
         HUGE_TEST,
         "",
     ),
@@ -1061,16 +1224,16 @@ MUTANTS = [
     (
         "calloc: to the usable size of large blocks",
         MALLOC,
-        "memset(block, 0, pages_of(size) * PAGE_BYTES);",
-        "memset(block, 0, size);",
+        "memset(block, 0, gom_usable_size(block)); /* its span",
+        "memset(block, 0, size); /* its span",
         MALLOC_TEST,
         "calloc and GOM_ZERO: all usable bytes are zero",
     ),
     (
         "GOM_ZERO: to the usable size",
         MALLOC,
-        "memset(block, 0, gom_usable_size(block));",
-        "memset(block, 0, size);",
+        "GOM_ZERO && dirty)\n        memset(block, 0, gom_usable_size(block));",
+        "GOM_ZERO && dirty)\n        memset(block, 0, size);",
         MALLOC_TEST,
         "calloc and GOM_ZERO: all usable bytes are zero",
     ),

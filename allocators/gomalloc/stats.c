@@ -19,8 +19,9 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* Of running threads, a list may seem longer than it is: never more frees than mallocs. */
-static void add_objects(struct gom_memstats *m) {
+/* Of running threads, a list may seem longer than it is: never more frees than mallocs. Returns the
+ * pages of free spans that wait in their caches. */
+static size_t add_objects(struct gom_memstats *m) {
     struct mcache_counts sum;
     mcache_sum(&sum);
     sum.large_free_bytes = least(sum.large_free_bytes, sum.large_malloc_bytes);
@@ -40,9 +41,11 @@ static void add_objects(struct gom_memstats *m) {
     m->heap_objects = m->mallocs - m->frees;
     m->heap_alloc   = m->total_alloc - m->total_freed;
     m->tiny_allocs  = sum.tiny_mallocs;
+    return sum.waiting_pages;
 }
 
-static void add_pages(struct gom_memstats *m) {
+/* `waiting`: pages of free spans in threads' caches. They are idle, and resident. */
+static void add_pages(struct gom_memstats *m, size_t waiting) {
     lock_acquire(&mheap.grow_lock);
     m->gc_sys = mheap.meta_sys + arena_sys + persistent_spare();
     lock_acquire(&mheap.lock);
@@ -50,11 +53,12 @@ static void add_pages(struct gom_memstats *m) {
     /* Under the lock, threads get no pages but of their own blocks. relaxed: only the values matter
      */
     const size_t manual      = atomic_load_explicit(&mheap.manual_pages, memory_order_relaxed);
-    const size_t inuse       = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
+    size_t inuse             = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
     const size_t huge        = atomic_load_explicit(&mheap.huge_pages, memory_order_relaxed);
     const size_t huge_manual = atomic_load_explicit(&mheap.huge_manual_pages, memory_order_relaxed);
     lock_release(&mheap.lock);
     lock_release(&mheap.grow_lock);
+    inuse -= least(inuse, waiting);
     const size_t idle = sys > manual + inuse ? sys - manual - inuse : 0;
     m->stack_inuse = m->stack_sys = (manual + huge_manual) * PAGE_BYTES;
     m->heap_inuse                 = (inuse + huge) * PAGE_BYTES;
@@ -67,8 +71,7 @@ static void add_pages(struct gom_memstats *m) {
 void gom_memstats(struct gom_memstats *m) {
     size_t in_use, sys;
     *m = (struct gom_memstats){0};
-    add_objects(m);
-    add_pages(m);
+    add_pages(m, add_objects(m));
     mheap_metadata(&in_use, &sys);
     m->mspan_inuse = in_use;
     m->mspan_sys   = sys;

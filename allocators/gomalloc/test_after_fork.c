@@ -45,7 +45,7 @@ int main(void) {
 }
 #else
 
-enum { PATIENCE_S = 20, SIZE = 1000, LARGE = 1 << 20, BLOCKS = 100, PAGES = 5 };
+enum { PATIENCE_S = 20, SIZE = 1000, LARGE = 1 << 20, SPAN = 100000, BLOCKS = 100, PAGES = 5 };
 
 static void (*at_step)(void);
 
@@ -142,6 +142,26 @@ static bool nothing_is_in_use(void) {
     return trimmed().heap_inuse == 0;
 }
 
+/* Free spans of both kinds; the numbers beside the lists are as if the last store had been to one.
+ */
+static void keep_spans(void) {
+    void *block[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++)
+        block[i] = gom_malloc(i % 2 ? SPAN : 32768);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        gom_free(block[i]);
+    others->spans.pages = 0;
+    others->spans.some  = 0;
+}
+
+static void count_spans(void) {
+    spancache_audit(&others->spans);
+}
+
+static bool no_span_is_lost(void) {
+    return nothing_is_in_use() && no_page_is_lost();
+}
+
 static void begin_renewal(void) {
     version = mcache_begin_renewal(others, 2 * size_to_class(SIZE));
 }
@@ -191,6 +211,8 @@ static void test_other_thread(void) {
     gom_free(gom_malloc(LARGE)); /* the heap has pages */
     IS(status_beside(fill_list, NULL, nothing_is_in_use), 0,
        "what another thread's lists held comes back");
+    IS(status_beside(keep_spans, count_spans, no_span_is_lost), 0,
+       "and its free spans, whatever it counted");
     IS(status_beside(begin_renewal, end_renewal, renewal_has_ended), 0,
        "no reader of statistics waits for a thread that is not there");
     IS(status_beside(begin_taking_pages, end_taking_pages, pages_are_mended), 0,

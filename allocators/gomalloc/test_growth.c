@@ -3,20 +3,23 @@
  * this thread, in a copy of mheap.c. */
 
 /* Names of its own, so that the parts that the test is linked with stay what they are. */
-#define mheap               robbed
-#define mheap_alloc_span    robbed_alloc_span
-#define mheap_free_span     robbed_free_span
-#define mheap_alloc_large   robbed_alloc_large
-#define mheap_free_large    robbed_free_large
-#define mheap_resize_large  robbed_resize_large
-#define mheap_refill_cache  robbed_refill_cache
-#define mheap_flush_cache   robbed_flush_cache
-#define mheap_scavenge      robbed_scavenge
-#define mheap_dirty_pages   robbed_dirty_pages
-#define mheap_metadata      robbed_metadata
-#define mheap_trim_metadata robbed_trim_metadata
-#define mheap_after_fork    robbed_after_fork
-#define mheap_adopt         robbed_adopt
+#define mheap                robbed
+#define mheap_alloc_span     robbed_alloc_span
+#define mheap_free_span      robbed_free_span
+#define mheap_alloc_large    robbed_alloc_large
+#define mheap_free_large     robbed_free_large
+#define mheap_resize_large   robbed_resize_large
+#define mheap_alloc_resident robbed_alloc_resident
+#define mheap_map_span       robbed_map_span
+#define mheap_unmap_span     robbed_unmap_span
+#define mheap_refill_cache   robbed_refill_cache
+#define mheap_flush_cache    robbed_flush_cache
+#define mheap_scavenge       robbed_scavenge
+#define mheap_dirty_pages    robbed_dirty_pages
+#define mheap_metadata       robbed_metadata
+#define mheap_trim_metadata  robbed_trim_metadata
+#define mheap_after_fork     robbed_after_fork
+#define mheap_adopt          robbed_adopt
 
 #include "lock.h"
 #include "mheap.h"

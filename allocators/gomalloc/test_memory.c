@@ -250,20 +250,19 @@ static void test_mappings(void) {
            class_to_size[classes[i]]);
 }
 
-/* Ways to go on: with large blocks, with more small ones than a thread keeps to itself, and with
- * pieces of shared ones. */
+/* Ways to go on: with large blocks, which the thread keeps, with more small ones than it keeps, and
+ * with pieces of shared ones. */
 enum way { LARGE, SMALL, TINY, WAYS };
 static const char *const way_names[] = {"large", "small", "tiny"};
 
 static void go_on(enum way way) {
-    enum { COUNT = 2048 };
+    enum { COUNT = 2048, PAIRS = 16 };
     static void *p[COUNT];
-    const size_t n = way == LARGE ? 1 : COUNT;
-    for (size_t i = 0; i < n; i++)
-        p[i] = way == LARGE   ? gom_malloc(1 << 20)
-               : way == SMALL ? gom_malloc(64)
-                              : gom_alloc(8, GOM_TINY);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; way == LARGE && i < PAIRS; i++)
+        gom_free(gom_malloc(100000));
+    for (size_t i = 0; way != LARGE && i < COUNT; i++)
+        p[i] = way == SMALL ? gom_malloc(64) : gom_alloc(8, GOM_TINY);
+    for (size_t i = 0; way != LARGE && i < COUNT; i++)
         gom_free(p[i]);
 }
 

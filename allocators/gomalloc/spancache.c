@@ -1,0 +1,148 @@
+#include "spancache.h"
+
+#include "arena.h"
+#include "mheap.h"
+
+#include <string.h>
+
+_Static_assert(SPANCACHE_PAGES <= 64, "`some` has a bit for each length");
+_Static_assert(SPANCACHE_LEAST >= SPANCACHE_PAGES, "there is room for any span that is taken");
+_Static_assert(SPANCACHE_SLOTS <= 64 * SPAN_FEW_WORDS, "small and large descriptors are alike");
+
+static void set_dead(struct mspan *s) {
+    /* relaxed: nobody else knows the span any more */
+    atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
+}
+
+/* The first of a list that is not empty. */
+static struct mspan *take(struct spancache *c, unsigned list) {
+    struct mspan *s = c->first[list];
+    c->first[list]  = s->next;
+    lock_in_order(); /* off the list, before it is anything else */
+    if (!s->next)
+        c->some &= ~((uint64_t)1 << list);
+    c->pages -= list + 1;
+    s->next = NULL;
+    return s;
+}
+
+/* The shortest span of n to n + spare pages. */
+static struct mspan *take_fitting(struct spancache *c, size_t n, size_t spare) {
+    if (n > SPANCACHE_PAGES)
+        return NULL;
+    const uint64_t fit = c->some >> (n - 1) & (((uint64_t)2 << spare) - 1);
+    return fit ? take(c, (unsigned)n - 1 + (unsigned)__builtin_ctzll(fit)) : NULL;
+}
+
+struct mspan *spancache_alloc_large(struct spancache *c, size_t n, bool noscan) {
+    struct mspan *s = take_fitting(c, n, n / SPANCACHE_SPARE);
+    if (!s)
+        return NULL;
+    s->spanclass = noscan;
+    /* relaxed: whoever gets to know the block comes after, by what the program does */
+    atomic_store_explicit(&s->word, span_word(SPAN_LARGE, 1), memory_order_relaxed);
+    if (arena_span(s->base) != s) /* it was none, before */
+        mheap_map_span(s);
+    return s;
+}
+
+struct mspan *spancache_alloc_small(struct spancache *c, unsigned spanclass) {
+    const unsigned class = spanclass / 2, n = class_to_pages[class];
+    if (n * PAGE_BYTES / class_to_size[class] > SPANCACHE_SLOTS)
+        return NULL;
+    struct mspan *s = take_fitting(c, n, 0);
+    if (!s)
+        return NULL;
+    mspan_init(s, s->base, spanclass, true);
+    mheap_map_span(s);
+    return s;
+}
+
+/* So many pages may wait, of what the heap has in use and of the threads that there are now. */
+static size_t room(void) {
+    /* relaxed: a heuristic */
+    const size_t in_use    = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
+    const unsigned threads = atomic_load_explicit(&mheap.threads, memory_order_relaxed);
+    const size_t share     = in_use / SPANCACHE_SHARE / (threads ? threads : 1);
+    return share < SPANCACHE_LEAST  ? SPANCACHE_LEAST
+           : share > SPANCACHE_MOST ? SPANCACHE_MOST
+                                    : share;
+}
+
+/* One span of each list in turn. */
+static struct mspan *take_next(struct spancache *c) {
+    const uint64_t later = c->some & -((uint64_t)1 << c->hand);
+    const unsigned list  = (unsigned)__builtin_ctzll(later ? later : c->some);
+    c->hand              = (list + 1) % SPANCACHE_PAGES;
+    return take(c, list);
+}
+
+/* Gives spans back until no more than `keep` pages wait: a few at a time, for the heap's lock is
+ * awaited by others. */
+static void give_back(struct spancache *c, size_t keep) {
+    enum { AT_ONCE = 8 };
+    while (c->some && c->pages > keep) {
+        struct mspan *dead[AT_ONCE];
+        unsigned n   = 0;
+        size_t pages = 0;
+        lock_acquire(&mheap.lock);
+        for (; n < AT_ONCE && c->some && c->pages > keep; n++) {
+            struct mspan *s = dead[n] = take_next(c);
+            pages += s->npages;
+            mheap_unmap_span(s);
+            pagealloc_free(&mheap.pages, s->base, s->npages, false);
+        }
+        lock_release(&mheap.lock);
+        /* relaxed: a statistic */
+        atomic_fetch_sub_explicit(&mheap.inuse_pages, pages, memory_order_relaxed);
+        while (n > 0)
+            fixalloc_free(&mheap.few, dead[--n]);
+    }
+}
+
+/* A span of small objects leaves a descriptor as of a large one. */
+static void forget_slots(struct mspan *s) {
+    const uintptr_t base = s->base;
+    const size_t n       = s->npages;
+    mheap_unmap_span(s);
+    memset(s, 0, mspan_bytes(SPAN_FEW_WORDS));
+    s->base   = base;
+    s->npages = n;
+}
+
+bool spancache_free(struct spancache *c, struct mspan *s) {
+    bool gave_back = false;
+    const size_t n = s->npages;
+    if (s->elem_bytes)
+        forget_slots(s);
+    set_dead(s);
+    s->needs_zero = true;
+    if (c->pages + n > c->room) {
+        c->room          = room();
+        const size_t fit = c->room - n, most = c->room / 4 * 3;
+        gave_back = c->pages > fit;
+        if (gave_back)
+            give_back(c, fit < most ? fit : most);
+    }
+    s->next = c->first[n - 1];
+    lock_in_order(); /* the list is whole at any time */
+    c->first[n - 1] = s;
+    c->some |= (uint64_t)1 << (n - 1);
+    c->pages += n;
+    return gave_back;
+}
+
+void spancache_flush(struct spancache *c) {
+    give_back(c, 0);
+    c->room = 0; /* until it is wanted */
+}
+
+void spancache_audit(struct spancache *c) {
+    c->some  = 0;
+    c->pages = 0;
+    for (unsigned i = 0; i < SPANCACHE_PAGES; i++)
+        for (const struct mspan *s = c->first[i]; s; s = s->next) {
+            c->some |= (uint64_t)1 << i;
+            c->pages += i + 1;
+        }
+}
