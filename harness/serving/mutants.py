@@ -93,6 +93,14 @@ MUTANTS = [
         "Also of what ignores SIGTERM",
     ),
     (
+        "who: equal processes below each other are counted",
+        "harness/who/report.c",
+        "below->alike += told;",
+        "",
+        f"{WHO}:Following.test_a_shell_s_forks_are_on_its_line",
+        "test_a_shell_s_forks_are_on_its_line",
+    ),
+    (
         "who: another allocator than expected is a finding",
         "harness/who/report.c",
         "    if (serving_is_named(s, expect))",

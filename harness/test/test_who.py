@@ -401,6 +401,27 @@ class Following(WhoTest):
         self.assertEqual(done.stdout.count("sh ("), 1, done.stdout)
         self.assertIn("5 processes: 5 known", done.stdout)
 
+    def test_a_shell_s_forks_are_on_its_line(self) -> None:
+        """As of a shim, which forks for each $(…) and pipe, and whose forks fork."""
+        inner = "x=$(y=$( (/bin/true; :); :); (/bin/true; :) | cat; :); "
+        done = spanbench("who", "--", "sh", "-c", f"{inner * 5} /bin/true; :")
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[0], r"^sh \(\d+, and \d+ more\): glibc")
+        self.assertRegex(done.stdout, r"(?m)^  true \(11 processes\): glibc")
+        self.assertRegex(done.stdout, r"(?m)^  cat \(5 processes\): glibc")
+        counts = [int(n) for n in re.findall(r"(\d+) (?:more|processes)", done.stdout)]
+        self.assertEqual(sum(counts[:-1]) + 1, counts[-1], "the sum has each of them")
+        self.assertEqual(len(lines), 4, done.stdout)
+
+    def test_what_reads_otherwise_has_a_line(self) -> None:
+        """Served by another allocator, or with another option of it."""
+        inner = "'/bin/true; :'"
+        script = f"LD_PRELOAD={GOMALLOC} sh -c {inner}; MALLOC_ARENA_MAX=1 sh -c {inner}; sh -c {inner}; :"
+        done = spanbench("who", "--", "sh", "-c", script)
+        self.assertRegex(done.stdout, r"(?m)^  sh \(\d+\): gomalloc")
+        self.assertRegex(done.stdout, r"(?m)^  sh \(\d+\): glibc.*\n +option: MALLOC_ARENA_MAX=1")
+        self.assertRegex(done.stdout, r"\Ash \(\d+, and 1 more\): glibc")
+
     def test_exec(self) -> None:
         """One process, two programs."""
         document = self.who("--", "sh", "-c", "sleep 0.3; exec env true")

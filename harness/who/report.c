@@ -57,8 +57,9 @@ struct who_verdict who_judge(const struct seen *all, const char *expect) {
 struct printing {
     const struct seen *seen;
     const char *expect;
+    bool fold;         /* processes below one that they read like are on its line */
     int *first, *next; /* of each process: its first child, and the next child of the same */
-    int unseen;        /* how many were passed over in a row, on the way down */
+    int passed;        /* how many were passed over in a row, on the way down */
 };
 
 /* A line, or with `end` "" the beginning of one. Names and paths in it are others' texts. */
@@ -101,83 +102,119 @@ static void print_notes(const struct printing *p, FILE *to, const struct serving
 enum { INDENT = 2, DEEPEST = 100 };
 
 /* A tree is printed by recursion, of DEEPEST levels at most. NOLINTBEGIN(misc-no-recursion) */
-static void print_node(struct printing *, FILE *, int number, int depth, size_t times);
+static size_t print_node(struct printing *, FILE *, int number, int depth, const size_t *others);
 
+/* Equal processes, their children likewise. */
 struct same {
     char *text;
-    int number;
-    size_t times;
+    int number;    /* of the first */
+    size_t others; /* processes on the lines of those that are equal to the first */
 };
 
-/* Takes `text` over. */
-static void add_same(struct same **same, size_t *count, char *text, int number) {
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp((*same)[i].text, text) == 0) {
-            (*same)[i].times++;
+/* What stands below a line. */
+struct below {
+    struct same *same;
+    size_t count;
+    size_t alike; /* processes that are on the line itself */
+};
+
+/* Takes `text` over, whose first line stands for so many processes. */
+static void add_same(struct below *b, char *text, int number, size_t processes) {
+    for (size_t i = 0; i < b->count; i++)
+        if (strcmp(b->same[i].text, text) == 0) {
+            b->same[i].others += processes;
             free(text);
             return;
         }
-    struct same *grown = reallocarray(*same, *count + 1, sizeof *grown);
+    struct same *grown = reallocarray(b->same, b->count + 1, sizeof *grown);
     if (!grown) {
         free(text);
         return;
     }
-    *same             = grown;
-    grown[(*count)++] = (struct same){text, number, 1};
+    b->same           = grown;
+    grown[b->count++] = (struct same){text, number, 0};
+}
+
+/* Do two have the same line and notes, but for the numbers of processes? */
+static bool reads_alike(const struct serving *a, const struct serving *b) {
+    bool same = strcmp(a->command, b->command) == 0 && strcmp(a->program, b->program) == 0 &&
+                a->state == b->state && a->how == b->how && strcmp(a->object, b->object) == 0 &&
+                strcmp(a->name, b->name) == 0 && strcmp(a->version, b->version) == 0 &&
+                strcmp(a->why, b->why) == 0 && a->options == b->options && a->notes == b->notes;
+    for (size_t i = 0; same && i < a->options; i++)
+        same = strcmp(a->option[i], b->option[i]) == 0;
+    for (size_t i = 0; same && i < a->notes; i++)
+        same = a->note[i].kind == b->note[i].kind && strcmp(a->note[i].text, b->note[i].text) == 0;
+    return same;
+}
+
+/* A shell forks itself for each part of a line, and its scripts start shells: of all these, the
+ * line that they would have stands above them. */
+static bool is_told(const struct printing *p, int line, const struct seen_process *it) {
+    return p->fold && line != SEEN_NONE && reads_alike(it->serving, p->seen->process[line].serving);
 }
 
 /* The children of a process, the equal ones together. What was not looked at gives its place to
- * what it started. */
-static void collect(struct printing *p, int number, int depth, struct same **same, size_t *count) {
+ * what it started, and so does what is told by the line above. */
+static void collect(struct printing *p, int line, int number, int depth, struct below *below) {
     for (int child = p->first[number]; child != SEEN_NONE; child = p->next[child]) {
+        const struct seen_process *it = &p->seen->process[child];
+        const bool seen = was_seen(it), told = seen && is_told(p, line, it);
         char *text  = NULL;
         size_t size = 0;
-        if (!was_seen(&p->seen->process[child]) && p->unseen < DEEPEST) {
-            p->unseen++;
-            collect(p, child, depth, same, count);
-            p->unseen--;
+        if ((told || !seen) && p->passed < DEEPEST) {
+            below->alike += told;
+            p->passed++;
+            collect(p, line, child, depth, below);
+            p->passed--;
             continue;
         }
-        FILE *f = was_seen(&p->seen->process[child]) ? open_memstream(&text, &size) : NULL;
+        FILE *f = seen ? open_memstream(&text, &size) : NULL;
         if (!f)
             continue;
-        print_node(p, f, child, depth, 0);
+        const size_t processes = print_node(p, f, child, depth, NULL);
         fclose(f);
-        add_same(same, count, text, child);
+        add_same(below, text, child, processes);
     }
 }
 
-static void print_children(struct printing *p, FILE *to, int number, int depth, bool numbers) {
-    struct same *same = NULL;
-    size_t count      = 0;
-    collect(p, number, depth, &same, &count);
-    for (size_t i = 0; i < count; i++) {
+static void print_below(struct printing *p, FILE *to, struct below *below, int depth,
+                        bool numbers) {
+    for (size_t i = 0; i < below->count; i++) {
+        const struct same *same = &below->same[i];
         if (numbers)
-            print_node(p, to, same[i].number, depth, same[i].times);
+            (void)print_node(p, to, same->number, depth, &same->others);
         else
-            fprintf(to, "%s\n%zu\n", same[i].text, same[i].times);
-        free(same[i].text);
+            fprintf(to, "%s\n%zu\n", same->text, same->others);
+        free(same->text);
     }
-    free(same);
+    free(below->same);
 }
 
-/* `times`: how many are like this one; 0: without the numbers of processes, to be compared. */
-static void print_node(struct printing *p, FILE *to, int number, int depth, size_t times) {
+/* `others`: how many more are on the line; NULL: without the numbers of processes, to be compared.
+ * Returns how many are on its line. */
+static size_t print_node(struct printing *p, FILE *to, int number, int depth,
+                         const size_t *others) {
     const struct seen_process *it = &p->seen->process[number];
     const int indent              = INDENT * depth;
+    struct below below            = {0};
     if (depth > DEEPEST) {
         fprintf(to, "%*s… and below\n", indent, "");
-        return;
+        return 1;
     }
+    collect(p, number, number, depth + 1, &below);
     put(to, "", "%*s%s", indent, "", it->serving->command);
-    if (times == 1)
+    if (others && *others)
+        fprintf(to, " (%zu processes)", 1 + below.alike + *others);
+    else if (others && below.alike)
+        fprintf(to, " (%d, and %zu more)", (int)it->pid, below.alike);
+    else if (others)
         fprintf(to, " (%d)", (int)it->pid);
-    else if (times)
-        fprintf(to, " (%zu processes)", times);
     fputs(": ", to);
     print_what(to, it->serving);
     print_notes(p, to, it->serving, indent + 2 * INDENT);
-    print_children(p, to, number, depth + 1, times);
+    print_below(p, to, &below, depth + 1, others);
+    return 1 + below.alike;
 }
 
 /* NOLINTEND(misc-no-recursion) */
@@ -218,7 +255,7 @@ static void print_sum(const struct who_verdict *v, const struct follow_end *end,
 
 void who_print_text(const struct seen *all, const struct who_options *o,
                     const struct follow_end *end) {
-    struct printing p    = {.seen = all, .expect = o->expect};
+    struct printing p    = {.seen = all, .expect = o->expect, .fold = end};
     struct who_verdict v = who_judge(all, o->expect);
     char *text           = NULL;
     size_t size          = 0;
@@ -227,10 +264,14 @@ void who_print_text(const struct seen *all, const struct who_options *o,
     for (size_t i = 0; to && linked && i < all->count; i++) {
         if (all->process[i].above != SEEN_NONE)
             continue;
-        if (was_seen(&all->process[i]))
-            print_node(&p, to, (int)i, 0, 1);
-        else
-            print_children(&p, to, (int)i, 0, true);
+        struct below below  = {0};
+        const size_t others = 0;
+        if (was_seen(&all->process[i])) {
+            (void)print_node(&p, to, (int)i, 0, &others);
+            continue;
+        }
+        collect(&p, SEEN_NONE, (int)i, 0, &below);
+        print_below(&p, to, &below, 0, true);
     }
     if (to)
         fclose(to);
