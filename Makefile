@@ -66,6 +66,11 @@ DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRE
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
+# A misspelt DEPS=skip would install packages. $1: the name of a list, $2: the words that it may have
+only = $(if $(filter-out $2,$($1)),$(error spanbench: $1 takes '$2', not '$($1)'; or leave it out))
+$(call only,DEPS,skip)
+$(if $(filter history,$(MAKECMDGOALS)),$(call only,KEEP,1 yes 0 no))
+
 B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
@@ -311,6 +316,7 @@ $B/workloads/timed/test_workloads.o $B/workloads/timed/test_families.o $B/worklo
 # with each sanitiser, and once with the flags of each adapter that is built from it. The names are
 # test-<sanitiser or adapter>/allocators/<folder>/test_<part>.
 SANITIZERS    ?= asan tsan
+$(call only,SANITIZERS,asan tsan)
 variant_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 variant_tsan := -fsanitize=thread
 $(foreach a,$(BUILT),$(eval variant_$a := $(call flags_of,$a)))
@@ -400,14 +406,16 @@ gate:                             program := scripts/gate.sh
 gate-proof:                       program := /usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
 baseline:                         program := scripts/baseline.py renew
 # 1: a commit could not be recorded, which does not keep the others from being shown.
-history: program := set -f; code=0; keep=; [ -z "$$KEEP" ] || keep=--keep; \
+history: program := set -f; code=0; keep=; case $$KEEP in 1 | yes) keep=--keep ;; esac; \
   scripts/history.py record $$keep -- $$COMMITS || code=$$?; \
   [ $$code -le 1 ] || exit $$code; \
   scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
+# Who kills make alone (SIGKILL) ends what it runs, too, where setpriv can ask the kernel for it.
+follow = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
 bench bench-programs try why check harden gate gate-proof baseline history:
 	$(call deps,$(role))
 	@$(MAKE) $(jobs) all
-	@$(program)
+	@$(if $(filter history,$@),,$(follow) )$(program)
 
 answer table:
 	@scripts/$@.py -- "$${RUN:-$${OUT:-results}/latest}"

@@ -210,24 +210,33 @@ static int why_and_end(int argc, char **argv) {
     return ended(finish_output(why_command(argc, argv)));
 }
 
+/* Who types the name alone wants to know what there is, and not to wait for minutes. */
+static int want_command(void) {
+    options_usage(stderr, 0);
+    text_say("which command? 'spanbench run --quick' measures, in under a minute");
+    return EXIT_WRONG_USE;
+}
+
 /* Apart from main, whose frame must fit on any stack. */
 __attribute__((noinline)) static int run(int argc, char **argv) {
     static struct options options;
     hold_standard_descriptors();
-    if (argc > 1 && options_script(argv[1]))
+    if (argc <= 1)
+        return want_command();
+    if (options_script(argv[1]))
         return script_exec(argv[1], argv + 2);
-    if (argc > 1 && strcmp(argv[1], "who") == 0)
+    if (strcmp(argv[1], "who") == 0)
         return finish_output(who_command(argc - 1, argv + 1));
     if (argc > 2 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "who") == 0)
         return finish_output(who_command(2, (char *[]){argv[2], (char[]){"--help"}, NULL}));
-    if (argc > 1 && strcmp(argv[1], "why") == 0)
+    if (strcmp(argv[1], "why") == 0)
         return why_and_end(argc - 1, argv + 1);
     if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "why") == 0) {
         static char help[] = "--help";
         return why_and_end(2, (char *[]){argv[2], help, NULL});
     }
     drop_benchmark_environment(argv);
-    if (argc > 1 && strcmp(argv[1], "try") == 0)
+    if (strcmp(argv[1], "try") == 0)
         return try_and_end(argc - 1, argv + 1);
     if (argc == 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "try") == 0) {
         static char help[] = "--help";

@@ -6,7 +6,7 @@ static void print_commands(FILE *to, unsigned of) {
         unsigned command;
         const char *text;
     } lines[] = {
-        {OF_RUN, "[run] [options]    measure the speed and memory of allocators"},
+        {OF_RUN, "run [options]      measure the speed and memory of allocators"},
         {OF_CHECK, "check [options]    test every promise of malloc on each allocator"},
         {OF_HARDEN, "harden [options]   misuse each allocator and see what it catches"},
         {OF_HELP, "try -- PROGRAM …   your program under each allocator (see try --help)"},

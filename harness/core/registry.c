@@ -257,6 +257,7 @@ void registry_describe(struct registry *r, size_t i, double timeout_seconds) {
                  message ? message : end, result.output_length ? "; " : "",
                  (int)strcspn(result.output, "\n"), result.output);
         text_clean(c->broken);
+        c->refused = true;
     } else if (result.end != SPAWN_EXITED || result.code != 0) {
         const bool torn = result.end == SPAWN_SIGNALED && result.code == SIGBUS;
         snprintf(c->broken, sizeof c->broken, "a process that only loads it: %s%s%s", end,

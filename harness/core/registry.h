@@ -18,6 +18,7 @@ struct cell {
     char preload[PATH_MAX]; /* absolute path of the library; "" for a cell's own allocator */
     char skipped[512];      /* why it cannot be built or started here; "" = it can */
     char broken[1024];      /* why it cannot be measured although it can be started; "" = good */
+    bool refused;           /* broken: it lived, and said that it does not have this allocator */
     bool rival;             /* a newer build from `make rivals`: a row only if it is asked for */
     bool floor;             /* not an allocator: the harness alone, below which no time can be */
     json_t *description;    /* what --describe said; NULL before registry_describe */

@@ -121,6 +121,19 @@ class Bench(DriverTest):
         self.assertNotIn("bench.json", output)
         self.assertFalse(self.out.exists())
 
+    def test_words_that_a_variable_does_not_take(self) -> None:
+        """A misspelt one would be ignored, and packages installed, or a record kept."""
+        for words, takes in (
+            (("bench", "DEPS=no"), "skip"),
+            (("test", "DEPS=skip all"), "skip"),
+            (("history", "DEPS=skip", "KEEP=on"), "1 yes 0 no"),
+            (("test", "DEPS=skip", "SANITIZERS=asan msan"), "asan tsan"),
+        ):
+            result = run("make", "-n", *words, cwd=ROOT, env=clean_environment())
+            self.assertEqual((result.returncode, result.stdout), (2, ""), words)
+            variable, _, value = words[-1].partition("=")
+            self.assertIn(f"spanbench: {variable} takes '{takes}', not '{value}'", result.stderr)
+
     # Words that a shell or make would act upon reach the driver as they are, and are wrong there.
     def test_variables_are_plain_data(self) -> None:
         mark = self.directory / "mark"

@@ -58,6 +58,13 @@ class Words(DriverTest):
                 self.assertRegex(result.stdout, f"(?i){option}")
             self.assertIn("must stand before", spanbench("--quick", command).stderr)
 
+    def test_the_name_alone_measures_nothing(self) -> None:
+        result = spanbench(cwd=self.directory)
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertRegex(result.stderr, r"\Ausage: spanbench run ")
+        self.assertIn("spanbench run --quick", result.stderr.splitlines()[-1])
+        self.assertEqual(list(self.directory.iterdir()), [])
+
     def test_version(self) -> None:
         (built,) = re.findall('"(.+)"', (BUILD / "version.h").read_text())
         for words in (["version"], ["--version"], ["check", "--version"], ["--version", "--tap"]):
@@ -445,6 +452,25 @@ class Preload(DriverTest):
             objects = {e["object"] for e in self.document()["benchmarks"] if e["allocator"] == name}
             self.assertEqual(objects, {library})
             self.assertEqual(self.causes("system"), [None, None])
+
+    def test_a_library_that_ends_each_process_fails_and_the_others_are_measured(self) -> None:
+        """In its constructor. An allocator is named by the file."""
+        for end in ("__builtin_trap()", "_exit(0)", "_exit(7)"):
+            source, library = self.directory / "it.c", self.directory / "libbad.so"
+            source.write_text(
+                "#include <stdlib.h>\n#include <unistd.h>\n"
+                f"__attribute__((constructor)) static void end(void) {{ {end}; }}\n"
+                "void *malloc(size_t size) { return size ? NULL : NULL; }\n"
+            )
+            built = run("cc", "-w", "-shared", "-fPIC", "-o", library, source)
+            self.assertEqual(built.returncode, 0, built.stderr)
+            result = self.quick(*SHORT, "--allocators", "null", "--preload", library)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertIn("libbad.so: a process that only loads it", result.stderr)
+            self.assertEqual(self.causes("null"), [None, None], end)
+            self.assertEqual(len(self.causes("libbad.so")), 2)
+            for cause in self.causes("libbad.so"):
+                self.assertIn("a process that only loads it", cause or "")
 
     def test_a_path_that_ld_so_would_split(self) -> None:
         """Through links, which are gone afterwards."""
