@@ -24,7 +24,7 @@ if limit < 0:
                 limit = int(open(f"/sys/fs/cgroup{where}{group}/{name}").read())
             except (OSError, ValueError):
                 pass
-mib = limit / 2**20
+mib = limit / 2**20 if limit >= 0 else 10**9
 sys.exit(not (mib >= 80 or 50 <= mib <= 61))
 """
 
