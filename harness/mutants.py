@@ -440,6 +440,22 @@ MUTANTS = [
         "test_the_next_run_removes_what_a_killed_one_left_and_nothing_else",
     ),
     (
+        "preload: one that crashes does not keep the others from being measured",
+        "harness/bench/rows.c",
+        "!c->refused",
+        "!*c->broken",
+        "harness/test/test_driver.py:Preload.test_a_library_that_ends_each_process_fails_and_the_others_are_measured",
+        "test_a_library_that_ends_each_process_fails_and_the_others_are_measured",
+    ),
+    (
+        "kill: an empty folder of a run that goes on stays",
+        "harness/support/results.c",
+        "if (dir && empty && (locked || flock(fd, LOCK_EX | LOCK_NB) == 0))",
+        "if (dir && empty)",
+        "harness/test/test_killed.py:Killed.test_the_next_run_removes_the_empty_folder_of_a_killed_one",
+        "test_the_next_run_removes_the_empty_folder_of_a_killed_one",
+    ),
+    (
         "needs: a system without /sys is refused",
         "harness/support/needs.c",
         'file[] = "/sys/devices/system/cpu/online"',

@@ -57,9 +57,16 @@ fi
 [ -n "$run" ] || exit "$code" # nothing was measured; the driver said why
 
 later=0
+# keep FILE COMMAND...: what it prints, whole or not at all
+keep() {
+  file=$1
+  shift
+  "$@" >"$run/.$file.new" || later=$?
+  mv -f "$run/.$file.new" "$run/$file"
+}
 "${root}scripts/plot.py" "$run" >/dev/null || later=$?
-"${root}scripts/answer.py" --all "$run" >"$run/answer.txt" || later=$?
-"${root}scripts/table.py" "$run" >"$run/table.txt" || later=$?
+keep answer.txt "${root}scripts/answer.py" --all "$run"
+keep table.txt "${root}scripts/table.py" "$run"
 "${root}scripts/answer.py" "$run" || later=$?
 plots=', plots/'
 [ -d "$run/plots" ] || plots=''

@@ -73,6 +73,22 @@ MUTANTS = [
         "Neither of a refusal",
     ),
     (
+        "scripts: a child that runs for long ends with its parent",
+        "scripts/program.py",
+        "    if not can_follow():\n",
+        "    if True:\n",
+        "scripts/test_program.py:Ends.test_a_child_that_runs_for_long_ends_with_this",
+        "test_a_child_that_runs_for_long_ends_with_this",
+    ),
+    (
+        "scripts: what a killed run measured stays",
+        "scripts/run_folder.py",
+        "    if is_worthless(folder, copies):\n",
+        "    if True:\n",
+        "scripts/test_run_folder.py",
+        "test_what_a_killed_run_left_goes_and_nothing_else",
+    ),
+    (
         "install: modes do not depend on the umask",
         INSTALL,
         "umask 022",

@@ -5,9 +5,11 @@ exit code. If they cannot go on, they print one line instead of a traceback.
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import os
 import signal
+import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -82,6 +84,27 @@ def settle() -> None:
         sys.stderr.flush()
     except OSError:
         stop_writing(sys.stderr)
+
+
+FOLLOW = ("setpriv", "--pdeathsig", "TERM")  # of util-linux
+
+
+@functools.cache
+def can_follow() -> bool:
+    try:
+        return subprocess.run([*FOLLOW, "true"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def ends_with_this() -> list[str]:
+    """What the words of a child that runs for long begin with. Then the kernel asks it to end (SIGTERM) when
+    this process dies, even by SIGKILL. Nothing, where there is no setpriv that can do it. (With a
+    preexec_fn, Python would lose signals that this process gets meanwhile.)"""
+    if not can_follow():
+        return []
+    still_there = 'test "$PPID" = "$0" && exec "$@"'  # it may have died before
+    return [*FOLLOW, "sh", "-c", still_there, str(os.getpid())]
 
 
 class Terminated(BaseException):

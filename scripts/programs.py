@@ -23,7 +23,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional
@@ -32,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python do
 
 import bench_results
 import program
+import run_folder
 from programs_table import LIBC, judge, stored
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +42,8 @@ QUICK_RUNS, RUNS = 3, 7
 TIMEOUT = 120  # seconds of one run
 # Where Debian keeps what is not for every user's PATH.
 MORE_PATHS = ("/usr/lib/postgresql/*/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
+# Runs a script, and ends all of its group when it is asked to end.
+GROUP = "trap 'kill -KILL 0' TERM; sh -eu \"$1\" & wait $!"
 # What becomes another user than root, for programs that refuse to run as root.
 AS_USER = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
 
@@ -143,7 +145,7 @@ def set_up(entry: Entry, quick: bool, variables: dict[str, str]) -> Path:
     folder.mkdir(parents=True)
     print(f"programs.py: {entry.name}: making its data", file=sys.stderr)
     made = subprocess.Popen(
-        ["sh", "-eu", entry.file],
+        [*program.ends_with_this(), "sh", "-c", GROUP, "sh", entry.file],
         cwd=folder,
         env=variables,
         stdin=subprocess.DEVNULL,
@@ -214,6 +216,7 @@ def words_of(
 
 def measure(words: list[str], variables: dict[str, str]) -> int:
     """Runs it to its end, also if this is interrupted. Its exit code."""
+    words = [*program.ends_with_this(), *words]
     child = subprocess.Popen(words, env=variables, stdout=subprocess.DEVNULL)
     try:
         return child.wait()
@@ -232,11 +235,7 @@ def core_named() -> Optional[Path]:
 
 
 def result_folder() -> Path:
-    out = Path(os.environ.get("OUT") or ROOT / "results")
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    folder = out / f"{stamp}-{socket.gethostname()}-programs"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return run_folder.make(Path(os.environ.get("OUT") or ROOT / "results"), "programs")
 
 
 def run_all(entries: Iterable[Entry], quick: bool) -> int:

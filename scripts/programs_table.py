@@ -13,6 +13,7 @@ from typing import Any, Optional
 import agreement
 import bench_results
 import program
+import stored_file
 
 REFERENCE = "system"
 # In place of it, where the program is linked with another allocator: the C library, preloaded.
@@ -210,7 +211,7 @@ def judge(folder: Path, core: Optional[Path]) -> list[str]:
         return [*lines, f"It is not known whether the core agrees: {problem}"]
     try:
         text = json.dumps(agreement.document(answers, run, name), indent=1)
-        (folder / AGREEMENT).write_text(text + "\n", encoding="utf-8")
+        stored_file.write(folder / AGREEMENT, f"{text}\n".encode())
     except OSError as problem:
         print(f"programs.py: cannot write {folder / AGREEMENT}: {problem}", file=sys.stderr)
     return lines + agreement.words(answers, run, name)

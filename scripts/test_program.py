@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -51,6 +53,25 @@ class Ends(DriverTest):
                 self.assertIn(f"interrupted by {number.name}\n", child.stderr.read())
             self.assertEqual(child.returncode, 128 + number)
             self.assertFalse(folder.exists())
+
+    def test_a_child_that_runs_for_long_ends_with_this(self) -> None:
+        command = self.command(
+            "import subprocess",
+            "words = [*program.ends_with_this(), 'sh', '-c', 'echo $$; exec sleep 100']",
+            "child = subprocess.Popen(words)",
+            "time.sleep(100)",
+        )
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+            assert killed.stdout is not None
+            child = Path(f"/proc/{int(killed.stdout.readline())}")
+            killed.kill()
+            end = time.monotonic() + 20
+            while child.exists() and time.monotonic() < end:
+                time.sleep(0.02)
+            left = child.exists()
+            if left:
+                os.kill(int(child.name), signal.SIGKILL)
+        self.assertFalse(left)
 
     def test_what_cannot_be_said_changes_no_exit_code(self) -> None:
         """Neither of a refusal, nor of wrong words, nor of a program that has done its work."""

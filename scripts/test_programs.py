@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import textwrap
 import time
@@ -219,16 +220,39 @@ class Run(DriverTest):
         self.assertIn("perl has no result: spanbench try died of signal 11", done.stderr)
         self.assertEqual(list(self.out.iterdir()), [])
 
-    def test_an_interrupt_ends_the_driver(self) -> None:
-        mark = self.directory / "hangs"
-        child = subprocess.Popen([SCRIPT], env=self.environment(HANGS=mark), stderr=-1)
-        while not mark.exists() and child.poll() is None:
+    def test_what_ends_this_ends_the_driver(self) -> None:
+        """Also what it cannot treat."""
+        for number, code in ((signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -9)):
+            mark = self.directory / number.name
+            child = subprocess.Popen([SCRIPT], env=self.environment(HANGS=mark), stderr=-1)
+            while not mark.exists() and child.poll() is None:
+                time.sleep(0.02)
+            child.send_signal(number)
+            child.communicate(timeout=60)
+            self.assertEqual(child.returncode, code)
+            end = time.monotonic() + 60
+            while run("pgrep", "-f", str(self.build)).stdout and time.monotonic() < end:
+                time.sleep(0.02)
+            self.assertEqual(run("pgrep", "-f", str(self.build)).stdout, "")
+            self.assertTrue(mark.with_name(f"{mark.name}.told").exists())
+
+    def test_who_is_killed_leaves_no_set_up(self) -> None:
+        mark = f"9{os.getpid()}"
+        entry = self.directory / "x.sh"
+        entry.write_text(f"sleep {mark}; :\n")
+        text = "import sys, pathlib\nsys.path.insert(0, sys.argv[1])\nimport programs\n"
+        text += "entry = programs.Entry('x', pathlib.Path(sys.argv[2]))\n"
+        text += "programs.set_up(entry, True, programs.environment(True, 1))\n"
+        words = [sys.executable, "-B", "-c", text, str(ROOT / "scripts"), str(entry)]
+        child = subprocess.Popen(words, env=self.environment(), stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while not run("pgrep", "-fx", f"sleep {mark}").stdout and time.monotonic() < end:
             time.sleep(0.02)
-        child.send_signal(signal.SIGTERM)
-        child.communicate(timeout=60)
-        self.assertEqual(child.returncode, 128 + signal.SIGTERM)
-        self.assertTrue((self.directory / "hangs.told").exists())
-        self.assertEqual(run("pgrep", "-f", str(self.build)).stdout, "")
+        child.kill()
+        child.wait()
+        while run("pgrep", "-fx", f"sleep {mark}").stdout and time.monotonic() < end:
+            time.sleep(0.02)
+        self.assertEqual(run("pgrep", "-fx", f"sleep {mark}").stdout, "")
 
     def test_wrong_use(self) -> None:
         done = self.programs(PROGRAMS="perl nothing")

@@ -68,7 +68,8 @@ hint_at_blanks() {
 # run_driver COMMAND OPTION...: sets $code, its exit code, or 128 and the number of the signal that this
 # script got. Also sets $run, the path of the run's directory, empty if nothing was saved. The driver runs
 # in the background, so that a signal reaches it at once. It then saves what it has. It always gets
-# SIGTERM: a shell starts what is in the background with SIGINT ignored.
+# SIGTERM: a shell starts what is in the background with SIGINT ignored. The kernel sends that, too, if this
+# script is killed, where setpriv can ask for it.
 run_driver() {
   command=$1
   shift
@@ -78,7 +79,11 @@ run_driver() {
   trap 'stop_driver 2' INT
   trap 'stop_driver 3' QUIT
   trap 'stop_driver 15' TERM
-  "$driver" "$command" --directory-to "$directory_file" "$@" &
+  set -- "$driver" "$command" --directory-to "$directory_file" "$@"
+  # shellcheck disable=SC2016  # the other shell expands it: this one may have died before
+  ! setpriv --pdeathsig TERM true 2>/dev/null ||
+    set -- setpriv --pdeathsig TERM sh -c 'test "$PPID" = "$0" && exec "$@"' $$ "$@"
+  "$@" &
   child=$!
   [ -z "$signal" ] || kill "$child" 2>/dev/null || true
   while :; do

@@ -42,8 +42,13 @@ static void run_name(char *name, size_t size) {
     snprintf(name, size, "%s-%s", stamp, host);
 }
 
-/* "bench.json.3.tmp": a file of a run under construction, or its link `latest`. */
+/* "bench.json.3.tmp": a file of a run under construction, or its link `latest`. ".table.txt.new":
+ * one that a script makes of it. */
 static bool is_temporary(const char *name) {
+    static const char new[] = ".new";
+    const size_t all        = strlen(name);
+    if (*name == '.' && all > strlen(new) && strcmp(name + all - strlen(new), new) == 0)
+        return true;
     static const char *const of[] = {"bench.json",     "timeline.csv", "conformance.json",
                                      "hardening.json", "program.json", "memory.csv",
                                      "why.json",       "latest"};
@@ -58,8 +63,9 @@ static bool is_temporary(const char *name) {
     return false;
 }
 
-/* Removes the temporary files of a run that is dead: nobody has locked its directory. */
-static void remove_temporary(const char *parent, const char *run) {
+/* Removes the temporary files of a run that is dead: nobody has locked its directory. And the
+ * directory, if nothing else is in it: that run was killed before it measured anything. */
+static void remove_leftovers_of(const char *parent, const char *run) {
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/%s", parent, run) >= (int)sizeof path)
         return;
@@ -67,8 +73,11 @@ static void remove_temporary(const char *parent, const char *run) {
     DIR *dir     = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir && fd >= 0)
         close(fd);
-    bool locked = false;
+    bool locked = false, empty = true;
     for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        empty &= is_temporary(entry->d_name);
         if (!is_temporary(entry->d_name))
             continue;
         locked = locked || flock(fd, LOCK_EX | LOCK_NB) == 0;
@@ -76,6 +85,8 @@ static void remove_temporary(const char *parent, const char *run) {
             break;
         unlinkat(fd, entry->d_name, 0);
     }
+    if (dir && empty && (locked || flock(fd, LOCK_EX | LOCK_NB) == 0))
+        rmdir(path); /* not where there is something by now */
     if (dir)
         closedir(dir);
 }
@@ -85,16 +96,23 @@ static void remove_leftovers(const struct results *r) {
     for (const struct dirent *entry; dir && (entry = readdir(dir));)
         if (strchr("0123456789", *entry->d_name) && strstr(entry->d_name, "Z-") &&
             strcmp(entry->d_name, r->name) != 0)
-            remove_temporary(r->parent, entry->d_name);
+            remove_leftovers_of(r->parent, entry->d_name);
     if (dir)
         closedir(dir);
 }
 
-/* Without a lock, where the file system has none, others do not touch it either. */
-static void lock(struct results *r) {
+/* Without a lock, where the file system has none, others do not touch it either. False: another run
+ * came first, and took the new directory for a dead one's. */
+static bool lock(struct results *r) {
+    struct stat s;
     r->lock = open(r->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (r->lock >= 0)
-        flock(r->lock, LOCK_EX | LOCK_NB);
+    if (r->lock < 0)
+        return errno != ENOENT;
+    if ((flock(r->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
+        stat(r->directory, &s) == 0)
+        return true;
+    close(r->lock);
+    return false;
 }
 
 bool results_open(struct results *r, const char *parent, char *problem, size_t size) {
@@ -110,12 +128,11 @@ bool results_open(struct results *r, const char *parent, char *problem, size_t s
         snprintf(r->name, sizeof r->name, n > 1 ? "%s-%u" : "%s", base, n);
         snprintf(r->directory, sizeof r->directory, "%s/%s", r->parent, r->name);
         made = mkdir(r->directory, 0777) == 0;
-        if (made) {
-            lock(r);
+        if (made && lock(r)) {
             remove_leftovers(r);
             return true;
         }
-        made = errno == EEXIST && n < 100;
+        made = (made || errno == EEXIST) && n < 100;
     }
     snprintf(problem, size,
              "cannot make a directory in %s: %s; choose another with --out DIR (of make: OUT=DIR)",

@@ -21,8 +21,8 @@ struct results {
     int lock; /* the directory, opened and locked (flock(2)) for as long as this process lives */
 };
 
-/* Creates the directory (and its parent). Removes what runs that were killed left in theirs: files
- * under construction, by their names, of runs whose directory no process has locked. False:
+/* Creates the directory (and its parent). Removes what runs that were killed left, whose directory
+ * no process has locked: files under construction, by their names, and empty directories. False:
  * `problem` says why and what to do. */
 bool results_open(struct results *, const char *parent, char *problem, size_t size);
 

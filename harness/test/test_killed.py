@@ -1,5 +1,6 @@
 """SIGKILL at any moment: what was printed a while ago is in the file, and the next run clears up."""
 
+import fcntl
 import json
 import os
 import random
@@ -145,13 +146,15 @@ class Killed(DriverTest):
         self.short_run(self.out)
         (dead,) = self.out.glob("2*")
         left = ["bench.json.1.tmp", "conformance.json.12.tmp", "timeline.csv.2.tmp", "latest.0.tmp"]
-        left += ["program.json.3.tmp", "memory.csv.2.tmp", "why.json.1.tmp"]
+        left += ["program.json.3.tmp", "memory.csv.2.tmp", "why.json.1.tmp", ".table.txt.new"]
         others = [
             "bench.json.tmp",
             "mine.tmp",
             "bench.json.1.tmp2",
             "bench.json.x.tmp",
             "a.json.1.tmp",
+            "mine.new",
+            ".mine",
         ]
         foreign = self.out / "2-not-a-run"
         foreign.mkdir()
@@ -179,3 +182,20 @@ class Killed(DriverTest):
             live.communicate()
         self.short_run(self.out)
         self.assertFalse((own / left[0]).exists())
+
+    def test_the_next_run_removes_the_empty_folder_of_a_killed_one(self) -> None:
+        """Which was killed while it verified, say. Not that of one that lives, or what is another's."""
+        dead, live, used, foreign = (
+            self.out / name
+            for name in ("20260101T000000Z-a", "20260101T000000Z-b", "2Z-c", "2-not")
+        )
+        for folder in (dead, live, used, foreign):
+            folder.mkdir(parents=True)
+        (used / "mine").touch()
+        lock = os.open(live, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        self.short_run(self.out)
+        self.assertEqual([p.exists() for p in (dead, live, used, foreign)], [False] + [True] * 3)
+        os.close(lock)
+        self.short_run(self.out)
+        self.assertFalse(live.exists())

@@ -455,6 +455,26 @@ class Interruption(TryTest):
         runs = json.loads((directory / "program.json").read_text())["runs"]
         self.assertGreaterEqual(len(runs), 3)  # one is looked at, and one may be under way
 
+    def test_what_a_round_has_measured_is_kept(self) -> None:
+        """By a run that goes on: one that is killed cannot save it."""
+        ran = self.directory / "ran"
+        hangs = f"n=$(wc -l <'{ran}'); [ $n -lt 4 ] || sleep 0.7; [ $n -lt 7 ] || sleep 1000; "
+        hangs += f"echo >>'{ran}'"
+        ran.touch()
+        command = self.start("sh", "-c", hangs, options=("--runs", 500), rows="system,gomalloc")
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as driver:
+            end = time.monotonic() + 30
+            while self.kept_runs() < 3 and time.monotonic() < end:
+                time.sleep(0.02)
+            os.killpg(driver.pid, signal.SIGKILL)  # the front and the worker, at once
+        self.assertGreaterEqual(self.kept_runs(), 3)
+        (csv,) = self.out.glob("*-*/memory.csv")
+        self.assertGreater(len(csv.read_text().splitlines()), 1)
+
+    def kept_runs(self) -> int:
+        files = list(self.out.glob("*-*/program.json"))
+        return len(json.loads(files[0].read_text())["runs"]) if files else 0
+
     def test_what_was_measured_is_kept(self) -> None:
         ran = self.directory / "ran"
         copy = self.directory / "copy.json"

@@ -679,6 +679,21 @@ class Killed(WhyTest):
         self.assertFalse(folder.exists())
         self.assertTrue((self.folder / mark / "latest-why" / "why.json").exists())
 
+    def test_what_was_seen_is_kept(self) -> None:
+        driver, mark, _ = self.start()
+        deadline = time.monotonic() + 30
+        while not (found := list((self.folder / mark).glob("*/why.json"))):
+            self.assertLess(time.monotonic(), deadline, "nothing is kept while the program runs")
+            time.sleep(0.02)
+        os.killpg(driver.pid, signal.SIGKILL)
+        self.await_end(mark)
+        document = json.loads(found[0].read_text())
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+        self.assertTrue(document["end"]["interrupted"])
+        told = run(ROOT / "scripts" / "verdicts" / "why_verdict.py", found[0].parent)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("memory at", told.stdout)
+
     def test_the_next_run_removes_what_the_worker_left(self) -> None:
         driver, mark, folder = self.start()
         os.killpg(driver.pid, signal.SIGKILL)  # the front and the worker, at once

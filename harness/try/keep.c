@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum { CURVE_LINE_BYTES = 128 };
-static const double renew_seconds = 5;
+static const double share = 20, limit_seconds = 0.6; /* see can_wait */
 
 static void warn(const char *text) {
     progress_clear();
@@ -50,17 +50,46 @@ static bool dump(const struct trial *t, FILE *to, bool complete, char *problem, 
     return good;
 }
 
-bool keep_renew(struct keep *k, const struct trial *t, bool at_once) {
+/* Runs, and rows that failed. */
+static size_t count_results(const struct trial *t) {
+    size_t count = json_array_size(t->runs);
+    for (size_t i = 0; i < t->lineup.rows; i++)
+        count += *t->lineup.row[i].cause && !t->lineup.row[i].absent;
+    return count;
+}
+
+/* False: `problem` says why. */
+static bool show(struct keep *k, const struct trial *t, char *problem, size_t size) {
     struct results_file file = {0};
-    char problem[RESULTS_PROBLEM_BYTES];
-    const double now = measure_now();
-    if (k->trouble || (!at_once && now - k->renewed < renew_seconds))
-        return !k->trouble;
-    k->renewed = now;
-    k->trouble = !results_create(&k->results, "program.json", 0, &file, problem, sizeof problem) ||
-                 !dump(t, file.stream, false, problem, sizeof problem) ||
-                 !results_commit(&file, problem, sizeof problem);
+    const long points        = ftell(k->curves.stream);
+    if (points != k->points && !results_show(&k->results, &k->curves, problem, size))
+        return false;
+    k->points    = points;
+    bool good    = results_create(&k->results, "program.json", 0, &file, problem, size);
+    file.hurried = true;
+    good =
+        good && dump(t, file.stream, false, problem, size) && results_commit(&file, problem, size);
     results_discard(&file);
+    return good;
+}
+
+/* Not for longer than the limit; for less where the writing takes one part in `share` of the time.
+ */
+static bool can_wait(const struct keep *k, double now) {
+    const double least = k->cost * share;
+    return now - k->renewed < (least < limit_seconds ? least : limit_seconds);
+}
+
+bool keep_renew(struct keep *k, const struct trial *t, bool at_once) {
+    char problem[RESULTS_PROBLEM_BYTES];
+    const double now   = measure_now();
+    const size_t count = count_results(t);
+    if (k->trouble || (!at_once && (count == k->results_kept || can_wait(k, now))))
+        return !k->trouble;
+    k->results_kept = count;
+    k->trouble      = !show(k, t, problem, sizeof problem);
+    k->renewed      = measure_now();
+    k->cost         = k->renewed - now;
     if (!k->trouble)
         return true;
     warn(problem);
@@ -87,10 +116,7 @@ static void rescue(const struct keep *k, const struct trial *t, bool complete) {
 }
 
 bool keep_has_something(const struct trial *t) {
-    bool any = json_array_size(t->runs) > 0;
-    for (size_t i = 0; i < t->lineup.rows; i++)
-        any |= *t->lineup.row[i].cause && !t->lineup.row[i].absent;
-    return any;
+    return count_results(t) > 0;
 }
 
 bool keep_close(struct keep *k, const struct trial *t, bool complete) {

@@ -159,6 +159,14 @@ MUTANTS = [
         "test_phases_of_a_server_are_marked",
     ),
     (
+        "keep: a run is kept before the next begins",
+        "harness/try/rounds.c",
+        "        keep_renew(&c->keep, &c->trial, false);\n",
+        "",
+        f"{TRY}:Interruption.test_what_a_round_has_measured_is_kept",
+        "test_what_a_round_has_measured_is_kept",
+    ),
+    (
         "guard: what a killed driver has left is ended",
         "harness/support/guard.c",
         "prctl(PR_SET_PDEATHSIG, SIGTERM);",

@@ -100,6 +100,7 @@ static void run_round(struct comparison *c, unsigned round, bool counts) {
         progress_show(counts ? "run" : "warm-up", counts ? c->done + 1 : i + 1,
                       counts ? total : p->round_samples,
                       pace < 0 ? -1 : seconds_left(c, pace, total), c->trial.lineup.row[row].name);
+        keep_renew(&c->keep, &c->trial, false);
         run_row(c, row, round, counts);
         c->done += counts;
         here++;
@@ -145,11 +146,13 @@ void comparison_run(struct comparison *c) {
     for (unsigned round = 0; goes_on(c, round, last); round++) {
         const double begin = measure_now();
         run_round(c, round, true);
-        if (!round)
+        if (!round) {
+            keep_renew(&c->keep, &c->trial, true);
             comparison_outputs(c); /* who fails at once needs no more rounds */
+        }
         last = measure_now() - begin;
-        keep_renew(&c->keep, &c->trial, false);
     }
+    keep_renew(&c->keep, &c->trial, true);
     comparison_outputs(c);
     progress_clear();
 }

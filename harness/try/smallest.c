@@ -161,7 +161,7 @@ void smallest_find(struct comparison *c) {
     for (size_t i = 0; i < c->trial.lineup.rows && !spawn_interrupted(); i++)
         if (!*c->trial.lineup.row[i].cause && !c->trial.lineup.row[i].unwatched) {
             find_for(c, i);
-            keep_renew(&c->keep, &c->trial, false);
+            keep_renew(&c->keep, &c->trial, true);
         }
     progress_clear();
 }

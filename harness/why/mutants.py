@@ -78,6 +78,14 @@ MUTANTS = [
         "test_more_processes",
     ),
     (
+        "why: what was seen is kept while the program runs",
+        "harness/why/observe.c",
+        "        if (o->looked)\n            o->looked(o->arg);\n",
+        "",
+        f"{WHY}:Killed.test_what_was_seen_is_kept",
+        "test_what_was_seen_is_kept",
+    ),
+    (
         "who: what forks without end is ended",
         "harness/who/follow.c",
         "return alive > DESCENDANTS_MOST;",

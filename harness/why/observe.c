@@ -157,6 +157,9 @@ static void watch(struct observation *o, struct books *b, pid_t child) {
         }
         if (is_over(o, after, ended_at, alive, b))
             break;
+        o->watched = after - b->began;
+        if (o->looked)
+            o->looked(o->arg);
         if (after - b->began > next_word && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO)) {
             progress_show("look", b->count, b->count, o->seconds > 0 ? o->seconds : -1, "why");
             next_word = after - b->began + 2;

@@ -9,6 +9,8 @@ struct observation {
     char *const *argv;
     const char *preload; /* LD_PRELOAD: the counter first */
     double interval_seconds, seconds;
+    void (*looked)(void *arg); /* called after each look, with `watched` up to date; NULL: nobody */
+    void *arg;
 
     /* What comes out. */
     int error;         /* an errno: it could not be started */

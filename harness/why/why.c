@@ -1,5 +1,6 @@
 #include "why.h"
 
+#include "checkpoint.h"
 #include "descendants.h"
 #include "exit_code.h"
 #include "locate.h"
@@ -15,6 +16,7 @@
 #include "why_options.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -74,6 +76,8 @@ struct question {
     struct observation observation;
     struct results results;
     struct results_file file;
+    struct checkpoint checkpoint;
+    double next_save; /* not before this instant */
     struct preload_link counter, allocator;
     char path[PATH_MAX], preload[4 * PATH_MAX], script[PATH_MAX];
 };
@@ -93,6 +97,45 @@ static bool make_preload(struct question *q) {
     snprintf(q->preload, sizeof q->preload, "%s%s%s%s%s", q->counter.path, *allocator ? ":" : "",
              *allocator ? q->allocator.path : "", own && *own ? ":" : "", own ? own : "");
     return true;
+}
+
+/* --- why.json ------------------------------------------------------------------------------------
+ */
+
+/* As the user calls the allocator; NULL: no name was given. */
+static const char *allocator_name(const struct question *q) {
+    return q->options.common.allocators.count ? q->options.common.allocators.item[0]
+           : q->options.common.preloads.count ? q->options.common.preloads.item[0]
+                                              : NULL;
+}
+
+static bool has_points(const struct books *b) {
+    bool any = false;
+    for (size_t i = 0; i < b->count; i++)
+        any |= b->book[i]->points > 0;
+    return any;
+}
+
+/* What was seen so far, as of a run that is interrupted here. */
+static json_t *make_so_far(const void *question) {
+    const struct question *q  = question;
+    struct observation so_far = q->observation;
+    so_far.interrupted        = SIGKILL;
+    return record_make(&so_far, &q->books, allocator_name(q));
+}
+
+/* For who kills this process. It takes at most one part in so many of the time. */
+static void save_so_far(void *question) {
+    enum { SHARE = 25 };
+    static const double limit_seconds = 0.6;
+    struct question *q                = question;
+    const double now                  = books_now();
+    if (now < q->next_save || !has_points(&q->books))
+        return;
+    checkpoint_add(&q->checkpoint);
+    checkpoint_renew(&q->checkpoint, -1);
+    const double cost = (books_now() - now) * SHARE;
+    q->next_save      = now + (cost > limit_seconds ? cost : limit_seconds);
 }
 
 static bool save(struct question *q, json_t *record) {
@@ -132,9 +175,8 @@ static const char *problem_of(const struct question *q, char *text, size_t size)
                                "PROGRAM says who serves its malloc)");
         return text;
     }
-    for (size_t i = 0; i < q->books.count; i++)
-        if (q->books.book[i]->points)
-            return NULL;
+    if (has_points(&q->books))
+        return NULL;
     if (q->books.book[0]->no_sizes) {
         snprintf(text, size,
                  "%s has no malloc_usable_size: the sizes of its blocks are not known, and nothing "
@@ -180,10 +222,7 @@ static int answer(struct question *q) {
         text_say("%s", problem);
         return o->error ? EXIT_WRONG_USE : EXIT_FINDING;
     }
-    const char *name = q->options.common.allocators.count ? q->options.common.allocators.item[0]
-                       : q->options.common.preloads.count ? q->options.common.preloads.item[0]
-                                                          : NULL;
-    json_t *record   = record_make(o, &q->books, name);
+    json_t *record   = record_make(o, &q->books, allocator_name(q));
     const bool saved = save(q, record);
     if (saved && q->options.json)
         json_dumpf(record, stdout, JSON_INDENT(1)), putchar('\n');
@@ -221,7 +260,11 @@ static int ask(struct question *q) {
                                           .argv             = q->options.program,
                                           .preload          = q->preload,
                                           .interval_seconds = q->options.interval_seconds,
-                                          .seconds          = q->options.seconds};
+                                          .seconds          = q->options.seconds,
+                                          .looked           = save_so_far,
+                                          .arg              = q};
+    q->checkpoint  = (struct checkpoint){
+         .results = &q->results, .name = "why.json", .make = make_so_far, .arg = q};
     observe(&q->observation, &q->books);
     progress_clear();
     books_close(&q->books);

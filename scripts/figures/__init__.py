@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Sequence
 
 from matplotlib.figure import Figure
 
@@ -25,10 +26,12 @@ def draw(run: Results, series: dict[tuple[str, str, int], Series]) -> dict[str, 
     return figures
 
 
-def save(figure: Figure, directory: Path, name: str) -> list[Path]:
-    """PNG and SVG, each whole or not at all, and the same bytes for the same figure."""
+def save(
+    figure: Figure, directory: Path, name: str, kinds: Sequence[str] = ("png", "svg")
+) -> list[Path]:
+    """PNG and SVG, or what of them is asked for, each whole or not at all, and the same bytes for the same figure."""
     paths = []
-    for kind in ("png", "svg"):
+    for kind in kinds:
         path = directory / f"{name}.{kind}"
         part = directory / f".{name}.{kind}.part"
         try:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Optional
 
+import program
 from bench_results import CORE
 from gate.findings import Refusal
 
@@ -102,7 +103,7 @@ def make(tree: Path, build: str, log: Path) -> Path:
     jobs = f"-j{len(os.sched_getaffinity(0))}"
     with open(log, "w", encoding="utf-8") as to:
         code = subprocess.run(
-            ["make", "-C", tree, jobs, f"B={build}", *given, target],
+            [*program.ends_with_this(), "make", "-C", tree, jobs, f"B={build}", *given, target],
             stdin=subprocess.DEVNULL,
             stdout=to,
             stderr=subprocess.STDOUT,

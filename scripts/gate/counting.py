@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Iterator, Optional, Sequence
 
 import bench_results
+import program
 from bench_results import CORE
 from gate.findings import Refusal
 
@@ -171,7 +172,7 @@ class Counting:
         into.mkdir(parents=True)
         with open(into / "out", "wb") as out, open(into / "err", "wb") as err:
             return subprocess.Popen(
-                self.command(kind, library, work, into),
+                [*program.ends_with_this(), *self.command(kind, library, work, into)],
                 env={**ENVIRONMENT, **preload},
                 stdin=subprocess.DEVNULL,
                 stdout=out,

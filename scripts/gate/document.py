@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import json
 import math
 import os
 import shutil
-import socket
 import sys
 from pathlib import Path
 from typing import Any
 
+import run_folder
 import stored_file
 from gate import report
 from gate.findings import Finding, Refusal, exit_code, verdict
@@ -48,25 +47,16 @@ def plain(value: Any) -> Any:
 
 def new_folder(parent: Path) -> Path:
     """<parent>/<UTC time>-<host>-gate"""
-    parent.mkdir(parents=True, exist_ok=True)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    for second in range(60):
-        moment = (now + datetime.timedelta(seconds=second)).strftime("%Y%m%dT%H%M%SZ")
-        folder = parent / f"{moment}-{socket.gethostname()}-gate"
-        try:
-            folder.mkdir()
-            return folder.resolve()
-        except FileExistsError:
-            pass
-    raise Refusal(f"{parent} has a run for each second of this minute")
+    try:
+        return run_folder.make(parent, "gate", COPIES)
+    except FileExistsError as problem:
+        raise Refusal(f"{parent}: {problem.strerror}") from problem
 
 
 def remove_if_nothing_was_measured(folder: Path) -> None:
     """A run that was refused at once has copies of the libraries and nothing else. Whatever other
     file there is, was measured or says why not."""
-    copies = [folder / name for name in COPIES]
-    files = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
-    if all(any(c in p.parents for c in copies) for p in files):
+    if run_folder.is_worthless(folder, COPIES):
         remove(folder)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, TextIO
 
 import bench_results
+import program
 from gate.campaign import FIRST, Order
 from gate.findings import SIGNALLED, Interrupted, Refusal
 from gate.samples import Part, load
@@ -73,7 +74,7 @@ class Driver:
     def describe(self, words: list[str]) -> dict[str, Any]:
         """What the arms are: the driver's description of each."""
         done = subprocess.run(
-            [self.program, "describe", *words, "base", "head", "twin"],
+            [*program.ends_with_this(), self.program, "describe", *words, "base", "head", "twin"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -104,7 +105,7 @@ class Driver:
 
     def run(self, order: Order, words: list[str], folder: Path, log: Path) -> int:
         rows = "|".join(re.escape(r).replace("/", "/[^/]+/") for r in order.rows)
-        command = [str(self.program), "run", *words]
+        command = [*program.ends_with_this(), str(self.program), "run", *words]
         command += ["--allocators", "base,head,twin", "--order", "mirrored", "--no-timeline"]
         command += ["--one-seed"]  # base and head in all blocks of a measurement do the same
         command += ["--repetitions", str(order.blocks), "--seed", str(order.seed)]

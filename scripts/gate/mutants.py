@@ -381,7 +381,7 @@ MUTANTS = [
     (
         "what was measured is not removed",
         "scripts/gate/document.py",
-        "    if all(any(c in p.parents for c in copies) for p in files):\n",
+        "    if run_folder.is_worthless(folder, COPIES):\n",
         "    if True:\n",
         f"{GATE}:Refusals.test_library_that_corrupts_memory_is_a_regression",
         "",

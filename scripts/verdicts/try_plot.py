@@ -25,6 +25,7 @@ from verdicts.try_claims import Verdict, judge, median
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 os.environ["MPLBACKEND"] = "Agg"
 try:
+    from figures import save
     from figures.style import FIRST, GREY, LINES, MARKERS, arrange, colour, panels
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -166,7 +167,7 @@ def main() -> int:
     out = folder / "plots"
     out.mkdir(exist_ok=True)
     for name, figure in figures.items():
-        figure.savefig(out / f"{name}.png")
+        save(figure, out, name, ("png",))
     print(f"plots: {', '.join(str(out / f'{name}.png') for name in figures)}")
     return 0
 

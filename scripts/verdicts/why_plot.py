@@ -19,6 +19,7 @@ from bench_results import MIB
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 os.environ["MPLBACKEND"] = "Agg"
 try:
+    from figures import save
     from figures.style import COLOURS
     from matplotlib.figure import Figure
 except ModuleNotFoundError as missing:
@@ -66,7 +67,7 @@ def main() -> int:
     results = why_results.load(args.run)
     out = (args.run if args.run.is_dir() else args.run.parent) / "plots"
     out.mkdir(exist_ok=True)
-    draw(results).savefig(out / "why.png")
+    save(draw(results), out, "why", ("png",))
     print(f"plot: {out / 'why.png'}")
     return 0
 
