@@ -16,6 +16,7 @@
 #: make check        conformance: every promise of malloc on every allocator
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
+#: make check-whole  all inputs that checks generate, of which make check tries a sample; says how long it took
 #: make harden       hardening: what each allocator makes of misuses, a matrix of rates
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=k of each (default 5)
 #:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
@@ -75,7 +76,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
 # not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals bench bench-programs try why check harden gate gate-proof baseline history test test-all lint install uninstall
+COMMANDS := rivals bench bench-programs try why check check-whole harden gate gate-proof baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -114,7 +115,7 @@ include_workloads/checks  := -Iworkloads/checks -Iworkloads/checks/support -Iwor
 include_workloads/shared  := -Iworkloads/shared -Iallocators
 include_workloads/misuses := -Iworkloads/misuses -Iworkloads/shared -Iallocators
 include_harness/cell      := -Iharness/cell -Iworkloads/timed -Iworkloads/checks -Iworkloads/misuses \
-                             -Iworkloads/shared -Iallocators -I$B
+                             -Iworkloads/checks/support -Iworkloads/shared -Iallocators -I$B
 include_harness/support   := -Iharness/support
 include_harness/core      := -Iharness/core -Iharness/support -I$B
 include_harness/serving   := -Iharness/serving -Iharness/support
@@ -392,7 +393,7 @@ endif
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
-bench check harden:               role    := bench
+bench check check-whole harden:   role    := bench
 bench-programs:                   role    := programs
 try why:                          role    := bench
 try:                              program := scripts/try.sh
@@ -401,6 +402,7 @@ bench-programs:                   program := scripts/programs.py
 gate gate-proof baseline history: role    := gate
 bench:                            program := scripts/bench.sh
 check:                            program := scripts/check.sh check
+check-whole:                      program := scripts/check.sh check-whole
 harden:                           program := scripts/check.sh harden
 gate:                             program := scripts/gate.sh
 gate-proof:                       program := /usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
@@ -412,7 +414,7 @@ history: program := set -f; code=0; keep=; case $$KEEP in 1 | yes) keep=--keep ;
   scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
 # Who kills make alone (SIGKILL) ends what it runs, too, where setpriv can ask the kernel for it.
 follow = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
-bench bench-programs try why check harden gate gate-proof baseline history:
+bench bench-programs try why check check-whole harden gate gate-proof baseline history:
 	$(call deps,$(role))
 	@$(MAKE) $(jobs) all
 	@$(if $(filter history,$@),,$(follow) )$(program)
@@ -471,5 +473,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests quick-tests rivals bench bench-programs try why check harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests rivals bench bench-programs try why check check-whole harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

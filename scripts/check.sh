@@ -3,6 +3,7 @@
 # `make check` and `make harden`.
 #
 # usage: [VARIABLE=value …] scripts/check.sh [check]    after `make`; `make check` does both
+#        [VARIABLE=value …] scripts/check.sh check-whole   `make check-whole`: all that checks generate
 #        [VARIABLE=value …] scripts/check.sh harden     `make harden`
 #   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   SEED=n TIMEOUT=s OUT=dir B=dir
 #   CHECKS="fork.* realloc.*"  PROFILE=c17|c23|posix2024|glibc|cxx17     of check
@@ -20,7 +21,12 @@ set -euf
 # shellcheck source=scripts/variables.sh
 . "$(dirname "$0")/variables.sh"
 command=check
+whole=
 case ${1:-} in
+check-whole)
+  whole=1
+  shift
+  ;;
 check | harden)
   command=$1
   shift
@@ -31,6 +37,10 @@ need_driver
 need_results
 
 set -- --out "${OUT:-${root}results}"
+if [ "$whole" ]; then
+  set -- "$@" --whole
+  CHECKS=${CHECKS:-history.* errno.* overflow.* posix_memalign.*} # those that generate
+fi
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
 case $command in
 check)

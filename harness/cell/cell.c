@@ -10,7 +10,8 @@
  *   --run WORKLOAD …               one sample; results/record.schema.json
  *   --list-checks                  the conformance checks that it has
  *   --list-assertions              the places where a check may fail
- *   --check NAME [--seed S] [--timeout T]   one of them, with its verdict
+ *   --check NAME [--seed S] [--timeout T] [--whole]   one of them, with its verdict
+ *   --returns FUNCTION             calls the function: does it return?
  *   --list-misuses                 the misuses that it can commit
  *   --misuse NAME --size CLASS     one of them, a JSON object a line; hardening.h
  * The objects go to file descriptor --fd (1 by default).
@@ -50,14 +51,14 @@ enum { WORKLOADS = sizeof workloads / sizeof *workloads };
 
 static struct options {
     bool describe, list_checks, list_assertions, list_misuses;
-    const char *workload, *check, *misuse;
+    const char *workload, *check, *returns, *misuse;
     const char *size;     /* of the misuse: a class */
     const char *sizes;    /* of the requests, as given_sizes.h takes them; NULL: the workload's */
     const char *thp;      /* transparent huge pages: never, madvise, always; NULL: as they are */
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, timeout, fd;
     unsigned later_ms[SAMPLE_MAX_LATER];
-    bool verify, verbose, control;
+    bool verify, verbose, whole, control;
 } options = {.size        = "small",
              .threads     = 1,
              .seed        = 1,
@@ -224,12 +225,26 @@ static int run(const struct workload *workload) {
 static int check(const char *name) {
     bool failed;
     if (!conformance_run(name, &bound, identity.object, options.seed, options.timeout,
-                         options.verbose, &out, &failed)) {
+                         options.whole, options.verbose, &out, &failed)) {
         fprintf(stderr, "%s: no check '%s'; --list-checks names them\n",
                 program_invocation_short_name, name);
         return WRONG_USE;
     }
     return !flush() ? WRONG_USE : failed ? FINDING : GOOD;
+}
+
+static int returns(const char *function) {
+    if (!check_returns(function, &bound)) {
+        fprintf(stderr,
+                "%s: no function '%s' of this allocator can be asked for; --describe names them\n",
+                program_invocation_short_name, function);
+        return WRONG_USE;
+    }
+    json_open(&out, NULL, '{');
+    json_uint(&out, "protocol", PROTOCOL);
+    json_string(&out, "returns", function);
+    json_close(&out, '}');
+    return flush() ? GOOD : WRONG_USE;
 }
 
 static int list(void (*all)(struct json *)) {
@@ -262,7 +277,8 @@ static void usage(FILE *to) {
         "usage: %s --describe\n"
         "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [OPTION…]\n"
         "       %s --list-checks | --list-assertions | --list-misuses\n"
-        "       %s --check NAME [--seed S] [--timeout T] [--verbose]\n"
+        "       %s --check NAME [--seed S] [--timeout T] [--whole] [--verbose]\n"
+        "       %s --returns FUNCTION\n"
         "       %s --misuse NAME [--size CLASS] [--seed S] [--control]\n"
         "options:\n"
         "  --describe       print what this cell is: the object file behind each function\n"
@@ -287,7 +303,10 @@ static void usage(FILE *to) {
         "  --check NAME     run one of them and print its result\n"
         "  --timeout T      seconds after which you end the check (default %d): so long does\n"
         "                   the check wait for a slow child process\n"
+        "  --whole          try all inputs that a check generates, not a sample by the seed\n"
         "  --verbose        tell the steps of a check on standard error\n"
+        "  --returns FUNCTION\n"
+        "                   call it, as malloc or calloc, with many sizes: does it return?\n"
         "  --list-misuses   print the misuses: their names, weaknesses and what they do\n"
         "  --misuse NAME    commit one of them, and print each step before it is taken\n"
         "  --size CLASS     size of its blocks: tiny, small (default) or large\n"
@@ -297,8 +316,8 @@ static void usage(FILE *to) {
         "  --fd N           write the JSON there instead of to standard output\n"
         "workloads:\n",
         program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
-        program_invocation_short_name, program_invocation_short_name, SAMPLE_MAX_THREADS,
-        SAMPLE_MAX_LATER, CHECK_TIMEOUT_SECONDS);
+        program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
+        SAMPLE_MAX_THREADS, SAMPLE_MAX_LATER, CHECK_TIMEOUT_SECONDS);
     for (size_t i = 0; i < WORKLOADS; i++)
         fprintf(to, "  %-16s %s\n", workloads[i]->name, workloads[i]->summary);
     fprintf(to, "example: %s --run %s --threads 2\n", program_invocation_short_name,
@@ -356,6 +375,8 @@ static bool parse(int argc, char **argv) {
         LIST_CHECKS,
         LIST_ASSERTIONS,
         CHECK_NAME,
+        RETURNS,
+        WHOLE,
         VERBOSE,
         LIST_MISUSES,
         MISUSE_NAME,
@@ -381,6 +402,8 @@ static bool parse(int argc, char **argv) {
         {"list-checks", no_argument, NULL, LIST_CHECKS},
         {"list-assertions", no_argument, NULL, LIST_ASSERTIONS},
         {"check", required_argument, NULL, CHECK_NAME},
+        {"returns", required_argument, NULL, RETURNS},
+        {"whole", no_argument, NULL, WHOLE},
         {"verbose", no_argument, NULL, VERBOSE},
         {"list-misuses", no_argument, NULL, LIST_MISUSES},
         {"misuse", required_argument, NULL, MISUSE_NAME},
@@ -412,6 +435,8 @@ static bool parse(int argc, char **argv) {
         case LIST_CHECKS: options.list_checks = true; break;
         case LIST_ASSERTIONS: options.list_assertions = true; break;
         case CHECK_NAME: options.check = optarg; break;
+        case RETURNS: options.returns = optarg; break;
+        case WHOLE: options.whole = true; break;
         case VERBOSE: options.verbose = true; break;
         case LIST_MISUSES: options.list_misuses = true; break;
         case MISUSE_NAME: options.misuse = optarg; break;
@@ -427,7 +452,7 @@ static bool parse(int argc, char **argv) {
     }
     const int asked = options.describe + options.list_checks + options.list_assertions +
                       options.list_misuses + !!options.workload + !!options.check +
-                      !!options.misuse;
+                      !!options.returns + !!options.misuse;
     if (good && optind == argc && asked == 1)
         return true;
     usage(stderr);
@@ -472,6 +497,8 @@ int main(int argc, char **argv) {
         return list(conformance_list_assertions);
     if (options.check)
         return check(options.check);
+    if (options.returns)
+        return returns(options.returns);
     if (options.list_misuses)
         return list(hardening_list);
     if (options.misuse)

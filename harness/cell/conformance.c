@@ -92,8 +92,7 @@ void conformance_list_assertions(struct json *out) {
 
 static void write_record(const struct check *check, const struct check_run *run, const char *object,
                          struct json *out) {
-    const bool failed = run->verdict == CHECK_FAIL,
-               told   = failed || run->verdict == CHECK_UNSUPPORTED;
+    const bool failed = run->verdict == CHECK_FAIL, excused = run->verdict == CHECK_UNSUPPORTED;
     json_open(out, NULL, '{');
     json_uint(out, "protocol", PROTOCOL);
     json_string(out, "allocator", program_invocation_short_name);
@@ -103,7 +102,10 @@ static void write_record(const struct check *check, const struct check_run *run,
     json_string(out, "verdict", verdict_name[run->verdict]);
     json_string(out, "clause", check->clause);
     json_string(out, "expected", failed ? run->expected : NULL);
-    json_string(out, failed ? "seen" : "reason", told ? run->seen : NULL);
+    if (failed)
+        json_string(out, "seen", run->seen);
+    else
+        json_string(out, "reason", excused ? run->reason : NULL);
     if (failed && run->assertion)
         write_assertion(out, "assertion", run->assertion);
     else
@@ -130,7 +132,8 @@ static void run_verbosely(const struct check *check, struct check_run *run) {
 }
 
 bool conformance_run(const char *name, const struct allocator *a, const char *object, uint64_t seed,
-                     uint64_t timeout_seconds, bool verbose, struct json *out, bool *failed) {
+                     uint64_t timeout_seconds, bool whole, bool verbose, struct json *out,
+                     bool *failed) {
     const struct check *const *p = check_first;
     while (p < check_end && strcmp((*p)->name, name) != 0)
         p++;
@@ -140,7 +143,7 @@ bool conformance_run(const char *name, const struct allocator *a, const char *ob
         mmap(NULL, sizeof *run, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (run == MAP_FAILED)
         return false;
-    *run = (struct check_run){.a = a, .seed = seed, .verbose = verbose};
+    *run = (struct check_run){.a = a, .seed = seed, .whole = whole, .verbose = verbose};
     check_begin_clock(run, timeout_seconds);
     prctl(PR_SET_PTRACER,
           PR_SET_PTRACER_ANY); /* who looks at a hang is not a parent of this process */

@@ -12,10 +12,11 @@ void conformance_list(struct json *);
 void conformance_list_assertions(struct json *);
 
 /* Runs a check on the allocator and writes its record: an object with the verdict. Somebody ends
- * the process after so many seconds. False: no check has this name, or no memory is left for its
- * books.
+ * the process after so many seconds. `whole`: all of what the check generates, not a sample. False:
+ * no check has this name, or no memory is left for its books.
  * `*failed`: its verdict is a failure. */
 bool conformance_run(const char *name, const struct allocator *, const char *object, uint64_t seed,
-                     uint64_t timeout_seconds, bool verbose, struct json *, bool *failed);
+                     uint64_t timeout_seconds, bool whole, bool verbose, struct json *,
+                     bool *failed);
 
 #endif

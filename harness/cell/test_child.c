@@ -152,8 +152,35 @@ static struct check_run of(size_t i) {
     return run;
 }
 
+static const char *words_of(const struct check_run *run) {
+    return run->verdict == CHECK_UNSUPPORTED ? run->reason : run->seen;
+}
+
+/* Whatever another thread says, or is about to say: it was stopped while it wrote its words. */
+static void failure_is_stronger(void) {
+    struct check_run writing = {.excusing = 1}, excused = {0}, recorded = {0}, failed = {0};
+    note(&writing, NULL);
+    OK(check_failed(&writing) && strcmp(writing.seen, "a failure") == 0,
+       "a failure is noted while another thread says that the check is not supported");
+    check_unsupported(&excused, "an excuse");
+    OK(excused.verdict == CHECK_UNSUPPORTED && strcmp(excused.reason, "an excuse") == 0,
+       "the excuse is kept");
+    note(&excused, NULL);
+    OK(check_failed(&excused), "a failure comes after the excuse, and stays");
+    check_choice(&recorded, "unique");
+    note(&recorded, NULL);
+    OK(check_failed(&recorded), "a failure comes after a choice, and stays");
+    note(&failed, NULL);
+    check_unsupported(&failed, "an excuse");
+    check_choice(&failed, "unique");
+    check_that(&failed, false, "no failure", "another");
+    OK(check_failed(&failed) && strcmp(failed.seen, "a failure") == 0,
+       "nothing comes after a failure");
+}
+
 /* All at once, for most of them wait; in a process each. */
 int main(void) {
+    failure_is_stronger();
     struct check_run *run =
         mmap(NULL, CASES * sizeof *run, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t process[CASES];
@@ -169,9 +196,9 @@ int main(void) {
                                            : cases[i].slow ? CHECK_UNSUPPORTED
                                                            : CHECK_FAIL;
         OK(reaped && WEXITSTATUS(status) == !!cases[i].seen, "%s: %s", cases[i].what,
-           cases[i].seen ? run[i].seen : "passes");
+           cases[i].seen ? words_of(&run[i]) : "passes");
         OK(run[i].verdict == verdict, "the verdict says so");
-        OK(!cases[i].seen || strstr(run[i].seen, cases[i].seen), "and why");
+        OK(!cases[i].seen || strstr(words_of(&run[i]), cases[i].seen), "and why");
     }
     struct check_run patient = {0};
     check_begin_clock(&patient, 10 * CHECK_TIMEOUT_SECONDS);

@@ -61,7 +61,8 @@ static size_t run_all(struct check_table *t, struct document *document, int *err
     double seconds   = 0;
     if (t->options->tap)
         printf("TAP version 13\n1..%zu\n", all);
-    for (size_t i = 0; i < t->registry->cells; i++)
+    for (size_t i = 0; i < t->registry->cells; i++) {
+        struct check_hang hang = {0};
         for (size_t k = 0; t->chosen[i] && k < t->list->checks; k++) {
             const struct check_info *check = &t->list->check[k];
             struct check_result *r         = check_table_at(t, i, k);
@@ -71,8 +72,10 @@ static size_t run_all(struct check_table *t, struct document *document, int *err
             progress_show(
                 "check", done + 1, all,
                 done < t->list->checks ? -1 : seconds / (double)done * (double)(all - done), what);
-            check_result_run(t->list, t->options, &t->registry->cell[i], check, r, told,
+            check_result_run(t->list, t->options, &t->registry->cell[i], check, &hang, r, told,
                              sizeof told);
+            if (r->timed_out && !spawn_interrupted())
+                check_hang_learn(&hang, t->options, &t->registry->cell[i], check);
             if (spawn_interrupted())
                 return done;
             progress_clear();
@@ -87,6 +90,7 @@ static size_t run_all(struct check_table *t, struct document *document, int *err
             if (t->options->tap && (*error = output_error()))
                 return done;
         }
+    }
     t->complete = true;
     return done;
 }
@@ -99,8 +103,9 @@ static int sum_up(const struct check_table *t, size_t done, int error) {
                  error ? output_describe(error) : "interrupted", done, check_table_runs(t));
     else if (error)
         text_say("cannot write the output: %s", output_describe(error));
-    text_say("%zu check%s, %zu finding%s, seed %llu, profile %s", done, text_plural(done),
-             t->findings, text_plural(t->findings), (unsigned long long)t->options->seed,
+    text_say("%zu check%s in %s, %zu finding%s, seed %llu, profile %s", done, text_plural(done),
+             progress_duration(difftime(time(NULL), t->started)), t->findings,
+             text_plural(t->findings), (unsigned long long)t->options->seed,
              options_profiles[t->options->profile]);
     const int own  = error ? EXIT_WRONG_USE : t->findings ? EXIT_FINDING : EXIT_GOOD;
     const int code = selection_exit_code(t->options, t->registry, "checked", own);

@@ -103,11 +103,11 @@ json_t *check_report_json(const struct check_table *t) {
         for (size_t k = 0; t->chosen[i] && k < t->list->checks; k++)
             json_array_append_new(results, result_json(t, i, k));
     }
-    json_t *document =
-        json_pack("{s:i, s:b, s:s, s:I, s:f, s:o, s:o, s:o}", "schema", 1, "complete",
-                  (int)t->complete, "profile", options_profiles[t->options->profile], "seed",
-                  (json_int_t)t->options->seed, "timeout_seconds", t->options->timeout_seconds,
-                  "allocators", cells, "checks", checks, "results", results);
+    json_t *document = json_pack(
+        "{s:i, s:b, s:s, s:I, s:b, s:f, s:o, s:o, s:o}", "schema", 1, "complete", (int)t->complete,
+        "profile", options_profiles[t->options->profile], "seed", (json_int_t)t->options->seed,
+        "whole", (int)t->options->whole, "timeout_seconds", t->options->timeout_seconds,
+        "allocators", cells, "checks", checks, "results", results);
     context_add_run(document, t->started);
     return document;
 }

@@ -30,8 +30,8 @@ bool check_result_is_finding(const struct check_result *r) {
 }
 
 /* The timeout as the cell is told it. */
-static const char *whole_seconds(const struct options *o, char *text, size_t size) {
-    snprintf(text, size, "%.0f", ceil(o->timeout_seconds));
+static const char *whole_seconds(double timeout_seconds, char *text, size_t size) {
+    snprintf(text, size, "%.0f", ceil(timeout_seconds));
     return text;
 }
 
@@ -40,9 +40,9 @@ void check_result_command(const struct options *o, const struct cell *cell,
     char options[160], timeout[32] = "", seconds[24];
     if (o->timeout_seconds > CHECK_TIMEOUT)
         snprintf(timeout, sizeof timeout, " --timeout %s",
-                 whole_seconds(o, seconds, sizeof seconds));
-    snprintf(options, sizeof options, "--check %s --seed %" PRIu64 "%s --verbose", check->name,
-             o->seed, timeout);
+                 whole_seconds(o->timeout_seconds, seconds, sizeof seconds));
+    snprintf(options, sizeof options, "--check %s --seed %" PRIu64 "%s%s --verbose", check->name,
+             o->seed, timeout, o->whole ? " --whole" : "");
     cell_command(cell, options, text, size);
 }
 
@@ -81,13 +81,17 @@ static bool read_result(const json_t *record, const struct options *o, const str
 
 /* A process that ended with a record and the exit code that belongs to it, or else a failure. */
 static void judge(const struct options *o, const struct cell *cell, const struct check_info *check,
-                  const struct spawn_result *s, struct check_result *r) {
+                  const struct check_hang *hang, const struct spawn_result *s,
+                  struct check_result *r) {
     json_t *record  = member_load(s->record, s->record_length, 0, NULL);
     const bool good = s->end == SPAWN_EXITED && record && read_result(record, o, cell, check, r) &&
                       (s->code == 0 || r->end == CHECK_RESULT_FAIL);
     json_decref(record);
     if (s->end == SPAWN_INTERRUPTED) {
         r->end = CHECK_RESULT_NONE;
+    } else if (s->end == SPAWN_TIMED_OUT && *hang->functions) {
+        r->end = CHECK_RESULT_UNSUPPORTED;
+        check_hang_describe(hang, o, r->seen, sizeof r->seen);
     } else if (!good) {
         r->end = CHECK_RESULT_FAIL;
         snprintf(r->expected, sizeof r->expected, "%s",
@@ -108,26 +112,28 @@ static void take_stacks(void *text, pid_t child) {
 
 void check_result_run(const struct check_list *list, const struct options *o,
                       const struct cell *cell, const struct check_info *check,
-                      struct check_result *r, char *told, size_t size) {
+                      const struct check_hang *hang, struct check_result *r, char *told,
+                      size_t size) {
     static struct spawn_result result;
     char stacks[STACKS_BYTES] = "";
     char seed[24], timeout[24];
+    const double timeout_seconds = check_hang_timeout(hang, o);
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
-    const char *words[] = {"--check",
-                           check->name,
-                           "--seed",
-                           seed,
-                           "--timeout",
-                           whole_seconds(o, timeout, sizeof timeout),
-                           o->verbose ? "--verbose" : NULL,
-                           NULL};
+    const char *words[9] = {"--check", check->name, "--seed", seed, "--timeout", timeout};
+    size_t n             = 6;
+    whole_seconds(timeout_seconds, timeout, sizeof timeout);
+    if (o->whole)
+        words[n++] = "--whole";
+    if (o->verbose)
+        words[n++] = "--verbose";
     cell_run(cell, words,
              (struct spawn_request){
-                 .timeout_seconds = o->timeout_seconds, .stuck = take_stacks, .arg = stacks},
+                 .timeout_seconds = timeout_seconds, .stuck = take_stacks, .arg = stacks},
              &result);
-    *r = (struct check_result){.counts  = check_list_counts(check, o->profile),
-                               .seconds = result.seconds};
-    judge(o, cell, check, &result, r);
+    *r = (struct check_result){.counts    = check_list_counts(check, o->profile),
+                               .seconds   = result.seconds,
+                               .timed_out = result.end == SPAWN_TIMED_OUT};
+    judge(o, cell, check, hang, &result, r);
     if (*stacks && !r->stacks)
         r->stacks = strdup(stacks);
     if (r->counts && r->end != CHECK_RESULT_UNSUPPORTED)

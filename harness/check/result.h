@@ -2,7 +2,7 @@
 #ifndef SPANBENCH_CHECK_RESULT_H
 #define SPANBENCH_CHECK_RESULT_H
 
-#include "list.h"
+#include "hang.h"
 
 enum { CHECK_RESULT_COMMAND_BYTES = CELL_COMMAND_BYTES };
 
@@ -22,6 +22,7 @@ struct check_result {
     char seen[640];
     char *stacks; /* of a hang: where the threads stood, in lines; the caller frees it; or NULL */
     double seconds;
+    bool timed_out; /* after all its time */
 };
 
 /* What it is for a reader: "pass", "FAIL", "known", "fixed", "no" for a failure that does not
@@ -31,9 +32,11 @@ const char *check_result_word(const struct check_result *);
 /* A failure that counts and is not known, or a known one that passes. */
 bool check_result_is_finding(const struct check_result *);
 
-/* Runs the check. `told` gets what it wrote on standard error, at most `size` bytes. */
+/* Runs the check, for a shorter time if a function of the cell is known to hang. `told` gets what
+ * it wrote on standard error, at most `size` bytes. */
 void check_result_run(const struct check_list *, const struct options *, const struct cell *,
-                      const struct check_info *, struct check_result *, char *told, size_t size);
+                      const struct check_info *, const struct check_hang *, struct check_result *,
+                      char *told, size_t size);
 
 /* The command that repeats it, for a shell. */
 void check_result_command(const struct options *, const struct cell *, const struct check_info *,

@@ -90,6 +90,7 @@ static void print_check(FILE *to) {
           "  --checks GLOBS       checks whose names match, such as 'realloc.*' (default: all)\n"
           "  --profile NAME       c17, c23, posix2024, glibc or cxx17: check what it promises\n"
           "                       (default: all; what any standard requires counts)\n"
+          "  --whole              try all inputs that checks generate, not a sample by the seed\n"
           "  --list-checks        print their names, classes and promises; run nothing\n"
           "  --tap                print TAP 13 instead of the table\n"
           "  --verbose            print each result, and the steps of failed checks\n"

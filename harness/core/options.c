@@ -201,6 +201,7 @@ enum {
     CHECKS,
     PROFILE,
     TAP,
+    WHOLE,
     VERBOSE,
     KNOWN,
     MISUSES,
@@ -241,6 +242,7 @@ static const struct {
     [CHECKS]         = {"checks", required_argument, OF_CHECK},
     [PROFILE]        = {"profile", required_argument, OF_CHECK},
     [TAP]            = {"tap", no_argument, OF_CHECK},
+    [WHOLE]          = {"whole", no_argument, OF_CHECK},
     [VERBOSE]        = {"verbose", no_argument, OF_WORKS},
     [KNOWN]          = {"known", required_argument, OF_CHECK},
     [MISUSES]        = {"misuses", required_argument, OF_HARDEN},
@@ -320,6 +322,7 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case CHECKS: good = option_names("checks", optarg, &o->checks); break;
         case PROFILE: good = parse_profile(optarg, &o->profile); break;
         case TAP: o->tap = true; break;
+        case WHOLE: o->whole = true; break;
         case VERBOSE: o->verbose = true; break;
         case KNOWN:
             o->known_named = true;

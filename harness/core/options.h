@@ -55,6 +55,7 @@ struct options {
     struct names checks;      /* of `check`: globs; empty: all */
     unsigned profile;         /* of `check`: the number of one of options_profiles; 0: none */
     bool tap;                 /* of `check` */
+    bool whole;               /* of `check`: all inputs that checks generate, not a sample */
     bool list_names;          /* of `check` and `harden`: print what there is, run nothing */
     bool verbose;             /* of what runs cells */
     struct names misuses;     /* of `harden`: globs; empty: all */

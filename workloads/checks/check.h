@@ -74,17 +74,21 @@ struct check_run {
     uint64_t seed;  /* of all that is random in it */
     uint64_t state; /* of check_random */
     bool verbose;   /* tell each step on standard error */
+    bool whole;     /* all of what it generates, not a sample: check_takes */
 
     double patience;       /* what the time that a child is given is multiplied by; 0 is 1 */
     long deadline_ms;      /* of CLOCK_MONOTONIC, from when a child is too slow; 0: never */
     uint64_t progress;     /* check_progress counts here */
     unsigned give_seconds; /* for the reason of a check that was too slow: what to try */
 
-    unsigned char noting;       /* somebody writes what follows; check.c alone looks at it */
-    enum check_verdict verdict; /* stored after what follows; other threads ask check_failed */
+    /* Each verdict has words of its own. A failure is stronger than any other verdict, and need not
+     * wait for who says that the check is not supported. */
+    unsigned char failing, excusing; /* somebody writes these words; check.c alone looks at them */
+    enum check_verdict verdict;      /* stored after what follows; other threads ask check_failed */
     const struct check_assertion *assertion; /* of CHECK_FAIL: which one it was, */
     const char *expected;                    /* what the clause says */
-    char seen[400];                          /* and what was; of CHECK_UNSUPPORTED: the reason */
+    char seen[400];                          /* and what was */
+    char reason[400];                        /* of CHECK_UNSUPPORTED */
     char choice[24];                         /* of CHECK_RECORDED: one short word */
     char stacks[4096]; /* where the threads of a forked child stood that did not end, or "" */
 };
@@ -142,7 +146,8 @@ static inline bool check_failed(const struct check_run *c) {
             return;                                                                                \
     } while (0)
 
-/* Ends the check with a choice, or as not supported, for the reason given; return after it. */
+/* Ends the check with a choice, or as not supported, for the reason given; return after it. The
+ * first one stays, but a failure that any thread notes, before or after, takes its place. */
 void check_choice(struct check_run *, const char *choice);
 __attribute__((format(printf, 2, 3))) void check_unsupported(struct check_run *, const char *reason,
                                                              ...);
@@ -153,6 +158,10 @@ __attribute__((format(printf, 2, 3))) void check_tell(const struct check_run *, 
 
 /* Pseudo-random numbers from the seed. Not for two threads at once; contents_mix has no state. */
 uint64_t check_random(struct check_run *);
+
+/* Is this one of many generated inputs to be tried? All are where the run is a whole one
+ * (--whole); else one of `of`, by the seed. */
+bool check_takes(struct check_run *, unsigned of);
 
 /* The largest power of two that divides the address. */
 size_t check_alignment(const void *block);
@@ -184,6 +193,11 @@ enum { CHECK_TIMEOUT_SECONDS = 180, CHECK_DEADLINE_SECONDS = 120 };
 /* Sets the deadline, the patience and the advice for a driver that ends the check after so many
  * seconds. Less than CHECK_TIMEOUT_SECONDS hurries no child: the driver is there first. */
 void check_begin_clock(struct check_run *, uint64_t timeout_seconds);
+
+/* Calls the function of the vtable that has this name, with sizes of every way that memory is held,
+ * and with some that nobody can grant. A driver that saw a check hang asks so which function does
+ * not return (harness/check/hang.h). False: the allocator has none, or it is not one for this. */
+bool check_returns(const char *function, const struct allocator *);
 
 /* Bytes of address space, those that RLIMIT_DATA counts, and resident bytes of this process,
  * without allocating. */

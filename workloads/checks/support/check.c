@@ -7,15 +7,23 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of several threads, one writes the text. Acquire pairs with the release in check_unsupported: its
- * text comes before. A failure keeps its claim, for the first one stays. */
-static bool claim(struct check_run *c) {
-    return !__atomic_exchange_n(&c->noting, 1, __ATOMIC_ACQUIRE);
+/* Of several threads, one writes the words; it keeps its claim, for the first one stays. Relaxed:
+ * what is said is published by the verdict. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the exchange writes to it */
+static bool claim(unsigned char *words) {
+    return !__atomic_exchange_n(words, 1, __ATOMIC_RELAXED);
+}
+
+/* Any verdict but a failure: only where there was none. Release: the words come before. */
+static void conclude(struct check_run *c, enum check_verdict verdict) {
+    enum check_verdict none = CHECK_PASS;
+    __atomic_compare_exchange_n(&c->verdict, &none, verdict, false, __ATOMIC_RELEASE,
+                                __ATOMIC_RELAXED);
 }
 
 bool check_note(struct check_run *c, const struct check_assertion *assertion, const char *expected,
                 const char *seen, ...) {
-    if (!claim(c))
+    if (!claim(&c->failing))
         return false;
     va_list args;
     va_start(args, seen);
@@ -31,19 +39,18 @@ bool check_note(struct check_run *c, const struct check_assertion *assertion, co
 void check_choice(struct check_run *c, const char *choice) {
     if (c->verdict != CHECK_PASS)
         return;
-    c->verdict = CHECK_RECORDED;
     snprintf(c->choice, sizeof c->choice, "%s", choice);
+    conclude(c, CHECK_RECORDED);
 }
 
 void check_unsupported(struct check_run *c, const char *reason, ...) {
-    if (!claim(c))
+    if (!claim(&c->excusing))
         return;
     va_list args;
     va_start(args, reason);
-    vsnprintf(c->seen, sizeof c->seen, reason, args);
+    vsnprintf(c->reason, sizeof c->reason, reason, args);
     va_end(args);
-    __atomic_store_n(&c->verdict, CHECK_UNSUPPORTED, __ATOMIC_RELAXED); /* before the next claim */
-    __atomic_store_n(&c->noting, 0, __ATOMIC_RELEASE); /* pairs with that of claim */
+    conclude(c, CHECK_UNSUPPORTED);
 }
 
 void check_tell(const struct check_run *c, const char *step, ...) {
@@ -62,6 +69,10 @@ void check_tell(const struct check_run *c, const char *step, ...) {
 
 uint64_t check_random(struct check_run *c) {
     return contents_mix(c->seed * 0x2545f4914f6cdd1d + c->state++);
+}
+
+bool check_takes(struct check_run *c, unsigned of) {
+    return c->whole || check_random(c) % of == 0;
 }
 
 size_t check_alignment(const void *block) {

@@ -241,8 +241,11 @@ bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg
         kill(child, SIGKILL);
     while (waitpid(child, &status, 0) < 0)
         continue;
-    if (!check_failed(c)) /* it may have ended while it noted something */
-        __atomic_store_n(&c->noting, 0, __ATOMIC_RELAXED); /* waitpid orders what the child did */
+    /* It may have ended while it noted something. Relaxed: waitpid orders what the child did. */
+    if (!check_failed(c))
+        __atomic_store_n(&c->failing, 0, __ATOMIC_RELAXED);
+    if (c->verdict != CHECK_UNSUPPORTED)
+        __atomic_store_n(&c->excusing, 0, __ATOMIC_RELAXED);
     if (fate != ENDS)
         return give_up(c, fate, seconds, expected);
     if (WIFSIGNALED(status))
