@@ -49,6 +49,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
         "harness/cell",
         "workloads/timed",
         "workloads/checks",
+        "workloads/checks/support",
         "workloads/misuses",
         "workloads/shared",
         "allocators",

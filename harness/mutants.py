@@ -8,6 +8,22 @@ DRIVER = "harness/test/test_driver.py"
 
 MUTANTS = [
     (
+        "check: after a hang, others have a short time",
+        "harness/check/hang.c",
+        "return *h->functions ? short_seconds(o) : o->timeout_seconds;",
+        "return o->timeout_seconds;",
+        "harness/test/test_check.py:Hang.test_others_have_a_short_time_and_say_why",
+        "test_others_have_a_short_time_and_say_why",
+    ),
+    (
+        "check: a hang of another kind shortens no time",
+        "harness/check/hang.c",
+        "return result.end != SPAWN_TIMED_OUT;",
+        "return false;",
+        "harness/test/test_check.py:Hang.test_a_check_that_hangs_by_itself",
+        "test_a_check_that_hangs_by_itself",
+    ),
+    (
         "sizes: those that the user gave reach the cell",
         "harness/bench/rows.c",
         ".sizes           = w->takes_sizes ? r->registry.sizes : NULL,",

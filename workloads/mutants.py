@@ -5,6 +5,7 @@ PLACES = "workloads/timed/test_places"
 BUGS = "harness/test/test_check_bugs.py"
 HARDEN = "harness/test/test_harden.py"
 CHILD = "harness/cell/test_child"
+BOUNDARIES = "harness/cell/test_boundaries"
 
 FAMILIES = "workloads/timed/test_families"
 THREADS = "workloads/timed/test_threads"
@@ -241,6 +242,46 @@ MUTANTS = [
         'const size_t size = c->a->usable_size(NULL);\n    MUST(c, size < 9, "little", "it is not little");',
         f"{BUGS}:PlantedBugs.test_every_assertion_has_one",
         "test_every_assertion_has_one",
+    ),
+    (
+        "conformance: a failure is stronger than an excuse that is being written",
+        "workloads/checks/support/check.c",
+        "if (!claim(&c->failing))",
+        "if (c->excusing || !claim(&c->failing))",
+        CHILD,
+        "while another thread says that the check is not supported",
+    ),
+    (
+        "conformance: nothing takes the place of a failure",
+        "workloads/checks/support/check.c",
+        "enum check_verdict none = CHECK_PASS;",
+        "enum check_verdict none = c->verdict;",
+        CHILD,
+        "nothing comes after a failure",
+    ),
+    (
+        "conformance: products wrap to small numbers for odd factors, too",
+        "workloads/checks/support/boundaries.c",
+        "x *= 2 - odd * x;",
+        "x *= 1;",
+        BOUNDARIES,
+        "products",
+    ),
+    (
+        "conformance: a whole run tries everything",
+        "workloads/checks/support/check.c",
+        "return c->whole || check_random(c) % of == 0;",
+        "return check_random(c) % of == 0;",
+        BOUNDARIES,
+        "in a whole run each is",
+    ),
+    (
+        "conformance: an object has its last byte",
+        "workloads/checks/support/boundaries.c",
+        "(unsigned char *)block + size - 1, 1) == 1)",
+        "(unsigned char *)block + size / 2, 1) == 1)",
+        BOUNDARIES,
+        "one without its last byte",
     ),
     (
         "hardening: damage is looked for",

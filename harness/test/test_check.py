@@ -388,6 +388,74 @@ class Timeout(CheckTest):
             self.assertIn("--timeout takes a whole number", result.stderr)
 
 
+class Hang(CheckTest):
+    """Of a function that never returns, one check takes all its time, and each other one little."""
+
+    def test_others_have_a_short_time_and_say_why(self) -> None:
+        self.use_cells(FAULTY / "calloc_hangs")
+        checks = "calloc.product,calloc.zeroed,zero_size.free_null"
+        result = self.check("--checks", checks, "--timeout", "3")
+        self.assertEqual(result.returncode, 1)
+        results = {r["check"]: r for r in self.document()["results"]}
+        first, other = results["calloc.product"], results["calloc.zeroed"]
+        self.assertEqual(first["verdict"], "fail")
+        self.assertIn("no end after 3 s", first["seen"])
+        self.assertEqual(other["verdict"], "not supported")
+        self.assertIn("no end after 1 s, and it got no more: calls of calloc do", other["reason"])
+        self.assertIn("which calloc.product found", other["reason"])
+        self.assertNotEqual(results["zero_size.free_null"]["verdict"], "fail")
+
+    def test_a_check_that_hangs_by_itself_takes_no_time_from_others(self) -> None:
+        naps = "*calloc.product*) exec sleep 60;; *errno.free*) sleep 1.5;;"
+        self.script_cell("napper", f'case "$*" in {naps} esac\nexec {{good}} "$@"')
+        result = self.check("--checks", "calloc.product,errno.free", "--timeout", "3")
+        self.assertEqual(result.returncode, 1, result.stderr)
+        results = {r["check"]: r for r in self.document()["results"]}
+        self.assertEqual(results["calloc.product"]["verdict"], "fail")
+        self.assertNotIn("got no more", str(results["errno.free"]))
+
+    def test_a_cell_is_asked_for_functions_that_it_has(self) -> None:
+        for function in ("malloc", "free", "calloc", "realloc", "posix_memalign", "usable_size"):
+            result = run(CELLS / "system", "--returns", function)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["returns"], function)
+        result = run(CELLS / "system", "--returns", "mallok")
+        self.assertEqual((result.returncode, result.stdout), (2, ""))
+        self.assertIn("no function 'mallok'", result.stderr)
+
+
+class Whole(CheckTest):
+    """A check tries a sample of what it generates, by the seed, or with --whole all
+    (harness/cell/test_boundaries.c)."""
+
+    def test_it_reaches_the_cell_and_is_told(self) -> None:
+        told = self.directory / "told"
+        self.script_cell("teller", f'echo "$@" >> {told}\nexec {{good}} "$@"')
+        self.check("--checks", "errno.free", "--whole", "--verbose")
+        self.assertIn(
+            "--check errno.free --seed 1 --timeout 180 --whole --verbose ", told.read_text()
+        )
+        self.assertTrue(self.document()["whole"])
+        code = run(CELLS / "system", "--check", "overflow.malloc", "--whole").returncode
+        self.assertEqual(code, 0)
+
+    def test_a_failure_is_repeated_with_it(self) -> None:
+        self.use_cells(FAULTY / "above_ptrdiff")
+        text = self.check("--checks", "errno.malloc", "--whole").stdout
+        (command,) = re.findall(r"repeat: +(.*)", text)
+        self.assertIn(" --whole --verbose", command)
+        self.assertEqual(run("sh", "-c", command).returncode, 1)
+
+    def test_make_asks_for_it(self) -> None:
+        environment = clean_environment(
+            OUT=self.out, ALLOCATORS="system", CHECKS="errno.posix_memalign"
+        )
+        result = run(ROOT / "scripts" / "check.sh", "check-whole", cwd=ROOT, env=environment)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stderr, r"1 check in \d+ s, 0 findings")
+        self.assertTrue(self.document()["whole"])
+
+
 class Width(CheckTest):
     def setUp(self) -> None:
         super().setUp()
@@ -750,7 +818,7 @@ class MakeCheck(CheckTest):
 
     def test_usage(self) -> None:
         script = ROOT / "scripts" / "check.sh"
-        for words in (["--help"], ["harden", "--help"]):
+        for words in (["--help"], ["harden", "--help"], ["check-whole", "--help"]):
             result = run(script, *words)
             self.assertEqual((result.returncode, result.stderr), (0, ""), words)
             self.assertIn("usage: [VARIABLE=value …] scripts/check.sh", result.stdout)

@@ -1,4 +1,5 @@
 /* posix_memalign: errors come as its result. */
+#include "boundaries.h"
 #include "check.h"
 
 #include <errno.h>
@@ -23,40 +24,42 @@ CHECK(invalid_alignment, .name = "posix_memalign.invalid_alignment", .kind = CHE
     }
 }
 
-static bool fails_with(struct check_run *c, bool or_null) {
-    static const struct {
-        size_t alignment, size;
-    } bad[] = {{3, 100},
-               {0, 100},
-               {24, 100},
-               {64, SIZE_MAX},
-               {64, SIZE_MAX / 2 + 1},
-               {4096, SIZE_MAX - 100}};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        char here;
-        void *block     = &here;
-        const int error = c->a->posix_memalign(&block, bad[i].alignment, bad[i].size);
-        if (!check_that(c, error && (block == &here || (or_null && !block)),
-                        or_null ? "an error; the pointer is as it was, or NULL"
-                                : "an error; the pointer is as it was",
-                        "posix_memalign(&p, %zu, %zu) returned %d and changed the pointer to %p",
-                        bad[i].alignment, bad[i].size, error, block))
-            return false;
-    }
-    return true;
+static bool fails_with(struct check_run *c, bool or_null, size_t alignment, size_t size) {
+    char here;
+    void *block     = &here;
+    const int error = c->a->posix_memalign(&block, alignment, size);
+    return check_that(c, error && (block == &here || (or_null && !block)),
+                      or_null ? "an error; the pointer is as it was, or NULL"
+                              : "an error; the pointer is as it was",
+                      "posix_memalign(&p, %zu, %zu) returned %d and changed the pointer to %p",
+                      alignment, size, error, block);
+}
+
+/* An alignment that is none, and at each that is one, sizes at the boundaries. */
+static void failures(struct check_run *c, bool or_null) {
+    static size_t sizes[BOUNDARIES_SIZES];
+    enum { SAMPLED = 16 };
+    const size_t count = boundaries_sizes(c, BOUNDARIES_NO_OBJECT, sizes);
+    for (size_t i = 0; i < INVALID; i++)
+        if (!fails_with(c, or_null, invalid[i], 100) || !fails_with(c, or_null, invalid[i], 0))
+            return;
+    for (size_t alignment = sizeof(void *); alignment; alignment *= 2)
+        for (size_t i = 0; i < count; i++)
+            if (check_takes(c, SAMPLED) && !fails_with(c, or_null, alignment, sizes[i]))
+                return;
 }
 
 CHECK(failure, .name = "posix_memalign.failure", .kind = CHECK_REQUIRED, .profiles = PROFILES_POSIX,
       .needs = NEEDS_POSIX_MEMALIGN, .clause = "POSIX.1-2024 posix_memalign, RETURN VALUE",
       .summary = "on failure the pointer is left unmodified, or is NULL") {
-    fails_with(c, true);
+    failures(c, true);
 }
 
 CHECK(untouched, .name = "posix_memalign.untouched", .kind = CHECK_EXTENSION,
       .profiles = PROFILE_GLIBC, .needs = NEEDS_POSIX_MEMALIGN,
       .clause  = "posix_memalign(3): on Linux, memptr is not modified on failure",
       .summary = "on failure the pointer is left unmodified") {
-    fails_with(c, false);
+    failures(c, false);
 }
 
 /* [ENOMEM] is for insufficient memory "with the requested alignment": that may be so of alignments

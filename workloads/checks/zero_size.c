@@ -10,16 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCKS = 200, NEIGHBOUR = 24 };
+enum { BLOCKS = 200, NEIGHBOUR = 24, MOST_ALIGNED = 1 << 20 };
 
-/* Blocks of no bytes among blocks that are written: distinct, in the way of nobody, freed. */
-static void hold_empty(struct check_run *c, const char *call,
-                       void *(*make)(const struct allocator *)) {
+typedef void *maker_of_none(const struct allocator *, size_t alignment);
+
+/* Blocks of no bytes among blocks that are written: aligned, distinct, in the way of nobody, freed.
+ */
+static void hold_empty(struct check_run *c, const char *call, size_t alignment,
+                       maker_of_none *make) {
     static void *empty[BLOCKS], *full[BLOCKS], *all[2 * BLOCKS];
-    size_t live = 0;
-    for (size_t i = 0; i < BLOCKS; i++) {
-        empty[i] = make(c->a);
-        full[i]  = c->a->malloc(NEIGHBOUR);
+    const size_t blocks = alignment > 4096 ? BLOCKS / 10 : BLOCKS;
+    size_t live         = 0;
+    for (size_t i = 0; i < blocks; i++) {
+        empty[i] = make(c->a, alignment);
+        MUST(c, !empty[i] || check_alignment(empty[i]) >= alignment,
+             "NULL, or a pointer as if the size were some nonzero value: aligned",
+             "%s with alignment %zu gave %p, aligned to %zu", call, alignment, empty[i],
+             check_alignment(empty[i]));
+        full[i] = c->a->malloc(NEIGHBOUR);
         MUST(c, full[i] != NULL, "a block", "malloc(%d) gave NULL", NEIGHBOUR);
         contents_fill(full[i], NEIGHBOUR, i);
         all[live++] = full[i];
@@ -30,46 +38,61 @@ static void hold_empty(struct check_run *c, const char *call,
         for (size_t k = 0; k < i; k++)
             MUST(c, all[i] != all[k], "NULL, or a pointer unlike that of any live block",
                  "%s gave %p, which another live block has", call, all[i]);
-    for (size_t i = 0; i < BLOCKS; i++)
+    for (size_t i = 0; i < blocks; i++)
         c->a->free(empty[i]);
-    for (size_t i = 0; i < BLOCKS; i++) {
+    for (size_t i = 0; i < blocks; i++) {
         MUST(c, contents_intact(full[i], NEIGHBOUR, i) == NEIGHBOUR, "neighbours keep their bytes",
              "a neighbour of blocks by %s changed when they were freed", call);
         c->a->free(full[i]);
     }
 }
 
-static void *empty_malloc(const struct allocator *a) {
+static void hold_aligned(struct check_run *c, const char *call, size_t least, maker_of_none *make) {
+    for (size_t alignment = least; alignment <= MOST_ALIGNED && !check_failed(c); alignment *= 2)
+        hold_empty(c, call, alignment, make);
+}
+
+static void *empty_malloc(const struct allocator *a, size_t alignment) {
+    (void)alignment;
     return a->malloc(0);
 }
 
-static void *empty_calloc_count(const struct allocator *a) {
+static void *empty_calloc_count(const struct allocator *a, size_t alignment) {
+    (void)alignment;
     return a->calloc(0, 16);
 }
 
-static void *empty_calloc_size(const struct allocator *a) {
+static void *empty_calloc_size(const struct allocator *a, size_t alignment) {
+    (void)alignment;
     return a->calloc(16, 0);
 }
 
-static void *empty_aligned_alloc(const struct allocator *a) {
-    return a->aligned_alloc(64, 0);
+static void *empty_aligned_alloc(const struct allocator *a, size_t alignment) {
+    return a->aligned_alloc(alignment, 0);
 }
 
-static void *empty_posix_memalign(const struct allocator *a) {
+static void *empty_posix_memalign(const struct allocator *a, size_t alignment) {
     void *block = NULL;
-    return a->posix_memalign(&block, 64, 0) == 0 ? block : NULL;
+    return a->posix_memalign(&block, alignment, 0) == 0 ? block : NULL;
 }
 
-static void *empty_memalign(const struct allocator *a) {
-    return a->memalign(64, 0);
+static void *empty_memalign(const struct allocator *a, size_t alignment) {
+    return a->memalign(alignment, 0);
 }
 
-static void *empty_realloc(const struct allocator *a) {
+static void *empty_realloc(const struct allocator *a, size_t alignment) {
+    (void)alignment;
     return a->realloc(NULL, 0);
 }
 
-static void *empty_reallocarray(const struct allocator *a) {
+static void *empty_reallocarray(const struct allocator *a, size_t alignment) {
+    (void)alignment;
     return a->reallocarray(NULL, 0, 16);
+}
+
+static void *emptied(const struct allocator *a, size_t alignment) {
+    (void)alignment;
+    return a->realloc(a->malloc(NEIGHBOUR), 0);
 }
 
 /* Either may come, and each time the other: the clause asks for no one answer. */
@@ -77,10 +100,10 @@ static void choose(struct check_run *c, size_t null) {
     check_choice(c, !null ? "unique" : null == BLOCKS ? "NULL" : "varies");
 }
 
-static void record(struct check_run *c, void *(*make)(const struct allocator *)) {
+static void record(struct check_run *c, maker_of_none *make) {
     size_t null = 0;
     for (size_t i = 0; i < BLOCKS; i++) {
-        void *block = make(c->a);
+        void *block = make(c->a, 64);
         null += !block;
         c->a->free(block);
     }
@@ -90,7 +113,7 @@ static void record(struct check_run *c, void *(*make)(const struct allocator *))
 CHECK(malloc_distinct, .name = "zero_size.malloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
       .clause  = "C17 7.22.3p1",
       .summary = "malloc(0) is NULL, or distinct from all live blocks and freeable") {
-    hold_empty(c, "malloc(0)", empty_malloc);
+    hold_empty(c, "malloc(0)", 1, empty_malloc);
 }
 
 CHECK(malloc_choice, .name = "zero_size.malloc_choice", .kind = CHECK_CHOICE,
@@ -102,9 +125,9 @@ CHECK(malloc_choice, .name = "zero_size.malloc_choice", .kind = CHECK_CHOICE,
 CHECK(calloc_distinct, .name = "zero_size.calloc", .kind = CHECK_REQUIRED, .profiles = PROFILES_C,
       .needs = NEEDS_CALLOC, .clause = "C17 7.22.3p1",
       .summary = "calloc(0, n) and calloc(n, 0) are NULL, or distinct and freeable") {
-    hold_empty(c, "calloc(0, 16)", empty_calloc_count);
+    hold_empty(c, "calloc(0, 16)", 1, empty_calloc_count);
     if (c->verdict == CHECK_PASS)
-        hold_empty(c, "calloc(16, 0)", empty_calloc_size);
+        hold_empty(c, "calloc(16, 0)", 1, empty_calloc_size);
 }
 
 CHECK(calloc_choice, .name = "zero_size.calloc_choice", .kind = CHECK_CHOICE,
@@ -114,9 +137,9 @@ CHECK(calloc_choice, .name = "zero_size.calloc_choice", .kind = CHECK_CHOICE,
 }
 
 CHECK(aligned_distinct, .name = "zero_size.aligned_alloc", .kind = CHECK_REQUIRED,
-      .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC, .clause = "C17 7.22.3p1",
-      .summary = "aligned_alloc(64, 0) is NULL, or distinct and freeable") {
-    hold_empty(c, "aligned_alloc(64, 0)", empty_aligned_alloc);
+      .profiles = PROFILES_C, .needs = NEEDS_ALIGNED_ALLOC, .clause = "C17 7.22.3p1, 7.22.3.1p2",
+      .summary = "aligned_alloc of no bytes is NULL, or aligned, distinct and freeable") {
+    hold_aligned(c, "aligned_alloc of no bytes", 1, empty_aligned_alloc);
 }
 
 CHECK(aligned_choice, .name = "zero_size.aligned_alloc_choice", .kind = CHECK_CHOICE,
@@ -125,11 +148,12 @@ CHECK(aligned_choice, .name = "zero_size.aligned_alloc_choice", .kind = CHECK_CH
     record(c, empty_aligned_alloc);
 }
 
-CHECK(posix_distinct, .name = "zero_size.posix_memalign", .kind = CHECK_REQUIRED,
-      .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
-      .clause  = "POSIX.1-2024 posix_memalign, DESCRIPTION",
-      .summary = "posix_memalign of no bytes gives NULL, or a distinct and freeable pointer") {
-    hold_empty(c, "posix_memalign(&p, 64, 0)", empty_posix_memalign);
+CHECK(
+    posix_distinct, .name = "zero_size.posix_memalign", .kind = CHECK_REQUIRED,
+    .profiles = PROFILES_POSIX, .needs = NEEDS_POSIX_MEMALIGN,
+    .clause  = "POSIX.1-2024 posix_memalign, DESCRIPTION",
+    .summary = "posix_memalign of no bytes gives NULL, or an aligned, distinct, freeable pointer") {
+    hold_aligned(c, "posix_memalign of no bytes", sizeof(void *), empty_posix_memalign);
 }
 
 CHECK(posix_choice, .name = "zero_size.posix_memalign_choice", .kind = CHECK_CHOICE,
@@ -141,21 +165,21 @@ CHECK(posix_choice, .name = "zero_size.posix_memalign_choice", .kind = CHECK_CHO
 
 CHECK(memalign_distinct, .name = "zero_size.memalign", .kind = CHECK_EXTENSION,
       .profiles = PROFILE_GLIBC, .needs = NEEDS_MEMALIGN, .clause = "posix_memalign(3)",
-      .summary = "memalign(64, 0) is NULL, or distinct and freeable") {
-    hold_empty(c, "memalign(64, 0)", empty_memalign);
+      .summary = "memalign of no bytes is NULL, or aligned, distinct and freeable") {
+    hold_aligned(c, "memalign of no bytes", 1, empty_memalign);
 }
 
 CHECK(realloc_null_distinct, .name = "zero_size.realloc_null", .kind = CHECK_REQUIRED,
       .profiles = PROFILES_C, .needs = NEEDS_REALLOC, .clause = "C17 7.22.3.5p3, 7.22.3p1",
       .summary = "realloc(NULL, 0) is malloc(0): NULL, or distinct and freeable") {
-    hold_empty(c, "realloc(NULL, 0)", empty_realloc);
+    hold_empty(c, "realloc(NULL, 0)", 1, empty_realloc);
 }
 
 CHECK(realloc_null_unique, .name = "zero_size.realloc_null_unique", .kind = CHECK_EXTENSION,
       .profiles = PROFILE_GLIBC, .needs = NEEDS_REALLOC,
       .clause  = "malloc(3), DESCRIPTION; mimalloc issue 622: grep takes NULL for a lack of memory",
       .summary = "realloc(NULL, 0) is not NULL") {
-    void *block = empty_realloc(c->a);
+    void *block = empty_realloc(c->a, 1);
     MUST(c, block != NULL, "a unique pointer, as programs expect", "realloc(NULL, 0) gave NULL");
     c->a->free(block);
 }
@@ -164,7 +188,15 @@ CHECK(reallocarray_distinct, .name = "zero_size.reallocarray", .kind = CHECK_REQ
       .profiles = PROFILES_POSIX, .needs = NEEDS_REALLOCARRAY,
       .clause  = "POSIX.1-2024 realloc, reallocarray, DESCRIPTION",
       .summary = "reallocarray(NULL, 0, n) is NULL, or distinct and freeable") {
-    hold_empty(c, "reallocarray(NULL, 0, 16)", empty_reallocarray);
+    hold_empty(c, "reallocarray(NULL, 0, 16)", 1, empty_reallocarray);
+}
+
+/* What it gives is a block as any other. */
+CHECK(realloc_distinct, .name = "zero_size.realloc", .kind = CHECK_REQUIRED,
+      .profiles = PROFILE_C17 | PROFILE_POSIX2024 | PROFILE_GLIBC, .needs = NEEDS_REALLOC,
+      .clause  = "C17 7.22.3.5p3, 7.22.3p1; undefined in C23 7.24.3.7p3",
+      .summary = "realloc(p, 0) is NULL, or distinct from all live blocks and freeable") {
+    hold_empty(c, "realloc(p, 0)", 1, emptied);
 }
 
 /* C17 7.22.3p1 and 7.22.3.5p3 leave the result of a size of zero open. They also leave open what

@@ -3,6 +3,7 @@
  *   limits.address_space_medium at at_limit "a block of %zu bytes changed at the limit"
  *   limits.realloc at grow_at_limit "realloc from"
  *   limits.mmap_fails at take "a block of %zu bytes changed when mmap failed"
+ *   overflow.malloc at are_unharmed "changed when %s of %zu bytes failed"
  *   overflow.realloc at overflow_realloc "failed and changed byte"
  *   overflow.reallocarray at overflow_reallocarray ") failed and changed the block" */
 #include "family.h"

@@ -1,6 +1,6 @@
 /* Gives 64 bytes where nobody could have as many as were asked for.
  * caught-by: check
- *   errno.malloc at no_memory "%s of %zu bytes gave %p"
+ *   errno.malloc at right "which is not such an object"
  *   overflow.malloc at overflow_malloc "malloc(%zu) gave %p" */
 #include "family.h"
 

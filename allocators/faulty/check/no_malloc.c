@@ -10,8 +10,11 @@
  *   cross_thread.happens_before at trade "malloc(%zu) gave NULL"
  *   cross_thread.reuse at keep_and_send "malloc(%zu) gave NULL"
  *   errno.free at free_preserves "malloc(%zu) gave NULL"
+ *   errno.realloc errno.reallocarray at live_refused "malloc(%zu) gave NULL"
  *   fork.single fork.nested fork.threads at hold "malloc(%zu) gave NULL"
  *   fork.parent at parent "malloc gave NULL"
+ *   history.malloc at ask "%s, gave NULL"
+ *   history.realloc history.reallocarray at resized "malloc(%zu) gave NULL"
  *   lifecycle.before_constructors at before "malloc gave NULL before the constructors"
  *   lifecycle.atexit at end_process "malloc(3000) gave NULL"
  *   lifecycle.thread_destructors at set_keys "malloc(200) gave NULL"
@@ -24,7 +27,7 @@
  *   memory.returned at returned "malloc(%d) gave NULL"
  *   memory.phases at phases "malloc(%zu) gave NULL"
  *   overflow.realloc at overflow_realloc "malloc(%zu) gave NULL"
- *   overflow.reallocarray at overflow_reallocarray "malloc(1000) gave NULL"
+ *   overflow.reallocarray at overflow_reallocarray "malloc(%zu) gave NULL"
  *   overlap.tiny overlap.small overlap.large overlap.functions overlap.threads
  *     overlap.functions_posix overlap.threads_posix
  *     at play "%s of %zu bytes gave NULL"

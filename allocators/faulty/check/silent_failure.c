@@ -1,7 +1,7 @@
 /* Fails without a word: errno stays as it was.
  * caught-by: check
  *   errno.malloc errno.calloc errno.realloc errno.reallocarray errno.aligned_alloc errno.memalign
- *     at no_memory "%s of %zu bytes gave NULL and %s %s"
+ *     at right "gave NULL and %s %s"
  *   errno.calloc_overflow at calloc_wraps "errno is"
  *   errno.reallocarray_overflow at array_wraps "errno is"
  *   limits.address_space_large limits.address_space_medium limits.address_space_small limits.data

@@ -4,10 +4,10 @@
  *   overflow.calloc at overflow_calloc "calloc(%zu, %zu) gave %p"
  *   overflow.realloc at overflow_realloc "realloc of %zu bytes to %zu gave %p"
  *   overflow.reallocarray at overflow_reallocarray "reallocarray(p, %zu, %zu) gave %p"
- *   overflow.aligned_alloc at overflow_aligned_alloc "aligned_alloc(%zu, %zu) gave %p"
+ *   overflow.aligned_alloc at ask_aligned_alloc "aligned_alloc(%zu, %zu) gave %p"
  *   overflow.posix_memalign
- *     at overflow_posix_memalign "posix_memalign(&p, %zu, %zu) returned %d and %p"
- *   overflow.memalign at overflow_memalign "memalign(%zu, %zu) gave %p" */
+ *     at ask_posix_memalign "posix_memalign(&p, %zu, %zu) returned %d and %p"
+ *   overflow.memalign at ask_memalign "memalign(%zu, %zu) gave %p" */
 #include "family.h"
 
 static size_t plus(size_t size) {
@@ -27,7 +27,8 @@ static void *wrap_realloc(void *old, size_t size) {
 }
 
 static void *wrap_reallocarray(void *old, size_t count, size_t size) {
-    return realloc(old, plus(count * size));
+    const size_t product = plus(count * size);
+    return realloc(old, product ? product : 1); /* of 0 it would free the block */
 }
 
 static void *wrap_aligned_alloc(size_t alignment, size_t size) {
