@@ -461,7 +461,7 @@ MUTANTS = [
         "!c->refused",
         "!*c->broken",
         "harness/test/test_driver.py:Preload.test_a_library_that_ends_each_process_fails_and_the_others_are_measured",
-        "test_a_library_that_ends_each_process_fails_and_the_others_are_measured",
+        "In its constructor",
     ),
     (
         "kill: an empty folder of a run that goes on stays",
@@ -469,7 +469,7 @@ MUTANTS = [
         "if (dir && empty && (locked || flock(fd, LOCK_EX | LOCK_NB) == 0))",
         "if (dir && empty)",
         "harness/test/test_killed.py:Killed.test_the_next_run_removes_the_empty_folder_of_a_killed_one",
-        "test_the_next_run_removes_the_empty_folder_of_a_killed_one",
+        "Which was killed while it verified",
     ),
     (
         "needs: a system without /sys is refused",

@@ -98,7 +98,7 @@ MUTANTS = [
         "below->alike += told;",
         "",
         f"{WHO}:Following.test_a_shell_s_forks_are_on_its_line",
-        "test_a_shell_s_forks_are_on_its_line",
+        "As of a shim",
     ),
     (
         "who: another allocator than expected is a finding",

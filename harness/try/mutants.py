@@ -164,7 +164,7 @@ MUTANTS = [
         "        keep_renew(&c->keep, &c->trial, false);\n",
         "",
         f"{TRY}:Interruption.test_what_a_round_has_measured_is_kept",
-        "test_what_a_round_has_measured_is_kept",
+        "By a run that goes on",
     ),
     (
         "guard: what a killed driver has left is ended",
