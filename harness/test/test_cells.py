@@ -155,12 +155,13 @@ class SameWork(unittest.TestCase):
         self.assertGreater(accounts, 0, "the C library has one")
 
     def test_floor_of_the_process_is_small(self) -> None:
+        """2.7 MiB on Debian 12, and 3.1 on Ubuntu 24.04, where libraries are larger."""
         page = os.sysconf("SC_PAGE_SIZE")
         if page != 4096:
             self.skipTest(f"the bound is for pages of 4 KiB; here they have {page // 1024}")
         for workload in ("tiny", "small", "large"):
             record = cell("system", "--run", workload, "--ops", "1000")
-            self.assertLess(record["rss_start_bytes"], 3 * MIB, workload)
+            self.assertLess(record["rss_start_bytes"], 3.5 * MIB, workload)
 
 
 class Identity(unittest.TestCase):
