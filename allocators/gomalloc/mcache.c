@@ -272,13 +272,13 @@ void *mcache_alloc(struct mcache *c, unsigned spanclass) {
 
 /* --- large objects --- */
 
-/* A cache that holds as much as is wanted, in other lengths, goes back before fresh memory is
- * taken. So the program has no more of it than without a cache. */
+/* Spans of other lengths that wait go back before fresh memory is taken: beside free pages they may
+ * be as long as what is wanted. So the program has no more memory than without a cache. */
 struct mspan *mcache_alloc_large(struct mcache *c, size_t n, size_t alignment, bool noscan) {
     struct mspan *s = NULL;
     if (alignment <= PAGE_BYTES)
         s = spancache_alloc_large(&c->spans, n, noscan);
-    if (!s && alignment <= PAGE_BYTES && c->spans.pages >= n) {
+    if (!s && alignment <= PAGE_BYTES && c->spans.some) {
         s = mheap_alloc_resident(n, noscan);
         if (!s)
             spancache_flush(&c->spans);

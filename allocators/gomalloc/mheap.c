@@ -366,12 +366,12 @@ struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state stat
     return NULL;
 }
 
-/* n pages in a row, if the first such are not mostly fresh. */
+/* n pages in a row, if the first such are not all fresh. */
 static uintptr_t resident_pages(size_t n, size_t *scavenged) {
     lock_acquire(&mheap.lock);
     uintptr_t base = pagealloc_alloc(&mheap.pages, n, scavenged);
-    if (base && *scavenged > n / 2) {
-        pagealloc_free(&mheap.pages, base, n, *scavenged == n);
+    if (base && *scavenged == n) {
+        pagealloc_free(&mheap.pages, base, n, true);
         base = 0;
     }
     lock_release(&mheap.lock);
@@ -379,7 +379,7 @@ static uintptr_t resident_pages(size_t n, size_t *scavenged) {
 }
 
 struct mspan *mheap_alloc_resident(size_t n, bool noscan) {
-    struct mspan *s = fixalloc_alloc(&mheap.few);
+    struct mspan *s = is_huge(n) ? NULL : fixalloc_alloc(&mheap.few);
     if (!s)
         return NULL;
     size_t scavenged;

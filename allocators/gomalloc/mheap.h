@@ -55,7 +55,7 @@ void mheap_free_span(struct pagecache *cache, struct mspan *);
 struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state, bool noscan);
 void mheap_free_large(struct mspan *);
 
-/* A large span of pages of which at least half were used before; NULL: there are none. */
+/* A large span of pages of which some were used before; NULL: there are none. */
 struct mspan *mheap_alloc_resident(size_t n, bool noscan);
 
 /* Enters a span in the page map, as what it is now; and takes it out. */

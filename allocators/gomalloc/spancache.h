@@ -15,9 +15,9 @@
  * The list is right after each store, for a span comes and goes by one to `first`. A forked child
  * tells the rest from there (spancache_audit). It loses what was in hand, which is one span.
  *
- * How much may wait: what `room` says. A thread that has more gives half of it back, under one
- * lock. All of it goes with mcache_flush. And no thread takes fresh memory for a large block while
- * as much waits in its own cache: first that goes back (mcache_alloc_large). */
+ * How much may wait: what `room` says. A thread that has more gives a quarter of it back, under few
+ * locks. All of it goes with mcache_flush. And no thread takes fresh memory for a large block while
+ * anything waits in its own cache: first that goes back (mcache_alloc_large). */
 #ifndef GOMALLOC_SPANCACHE_H
 #define GOMALLOC_SPANCACHE_H
 

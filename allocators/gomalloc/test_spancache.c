@@ -1,6 +1,7 @@
 /* A thread's free spans: which malloc gets them, how many may wait, and when they go back. */
 #include "arena.h"
 #include "gomalloc.h"
+#include "huge.h"
 #include "mcache.h"
 #include "mheap.h"
 #include "options.h"
@@ -106,7 +107,7 @@ static void test_locks(void) {
 }
 
 static void test_lengths(void) {
-    make_resident(100);
+    make_resident(300);
     char *p = allocate(16);
     gom_free(p);
     IS(waiting(), 16, "a free span waits");
@@ -272,6 +273,27 @@ static void test_fresh(void) {
        "a block as long as all of them takes no fresh memory");
     gom_free(p);
     gom_trim(0);
+    fill(1, PAGES);
+    empty(1);
+    p = gom_malloc((LONG + 1) * PAGE);
+    OK(p == block[0], "a longer one begins with what waits");
+    gom_free(p);
+    gom_trim(0);
+}
+
+/* A huge block is a mapping of its own, though the heap has as many resident pages in a row. */
+static void test_huge(void) {
+    enum { BLOCKS = 3, PAGES = 3000 };
+    gom_trim(0);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        block[i] = gom_malloc((size_t)PAGES * PAGE);
+    char *p = allocate(8);
+    empty(BLOCKS);
+    gom_free(p);
+    p = gom_malloc((size_t)HUGE_PAGES * PAGE);
+    OK(p != block[0], "a huge block comes from the system");
+    gom_free(p);
+    gom_trim(0);
 }
 
 static void *leave_some(void *unused) {
@@ -316,6 +338,7 @@ int main(void) {
     test_most();
     test_threads_share();
     test_fresh();
+    test_huge();
     test_end_of_thread();
     test_turns();
     return tap_done();
