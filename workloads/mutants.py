@@ -265,7 +265,7 @@ MUTANTS = [
         "x *= 2 - odd * x;",
         "x *= 1;",
         BOUNDARIES,
-        "products",
+        "products of odd factors",
     ),
     (
         "conformance: a whole run tries everything",

@@ -70,12 +70,13 @@ static void sums_wrap(void) {
 
 /* What they wrap to, as a library sees it that does not look at the carry. */
 static void products_wrap(void) {
-    size_t tiny = 0, zero = 0, whole = 0, swapped = 0;
+    size_t tiny = 0, zero = 0, one = 0, whole = 0, swapped = 0;
     const size_t count = boundaries_products(products);
     for (size_t i = 0; i < count; i++) {
         size_t product;
         const bool wraps = __builtin_mul_overflow(products[i].count, products[i].size, &product);
         zero += wraps && !product;
+        one += wraps && product == 1; /* of odd factors */
         tiny += wraps && product && product <= 4096;
         whole += !wraps && product >= BOUNDARIES_NO_OBJECT;
         swapped += products[i].count > products[i].size;
@@ -84,6 +85,7 @@ static void products_wrap(void) {
     }
     OK(count < BOUNDARIES_PRODUCTS && zero > 20 && tiny > 200 && whole > 20,
        "of %zu products, %zu are 0 and %zu small; %zu do not wrap", count, zero, tiny, whole);
+    OK(one > 20, "%zu products of odd factors are 1", one);
     OK(swapped > count / 3 && swapped < count / 3 * 2, "the larger factor is first or last");
 }
 
