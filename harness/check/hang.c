@@ -45,5 +45,5 @@ void check_hang_describe(const struct check_hang *h, const struct options *o, ch
     snprintf(text, size,
              "no end after %g s, and it got no more: calls of %s do not return, which %s found. "
              "Alone, the check has %g s",
-             short_seconds(o), h->functions, h->check, o->timeout_seconds);
+             check_hang_timeout(h, o), h->functions, h->check, o->timeout_seconds);
 }
