@@ -300,6 +300,8 @@ static void zero(struct check_run *c, size_t alignment, int way) {
             MUST(c, empty[i] && full[i], "a pointer that is not null",
                  "operator %s of 0 bytes gave %p, malloc(%d) gave %p", f->name, empty[i], SMALL,
                  full[i]);
+            MUST(c, check_alignment(empty[i]) >= alignment, "storage with the alignment",
+                 "operator %s of 0 bytes, alignment %zu, gave %p", f->name, alignment, empty[i]);
             contents_fill(full[i], SMALL, i);
             for (size_t k = 0; k < i; k++)
                 MUST(c, empty[k] != empty[i], "different from any value returned before",
@@ -333,8 +335,9 @@ CHECK(zero_size, .name = "operators.zero_size", .kind = CHECK_REQUIRED, .profile
 
 CHECK(zero_size_aligned, .name = "operators.zero_size_aligned", .kind = CHECK_REQUIRED,
       .profiles = PROFILE_CXX17,
-      .clause   = "C++17 6.7.4.1p2; jemalloc pull request 2991: it corrupts the heap",
-      .summary  = "aligned new of 0 bytes gives a pointer of its own; sized delete takes it") {
+      .clause   = "C++17 6.7.4.1p2, 21.6.2.1p1; jemalloc pull request 2991: it corrupts the heap",
+      .summary =
+          "aligned new of 0 bytes gives an aligned pointer of its own; sized delete takes it") {
     for (size_t alignment = 16; alignment <= 4096 && c->verdict == CHECK_PASS; alignment *= 4)
         zero(c, alignment, SIZED);
 }
