@@ -292,6 +292,22 @@ MUTANTS = [
         "test_each_planted_behaviour_is_recognised",
     ),
     (
+        "limits: what binds a library's beginning is set ahead of it",
+        "workloads/checks/limits_start.c",
+        "can_say && setrlimit(l->resource, &(struct rlimit){bytes, bytes}) == 0",
+        "can_say && bytes",
+        "harness/test/test_as_users.py:AsUsers.test_a_limit_is_there_from_the_start",
+        "test_a_limit_is_there",
+    ),
+    (
+        "family: a free that takes no notice is found",
+        "workloads/checks/family.c",
+        "if (k == 0 && is_of_another",
+        "if (k == TAKERS && is_of_another",
+        "harness/test/test_as_users.py:AsUsers.test_a_free_that_takes_no_notice_is_found",
+        "test_a_free_that_takes_no_notice",
+    ),
+    (
         "conformance: a child that is ready to run does not hang",
         "workloads/checks/support/child.c",
         'strchr("SZX"',

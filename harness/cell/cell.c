@@ -26,6 +26,7 @@
 #include "json.h"
 #include "kernel.h"
 #include "record_json.h"
+#include "restart.h"
 #include "sample.h"
 
 #include <errno.h>
@@ -222,8 +223,10 @@ static int run(const struct workload *workload) {
     return flush() ? GOOD : WRONG_USE;
 }
 
-static int check(const char *name) {
+static int check(const char *name, char **argv) {
     bool failed;
+    restart_for(conformance_process(name, &bound), &bound, identity.object, argv);
+    identity_complete(&bound);
     if (!conformance_run(name, &bound, identity.object, options.seed, options.timeout,
                          options.whole, options.verbose, &out, &failed)) {
         fprintf(stderr, "%s: no check '%s'; --list-checks names them\n",
@@ -496,7 +499,7 @@ int main(int argc, char **argv) {
     if (options.list_assertions)
         return list(conformance_list_assertions);
     if (options.check)
-        return check(options.check);
+        return check(options.check, argv);
     if (options.returns)
         return returns(options.returns);
     if (options.list_misuses)

@@ -131,13 +131,25 @@ static void run_verbosely(const struct check *check, struct check_run *run) {
         trace_print(STDERR_FILENO);
 }
 
+static const struct check *find(const char *name) {
+    for (const struct check *const *p = check_first; p < check_end; p++)
+        if (strcmp((*p)->name, name) == 0)
+            return *p;
+    return NULL;
+}
+
+/* What an adapter leaves out may be in the library that is preloaded. */
+unsigned conformance_process(const char *name, const struct allocator *a) {
+    const struct check *check = find(name);
+    const bool lacks          = check && slots_missing(a, check->needs);
+    return check ? check->process | (lacks ? PROCESS_PRELOADED : 0) : 0;
+}
+
 bool conformance_run(const char *name, const struct allocator *a, const char *object, uint64_t seed,
                      uint64_t timeout_seconds, bool whole, bool verbose, struct json *out,
                      bool *failed) {
-    const struct check *const *p = check_first;
-    while (p < check_end && strcmp((*p)->name, name) != 0)
-        p++;
-    if (p == check_end)
+    const struct check *check = find(name);
+    if (!check)
         return false;
     struct check_run *run =
         mmap(NULL, sizeof *run, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -147,14 +159,14 @@ bool conformance_run(const char *name, const struct allocator *a, const char *ob
     check_begin_clock(run, timeout_seconds);
     prctl(PR_SET_PTRACER,
           PR_SET_PTRACER_ANY); /* who looks at a hang is not a parent of this process */
-    const char *missing = slots_missing(a, (*p)->needs);
+    const char *missing = slots_missing(a, check->needs);
     if (missing)
         check_unsupported(run, "the allocator has no %s", missing);
     else if (!verbose)
-        (*p)->run(run);
+        check->run(run);
     else
-        run_verbosely(*p, run);
-    write_record(*p, run, object, out);
+        run_verbosely(check, run);
+    write_record(check, run, object, out);
     *failed = run->verdict == CHECK_FAIL;
     return true;
 }

@@ -11,6 +11,10 @@ void conformance_list(struct json *);
 /* Writes an object whose "assertions" are all assertions of all checks. */
 void conformance_list_assertions(struct json *);
 
+/* What process this check of this allocator is to run in: PROCESS_*, or'ed. 0: this one, or no
+ * check has this name. */
+unsigned conformance_process(const char *name, const struct allocator *);
+
 /* Runs a check on the allocator and writes its record: an object with the verdict. Somebody ends
  * the process after so many seconds. `whole`: all of what the check generates, not a sample. False:
  * no check has this name, or no memory is left for its books.

@@ -9,29 +9,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SLOT(name)                                                                                 \
-    { #name, offsetof(struct allocator, name) }
+#define SLOT(name, usual)                                                                          \
+    { #name, offsetof(struct allocator, name), (const void *)(usual) }
 
 /* The mandatory slots come first: they decide the owner. */
 enum { MANDATORY = 2 };
 static const struct {
     const char *name;
     size_t offset;
+    const void *usual; /* the same function as a program calls it by name; NULL: there is none */
 } slots[] = {
-    SLOT(malloc),
-    SLOT(free),
-    SLOT(calloc),
-    SLOT(realloc),
-    SLOT(reallocarray),
-    SLOT(aligned_alloc),
-    SLOT(posix_memalign),
-    SLOT(memalign),
-    SLOT(usable_size),
-    SLOT(free_sized),
-    SLOT(free_aligned_sized),
-    SLOT(purge),
-    SLOT(stats),
-    SLOT(version),
+    SLOT(malloc, NULL),
+    SLOT(free, NULL),
+    SLOT(calloc, calloc),
+    SLOT(realloc, realloc),
+    SLOT(reallocarray, reallocarray),
+    SLOT(aligned_alloc, aligned_alloc),
+    SLOT(posix_memalign, posix_memalign),
+    SLOT(memalign, memalign),
+    SLOT(usable_size, malloc_usable_size),
+    SLOT(free_sized, NULL),
+    SLOT(free_aligned_sized, NULL),
+    SLOT(purge, NULL),
+    SLOT(stats, NULL),
+    SLOT(version, NULL),
 };
 
 _Static_assert(sizeof slots / sizeof *slots == IDENTITY_SLOTS, "every slot has a place");
@@ -96,6 +97,12 @@ static void check_owner(const struct allocator *claimed, const char *expected, s
                 has.path);
 }
 
+/* Is the process's malloc, of this owner, that of a library which is preloaded for the allocator?
+ */
+static bool is_proxy(const struct allocator *a, struct owner process) {
+    return a->preload && strcmp(base_name(process.path), a->preload) == 0;
+}
+
 bool identity_bind(const struct allocator *claimed, const char *expected, struct allocator *bound,
                    struct identity *id) {
     *bound       = *claimed;
@@ -114,7 +121,7 @@ bool identity_bind(const struct allocator *claimed, const char *expected, struct
     copy_path(id->object, has.path);
     copy_path(id->process_malloc, process.path);
     check_owner(claimed, expected, has, cell, libc, id);
-    if (process.base != has.base && process.base != libc.base)
+    if (process.base != has.base && process.base != libc.base && !is_proxy(claimed, process))
         PROBLEM(id,
                 "two allocators in one process: the adapter's malloc belongs to %s, the process's "
                 "to %s",
@@ -141,4 +148,37 @@ bool identity_bind(const struct allocator *claimed, const char *expected, struct
         memset((char *)bound + slots[i].offset, 0, sizeof function);
     }
     return !*id->problem;
+}
+
+/* Those that the C library may not have. Not by dlsym, which asks malloc for the text of its
+ * failure: a cell allocates nothing of its own. Named in code, not in a table: the linker takes a
+ * weak name in a table for one that nobody will ever have. */
+extern void free_sized_here(void *, size_t) __asm__("free_sized") __attribute__((weak));
+extern void free_aligned_sized_here(void *, size_t, size_t) __asm__("free_aligned_sized")
+    __attribute__((weak));
+
+/* The same function as the slot's, as a program calls it by name; NULL: there is none. */
+static const void *usual(size_t slot) {
+    if (slots[slot].offset == offsetof(struct allocator, free_sized))
+        return (const void *)free_sized_here;
+    if (slots[slot].offset == offsetof(struct allocator, free_aligned_sized))
+        return (const void *)free_aligned_sized_here;
+    return slots[slot].usual;
+}
+
+void identity_complete(struct allocator *bound) {
+    const struct owner process = owner_of((const void *)malloc);
+    if (process.base != owner_of((const void *)bound->malloc).base && !is_proxy(bound, process))
+        return;
+    for (size_t i = 0; i < IDENTITY_SLOTS; i++) {
+        const void *function;
+        char *slot = (char *)bound + slots[i].offset;
+        memcpy(&function, slot, sizeof function);
+        if (function || !usual(i))
+            continue;
+        function               = usual(i);
+        const bool over_others = slots[i].offset == offsetof(struct allocator, reallocarray);
+        if (over_others || owner_of(function).base == process.base)
+            memcpy(slot, &function, sizeof function);
+    }
 }

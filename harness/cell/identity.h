@@ -36,10 +36,17 @@ struct identity {
  *     adapter that names no object, such a slot counts as unsupported; else it is an error;
  *   - with `expected`, for a preloaded library, `stats` counts as unsupported, whoever owns it. Its
  *     shape is the C library's promise and no other's (scudo's mallinfo2 would be misread);
- *   - the process's `malloc` is the allocator's own or the C library's (two allocators at once).
+ *   - the process's `malloc` is the allocator's own, or of the library that its users preload, or
+ *     the C library's (two allocators at once).
  *
  * Returns whether the identity is proven. */
 bool identity_bind(const struct allocator *claimed, const char *expected, struct allocator *bound,
                    struct identity *id);
+
+/* Gives `bound`, for conformance, what its adapter leaves out and programs call all the same. Such
+ * a function is of the object that owns the process's malloc, and has its usual name there. That
+ * object must be the allocator's, or what its users preload. reallocarray may be the C library's,
+ * which calls realloc. */
+void identity_complete(struct allocator *bound);
 
 #endif

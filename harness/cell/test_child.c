@@ -134,6 +134,7 @@ static const struct {
     {"that sleeps with its threads and children", sleep_all, "nothing woke it", false, false},
     {"that spins", spin, "of processor time", false, false},
     {"that naps for longer than one that hangs may", nap, NULL, false, false},
+    {"that naps for good", try_on, "napped for long", false, false},
     {"that is not run for as long", starve, NULL, false, false},
     {"that waits for one that is not run for as long", wait_for_starved, NULL, false, false},
     {"that gets on, at the deadline", get_on, "too slow here", true, true},

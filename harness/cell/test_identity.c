@@ -100,8 +100,23 @@ static void test_process(void) {
     CONTAINS(id.problem, "stats belongs to", "which names it");
 }
 
+static void test_complete(void) {
+    struct allocator a = system_has;
+    OK(proven(a, NULL) && !bound.aligned_alloc, "an adapter may leave functions out");
+    identity_complete(&bound);
+    OK(bound.aligned_alloc == aligned_alloc && bound.usable_size == malloc_usable_size,
+       "what the adapter leaves out is there by its usual name");
+    OK(!bound.purge, "but for what means another thing elsewhere");
+    a       = cell_has;
+    a.flags = ALLOCATOR_PLANTED;
+    OK(proven(a, NULL), "an allocator that does not serve the process: %s", id.problem);
+    identity_complete(&bound);
+    OK(!bound.calloc && !bound.reallocarray, "gets no functions of who does");
+}
+
 int main(void) {
     test_in_cell();
     test_process();
+    test_complete();
     return tap_done();
 }

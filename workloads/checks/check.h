@@ -58,6 +58,12 @@ enum {
     PROFILES_POSIX    = PROFILE_POSIX2024 | PROFILE_GLIBC,
 };
 
+/* The process that a check is to run in, if a cell as it is linked will not do. */
+enum {
+    PROCESS_PRELOADED = 1u << 0, /* the allocator's users preload a library: with it */
+    PROCESS_CXX       = 1u << 1, /* a program in C++: with the C++ library, behind the allocator */
+};
+
 enum check_verdict { CHECK_PASS, CHECK_FAIL, CHECK_UNSUPPORTED, CHECK_RECORDED };
 
 /* An assertion: a place where a check may find a failure. */
@@ -90,6 +96,7 @@ struct check_run {
     char seen[400];                          /* and what was */
     char reason[400];                        /* of CHECK_UNSUPPORTED */
     char choice[24];                         /* of CHECK_RECORDED: one short word */
+    char doing[100];   /* of a child, ", in " and what it does; "": it does not say */
     char stacks[4096]; /* where the threads of a forked child stood that did not end, or "" */
 };
 
@@ -98,6 +105,7 @@ struct check {
     enum check_class kind;
     unsigned profiles;   /* PROFILE_*, or'ed */
     unsigned needs;      /* NEEDS_*, or'ed */
+    unsigned process;    /* PROCESS_*, or'ed */
     const char *clause;  /* what makes the promise: a clause, a manual page, an issue */
     const char *summary; /* the promise, one line */
     void (*run)(struct check_run *);
@@ -173,13 +181,17 @@ size_t check_fundamental(size_t size);
 /* Runs `body` in a forked child. A failure that it notes is noted here; a death or a hang is one,
  * against `expected`. It hangs if it and its own children sleep and nothing wakes them for a while.
  * It hangs if it takes so many seconds of processor time (times `patience`) without progress. And
- * it hangs if it is at the deadline after it did little but nap since its last progress. A child
- * that is at the deadline and gets on, or waits for a processor, is not a failure of the
- * allocator's. The check is not supported then, for it is too slow here. Returns whether all went
- * well. */
-enum { CHECK_SLEEPS_SECONDS = 5 };
+ * it hangs if it does nothing but nap since its last progress, for CHECK_NAPS_SECONDS, or little
+ * else until the deadline. A child that is at the deadline and gets on, or waits for a processor,
+ * is not a failure of the allocator's. The check is not supported then, for it is too slow here.
+ * Returns whether all went well. Without a body, it returns in the child, too, who then ends
+ * itself. */
+enum { CHECK_SLEEPS_SECONDS = 5, CHECK_NAPS_SECONDS = 10 };
 bool check_child(struct check_run *, void (*body)(struct check_run *, void *arg), void *arg,
                  unsigned seconds, const char *expected);
+
+/* What the child does now, for the failure that says by what signal it was killed. */
+__attribute__((format(printf, 2, 3))) void check_doing(struct check_run *, const char *what, ...);
 
 /* A child that works for long says between its calls that it gets on. Relaxed: only that it moves
  * counts, for the parent, which looks now and then. */

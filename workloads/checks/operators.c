@@ -118,17 +118,11 @@ static void release(int kind, int way, void *block, size_t alignment, size_t siz
 
 /* --- whose they are --- */
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 bool operator_serves(const struct check_run *c, const struct operator* f) {
-    const char *of = owner_of(f->is), *wanted = owner_of_allocator(c);
-    const char *runtime = base_name(of);
-    return strcmp(of, wanted) == 0 ||
+    const char *of = owner_of(f->is), *runtime = owner_name(of);
+    return owner_is_allocator(c, of) ||
            ((strncmp(runtime, "libstdc++", 9) == 0 || strncmp(runtime, "libc++", 6) == 0) &&
-            strcmp(owner_of((const void *)malloc), wanted) == 0);
+            owner_is_allocator(c, owner_of((const void *)malloc)));
 }
 
 bool operator_offered(struct check_run *c, const struct operator* f) {
@@ -136,18 +130,17 @@ bool operator_offered(struct check_run *c, const struct operator* f) {
         check_unsupported(c, "nothing in this process defines operator %s", f->name);
     else if (!operator_serves(c, f))
         check_unsupported(c, "operator %s is of %s, over the malloc of %s", f->name,
-                          base_name(owner_of(f->is)), base_name(owner_of((const void *)malloc)));
+                          owner_name(owner_of(f->is)), owner_name(owner_of((const void *)malloc)));
     return f->is && operator_serves(c, f);
 }
 
-CHECK(provider, .name = "operators.provider", .kind = CHECK_CHOICE, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 20.5.4.6 [replacement.functions]",
+CHECK(provider, .name = "operators.provider", .kind = CHECK_CHOICE, .process = PROCESS_CXX,
+      .profiles = PROFILE_CXX17, .clause = "C++17 20.5.4.6 [replacement.functions]",
       .summary = "who defines operator new: the allocator, or the C++ runtime over its malloc") {
     const struct operator* f = operator_new(ONE, false, THROWING);
     if (operator_offered(c, f))
-        check_choice(c, strcmp(owner_of(f->is), owner_of_allocator(c)) == 0
-                            ? "own"
-                            : base_name(owner_of(f->is)));
+        check_choice(c,
+                     owner_is_allocator(c, owner_of(f->is)) ? "own" : owner_name(owner_of(f->is)));
 }
 
 /* --- blocks --- */
@@ -220,43 +213,46 @@ static void forms(struct check_run *c, bool aligned, int way) {
         operator_offered(c, deletes(ONE, aligned, way));
 }
 
-CHECK(plain, .name = "operators.new", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 6.7.4.1p2, 21.6.2.1p1-12 [new.delete.single], 21.6.2.2 [new.delete.array]",
-      .summary = "new, new[], nothrow, freed by delete: disjoint blocks that keep their bytes") {
+CHECK(plain, .name = "operators.new", .kind = CHECK_REQUIRED, .process = PROCESS_CXX,
+      .profiles = PROFILE_CXX17,
+      .clause   = "C++17 6.7.4.1p2, 21.6.2.1p1-12 [new.delete.single], 21.6.2.2 [new.delete.array]",
+      .summary  = "new, new[], nothrow, freed by delete: disjoint blocks that keep their bytes") {
     forms(c, false, PLAIN);
 }
 
-CHECK(sized, .name = "operators.sized_delete", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 21.6.2.1p11 [new.delete.single], 21.6.2.2p10 [new.delete.array]",
-      .summary = "blocks of every form of new, freed by delete with their size") {
+CHECK(sized, .name = "operators.sized_delete", .kind = CHECK_REQUIRED, .process = PROCESS_CXX,
+      .profiles = PROFILE_CXX17,
+      .clause   = "C++17 21.6.2.1p11 [new.delete.single], 21.6.2.2p10 [new.delete.array]",
+      .summary  = "blocks of every form of new, freed by delete with their size") {
     forms(c, false, SIZED);
 }
 
-CHECK(quietly, .name = "operators.nothrow_delete", .kind = CHECK_REQUIRED,
+CHECK(quietly, .name = "operators.nothrow_delete", .kind = CHECK_REQUIRED, .process = PROCESS_CXX,
       .profiles = PROFILE_CXX17,
       .clause   = "C++17 21.6.2.1p18-21 [new.delete.single], 21.6.2.2p12-14 [new.delete.array]",
       .summary  = "blocks of every form of new, freed by delete with nothrow") {
     forms(c, false, NOTHROWING);
 }
 
-CHECK(aligned, .name = "operators.aligned", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 6.7.4.1p2, 21.6.2.1p1-12 [new.delete.single], 21.6.2.2 [new.delete.array]",
-      .summary = "aligned new of 16 B to 64 KiB, all sizes, freed by aligned delete") {
+CHECK(aligned, .name = "operators.aligned", .kind = CHECK_REQUIRED, .process = PROCESS_CXX,
+      .profiles = PROFILE_CXX17,
+      .clause   = "C++17 6.7.4.1p2, 21.6.2.1p1-12 [new.delete.single], 21.6.2.2 [new.delete.array]",
+      .summary  = "aligned new of 16 B to 64 KiB, all sizes, freed by aligned delete") {
     forms(c, true, PLAIN);
 }
 
 CHECK(
     aligned_sized, .name = "operators.aligned_sized_delete", .kind = CHECK_REQUIRED,
-    .profiles = PROFILE_CXX17,
-    .clause   = "C++17 21.6.2.1p11 [new.delete.single]; mimalloc issue 1400: 8 B at 16 KiB",
-    .summary  = "aligned new of 16 B to 64 KiB, all sizes, freed by aligned delete with the size") {
+    .process = PROCESS_CXX, .profiles = PROFILE_CXX17,
+    .clause  = "C++17 21.6.2.1p11 [new.delete.single]; mimalloc issue 1400: 8 B at 16 KiB",
+    .summary = "aligned new of 16 B to 64 KiB, all sizes, freed by aligned delete with the size") {
     forms(c, true, SIZED);
 }
 
 CHECK(aligned_quietly, .name = "operators.aligned_nothrow_delete", .kind = CHECK_REQUIRED,
-      .profiles = PROFILE_CXX17,
-      .clause   = "C++17 21.6.2.1p18-21 [new.delete.single], 21.6.2.2p12-14 [new.delete.array]",
-      .summary  = "aligned new of 16 B to 64 KiB, freed by aligned delete with nothrow") {
+      .process = PROCESS_CXX, .profiles = PROFILE_CXX17,
+      .clause  = "C++17 21.6.2.1p18-21 [new.delete.single], 21.6.2.2p12-14 [new.delete.array]",
+      .summary = "aligned new of 16 B to 64 KiB, freed by aligned delete with nothrow") {
     forms(c, true, NOTHROWING);
 }
 
@@ -264,7 +260,7 @@ CHECK(aligned_quietly, .name = "operators.aligned_nothrow_delete", .kind = CHECK
  * needs no more than the largest power of two that divides the size. The value of
  * __STDCPP_DEFAULT_NEW_ALIGNMENT__ is the alignment of max_align_t with gcc and clang. */
 CHECK(default_alignment, .name = "operators.default_alignment", .kind = CHECK_REQUIRED,
-      .profiles = PROFILE_CXX17,
+      .process = PROCESS_CXX, .profiles = PROFILE_CXX17,
       .clause = "C++17 6.7.4.1p2 [basic.stc.dynamic.allocation], 19.8p2 [cpp.predefined]; CWG 2236",
       .summary = "new suits every object of its size up to __STDCPP_DEFAULT_NEW_ALIGNMENT__") {
     for (int kind = ONE; kind < KINDS; kind++) {
@@ -327,22 +323,23 @@ static void zero(struct check_run *c, size_t alignment, int way) {
     }
 }
 
-CHECK(zero_size, .name = "operators.zero_size", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 6.7.4.1p2: non-null, different from any previously returned value",
-      .summary = "new of 0 bytes gives a pointer of its own; sized delete takes it") {
+CHECK(zero_size, .name = "operators.zero_size", .kind = CHECK_REQUIRED, .process = PROCESS_CXX,
+      .profiles = PROFILE_CXX17,
+      .clause   = "C++17 6.7.4.1p2: non-null, different from any previously returned value",
+      .summary  = "new of 0 bytes gives a pointer of its own; sized delete takes it") {
     zero(c, 0, SIZED);
 }
 
 CHECK(zero_size_aligned, .name = "operators.zero_size_aligned", .kind = CHECK_REQUIRED,
-      .profiles = PROFILE_CXX17,
-      .clause   = "C++17 6.7.4.1p2, 21.6.2.1p1; jemalloc pull request 2991: it corrupts the heap",
+      .process = PROCESS_CXX, .profiles = PROFILE_CXX17,
+      .clause  = "C++17 6.7.4.1p2, 21.6.2.1p1; jemalloc pull request 2991: it corrupts the heap",
       .summary =
           "aligned new of 0 bytes gives an aligned pointer of its own; sized delete takes it") {
     for (size_t alignment = 16; alignment <= 4096 && c->verdict == CHECK_PASS; alignment *= 4)
         zero(c, alignment, SIZED);
 }
 
-CHECK(delete_null, .name = "operators.delete_null", .kind = CHECK_REQUIRED,
+CHECK(delete_null, .name = "operators.delete_null", .kind = CHECK_REQUIRED, .process = PROCESS_CXX,
       .profiles = PROFILE_CXX17, .clause = "C++17 6.7.4.2p3 [basic.stc.dynamic.deallocation]",
       .summary = "delete of a null pointer does nothing, in every form") {
     enum { SIZE = 64, ALIGNED = 32 };

@@ -17,9 +17,9 @@ static size_t too_large(void) {
 }
 
 CHECK(fails_quietly, .name = "operators.nothrow_fails", .kind = CHECK_REQUIRED,
-      .profiles = PROFILE_CXX17,
-      .clause   = "C++17 21.6.2.1p5-7 [new.delete.single]: or else returns a null pointer",
-      .summary  = "new with nothrow, of more than there is, gives a null pointer") {
+      .process = PROCESS_CXX, .profiles = PROFILE_CXX17,
+      .clause  = "C++17 21.6.2.1p5-7 [new.delete.single]: or else returns a null pointer",
+      .summary = "new with nothrow, of more than there is, gives a null pointer") {
     if (!operator_offered(c, operator_new(ONE, false, QUIET)))
         return;
     for (int kind = ONE; kind < KINDS; kind++)
@@ -88,9 +88,10 @@ static void throw_one(struct check_run *c, void *arg) {
                too_large(), block);
 }
 
-CHECK(fails, .name = "operators.new_fails", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 6.7.4.1p3: reports failure only by throwing an exception",
-      .summary = "new of more than there is throws, and its caller can catch that") {
+CHECK(fails, .name = "operators.new_fails", .kind = CHECK_REQUIRED, .process = PROCESS_CXX,
+      .profiles = PROFILE_CXX17,
+      .clause   = "C++17 6.7.4.1p3: reports failure only by throwing an exception",
+      .summary  = "new of more than there is throws, and its caller can catch that") {
     if (!operator_offered(c, operator_new(ONE, false, THROWING)))
         return;
     for (int kind = ONE; kind < KINDS; kind++)
@@ -130,8 +131,9 @@ static void throw_after_handlers(struct check_run *c, void *arg) {
     was_handled(c, throwing->f, make_and_catch(throwing));
 }
 
-CHECK(handlers, .name = "operators.new_handler", .kind = CHECK_REQUIRED, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 21.6.2.1p4, p7 [new.delete.single]; 21.6.3.3 [new.handler]",
+CHECK(handlers, .name = "operators.new_handler", .kind = CHECK_REQUIRED, .process = PROCESS_CXX,
+      .profiles = PROFILE_CXX17,
+      .clause   = "C++17 21.6.2.1p4, p7 [new.delete.single]; 21.6.3.3 [new.handler]",
       .summary = "new that finds no memory calls the new_handler, again and again, in every form") {
     if (!operator_offered(c, operator_new(ONE, false, QUIET)))
         return;
@@ -152,6 +154,46 @@ CHECK(handlers, .name = "operators.new_handler", .kind = CHECK_REQUIRED, .profil
             handled          = 0;
             if (operator_serves(c, t.f) &&
                 (!check_child(c, throw_after_handlers, &t, 20, "an exception") ||
+                 c->verdict != CHECK_PASS))
+                return;
+        }
+}
+
+/* --- a handler that throws --- */
+
+static void (*throw_bad_alloc)(void);
+
+static void throwing_handler(void) {
+    handled++;
+    throw_bad_alloc();
+}
+
+/* An exception that comes out of the call finds nobody who catches it: the child is aborted. */
+static void throw_in_handler(struct check_run *c, void *arg) {
+    const struct thrower *t = arg;
+    check_doing(c, "operator %s whose new_handler throws", t->f->name);
+    set_new_handler(throwing_handler);
+    void *block = operator_make(t->kind, QUIET, t->alignment, too_large());
+    check_that(c, !block, "a null pointer, also where the new_handler throws",
+               "operator %s of %zu bytes gave %p, after %u calls of a handler that throws",
+               t->f->name, too_large(), block, handled);
+}
+
+CHECK(quiet_handler, .name = "operators.nothrow_handler_throws", .kind = CHECK_REQUIRED,
+      .process = PROCESS_CXX, .profiles = PROFILE_CXX17,
+      .clause  = "C++17 21.6.2.1p7 [new.delete.single]: or else returns a null pointer",
+      .summary = "new with nothrow whose new_handler throws bad_alloc gives a null pointer") {
+    if (!operator_offered(c, operator_new(ONE, false, QUIET)) || !has_exceptions(c))
+        return;
+    *(void **)&throw_bad_alloc = dlsym(RTLD_DEFAULT, "_ZSt17__throw_bad_allocv");
+    if (!set_new_handler || !throw_bad_alloc)
+        return check_unsupported(c, "the C++ library here is not libstdc++");
+    for (int kind = ONE; kind < KINDS; kind++)
+        for (int is_aligned = 0; is_aligned < 2; is_aligned++) {
+            struct thrower t = {c, operator_new(kind, is_aligned, QUIET), kind,
+                                is_aligned ? TOO_ALIGNED : 0, NULL};
+            if (operator_serves(c, t.f) &&
+                (!check_child(c, throw_in_handler, &t, 20, "a null pointer") ||
                  c->verdict != CHECK_PASS))
                 return;
         }

@@ -1,6 +1,7 @@
 /* malloc and realloc that fail have already written to a live block.
  * caught-by: check
  *   limits.address_space_medium at at_limit "a block of %zu bytes changed at the limit"
+ *   limits.data_at_start at fail_cleanly "blocks changed at the limit"
  *   limits.realloc at grow_at_limit "realloc from"
  *   limits.mmap_fails at take "a block of %zu bytes changed when mmap failed"
  *   overflow.malloc at are_unharmed "changed when %s of %zu bytes failed"

@@ -1,7 +1,10 @@
 /* Has no memory in a forked child.
  * caught-by: check
  *   fork.single fork.nested at live_on "malloc(%zu) gave NULL in the child"
- *   fork.threads at use_little "malloc(%zu) gave NULL in the child" */
+ *   fork.threads at use_little "malloc(%zu) gave NULL in the child"
+ *   fork.first_allocation fork.two_at_once
+ *     at begin_life "malloc(%zu) gave NULL in the child"
+ *   fork.early_library at allocate "malloc(%zu) gave NULL in the child" */
 #include "family.h"
 
 #include <unistd.h>

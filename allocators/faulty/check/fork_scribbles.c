@@ -1,7 +1,8 @@
 /* Its handlers of fork write to a live block, in the child and in the parent.
  * caught-by: check
  *   fork.single fork.nested at intact "a block of %zu bytes changed in the %s"
- *   fork.parent at parent "a block changed in the parent" */
+ *   fork.parent at parent "a block changed in the parent"
+ *   fork.in_handler at intact "a block changed in the %s" */
 #include "family.h"
 
 #include <pthread.h>

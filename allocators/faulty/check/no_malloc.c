@@ -15,6 +15,7 @@
  *   fork.parent at parent "malloc gave NULL"
  *   history.malloc at ask "%s, gave NULL"
  *   history.realloc history.reallocarray at resized "malloc(%zu) gave NULL"
+ *   fork.in_handler at use_one "malloc(%zu) gave NULL"
  *   lifecycle.before_constructors at before "malloc gave NULL before the constructors"
  *   lifecycle.atexit at end_process "malloc(3000) gave NULL"
  *   lifecycle.thread_destructors at set_keys "malloc(200) gave NULL"

@@ -2,7 +2,8 @@
  * caught-by: check
  *   operators.default_alignment at default_alignment "gave"
  *   operators.aligned at round_trip "alignment %zu, gave"
- *   operators.nothrow_fails at fails_quietly "gave" */
+ *   operators.nothrow_fails at fails_quietly "gave"
+ *   operators.nothrow_handler_throws at throw_in_handler "gave" */
 #include "operators.h"
 
 enum { HEADER = 8 };

@@ -67,6 +67,15 @@ void check_tell(const struct check_run *c, const char *step, ...) {
     (void)!write(STDERR_FILENO, line, bytes); /* not through stdio, which may allocate */
 }
 
+void check_doing(struct check_run *c, const char *what, ...) {
+    static const char before[] = ", in ";
+    va_list args;
+    va_start(args, what);
+    memcpy(c->doing, before, sizeof before);
+    vsnprintf(c->doing + sizeof before - 1, sizeof c->doing - sizeof before + 1, what, args);
+    va_end(args);
+}
+
 uint64_t check_random(struct check_run *c) {
     return contents_mix(c->seed * 0x2545f4914f6cdd1d + c->state++);
 }

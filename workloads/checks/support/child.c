@@ -157,12 +157,14 @@ static enum fate judge(const struct check_run *c, struct watch *w, const struct 
     w->asleep += now->asleep;
     if ((double)(used_ms - w->used_ms) >= seconds * 1000.0 * patience)
         return SPINS;
-    if (!c->deadline_ms || milliseconds(CLOCK_MONOTONIC) < c->deadline_ms)
+    const long now_ms = milliseconds(CLOCK_MONOTONIC), since_ms = now_ms - w->since_ms;
+    if ((double)since_ms >= CHECK_NAPS_SECONDS * 1000.0 * patience &&
+        w->asleep * 20 > w->looks * 19)
+        return NAPS; /* hardly ever seen awake: it does not wait for a processor */
+    if (!c->deadline_ms || now_ms < c->deadline_ms)
         return ENDS;
     /* By time, not by the number of looks: on a busy machine they are rare. */
-    const bool for_long =
-        milliseconds(CLOCK_MONOTONIC) - w->since_ms >= CHECK_SLEEPS_SECONDS * 1000L;
-    return for_long && w->asleep * 2 > w->looks ? NAPS : SLOW;
+    return since_ms >= CHECK_SLEEPS_SECONDS * 1000L && w->asleep * 2 > w->looks ? NAPS : SLOW;
 }
 
 /* Waits for the child, or until it hangs: it and its own children sleep, and nothing wakes them. It
@@ -220,6 +222,7 @@ static bool give_up(struct check_run *c, enum fate fate, unsigned seconds, const
 
 bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg), void *arg,
                  unsigned seconds, const char *expected) {
+    c->doing[0]      = '\0';
     const pid_t self = getpid(), child = fork();
     if (child < 0) {
         check_unsupported(c, "fork failed");
@@ -230,6 +233,8 @@ bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg
         if (getppid() != self)
             _exit(1);
         prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+        if (!body)
+            return true;
         body(c, arg);
         _exit(0);
     }
@@ -249,8 +254,8 @@ bool check_child(struct check_run *c, void (*body)(struct check_run *, void *arg
     if (fate != ENDS)
         return give_up(c, fate, seconds, expected);
     if (WIFSIGNALED(status))
-        return check_that(c, false, expected, "a forked child was killed by SIG%s",
-                          sigabbrev_np(WTERMSIG(status)));
+        return check_that(c, false, expected, "a forked child was killed by SIG%s%s",
+                          sigabbrev_np(WTERMSIG(status)), c->doing);
     return check_that(c, WEXITSTATUS(status) == 0, expected,
                       "a forked child ended with exit code %d", WEXITSTATUS(status)) &&
            c->verdict != CHECK_FAIL;
