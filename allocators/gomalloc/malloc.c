@@ -111,7 +111,9 @@ static bool is_tick(uint32_t version) {
     return version % TICK < PAIR;
 }
 
-static NOINLINE void free_large(struct mspan *s, void *block) {
+/* `grown`: the program has a longer one for it, and will hardly want this length again. Then it
+ * does not wait, but joins the free pages beside it, for what grows next. */
+static NOINLINE void free_large(struct mspan *s, void *block, bool grown) {
     uint32_t live = span_word(SPAN_LARGE, 1);
     /* acquire: of two threads that free the same block, one comes first */
     if (os_pointer(s->base) != block ||
@@ -123,7 +125,7 @@ static NOINLINE void free_large(struct mspan *s, void *block) {
     c->of[s->spanclass].frees++;
     c->large_free_bytes += mspan_span_bytes(s);
     mcache_end_renewal(c, 0, version);
-    const bool gave_back = mcache_free_large(c, s);
+    const bool gave_back = mcache_free_large(c, s, !grown);
     mcache_leave(c);
     if (gave_back || is_tick(version))
         scavenge_tick();
@@ -149,7 +151,7 @@ static void free_other(void *block) {
         return;
     struct mspan *s = SPAN_OF(block, "free");
     if (!s->elem_bytes) {
-        free_large(s, block);
+        free_large(s, block, false);
         return;
     }
     struct mcache *c = mcache_enter();
@@ -278,7 +280,7 @@ static bool resize_large(struct mspan *s, size_t size) {
     return true;
 }
 
-static void *move(void *block, size_t had, size_t size) {
+static void *move(struct mspan *s, void *block, size_t had, size_t size) {
     /* A block that grows will often grow again: an eighth of address space lets it do so in place,
      * and costs memory only if it was used before. A huge one needs none (mheap_resize_large). */
     const bool grows  = size > had && size > SIZE_MAX_SMALL && !is_huge(size / PAGE_BYTES);
@@ -289,7 +291,10 @@ static void *move(void *block, size_t had, size_t size) {
     if (!moved) /* a block that is too long will do */
         return size <= had ? block : NULL;
     memcpy(moved, block, had < size ? had : size);
-    gom_free(block);
+    if (s->elem_bytes)
+        gom_free(block);
+    else
+        free_large(s, block, size > had);
     return moved;
 }
 
@@ -308,7 +313,7 @@ void *gom_realloc(void *block, size_t size) {
         return os_pointer(s->base);
     if (s->elem_bytes && fits)
         return block;
-    return move(block, had, size);
+    return move(s, block, had, size);
 }
 
 void *gom_reallocarray(void *block, size_t count, size_t size) {

@@ -286,8 +286,8 @@ struct mspan *mcache_alloc_large(struct mcache *c, size_t n, size_t alignment, b
     return s ? s : mheap_alloc_large(n, alignment, SPAN_LARGE, noscan);
 }
 
-bool mcache_free_large(struct mcache *c, struct mspan *s) {
-    if (s->npages <= SPANCACHE_PAGES)
+bool mcache_free_large(struct mcache *c, struct mspan *s, bool waits) {
+    if (waits && s->npages <= SPANCACHE_PAGES)
         return spancache_free(&c->spans, s);
     mheap_free_large(s);
     return true;

@@ -97,8 +97,9 @@ bool mcache_free_more(struct mcache *, unsigned spanclass, void *object);
 /* A span of n pages, or a few more, as one object; NULL: no memory. */
 struct mspan *mcache_alloc_large(struct mcache *, size_t n, size_t alignment, bool noscan);
 
-/* Takes a large span back that nobody owns but the caller. True: pages went back to the heap. */
-bool mcache_free_large(struct mcache *, struct mspan *);
+/* Takes a large span back that nobody owns but the caller. `waits`: for the next of its length, if
+ * it is not too long. True: pages went back to the heap. */
+bool mcache_free_large(struct mcache *, struct mspan *, bool waits);
 
 /* A piece of 1 to 15 bytes of a shared block; NULL: no memory. */
 void *mcache_alloc_tiny(struct mcache *, size_t size);

@@ -609,8 +609,8 @@ MUTANTS = [
     (
         "waiting: a block that was just freed comes back without a lock",
         MCACHE,
-        "if (s->npages <= SPANCACHE_PAGES)",
-        "if (s->npages < 10)",
+        "if (waits && s->npages <= SPANCACHE_PAGES)",
+        "if (waits && s->npages < 10)",
         WAITING,
         "comes back without a lock",
     ),
@@ -733,6 +733,14 @@ MUTANTS = [
         "if (!s && alignment <= PAGE_BYTES && c->spans.pages >= n) {",
         WAITING,
         "a longer one begins with what waits",
+    ),
+    (
+        "waiting: not what realloc has outgrown",
+        MALLOC,
+        "mcache_free_large(c, s, !grown);",
+        "mcache_free_large(c, s, true);",
+        WAITING,
+        "the place that it has outgrown does not wait",
     ),
     (
         "waiting: a huge block comes from the system all the same",
@@ -1290,8 +1298,8 @@ MUTANTS = [
     (
         "realloc: all that is usable comes along",
         MALLOC,
-        "    return move(block, had, size);\n}",
-        "    return move(block, had / 8 * 7, size);\n}",
+        "    return move(s, block, had, size);\n}",
+        "    return move(s, block, had / 8 * 7, size);\n}",
         MALLOC_TEST,
         "realloc keeps all usable bytes",
     ),

@@ -17,7 +17,8 @@
  *
  * How much may wait: what `room` says. A thread that has more gives a quarter of it back, under few
  * locks. All of it goes with mcache_flush. And no thread takes fresh memory for a large block while
- * anything waits in its own cache: first that goes back (mcache_alloc_large). */
+ * anything waits in its own cache: first that goes back (mcache_alloc_large). What realloc has
+ * outgrown does not wait. */
 #ifndef GOMALLOC_SPANCACHE_H
 #define GOMALLOC_SPANCACHE_H
 

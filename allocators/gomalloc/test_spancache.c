@@ -300,6 +300,21 @@ static void test_huge(void) {
     gom_trim(0);
 }
 
+/* Beside free pages it is of use to what grows next; its length will hardly be wanted again. */
+static void test_outgrown(void) {
+    gom_trim(0);
+    fill(2, 20); /* the second is in the way of the first */
+    char *p = gom_realloc(block[0], 40 * PAGE);
+    OK(p != block[0], "a block that grows moves");
+    IS(waiting(), 0, "the place that it has outgrown does not wait");
+    OK(gom_realloc(p, 9 * PAGE) == p, "what is cut off does not, either");
+    IS(waiting(), 0, "for the heap has it");
+    gom_free(p);
+    gom_free(block[1]);
+    IS(waiting(), 29, "what is freed does");
+    gom_trim(0);
+}
+
 static void *leave_some(void *unused) {
     gom_free(allocate(20));
     gom_free(gom_malloc(32768));
@@ -343,6 +358,7 @@ int main(void) {
     test_threads_share();
     test_fresh();
     test_huge();
+    test_outgrown();
     test_end_of_thread();
     test_turns();
     return tap_done();
