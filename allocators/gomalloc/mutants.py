@@ -679,12 +679,12 @@ MUTANTS = [
         "no more than 1/16 of a heap waits",
     ),
     (
-        "waiting: of a big heap 4 MiB",
+        "waiting: of a big heap 2 MiB",
         SPANCACHE,
         ": share > SPANCACHE_MOST ? SPANCACHE_MOST",
         ": share > SPANCACHE_MOST ? share",
         WAITING,
-        "of a big heap wait 4 MiB at most",
+        "of a big heap wait 2 MiB at most",
     ),
     (
         "waiting: threads share the room",

@@ -32,7 +32,7 @@ enum {
     SPANCACHE_PAGES = 64,  /* of the longest span */
     SPANCACHE_LEAST = 64,  /* pages of a thread that may wait: these, or of what is in use */
     SPANCACHE_SHARE = 16,  /* one in so many, for all threads together, */
-    SPANCACHE_MOST  = 512, /* but no more than these */
+    SPANCACHE_MOST  = 256, /* but no more than these */
     SPANCACHE_SPARE = 8,   /* a span may be longer than needed by one part in so many */
     /* Spans with more slots than that are emptied seldom; they go to the page heap. */
     SPANCACHE_SLOTS = 8,
