@@ -40,16 +40,6 @@ static size_t pages_of(size_t size) {
     return (size + PAGE_BYTES - 1) / PAGE_BYTES;
 }
 
-/* If the heap has just grown, its holes go back first; so do the free spans of this thread,
- * which did not serve either. */
-static void follow_growth(struct mcache *c) {
-    /* relaxed: who made it grow sees it, and is enough */
-    if (LIKELY(atomic_load_explicit(&mheap.grown, memory_order_relaxed) == 0))
-        return;
-    spancache_flush(&c->spans);
-    scavenge_growth();
-}
-
 /* `dirty` tells whether the memory may hold old bytes. */
 static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty) {
     if (size > PTRDIFF_MAX - PAGE_BYTES)
@@ -67,7 +57,6 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty
         c->large_malloc_bytes += mspan_span_bytes(s); /* it may be longer than n */
         mcache_end_renewal(c, 0, version);
     }
-    follow_growth(c);
     mcache_leave(c);
     if (UNLIKELY(!s))
         return no_memory();
@@ -84,7 +73,6 @@ static NOINLINE void *small_alloc(unsigned spanclass) {
     }
     if (LIKELY(object))
         hardened_allocated(object, spanclass);
-    follow_growth(c);
     mcache_leave(c);
     return LIKELY(object) ? object : no_memory();
 }

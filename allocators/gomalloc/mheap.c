@@ -15,11 +15,6 @@ struct mheap mheap = {
     .notes = FIXALLOC(PAGE_BYTES / 16 * sizeof(uint32_t)),
 };
 
-static void count(_Atomic size_t *pages, size_t n) {
-    /* relaxed: a statistic */
-    atomic_fetch_add_explicit(pages, n, memory_order_relaxed);
-}
-
 /* --- growth --- */
 
 enum {
@@ -146,7 +141,6 @@ static bool grow(size_t n) {
     lock_acquire(&mheap.lock);
     mheap.sys_pages += n;
     pagealloc_grow(&mheap.pages, base, n);
-    count(&mheap.grown, n);
     return true;
 }
 
@@ -160,7 +154,7 @@ static uintptr_t take_pages(size_t n, size_t align_pages, size_t *scavenged) {
     uintptr_t base = pagealloc_alloc(&mheap.pages, n, scavenged);
     if (base % (align_pages * PAGE_BYTES) == 0) /* also if there is none, and then none of more */
         return base;
-    pagealloc_free(&mheap.pages, base, n, true);
+    pagealloc_free(&mheap.pages, base, n, *scavenged == n);
     const size_t all = n + align_pages - 1;
     base             = pagealloc_alloc(&mheap.pages, all, scavenged);
     if (!base)
@@ -242,6 +236,11 @@ void mheap_flush_cache(struct pagecache *c) {
 
 static struct fixalloc *descriptors(unsigned nwords) {
     return nwords <= SPAN_FEW_WORDS ? &mheap.few : &mheap.many;
+}
+
+static void count(_Atomic size_t *pages, size_t n) {
+    /* relaxed: a statistic */
+    atomic_fetch_add_explicit(pages, n, memory_order_relaxed);
 }
 
 /* What free learns from the page alone. Nothing in the hardened build, which looks at each block,

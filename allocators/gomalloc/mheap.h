@@ -25,7 +25,6 @@ struct mheap {
     /* The same in huge blocks, whose pages are not among the others, nor among sys_pages. */
     _Atomic size_t huge_pages, huge_manual_pages;
     _Atomic unsigned threads; /* that have a cache (mcache.c) */
-    _Atomic size_t grown;     /* pages that came since scavenge_growth looked last */
 
     struct lock grow_lock; /* taken before `lock`; guards the rest */
     uintptr_t grow_at;     /* where the heap would grow next, and */

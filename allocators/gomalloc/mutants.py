@@ -32,7 +32,6 @@ MALLOC_TEST = HERE + "test_malloc"
 MEMORY = HERE + "test_memory"
 HEAP = HERE + "test_mheap"
 WAITING = HERE + "test_spancache"
-PHYSICAL = HERE + "test_physical"
 GROWTH = HERE + "test_growth"
 PAGES = HERE + "test_pagealloc"
 TINY_TEST = HERE + "test_tiny"
@@ -571,39 +570,6 @@ MUTANTS = [
         "scavenged, state, noscan);\n    return NULL;",
         BOOKS,
         "no descriptor is lost by what failed",
-    ),
-    # --- growth ---
-    (
-        "growth: as many pages go back as come",
-        SCAVENGE,
-        "mheap_scavenge(grown, false);",
-        "mheap_scavenge(grown / 8, false);",
-        PHYSICAL,
-        "as the kernel counts",
-    ),
-    (
-        "growth: whoever made the heap grow is told",
-        MHEAP,
-        "    count(&mheap.grown, n);\n",
-        "",
-        PHYSICAL,
-        "as the heap counts",
-    ),
-    (
-        "growth: free spans that wait are holes, too",
-        MALLOC,
-        "    spancache_flush(&c->spans);\n    scavenge_growth();",
-        "    scavenge_growth();",
-        WAITING,
-        "when small blocks make the heap grow",
-    ),
-    (
-        "growth: nothing goes back by itself, if so told",
-        SCAVENGE,
-        "    if (options[OPTION_SCAVENGE])\n        mheap_scavenge(grown",
-        "    if (true)\n        mheap_scavenge(grown",
-        PHYSICAL,
-        "and keeps its holes",
     ),
     # --- free spans that wait ---
     (

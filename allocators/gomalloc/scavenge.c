@@ -79,15 +79,6 @@ bool scavenge_tick(void) {
            look(os_now_ns());
 }
 
-/* Each page that comes sends one away, at most: what it costs is in proportion to the page faults
- * that growth costs anyway. */
-void scavenge_growth(void) {
-    /* relaxed: of two threads that come at once, one gets the number */
-    const size_t grown = atomic_exchange_explicit(&mheap.grown, 0, memory_order_relaxed);
-    if (options[OPTION_SCAVENGE])
-        mheap_scavenge(grown, false);
-}
-
 void scavenge_after_fork(void) {
     atomic_store_explicit(&next_look, 0, memory_order_relaxed);
 }

@@ -11,10 +11,6 @@
  * of it. */
 bool scavenge_tick(void);
 
-/* After the heap has grown: as many pages as it grew by go back, if so many are free and resident.
- * So a heap of holes that serve nobody becomes longer, but not bigger (Go 1.12). */
-void scavenge_growth(void);
-
 /* In a forked child, whose parent's other threads may have been looking. */
 void scavenge_after_fork(void);
 
