@@ -304,7 +304,9 @@ def front_sentence(a: Answer) -> str:
         return "all" if is_all(rows, speed) else ", ".join(a.name(r) for r in rows)
 
     said = by_workload(a, unbeaten)
-    beaten = f"none is surely better in speed or memory and at most {INTEREST:.0%} worse in the other"
+    beaten = (
+        f"none is surely better in speed or memory and at most {INTEREST:.0%} worse in the other"
+    )
     return f"Unbeaten ({beaten}): {said}." if said and a.comparable else ""
 
 

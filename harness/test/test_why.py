@@ -331,7 +331,9 @@ class WhyTest(unittest.TestCase):
             path = cls.folder / f"{name}.{'cc' if '++' in compiler else 'c'}"
             path.write_text(source)
             words = [compiler, "-O1", "-w", "-D_GNU_SOURCE", "-fno-builtin", "-pthread", *flags]
-            words.append("-U_FORTIFY_SOURCE")  # of Ubuntu's gcc: its memset is a built-in, and dropped
+            words.append(
+                "-U_FORTIFY_SOURCE"
+            )  # of Ubuntu's gcc: its memset is a built-in, and dropped
             done = run(*words, "-o", program, path)
             assert done.returncode == 0, done.stderr
         return program
