@@ -460,7 +460,7 @@ MUTANTS = [
         "    mheap_flush_cache(&c->pages);\n}",
         "}",
         BOOKS,
-        "a trim takes single pages as well",
+        "a trim takes the pages that a thread has for its next spans",
     ),
     (
         "flush: the current piece of a block is given up",

@@ -59,6 +59,17 @@ static void test_trim_keeps(void) {
     IS(dirty(), 0, "and nothing, if it is not");
 }
 
+/* Spans of many slots leave their pages in the thread's block of pages. */
+static void test_trim_small(void) {
+    enum { BLOCKS = 64, SIZE = 512 };
+    for (unsigned i = 0; i < BLOCKS; i++)
+        memset(block[i] = gom_malloc(SIZE), 1, SIZE);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        gom_free(block[i]);
+    gom_trim(0);
+    IS(dirty(), 0, "a trim takes the pages that a thread has for its next spans");
+}
+
 /* One page in a hundred is free. */
 static void test_trim_dense(void) {
     enum { PAGES = 2048, EVERY = 100 };
@@ -157,6 +168,7 @@ int main(void) {
     options[OPTION_SCAVENGE] = SCAVENGE_NEVER;
     test_alignment();
     test_trim_keeps();
+    test_trim_small();
     test_trim_dense();
     test_calloc_of_both();
     test_lists_are_short();

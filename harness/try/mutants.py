@@ -175,14 +175,6 @@ MUTANTS = [
         "test_nothing_is_left_by_a_driver_that_is_killed",
     ),
     (
-        "guard: a worker whose guard is killed has time to save",
-        "harness/support/guard.c",
-        "        outlive_guard(ends[0]);",
-        "        (void)outlive_guard;",
-        f"{TRY}:Interruption.test_what_was_measured_is_kept_without_the_guard",
-        "the worker has time to save all",
-    ),
-    (
         "identity: what is not the C library is said, whatever its path",
         "harness/try/look_rows.c",
         "!own->system &&",

@@ -10,8 +10,8 @@ MUTANTS = [
         RUN,
         "        child.terminate()\n",
         "",
-        f"{TEST}:Run.test_an_interrupt_ends_the_driver",
-        "test_an_interrupt_ends_the_driver",
+        f"{TEST}:Run.test_what_ends_this_ends_the_driver",
+        "Also what it cannot treat",
     ),
     (
         "programs: more may be better",
