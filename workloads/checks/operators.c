@@ -332,7 +332,7 @@ CHECK(zero_size, .name = "operators.zero_size", .kind = CHECK_REQUIRED, .process
 
 CHECK(zero_size_aligned, .name = "operators.zero_size_aligned", .kind = CHECK_REQUIRED,
       .process = PROCESS_CXX, .profiles = PROFILE_CXX17,
-      .clause  = "C++17 6.7.4.1p2, 21.6.2.1p1; jemalloc pull request 2991: it corrupts the heap",
+      .clause = "C++17 6.7.4.1p2, 21.6.2.1p1; jemalloc pull request 2991: it corrupts the heap",
       .summary =
           "aligned new of 0 bytes gives an aligned pointer of its own; sized delete takes it") {
     for (size_t alignment = 16; alignment <= 4096 && c->verdict == CHECK_PASS; alignment *= 4)
