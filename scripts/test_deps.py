@@ -13,7 +13,8 @@ from driving import ROOT, DriverTest, run
 # The pretended programs keep their state beside themselves: the packages that are `installed`, that
 # the distribution `has`, and that are `broken`; and the `calls` of apt-get. Where `offline` exists,
 # the lists cannot be renewed; where `slow` exists, an installation takes long. Another program holds
-# a lock so often as `locked` has lines.
+# a lock so often as `locked` has lines. A signal that comes just after a fork may be lost in the child:
+# the slow installation is many short sleeps, so that one that gets no signal delays nothing.
 PROGRAMS = {
     "dpkg-query": """shift 3
 for package; do ! grep -qx "$package" $here/installed || echo "installed $package"; done""",
@@ -25,6 +26,7 @@ for package; do ! grep -qx "$package" $here/installed || echo "installed $packag
 esac
 while [ "$1" != update ] && [ "$1" != install ] && [ "$1" != download ]; do shift; done
 echo "$*" >>$here/calls
+[ $1 != install ] || trap 'echo interrupted >>$here/calls; exit 100' INT
 echo "Reading $1"
 if [ -s $here/locked ]; then
   sed -i 1d $here/locked
@@ -38,8 +40,7 @@ download)
   ;;
 update) [ ! -e $here/offline ] || [ "$3" != APT::Update::Error-Mode=any ] || exit 100 ;;
 install)
-  trap 'echo interrupted >>$here/calls; exit 100' INT
-  [ ! -e $here/slow ] || sleep 600
+  while [ -e $here/slow ]; do sleep 0.1; done
   shift 3
   for package; do ! grep -qx "$package" $here/broken || exit 100; done
   printf '%s\\n' "$@" >>$here/installed
