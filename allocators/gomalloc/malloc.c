@@ -40,16 +40,28 @@ static size_t pages_of(size_t size) {
     return (size + PAGE_BYTES - 1) / PAGE_BYTES;
 }
 
-/* `dirty` tells whether the memory may hold old bytes. */
-static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty) {
+/* Writes zeros where old bytes may be, and nowhere else: a page that is written is resident. */
+static void clear_dirty(const struct mspan *s, const uint64_t *dirty) {
+    const size_t first = s->base / PAGE_BYTES % 64, end = first + s->npages;
+    for (size_t i = first, from; i < end;) {
+        for (from = i; i < end && dirty[i / 64] >> i % 64 & 1; i++)
+            continue;
+        memset(os_pointer(s->base + (from - first) * PAGE_BYTES), 0, (i - from) * PAGE_BYTES);
+        for (; i < end && !(dirty[i / 64] >> i % 64 & 1); i++)
+            continue;
+    }
+}
+
+/* `dirty`: NULL, or gets the note of mcache_alloc_large. */
+static void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *dirty) {
     if (size > PTRDIFF_MAX - PAGE_BYTES)
         return no_memory();
     const size_t n   = size ? pages_of(size) : 1;
     struct mcache *c = mcache_enter();
-    struct mspan *s  = mcache_alloc_large(c, n, alignment, noscan);
+    struct mspan *s  = mcache_alloc_large(c, n, alignment, noscan, dirty);
     if (UNLIKELY(!s)) {
         mcache_flush(c); /* memory is short: what this thread has cached may help */
-        s = mcache_alloc_large(c, n, alignment, noscan);
+        s = mcache_alloc_large(c, n, alignment, noscan, dirty);
     }
     if (LIKELY(s)) {
         const uint32_t version = mcache_begin_renewal(c, 0);
@@ -60,8 +72,16 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, bool *dirty
     mcache_leave(c);
     if (UNLIKELY(!s))
         return no_memory();
-    *dirty = s->needs_zero;
+    if (dirty && s->needs_zero)
+        clear_dirty(s, dirty);
     return os_pointer(s->base);
+}
+
+/* All of it is zero, also where it is longer than needed. */
+static NOINLINE void *large_zeroed(size_t size, bool noscan) {
+    uint64_t dirty[MHEAP_NOTE_WORDS];
+    memset(dirty, 0xff, sizeof dirty); /* all, if nobody knows better */
+    return large_alloc(size, 1, noscan, dirty);
 }
 
 static NOINLINE void *small_alloc(unsigned spanclass) {
@@ -78,9 +98,8 @@ static NOINLINE void *small_alloc(unsigned spanclass) {
 }
 
 NOINLINE void *malloc_more(size_t size) {
-    bool dirty;
     if (size > SIZE_MAX_SMALL)
-        return large_alloc(size, 1, SCAN, &dirty);
+        return large_alloc(size, 1, SCAN, NULL);
     const unsigned spanclass = spanclass_of(size, 0);
     void *object             = HARDENED ? NULL : freelist_pop(&mcache_current->list[spanclass]);
     return LIKELY(object) ? object : small_alloc(spanclass);
@@ -208,15 +227,10 @@ static size_t rounded(size_t size) {
 
 /* All of the usable size, which the program may use as if it had asked for it. */
 static void *zeroed(size_t size) {
-    bool dirty = true;
-    if (LIKELY(size <= SIZE_MAX_SMALL)) {
-        void *block = gom_malloc(size);
-        return LIKELY(block) ? memset(block, 0, rounded(size)) : NULL;
-    }
-    void *block = large_alloc(size, 1, SCAN, &dirty);
-    if (block && dirty)
-        memset(block, 0, gom_usable_size(block)); /* its span may be longer than needed */
-    return block;
+    if (UNLIKELY(size > SIZE_MAX_SMALL))
+        return large_zeroed(size, SCAN);
+    void *block = gom_malloc(size);
+    return LIKELY(block) ? memset(block, 0, rounded(size)) : NULL;
 }
 
 void *gom_calloc(size_t count, size_t size) {
@@ -236,17 +250,13 @@ static void *tiny_object(size_t size) {
 /* The hardened build checks slots, not pieces of them: no tiny objects there. */
 void *gom_alloc(size_t size, unsigned flags) {
     const bool tiny = flags & GOM_TINY && size < TINY_BYTES && size > 0 && !HARDENED;
-    bool dirty      = true;
-    void *block;
     if (flags & GOM_TINY)
         flags |= GOM_NOSCAN;
-    if (tiny)
-        block = tiny_object(size);
-    else if (size > SIZE_MAX_SMALL)
-        block = large_alloc(size, 1, flags & GOM_NOSCAN, &dirty);
-    else
-        block = small_alloc(spanclass_of(size, flags));
-    if (block && flags & GOM_ZERO && dirty)
+    if (size > SIZE_MAX_SMALL)
+        return flags & GOM_ZERO ? large_zeroed(size, flags & GOM_NOSCAN)
+                                : large_alloc(size, 1, flags & GOM_NOSCAN, NULL);
+    void *block = tiny ? tiny_object(size) : small_alloc(spanclass_of(size, flags));
+    if (block && flags & GOM_ZERO)
         memset(block, 0, gom_usable_size(block));
     return block;
 }
@@ -320,8 +330,7 @@ static void *aligned(size_t alignment, size_t size) {
         for (unsigned class = size_to_class(size); class < SIZE_CLASSES; class ++)
             if (class_to_size[class] % alignment == 0)
                 return gom_malloc(class_to_size[class]);
-    bool dirty;
-    return large_alloc(size, alignment, SCAN, &dirty);
+    return large_alloc(size, alignment, SCAN, NULL);
 }
 
 static bool is_power_of_two(size_t n) {
@@ -374,7 +383,7 @@ void *gom_pvalloc(size_t size) {
 void *gom_stack_alloc(size_t size) {
     if (size > PTRDIFF_MAX - PAGE_BYTES)
         return no_memory();
-    struct mspan *s = mheap_alloc_large(size ? pages_of(size) : 1, 1, SPAN_MANUAL, true);
+    struct mspan *s = mheap_alloc_large(size ? pages_of(size) : 1, 1, SPAN_MANUAL, true, NULL);
     return s ? os_pointer(s->base) : no_memory();
 }
 

@@ -274,16 +274,17 @@ void *mcache_alloc(struct mcache *c, unsigned spanclass) {
 
 /* Spans of other lengths that wait go back before fresh memory is taken: beside free pages they may
  * be as long as what is wanted. So the program has no more memory than without a cache. */
-struct mspan *mcache_alloc_large(struct mcache *c, size_t n, size_t alignment, bool noscan) {
+struct mspan *mcache_alloc_large(struct mcache *c, size_t n, size_t alignment, bool noscan,
+                                 uint64_t *dirty) {
     struct mspan *s = NULL;
     if (alignment <= PAGE_BYTES)
         s = spancache_alloc_large(&c->spans, n, noscan);
     if (!s && alignment <= PAGE_BYTES && c->spans.some) {
-        s = mheap_alloc_resident(n, noscan);
+        s = mheap_alloc_resident(n, noscan, dirty);
         if (!s)
             spancache_flush(&c->spans);
     }
-    return s ? s : mheap_alloc_large(n, alignment, SPAN_LARGE, noscan);
+    return s ? s : mheap_alloc_large(n, alignment, SPAN_LARGE, noscan, dirty);
 }
 
 bool mcache_free_large(struct mcache *c, struct mspan *s, bool waits) {

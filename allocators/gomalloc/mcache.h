@@ -94,8 +94,10 @@ void *mcache_alloc(struct mcache *, unsigned spanclass);
  * some objects went back to their spans. */
 bool mcache_free_more(struct mcache *, unsigned spanclass, void *object);
 
-/* A span of n pages, or a few more, as one object; NULL: no memory. */
-struct mspan *mcache_alloc_large(struct mcache *, size_t n, size_t alignment, bool noscan);
+/* A span of n pages, or a few more, as one object; NULL: no memory. `dirty`: as in
+ * mheap_alloc_large, but for a span that waited it stays as it is. */
+struct mspan *mcache_alloc_large(struct mcache *, size_t n, size_t alignment, bool noscan,
+                                 uint64_t *dirty);
 
 /* Takes a large span back that nobody owns but the caller. `waits`: for the next of its length, if
  * it is not too long. True: pages went back to the heap. */

@@ -147,10 +147,10 @@ static bool grow(size_t n) {
 /* --- pages --- */
 
 /* Under the lock. The alignment's surplus pages go back at once; their scavenged bits are lost, so
- * that the few that were count as resident. */
-static uintptr_t take_pages(size_t n, size_t align_pages, size_t *scavenged) {
+ * that the few that were count as resident. Of an aligned run there is no note. */
+static uintptr_t take_pages(size_t n, size_t align_pages, size_t *scavenged, uint64_t *dirty) {
     if (align_pages <= 1)
-        return pagealloc_alloc(&mheap.pages, n, scavenged);
+        return pagealloc_alloc_noting(&mheap.pages, n, scavenged, dirty);
     uintptr_t base = pagealloc_alloc(&mheap.pages, n, scavenged);
     if (base % (align_pages * PAGE_BYTES) == 0) /* also if there is none, and then none of more */
         return base;
@@ -170,22 +170,22 @@ static uintptr_t take_pages(size_t n, size_t align_pages, size_t *scavenged) {
     return at;
 }
 
-static uintptr_t try_pages(size_t n, size_t align_pages, size_t *scavenged) {
+static uintptr_t try_pages(size_t n, size_t align_pages, size_t *scavenged, uint64_t *dirty) {
     lock_acquire(&mheap.lock);
-    const uintptr_t base = take_pages(n, align_pages, scavenged);
+    const uintptr_t base = take_pages(n, align_pages, scavenged, dirty);
     lock_release(&mheap.lock);
     return base;
 }
 
 /* One thread grows the heap at a time; the others wait for it and then look again. */
-static uintptr_t alloc_pages(size_t n, size_t align_pages, size_t *scavenged) {
-    uintptr_t base = try_pages(n, align_pages, scavenged);
+static uintptr_t alloc_pages(size_t n, size_t align_pages, size_t *scavenged, uint64_t *dirty) {
+    uintptr_t base = try_pages(n, align_pages, scavenged, dirty);
     if (base)
         return base;
     lock_acquire(&mheap.grow_lock);
-    base = try_pages(n, align_pages, scavenged);
+    base = try_pages(n, align_pages, scavenged, dirty);
     if (!base && grow(n + align_pages - 1)) {
-        base = take_pages(n, align_pages, scavenged);
+        base = take_pages(n, align_pages, scavenged, dirty);
         lock_release(&mheap.lock);
     }
     lock_release(&mheap.grow_lock);
@@ -268,13 +268,13 @@ void mheap_unmap_span(const struct mspan *s) {
 
 static uintptr_t small_pages(struct pagecache *c, unsigned n, size_t *scavenged) {
     if (!c)
-        return alloc_pages(n, 1, scavenged);
+        return alloc_pages(n, 1, scavenged, NULL);
     if (!c->free) {
         mheap_flush_cache(c);
         mheap_refill_cache(c);
     }
     const uintptr_t base = pagecache_alloc(c, n, scavenged);
-    return base ? base : alloc_pages(n, 1, scavenged);
+    return base ? base : alloc_pages(n, 1, scavenged, NULL);
 }
 
 struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass) {
@@ -345,7 +345,8 @@ static struct mspan *begin_large(struct mspan *s, uintptr_t base, size_t n, size
     return s;
 }
 
-struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state state, bool noscan) {
+struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state state, bool noscan,
+                                uint64_t *dirty) {
     const size_t align_pages = alignment <= PAGE_BYTES ? 1 : alignment / PAGE_BYTES;
     if (n > ALL_PAGES || align_pages > ALL_PAGES)
         return NULL;
@@ -358,7 +359,7 @@ struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state stat
         scavenged = n = huge_round(n);
         base          = map_huge(n, alignment);
     } else {
-        base = alloc_pages(n, align_pages, &scavenged);
+        base = alloc_pages(n, align_pages, &scavenged, dirty);
     }
     if (base)
         return begin_large(s, base, n, scavenged, state, noscan);
@@ -367,9 +368,9 @@ struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state stat
 }
 
 /* n pages in a row, if the first such are not all fresh. */
-static uintptr_t resident_pages(size_t n, size_t *scavenged) {
+static uintptr_t resident_pages(size_t n, size_t *scavenged, uint64_t *dirty) {
     lock_acquire(&mheap.lock);
-    uintptr_t base = pagealloc_alloc(&mheap.pages, n, scavenged);
+    uintptr_t base = pagealloc_alloc_noting(&mheap.pages, n, scavenged, dirty);
     if (base && *scavenged == n) {
         pagealloc_free(&mheap.pages, base, n, true);
         base = 0;
@@ -378,12 +379,12 @@ static uintptr_t resident_pages(size_t n, size_t *scavenged) {
     return base;
 }
 
-struct mspan *mheap_alloc_resident(size_t n, bool noscan) {
+struct mspan *mheap_alloc_resident(size_t n, bool noscan, uint64_t *dirty) {
     struct mspan *s = is_huge(n) ? NULL : fixalloc_alloc(&mheap.few);
     if (!s)
         return NULL;
     size_t scavenged;
-    const uintptr_t base = resident_pages(n, &scavenged);
+    const uintptr_t base = resident_pages(n, &scavenged, dirty);
     if (base)
         return begin_large(s, base, n, scavenged, SPAN_LARGE, noscan);
     fixalloc_free(&mheap.few, s);

@@ -6,6 +6,7 @@
 #define GOMALLOC_MHEAP_H
 
 #include "fixalloc.h"
+#include "huge.h"
 #include "lock.h"
 #include "mspan.h"
 #include "pagealloc.h"
@@ -40,6 +41,9 @@ struct mheap {
 
 enum { MHEAP_LOST = 1 };
 
+/* For the longest span of the heap. */
+enum { MHEAP_NOTE_WORDS = HUGE_PAGES / 64 + 1 };
+
 extern struct mheap mheap;
 
 /* A CACHED span of small objects, entered in the page map; from `cache` where it has room, which is
@@ -51,12 +55,15 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass);
 void mheap_free_span(struct pagecache *cache, struct mspan *);
 
 /* A span of n pages, or more if it is huge (huge.h), as one object: SPAN_LARGE or SPAN_MANUAL.
- * `alignment`: of the address, a power of two. */
-struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state, bool noscan);
+ * `alignment`: of the address, a power of two. `dirty`: NULL, or for a span that needs_zero and has
+ * no alignment, MHEAP_NOTE_WORDS for the note of which pages may hold old bytes
+ * (pagealloc_alloc_noting). */
+struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state, bool noscan,
+                                uint64_t *dirty);
 void mheap_free_large(struct mspan *);
 
 /* A large span of pages of which some were used before; NULL: there are none. */
-struct mspan *mheap_alloc_resident(size_t n, bool noscan);
+struct mspan *mheap_alloc_resident(size_t n, bool noscan, uint64_t *dirty);
 
 /* Enters a span in the page map, as what it is now; and takes it out. */
 void mheap_map_span(struct mspan *);

@@ -116,6 +116,15 @@ void pagealloc_grow(struct pagealloc *p, uintptr_t base, size_t n) {
     update(p, base, n);
 }
 
+/* The notes of pagealloc_alloc_noting, taken from the bits that `take` is about to clear. */
+static void note_dirty(struct pagealloc *p, uintptr_t base, size_t n, uint64_t *dirty) {
+    FOR_EACH_CHUNK(base, n) {
+        const struct palloc_chunk *chunk = chunk_at(p, c);
+        for (unsigned w = from / 64; w <= (from + k - 1) / 64; w++)
+            *dirty++ = ~chunk->scavenged[w];
+    }
+}
+
 /* Marks n free pages as used; returns how many of them were scavenged. */
 static size_t take(struct pagealloc *p, uintptr_t base, size_t n) {
     size_t scavenged = 0;
@@ -227,7 +236,8 @@ static uintptr_t find(struct pagealloc *p, size_t n, struct first_free *first) {
     return page_address(i, (unsigned)page);
 }
 
-uintptr_t pagealloc_alloc(struct pagealloc *p, size_t n, size_t *scavenged) {
+uintptr_t pagealloc_alloc_noting(struct pagealloc *p, size_t n, size_t *scavenged,
+                                 uint64_t *dirty) {
     struct first_free first = {0, UINTPTR_MAX};
     if (n > p->free_pages)
         return 0;
@@ -239,8 +249,14 @@ uintptr_t pagealloc_alloc(struct pagealloc *p, size_t n, size_t *scavenged) {
             p->search = UINTPTR_MAX;
         return 0;
     }
+    if (dirty)
+        note_dirty(p, base, n, dirty);
     *scavenged = take(p, base, n);
     return base;
+}
+
+uintptr_t pagealloc_alloc(struct pagealloc *p, size_t n, size_t *scavenged) {
+    return pagealloc_alloc_noting(p, n, scavenged, NULL);
 }
 
 bool pagealloc_alloc_at(struct pagealloc *p, uintptr_t base, size_t n, size_t *scavenged) {

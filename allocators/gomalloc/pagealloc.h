@@ -68,6 +68,11 @@ void pagealloc_grow(struct pagealloc *, uintptr_t base, size_t n);
  * those that were. */
 uintptr_t pagealloc_alloc(struct pagealloc *, size_t n, size_t *scavenged);
 
+/* The same, and notes in `dirty`, if it is not NULL, which of the pages were not scavenged. Bit b
+ * of word w is the page that lies 64 w + b pages behind the block of 64 in which the run begins.
+ * Bits of other pages mean nothing. */
+uintptr_t pagealloc_alloc_noting(struct pagealloc *, size_t n, size_t *scavenged, uint64_t *dirty);
+
 /* Takes n particular pages, if all are free. */
 bool pagealloc_alloc_at(struct pagealloc *, uintptr_t base, size_t n, size_t *scavenged);
 

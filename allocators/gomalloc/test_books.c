@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 enum { PAGE = PAGE_BYTES, MANY = 10000 };
 
@@ -99,6 +100,51 @@ static void test_calloc_of_both(void) {
     gom_trim(0);
 }
 
+/* Pages of a block that are resident. */
+static size_t resident(void *p, size_t size) {
+    static unsigned char in[MANY];
+    const size_t pages = size / os_page_bytes();
+    size_t n           = 0;
+    if (pages > MANY || mincore(p, size, in) != 0)
+        return SIZE_MAX;
+    for (size_t i = 0; i < pages; i++)
+        n += in[i] & 1;
+    return n;
+}
+
+/* Runs of dirty pages among fresh ones. Of these, calloc writes to none. `before`: pages, so that
+ * the runs begin anywhere in a word of the bitmap. */
+static void sparse_calloc(size_t before) {
+    enum { RUN = 70 * PAGE, ALL = 10 * RUN };
+    void *first = gom_malloc(before * PAGE), *run[9];
+    gom_trim(0);
+    for (size_t i = 0; i < 9; i++)
+        run[i] = gom_malloc(RUN);
+    for (size_t i = 0; i < 9; i += 2)
+        memset(run[i], 0xff, RUN);
+    for (size_t i = 1; i < 9; i += 2)
+        gom_free(run[i]);
+    gom_trim(0);
+    for (size_t i = 0; i < 9; i += 2)
+        gom_free(run[i]);
+    const size_t were      = resident(run[0], ALL);
+    const unsigned char *p = before % 2 ? gom_calloc(1, ALL) : gom_alloc(ALL, GOM_ZERO);
+    const size_t are       = resident(run[0], ALL);
+    size_t wrong           = p != run[0];
+    for (size_t i = 0; i < ALL; i++)
+        wrong += p[i] != 0;
+    IS(wrong, 0, "calloc of runs of dirty pages, %zu pages from the start, is zero", before);
+    OK(were < SIZE_MAX && are == were, "%zu pages of it were resident, and %zu are", were, are);
+    gom_free((void *)p);
+    gom_free(first);
+    gom_trim(0);
+}
+
+static void test_sparse_calloc(void) {
+    for (size_t before = 5; before < 200; before = before * 3 + 1)
+        sparse_calloc(before);
+}
+
 static void test_lists_are_short(void) {
     enum { SIZE = 16, KEPT = 512 * SIZE };
     for (unsigned i = 0; i < MANY; i++)
@@ -171,6 +217,7 @@ int main(void) {
     test_trim_small();
     test_trim_dense();
     test_calloc_of_both();
+    test_sparse_calloc();
     test_lists_are_short();
     test_no_memory();
     test_trim_of_others();

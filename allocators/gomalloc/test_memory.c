@@ -232,7 +232,7 @@ static void spans_of_a_gibibyte(int class) {
                                    -1, 0) == MAP_FAILED)
             _exit(3);
         const struct mspan *s = class ? mheap_alloc_span(NULL, 2 * (unsigned)class)
-                                      : mheap_alloc_large(LARGE_PAGES, 1, SPAN_LARGE, false);
+                                      : mheap_alloc_large(LARGE_PAGES, 1, SPAN_LARGE, false, NULL);
         if (!s)
             _exit(2);
         pages += s->npages;

@@ -47,7 +47,7 @@ int madvise(void *addr, size_t len, int advice) {
 /* n free pages that are resident, and no more. Nothing else is allocated from this heap. */
 static void make_dirty_pages(size_t n) {
     mheap_scavenge(SIZE_MAX, true);
-    struct mspan *s = mheap_alloc_large(n, 1, SPAN_LARGE, false);
+    struct mspan *s = mheap_alloc_large(n, 1, SPAN_LARGE, false, NULL);
     memset(os_pointer(s->base), 1, n * PAGE_BYTES);
     mheap_free_large(s);
 }
@@ -68,7 +68,7 @@ static void test_scavenge(void) {
     IS(seen.free, 0, "while it takes them, nobody can be given one");
     IS(seen.under, 0, "and the heap is not locked");
     IS(mheap_dirty_pages(), 0, "then none is dirty");
-    struct mspan *s = mheap_alloc_large(PAGES, 1, SPAN_LARGE, false);
+    struct mspan *s = mheap_alloc_large(PAGES, 1, SPAN_LARGE, false, NULL);
     OK(!s->needs_zero && is_zero(os_pointer(s->base), PAGES * PAGE_BYTES),
        "then they can be used again, as zeros");
     mheap_free_large(s);
@@ -79,7 +79,7 @@ static void test_refused(void) {
     seen = (struct seen){.must_refuse = true};
     IS(mheap_scavenge(FEW_PAGES, true), 0, "what the system does not take does not count");
     OK(seen.pages > 0 && mheap_dirty_pages() == FEW_PAGES, "and stays dirty");
-    struct mspan *s = mheap_alloc_large(FEW_PAGES, 1, SPAN_LARGE, false);
+    struct mspan *s = mheap_alloc_large(FEW_PAGES, 1, SPAN_LARGE, false, NULL);
     OK(s->needs_zero, "so that it is not taken for zeros");
     mheap_free_large(s);
 }

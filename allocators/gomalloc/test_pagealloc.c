@@ -63,12 +63,25 @@ static size_t draw_pages(void) {
     return r % 8 == 0 ? 1 + r / 8 % 2000 : r % 8 < 3 ? 1 + r / 8 % 100 : 1 + r / 8 % 10;
 }
 
+static uint64_t noted[MODEL_PAGES / 64 + 1];
+
+/* Of the pages that are taken, each that is dirty is noted as such, and no other. */
+static bool note_is_right(size_t from, size_t n) {
+    const size_t first = from % 64;
+    for (size_t i = 0; i < n; i++)
+        if ((noted[(first + i) / 64] >> (first + i) % 64 & 1) != (model[from + i] == DIRTY))
+            return false;
+    return true;
+}
+
 static bool step_alloc(void) {
     const size_t n = draw_pages(), at = model_find(n);
     size_t scavenged     = 0;
-    const uintptr_t base = pagealloc_alloc(&p, n, &scavenged);
+    const uintptr_t base = pagealloc_alloc_noting(&p, n, &scavenged, n % 2 ? noted : NULL);
     if (at == MODEL_PAGES)
         return base == 0;
+    if (n % 2 && !note_is_right(at, n))
+        return false;
     runs[count++] = (struct run){at, n};
     return base == address(at) && scavenged == model_set(at, n, USED);
 }
