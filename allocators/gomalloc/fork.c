@@ -40,7 +40,7 @@
  *    orphan.
  *
  * So a child loses what each thread had in hand. That is at most a list, a span, a block of 64
- * pages, or the one large block that it was making or freeing.
+ * pages, or the one large block that it was making, moving or freeing.
  *
  * Adding a lock means to add it to one of the functions below. */
 #include "mcache.h"

@@ -2,19 +2,30 @@
 
 enum { ARENA_BYTES = 1 << ARENA_SHIFT };
 
-size_t huge_round(size_t n) {
+size_t huge_whole(size_t n) {
     const size_t page = os_page_bytes(), bytes = n * PAGE_BYTES;
-    return n < HUGE_PAGES ? HUGE_PAGES : (bytes + page - 1) / page * page / PAGE_BYTES;
+    return (bytes + page - 1) / page * page / PAGE_BYTES;
+}
+
+size_t huge_round(size_t n) {
+    return n < HUGE_PAGES ? HUGE_PAGES : huge_whole(n);
 }
 
 uintptr_t huge_map(size_t n, size_t alignment) {
-    const size_t bytes = n * PAGE_BYTES;
-    void *memory       = os_map_promised(bytes, alignment < ARENA_BYTES ? ARENA_BYTES : alignment);
+    const size_t bytes = n * PAGE_BYTES, least = is_huge(n) ? ARENA_BYTES : PAGE_BYTES;
+    void *memory = os_map_promised(bytes, alignment < least ? least : alignment);
     if (memory && ((uintptr_t)memory + bytes - 1) >> ADDRESS_BITS) {
         os_unmap(memory, bytes); /* the table of arenas ends there */
         memory = NULL;
     }
     return (uintptr_t)memory;
+}
+
+bool huge_is_granted(size_t n) {
+    const uintptr_t base = huge_map(n, PAGE_BYTES);
+    if (base)
+        huge_unmap(base, n);
+    return base;
 }
 
 void huge_unmap(uintptr_t base, size_t n) {

@@ -21,12 +21,18 @@ static inline bool is_huge(size_t pages) {
     return pages >= HUGE_PAGES;
 }
 
-/* Pages that a huge block of n has: HUGE_PAGES at least, and whole pages of the kernel's. */
+/* n, rounded up to whole pages of the kernel's. */
+size_t huge_whole(size_t n);
+
+/* Pages that a huge block of n has: the same, and HUGE_PAGES at least. */
 size_t huge_round(size_t n);
 
-/* n pages, rounded, aligned to an arena or more; 0: no memory. Thread-safe, as are the others. The
- * arena of the first page need not exist. */
+/* n pages, rounded, aligned to an arena or more if that many are huge; 0: no memory. Thread-safe,
+ * as are the others. The arena of the first page need not exist. */
 uintptr_t huge_map(size_t n, size_t alignment);
+
+/* Would it give n pages? What is above memory is refused. */
+bool huge_is_granted(size_t n);
 
 void huge_unmap(uintptr_t base, size_t n);
 

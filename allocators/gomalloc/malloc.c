@@ -266,9 +266,11 @@ static bool resize_large(struct mspan *s, size_t size) {
     const size_t had = mspan_span_bytes(s);
     if (size <= SIZE_MAX_SMALL || size > PTRDIFF_MAX - PAGE_BYTES)
         return false;
-    if (pages_of(size) != s->npages && !mheap_resize_large(s, pages_of(size)))
+    if (!mheap_resize_large(s, pages_of(size)))
         return false;
-    const size_t has       = mspan_span_bytes(s);
+    const size_t has = mspan_span_bytes(s);
+    if (has == had)
+        return true;
     struct mcache *c       = mcache_enter();
     const uint32_t version = mcache_begin_renewal(c, 0);
     c->large_malloc_bytes += has > had ? has - had : 0;
@@ -288,6 +290,8 @@ static void *move(struct mspan *s, void *block, size_t had, size_t size) {
         moved = gom_malloc(size);
     if (!moved) /* a block that is too long will do */
         return size <= had ? block : NULL;
+    if (more)
+        arena_span((uintptr_t)moved)->has_spare = true;
     memcpy(moved, block, had < size ? had : size);
     if (s->elem_bytes)
         gom_free(block);

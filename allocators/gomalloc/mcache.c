@@ -288,7 +288,7 @@ struct mspan *mcache_alloc_large(struct mcache *c, size_t n, size_t alignment, b
 }
 
 bool mcache_free_large(struct mcache *c, struct mspan *s, bool waits) {
-    if (waits && s->npages <= SPANCACHE_PAGES)
+    if (waits && s->npages <= SPANCACHE_PAGES && !s->is_moved)
         return spancache_free(&c->spans, s);
     mheap_free_large(s);
     return true;

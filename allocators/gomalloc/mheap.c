@@ -252,18 +252,25 @@ static unsigned page_class(unsigned spanclass) {
 /* Pages of the map that a large span fills: hardened builds must recognise an address within, but
  * not at the price of a map as long as a huge one. */
 static size_t mapped_pages(size_t n) {
-    return HARDENED && !is_huge(n) ? n : n != 0;
+    return HARDENED ? n : n != 0;
+}
+
+/* Does the large span have a mapping of its own? */
+static bool is_apart(const struct mspan *s) {
+    return s->is_moved || is_huge(s->npages);
+}
+
+/* What the map says of a span's first pages, and of how many. */
+static size_t known_pages(const struct mspan *s) {
+    return s->elem_bytes ? s->npages : is_apart(s) ? 1 : mapped_pages(s->npages);
 }
 
 void mheap_map_span(struct mspan *s) {
-    if (s->elem_bytes)
-        arena_set(s->base, s->npages, s, page_class(s->spanclass));
-    else
-        arena_set(s->base, mapped_pages(s->npages), s, 0);
+    arena_set(s->base, known_pages(s), s, s->elem_bytes ? page_class(s->spanclass) : 0);
 }
 
 void mheap_unmap_span(const struct mspan *s) {
-    arena_set(s->base, s->elem_bytes ? s->npages : mapped_pages(s->npages), NULL, 0);
+    arena_set(s->base, known_pages(s), NULL, 0);
 }
 
 static uintptr_t small_pages(struct pagecache *c, unsigned n, size_t *scavenged) {
@@ -311,10 +318,10 @@ void mheap_free_span(struct pagecache *cache, struct mspan *s) {
         free_pages(base, n);
 }
 
-static _Atomic size_t *counter(enum span_state state, size_t n) {
-    if (state == SPAN_MANUAL)
-        return is_huge(n) ? &mheap.huge_manual_pages : &mheap.manual_pages;
-    return is_huge(n) ? &mheap.huge_pages : &mheap.inuse_pages;
+static _Atomic size_t *counter(const struct mspan *s) {
+    if (span_state(s->word) == SPAN_MANUAL)
+        return is_apart(s) ? &mheap.huge_manual_pages : &mheap.manual_pages;
+    return is_apart(s) ? &mheap.huge_pages : &mheap.inuse_pages;
 }
 
 /* A huge block and the map of its arena; 0: no memory. */
@@ -338,9 +345,9 @@ static struct mspan *begin_large(struct mspan *s, uintptr_t base, size_t n, size
     s->npages     = n;
     s->spanclass  = noscan;
     s->needs_zero = scavenged != n;
-    count(counter(state, n), n);
     /* relaxed: the page map publishes the span */
     atomic_store_explicit(&s->word, span_word(state, 1), memory_order_relaxed);
+    count(counter(s), n);
     mheap_map_span(s);
     return s;
 }
@@ -391,84 +398,179 @@ struct mspan *mheap_alloc_resident(size_t n, bool noscan, uint64_t *dirty) {
     return NULL;
 }
 
+/* Takes a large span out of the page map. An arena that is all its own gives its memory back. */
+static void forget_large(const struct mspan *s) {
+    if (is_huge(s->npages) && s->base % ((uintptr_t)1 << ARENA_SHIFT) == 0)
+        arena_clear(s->base);
+    else
+        mheap_unmap_span(s);
+}
+
+enum {
+    MOVE_FROM_MOST = 4096, /* pages: 32 MiB */
+    MOVED_MOST     = 1024, /* at a time: each is a mapping, of which a process has 65530 */
+    HOLES_MOST     = 512,  /* of a forked child: there, the kernel joins fresh pages to no other */
+};
+
+static size_t move_from(void) {
+    /* relaxed: a heuristic */
+    const size_t n = atomic_load_explicit(&mheap.move_from, memory_order_relaxed);
+    return n > MHEAP_MOVES ? n : MHEAP_MOVES;
+}
+
+/* To move a block costs page faults later, where its pages were or beyond its end. A program that
+ * frees grown blocks may soon make others, for which the heap has pages then that are resident. So
+ * blocks of that length are copied from now on, as glibc's dynamic threshold for mmap has it. */
+static void learn_from_free(const struct mspan *s) {
+    const size_t n = s->npages < MOVE_FROM_MOST ? s->npages + 1 : MOVE_FROM_MOST;
+    if (n > move_from()) /* relaxed: a heuristic */
+        atomic_store_explicit(&mheap.move_from, n, memory_order_relaxed);
+    count(&mheap.moved, (size_t)0 - 1);
+}
+
 void mheap_free_large(struct mspan *s) {
     const uintptr_t base = s->base;
     const size_t n       = s->npages;
-    count(counter(span_state(s->word), n), (size_t)0 - n);
-    if (is_huge(n))
-        arena_clear(base);
-    else
-        mheap_unmap_span(s);
+    const bool apart     = is_apart(s);
+    count(counter(s), (size_t)0 - n);
+    if (s->is_moved)
+        learn_from_free(s);
+    forget_large(s);
     /* relaxed: nobody else knows the span any more */
     atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
     fixalloc_free(&mheap.few, s);
-    if (is_huge(n))
+    if (apart)
         huge_unmap(base, n);
     else
         free_pages(base, n);
 }
 
-/* To a place that is an eighth longer, if there is one. That much address space is free behind it
- * afterwards, so that a block that grows by and by will seldom have to move again. */
-static bool move_huge(struct mspan *s, size_t n) {
+/* --- realloc --- */
+
+/* Moves its pages, not its bytes, to a mapping of its own of n pages. Behind a huge one, as much
+ * address space as an eighth of it is free afterwards. So a block that grows by and by will seldom
+ * have to move again. */
+static bool move_pages(struct mspan *s, size_t n) {
     const uintptr_t base = s->base;
-    const size_t had     = s->npages;
-    size_t more          = huge_round(n / 8);
+    size_t more          = is_huge(n) ? huge_round(n / 8) : 0;
     uintptr_t to         = map_huge(n + more, PAGE_BYTES);
-    if (!to) {
+    if (!to && more) {
         more = 0;
         to   = map_huge(n, PAGE_BYTES);
     }
     if (!to)
         return false;
-    arena_clear(base); /* before the address may be somebody else's */
-    const bool moved = huge_move(base, had, to, n);
+    forget_large(s); /* before the address may be somebody else's */
+    const bool moved = huge_move(base, s->npages, to, n);
     s->base          = moved ? to : base;
-    arena_set(s->base, 1, s, 0);
+    s->is_moved |= moved && !is_apart(s);
+    mheap_map_span(s);
     if (more)
         huge_unmap(to + n * PAGE_BYTES, more);
     return moved;
 }
 
-/* Below HUGE_PAGES it keeps that length, until it is the half: no copy for each step around there.
- */
-static bool resize_huge(struct mspan *s, size_t wanted) {
-    const size_t had = s->npages, n = huge_round(wanted);
-    if (wanted < HUGE_PAGES / 2)
+/* How long a moved block is to be. One that grows gets an eighth of address space to grow into,
+ * which costs no memory until it is used. */
+static size_t moved_length(size_t wanted, bool grows) {
+    const size_t n = huge_whole(grows ? wanted + wanted / 8 : wanted);
+    return is_huge(n) ? huge_round(wanted) : n;
+}
+
+/* A huge block is never shorter than HUGE_PAGES. Below that it keeps its length, until it is the
+ * half: no copy for each step around there. A moved one becomes as short as is wanted. */
+static bool resize_apart(struct mspan *s, size_t wanted) {
+    const size_t had = s->npages;
+    const size_t n   = s->is_moved ? moved_length(wanted, wanted > had) : huge_round(wanted);
+    if (!s->is_moved && wanted < HUGE_PAGES / 2)
+        return false;
+    /* What was moved comes from the heap, whose memory the kernel has not promised. */
+    if (s->is_moved && n > had && is_huge(n) && !huge_is_granted(n))
         return false;
     const enum os_growth grown = huge_resize(s->base, had, n);
-    if (grown == OS_SPLIT || (grown == OS_NO_ROOM && !move_huge(s, n)))
+    if (grown == OS_SPLIT || (grown == OS_NO_ROOM && !move_pages(s, n)))
         return false;
-    huge_release(s->base, wanted, n);
-    s->npages = n;
-    count(counter(span_state(s->word), n), n - had);
+    if (!s->is_moved)
+        huge_release(s->base, wanted, n);
+    s->npages    = n;
+    s->has_spare = s->is_moved && n > wanted;
+    count(counter(s), n - had);
     return true;
 }
 
-bool mheap_resize_large(struct mspan *s, size_t n) {
+/* Where pages have been moved away, the heap gets fresh ones. Only one that happens meanwhile to
+ * map memory there, whose address the kernel chose, is in the way: then the heap is smaller. */
+static void map_again(uintptr_t base, size_t n) {
+    const bool mapped = os_map_at(base, n * PAGE_BYTES);
+    lock_acquire(&mheap.lock);
+    if (mapped)
+        pagealloc_free(&mheap.pages, base, n, true);
+    else
+        mheap.sys_pages -= n; /* they are in use for good */
+    lock_release(&mheap.lock);
+}
+
+/* The process has mappings left for it. */
+static bool may_move_out(void) {
+    /* relaxed: numbers alone */
+    return atomic_load_explicit(&mheap.moved, memory_order_relaxed) < MOVED_MOST &&
+           atomic_load_explicit(&mheap.holes, memory_order_relaxed) < HOLES_MOST;
+}
+
+/* Moves a block of the heap that is to grow and has no room. False: it must be copied. */
+static bool move_out(struct mspan *s, size_t wanted) {
+    const uintptr_t base = s->base;
+    const size_t had = s->npages, n = moved_length(wanted, true), page = os_page_bytes();
+    if (had < move_from() || base % page || had * PAGE_BYTES % page || !may_move_out() ||
+        !os_is_one_mapping(os_pointer(base), had * PAGE_BYTES) || !move_pages(s, n))
+        return false;
+    count(&mheap.moved, 1);
+    count(&mheap.holes, mheap.is_forked);
+    count(&mheap.inuse_pages, (size_t)0 - had);
+    count(&mheap.huge_pages, n);
+    s->npages    = n;
+    s->has_spare = n > wanted;
+    map_again(base, had);
+    return true;
+}
+
+/* A block of the heap becomes longer, where it is. */
+static bool grow_in_place(struct mspan *s, size_t n) {
     const size_t had    = s->npages;
     const uintptr_t end = s->base + had * PAGE_BYTES;
+    size_t scavenged;
+    lock_acquire(&mheap.lock);
+    const bool taken = pagealloc_alloc_at(&mheap.pages, end, n - had, &scavenged);
+    lock_release(&mheap.lock);
+    if (!taken)
+        return false;
+    arena_set(end, mapped_pages(n) - mapped_pages(had), s, 0);
+    count(counter(s), n - had);
+    s->npages = n;
+    return true;
+}
+
+static void shorten(struct mspan *s, size_t n) {
+    const size_t had    = s->npages;
+    const uintptr_t end = s->base + n * PAGE_BYTES;
+    s->npages           = n; /* first: in a forked child, no page is free and the block's */
+    arena_set(end, mapped_pages(had) - mapped_pages(n), NULL, 0);
+    free_pages(end, had - n);
+    count(counter(s), n - had);
+}
+
+bool mheap_resize_large(struct mspan *s, size_t n) {
+    const size_t had = s->npages;
     if (n > ALL_PAGES)
         return false;
-    if (is_huge(had))
-        return resize_huge(s, n);
-    if (is_huge(n))
-        return false;
-    if (n > had) {
-        size_t scavenged;
-        lock_acquire(&mheap.lock);
-        const bool taken = pagealloc_alloc_at(&mheap.pages, end, n - had, &scavenged);
-        lock_release(&mheap.lock);
-        if (!taken)
-            return false;
-        arena_set(end, mapped_pages(n) - mapped_pages(had), s, 0);
-    } else if (n < had) {
-        s->npages = n; /* first: in a forked child, no page is free and the block's */
-        arena_set(s->base + n * PAGE_BYTES, mapped_pages(had) - mapped_pages(n), NULL, 0);
-        free_pages(s->base + n * PAGE_BYTES, had - n);
-    }
-    count(counter(span_state(s->word), n), n - had);
-    s->npages = n;
+    if (n == had || (s->has_spare && n < had && n >= had - had / 8))
+        return true;
+    if (is_apart(s))
+        return resize_apart(s, n);
+    if (n > had)
+        return (!is_huge(n) && grow_in_place(s, n)) || move_out(s, n);
+    shorten(s, n);
+    s->has_spare = false;
     return true;
 }
 
@@ -542,6 +644,7 @@ size_t mheap_trim_metadata(void) {
  * being changed may be too large. */
 void mheap_after_fork(void) {
     lock_after_fork(&mheap.grow_lock);
+    mheap.is_forked = mheap.sys_pages != 0;
     if (lock_after_fork(&mheap.lock))
         pagealloc_mend(&mheap.pages);
     for (unsigned i = 0; i < sizeof mheap.away / sizeof *mheap.away; i++)

@@ -25,12 +25,16 @@ struct mheap {
     _Atomic size_t manual_pages; /* in manual spans */
     /* The same in huge blocks, whose pages are not among the others, nor among sys_pages. */
     _Atomic size_t huge_pages, huge_manual_pages;
+    _Atomic size_t move_from; /* the shortest block that realloc moves, in pages, or MHEAP_MOVES */
+    _Atomic size_t moved;     /* blocks whose pages realloc has moved, */
+    _Atomic size_t holes;     /* and those that a forked child has moved out of its parent's heap */
     _Atomic unsigned threads; /* that have a cache (mcache.c) */
 
     struct lock grow_lock; /* taken before `lock`; guards the rest */
     uintptr_t grow_at;     /* where the heap would grow next, and */
     uintptr_t grow_down;   /* below what: where it ended up at the kernel's choice. 0: nowhere */
     unsigned hint;         /* the next one to try */
+    bool is_forked;        /* the heap, or a part of it, is the parent's */
     uint64_t base_random;  /* where the hints begin; 0: at the lowest address */
 
     size_t meta_sys; /* bytes of regions of the page allocator */
@@ -40,6 +44,9 @@ struct mheap {
 };
 
 enum { MHEAP_LOST = 1 };
+
+/* Shorter blocks are always copied, which is as fast. */
+enum { MHEAP_MOVES = 32 };
 
 /* For the longest span of the heap. */
 enum { MHEAP_NOTE_WORDS = HUGE_PAGES / 64 + 1 };

@@ -76,6 +76,8 @@ struct mspan {
     uint8_t spanclass; /* 1 for a large span of noscan memory */
     bool needs_zero;   /* slots may hold old bytes */
     uint8_t home;      /* the group of threads that had it last (mcentral.h) */
+    bool is_moved;     /* large: realloc has moved its pages to a mapping of its own (huge.h) */
+    bool has_spare;    /* large: realloc has made it longer than was asked for */
     _Atomic uint32_t word;
     struct mspan *next, *previous;   /* of the list of a mcentral, guarded by its lock */
     _Atomic uint32_t *_Atomic notes; /* tiny.c's, of each slot; NULL: none yet */

@@ -78,6 +78,15 @@ enum os_growth os_grow(void *memory, size_t had, size_t bytes) {
     return grown ? OS_GROWN : in_way ? OS_NO_ROOM : OS_SPLIT;
 }
 
+/* A growth by one page asks that, too. It fails, for something is behind: mostly the same mapping.
+ */
+bool os_is_one_mapping(void *memory, size_t bytes) {
+    const enum os_growth grown = os_grow(memory, bytes, bytes + os_page_bytes());
+    if (grown == OS_GROWN)
+        os_unmap((char *)memory + bytes, os_page_bytes());
+    return grown != OS_SPLIT;
+}
+
 bool os_move(void *memory, size_t had, void *to, size_t bytes) {
     const int saved  = errno;
     const bool moved = mremap(memory, had, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;

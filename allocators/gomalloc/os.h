@@ -33,6 +33,9 @@ void *os_map_promised(size_t bytes, size_t alignment);
 enum os_growth { OS_GROWN, OS_NO_ROOM, OS_SPLIT };
 enum os_growth os_grow(void *memory, size_t had, size_t bytes);
 
+/* Is this memory, which is mapped, part of one mapping? Else it cannot be moved as a whole. */
+bool os_is_one_mapping(void *memory, size_t bytes);
+
 /* The same to the beginning of another such mapping, whose first `bytes` make room for it; what was
  * there is gone. False: not moved, and of these bytes nobody knows whether they are still mapped.
  */

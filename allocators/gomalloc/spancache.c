@@ -117,6 +117,7 @@ bool spancache_free(struct spancache *c, struct mspan *s) {
         forget_slots(s);
     set_dead(s);
     s->needs_zero = true;
+    s->has_spare  = false;
     if (c->pages + n > c->room) {
         c->room          = room();
         const size_t fit = c->room - n, most = c->room / 4 * 3;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -19,7 +20,7 @@
 static size_t kernel_page = 4096;
 
 /* What the kernel saw. */
-static _Atomic size_t refused, longer, given_back;
+static _Atomic size_t refused, longer, given_back, moved_parts;
 
 static size_t rounded(size_t bytes) {
     return (bytes + kernel_page - 1) & -kernel_page;
@@ -67,6 +68,22 @@ int madvise(void *addr, size_t len, int advice) {
     longer += rounded(len) != len;
     given_back += advice == MADV_DONTNEED ? rounded(len) : 0;
     return answer(syscall(SYS_madvise, addr, rounded(len), advice));
+}
+
+void *mremap(void *addr, size_t old_len, size_t new_len, int flags, ...) {
+    void *to = NULL;
+    va_list more;
+    va_start(more, flags);
+    if (flags & MREMAP_FIXED)
+        to = va_arg(more, void *); // NOLINT(clang-analyzer-valist.Uninitialized): it is not
+    va_end(more);
+    moved_parts += (old_len | new_len) % kernel_page != 0;
+    if (!is_aligned(addr) || !is_aligned(to)) {
+        moved_parts++;
+        errno = EINVAL;
+        return MAP_FAILED;
+    }
+    return os_pointer((uintptr_t)syscall(SYS_mremap, addr, old_len, new_len, flags, to));
 }
 
 /* The other names are not asked for by what is tested. */
@@ -183,6 +200,31 @@ static void shrunk(size_t unused, enum choice never) {
     _exit(refused || longer ? 4 : 0);
 }
 
+/* Blocks that grow and cannot where they are. They begin and end anywhere in the kernel's pages. */
+static void grown(size_t unused, enum choice never) {
+    (void)unused;
+    (void)never;
+    enum { COUNT = 60 };
+    size_t size[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        size[i] = (256 << 10) + i * 9 % 32 * 8192;
+        fill(blocks[i] = gom_malloc(size[i]), size[i], mark(i));
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        blocks[i] = gom_realloc(blocks[i], size[i] + 100000);
+        if (damaged(i + 1, size[i] < 256 << 10 ? size[i] : 256 << 10))
+            _exit(1);
+        memset(blocks[i] + size[i], 1, 100000);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        if (!is_filled(blocks[i], size[i], mark(i)))
+            _exit(2);
+        gom_free(blocks[i]);
+    }
+    gom_trim(0);
+    _exit(refused || longer || moved_parts ? 4 : 0);
+}
+
 /* Not gom_trim but the scavenger gives back, a few pages at a time. */
 static void by_and_by(size_t size, enum choice choice) {
     for (size_t i = 0; i < MANY; i++)
@@ -293,6 +335,7 @@ int main(void) {
                    "zeros, and all comes back in the end",
                    sizes[i], ways[c]);
         IS(status_of(shrunk, 0, 0), 0, "large blocks that are shortened keep the rest");
+        IS(status_of(grown, 0, 0), 0, "blocks that grow keep their bytes; no part of a page moves");
         for (enum choice c = 0; c < CHOICES; c++)
             IS(status_of(by_and_by, 8192, c), 0, "the scavenger takes whole pages only, %s freed",
                ways[c]);
