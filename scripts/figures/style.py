@@ -1,18 +1,15 @@
 """What all figures share: colours, axes, and a page of title, panels, legend and caption.
 
-The first colours are those of Okabe and Ito (distinct to the colour-blind) and one of Tol. No two
-allocators share a colour. Each also has a marker or a line of its own, so that a print without colours can
-be read.
+The colours are those of palette.py: no two allocators share one. Each also has a marker or a line of its
+own, so that a print without colours can be read.
 """
 
 from __future__ import annotations
 
-import colorsys
 import textwrap
 from typing import Any, Iterable
 
 import matplotlib
-import matplotlib.colors
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -20,17 +17,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench_results import MIB, Results, Row, Spread, plural, sample_count
+from palette import COLOURS as COLOURS
+from palette import FIRST as FIRST
+from palette import GREY as GREY
+from palette import ZONE as ZONE
+from palette import colour as colour
 
-# Okabe and Ito, "Color universal design", 2008; instead of their yellow, which is too pale on white,
-# the wine of Paul Tol's "muted".
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255"]
-# Then those of more that are furthest from all before them (CIE 1976: 26 at least, as in the first).
-COLOURS += ["#7F3FBF", "#66A61E", "#F4A582", "#E7298A", "#00CED1", "#8C510A", "#004D40", "#BBBB22"]
-FIRST = 8  # allocators have lines without gaps
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h", "d"]
 LINES = ["-", "--", ":"]
-GREY = "#707070"  # the floor, and what is said beside the data
-ZONE = "#EEEEEE"
 
 PANEL_WIDTH, LEAST_WIDTH, MARGIN = 3.7, 7.4, 0.9  # inches
 TITLE_SIZE, CAPTION_SIZE = 12, 7.5  # points
@@ -55,14 +49,6 @@ matplotlib.rcParams.update(
         "text.parse_math": False,  # a name may have a "$"
     }
 )
-
-
-def colour(i: int) -> str:
-    """A different one for each i. Beyond those that were chosen, hues as far apart as they get."""
-    if i < len(COLOURS):
-        return COLOURS[i]
-    hue, lightness = i * 0.618034 % 1, (0.35, 0.5, 0.65)[i % 3]
-    return str(matplotlib.colors.to_hex(colorsys.hls_to_rgb(hue, lightness, 0.8))).upper()
 
 
 class Styles:
