@@ -62,19 +62,28 @@ def ratio(first: Row, second: Row, measure: Measure) -> Optional[paired.Effect]:
 @dataclass
 class Question:
     """One measure on one workload by one number of threads. `rows`: those that can be ranked, the best
-    first. `apart`: the pairs that are told apart, each once, the better one first."""
+    first. `apart`: the pairs that are told apart, each once, the better one first. `level`: the p that a
+    pair needed for that; `usual`: the standard deviation that few rounds are held to have at least.
+    """
 
     workload: str
     threads: int
     measure: Measure
     rows: list[Row]
     apart: set[tuple[str, str]] = field(default_factory=set)
+    level: float = FALSE_RATE
+    usual: float = 0.0
 
     def better(self, first: Row, second: Row) -> bool:
         return (first.allocator, second.allocator) in self.apart
 
     def tied(self, first: Row, second: Row) -> bool:
         return not self.better(first, second) and not self.better(second, first)
+
+    def smallest(self, first: Row, second: Row) -> float:
+        """The least difference of the two, a fraction, that would have been found 95 times in 100."""
+        d = differences(first, second, self.measure)
+        return paired.smallest_seen(d, INTEREST, self.level, self.usual)
 
     def best(self) -> list[Row]:
         """The one with the least median, and all that cannot be told from it."""
@@ -122,8 +131,8 @@ def compare(run: Results, threads: int) -> dict[tuple[str, str], Question]:
     return {(q.workload, q.measure.name): q for q in questions}
 
 
-def tell_apart(questions: Sequence[Question]) -> None:
-    """Fills `apart` of each. Of all that is found in all of them together, FALSE_RATE is false."""
+def tell_apart(questions: Sequence[Question], rate: float = FALSE_RATE) -> None:
+    """Fills `apart` of each. Of all that is found in all of them together, so much is false."""
     pairs: list[tuple[Question, str, str]] = []
     p_values: list[float] = []
     for q in questions:
@@ -131,14 +140,17 @@ def tell_apart(questions: Sequence[Question]) -> None:
             (a, b, d) for a, b in combinations(q.rows, 2) if (d := differences(a, b, q.measure))
         ]
         # What the middle pair scatters, the others are held to do, too, if there are few rounds.
-        usual = statistics.median(paired.scale_of(d) for _, _, d in found) if found else 0.0
+        q.usual = statistics.median(paired.scale_of(d) for _, _, d in found) if found else 0.0
         for a, b, d in found:
             ahead, behind = (a, b) if statistics.fmean(d) < 0 else (b, a)
             pairs.append((q, ahead.allocator, behind.allocator))
-            p_values.append(paired.p_beyond(d, INTEREST, usual))
-    for (q, ahead_of, name), real in zip(pairs, paired.discoveries(p_values, FALSE_RATE)):
-        if real:
+            p_values.append(paired.p_beyond(d, INTEREST, q.usual))
+    real = paired.discoveries(p_values, rate)
+    for (q, ahead_of, name), found_apart in zip(pairs, real):
+        if found_apart:
             q.apart.add((ahead_of, name))
+    for q in questions:  # as sure as one more claim must be
+        q.level = rate * max(1, sum(real)) / max(1, len(real))
 
 
 def beats(first: Row, second: Row, speed: Question, memory: Question) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import random
 import statistics
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,12 @@ from typing import Sequence
 NORMAL = NormalDist()
 LEVEL = 0.95  # of intervals
 FEWEST = 6  # rounds: 2 of the 2^6 ways to give signs are fewer than 5 %
+
+# The smallest difference that would have been seen is found with this power.
+POWER = 0.95
+DRAWS = 400  # of rounds, for that
+DRAWN_BLOCKS = 40  # at most; of more, the shift goes with the root of their number
+FARTHEST = 1e9  # of Student's quantiles
 
 
 @dataclass(frozen=True)
@@ -123,10 +130,14 @@ def scale_of(differences: Sequence[float]) -> float:
     return statistics.stdev(differences) if len(differences) > 1 else 0.0
 
 
+def scale_of_few(differences: Sequence[float], scale: float) -> float:
+    """At least `scale`: by chance three rounds can lie close together."""
+    return max(scale_of(differences), scale)
+
+
 def p_beyond(differences: Sequence[float], margin: float, scale: float) -> float:
     """Of the hypothesis that the true difference, up or down, is at most the margin (a fraction, as
-    0.02); 1 of a single round. `scale` is the least standard deviation that few rounds may have: by
-    chance three can lie close together."""
+    0.02); 1 of a single round. `scale` is the least standard deviation that few rounds may have."""
     n = len(differences)
     if n < 2:
         return 1.0
@@ -135,11 +146,60 @@ def p_beyond(differences: Sequence[float], margin: float, scale: float) -> float
     beyond = [d - math.log1p(margin) for d in differences]
     if n >= FEWEST:
         return min(1.0, 2 * signed_rank_tail(beyond))
-    noise = max(scale_of(differences), scale) / math.sqrt(n)
+    noise = scale_of_few(differences, scale) / math.sqrt(n)
     mean = statistics.fmean(beyond)
     if noise == 0:
         return 0.0 if mean > 0 else 1.0
     return min(1.0, 2 * student_tail(mean / noise, n - 1))
+
+
+@lru_cache(maxsize=None)
+def student_quantile(tail: float, freedom: int) -> float:
+    """The t that Student's T exceeds with this probability, below one half."""
+    low, high = 0.0, 1.0
+    while student_tail(high, freedom) > tail and high < FARTHEST:
+        high *= 2
+    for _ in range(60):  # halves the width each time
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_tail(middle, freedom) > tail else (low, middle)
+    return high
+
+
+@lru_cache(maxsize=None)
+def needed_average(blocks: int, k: int) -> float:
+    """By how many standard deviations normal blocks must be shifted, so that the k-th smallest Walsh average
+    is positive with POWER. Its distribution is drawn, always from the same numbers."""
+    source = random.Random(1)
+    shifts = []
+    for _ in range(DRAWS):
+        drawn = [source.gauss(0, 1) for _ in range(blocks)]
+        shifts.append(-walsh_averages(drawn)[k - 1])
+    return sorted(shifts)[math.ceil(POWER * DRAWS) - 1]
+
+
+def needed_shift(blocks: int, level: float) -> float:
+    """Likewise, so that the test of p_beyond, two-sided, has a p of at most this level; infinite: it never
+    can have."""
+    if blocks < 2:
+        return math.inf
+    if blocks < FEWEST:
+        sure, likely = (student_quantile(t, blocks - 1) for t in (level / 2, 1 - POWER))
+        return (sure + likely) / math.sqrt(blocks)
+    if blocks > DRAWN_BLOCKS:
+        return needed_shift(DRAWN_BLOCKS, level) * math.sqrt(DRAWN_BLOCKS / blocks)
+    k = rank_sum_below(blocks, level / 2)
+    return needed_average(blocks, k) if k else math.inf
+
+
+def smallest_seen(differences: Sequence[float], margin: float, level: float, scale: float) -> float:
+    """The least true difference, a fraction, that p_beyond would have found at this level with POWER, if
+    rounds scatter as these do."""
+    needed = needed_shift(len(differences), level)
+    if math.isinf(needed):
+        return math.inf
+    few = len(differences) < FEWEST
+    noise = scale_of_few(differences, scale) if few else effect(differences).scale
+    return math.expm1(math.log1p(margin) + needed * noise)
 
 
 def discoveries(p_values: Sequence[float], rate: float) -> list[bool]:
