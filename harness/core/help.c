@@ -107,7 +107,8 @@ static void print_harden(FILE *to) {
             "  --sizes LIST         sizes of blocks: tiny, small, large (default: all)\n"
             "  --runs K             run each misuse K times, with K seeds (default: %d)\n"
             "  --list-misuses       print their names, weaknesses and what they do; run nothing\n"
-            "  --verbose            print each run, and how to repeat it\n",
+            "  --verbose            print each run, and how to repeat it\n"
+            "  --directory-to FILE  write the path of the results there, for scripts\n",
             DEFAULT_RUNS);
 }
 

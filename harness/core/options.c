@@ -235,7 +235,7 @@ static const struct {
     [THP]            = {"thp", required_argument, OF_RUN},
     [TIMEOUT]        = {"timeout", required_argument, OF_ASKS},
     [OUT]            = {"out", required_argument, OF_WORKS},
-    [DIRECTORY_TO]   = {"directory-to", required_argument, OF_RUN | OF_CHECK},
+    [DIRECTORY_TO]   = {"directory-to", required_argument, OF_RUN | OF_CHECK | OF_HARDEN},
     [CELLS]          = {"cells", required_argument, OF_ASKS},
     [HELP]           = {"help", no_argument, OF_ANY},
     [VERSION]        = {"version", no_argument, OF_ANY},

@@ -84,6 +84,7 @@ static json_t *make(const void *table) {
 
 static int run_table(struct harden_table *t) {
     struct document document;
+    char problem[RESULTS_PROBLEM_BYTES];
     if (!document_open(&document, t->options->out, "hardening.json",
                        RESERVE_ONCE + harden_table_runs(t) * RESERVE_EACH))
         return EXIT_WRONG_USE;
@@ -95,7 +96,12 @@ static int run_table(struct harden_table *t) {
         document_give_up(&document, "run");
         return EXIT_WRONG_USE;
     }
-    const bool saved = document_save(&document, harden_report_json(t));
+    bool saved = document_save(&document, harden_report_json(t));
+    if (saved &&
+        !results_tell(&document.results, t->options->directory_to, problem, sizeof problem)) {
+        text_say("%s", problem);
+        saved = false;
+    }
     harden_table_print(t, stdout);
     fflush(stdout);
     if (!t->complete)
