@@ -11,7 +11,8 @@
 #:     LONG_REST=60             of GROUP=memory: what is still resident a minute after the end
 #:     THP=never|madvise|always transparent huge pages, as far as the kernel can
 #: make table        all numbers of a run; make answer: its answer again
-#:     RUN=results/example      of this one (default: the latest of results/, or of OUT=dir)
+#: make report       the page of a run, report.html in its folder: for a browser, without a network
+#:     RUN=results/example      any of the three of this run (default: the latest of results/, or of OUT=dir)
 #:     RIVALS=1                 also the newer builds that make rivals fetched (so for check, harden)
 #: make check        conformance: every promise of malloc on every allocator
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
@@ -422,6 +423,9 @@ bench bench-programs try why check check-whole harden gate gate-proof baseline h
 answer table:
 	@scripts/$@.py -- "$${RUN:-$${OUT:-results}/latest}"
 
+report:
+	@scripts/report/__main__.py -- "$${RUN:-$${OUT:-results}/latest}"
+
 rivals:
 	$(call deps,bench)
 	@scripts/rivals.sh
@@ -438,6 +442,7 @@ TESTS = $(filter $(LONGEST),$(TEST_SCRIPTS)) $(filter harness/%,$(SHORTER)) $(fi
   $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%))
 test test-all:
 	$(call deps,$@)
+	$(if $(filter test-all,$@),$(if $(filter skip,$(DEPS)),,@scripts/report/browser.sh))
 	@$(MAKE) $(jobs) $(if $(filter test-all,$@)$(TEST),tests,quick-tests)
 	@$(if $(filter test-all,$@)$(TEST),,echo '$(words $(PLAIN)) programs are skipped: in make test-all; they run in other variants')
 	@$(if $(filter test-all,$@),TEST_ALL=1) prove --timer --jobs $(JOBS) --exec scripts/run-test \
@@ -473,5 +478,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests quick-tests rivals bench bench-programs try why check check-whole harden gate gate-proof baseline history answer table test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests rivals bench bench-programs try why check check-whole harden gate gate-proof baseline history answer table report test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

@@ -459,12 +459,16 @@ def first_parts(text: str, room: int) -> list[str]:
     return lines[: max(0, room)]
 
 
+def nothing(run: Results) -> str:
+    """Why there is no answer."""
+    floor = any(r.samples for r in run.rows)
+    return "Only the floor was measured, which is not an allocator." if floor else NOTHING
+
+
 def format_answer(a: Answer, room: int = LINES) -> list[str]:
     """At most so many lines, of WIDTH columns."""
     if not any(r.samples for r in a.at_these_threads):
-        floor = any(r.samples for r in a.run.rows)
-        nothing = "Only the floor was measured, which is not an allocator." if floor else NOTHING
-        return fit([failed_sentence(a), nothing], room)
+        return fit([failed_sentence(a), nothing(a.run)], room)
     head, said = head_lines(a), sentences(a)
     needed = min(SENTENCES, sum(len(wrap(s)) for s in said))
     table = table_lines(a, room - len(head) - needed)

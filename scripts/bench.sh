@@ -17,10 +17,11 @@
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
 #   B=dir                      where the driver was built (default: build)
 #
-# The run's folder also gets answer.txt, with what had no room here, and table.txt, with all numbers.
+# The run's folder also gets answer.txt, with what had no room here, table.txt, with all numbers, and the page
+# report.html, with pictures.
 #
 # The exit code is that of the driver: 0 good, 1 a sample or a timeline failed, 2 wrong use or
-# environment, 128 + n signal n. If the driver's is 0, it is that of the table or of the plots.
+# environment, 128 + n signal n. If the driver's is 0, it is that of the table, the plots or the page.
 
 # shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
@@ -65,12 +66,14 @@ keep() {
   mv -f "$run/.$file.new" "$run/$file"
 }
 "${root}scripts/plot.py" "$run" >/dev/null || later=$?
+"${root}scripts/report/__main__.py" --if-possible "$run" >/dev/null || later=$?
 keep answer.txt "${root}scripts/answer.py" --all "$run"
 keep table.txt "${root}scripts/table.py" "$run"
 "${root}scripts/answer.py" "$run" || later=$?
-plots=', plots/'
+plots=', plots/' page=', report.html'
 [ -d "$run/plots" ] || plots=''
+[ -f "$run/report.html" ] || page=''
 echo "All of it: $run/"
-echo "  answer.txt, table.txt, bench.json$plots"
+echo "  answer.txt, table.txt, bench.json$plots$page"
 [ "$code" != 0 ] || code=$later
 exit "$code"

@@ -12,7 +12,7 @@
 #   ARGS="--tap --verbose"     further options of the driver
 #
 # After the checks, scripts/junit.py writes their JUnit file, conformance.xml, also of a run that found
-# something or was interrupted.
+# something or was interrupted. Both commands leave a page for a browser, report.html.
 #
 # Exit code: that of the driver; 2 if that is 0 and conformance.xml cannot be written.
 
@@ -61,10 +61,10 @@ if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else
   for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
 fi
 for option in ${ARGS:-}; do set -- "$@" "$option"; done
-[ "$command" = check ] || exec "$driver" "$command" "$@"
-
-run_driver check "$@"
+run_driver "$command" "$@"
 [ -n "$run" ] || exit "$code" # nothing was judged, or it could not be saved; the driver said why
+"${root}scripts/report/__main__.py" --if-possible "$run" >/dev/null || true # it said why
+[ "$command" = check ] || exit "$code"
 if "${root}scripts/junit.py" "$run"; then
   echo "check.sh: $run/conformance.xml" >&2
 else

@@ -7,7 +7,7 @@
 #   gate     that, and what `make gate` needs: git, statistics, the whole of matplotlib
 #   programs that, and the packages that the programs in workloads/programs/ name
 #   test     that, and what `make test` and ci/lint.sh need
-#   test-all that, and what `make test-all` needs: a compiler and an emulator for aarch64
+#   test-all that, and what `make test-all` needs: a compiler and an emulator for aarch64, a browser
 #   --print  print the packages, one a line, and install nothing
 #
 # The allocators' packages are those that the adapters name ("package:" in allocators/*.c). One that
@@ -19,12 +19,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 elfutils"
+tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-jinja2 elfutils"
 plots=python3-matplotlib
 gate_tools="git $plots python3-scipy python3-statsmodels python3-jsonschema valgrind strace"
 test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap
   libbenchmark-tools redis-server nodejs python3-yaml golang-go spin musl-tools mandoc pkg-config"
-all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
+all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static chromium"
+# What is not the distribution's may have its own, and refuse the distribution's.
+command -v npm >/dev/null || all_tools="$all_tools npm"
 
 usage() {
   sed -n '4,11s/^# \{0,1\}//p' "$0"

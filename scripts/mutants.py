@@ -7,7 +7,65 @@ COMPARING = "scripts/test_comparing.py"
 ANSWER = "scripts/test_answer.py"
 PLOT = "scripts/test_plot.py"
 
+REPORT = "scripts/report/test_report.py"
+
 MUTANTS = [
+    (
+        "page: a name is text, and never markup",
+        "scripts/report/svg.py",
+        "Markup(html.escape(text))",
+        "Markup(text)",
+        f"{REPORT}:WholePage.test_names_and_messages_are_text",
+        "",
+    ),
+    (
+        "page: the data end no script",
+        "scripts/report/data.py",
+        """.replace("<", "\\\\u003c")""",
+        "",
+        f"{REPORT}:WholePage.test_names_and_messages_are_text",
+        "",
+    ),
+    (
+        "page: a tie is drawn as one",
+        "scripts/report/dots.py",
+        'hollow = row.value.verdict in ("tie", "")',
+        "hollow = False",
+        f"{REPORT}:Pictures",
+        "ties_hollow",
+    ),
+    (
+        "page: what failed is named",
+        "scripts/report/summary.py",
+        "for row in sorted((r for p in study.places.values() for r in p.failed), key=place_of):",
+        "for row in sorted((r for p in study.places.values() for r in p.failed[1:]), key=place_of):",
+        f"{REPORT}:Gaps",
+        "what_is_missing",
+    ),
+    (
+        "page: its numbers are those of the samples",
+        "scripts/report/tables.py",
+        'return [number(s.median), f"{number(s.low)} to {number(s.high)}"]',
+        'return [number(s.high), f"{number(s.low)} to {number(s.high)}"]',
+        f"{REPORT}:WholePage.test_the_example",
+        "",
+    ),
+    (
+        "page: other numbers of threads are accounted for, too",
+        "scripts/report/study.py",
+        "    comparing.tell_apart(more, OTHER_RATE)\n",
+        "    for q in more:\n        q.apart = {(a.allocator, b.allocator) for a in q.rows for b in q.rows[q.rows.index(a) + 1:]}\n",
+        f"{REPORT}:Sentences",
+        "null_runs",
+    ),
+    (
+        "page: what would have been seen is seen",
+        "scripts/paired.py",
+        "math.ceil(POWER * DRAWS) - 1",
+        "DRAWS // 2",
+        f"{REPORT}:Smallest",
+        "found_as_often",
+    ),
     (
         "groups: who cannot be told apart is neither best nor worst",
         "scripts/group_table.py",
@@ -155,8 +213,8 @@ MUTANTS = [
     (
         "answer: how many pairs there are is accounted for",
         "scripts/comparing.py",
-        "paired.discoveries(p_values, FALSE_RATE)",
-        "[p <= FALSE_RATE for p in p_values]",
+        "paired.discoveries(p_values, rate)",
+        "[p <= rate for p in p_values]",
         f"{COMPARING}:Apart.test_equals_are_told_apart_in_few_runs",
         "",
     ),

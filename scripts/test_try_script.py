@@ -41,6 +41,7 @@ class Try(DriverTest):
         self.assertEqual(
             sorted(p.name for p in (folder / "plots").iterdir()), ["memory.png", "pareto.png"]
         )
+        self.assertIn("spanbench try: ", (folder / "report.html").read_text())
 
     def test_wrong_use_has_its_exit_code(self) -> None:
         without = self.attempt()

@@ -7,7 +7,8 @@
 #   RIVALS=1                   also the newer builds that `make rivals` fetched
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
 #
-# The exit code is that of the driver (build/spanbench try --help), or, if that is 0, of the plots.
+# The exit code is that of the driver (build/spanbench try --help), or, if that is 0, of the plots
+# and of the page, report.html.
 
 # shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
@@ -35,6 +36,7 @@ for option in ${ARGS:-}; do set -- "$@" "$option"; done
 run_driver try "$@" --shell -- "$CMD"
 [ -n "$run" ] && [ "$code" -lt 2 ] || exit "$code"
 later=0
+"${root}scripts/report/__main__.py" --if-possible "$run" || later=$?
 "${root}scripts/verdicts/try_plot.py" "$run" || later=$?
 [ "$code" != 0 ] || code=$later
 exit "$code"

@@ -53,7 +53,7 @@ class Bench(DriverTest):
             ),
         )
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("answer.txt, table.txt, bench.json\n", result.stdout)
+        self.assertIn("answer.txt, table.txt, bench.json, report.html\n", result.stdout)
         self.assertIn("plot.py: no plots without matplotlib", result.stderr)
         self.assertIn("tiny, 1 thread", (self.the_run() / "table.txt").read_text())
         self.assertFalse((self.the_run() / "plots").exists())
@@ -95,7 +95,7 @@ class Bench(DriverTest):
         self.assertIn("small, 2 threads", table)
         self.assertEqual((directory / "table.txt").read_text(), table)
         answer = run("scripts/answer.py", directory, cwd=ROOT).stdout
-        end = f"All of it: {directory}/\n  answer.txt, table.txt, bench.json, plots/\n"
+        end = f"All of it: {directory}/\n  answer.txt, table.txt, bench.json, plots/, report.html\n"
         self.assertTrue(output.endswith(answer + end), output)
         self.assertIn("Not measured here:", (directory / "answer.txt").read_text())
         last = answer.split("\n\n", 1)[1].splitlines()

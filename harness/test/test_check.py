@@ -807,6 +807,7 @@ class MakeCheck(CheckTest):
         lines = result.stderr.splitlines()
         for name, line in zip(("conformance.json", "conformance.xml"), lines[-2:]):
             self.assertIn(str(self.written(name)), line, "ends with where they are")
+        self.assertIn("system keeps 2 of 2 promises", self.written("report.html").read_text())
 
     def test_a_library_whose_path_has_blanks_is_one(self) -> None:
         library = self.directory / "a library.so"

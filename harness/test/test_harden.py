@@ -25,6 +25,7 @@ from driving import (
     adapter_keys,
     at_once,
     cell_names,
+    clean_environment,
     run,
     spanbench,
 )
@@ -254,6 +255,17 @@ class Output(HardeningTest):
         self.assertIn("(--timeout gives it more)", first["seen"])
         repeated = run(*shlex.split(first["repeat"]))
         self.assertEqual(repeated.returncode, -signal.SIGXCPU)
+
+
+class Script(HardeningTest):
+    def test_make_harden_leaves_a_page(self) -> None:
+        words = {"ALLOCATORS": "system", "MISUSES": "double_free.immediate", "SIZES": "tiny"}
+        environment = clean_environment(OUT=self.out, RUNS=1, **words)
+        result = run(ROOT / "scripts" / "check.sh", "harden", cwd=ROOT, env=environment)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        (folder,) = self.out.glob("*Z-*")
+        self.assertIn(f"{folder}/hardening.json", result.stderr)
+        self.assertIn("system caught 1 of 1 misuse", (folder / "report.html").read_text())
 
 
 class BadCells(HardeningTest):

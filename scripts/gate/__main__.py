@@ -24,6 +24,7 @@ try:
     from gate.findings import SIGNALLED, WRONG_USE, Interrupted, Refusal, exit_code
     from gate.run import Gate, judge_again
     from program import RESULTS, complain, settle, stop_writing
+    from report import write
 except (ImportError, MemoryError, OSError) as problem:
     lacks = "; run scripts/deps.sh gate" * isinstance(problem, ImportError)
     print(f"gate: {problem or 'not enough memory'}{lacks}", file=sys.stderr)
@@ -72,10 +73,20 @@ def main() -> int:
         if summary:
             with open(summary, "a", encoding="utf-8") as to:
                 to.write(report.markdown(result.findings, options.strict, result.facts))
+        leave_page(folder)
         document.publish(folder)
         result.facts.append(f"data: {folder}/{document.FILE}; {duration(seconds)}")
     say(result, options.strict)
     return code
+
+
+def leave_page(folder: Path) -> None:
+    """report.html, for a browser. The verdict does not depend on it."""
+    try:
+        if not write.write(folder, None):
+            complain("gate: no page without jinja2: install python3-jinja2")
+    except (bench_results.Unusable, OSError) as problem:
+        complain(f"gate: no page: {bench_results.printable(str(problem))}")
 
 
 def interrupt(number: int, _: Optional[FrameType]) -> NoReturn:

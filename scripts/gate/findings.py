@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections import Counter
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 TIERS = ("exact", "timed", "memory")
 # accepted: a fail that results/accepted.json allows, with a reason and until when.
@@ -54,6 +55,12 @@ class Finding:
     @property
     def name(self) -> str:
         return f"{self.row} {self.metric}"
+
+
+def restored(finding: dict[str, Any]) -> Finding:
+    """Of gate.json, which has null for what is not a number."""
+    numbers = ("base", "head", "change")
+    return Finding(**{k: math.nan if v is None and k in numbers else v for k, v in finding.items()})
 
 
 def verdict(findings: list[Finding]) -> str:

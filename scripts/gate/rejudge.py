@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import jsonschema
 
 from gate import accepted, base_and_head, campaign, deterministic, judge
-from gate.findings import Finding, Refusal, check_coverage, verdict
+from gate.findings import Finding, Refusal, check_coverage, restored, verdict
 from gate.samples import load
 
 SCHEMA = base_and_head.ROOT / "results" / "gate.schema.json"
@@ -52,12 +51,6 @@ def read(file: Path) -> dict[str, Any]:
         ) from problem
     except (ValueError, RecursionError) as problem:
         raise Refusal(f"{file} is not a stored run of the gate: {problem}") from problem
-
-
-def restored(finding: dict[str, Any]) -> Finding:
-    """JSON has null for what is not a number."""
-    numbers = ("base", "head", "change")
-    return Finding(**{k: math.nan if v is None and k in numbers else v for k, v in finding.items()})
 
 
 def settings_of(document: dict[str, Any]) -> judge.Settings:

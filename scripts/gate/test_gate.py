@@ -281,6 +281,7 @@ class EndToEnd(GateTest):
         )
         self.assertIn("| tiny/threads:1 |", summary.read_text())
         self.assertIn("<testsuite", (folder / "gate.xml").read_text())
+        self.assertIn("spanbench gate: ", (folder / "report.html").read_text())
 
         again = self.gate("--judge", folder)
         self.assertEqual(again.returncode, result.returncode, again.stderr)

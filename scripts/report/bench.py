@@ -1,0 +1,193 @@
+"""The page of a bench run, section by section. Pure."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import answer
+from bench_results import CORE, Results, Series
+from report import bars, data, dots, facts, panels, summary, tables
+from report.model import Page, Part, Section
+from report.study import BASE, Study, study
+from report.summary import Sentence, key_of
+from report.svg import Markup
+from report.tables import Table
+
+MOST_SHOWN = 6  # workloads that are shown before a reader chooses
+
+
+DOTS = [
+    ("dot", "told apart from the base"),
+    ("hollow", "a tie with it, or nothing can be told"),
+    ("interval", "interval"),
+]
+FRONT = [
+    ("dot", "not clearly beaten, marked *"),
+    ("hollow", "clearly beaten"),
+    ("interval", "interval"),
+    ("border", "what those that are not beaten reach"),
+]
+LINES = [
+    ("own", "this allocator"),
+    ("other", "the others"),
+    ("ideal", "ideal: each thread does as much as one alone, up to the CPUs"),
+    ("zone", "more threads than CPUs"),
+]
+TIME_LINES = [
+    ("own", "this allocator"),
+    ("other", "the others"),
+    ("live", "live set"),
+    ("level level0", "all live"),
+    ("level level1", "all freed"),
+    ("level level2", "after a purge"),
+]
+
+
+class Builder:
+    def __init__(self, s: Study, series: dict[tuple[str, str, int], Series], told: facts.Facts):
+        self.study, self.series, self.told = s, series, told
+        self.names = answer.short_names(s.run.allocators, dots.NAME_WIDTH)
+        core = [w for w in s.workloads if s.main(w).group == CORE]
+        self.shown = (core or s.workloads)[:MOST_SHOWN]
+
+    def command(self, workloads: list[str], threads: list[int]) -> str:
+        return facts.command(self.told, self.study.run.allocators, workloads, threads)
+
+    def part(
+        self,
+        key: str,
+        workload: str,
+        pictures: list[Markup],
+        table: Optional[Table],
+        shared: str = "",
+    ) -> Part:
+        said = self.told.summaries.get(workload, "")
+        return Part(
+            key=key_of(key, workload),
+            heading=f"{workload}: {said}" if said else workload,
+            pictures=pictures,
+            table=table,
+            command=self.command([workload], self.study.threads_of(workload)),
+            workload=workload,
+            shown=workload in self.shown,
+            threads=0 if shared else self.study.main_threads(workload),
+            shared=shared,
+        )
+
+    def pareto(self) -> Section:
+        made = Section(
+            "speed-memory",
+            "Which is fast, and what does it cost in memory?",
+            "Up is faster, left is leaner. What another allocator clearly beats is hollow.",
+            legend=FRONT,
+        )
+        for w in self.study.workloads:
+            p = self.study.main(w)
+            table = tables.speed_and_memory(self.study, w)
+            picture = dots.pareto(self.study, p, self.names)
+            made.parts.append(self.part("speed-memory", w, [picture], table))
+        return made
+
+    def families(self) -> Section:
+        base = self.study.base or "the base"
+        made = Section(
+            "workloads",
+            "How does each compare on each workload?",
+            f"Each dot is a multiple of what {base} needs, with its interval; the best is on top. "
+            "A star marks the best, and what ties with it. A tie with the base is hollow.",
+            legend=DOTS,
+        )
+        for w in self.study.workloads:
+            p = self.study.main(w)
+            pictures = [dots.dots(self.study, p, q, self.names) for q in p.asked if q.rows]
+            table = tables.relative(self.study, w)
+            made.parts.append(self.part("workloads", w, pictures, table))
+        return made
+
+    def throughput(self) -> Section:
+        made = Section(
+            "scaling",
+            "Does it scale with threads?",
+            "Million operations a second of all threads together, a panel for each allocator, both axes "
+            "logarithmic.",
+            legend=LINES,
+        )
+        for w in self.study.workloads:
+            shared, *small = panels.throughput(self.study, w) or [Markup()]
+            if small:
+                table = tables.throughput(self.study, w)
+                made.parts.append(self.part("scaling", w, small, table, shared))
+        if not made.parts:
+            made.intro = "Only one number of threads was measured, so there is no picture."
+            made.legend = []
+        return made
+
+    def resident(self) -> Section:
+        made = Section(
+            "bytes",
+            "Where is each resident byte?",
+            "At the instant when all threads hold their live set.",
+            legend=[(f"piece {k}", bars.MEANING[k]) for k in bars.PARTS],
+        )
+        for w in self.study.workloads:
+            picture = bars.bars(self.study, self.study.main(w), self.names)
+            table = tables.resident(self.study, w)
+            made.parts.append(self.part("bytes", w, [picture], table))
+        return made
+
+    def over_time(self) -> Section:
+        made = Section(
+            "time",
+            "Who gives memory back, and when?",
+            "RSS above the start in MiB, sampled from outside in one pass: the live set is built, replaced "
+            "block by block, freed, and purged. The recording does not tell when a phase begins. So the ticks "
+            "at the right edge show the level of each phase, as the samples had it.",
+            legend=TIME_LINES,
+        )
+        for w in self.study.workloads:
+            shared, *small = panels.over_time(self.study, w, self.series) or [Markup()]
+            if small:
+                table = tables.over_time(self.study, w, self.series)
+                made.parts.append(self.part("time", w, small, table, shared))
+        if not made.parts:
+            made.intro = "This run has no recording of memory over time."
+            made.legend = []
+        return made
+
+
+def page(
+    run: Results,
+    series: dict[tuple[str, str, int], Series],
+    told: facts.Facts,
+    series_problem: str = "",
+) -> Page:
+    s = study(run)
+    b = Builder(s, series, told)
+    found = summary.findings(s)
+    core = [f for f in found if f.group == CORE]
+    gaps = summary.gaps(s, bool(series), series_problem)
+    if s.base and s.base != BASE:
+        text = f"{BASE} was not measured, or failed: numbers are multiples of {s.base}'s."
+        gaps.append(Sentence("s-base", "caution", text))
+    if not found:
+        gaps.append(Sentence("s-nothing", "gap", answer.nothing(run)))
+    made = [b.pareto(), b.families(), b.throughput(), b.resident(), b.over_time()]
+    counts = sorted({t for _, t in s.places})
+    return Page(
+        title=f"spanbench: {run.facts.host}, {run.facts.started}",
+        about=run.title,
+        files="bench.json and timeline.csv",
+        gaps=gaps,
+        findings=(core or found) + summary.from_answer(s),
+        more=[f for f in found if core and f.group != CORE],
+        meaning=summary.MEANING,
+        sections=made,
+        facts=told,
+        command=b.command(s.workloads, counts),
+        data=data.of_study(s, b.names),
+        allocators=run.allocators,
+        workloads=s.workloads,
+        groups=s.groups,
+        threads=counts,
+        base=s.base or "",
+    )

@@ -1,0 +1,287 @@
+"""Two kinds of pictures that the page can redraw. One is speed against memory, the other a dot with its interval
+for each allocator. page.js follows the same layout, which it finds in LAYOUT. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import answer
+from bench_results import MIB, Row, Spread
+from comparing import TIME, Measure, Question
+from report import scale, svg
+from report.study import BETTER, NAMES, WORSE, Place, Ratio, Study, absolute, ratio, shown
+from report.svg import Markup
+
+# Of both, in pixels. NAMES_LEFT and VALUES_RIGHT are the columns of text beside the dots.
+LAYOUT = {
+    "width": 404,
+    "row": 20,
+    "top": 12,
+    "axis": 40,
+    "left": 118,
+    "right": 306,
+    "paretoLeft": 48,
+    "paretoRight": 256,
+    "paretoHeight": 240,
+    "gutter": 14,
+    "radius": 5,
+}
+NAME_WIDTH = 17
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is drawn of a row: relative to a base if `verdict` is not None, else as measured."""
+
+    middle: float
+    low: float
+    high: float
+    verdict: Optional[str] = None
+
+
+def as_measured(spread: Optional[Spread], measure: Measure) -> Optional[Value]:
+    """In nanoseconds or MiB; nothing where there is none, or less."""
+    if not spread or spread.median <= 0:
+        return None
+    unit = 1.0 if measure is TIME else float(MIB)
+    low = spread.low if spread.low > 0 else spread.median
+    return Value(spread.median / unit, low / unit, spread.high / unit)
+
+
+def value_of(q: Question, row: Row, base: Optional[Row]) -> Optional[Value]:
+    if base is None:
+        return as_measured(absolute(row, q.measure), q.measure)
+    found: Optional[Ratio] = ratio(q, row, base)
+    return Value(found.middle, found.low, found.high, found.verdict) if found else None
+
+
+def base_of(q: Question, study: Study) -> Optional[Row]:
+    return next((r for r in q.rows if r.allocator == study.base), None)
+
+
+# --- dots -------------------------------------------------------------------------------------------
+
+
+def value_text(value: Value, measure: Measure) -> str:
+    if value.verdict is None:
+        return f"{answer.number(value.middle)} {'ns' if measure is TIME else 'MiB'}"
+    return answer.number(value.middle) + {"tie": " tie", "": " ?"}.get(value.verdict, "")
+
+
+def tip_of(name: str, value: Value, q: Question, row: Row, base: Optional[Row]) -> str:
+    n, spread = answer.number, absolute(row, q.measure)
+    measured = shown(spread.median, q.measure) if spread else "no number"
+    if value.verdict is None or not base:
+        return f"{name}: {measured} ({n(value.low)} to {n(value.high)})"
+    said = f"{name}: {NAMES[q.measure.name]} {n(value.middle)} times {base.allocator}'s "
+    said += f"({n(value.low)} to {n(value.high)}); {measured}"
+    told = {"better": BETTER[q.measure.name], "worse": WORSE[q.measure.name], "tie": "a tie"}
+    return f"{said}; {told.get(value.verdict, 'one round tells nothing')}"
+
+
+def axis(of: scale.Scale, top: float, bottom: float, title: str) -> Markup:
+    parts: list[str] = []
+    for tick in of.ticks():
+        x = of.at(tick)
+        parts += [
+            svg.line(x, top, x, bottom, "grid"),
+            svg.text(x, bottom + 13, scale.label(tick), "tick"),
+        ]
+    middle = (of.start + of.end) / 2
+    return svg.group(*parts, svg.text(middle, bottom + 29, title, "title"), class_="axis")
+
+
+def axis_title(q: Question, base: Optional[Row]) -> str:
+    name = NAMES[q.measure.name]
+    if base:
+        return f"{name}, multiples of {base.allocator} (left is better)"
+    return f"{name}, {'ns' if q.measure is TIME else 'MiB'} (left is better)"
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A line of a picture of dots. `place`: of the allocator, which the reader may hide."""
+
+    name: str
+    place: int
+    value: Value
+    text: str
+    tip: str
+
+
+def drawn(rows: list[Dot], title: str, label: str, one: bool, **attributes: svg.Value) -> Markup:
+    """From the top. `one`: there is a line at 1."""
+    seen = [v for r in rows for v in (r.value.low, r.value.middle, r.value.high)]
+    x = scale.around(seen + [1.0] * one, LAYOUT["left"], LAYOUT["right"], log=True)
+    top, bottom = LAYOUT["top"], LAYOUT["top"] + LAYOUT["row"] * len(rows)
+    marks = []
+    for i, row in enumerate(rows):
+        low, at, high = (x.at(v) for v in (row.value.low, row.value.middle, row.value.high))
+        hollow = row.value.verdict in ("tie", "")
+        y = top + LAYOUT["row"] * (i + 0.5)
+        marks.append(
+            svg.group(
+                svg.title(row.tip),
+                svg.line(low, 0, high, 0, "interval"),
+                svg.circle(at, 0, LAYOUT["radius"], "hollow" if hollow else "dot"),
+                svg.text(LAYOUT["left"] - 8, 4, row.name, "name"),
+                svg.text(LAYOUT["right"] + 8, 4, row.text, "value"),
+                class_="mark",
+                data_a=row.place,
+                transform=f"translate(0 {svg.number(y)})",
+            )
+        )
+    lines = [svg.line(x.at(1), top, x.at(1), bottom, "one")] * one
+    return svg.picture(
+        LAYOUT["width"],
+        bottom + LAYOUT["axis"],
+        label,
+        axis(x, top, bottom, title),
+        *lines,
+        *marks,
+        class_="plot",
+        **attributes,
+    )
+
+
+def dots(study: Study, p: Place, q: Question, names: dict[str, str]) -> Markup:
+    """The best first; nothing of those that have no number."""
+    base = base_of(q, study)
+    values = {r.allocator: v for r in p.allocators if (v := value_of(q, r, base))}
+    rows = [r for r in p.allocators if r.allocator in values]
+    places = study.run.allocators.index
+    rows.sort(key=lambda r: (scale.short(values[r.allocator].middle), places(r.allocator)))
+    best = {r.allocator for r in q.best()} if q.rows and p.comparable else set()
+    lines = [
+        Dot(
+            names[row.allocator],
+            places(row.allocator),
+            value := values[row.allocator],
+            value_text(value, q.measure) + "*" * (row.allocator in best),
+            tip_of(row.allocator, value, q, row, base),
+        )
+        for row in rows
+    ]
+    name = NAMES[q.measure.name]
+    return drawn(
+        lines,
+        axis_title(q, base),
+        f"{name} of each allocator on {p.workload}; the table beside it has the numbers",
+        bool(base),
+        data_kind="dots",
+        data_workload=p.workload,
+        data_measure=p.asked.index(q),
+    )
+
+
+# --- speed against memory ---------------------------------------------------------------------------
+
+
+def speed_of(value: Value) -> Value:
+    """From time: million operations a second, or how many times the base's speed."""
+    factor = 1000.0 if value.verdict is None else 1.0
+    return Value(factor / value.middle, factor / value.high, factor / value.low, value.verdict)
+
+
+def slots(wanted: list[float], top: float, bottom: float) -> list[float]:
+    """Where labels go that want to be at these heights, from the top, with room between them."""
+    step = min(float(LAYOUT["gutter"]), (bottom - top) / max(1, len(wanted)))
+    found: list[float] = []
+    for y in wanted:
+        found.append(max(y, found[-1] + step if found else top))
+    limit = bottom
+    for i in range(len(found) - 1, -1, -1):
+        found[i] = min(found[i], limit)
+        limit = found[i] - step
+    return found
+
+
+def front_line(points: list[tuple[float, float]], right: float) -> list[tuple[float, float]]:
+    """The border of what the points reach, in pixels: from the left, each step up; points that another one
+    hides are not on it."""
+    line: list[tuple[float, float]] = []
+    for x, y in sorted(points):
+        if line and y >= line[-1][1]:
+            continue
+        if line:
+            line.append((x, line[-1][1]))
+        line.append((x, y))
+    return [*line, (right, line[-1][1])] if line else []
+
+
+def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
+    """Up is faster, left is leaner. Filled is what nothing clearly beats."""
+    bases = [base_of(q, study) for q in (p.time, p.memory)]
+    base = bases[0] if all(bases) else None
+    found: dict[str, tuple[Value, Value]] = {}
+    for row in p.allocators:
+        time, memory = (
+            value_of(q, row, base_of(q, study) if base else None) for q in (p.time, p.memory)
+        )
+        if time and memory:
+            found[row.allocator] = memory, speed_of(time)
+    height = max(LAYOUT["paretoHeight"], LAYOUT["gutter"] * len(found) + LAYOUT["top"])
+    bottom = float(height)
+    x = scale.around(
+        [v for m, _ in found.values() for v in (m.low, m.high)],
+        LAYOUT["paretoLeft"],
+        LAYOUT["paretoRight"],
+        log=True,
+    )
+    y = scale.around(
+        [v for _, s in found.values() for v in (s.low, s.high)], bottom, LAYOUT["top"], log=True
+    )
+    front = {r.allocator for r in p.front}
+    places = {a: (x.at(m.middle), y.at(s.middle)) for a, (m, s) in found.items()}
+    order = sorted(found, key=lambda a: (round(places[a][1], 1), a))
+    labels = dict(zip(order, slots([places[a][1] for a in order], LAYOUT["top"] + 4, bottom)))
+    marks = []
+    for name in order:
+        memory, speed = found[name]
+        px, py = places[name]
+        beaten = bool(front) and name not in front
+        said = f"{name}: speed {answer.number(speed.middle)}, memory {answer.number(memory.middle)}"
+        said += "; clearly beaten" if beaten else "; not clearly beaten" if front else ""
+        marks.append(
+            svg.group(
+                svg.title(said),
+                svg.line(px, py, LAYOUT["paretoRight"] + 12, labels[name], "leader"),
+                svg.line(x.at(memory.low), py, x.at(memory.high), py, "interval"),
+                svg.line(px, y.at(speed.low), px, y.at(speed.high), "interval"),
+                svg.circle(px, py, LAYOUT["radius"], "hollow" if beaten else "dot"),
+                svg.text(
+                    LAYOUT["paretoRight"] + 15,
+                    labels[name] + 4,
+                    names[name] + ("" if beaten or not front else " *"),
+                    "label" if beaten else "label front",
+                ),
+                class_="mark",
+                data_a=study.run.allocators.index(name),
+            )
+        )
+    whose = f"multiples of {base.allocator}'s" if base else "as measured"
+    unit = whose if base else "million operations a second"
+    across = f"{NAMES[p.memory.measure.name]}, {whose if base else 'MiB'} (left is better)"
+    rungs: list[str] = []
+    for tick in y.ticks():
+        at = y.at(tick)
+        rungs += [
+            svg.line(LAYOUT["paretoLeft"], at, LAYOUT["paretoRight"], at, "grid"),
+            svg.text(LAYOUT["paretoLeft"] - 6, at + 4, scale.label(tick), "rung"),
+        ]
+    border = front_line([places[a] for a in order if a in front], LAYOUT["paretoRight"])
+    return svg.picture(
+        LAYOUT["width"],
+        bottom + LAYOUT["axis"],
+        f"Speed against memory on {p.workload}; the table beside it has the numbers",
+        axis(x, LAYOUT["top"], bottom, across),
+        svg.group(
+            *rungs, svg.text(4, 9, f"speed, {unit} (up is better)", "caption"), class_="axis"
+        ),
+        svg.polyline(border, class_="border"),
+        *marks,
+        class_="plot",
+        data_kind="pareto",
+        data_workload=p.workload,
+    )

@@ -1,0 +1,174 @@
+// Drives pages in a headless Chromium, as a reader would, and prints what it saw as JSON: a list of [case, problems].
+// usage: node drive.mjs MODULES CHROMIUM FOLDER_FOR_SCREENSHOTS BENCH_PAGE [OTHER_PAGE...]
+import { createRequire } from "node:module";
+import { basename, join, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+
+const [, , modules, executablePath, folder, bench, ...others] = process.argv;
+const require = createRequire(resolve(modules) + "/");
+const { chromium } = require("playwright-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const found = [];
+const check = async (name, work) => {
+  const problems = [];
+  try {
+    await work((good, said) => good || problems.push(said));
+  } catch (problem) {
+    problems.push(String(problem));
+  }
+  found.push([name, problems]);
+};
+
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+const trouble = [];
+const open = async (file, options = {}, fragment = "") => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, bypassCSP: true, ...options });
+  const page = await context.newPage();
+  page.on("console", (m) => m.type() === "error" && trouble.push(`${basename(file)}: console: ${m.text()}`));
+  page.on("pageerror", (e) => trouble.push(`${basename(file)}: ${e}`));
+  page.on("request", (r) => r.url().startsWith("file:") || trouble.push(`${basename(file)}: asks for ${r.url()}`));
+  await page.goto(`file://${resolve(file)}${fragment}`);
+  return page;
+};
+const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+const violations = async (page) => {
+  await page.evaluate(axe);
+  const result = await page.evaluate(() => globalThis.axe.run());
+  return result.violations.map((v) => `${v.id}: ${v.nodes.length} times, as ${v.nodes[0].html.slice(0, 160)}`);
+};
+const places = (page) =>
+  page.$$eval(".part:not([hidden]) svg.plot", (plots) => plots.map((s) => [s.getAttribute("viewBox"), ...[...s.querySelectorAll(".mark:not([hidden])")].map((m) =>
+    [m.dataset.a, m.getAttribute("transform"), ...[...m.querySelectorAll("circle, rect, line")].map((e) =>
+      ["cx", "cy", "x", "x1", "x2", "y1", "y2", "width", "class"].map((k) => e.getAttribute(k)).join(" ")), ...[...m.querySelectorAll("text")].map((t) => t.textContent)].join("|")).sort()]));
+// A picture may be off by a pixel: the numbers of the page have four digits.
+const alike = (one, other) => {
+  const a = one.split(/[ |,]/), b = other.split(/[ |,]/);
+  return a.length === b.length && a.every((x, i) => x === b[i] || Math.abs(parseFloat(x.replace("translate(", "")) - parseFloat(b[i].replace("translate(", ""))) <= 1);
+};
+const visible = (page, selector) => page.$$eval(selector, (e) => e.filter((x) => x.checkVisibility()).length);
+const values = (page, workload) => page.$$eval(`svg[data-kind=dots][data-workload=${workload}][data-measure="0"] .mark:not([hidden])`, (m) => m.map((x) => [x.querySelector(".name").textContent, x.querySelector(".value").textContent]));
+
+const holds = (page, part) => page.evaluate((p) => location.hash.includes(p), part);
+
+let page = await open(bench);
+await check("it draws what was drawn without it", async (expect) => {
+  const plain = await places(await open(bench, { javaScriptEnabled: false })), switched = await places(page);
+  expect(plain.length > 8 && plain.length === switched.length, "other pictures");
+  plain.forEach((p, i) => p.forEach((mark, j) => expect(alike(mark, switched[i][j]), `${mark} became ${switched[i][j]}`)));
+});
+await check("switch the workload", async (expect) => {
+  await page.selectOption("#workload", "is:small");
+  const shown = await page.$$eval(".part:not([hidden])", (p) => p.map((x) => x.dataset.workload));
+  expect(shown.length > 3 && shown.every((w) => w === "small"), `shown: ${shown}`);
+});
+await check("hide an allocator", async (expect) => {
+  await page.click("#controls summary");
+  await page.uncheck("#controls label:has-text('scudo') input");
+  const left = await values(page, "small");
+  expect(left.length > 3 && !left.some(([name]) => name === "scudo"), `left: ${left}`);
+  expect((await visible(page, "#workloads-small tbody th:text-is('scudo')")) === 0, "its line stays");
+});
+await check("relative to another, and as measured", async (expect) => {
+  await page.selectOption("#relative", "of:jemalloc");
+  const of = Object.fromEntries(await values(page, "small"));
+  expect(/^1\.00/.test(of.jemalloc), `jemalloc is ${of.jemalloc}`);
+  expect(parseFloat(of.gomalloc) < 1, `gomalloc is ${of.gomalloc}`);
+  await page.selectOption("#relative", "measured");
+  expect((await values(page, "small")).every(([, v]) => / ns\*?$/.test(v)), "not in nanoseconds");
+});
+await check("other threads", async (expect) => {
+  const before = await values(page, "small");
+  await page.selectOption("#threads", "4");
+  expect(JSON.stringify(before) !== JSON.stringify(await values(page, "small")), "the picture stays");
+  const at = await page.textContent("#workloads-small .at");
+  expect(/ 4 /.test(at), at);
+  const counts = await page.$$eval("#workloads-small tbody tr:not([hidden]) td:nth-child(2)", (c) => [...new Set(c.map((x) => x.textContent))]);
+  expect(counts.join() === "4", `threads in the table: ${counts}`);
+});
+await check("a link leads to the same view", async (expect) => {
+  await page.selectOption("#scale", "linear");
+  const fragment = await page.evaluate(() => location.hash), there = await open(bench, {}, fragment);
+  expect(JSON.stringify(await places(page)) === JSON.stringify(await places(there)), `${fragment} shows something else`);
+  expect((await there.inputValue("#scale")) === "linear" && !(await there.isChecked("#controls label:has-text('scudo') input")), "the controls differ");
+});
+await check("a link to a sentence", async (expect) => {
+  await page.click("#controls button[type=reset]");
+  const key = await page.$eval("#summary li", (e) => e.id);
+  await page.click(`#${key} .anchor`);
+  expect(await holds(page, `#${key}`), page.url());
+  const there = await open(bench, {}, `#${key}`);
+  expect(await there.$eval(`#${key}`, (e) => e.classList.contains("target")), "it is not marked");
+});
+await check("two of them", async (expect) => {
+  await page.selectOption("#one", { label: "gomalloc" });
+  await page.selectOption("#other", { label: "system" });
+  const said = await page.$$eval("#said li", (e) => e.map((x) => x.textContent));
+  expect(said.some((s) => /^small, 2 threads, time: yes, gomalloc is faster than system: 0\.34 times/.test(s)), said.join("\n"));
+  expect(said.some((s) => /^small, 2 threads, memory: no, gomalloc is fatter than system/.test(s)), said.join("\n"));
+});
+await check("copy as CSV", async (expect) => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.click("#speed-memory-small .csv");
+  const text = await page.evaluate(() => navigator.clipboard.readText());
+  expect(text.startsWith("allocator,threads,ns/op,") && text.split("\n").length > 8, text);
+});
+await check("hover and keys", async (expect) => {
+  await page.hover("#workloads-small .mark circle");
+  expect(/times system's/.test(await page.textContent("#tip")), await page.textContent("#tip"));
+  await page.focus("#workloads-small .picture");
+  await page.keyboard.press("ArrowRight");
+  const first = await page.textContent("#tip");
+  await page.keyboard.press("ArrowRight");
+  expect(first && first !== (await page.textContent("#tip")), `stays at ${first}`);
+  await page.keyboard.press("Escape");
+  expect(!(await page.isVisible("#tip")), "Escape leaves it open");
+});
+await check("keyboard alone", async (expect) => {
+  const keys = await open(bench);
+  const reach = async (id) => {
+    for (let i = 0; i < 200; i++) {
+      await keys.keyboard.press("Tab");
+      if (await keys.evaluate((x) => document.activeElement.id === x || document.activeElement.parentElement.id === x, id)) return;
+    }
+    throw new Error(`${id} is not reached`);
+  };
+  await reach("workload");
+  await keys.keyboard.type("small");
+  expect((await keys.inputValue("#workload")) === "is:small", `chosen: ${await keys.inputValue("#workload")}`);
+  await reach("scale");
+  await keys.keyboard.type("linear");
+  expect(await holds(keys, "scale=linear"), keys.url());
+  await keys.keyboard.press("Tab");
+  await keys.keyboard.press("Enter");
+  await keys.keyboard.press("Tab");
+  await keys.keyboard.press("Space");
+  const focus = await keys.evaluate(() => document.activeElement.outerHTML.slice(0, 80));
+  expect(await holds(keys, "hide="), `${keys.url()}, at ${focus}`);
+});
+await check("narrow", async (expect) => {
+  for (const file of [bench, ...others]) {
+    const narrow = await open(file, { viewport: { width: 390, height: 844 } });
+    const width = await narrow.evaluate(() => document.documentElement.scrollWidth);
+    expect(width <= 390, `${basename(file)} is ${width} pixels wide`);
+    await shot(narrow, `${basename(file, ".html")}-narrow`);
+  }
+});
+for (const file of [bench, ...others]) for (const colorScheme of ["light", "dark"]) {
+  if (colorScheme === "dark" && file !== bench && !process.env.SHOTS) continue; // they look alike
+  const name = `${basename(file, ".html")}-${colorScheme}`;
+  await check(`accessible: ${name}`, async (expect) => {
+    const seen = await open(file, { colorScheme });
+    expect((await visible(seen, "svg, table")) > 0, "nothing is there");
+    for (const said of await violations(seen)) expect(false, said);
+    await shot(seen, name);
+  });
+}
+await check("print", async (expect) => {
+  const printed = await open(bench);
+  await printed.emulateMedia({ media: "print" });
+  expect(!(await printed.isVisible("#controls")), "the controls are printed");
+  await shot(printed, `${basename(bench, ".html")}-print`);
+});
+await check("no error and no request", async (expect) => trouble.forEach((t) => expect(false, t)));
+await browser.close();
+console.log(JSON.stringify(found));

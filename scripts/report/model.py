@@ -1,0 +1,69 @@
+"""What page.html shows, of whatever kind of run. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+import palette
+from report import data, facts
+from report.summary import Sentence
+from report.svg import Markup
+from report.tables import Table
+
+GROUNDS = "#FFFFFF", "#15181C"  # light and dark, as page.css has them
+
+
+@dataclass
+class Part:
+    """A picture and its table. `workload`: what the reader chooses it by; "": it is always shown. `shared`: what
+    many small panels have in common; "": the pictures are few."""
+
+    key: str
+    heading: str
+    pictures: list[Markup]
+    table: Optional[Table]
+    command: str = ""
+    workload: str = ""
+    shown: bool = True
+    threads: int = 0  # of the pictures; 0: of all numbers that were measured
+    shared: str = ""
+
+
+@dataclass
+class Section:
+    key: str
+    title: str
+    intro: str
+    parts: list[Part] = field(default_factory=list)
+    legend: list[tuple[str, str]] = field(default_factory=list)  # a class of marks, and its meaning
+
+
+@dataclass
+class Page:
+    title: str
+    about: str
+    files: str  # that it was made from
+    gaps: list[Sentence]
+    findings: list[Sentence]
+    sections: list[Section]
+    facts: facts.Facts
+    command: str
+    meaning: str = ""
+    more: list[Sentence] = field(default_factory=list)  # of workloads outside of the core
+    data: dict[str, Any] = field(default_factory=data.nothing)
+    allocators: list[str] = field(default_factory=list)
+    workloads: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    base: str = ""
+
+    @property
+    def script_data(self) -> Markup:
+        return data.script(self.data)
+
+
+def looks() -> Markup:
+    """The colour of the marks, so that it can be seen on each ground."""
+    light, dark = (palette.on(ground, palette.COLOURS[0]) for ground in GROUNDS)
+    return Markup(f":root{{--mark-on-light:{light};--mark-on-dark:{dark}}}")

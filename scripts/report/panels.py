@@ -1,0 +1,195 @@
+"""Small multiples, a panel for each allocator of a workload: throughput against threads, and memory over time.
+All other allocators stand behind in grey. So no picture has eight lines that cross. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Optional
+
+from bench_results import MIB, Results, Row, Series
+from report import scale, svg
+from report.study import Study
+from report.svg import Markup
+from report.summary import key_of
+
+WIDTH, HEIGHT = 176, 132
+LEFT, RIGHT, TOP, BOTTOM = 40, 168, 22, 108
+MOST_POINTS = 90  # of a line over time
+
+Line = list[tuple[float, float]]
+
+
+def panel(
+    name: str, place: int, label: str, behind: str, *parts: str, dash: Optional[str] = None
+) -> Markup:
+    """`behind`: the address of the grey lines."""
+    return svg.picture(
+        WIDTH,
+        HEIGHT,
+        label,
+        svg.text(LEFT, 14, name, "head"),
+        svg.element("use", href=f"#{behind}"),
+        *parts,
+        class_="small",
+        data_a=place,
+    )
+
+
+def frame(x: scale.Scale, y: scale.Scale, under: str, ticks: list[float]) -> Markup:
+    """Axes; few ticks, for there is little room."""
+    parts: list[str] = []
+    heights = y.ticks()
+    for tick in heights[:: max(1, len(heights) // 3)]:
+        parts += [
+            svg.line(LEFT, y.at(tick), RIGHT, y.at(tick), "grid"),
+            svg.text(LEFT - 4, y.at(tick) + 4, scale.label(tick), "rung"),
+        ]
+    parts += [svg.text(x.at(t), BOTTOM + 13, scale.label(t), "tick") for t in ticks]
+    parts.append(svg.text((LEFT + RIGHT) / 2, BOTTOM + 23, under, "title"))
+    return svg.group(*parts, class_="axis")
+
+
+def shared(key: str, lines: list[Line], *more: str) -> Markup:
+    """What all panels of a workload have: once, used by each."""
+    grey = [svg.polyline(line, class_="other") for line in lines]
+    inner = svg.element("defs", svg.group(*more, *grey, id=key))
+    return svg.element("svg", inner, width=0, height=0, class_="shared", aria_hidden="true")
+
+
+def speed(row: Row) -> tuple[float, float, float]:
+    s = row.spread("ops_per_second").scaled(1e-6)
+    return s.low, s.median, s.high
+
+
+def throughput(study: Study, workload: str) -> list[Markup]:
+    """Nothing, of a single number of threads. The ideal is what one thread does (or the fewest measured),
+    times the threads, up to the CPUs."""
+    counts = study.threads_of(workload)
+    if len(counts) < 2:
+        return []
+    rows: dict[str, dict[int, Row]] = {}
+    for t in counts:
+        for row in study.places[workload, t].allocators:
+            rows.setdefault(row.allocator, {})[t] = row
+    seen = [v for of in rows.values() for row in of.values() for v in speed(row)]
+    x = scale.around(map(float, counts), LEFT + 6, RIGHT - 6, log=True)
+    y = scale.around(seen, BOTTOM, TOP, log=True)
+    lines = {
+        a: [(x.at(t), y.at(speed(row)[1])) for t, row in sorted(of.items())]
+        for a, of in rows.items()
+    }
+    key = key_of("behind-throughput", workload)
+    cpus = study.run.facts.cpus
+    more = [frame(x, y, "threads", [float(t) for t in counts])]
+    if counts[-1] > cpus:
+        over = min(t for t in counts if t > cpus)
+        from_x = x.at(math.sqrt(max(cpus, counts[0]) * over))
+        more.insert(0, svg.rectangle(from_x, TOP, RIGHT - from_x, BOTTOM - TOP, "zone"))
+    found = [shared(key, list(lines.values()), *more)]
+    for name, of in sorted(rows.items()):
+        first = min(of)
+        start = speed(of[first])[1] / first
+        ideal = [(x.at(t), y.at(start * min(t, max(cpus, first)))) for t in counts if t >= first]
+        marks: list[str] = [svg.polyline(ideal, class_="ideal")]
+        said = []
+        for t, row in sorted(of.items()):
+            low, middle, high = speed(row)
+            marks += [
+                svg.line(x.at(t), y.at(low), x.at(t), y.at(high), "interval"),
+                svg.circle(x.at(t), y.at(middle), 3.5, "dot"),
+            ]
+            said.append(f"{t}: {middle:.4g}")
+        label = f"{name}, million operations a second by threads: {', '.join(said)}"
+        place = study.run.allocators.index(name)
+        line = svg.polyline(lines[name], class_="own")
+        found.append(panel(name, place, label, key, svg.title(label), line, *marks))
+    return found
+
+
+def thinned(line: Line) -> Line:
+    """At most MOST_POINTS; of each stretch, the one that is furthest from the last kept, so that peaks stay."""
+    if len(line) <= MOST_POINTS:
+        return line
+    kept = [line[0]]
+    step = (len(line) - 2) / (MOST_POINTS - 2)
+    for i in range(MOST_POINTS - 2):
+        stretch = line[1 + int(i * step) : 1 + int((i + 1) * step)]
+        if stretch:
+            kept.append(max(stretch, key=lambda p: abs(p[1] - kept[-1][1])))
+    return [*kept, line[-1]]
+
+
+# What a sample says of the phases, and how the levels are named.
+LEVELS = (
+    ("rss_live_bytes", "all live"),
+    ("rss_drained_bytes", "all freed"),
+    ("rss_purged_bytes", "purged"),
+)
+
+
+def start_of(run: Results, workload: str, allocator: str, threads: int) -> float:
+    row = run.row(workload, allocator, threads)
+    return row.median("rss_start_bytes") if row and row.samples else 0.0
+
+
+def over_time(
+    study: Study, workload: str, series: dict[tuple[str, str, int], Series]
+) -> list[Markup]:
+    """Above the start, in MiB. Ticks at the right edge are the levels that the samples had in each phase;
+    the dotted line is the live set."""
+    mine = {(a, t): s for (w, a, t), s in series.items() if w == workload and s.seconds}
+    mine = {k: s for k, s in mine.items() if k[0] in study.run.allocators}
+    if not mine:
+        return []
+    threads = max(t for _, t in mine)
+    lines: dict[str, Line] = {}
+    for (name, t), s in mine.items():
+        if t == threads and name not in study.run.facts.floors:
+            start = start_of(study.run, workload, name, threads)
+            lines[name] = [(at, max(0.0, (b - start) / MIB)) for at, b in zip(s.seconds, s.rss)]
+    if not lines:
+        return []
+    p = study.places.get((workload, threads))
+    live = max((r.median("live_bytes") / MIB for r in p.allocators), default=0.0) if p else 0.0
+    rows = {name: p.row(name) if p else None for name in lines}
+    places = {name: study.run.allocators.index(name) for name in lines}
+    key = key_of("behind-time", workload)
+    return of_lines(key, lines, places, "MiB above the start", live, rows)
+
+
+def of_lines(
+    key: str,
+    lines: dict[str, Line],
+    places: dict[str, int],
+    unit: str,
+    live: float = 0.0,
+    rows: Optional[dict[str, Optional[Row]]] = None,
+) -> list[Markup]:
+    """Over seconds. `live`: a level for all; 0: none. `rows` have the levels of the phases."""
+    x = scale.around([at for line in lines.values() for at, _ in line], LEFT, RIGHT, log=False)
+    tops = [b for line in lines.values() for _, b in line]
+    y = scale.around([*tops, live], BOTTOM, TOP, log=False)
+    drawn = {a: [(x.at(t), y.at(b)) for t, b in thinned(line)] for a, line in lines.items()}
+    ticks = x.ticks()
+    more = [frame(x, y, "seconds", ticks[:: max(1, len(ticks) // 3)])]
+    if live:
+        more.append(svg.line(LEFT, y.at(live), RIGHT, y.at(live), "live"))
+    found = [shared(key, list(drawn.values()), *more)]
+    for name in sorted(lines):
+        levels, said = levels_of((rows or {}).get(name), y)
+        peak = max(b for _, b in lines[name])
+        label = f"{name}, {unit} over {lines[name][-1][0]:.3g} seconds: at most {peak:.4g}{said}"
+        own = svg.polyline(drawn[name], class_="own")
+        found.append(panel(name, places[name], label, key, svg.title(label), own, *levels))
+    return found
+
+
+def levels_of(row: Optional[Row], y: scale.Scale) -> tuple[list[Markup], str]:
+    marks, said = [], ""
+    for i, (counter, name) in enumerate(LEVELS):
+        above = row.above_start(counter) if row else None
+        if above:
+            at = y.at(max(0.0, above.median / MIB))
+            marks.append(svg.line(RIGHT - 10 + 4 * i, at, RIGHT - 6 + 4 * i, at, f"level level{i}"))
+            said += f", {name} {above.median / MIB:.4g}"
+    return marks, said

@@ -1,0 +1,181 @@
+"""The sentences at the top of the page. All numbers in them come from the questions of study.py. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+
+import answer
+from bench_results import Row, plural
+from comparing import FALSE_RATE, INTEREST, TIME, Question
+from report.study import (
+    OTHER_RATE,
+    Place,
+    Study,
+    absolute,
+    interval_name,
+    ratio,
+    shown,
+    would_have_been_seen,
+)
+
+BEST = {
+    "time": "is fastest",
+    "memory": "takes least memory",
+    "peak": "has the lowest peak of memory",
+}
+NONE_BETTER = {
+    "time": "no allocator is shown to be faster than another",
+    "memory": "no allocator is shown to take less memory than another",
+    "peak": "no allocator is shown to have a lower peak of memory than another",
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """`key` is its address in the page. `kind`: gap (something is missing), caution, finding."""
+
+    key: str
+    kind: str
+    text: str
+    group: str = ""
+
+
+def key_of(*parts: object) -> str:
+    """Letters, digits and hyphens; what else a name has is written as its number, so that no two are alike."""
+    joined = "-".join(map(str, parts))
+    return re.sub(r"[^A-Za-z0-9-]", lambda m: f"_{ord(m[0]):x}", joined)
+
+
+def place_name(p: Place) -> str:
+    return f"{p.workload} at {plural(p.threads, 'thread')}"
+
+
+def seen_among(q: Question, rows: list[Row]) -> str:
+    """Between the first and each that ties with it."""
+    return would_have_been_seen(max((q.smallest(rows[0], r) for r in rows[1:]), default=None))
+
+
+def value_said(q: Question, row: Row) -> str:
+    spread = absolute(row, q.measure)
+    if not spread:
+        return ""
+    if q.measure is TIME:
+        return f"an operation takes {shown(spread.median, q.measure)}"
+    return f"{shown(spread.median, q.measure)} above the start"
+
+
+def relative_said(q: Question, row: Row, base: str) -> str:
+    """Of the base itself, nothing."""
+    other = next((r for r in q.rows if r.allocator == base), None)
+    found = ratio(q, row, other) if other and other is not row else None
+    if not found:
+        return ""
+    n = answer.number
+    interval = f"{interval_name([row])}: {n(found.low)} to {n(found.high)}"
+    return f", {n(found.middle)} times {base}'s ({interval})"
+
+
+def best_sentence(study: Study, p: Place, q: Question) -> str:
+    """Who is best, by how much, and with whom it ties."""
+    if not q.rows:
+        return ""
+    at, best = place_name(p), q.best()
+    first = best[0]
+    if len(q.rows) == 1:
+        return f"On {at}, {first.allocator} alone can be ranked: there is nothing to compare."
+    if not p.comparable:
+        said = (
+            f"On {at}, {first.allocator} {BEST[q.measure.name]} by one sample, which may be noise"
+        )
+        return f"{said}: {value_said(q, first)}."
+    seen = seen_among(q, best)
+    if p.few and not q.apart:
+        return f"On {at}, too few samples tell {q.measure.name} apart: more repetitions do."
+    if len(best) == len(q.rows):
+        return f"On {at}, {NONE_BETTER[q.measure.name]} ({seen})."
+    said = f"On {at}, {first.allocator} {BEST[q.measure.name]}: {value_said(q, first)}"
+    said += relative_said(q, first, study.base or "") + "."
+    ties = [r.allocator for r in best[1:]]
+    if ties:
+        said += f" Tied with it: {answer.listed(ties)} ({seen})."
+    else:
+        said += " All others are worse for sure."
+    return said
+
+
+def front_sentence(p: Place) -> str:
+    front = p.front
+    if len(p.time.rows) < 2 or not front or not (p.time.apart or p.memory.apart):
+        return ""
+    if len(front) == len(p.time.rows):
+        return f"On {place_name(p)}, no allocator is clearly beaten in speed and memory together."
+    names = answer.listed([r.allocator for r in front])
+    verb = "is" if len(front) == 1 else "are"
+    return f"On {place_name(p)}, {names} {verb} not clearly beaten in speed and memory together."
+
+
+def of_place(study: Study, p: Place) -> list[Sentence]:
+    found = [
+        Sentence(key_of("s", q.measure.name, p.workload, p.threads), "finding", said, p.group)
+        for q in p.asked
+        if (said := best_sentence(study, p, q))
+    ]
+    if said := front_sentence(p):
+        found.append(Sentence(key_of("s-front", p.workload, p.threads), "finding", said, p.group))
+    return found
+
+
+def findings(study: Study) -> list[Sentence]:
+    """Of every workload at its main number of threads."""
+    return [s for w in study.workloads for s in of_place(study, study.main(w))]
+
+
+def gaps(study: Study, series_there: bool, series_problem: str) -> list[Sentence]:
+    """What is missing, and what a reader must know before the numbers."""
+    run, found = study.run, []
+    found += [Sentence(f"s-caution-{i}", "caution", f"{c}.") for i, c in enumerate(run.caveats)]
+    for row in sorted((r for p in study.places.values() for r in p.failed), key=place_of):
+        total = len(row.samples) + len(row.failures)
+        causes = "; ".join(dict.fromkeys(row.failures))
+        at = f"{row.workload} at {plural(row.threads, 'thread')}"
+        text = f"FAILED: {row.allocator} on {at}, {len(row.failures)} of {total} samples: {causes}."
+        found.append(Sentence(key_of("s-failed", *place_of(row)), "gap", text))
+    for name, why in run.facts.absent:
+        found.append(Sentence(key_of("s-absent", name), "gap", f"Not here: {name}: {why}."))
+    for i, (what, why) in enumerate(run.facts.unmeasured):
+        found.append(Sentence(f"s-unmeasured-{i}", "gap", f"Not measured: {what}: {why}."))
+    for i, (what, why) in enumerate(run.facts.timeline_failures):
+        text = f"Memory over time of {what} was not recorded: {why}."
+        found.append(Sentence(f"s-timeline-{i}", "gap", text))
+    if series_problem or not series_there:
+        why = series_problem or "the run has no timeline.csv"
+        found.append(Sentence("s-timeline", "gap", f"Memory over time is not shown: {why}."))
+    over = sorted({p.threads for p in study.places.values() if p.threads > run.facts.cpus})
+    if over:
+        counts, cpus = answer.listed(list(map(str, over))), plural(run.facts.cpus, "CPU")
+        text = f"OVERSUBSCRIBED: at {counts} threads on {cpus}, scheduling is measured, too."
+        found.append(Sentence("s-oversubscribed", "caution", text))
+    return found
+
+
+def place_of(row: Row) -> tuple[str, int, str]:
+    return row.workload, row.threads, row.allocator
+
+
+def from_answer(study: Study) -> list[Sentence]:
+    """What the answer says beside who is best, with whole names."""
+    if not study.answer or not study.answer.at_these_threads:
+        return []
+    whole = dataclasses.replace(study.answer, names={a: a for a in study.run.allocators})
+    said = {"purge": answer.purge_sentence(whole), "scope": answer.unmeasured_sentence(whole)}
+    return [Sentence(f"s-{k}", "finding", text) for k, text in said.items() if text]
+
+
+MEANING = (
+    f"A difference is claimed if it is shown to be above {INTEREST:.0%}; all pairs are accounted for, so that at most "
+    f"{FALSE_RATE:.0%} of the claims of a run are false, and {OTHER_RATE:.0%} at other numbers of threads than in these "
+    "sentences. All else is a tie. An allocator is clearly beaten if another is better "
+    f"for sure in one of speed and memory, and at most {INTEREST:.0%} worse in the other."
+)

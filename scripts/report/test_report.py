@@ -1,0 +1,422 @@
+"""The page of a bench run: what it says and shows, of stored and of made-up runs."""
+
+import html
+import json
+import random
+import re
+import shutil
+import subprocess
+import unittest
+import xml.etree.ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Optional
+
+import bench_results
+import comparing
+import palette
+import paired
+from bench_results import MIB
+from driving import ROOT, DriverTest, clean_environment, run, slow
+from report import bench, dots, facts, model, panels, scale, study, summary, svg
+from test_bench_results import EXAMPLE, document, entry, failed, made_up
+
+MAIN = ROOT / "scripts" / "report" / "__main__.py"
+RECOMPUTE = ROOT / "scripts" / "report" / "recompute.mjs"
+MARKUP = "<b onclick=alert(1)>&\"'</b><script>x</script>--></svg>"
+
+
+def facts_of(of: dict[str, Any]) -> facts.Facts:
+    return facts.facts_of(of["context"]["spanbench"], of["context"])
+
+
+def page_of(of: dict[str, Any], series: Any = None, problem: str = "") -> model.Page:
+    return bench.page(bench_results.parse(of), series or {}, facts_of(of), problem)
+
+
+def noisy(
+    times: dict[str, float], rounds: int = 9, noise: float = 0.03, seed: int = 1, **more: Any
+) -> list[dict[str, Any]]:
+    """Each allocator's samples scatter around its time; memory is twice that in MiB above the start."""
+    source = random.Random(seed)
+    found = []
+    for block in range(rounds):
+        for name, time in times.items():
+            ns, mib = (time * factor * 2.718 ** source.gauss(0, noise) for factor in (1, 2))
+            rss = int(MIB + mib * MIB)
+            found.append(
+                entry(name, ns, block=block, rss_live_bytes=rss, rss_peak_bytes=rss, **more)
+            )
+    return found
+
+
+def said(p: model.Page) -> str:
+    return "\n".join(s.text for s in (*p.gaps, *p.findings, *p.more))
+
+
+class Sentences(unittest.TestCase):
+    def test_the_best_is_named_with_its_ratio(self) -> None:
+        text = said(page_of(document(noisy({"system": 10.0, "quick": 5.0, "slow": 20.0}))))
+        found = re.search(
+            r"On tiny at 1 thread, quick is fastest: an operation takes (\S+) ns, (\S+) times system's "
+            r"\(95 % interval: (\S+) to (\S+)\)\. All others are worse for sure\.",
+            text,
+        )
+        assert found, text
+        time, ratio, low, high = map(float, found.groups())
+        self.assertAlmostEqual(time, 5, delta=0.3)
+        self.assertAlmostEqual(ratio, 0.5, delta=0.03)
+        self.assertTrue(low <= ratio <= high)
+        self.assertIn("quick takes least memory: ", text)
+        self.assertIn("On tiny at 1 thread, quick is not clearly beaten", text)
+
+    def test_a_tie_says_what_would_have_been_seen(self) -> None:
+        text = said(page_of(document(noisy({"system": 10.0, "a": 5.0, "b": 5.0}, noise=0.05))))
+        found = re.search(
+            r"Tied with it: [ab] \(a difference of (\d+) % would have been seen\)", text
+        )
+        assert found, text
+        self.assertTrue(5 <= int(found[1]) <= 25, found[1])
+
+    def test_all_alike(self) -> None:
+        text = said(page_of(document(noisy({"system": 10.0, "a": 10.0}))))
+        self.assertIn("no allocator is shown to be faster than another (a difference of", text)
+        self.assertNotIn("fastest", text)
+
+    def test_one_sample_claims_nothing(self) -> None:
+        text = said(page_of(document(noisy({"system": 10.0, "a": 5.0}, rounds=1))))
+        self.assertIn("is fastest by one sample, which may be noise", text)
+        self.assertNotIn("beaten in speed", text)
+
+    def test_twenty_null_runs_claim_nothing(self) -> None:
+        """An allocator under two names, by all numbers of threads, differs by chance."""
+        claims = 0
+        for seed in range(20):
+            entries = [
+                e
+                for threads in (1, 2, 4)
+                for workload in ("tiny", "small", "large")
+                for e in noisy({"system": 10.0, "same": 10.0}, seed=seed * 9 + threads, noise=0.1,
+                               workload=workload, threads=threads)
+            ]  # fmt: skip
+            s = study.study(made_up(entries))
+            claims += sum(len(q.apart) for p in s.places.values() for q in p.asked)
+            self.assertEqual(len(s.places), 9)
+        self.assertLessEqual(claims, 1)
+
+    def test_the_answer_and_the_page_claim_the_same(self) -> None:
+        run = bench_results.load(EXAMPLE)
+        s = study.study(run)
+        assert s.answer
+        for (workload, measure), q in s.answer.questions.items():
+            p = s.places[workload, s.answer.threads]
+            self.assertIs(p.time if measure == "time" else p.memory, q)
+
+    def test_other_groups_have_their_peak_of_memory(self) -> None:
+        entries = noisy({"system": 10.0, "a": 5.0}) + noisy({"system": 9.0, "a": 5.0}, workload="w")
+        own = [{"name": "tiny", "summary": "s"}, {"name": "w", "summary": "t", "group": "threads"}]
+        made = page_of(document(entries, workloads=own))
+        self.assertIn("On w at 1 thread, a has the lowest peak of memory", said(made))
+        self.assertEqual({s.group for s in made.more}, {"threads"})
+        shown = {part.workload: part.shown for s in made.sections for part in s.parts}
+        self.assertEqual(shown, {"tiny": True, "w": False})
+
+    def test_keys_are_different(self) -> None:
+        names = ["a b", "a_b", "a-b", "a.b", "a/b", "a%b", "ä"]
+        self.assertEqual(len({summary.key_of("s", n) for n in names}), len(names))
+
+
+class Gaps(unittest.TestCase):
+    def test_what_is_missing_is_named(self) -> None:
+        entries = noisy({"system": 10.0, "a": 5.0}) + [failed("a", "it crashed", block=9)]
+        of = document(
+            entries,
+            complete=False,
+            quick=True,
+            timeline_failures=[{"name": "tiny/a", "cause": "no time"}],
+            unmeasured=[{"workload": "huge", "why": "too little memory"}],
+        )
+        of["context"]["spanbench"]["allocators"].append({"name": "gone", "skipped": "no package"})
+        text = said(page_of(of))
+        for part in (
+            "INTERRUPTED",
+            "QUICK RUN",
+            "FAILED: a on tiny at 1 thread, 1 of 10 samples: it crashed.",
+            "Not here: gone: no package.",
+            "Not measured: huge: too little memory.",
+            "Memory over time of tiny/a was not recorded: no time.",
+            "Memory over time is not shown: the run has no timeline.csv.",
+        ):
+            self.assertIn(part, text)
+
+    def test_more_threads_than_cpus(self) -> None:
+        text = said(page_of(document(noisy({"system": 10.0, "a": 5.0}, threads=4))))
+        self.assertIn("OVERSUBSCRIBED: at 4 threads on 2 CPUs", text)
+
+    def test_without_the_c_library(self) -> None:
+        text = said(page_of(document(noisy({"b": 10.0, "a": 5.0}))))
+        self.assertIn("system was not measured, or failed: numbers are multiples of", text)
+
+    def test_nothing_good(self) -> None:
+        self.assertIn("No sample is good", said(page_of(document([failed("a"), failed("b")]))))
+        self.assertIn("Only the floor was measured", said(page_of(document([entry("null", 1)]))))
+
+    def test_of_few_rounds_nothing_is_promised(self) -> None:
+        self.assertIn("no difference of any size", study.would_have_been_seen(float("inf")))
+        made = page_of(document(noisy({"system": 10.0, "a": 10.2}, rounds=2, noise=0.2)))
+        self.assertIn("too few samples tell time apart", said(made))
+
+
+class Smallest(unittest.TestCase):
+    """The difference that would have been seen."""
+
+    def found(self, rounds: int, difference: float) -> int:
+        source = random.Random(5)
+        hits = 0
+        for _ in range(100):
+            d = [difference + source.gauss(0, 0.1) for _ in range(rounds)]
+            hits += paired.p_beyond(d, comparing.INTEREST, 0.1) <= 0.05
+        return hits
+
+    def test_it_is_found_as_often_as_it_says(self) -> None:
+        for rounds in (3, 5, 9, 20):
+            shift = paired.needed_shift(rounds, 0.05) * 0.1 + 0.0198
+            self.assertGreaterEqual(self.found(rounds, shift), 88, rounds)
+            self.assertLess(self.found(rounds, shift / 2), 88, rounds)
+
+    def test_what_cannot_be_found(self) -> None:
+        self.assertEqual(paired.needed_shift(1, 0.05), float("inf"))
+        self.assertEqual(paired.needed_shift(6, 0.001), float("inf"))
+        self.assertEqual(paired.smallest_seen([0.1], 0.02, 0.05, 0.1), float("inf"))
+
+    def test_more_rounds_see_more(self) -> None:
+        shifts = [paired.needed_shift(n, 0.05) for n in (6, 9, 20, 40, 80)]
+        self.assertEqual(shifts, sorted(shifts, reverse=True))
+
+    def test_students_quantile(self) -> None:
+        for tail, freedom, wanted in ((0.025, 2, 4.303), (0.05, 8, 1.860), (0.005, 1, 63.66)):
+            self.assertAlmostEqual(paired.student_quantile(tail, freedom), wanted, delta=0.01)
+
+
+class Pictures(unittest.TestCase):
+    def marks(self, picture: str) -> dict[int, Any]:
+        root = xml.etree.ElementTree.fromstring(picture)
+        return {int(g.get("data-a", -1)): g for g in root.iter("g") if g.get("class") == "mark"}
+
+    def drawn(self, times: dict[str, float]) -> "tuple[study.Study, study.Place]":
+        s = study.study(made_up(noisy(times)))
+        return s, s.main("tiny")
+
+    def test_dots_are_sorted_and_ties_hollow(self) -> None:
+        s, p = self.drawn({"system": 10.0, "quick": 5.0, "like": 10.0})
+        names = {a: a for a in s.run.allocators}
+        marks = list(self.marks(dots.dots(s, p, p.time, names)).values())
+        looks = {m.find("text").text: m.find("circle").get("class") for m in marks}
+        self.assertEqual(looks, {"quick": "dot", "like": "hollow", "system": "hollow"})
+        x = [float(m.find("circle").get("cx")) for m in marks]
+        self.assertEqual(x, sorted(x), "the best on top")
+        low, high = (float(marks[0].find("line").get(k)) for k in ("x1", "x2"))
+        self.assertTrue(low <= x[0] <= high)
+        self.assertIn("quick: time 0.49 times system's (", marks[0].find("title").text)
+        self.assertTrue(marks[0].findall("text")[1].text.endswith("*"))
+
+    def test_pareto(self) -> None:
+        s, p = self.drawn({"system": 10.0, "quick": 5.0})
+        marks = self.marks(dots.pareto(s, p, {a: a for a in s.run.allocators}))
+        quick, system = (marks[s.run.allocators.index(a)] for a in ("quick", "system"))
+        self.assertEqual(quick.find("circle").get("class"), "dot")
+        self.assertEqual(system.find("circle").get("class"), "hollow")
+        self.assertLess(*(float(m.find("circle").get("cy")) for m in (quick, system)))
+        self.assertLess(*(float(m.find("circle").get("cx")) for m in (quick, system)))
+
+    def test_labels_do_not_cover_each_other(self) -> None:
+        found = dots.slots([50.0] * 8 + [51.0, 200.0], 10.0, 240.0)
+        gaps = [b - a for a, b in zip(found, found[1:])]
+        self.assertGreaterEqual(min(gaps), dots.LAYOUT["gutter"] - 1e-9)
+        self.assertTrue(10 <= found[0] and found[-1] <= 240)
+
+    def test_lines_over_time_keep_their_peak(self) -> None:
+        line = [(float(i), 1.0) for i in range(1000)]
+        line[500] = (500.0, 9.0)
+        thin = panels.thinned(line)
+        self.assertLessEqual(len(thin), panels.MOST_POINTS)
+        self.assertIn((500.0, 9.0), thin)
+        self.assertEqual((thin[0], thin[-1]), (line[0], line[-1]))
+
+    def test_ticks(self) -> None:
+        for low, high in ((0.3, 1.1), (0.95, 1.06), (1e-3, 1e5), (7, 8), (1, 1.2)):
+            for log in (False, True):
+                ticks = scale.Scale(low, high, 0, 1, log).ticks()
+                self.assertTrue(2 <= len(ticks) <= 7, (low, high, log, ticks))
+                self.assertTrue(all(low - 1e-9 <= t <= high + 1e-9 for t in ticks))
+
+    def test_all_are_well_formed_and_named(self) -> None:
+        made = bench.page(
+            bench_results.load(EXAMPLE),
+            bench_results.load_timeline(EXAMPLE / "timeline.csv"),
+            facts_of(json.loads((EXAMPLE / "bench.json").read_text())),
+        )
+        pictures = [x for s in made.sections for part in s.parts for x in part.pictures]
+        self.assertGreater(len(pictures), 50)
+        for picture in pictures:
+            root = xml.etree.ElementTree.fromstring(picture)
+            self.assertEqual(root.get("role"), "img")
+            self.assertTrue(root.get("aria-label"))
+            self.assertNotRegex(picture, r"\b(nan|inf)\b")
+
+    def test_colours_can_be_seen_on_both_grounds(self) -> None:
+        for ground in model.GROUNDS:
+            for colour in map(palette.colour, range(30)):
+                made = palette.on(ground, colour)
+                self.assertGreaterEqual(palette.contrast(ground, made), palette.CONTRAST)
+        self.assertEqual(palette.on("#FFFFFF", "#0072B2"), "#0072B2")
+        self.assertAlmostEqual(palette.contrast("#000000", "#FFFFFF"), 21)
+
+
+class Elements(HTMLParser):
+    """What a browser would make of a page: its elements, their addresses, and what links to them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.kinds: dict[str, int] = {}
+        self.keys: list[str] = []
+        self.links: list[str] = []
+        self.events: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: "list[tuple[str, Optional[str]]]") -> None:
+        self.kinds[tag] = self.kinds.get(tag, 0) + 1
+        for name, value in attributes:
+            self.keys += [value or ""] * (name == "id")
+            self.links += [value or ""] * (name in ("href", "src"))
+            self.events += [name] * name.startswith("on")
+
+
+class WholePage(DriverTest):
+    def folder(self, of: Any, timeline: Optional[str] = None) -> Path:
+        folder = self.directory / "run"
+        folder.mkdir(exist_ok=True)
+        (folder / "bench.json").write_text(of if isinstance(of, str) else json.dumps(of))
+        if timeline is not None:
+            (folder / "timeline.csv").write_text(timeline)
+        return folder
+
+    def report(self, folder: Any, *words: Any, **more: str) -> "subprocess.CompletedProcess[str]":
+        return run(MAIN, *words, folder, env={**clean_environment(), **more})
+
+    def made(self, of: Any, timeline: Optional[str] = None) -> str:
+        folder = self.folder(of, timeline)
+        result = self.report(folder)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(result.stdout, f"page: {folder / 'report.html'}\n")
+        return (folder / "report.html").read_text()
+
+    def recompute(self, text: str, count: int = 100) -> "subprocess.CompletedProcess[str]":
+        file = self.directory / "looked-at.html"
+        file.write_text(text)
+        node = shutil.which("node")
+        if not node:
+            self.skipTest("node is not installed")
+        return run(node, RECOMPUTE, EXAMPLE / "bench.json", file, count)
+
+    def test_the_example(self) -> None:
+        """All its numbers are those of the samples, as another program computes them; and a wrong one is noticed."""
+        out = self.directory / "page.html"
+        self.assertEqual(self.report(EXAMPLE, "--out", out).returncode, 0)
+        text = out.read_text()
+        result = self.recompute(text)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertRegex(result.stdout, r"^9 sentences and 100 numbers are recomputed; 0 disagree")
+        for right, wrong in (
+            ("0.35 times system", "0.36 times system"),
+            ("Tied with it: gomalloc,", "Tied with it:"),
+        ):
+            self.assertIn(right, text)
+            self.assertEqual(self.recompute(text.replace(right, wrong)).returncode, 1)
+        found = Elements(text)
+        self.assertEqual(len(found.keys), len(set(found.keys)), "an address is there once")
+        self.assertEqual(
+            {x[1:] for x in found.links} - set(found.keys), set(), "links lead somewhere"
+        )
+        self.assertTrue(all(x.startswith("#") for x in found.links), "nothing is loaded")
+        self.assertNotIn(str(ROOT), text)
+        self.assertLess(len(text), 600_000)
+
+    def test_names_and_messages_are_text(self) -> None:
+        entries = noisy({"system": 10.0, MARKUP: 5.0}, workload=MARKUP)
+        entries += [failed("bad", MARKUP, workload=MARKUP)]
+        of = document(
+            entries,
+            workloads=[{"name": MARKUP, "summary": MARKUP}],
+            version=MARKUP,
+            environment={MARKUP: MARKUP},
+            unmeasured=[{"workload": MARKUP, "why": MARKUP}],
+        )
+        own = of["context"]["spanbench"]
+        own["allocators"][0].update(version=MARKUP, object=MARKUP)
+        own["machine"]["cpu"] = MARKUP
+        of["context"]["host_name"] = MARKUP
+        text = self.made(of)
+        found = Elements(text)
+        self.assertEqual(found.events, [])
+        self.assertNotIn("b", found.kinds)
+        self.assertEqual(found.kinds["script"], 2, "the data, and our own")
+        self.assertIn(html.escape(MARKUP, quote=False)[:20], text)
+
+    def test_what_is_spoiled_is_refused(self) -> None:
+        whole = json.dumps(document(noisy({"system": 10.0, "a": 5.0})))
+        for text, why in (
+            (whole[: len(whole) // 2], "not JSON"),
+            ("{}", "has no benchmarks"),
+            ("[]", "is not an object"),
+        ):
+            folder = self.folder(text)
+            result = self.report(folder)
+            self.assertEqual(result.returncode, 2)
+            self.assertRegex(result.stderr, rf"^report: {folder}/bench.json: .*{why}")
+            self.assertFalse((folder / "report.html").exists())
+        self.assertEqual(self.report(self.directory / "none").returncode, 2)
+
+    def test_a_spoiled_timeline_costs_its_pictures(self) -> None:
+        of = document(noisy({"system": 10.0, "a": 5.0}))
+        head = "workload,allocator,threads,seconds,rss_bytes,vsz_bytes\n"
+        self.assertIn("timeline.csv cannot be read (line 2", self.made(of, head + "tiny,a,x\n"))
+        text = self.made(
+            of, head + f"tiny,a,1,0.5,{2 * MIB},{3 * MIB}\ntiny,a,1,0.6,{4 * MIB},{3 * MIB}\n"
+        )
+        self.assertNotIn("Memory over time is not shown", text)
+        self.assertIn("a, MiB above the start over 0.6 seconds: at most 3", text)
+
+    def test_the_same_bytes_again(self) -> None:
+        of = document(noisy({"system": 10.0, "a": 5.0}))
+        self.assertEqual(self.made(of), self.made(of))
+
+    def test_without_jinja2(self) -> None:
+        (self.directory / "jinja2.py").write_text("raise ModuleNotFoundError(name='jinja2')\n")
+        folder = self.folder(document(noisy({"system": 10.0, "a": 5.0})))
+        for words, code in (((), 2), (("--if-possible",), 0)):
+            result = self.report(folder, *words, PYTHONPATH=str(self.directory))
+            self.assertEqual(result.returncode, code)
+            self.assertIn("install python3-jinja2", result.stderr)
+            self.assertFalse((folder / "report.html").exists())
+
+    @slow
+    def test_a_large_run_is_below_five_megabytes(self) -> None:
+        source = random.Random(1)
+        times = {("system" if i == 0 else f"allocator-{i}"): 5.0 + i for i in range(20)}
+        loads = [f"family_{i}" for i in range(25)]
+        entries = [
+            {**e, "usable_bytes": MIB + source.randrange(MIB)}
+            for w in loads
+            for t in (1, 2, 4)
+            for e in noisy(times, workload=w, threads=t, seed=t)
+        ]
+        lines = ["workload,allocator,threads,seconds,rss_bytes,vsz_bytes"]
+        lines += [
+            f"{w},{a},2,{i / 100},{MIB + source.randrange(9 * MIB)},{20 * MIB}"
+            for w in loads
+            for a in times
+            for i in range(100)
+        ]
+        text = self.made(document(entries), "\n".join(lines) + "\n")
+        self.assertLess(len(text.encode()), 5_000_000)
