@@ -45,8 +45,8 @@ MUTANTS = [
     (
         "page: its numbers are those of the samples",
         "scripts/report/tables.py",
-        'return [number(s.median), f"{number(s.low)} to {number(s.high)}"]',
-        'return [number(s.high), f"{number(s.low)} to {number(s.high)}"]',
+        'return [long(s.median), f"{long(s.low)} to {long(s.high)}"]',
+        'return [long(s.high), f"{long(s.low)} to {long(s.high)}"]',
         f"{REPORT}:WholePage.test_the_example",
         "",
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 import answer
+import table
 from bench_results import MIB, Row, Spread
 from comparing import TIME, Measure, Question
 from report import scale, svg
@@ -15,12 +16,12 @@ from report.svg import Markup
 
 # Of both, in pixels. NAMES_LEFT and VALUES_RIGHT are the columns of text beside the dots.
 LAYOUT = {
-    "width": 404,
+    "width": 424,
     "row": 20,
     "top": 12,
     "axis": 40,
-    "left": 118,
-    "right": 306,
+    "left": 136,
+    "right": 324,
     "paretoLeft": 48,
     "paretoRight": 256,
     "paretoHeight": 240,
@@ -65,7 +66,7 @@ def base_of(q: Question, study: Study) -> Optional[Row]:
 
 def value_text(value: Value, measure: Measure) -> str:
     if value.verdict is None:
-        return f"{answer.number(value.middle)} {'ns' if measure is TIME else 'MiB'}"
+        return f"{table.number(value.middle)} {'ns' if measure is TIME else 'MiB'}"
     return answer.number(value.middle) + {"tie": " tie", "": " ?"}.get(value.verdict, "")
 
 
@@ -73,11 +74,11 @@ def tip_of(name: str, value: Value, q: Question, row: Row, base: Optional[Row]) 
     n, spread = answer.number, absolute(row, q.measure)
     measured = shown(spread.median, q.measure) if spread else "no number"
     if value.verdict is None or not base:
-        return f"{name}: {measured} ({n(value.low)} to {n(value.high)})"
+        return f"{name}: {measured} ({table.number(value.low)} to {table.number(value.high)})"
     said = f"{name}: {NAMES[q.measure.name]} {n(value.middle)} times {base.allocator}'s "
     said += f"({n(value.low)} to {n(value.high)}); {measured}"
     told = {"better": BETTER[q.measure.name], "worse": WORSE[q.measure.name], "tie": "a tie"}
-    return f"{said}; {told.get(value.verdict, 'one round tells nothing')}"
+    return f"{said}; {told.get(value.verdict, 'nothing can be told')}"
 
 
 def axis(of: scale.Scale, top: float, bottom: float, title: str) -> Markup:

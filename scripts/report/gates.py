@@ -20,6 +20,7 @@ from report.tables import Cell, Line, Table
 
 LOOKS = {"fail": "bad", "void": "weak", "inconclusive": "weak", "accepted": "weak"}
 DRAWN = {"fail": "worse", "improved": "better", "accepted": "worse"}
+SHORT = {"pass": "", "fail": "worse", "improved": "better", "inconclusive": "?", "void": "?"}
 LEGEND = [
     ("dot", "a change that the gate is sure of"),
     ("hollow", "no change that it is sure of"),
@@ -30,7 +31,7 @@ LEGEND = [
 def dot(f: Finding, name: str) -> dots.Dot:
     low, high = (f.change if v is None else v for v in (f.low, f.high))
     value = dots.Value(1 + f.change, 1 + low, 1 + high, DRAWN.get(f.verdict, "tie"))
-    said = words.change(f) + (f" {f.verdict}" if f.verdict != "pass" else "")
+    said = f"{words.change(f)} {SHORT.get(f.verdict, f.verdict)}".rstrip()
     interval = words.interval(f)
     told = f"{f.row} {words.name(f.metric)}: {words.change(f)}"
     return dots.Dot(
@@ -38,8 +39,11 @@ def dot(f: Finding, name: str) -> dots.Dot:
     )
 
 
-def picture(metric: str, findings: list[Finding]) -> Markup:
-    drawable = [f for f in findings if math.isfinite(f.change) and f.change > -1]
+def is_drawable(f: Finding) -> bool:
+    return math.isfinite(f.change) and f.change > -1
+
+
+def picture(metric: str, drawable: list[Finding]) -> Markup:
     names = answer.short_names([f.row for f in drawable], dots.NAME_WIDTH)
     drawable.sort(key=lambda f: -f.change)
     return dots.drawn(
@@ -61,8 +65,10 @@ def part(tier: words.Tier, findings: list[Finding], key: str) -> Part:
             Line(None, None, [first, *marked, Cell(f.note, "word"), Cell(f.repeat, "word")])
         )
     metrics = list(dict.fromkeys(f.metric for f in listed))
-    drawn = [picture(m, [f for f in listed if f.metric == m]) for m in metrics]
-    table = Table(tier.heading, [*tier.heads, "note", "repeat"], lines)
+    by_metric = [(m, [f for f in listed if f.metric == m and is_drawable(f)]) for m in metrics]
+    drawn = [picture(m, of) for m, of in by_metric if of]
+    heads = [Cell(h, "word") if i in tier.left else h for i, h in enumerate(tier.heads)]
+    table = Table(tier.heading, [*heads, Cell("note", "word"), Cell("repeat", "word")], lines)
     return Part(key, tier.heading, drawn, table)
 
 

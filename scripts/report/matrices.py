@@ -140,7 +140,11 @@ def conformance(document: Any) -> Page:
     matrix, failed, chosen = conformance_lines(document)
     meaning = legend([(word, meaning) for word, _, meaning in WORDS.values()])
     first = Section("matrix", "Which promises does each keep?", meaning)
-    table = Table("Checks and allocators", ["check", *names, "the promise"], matrix)
+    table = Table(
+        "Checks and allocators",
+        ["check", *(Cell(n, "word") for n in [*names, "the promise"])],
+        matrix,
+    )
     first.parts.append(Part("matrix-all", "All checks", [], table))
     heads = ["allocator", "check", "verdict", "clause", "expected", "seen", "why it is known"]
     second = Section("findings", "What failed, and how can I see it?", "Findings come first.")
@@ -183,7 +187,7 @@ def words_table(caption: str, heads: list[str], lines: list[Line]) -> Table:
         Line(None, None, [x.cells[0], *(Cell(str(c), "word") for c in x.cells[1:])], x.key)
         for x in lines
     ]
-    return Table(caption, heads, turned)
+    return Table(caption, [heads[0], *(Cell(h, "word") for h in heads[1:])], turned)
 
 
 # --- hardening --------------------------------------------------------------------------------------
@@ -247,7 +251,11 @@ def hardening(document: Any) -> Page:
         lines.append(Line(None, None, [misuse, *cells, Cell(said, "word")]))
     meaning = legend([(name, meaning) for name, (_, meaning) in OUTCOMES.items()])
     first = Section("matrix", "What does each make of each misuse?", meaning)
-    table = Table("Misuses and allocators", ["misuse", *names, "what it is"], lines)
+    table = Table(
+        "Misuses and allocators",
+        ["misuse", *(Cell(n, "word") for n in [*names, "what it is"])],
+        lines,
+    )
     first.parts.append(Part("matrix-all", "All misuses", [], table))
     second = Section("runs", "How can I see it?", "One run of each outcome.")
     heads = ["allocator", "misuse", "outcome", "last step", "seen", "repeat"]

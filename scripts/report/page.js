@@ -15,6 +15,10 @@
     for (const [below, digits] of [[9.995, 2], [99.95, 1], [9999.5, 0]]) if (v < below) return v.toFixed(digits);
     return v.toExponential(0).replace("e+", "e");
   };
+  const long = (v) => { // three digits, as in table.py
+    const digits = v ? Math.max(0, 2 - Math.floor(Math.log10(Math.abs(Number(v.toPrecision(3)))))) : 2;
+    return v.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  };
   const trimmed = (v) => String(Number(v.toPrecision(6)));
   const label = (v) => {
     for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (Math.abs(v) >= unit) return trimmed(v / unit) + letter;
@@ -162,12 +166,12 @@
       const best = data.places[key].best[m].includes(a) ? "*" : "";
       const unsure = v.told === TOLD.tie || v.told === TOLD.nothing;
       const relative = number(v.middle) + (v.told === TOLD.tie ? " tie" : v.told === TOLD.nothing ? " ?" : "");
-      const told = { 1: better, "-1": worse, 0: "a tie", 2: "not ranked, or one round tells nothing" }[v.told];
+      const told = { 1: better, "-1": worse, 0: "a tie", 2: "nothing can be told" }[v.told];
       set(mark, { transform: `translate(0 ${L.top + L.row * (i + 0.5)})` });
       set(mark.querySelector(".interval"), { x1: x.at(v.low), x2: x.at(v.high) });
       set(mark.querySelector("circle"), { cx: x.at(v.middle), class: unsure ? "hollow" : "dot" });
       mark.querySelector(".name").textContent = data.names[a];
-      mark.querySelector(".value").textContent = (v.told === null ? `${number(v.middle)} ${unit}` : relative) + best;
+      mark.querySelector(".value").textContent = (v.told === null ? `${long(v.middle)} ${unit}` : relative) + best;
       const whose = to >= 0 ? ` times ${data.allocators[to]}'s` : ` ${unit}`;
       mark.querySelector("title").textContent =
         `${data.allocators[a]}: ${name} ${number(v.middle)}${whose} (${number(v.low)} to ${number(v.high)})` + (told ? `; ${told}` : "");
@@ -391,7 +395,7 @@
             (p.told === TOLD.better ? `yes, ${a} is ${better} than ${b}: ${numbers}.`
               : p.told === TOLD.worse ? `no, ${a} is ${worse} than ${b}: ${numbers}.`
                 : p.told === TOLD.tie ? `no, a tie: ${numbers}; ${seen} would have been seen.`
-                  : `no: a failed sample, or one round, tells nothing.`),
+                  : "no: nothing can be told, of too few rounds or with a failed sample."),
         );
       });
     }

@@ -42,10 +42,10 @@ def frame(x: scale.Scale, y: scale.Scale, under: str, ticks: list[float]) -> Mar
     for tick in heights[:: max(1, len(heights) // 3)]:
         parts += [
             svg.line(LEFT, y.at(tick), RIGHT, y.at(tick), "grid"),
-            svg.text(LEFT - 4, y.at(tick) + 4, scale.label(tick), "rung"),
+            svg.text(LEFT - 4, y.at(tick) + 4, scale.label(tick), "rung fine"),
         ]
-    parts += [svg.text(x.at(t), BOTTOM + 13, scale.label(t), "tick") for t in ticks]
-    parts.append(svg.text((LEFT + RIGHT) / 2, BOTTOM + 23, under, "title"))
+    parts += [svg.text(x.at(t), BOTTOM + 13, scale.label(t), "tick fine") for t in ticks]
+    parts.append(svg.text((LEFT + RIGHT) / 2, BOTTOM + 23, under, "title fine"))
     return svg.group(*parts, class_="axis")
 
 

@@ -36,6 +36,8 @@ def claim_of(verdict: Verdict, metric: Metric, row: Row) -> tuple[str, str]:
     claim = verdict.claim(metric, row.name, partner) if partner else None
     if claim is None:
         return "", "is the base" if partner == row.name else "not compared"
+    if not claim.differs and not math.isfinite(claim.smallest):
+        return "", "too few runs to tell"
     if not claim.differs:
         return "tie", f"tie: {would_have_been_seen(claim.smallest)}"
     less = claim.less == metric.better_is_less
@@ -46,16 +48,18 @@ def picture(verdict: Verdict, metric: Metric) -> Markup:
     rows = [r for r in verdict.results.good if r.values.get(metric.name)]
     names = answer.short_names([r.name for r in rows], dots.NAME_WIDTH)
     drawn = []
+    reference = verdict.results.reference
     for row in rows:
         ratio = verdict.ratio(metric, row) or (1.0, 1.0, 1.0)
         middle, low, high = (v if math.isfinite(v) and v > 0 else ratio[0] for v in ratio)
         told, said = claim_of(verdict, metric, row)
-        number = answer.number(middle) + (" tie" if told == "tie" else "")
+        number = answer.number(middle) + {"tie": " tie", "": " ?"}.get(told, "") * (
+            row is not reference
+        )
         tip = f"{row.name}: {shown(median(row, metric), metric)}, {answer.number(middle)} times ({answer.number(low)} to {answer.number(high)}); {said}"
         value = dots.Value(middle, low, high, told)
         drawn.append(dots.Dot(names[row.name], -1, value, number, tip))
     drawn.sort(key=lambda d: (d.value.middle, d.name))
-    reference = verdict.results.reference
     whose = (
         "the first build" if verdict.results.of_two_builds else reference.name if reference else ""
     )
@@ -69,7 +73,7 @@ def picture(verdict: Verdict, metric: Metric) -> Markup:
 
 
 def table(verdict: Verdict, metric: Metric) -> Table:
-    heads = ["row", metric.name, "times", "95 % interval", "verdict", "runs"]
+    heads = ["row", metric.name, "times", "95 % interval", Cell("verdict", "word"), "runs"]
     made = Table(f"{metric.name} of each row: medians, and ratios of runs of one round", heads)
     for row in verdict.results.good:
         if not row.values.get(metric.name):

@@ -180,8 +180,8 @@ def shown(value: float, measure: Measure) -> str:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Of a row to another, with the ends of its interval. `verdict`: better, worse or tie; "": one round
-    tells nothing. `smallest`: of a tie, the difference that would have been seen, a fraction."""
+    """Of a row to another, with the ends of its interval. `verdict`: better, worse or tie; "": nothing can be told.
+    `smallest`: of a tie, the difference that would have been seen, a fraction."""
 
     middle: float
     low: float
@@ -202,7 +202,10 @@ def ratio(q: Question, row: Row, base: Row) -> Optional[Ratio]:
         return Ratio(*ends, "better")
     if q.better(base, row):
         return Ratio(*ends, "worse")
-    return Ratio(*ends, "tie", q.smallest(row, base) if row is not base else None)
+    if row is base:
+        return Ratio(*ends, "tie")
+    smallest = q.smallest(row, base)
+    return Ratio(*ends, "tie", smallest) if math.isfinite(smallest) else Ratio(*ends, "")
 
 
 def interval_name(rows: list[Row]) -> str:

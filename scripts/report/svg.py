@@ -14,7 +14,7 @@ class Markup(str):
         return str(self)
 
 
-HTML = ("td", "a")  # what a browser does not let end with />
+HTML = ("td", "th", "a")  # what a browser does not let end with />
 Value = Union[str, float, int, bool, None]
 
 

@@ -8,6 +8,7 @@ from typing import Optional, Sequence
 
 import answer
 import comparing
+import table
 from answer import number
 from bench_results import MIB, Row, Series, Spread
 from comparing import Question
@@ -17,6 +18,7 @@ from report.svg import Markup, element, escaped
 from report.study import BETTER, NAMES, WORSE, Place, Study, absolute, ratio, would_have_been_seen
 
 NONE = "-"
+long = table.number  # three digits, and no exponent
 
 
 class Cell(str):
@@ -39,6 +41,11 @@ def cell_of(cell: str) -> Markup:
     return element("td", inner, class_=cell.look or None)
 
 
+def head_of(head: str) -> Markup:
+    """Likewise, of a column."""
+    return element("th", head, scope="col", class_=getattr(head, "look", None) or None)
+
+
 @dataclass(frozen=True)
 class Line:
     """`allocator` and `threads` are what the reader's choice hides. `key`: its address in the page."""
@@ -52,7 +59,7 @@ class Line:
 @dataclass
 class Table:
     caption: str
-    heads: list[str]
+    heads: Sequence[str]
     lines: list[Line] = field(default_factory=list)
 
 
@@ -69,7 +76,7 @@ def scaled(spread: Optional[Spread], unit: float) -> list[str]:
     if not spread:
         return [NONE, NONE]
     s = spread.scaled(1 / unit)
-    return [number(s.median), f"{number(s.low)} to {number(s.high)}"]
+    return [long(s.median), f"{long(s.low)} to {long(s.high)}"]
 
 
 def beaten_by(p: Place, row: Row) -> str:
@@ -93,12 +100,13 @@ def speed_and_memory(study: Study, workload: str) -> Table:
     made = Table(
         f"Time and memory on {workload}: medians and {spread}",
         ["allocator", "threads", "ns/op", f"ns/op, {spread}", f"{memory}, MiB", f"MiB, {spread}"]
-        + ["clearly beaten?"],
+        + [Cell("clearly beaten?", "word")],
     )
     for p in places_of(study, workload):
         for row in by_time(p):
             cells = [row.label, str(p.threads), *scaled(absolute(row, p.time.measure), 1.0)]
-            cells += [*scaled(absolute(row, p.memory.measure), MIB), beaten_by(p, row)]
+            cells += [*scaled(absolute(row, p.memory.measure), MIB)]
+            cells.append(Cell(beaten_by(p, row), "word"))
             made.lines.append(Line(study.run.allocators.index(row.allocator), p.threads, cells))
     return made
 
@@ -107,23 +115,27 @@ def verdict(q: Question, row: Row, base: Row) -> list[str]:
     """The ratio, its interval, and what may be said."""
     found = ratio(q, row, base)
     if row is base:
-        return ["1", "", "is the base"]
+        return ["1", "", Cell("is the base", "word")]
     if not found:
-        return [NONE, NONE, "no number"]
+        return [NONE, NONE, Cell("no number", "word")]
     said = {
         "better": BETTER[q.measure.name],
         "worse": WORSE[q.measure.name],
-        "": "not ranked" if len(row.samples) > 1 else "one sample tells nothing",
+        "": "too few rounds to tell" if row.ranked and base.ranked else "not ranked",
         "tie": f"tie: {would_have_been_seen(found.smallest)}",
     }[found.verdict]
-    return [number(found.middle), f"{number(found.low)} to {number(found.high)}", said]
+    return [
+        number(found.middle),
+        f"{number(found.low)} to {number(found.high)}",
+        Cell(said, "word"),
+    ]
 
 
 def relative(study: Study, workload: str) -> Table:
     heads = ["allocator", "threads"]
     for q in study.main(workload).asked:
         name = NAMES[q.measure.name]
-        heads += [f"{name}, times", "interval", f"{name}: {BETTER[q.measure.name]}?"]
+        heads += [f"{name}, times", "interval", Cell(f"{name}: {BETTER[q.measure.name]}?", "word")]
     made = Table(f"Relative to {study.base} on {workload}", heads)
     for p in places_of(study, workload):
         bases = [base_of(q, study) for q in p.asked]
@@ -154,7 +166,7 @@ def throughput(study: Study, workload: str) -> Table:
 
 
 def shown(value: Optional[float]) -> str:
-    return NONE if value is None or math.isnan(value) else number(value)
+    return NONE if value is None or math.isnan(value) else long(value)
 
 
 def resident(study: Study, workload: str) -> Table:
@@ -165,7 +177,7 @@ def resident(study: Study, workload: str) -> Table:
         for row in sorted(p.allocators, key=lambda r: (r.median("rss_live_bytes"), r.allocator)):
             of = bars.of_row(row)
             parts = [shown(of.parts.get(k)) for k in ("start", "live", "slack", "kept")]
-            cells = [row.label, str(p.threads), number(of.total), *parts]
+            cells = [row.label, str(p.threads), long(of.total), *parts]
             cells += [shown(of.freed), shown(of.purged)]
             made.lines.append(Line(study.run.allocators.index(row.allocator), p.threads, cells))
     return made
@@ -183,6 +195,6 @@ def over_time(
         if load != workload or not s.seconds or name not in study.run.allocators:
             continue
         sizes = [max(s.rss) / MIB, s.rss[-1] / MIB, max(s.vsz) / MIB]
-        cells = [name, str(threads), number(s.seconds[-1]), *map(number, sizes)]
+        cells = [name, str(threads), long(s.seconds[-1]), *map(long, sizes)]
         made.lines.append(Line(study.run.allocators.index(name), None, cells))
     return made if made.lines else None

@@ -11,7 +11,7 @@ from bench_results import Series, Unusable, member
 from report import bench, matrices, model
 from report.facts import facts_of
 from report.svg import Markup
-from report.tables import cell_of
+from report.tables import cell_of, head_of
 
 HERE = Path(__file__).resolve().parent
 FILE = "report.html"
@@ -107,7 +107,12 @@ def rendered(made: model.Page) -> Optional[str]:
     )
     style, script = (Markup((HERE / name).read_text("utf-8")) for name in ("page.css", "page.js"))
     return environment.get_template("page.html").render(
-        page=made, cell_of=cell_of, style=style, script=script, colours=model.looks()
+        page=made,
+        cell_of=cell_of,
+        head_of=head_of,
+        style=style,
+        script=script,
+        colours=model.looks(),
     )
 
 
