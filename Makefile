@@ -10,10 +10,11 @@
 #:     SIZES=file|lognormal:MEDIAN,SIGMA   sizes of the requests, such as your program's (workloads/README.md)
 #:     LONG_REST=60             of GROUP=memory: what is still resident a minute after the end
 #:     THP=never|madvise|always transparent huge pages, as far as the kernel can
+#:     RIVALS=1                 also the newer builds that make rivals fetched (so for check, harden)
 #: make table        all numbers of a run; make answer: its answer again
 #: make report       the page of a run, report.html in its folder: for a browser, without a network
 #:     RUN=results/example      any of the three of this run (default: the latest of results/, or of OUT=dir)
-#:     RIVALS=1                 also the newer builds that make rivals fetched (so for check, harden)
+#: make compare A=run B=run      what changed from one run of make bench to another, as a page
 #: make check        conformance: every promise of malloc on every allocator
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
@@ -64,7 +65,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  RIVALS THP LONG_REST MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
+  RIVALS THP LONG_REST MISUSES SIZES RUNS CMD A BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -77,7 +78,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
 # not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals bench bench-programs try why check check-whole harden gate gate-proof baseline history test test-all lint install uninstall
+COMMANDS := rivals compare bench bench-programs try why check check-whole harden gate gate-proof baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -423,6 +424,10 @@ bench bench-programs try why check check-whole harden gate gate-proof baseline h
 answer table:
 	@scripts/$@.py -- "$${RUN:-$${OUT:-results}/latest}"
 
+compare:
+	@case "$$A" in '') echo 'spanbench: make compare A=results/one B=results/another' >&2; exit 2 ;; esac
+	@scripts/report/__main__.py --base="$$A" -- "$$B"
+
 report:
 	@scripts/report/__main__.py -- "$${RUN:-$${OUT:-results}/latest}"
 
@@ -478,5 +483,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests quick-tests rivals bench bench-programs try why check check-whole harden gate gate-proof baseline history answer table report test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests rivals bench bench-programs try why check check-whole harden gate gate-proof baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

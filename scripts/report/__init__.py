@@ -3,12 +3,15 @@
     __main__ -> write (files, jinja2, page.html, page.css, page.js)
              -> bench     of make bench: summary (sentences), tables, dots, bars, panels (pictures),
                           data (for page.js) -> study (what may be said, by answer.py and group_table.py)
+             -> compare   of make compare, with the statistics of the answer
              -> matrices  of make check and make harden
              -> gates     of make gate, with the words of gate/report.py
              -> programs  of make try, with the claims of verdicts/
                 each makes a model (what page.html shows), with facts (machine, libraries, commands)
                 pictures -> scale, svg
 
-All but `__main__` and `write` is pure. page.js changes what is shown, from the numbers that `data` gives it, and
-computes no statistics. recompute.mjs shares no code with any of it, and recomputes a page; drive.mjs is a reader.
+All but `__main__` and `write` is pure.
+
+page.js changes what is shown, from the numbers that `data` gives it. It computes no statistics. recompute.mjs shares
+no code with any of it, and recomputes a page. drive.mjs does what a reader does.
 """

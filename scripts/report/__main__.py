@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Writes the page of a run, report.html, into its folder: one file for a browser, which needs no network.
 
-It has the answer in sentences, a picture and a table for each question, and the commands that repeat the run.
+It has the answer in sentences, a picture and a table for each question, and the commands that repeat the run. With
+--base, it shows what changed from another run to this one.
 """
 
 from __future__ import annotations
@@ -22,10 +23,16 @@ def main() -> int:
         "--out", type=Path, help="the file to write (default: report.html in the run)"
     )
     parser.add_argument(
+        "--base", type=Path, help="compare the run with this one, and write compare.html instead"
+    )
+    parser.add_argument(
         "--if-possible", action="store_true", help="where jinja2 is missing, end with exit code 0"
     )
     args = parser.parse_args()
-    made = write.write(args.run, args.out)
+    if args.base:
+        made = write.write_comparison(args.base, args.run, args.out)
+    else:
+        made = write.write(args.run, args.out)
     if made is None:
         print(
             "report: no page without jinja2: install python3-jinja2 (scripts/deps.sh bench does), then run "

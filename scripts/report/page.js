@@ -298,7 +298,7 @@
       all("svg.plot", part).forEach(redraw);
       all("svg.small", part).forEach((s) => s.toggleAttribute("hidden", state.hide.has(Number(s.dataset.a))));
       const at = part.querySelector(".at span");
-      if (at) at.textContent = threadsOf(part.dataset.workload);
+      if (at && data.main[part.dataset.workload]) at.textContent = threadsOf(part.dataset.workload);
       for (const line of all("tbody tr", part)) {
         const other = at && state.t !== "*" && line.dataset.t && line.dataset.t !== at.textContent;
         line.hidden = state.hide.has(Number(line.dataset.a)) || Boolean(other);

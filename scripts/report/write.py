@@ -7,14 +7,15 @@ from typing import Any, Callable, Optional
 
 import bench_results
 import stored_file
-from bench_results import Series, Unusable, member
-from report import bench, matrices, model
-from report.facts import facts_of
+from bench_results import Results, Series, Unusable, member
+from report import bench, compare, matrices, model
+from report.facts import Facts, facts_of
 from report.svg import Markup
 from report.tables import cell_of, head_of
 
 HERE = Path(__file__).resolve().parent
 FILE = "report.html"
+COMPARISON = "compare.html"
 TIMELINE = "timeline.csv"
 CURVES = "memory.csv"
 
@@ -22,11 +23,15 @@ CURVES = "memory.csv"
 Made = Callable[[Any, Path], model.Page]
 
 
-def of_bench(document: Any, file: Path) -> model.Page:
-    """A timeline that is spoiled costs its pictures, and the page says so."""
+def checked(document: Any) -> tuple[Any, Results, Facts]:
     context = member(document, "the file", "context", dict)
     own = member(context, "context", "spanbench", dict)
-    run = bench_results.parse(document)
+    return document, bench_results.parse(document), facts_of(own, context)
+
+
+def of_bench(document: Any, file: Path) -> model.Page:
+    """A timeline that is spoiled costs its pictures, and the page says so."""
+    _, run, told = checked(document)
     timeline = file.parent / TIMELINE
     series: dict[tuple[str, str, int], Series] = {}
     problem = ""
@@ -35,7 +40,7 @@ def of_bench(document: Any, file: Path) -> model.Page:
             series = bench_results.load_timeline(timeline)
         except Unusable as unusable:
             problem = f"{TIMELINE} cannot be read ({str(unusable).rpartition(': ')[2]})"
-    return bench.page(run, series, facts_of(own, context), problem)
+    return bench.page(run, series, told, problem)
 
 
 def of_gate(document: Any, file: Path) -> model.Page:
@@ -114,6 +119,39 @@ def rendered(made: model.Page) -> Optional[str]:
         script=script,
         colours=model.looks(),
     )
+
+
+def bench_of(path: Path) -> Path:
+    """Raises Unusable where it is another kind of run."""
+    file = path / "bench.json" if path.is_dir() else path
+    if not file.exists():
+        bench_results.load(path)  # says what it is
+    return file
+
+
+def comparison(a: Path, b: Path) -> model.Page:
+    """Raises Unusable, also where the two runs made other requests."""
+    documents = [
+        bench_results.read_loosely(bench_of(p), checked, "a run of spanbench") for p in (a, b)
+    ]
+
+    def made(_: Any) -> model.Page:
+        compare.refuse_unequal(*(d for d, _, _ in documents))
+        names = (a.resolve().name, b.resolve().name)
+        (_, first, one), (_, second, other) = documents
+        return compare.page(first, second, (one, other), names)
+
+    return bench_results.read_loosely(bench_of(b), made, f"to be compared with {a}")
+
+
+def write_comparison(a: Path, b: Path, out: Optional[Path]) -> Optional[Path]:
+    """Likewise as `write`, into the folder of b."""
+    text = rendered(comparison(a, b))
+    if text is None:
+        return None
+    place = out or bench_of(b).with_name(COMPARISON)
+    stored_file.write(place, text.encode("utf-8"))
+    return place
 
 
 def write(path: Path, out: Optional[Path]) -> Optional[Path]:
