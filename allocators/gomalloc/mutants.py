@@ -523,7 +523,7 @@ MUTANTS = [
     (
         "a large block shrinks: its pages go back",
         MHEAP,
-        "        free_pages(s->base + n * PAGE_BYTES, had - n);",
+        "    free_pages(end, had - n);",
         "",
         MALLOC_TEST,
         "and grows in place, while the pages behind it are free",
