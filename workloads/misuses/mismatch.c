@@ -18,43 +18,45 @@ static void *operator_of(struct misuse_run *m, const char *symbol) {
     return function;
 }
 
-/* Blocks of an operator new, of which the last is freed by `release`. */
-static void *made_by(struct misuse_run *m, const char *symbol) {
+/* An operator delete. */
+static void (*delete_of(struct misuse_run *m, const char *symbol))(void *) {
+    void (*function)(void *);
+    void *found = operator_of(m, symbol);
+    memcpy(&function, &found, sizeof function);
+    return function;
+}
+
+/* Blocks of an operator new, the last of them, and the operator delete that suits all. */
+static void *made_by(struct misuse_run *m, const char *symbol, const char *suits) {
     void *(*make)(size_t);
+    void (*drop)(void *) = delete_of(m, suits);
     void *function = operator_of(m, symbol), *block = NULL;
     memcpy(&make, &function, sizeof make);
     for (size_t i = 0; i < m->blocks / 2; i++) {
         block = make(m->size);
-        misuse_take(m, block, m->size, "operator new");
+        misuse_take_to(m, block, m->size, "operator new", drop);
     }
     return block;
 }
 
-static void release(struct misuse_run *m, const char *symbol, void *block) {
-    void (*function)(void *);
-    void *found = operator_of(m, symbol);
-    memcpy(&function, &found, sizeof function);
-    function(block);
-}
-
 MISUSE(new_free, .name = "mismatch.new_free", .weakness = "CWE-762",
        .summary = "free of a block of operator new") {
-    void *block = made_by(m, "_Znwm");
+    void *block = made_by(m, "_Znwm", "_ZdlPv");
     misuse_forget(m, block);
     if (misuse_now(m, MISUSE_CALL, "free of a block of operator new"))
         m->a->free(block);
     else
-        release(m, "_ZdlPv", block);
+        delete_of(m, "_ZdlPv")(block);
     misuse_audit(m);
 }
 
 MISUSE(malloc_delete, .name = "mismatch.malloc_delete", .weakness = "CWE-762",
        .summary = "operator delete of a block of malloc") {
-    void *block = misuse_block(m);
-    operator_of(m, "_ZdlPv");
+    void *block          = misuse_block(m);
+    void (*drop)(void *) = delete_of(m, "_ZdlPv");
     misuse_forget(m, block);
     if (misuse_now(m, MISUSE_CALL, "operator delete of a block of malloc"))
-        release(m, "_ZdlPv", block);
+        drop(block);
     else
         m->a->free(block);
     misuse_audit(m);
@@ -62,20 +64,20 @@ MISUSE(malloc_delete, .name = "mismatch.malloc_delete", .weakness = "CWE-762",
 
 MISUSE(new_array_delete, .name = "mismatch.new_array_delete", .weakness = "CWE-762",
        .summary = "operator delete of a block of operator new[]") {
-    void *block = made_by(m, "_Znam");
-    operator_of(m, "_ZdlPv");
+    void *block          = made_by(m, "_Znam", "_ZdaPv");
+    void (*drop)(void *) = delete_of(m, "_ZdlPv");
     misuse_forget(m, block);
     if (misuse_now(m, MISUSE_CALL, "operator delete of a block of operator new[]"))
-        release(m, "_ZdlPv", block);
+        drop(block);
     else
-        release(m, "_ZdaPv", block);
+        delete_of(m, "_ZdaPv")(block);
     misuse_audit(m);
 }
 
 MISUSE(delete_size, .name = "mismatch.delete_size", .weakness = "CWE-762",
        .summary = "sized operator delete with four times the size") {
     void (*function)(void *, size_t);
-    void *block = made_by(m, "_Znwm"), *found = operator_of(m, "_ZdlPvm");
+    void *block = made_by(m, "_Znwm", "_ZdlPv"), *found = operator_of(m, "_ZdlPvm");
     memcpy(&function, &found, sizeof function);
     m->other_size = 4 * m->size;
     misuse_forget(m, block);

@@ -43,6 +43,7 @@ struct misuse_live {
     size_t size;
     uint64_t key;      /* of its contents: contents_fill */
     const char *owner; /* NULL: a block; else memory of the program's own, and what it is */
+    void (*release)(void *block); /* what frees it; NULL: the allocator's free */
 };
 
 struct misuse_run {
@@ -109,6 +110,10 @@ void *misuse_make(struct misuse_run *, size_t size);
 /* The same for a block that came otherwise; `how` did it come? NULL is not damage, only a lack
  * of memory: the run ends, as survived if it is after the misuse; else it says nothing. */
 void misuse_take(struct misuse_run *, void *block, size_t size, const char *how);
+
+/* The same, of a block that `release` frees, and not free. */
+void misuse_take_to(struct misuse_run *, void *block, size_t size, const char *how,
+                    void (*release)(void *block));
 
 /* Enters memory of the program's own, filled likewise: no allocator has any business there. */
 void misuse_own(struct misuse_run *, void *memory, size_t size, const char *what);

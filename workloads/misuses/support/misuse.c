@@ -110,7 +110,8 @@ static bool mapped(const unsigned char *at, size_t size) {
 static void enter(struct misuse_run *m, void *at, size_t size, const char *owner) {
     if (m->lives == MISUSE_MOST_LIVE)
         misuse_unsupported(m, "more than %d live blocks", MISUSE_MOST_LIVE);
-    const struct misuse_live new = {at, size, contents_mix((uintptr_t)at + m->state++), owner};
+    const struct misuse_live new = {
+        .at = at, .size = size, .key = contents_mix((uintptr_t)at + m->state++), .owner = owner};
     contents_fill(new.at, new.size, new.key);
     m->live[m->lives++] = new;
 }
@@ -139,6 +140,12 @@ void misuse_take(struct misuse_run *m, void *block, size_t size, const char *how
     if (!mapped(at, size))
         misuse_damage(m, "%s gives %p, %zu bytes that are not mapped", how, block, size);
     enter(m, block, size, NULL);
+}
+
+void misuse_take_to(struct misuse_run *m, void *block, size_t size, const char *how,
+                    void (*release)(void *block)) {
+    misuse_take(m, block, size, how);
+    m->live[m->lives - 1].release = release;
 }
 
 void *misuse_make(struct misuse_run *m, size_t size) {
@@ -212,8 +219,10 @@ static void free_blocks(struct misuse_run *m, size_t keep) {
     misuse_legal(m, MISUSE_LATER, "free");
     for (size_t left = m->lives; left > keep; left--) {
         const size_t nth = misuse_random(m, m->lives);
-        if (!m->live[nth].owner)
-            m->a->free(strike(m, nth).at);
+        if (m->live[nth].owner)
+            continue;
+        const struct misuse_live was = strike(m, nth);
+        (was.release ? was.release : m->a->free)(was.at);
     }
     misuse_look(m);
 }
