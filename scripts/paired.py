@@ -27,6 +27,7 @@ FEWEST = 6  # rounds: 2 of the 2^6 ways to give signs are fewer than 5 %
 
 # The smallest difference that would have been seen is found with this power.
 POWER = 0.95
+MOST_SEEN = 1000  # a factor; who could see only more than that, sees nothing
 DRAWS = 400  # of rounds, for that
 DRAWN_BLOCKS = 40  # at most; of more, the shift goes with the root of their number
 FARTHEST = 1e9  # of Student's quantiles
@@ -199,7 +200,8 @@ def smallest_seen(differences: Sequence[float], margin: float, level: float, sca
         return math.inf
     few = len(differences) < FEWEST
     noise = scale_of_few(differences, scale) if few else effect(differences).scale
-    return math.expm1(math.log1p(margin) + needed * noise)
+    shift = math.log1p(margin) + needed * noise
+    return math.expm1(shift) if shift < math.log(MOST_SEEN) else math.inf
 
 
 def discoveries(p_values: Sequence[float], rate: float) -> list[bool]:

@@ -19,6 +19,7 @@ from report.study import BETTER, NAMES, WORSE, Ratio, absolute, measures_of, rat
 from report.summary import Sentence, key_of
 from report.svg import Markup
 from report.tables import Cell, Line, Table
+from verdicts.try_words import seen
 
 SAME_REQUESTS = "rows are compared only if they made the same requests (the same workloads, sizes, seed and QUICK)"
 LEGEND = [
@@ -121,7 +122,7 @@ def line(c: Change) -> Optional[Line]:
     said = {
         "better": BETTER[q.measure.name],
         "worse": WORSE[q.measure.name],
-        "tie": f"tie: a difference of {math.ceil(100 * (found.smallest or 0))} % would have been seen",
+        "tie": f"tie: {seen(found.smallest or 0.0)}",
         "": "too few rounds to tell",
     }[found.verdict]
     n = answer.number

@@ -35,8 +35,7 @@ def pairs(q: Question, rows: list[Row], places: dict[str, int]) -> list[float]:
     for one, other in combinations(rows, 2):
         r = ratio(q, one, other)
         if r:
-            smallest = r.smallest if r.smallest is not None else math.inf
-            seen = math.ceil(smallest * 100 - 1e-9) if math.isfinite(smallest) else -1
+            seen = -1 if r.smallest is None else short(100 * r.smallest)
             ends = [short(v) for v in (r.middle, r.low, r.high)]
             found += [places[one.allocator], places[other.allocator], *ends, TOLD[r.verdict], seen]
     return found

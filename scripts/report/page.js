@@ -20,6 +20,10 @@
     return v.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   };
   const trimmed = (v) => String(Number(v.toPrecision(6)));
+  const seen = (percent) => { // as in try_words.py
+    if (percent > 100) return `only a factor of ${(1 + percent / 100).toFixed(1)} would have been seen`;
+    return `a difference of ${percent >= 10 ? percent.toFixed(0) : trimmed(Number(percent.toFixed(1)))} % would have been seen`;
+  };
   const label = (v) => {
     for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (Math.abs(v) >= unit) return trimmed(v / unit) + letter;
     return trimmed(v);
@@ -389,12 +393,11 @@
           return;
         }
         const numbers = `${number(p.middle)} times (${number(p.low)} to ${number(p.high)})`;
-        const seen = p.seen === null || p.seen < 0 ? "no difference of any size" : `a difference of ${p.seen} %`;
         lines.push(
           `${at}: ` +
             (p.told === TOLD.better ? `yes, ${a} is ${better} than ${b}: ${numbers}.`
               : p.told === TOLD.worse ? `no, ${a} is ${worse} than ${b}: ${numbers}.`
-                : p.told === TOLD.tie ? `no, a tie: ${numbers}; ${seen} would have been seen.`
+                : p.told === TOLD.tie ? `no, a tie: ${numbers}; ${seen(p.seen)}.`
                   : "no: nothing can be told, of too few rounds or with a failed sample."),
         );
       });

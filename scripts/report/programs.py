@@ -14,14 +14,13 @@ from report import dots, panels
 from report.facts import facts_of
 from report.matrices import text
 from report.model import Page, Part, Section
-from report.study import would_have_been_seen
 from report.summary import Sentence, key_of
 from report.svg import Markup
 from report.tables import Cell, Line, Table
 from verdicts import try_results, try_verdict
 from verdicts.try_claims import Verdict, judge, median
 from verdicts.try_results import Curve, Metric, Row
-from verdicts.try_words import shown
+from verdicts.try_words import seen, shown
 
 LEGEND = [
     ("dot", "a difference that is proven"),
@@ -39,7 +38,7 @@ def claim_of(verdict: Verdict, metric: Metric, row: Row) -> tuple[str, str]:
     if not claim.differs and not math.isfinite(claim.smallest):
         return "", "too few runs to tell"
     if not claim.differs:
-        return "tie", f"tie: {would_have_been_seen(claim.smallest)}"
+        return "tie", f"tie: {seen(claim.smallest)}"
     less = claim.less == metric.better_is_less
     return ("better", "better") if less else ("worse", "worse")
 

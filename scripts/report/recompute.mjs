@@ -51,7 +51,7 @@ const expect = (what, text, values, shown = text.match(/-?\d[\d,]*\.?\d*(e-?\d+)
   (shown.length === values.length && shown.every((s, i) => near(s.replaceAll(",", ""), values[i]))) || wrong.push(`${what}: it says ${text}, the samples ${values}`);
 const list = (said) => (said ? said.split(/, ?| and /) : []).sort().join();
 const beats = (a, b) => ["time", "memory"].some((o) => better.has(`${o} ${a} ${b}`)) && ["time", "memory"].every((o) => better.has(`${o} ${a} ${b}`) || (!better.has(`${o} ${b} ${a}`) && ratio(a, b, o)[0] <= 1.02));
-const BEST = /threads?, (\S+) (?:is fastest: an operation takes|takes least memory:) (\S+) (ns|us|MiB)(?: above the start)?(?:, (\S+) times (\S+)'s \(95 % interval: (.*?)\))?\. (?:Tied with it: (.*) \(a difference of ([\d,]+) %)?/;
+const BEST = /threads?, (\S+) (?:is fastest: an operation takes|takes least memory:) (\S+) (ns|us|MiB)(?: above the start)?(?:, (\S+) times (\S+)'s \(95 % interval: (.*?)\))?\. (?:Tied with it: (.*) \((?:a difference of ([\d.]+) %|only a factor of ([\d.]+)))?/;
 for (const [, of, text] of page.matchAll(/<li id="s-(time|memory|front)-[^>]*>(.*?) <a /g)) {
   const said = plain(text), place = said.match(/^On (.*?) at (\d+) /).slice(1).join("|"), all = ranked(place), left = all.filter((b) => !all.some((a) => beats(a, b)));
   sentences += 1;
@@ -61,7 +61,7 @@ for (const [, of, text] of page.matchAll(/<li id="s-(time|memory|front)-[^>]*>(.
   const m = said.match(BEST), seen = Math.max(...ties.map((k) => smallest(differences(best, k, of))));
   if (!m || m[1] !== name(best) || list(m[7]) !== list(ties.map(name).join())) wrong.push(`${said}: the samples say ${name(best)}, tied with ${ties.map(name)}`);
   else expect(said, `${m[2]} ${m[4] ?? ""} ${m[6] ?? ""}`, [quartiles(best, of, { ns: 1, us: 1e3, MiB: MIB }[m[3]])[0], ...(m[4] ? ratio(best, `${place}|${m[5]}`, of) : [])]);
-  if (m?.[8] && Math.abs(Number(m[8].replace(",", "")) / seen - 1) > 0.15) wrong.push(`${said}: ${seen} would have been seen`); // both are drawn
+  if (ties.length && Math.abs((m?.[9] ? 100 * m[9] - 100 : m?.[8]) / seen - 1) > 0.15) wrong.push(`${said}: ${seen} would have been seen`); // both are drawn
 }
 const flat = (of, unit) => (key) => [[quartiles(key, of, unit)[0]], quartiles(key, of, unit).slice(1)];
 const relative = (of) => (key, base) => (name(key) === base || !ranked(key.replace(/\|[^|]*$/, "")).includes(key) ? [[], [], []] : [...((r) => [[r[0]], r.slice(1)])(ratio(key, key.replace(/[^|]*$/, base), of)), []]);

@@ -211,10 +211,3 @@ def ratio(q: Question, row: Row, base: Row) -> Optional[Ratio]:
 def interval_name(rows: list[Row]) -> str:
     fewest = min((len(r.samples) for r in rows), default=0)
     return "95 % interval" if fewest >= paired.FEWEST else "range of the rounds"
-
-
-def would_have_been_seen(fraction: Optional[float]) -> str:
-    """The least difference, rounded up: nothing is promised that was not there."""
-    if fraction is None or not math.isfinite(fraction):
-        return "no difference of any size would have been seen"
-    return f"a difference of {math.ceil(fraction * 100 - 1e-9):,} % would have been seen"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass
 
@@ -17,8 +18,9 @@ from report.study import (
     interval_name,
     ratio,
     shown,
-    would_have_been_seen,
 )
+from verdicts.try_words import seen
+
 
 BEST = {
     "time": "is fastest",
@@ -54,7 +56,7 @@ def place_name(p: Place) -> str:
 
 def seen_among(q: Question, rows: list[Row]) -> str:
     """Between the first and each that ties with it."""
-    return would_have_been_seen(max((q.smallest(rows[0], r) for r in rows[1:]), default=None))
+    return seen(max((q.smallest(rows[0], r) for r in rows[1:]), default=math.inf))
 
 
 def value_said(q: Question, row: Row) -> str:
@@ -90,16 +92,16 @@ def best_sentence(study: Study, p: Place, q: Question) -> str:
             f"On {at}, {first.allocator} {BEST[q.measure.name]} by one sample, which may be noise"
         )
         return f"{said}: {value_said(q, first)}."
-    seen = seen_among(q, best)
+    told = seen_among(q, best)
     if p.few and not q.apart:
         return f"On {at}, too few samples tell {q.measure.name} apart: more repetitions do."
     if len(best) == len(q.rows):
-        return f"On {at}, {NONE_BETTER[q.measure.name]} ({seen})."
+        return f"On {at}, {NONE_BETTER[q.measure.name]} ({told})."
     said = f"On {at}, {first.allocator} {BEST[q.measure.name]}: {value_said(q, first)}"
     said += relative_said(q, first, study.base or "") + "."
     ties = [r.allocator for r in best[1:]]
     if ties:
-        said += f" Tied with it: {answer.listed(ties)} ({seen})."
+        said += f" Tied with it: {answer.listed(ties)} ({told})."
     else:
         said += " All others are worse for sure."
     return said

@@ -15,7 +15,9 @@ from comparing import Question
 from report import bars
 from report.dots import base_of
 from report.svg import Markup, element, escaped
-from report.study import BETTER, NAMES, WORSE, Place, Study, absolute, ratio, would_have_been_seen
+from report.study import BETTER, NAMES, WORSE, Place, Study, absolute, ratio
+from verdicts.try_words import seen
+
 
 NONE = "-"
 long = table.number  # three digits, and no exponent
@@ -122,7 +124,7 @@ def verdict(q: Question, row: Row, base: Row) -> list[str]:
         "better": BETTER[q.measure.name],
         "worse": WORSE[q.measure.name],
         "": "too few rounds to tell" if row.ranked and base.ranked else "not ranked",
-        "tie": f"tie: {would_have_been_seen(found.smallest)}",
+        "tie": f"tie: {seen(found.smallest or 0.0)}",
     }[found.verdict]
     return [
         number(found.middle),
@@ -136,7 +138,7 @@ def relative(study: Study, workload: str) -> Table:
     for q in study.main(workload).asked:
         name = NAMES[q.measure.name]
         heads += [f"{name}, times", "interval", Cell(f"{name}: {BETTER[q.measure.name]}?", "word")]
-    made = Table(f"Relative to {study.base} on {workload}", heads)
+    made = Table(f"Relative to {study.base or 'the base'} on {workload}", heads)
     for p in places_of(study, workload):
         bases = [base_of(q, study) for q in p.asked]
         for row in by_time(p):
