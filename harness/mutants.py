@@ -16,6 +16,14 @@ MUTANTS = [
         "test_others_have_a_short_time_and_say_why",
     ),
     (
+        "check: a known hang has a shorter time",
+        "harness/check/result.c",
+        "if (check_list_known_to_hang(list, cell, check->name))",
+        "if (o->whole && check_list_known_to_hang(list, cell, check->name))",
+        "harness/test/test_check_bugs.py:Output.test_known_hang_is_told_after_a_shorter_time",
+        "test_known_hang",
+    ),
+    (
         "check: a hang of another kind shortens no time",
         "harness/check/hang.c",
         "return result.end != SPAWN_TIMED_OUT;",

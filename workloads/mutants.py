@@ -12,6 +12,14 @@ THREADS = "workloads/timed/test_threads"
 
 MUTANTS = [
     (
+        "valloc: that of the library which users preload is looked at",
+        "workloads/checks/valloc.c",
+        "else if (!owner_is_allocator(c, its))",
+        "else if (strcmp(mine, its) != 0)",
+        "harness/test/test_as_users.py:AsUsers.test_what_users_preload_is_there",
+        "test_what_users_preload",
+    ),
+    (
         "sizes: the digest is of the distribution",
         "workloads/timed/bands/sizes.c",
         "w->digest += w->sizes->digest;",
@@ -294,8 +302,8 @@ MUTANTS = [
     (
         "limits: what binds a library's beginning is set ahead of it",
         "workloads/checks/limits_start.c",
-        "can_say && setrlimit(l->resource, &(struct rlimit){bytes, bytes}) == 0",
-        "can_say && bytes",
+        "if (setrlimit(l->resource, &(struct rlimit){bytes, bytes}) == 0)",
+        "if (bytes)",
         "harness/test/test_as_users.py:AsUsers.test_a_limit_is_there_from_the_start",
         "test_a_limit_is_there",
     ),

@@ -10,7 +10,7 @@
  *   --run WORKLOAD …               one sample; results/record.schema.json
  *   --list-checks                  the conformance checks that it has
  *   --list-assertions              the places where a check may fail
- *   --check NAME [--seed S] [--timeout T] [--whole]   one of them, with its verdict
+ *   --check NAME [--seed S] [--timeout T] [--whole] [--hangs]   one of them, with its verdict
  *   --returns FUNCTION             calls the function: does it return?
  *   --list-misuses                 the misuses that it can commit
  *   --misuse NAME --size CLASS     one of them, a JSON object a line; hardening.h
@@ -59,7 +59,7 @@ static struct options {
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, timeout, fd;
     unsigned later_ms[SAMPLE_MAX_LATER];
-    bool verify, verbose, whole, control;
+    bool verify, verbose, whole, hangs, control;
 } options = {.size        = "small",
              .threads     = 1,
              .seed        = 1,
@@ -227,8 +227,12 @@ static int check(const char *name, char **argv) {
     bool failed;
     restart_for(conformance_process(name, &bound), &bound, identity.object, argv);
     identity_complete(&bound);
-    if (!conformance_run(name, &bound, identity.object, options.seed, options.timeout,
-                         options.whole, options.verbose, &out, &failed)) {
+    const struct conformance_how how = {.seed            = options.seed,
+                                        .timeout_seconds = options.timeout,
+                                        .whole           = options.whole,
+                                        .hangs           = options.hangs,
+                                        .verbose         = options.verbose};
+    if (!conformance_run(name, &bound, identity.object, how, &out, &failed)) {
         fprintf(stderr, "%s: no check '%s'; --list-checks names them\n",
                 program_invocation_short_name, name);
         return WRONG_USE;
@@ -280,7 +284,7 @@ static void usage(FILE *to) {
         "usage: %s --describe\n"
         "       %s --run WORKLOAD [--threads T] [--ops N] [--seed S] [--verify] [OPTION…]\n"
         "       %s --list-checks | --list-assertions | --list-misuses\n"
-        "       %s --check NAME [--seed S] [--timeout T] [--whole] [--verbose]\n"
+        "       %s --check NAME [--seed S] [--timeout T] [--whole] [--hangs] [--verbose]\n"
         "       %s --returns FUNCTION\n"
         "       %s --misuse NAME [--size CLASS] [--seed S] [--control]\n"
         "options:\n"
@@ -307,6 +311,7 @@ static void usage(FILE *to) {
         "  --timeout T      seconds after which you end the check (default %d): so long does\n"
         "                   the check wait for a slow child process\n"
         "  --whole          try all inputs that a check generates, not a sample by the seed\n"
+        "  --hangs          it is known that a child of the check hangs: say so sooner\n"
         "  --verbose        tell the steps of a check on standard error\n"
         "  --returns FUNCTION\n"
         "                   call it, as malloc or calloc, with many sizes: does it return?\n"
@@ -380,6 +385,7 @@ static bool parse(int argc, char **argv) {
         CHECK_NAME,
         RETURNS,
         WHOLE,
+        HANGS,
         VERBOSE,
         LIST_MISUSES,
         MISUSE_NAME,
@@ -407,6 +413,7 @@ static bool parse(int argc, char **argv) {
         {"check", required_argument, NULL, CHECK_NAME},
         {"returns", required_argument, NULL, RETURNS},
         {"whole", no_argument, NULL, WHOLE},
+        {"hangs", no_argument, NULL, HANGS},
         {"verbose", no_argument, NULL, VERBOSE},
         {"list-misuses", no_argument, NULL, LIST_MISUSES},
         {"misuse", required_argument, NULL, MISUSE_NAME},
@@ -440,6 +447,7 @@ static bool parse(int argc, char **argv) {
         case CHECK_NAME: options.check = optarg; break;
         case RETURNS: options.returns = optarg; break;
         case WHOLE: options.whole = true; break;
+        case HANGS: options.hangs = true; break;
         case VERBOSE: options.verbose = true; break;
         case LIST_MISUSES: options.list_misuses = true; break;
         case MISUSE_NAME: options.misuse = optarg; break;

@@ -145,9 +145,8 @@ unsigned conformance_process(const char *name, const struct allocator *a) {
     return check ? check->process | (lacks ? PROCESS_PRELOADED : 0) : 0;
 }
 
-bool conformance_run(const char *name, const struct allocator *a, const char *object, uint64_t seed,
-                     uint64_t timeout_seconds, bool whole, bool verbose, struct json *out,
-                     bool *failed) {
+bool conformance_run(const char *name, const struct allocator *a, const char *object,
+                     struct conformance_how how, struct json *out, bool *failed) {
     const struct check *check = find(name);
     if (!check)
         return false;
@@ -155,14 +154,15 @@ bool conformance_run(const char *name, const struct allocator *a, const char *ob
         mmap(NULL, sizeof *run, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (run == MAP_FAILED)
         return false;
-    *run = (struct check_run){.a = a, .seed = seed, .whole = whole, .verbose = verbose};
-    check_begin_clock(run, timeout_seconds);
+    *run = (struct check_run){
+        .a = a, .seed = how.seed, .whole = how.whole, .hangs = how.hangs, .verbose = how.verbose};
+    check_begin_clock(run, how.timeout_seconds);
     prctl(PR_SET_PTRACER,
           PR_SET_PTRACER_ANY); /* who looks at a hang is not a parent of this process */
     const char *missing = slots_missing(a, check->needs);
     if (missing)
         check_unsupported(run, "the allocator has no %s", missing);
-    else if (!verbose)
+    else if (!how.verbose)
         check->run(run);
     else
         run_verbosely(check, run);

@@ -16,11 +16,16 @@ void conformance_list_assertions(struct json *);
 unsigned conformance_process(const char *name, const struct allocator *);
 
 /* Runs a check on the allocator and writes its record: an object with the verdict. Somebody ends
- * the process after so many seconds. `whole`: all of what the check generates, not a sample. False:
- * no check has this name, or no memory is left for its books.
+ * the process after so many seconds. False: no check has this name, or no memory is left for its
+ * books.
  * `*failed`: its verdict is a failure. */
-bool conformance_run(const char *name, const struct allocator *, const char *object, uint64_t seed,
-                     uint64_t timeout_seconds, bool whole, bool verbose, struct json *,
-                     bool *failed);
+struct conformance_how {
+    uint64_t seed, timeout_seconds;
+    bool whole;   /* all of what the check generates, not a sample */
+    bool hangs;   /* it is known to: CHECK_KNOWN_SLEEPS_SECONDS */
+    bool verbose; /* tell each step on standard error */
+};
+bool conformance_run(const char *name, const struct allocator *, const char *object,
+                     struct conformance_how, struct json *, bool *failed);
 
 #endif

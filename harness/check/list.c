@@ -123,19 +123,35 @@ static bool in_range(const json_t *entry, const char *version) {
                                      (!*before || strverscmp(version, before) < 0));
 }
 
+/* Is the entry for this check of this cell? */
+static bool is_of(const json_t *entry, const struct cell *cell, const char *check) {
+    const json_t *released = *cell->preload ? cell->released : cell->description;
+    return released &&
+           fnmatch(member_text(entry, "object"), member_text(released, "object"), 0) == 0 &&
+           fnmatch(member_text(entry, "check"), check, 0) == 0 &&
+           in_range(entry, member_text(released, "version"));
+}
+
 const json_t *check_list_known(const struct check_list *list, const struct cell *cell,
                                const char *check, const char *seen) {
-    const json_t *released = *cell->preload ? cell->released : cell->description;
-    const char *version    = member_text(released, "version");
     for (size_t i = 0; i < json_array_size(list->known); i++) {
         const json_t *entry = json_array_get(list->known, i);
-        if (released &&
-            fnmatch(member_text(entry, "object"), member_text(released, "object"), 0) == 0 &&
-            fnmatch(member_text(entry, "check"), check, 0) == 0 && in_range(entry, version) &&
-            (!seen || strstr(seen, member_text(entry, "seen"))))
+        const bool fits     = seen ? strstr(seen, member_text(entry, "seen")) != NULL
+                                   : !json_object_get(entry, "often");
+        if (fits && is_of(entry, cell, check))
             return entry;
     }
     return NULL;
+}
+
+bool check_list_known_to_hang(const struct check_list *list, const struct cell *cell,
+                              const char *check) {
+    bool hangs = false;
+    for (size_t i = 0; i < json_array_size(list->known); i++) {
+        const json_t *entry = json_array_get(list->known, i);
+        hangs |= json_is_true(json_object_get(entry, "hangs")) && is_of(entry, cell, check);
+    }
+    return hangs;
 }
 
 static json_t *describe(const struct cell *c, double timeout_seconds) {

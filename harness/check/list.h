@@ -43,13 +43,18 @@ void check_list_close(struct check_list *);
 /* Does a failure count as one in this profile? */
 bool check_list_counts(const struct check_info *, unsigned profile);
 
-/* The entry of the file of known failures for this check of this cell, and for what was seen where
- * `seen` is given; NULL: there is none. An entry may be for the versions from `since` on, up to and
+/* The entry of the file of known failures for this check of this cell, and for what was seen; NULL:
+ * there is none. Without `seen`, one that fails in each run: `often` says of another how often it
+ * does, and that one says nothing of a run that passes. An entry may be for the versions from `since` on, up to and
  * without `before`, in the order of strverscmp(3): 2.9 comes before 2.10. A library that the user
  * preloads has no entries unless it is a released one (check_list_find_released): a file's name
  * does not tell what is in it. */
 const json_t *check_list_known(const struct check_list *, const struct cell *, const char *check,
                                const char *seen);
+
+/* Is there an entry for it that says `hangs`? A hang of a child, which the check tells from a child
+ * that is slow. */
+bool check_list_known_to_hang(const struct check_list *, const struct cell *, const char *check);
 
 /* Finds preloaded libraries that are not the user's build but the very file that a cell is linked
  * with. What is known of the distribution's library is true of these, and of no others. Sets

@@ -119,11 +119,13 @@ void check_result_run(const struct check_list *list, const struct options *o,
     char seed[24], timeout[24];
     const double timeout_seconds = check_hang_timeout(hang, o);
     snprintf(seed, sizeof seed, "%" PRIu64, o->seed);
-    const char *words[9] = {"--check", check->name, "--seed", seed, "--timeout", timeout};
-    size_t n             = 6;
+    const char *words[10] = {"--check", check->name, "--seed", seed, "--timeout", timeout};
+    size_t n              = 6;
     whole_seconds(timeout_seconds, timeout, sizeof timeout);
     if (o->whole)
         words[n++] = "--whole";
+    if (check_list_known_to_hang(list, cell, check->name))
+        words[n++] = "--hangs";
     if (o->verbose)
         words[n++] = "--verbose";
     cell_run(cell, words,

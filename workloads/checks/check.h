@@ -82,6 +82,7 @@ struct check_run {
     bool verbose;   /* tell each step on standard error */
     bool whole;     /* all of what it generates, not a sample: check_takes */
 
+    bool hangs;            /* it is known to: a hang is told from waiting in a shorter time */
     double patience;       /* what the time that a child is given is multiplied by; 0 is 1 */
     long deadline_ms;      /* of CLOCK_MONOTONIC, from when a child is too slow; 0: never */
     uint64_t progress;     /* check_progress counts here */
@@ -185,8 +186,10 @@ size_t check_fundamental(size_t size);
  * else until the deadline. A child that is at the deadline and gets on, or waits for a processor,
  * is not a failure of the allocator's. The check is not supported then, for it is too slow here.
  * Returns whether all went well. Without a body, it returns in the child, too, who then ends
- * itself. */
+ * itself. What is known to hang is given less time: only a failure that is known can be said of it
+ * too soon. */
 enum { CHECK_SLEEPS_SECONDS = 5, CHECK_NAPS_SECONDS = 10 };
+enum { CHECK_KNOWN_SLEEPS_SECONDS = 1, CHECK_KNOWN_NAPS_SECONDS = 4 };
 bool check_child(struct check_run *, void (*body)(struct check_run *, void *arg), void *arg,
                  unsigned seconds, const char *expected);
 

@@ -181,8 +181,8 @@ static bool many_threads(struct check_run *c, size_t count) {
 
 CHECK(threads_bounded, .name = "lifecycle.threads_without_growth", .kind = CHECK_QUALITY,
       .profiles = PROFILE_GLIBC, .clause = "pthread_exit(3): resources of a thread are released",
-      .summary = "100,000 short threads, two at a time, leave no memory behind") {
-    enum { THREADS = 100000, FIRST = 2000, ALLOWED = 16 << 20 };
+      .summary = "25,000 short threads, two at a time, leave no memory behind") {
+    enum { THREADS = 25000, FIRST = 2000, ALLOWED = 4 << 20 };
     if (!many_threads(c, FIRST))
         return;
     const size_t before = check_rss(), vsz_before = check_vsz();
@@ -193,7 +193,7 @@ CHECK(threads_bounded, .name = "lifecycle.threads_without_growth", .kind = CHECK
                before >> 10, after >> 10, vsz_before >> 10, vsz_after >> 10);
     MUST(c, after < before + ALLOWED, "no growth", "%zu KiB more are resident after %d threads",
          (after - before) >> 10, THREADS);
-    MUST(c, vsz_after < vsz_before + ((size_t)256 << 20), "no growth",
+    MUST(c, vsz_after < vsz_before + ((size_t)64 << 20), "no growth",
          "%zu MiB more are mapped after %d threads", (vsz_after - vsz_before) >> 20, THREADS);
 }
 

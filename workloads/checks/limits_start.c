@@ -4,15 +4,13 @@
  *
  * The check starts its own program again, with the same arguments, under a limit. There it does its
  * work, says in memory that both share how far it got, and ends. */
+#include "again.h"
 #include "check.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -91,39 +89,13 @@ struct limit {
     unsigned mib;
 };
 
-/* The words of this program's command line, as it was started. */
-static bool read_words(char **words, size_t most) {
-    static char line[1 << 16];
-    const int fd         = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-    const ssize_t length = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
-    size_t count         = 0;
-    if (fd >= 0)
-        close(fd);
-    for (ssize_t at = 0; at < length && count < most - 1; at += (ssize_t)strlen(line + at) + 1)
-        words[count++] = line + at;
-    words[count] = NULL;
-    return count > 0 && count < most - 1;
-}
-
 /* Becomes this program, under a limit. Nothing that it says is heard but the report. */
-static _Noreturn void start_under(const struct limit *l, int memory) {
-    enum { MOST = 4096, CPU_SECONDS = 20 };
-    static char *words[64], *environment[MOST], variable[64];
-    const int nowhere = open("/dev/null", O_RDWR);
-    size_t count      = 0;
-    snprintf(variable, sizeof variable, "%s=%d", report_in, memory);
-    environment[count++] = variable;
-    for (char **e = environ; *e && count < MOST - 1; e++)
-        environment[count++] = *e;
-    dup2(nowhere, STDOUT_FILENO);
-    dup2(nowhere, STDERR_FILENO);
-    close_range(STDERR_FILENO + 1, (unsigned)memory - 1, 0);
-    close_range((unsigned)memory + 1, ~0u, 0);
-    const bool can_say = read_words(words, sizeof words / sizeof *words);
+static _Noreturn void start_under(const struct limit *l) {
+    enum { CPU_SECONDS = 20 };
     const rlim_t bytes = (rlim_t)l->mib << 20;
     setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_SECONDS, CPU_SECONDS});
-    if (can_say && setrlimit(l->resource, &(struct rlimit){bytes, bytes}) == 0)
-        execve("/proc/self/exe", words, environment);
+    if (setrlimit(l->resource, &(struct rlimit){bytes, bytes}) == 0)
+        again_start(report_in, l->memory);
     _exit(127);
 }
 
@@ -134,7 +106,7 @@ static void start_and_wait(struct check_run *c, void *arg) {
     (void)c;
     if (started == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        start_under(l, l->memory);
+        start_under(l);
     }
     while (started > 0 && waitpid(started, &report->status, 0) < 0)
         continue;
@@ -143,12 +115,9 @@ static void start_and_wait(struct check_run *c, void *arg) {
 /* False: it hangs, or that cannot be told. */
 static bool start(struct check_run *c, struct limit *l) {
     if (!report) {
-        l->memory = memfd_create("report", 0);
-        void *map =
-            l->memory < 0 || ftruncate(l->memory, sizeof *report) != 0
-                ? MAP_FAILED
-                : mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED, l->memory, 0);
-        if (map == MAP_FAILED) {
+        void *map = NULL;
+        l->memory = again_share(sizeof *report, &map);
+        if (l->memory < 0) {
             check_unsupported(c, "no memory can be shared with a program that is started");
             return false;
         }
@@ -163,15 +132,9 @@ static bool start(struct check_run *c, struct limit *l) {
 
 /* In the program that was started, works and does not come back. */
 static void work_if_started(const struct check_run *c) {
-    const char *number = getenv(report_in);
-    if (!number)
-        return;
-    void *map = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED,
-                     (int)strtol(number, NULL, 10), 0);
-    if (map == MAP_FAILED)
-        _exit(127);
-    report = map;
-    work(c);
+    report = again_shared(report_in, sizeof *report);
+    if (report)
+        work(c);
 }
 
 static const char *name_of(int resource) {

@@ -13,7 +13,7 @@ static bool own(struct check_run *c, const char *name, void *(*function)(size_t)
     const char *mine = owner_of_allocator(c), *its = owner_of((const void *)function);
     if (!*mine || !*its)
         check_unsupported(c, "the object of %s cannot be found", name);
-    else if (strcmp(mine, its) != 0)
+    else if (!owner_is_allocator(c, its))
         check_unsupported(c, "%s is of %s, not of %s", name, its, mine);
     return c->verdict == CHECK_PASS;
 }
@@ -56,29 +56,30 @@ static void overflows(struct check_run *c, const char *name, void *(*function)(s
     }
 }
 
-CHECK(valloc_aligned, .name = "valloc.aligned", .kind = CHECK_EXTENSION, .profiles = PROFILE_GLIBC,
+CHECK(valloc_aligned, .name = "valloc.aligned", .kind = CHECK_EXTENSION,
+      .process = PROCESS_PRELOADED, .profiles = PROFILE_GLIBC,
       .clause  = "valloc(3) in posix_memalign(3): a multiple of the page size",
       .summary = "blocks of valloc begin at a page and are their owner's alone") {
     pages(c, "valloc", valloc, false);
 }
 
 CHECK(pvalloc_aligned, .name = "valloc.whole_pages", .kind = CHECK_EXTENSION,
-      .profiles = PROFILE_GLIBC,
-      .clause   = "pvalloc(3) in posix_memalign(3): the size is rounded up to whole pages",
-      .summary  = "blocks of pvalloc are whole pages that are their owner's alone") {
+      .process = PROCESS_PRELOADED, .profiles = PROFILE_GLIBC,
+      .clause  = "pvalloc(3) in posix_memalign(3): the size is rounded up to whole pages",
+      .summary = "blocks of pvalloc are whole pages that are their owner's alone") {
     pages(c, "pvalloc", pvalloc, true);
 }
 
 CHECK(valloc_overflow, .name = "valloc.overflow", .kind = CHECK_EXTENSION,
-      .profiles = PROFILE_GLIBC,
-      .clause   = "posix_memalign(3), RETURN VALUE, ERRORS; glibc bug 15856",
-      .summary  = "valloc of sizes at which rounding wraps around: NULL, ENOMEM") {
+      .process = PROCESS_PRELOADED, .profiles = PROFILE_GLIBC,
+      .clause  = "posix_memalign(3), RETURN VALUE, ERRORS; glibc bug 15856",
+      .summary = "valloc of sizes at which rounding wraps around: NULL, ENOMEM") {
     overflows(c, "valloc", valloc);
 }
 
 CHECK(pvalloc_overflow, .name = "valloc.pvalloc_overflow", .kind = CHECK_EXTENSION,
-      .profiles = PROFILE_GLIBC,
-      .clause   = "posix_memalign(3), RETURN VALUE, ERRORS; glibc bug 15855",
-      .summary  = "pvalloc of sizes at which rounding wraps around: NULL, ENOMEM") {
+      .process = PROCESS_PRELOADED, .profiles = PROFILE_GLIBC,
+      .clause  = "posix_memalign(3), RETURN VALUE, ERRORS; glibc bug 15855",
+      .summary = "pvalloc of sizes at which rounding wraps around: NULL, ENOMEM") {
     overflows(c, "pvalloc", pvalloc);
 }

@@ -9,7 +9,9 @@
  *   memory.phases at phases "MiB of live blocks"
  *   realloc.in_place at in_place "realloc from"
  *   realloc.gives_back at gives_back "%zu MiB were resident, %zu MiB are"
- *   plugin.without_growth at bounded "KiB more are resident" */
+ *   plugin.without_growth at bounded "KiB more are resident"
+ *   costs.doubling at doubling "%zu MiB were resident at the peak"
+ *   costs.idle_threads at idle_threads "KiB of %d after malloc_trim" */
 #include "family.h"
 
 static void lose(void *block) {

@@ -137,6 +137,14 @@ void check_begin_clock(struct check_run *c, uint64_t timeout_seconds) {
         milliseconds(CLOCK_MONOTONIC) + (long)(c->patience * CHECK_DEADLINE_SECONDS * 1000);
 }
 
+/* Who waits for a child that sleeps naps itself: it has to tell first. */
+static unsigned naps_seconds(const struct check_run *c) {
+    return c->hangs ? CHECK_KNOWN_NAPS_SECONDS : CHECK_NAPS_SECONDS;
+}
+static unsigned sleeps_seconds(const struct check_run *c) {
+    return c->hangs ? CHECK_KNOWN_SLEEPS_SECONDS : CHECK_SLEEPS_SECONDS;
+}
+
 enum fate { ENDS, SLEEPS, SPINS, NAPS, SLOW, UNSEEN };
 
 /* What was seen of a child since its last progress. */
@@ -158,8 +166,7 @@ static enum fate judge(const struct check_run *c, struct watch *w, const struct 
     if ((double)(used_ms - w->used_ms) >= seconds * 1000.0 * patience)
         return SPINS;
     const long now_ms = milliseconds(CLOCK_MONOTONIC), since_ms = now_ms - w->since_ms;
-    if ((double)since_ms >= CHECK_NAPS_SECONDS * 1000.0 * patience &&
-        w->asleep * 20 > w->looks * 19)
+    if ((double)since_ms >= naps_seconds(c) * 1000.0 * patience && w->asleep * 20 > w->looks * 19)
         return NAPS; /* hardly ever seen awake: it does not wait for a processor */
     if (!c->deadline_ms || now_ms < c->deadline_ms)
         return ENDS;
@@ -190,7 +197,7 @@ static enum fate wait_for(const struct check_run *c, pid_t child, unsigned secon
             since = milliseconds(CLOCK_MONOTONIC);
         last = now;
         fate = judge(c, &w, &now, milliseconds(used), seconds);
-        if (milliseconds(CLOCK_MONOTONIC) - since >= CHECK_SLEEPS_SECONDS * 1000L)
+        if (milliseconds(CLOCK_MONOTONIC) - since >= sleeps_seconds(c) * 1000L)
             fate = SLEEPS;
     }
     close(ended);
@@ -210,8 +217,8 @@ static bool give_up(struct check_run *c, enum fate fate, unsigned seconds, const
             c->give_seconds);
     if (fate == SLEEPS)
         return check_that(c, false, expected,
-                          "a forked child did not end: it slept, and nothing woke it for %d s",
-                          CHECK_SLEEPS_SECONDS);
+                          "a forked child did not end: it slept, and nothing woke it for %u s",
+                          sleeps_seconds(c));
     if (fate == SPINS || fate == NAPS)
         return check_that(
             c, false, expected,
