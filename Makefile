@@ -19,6 +19,7 @@
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
 #: make check-whole  all inputs that checks generate, of which make check tries a sample; says how long it took
+#: make check-tsan   memory orders: the allocators that are built here and cross_thread.* under ThreadSanitizer
 #: make harden       hardening: what each allocator makes of misuses, a matrix of rates
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=k of each (default 5)
 #:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
@@ -78,7 +79,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
 # not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals compare bench bench-programs try why check check-whole harden gate gate-proof baseline history test test-all lint install uninstall
+COMMANDS := rivals compare bench bench-programs try why check check-whole check-tsan harden gate gate-proof baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -338,6 +339,33 @@ $(patsubst %,$B/$1/%,$(call test_sources,$2)): %: %.o \
 endef
 $(foreach f,$(TESTED_FOLDERS),$(foreach v,$(call variants,$f),$(eval $(call folder_tests,$v,$f))))
 
+# A cell under ThreadSanitizer, of what is built here, for the checks that hand blocks from thread to
+# thread: make check-tsan. Instrumented is what orders memory: the allocator, these checks, and what
+# they write blocks by. interpose.c is left out: malloc of the process is the sanitiser's.
+TSAN_PARTS   := harness/cell/identity workloads/checks/cross_thread workloads/checks/support/check \
+  $(patsubst %,workloads/shared/%,$(call names,workloads/shared))
+TSAN_OBJECTS := $(TSAN_PARTS:%=$B/tsan/%.o) $(filter-out $(TSAN_PARTS:%=$B/%.o),$(CELL_OBJECTS))
+tsan_link     = $(CC) $(LDFLAGS) $(variant_tsan) -pthread -o $@
+define tsan_library
+$B/tsan/lib/$1/%.o: allocators/$(FOLDER_$1)/%.c allocators/$1.c $B/stamp/compile
+	@mkdir -p $$(@D)
+	$$(call say,CC  )$$(CC) $$(LIB_FLAGS) $(variant_tsan) -Iallocators/$(FOLDER_$1) $(flags_of) -MMD -MP -c -o $$@ $$<
+
+$B/tsan/lib$1.so: $(patsubst $B/lib/%,$B/tsan/lib/%,$(filter-out %/interpose.o,$(call library_objects,$1))) $B/stamp/link
+	$$(call say,LINK)$$(tsan_link) -shared $$(filter %.o,$$^)
+endef
+$(foreach a,$(BUILT),$(eval $(call tsan_library,$a)))
+$B/tsan/%.o: %.c $B/stamp/compile
+	@mkdir -p $(@D)
+	$(call say,CC  )$(CC) $(C_FLAGS) $(variant_tsan) -DCELL_SANITIZED=1 $(call include,$<) $(call adapter_flags,$(patsubst allocators/%,%,$*)) -MMD -MP -c -o $@ $<
+$B/tsan/cell/%: $B/tsan/allocators/%.o $(TSAN_OBJECTS) $B/tsan/lib%.so
+	@mkdir -p $(@D)
+	$(call say,LINK)$(tsan_link) -pie -Wl,--export-dynamic-symbol=plugin_host $(filter %.o,$^) $(call quote,$(call absolute,$(filter %.so,$^)))
+$B/tsan/faulty/%: $B/tsan/allocators/faulty/check/%.o $(TSAN_OBJECTS) $B/stamp/link
+	@mkdir -p $(@D)
+	$(call say,LINK)$(tsan_link) -pie -Wl,--export-dynamic-symbol=plugin_host $(filter %.o,$^)
+tsan: all $(BUILT:%=$B/tsan/cell/%)
+
 TEST_PROGRAMS := $(TEST_NAMES:%=$B/test/%) $(TEST_CONTRACTS) \
   $(foreach f,$(TESTED_FOLDERS),$(foreach v,$(call variants,$f),$(patsubst %,$B/$v/%,$(call test_sources,$f))))
 # With sanitisers, an allocator's tests run in these variants and as it is shipped: plain ones are slow ones.
@@ -395,7 +423,7 @@ endif
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
-bench check check-whole harden:   role    := bench
+bench check check-whole check-tsan harden: role := bench
 bench-programs:                   role    := programs
 try why:                          role    := bench
 try:                              program := scripts/try.sh
@@ -405,6 +433,7 @@ gate gate-proof baseline history: role    := gate
 bench:                            program := scripts/bench.sh
 check:                            program := scripts/check.sh check
 check-whole:                      program := scripts/check.sh check-whole
+check-tsan:                       program := scripts/check.sh check-tsan
 harden:                           program := scripts/check.sh harden
 gate:                             program := scripts/gate.sh
 gate-proof:                       program := /usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
@@ -416,9 +445,9 @@ history: program := set -f; code=0; keep=; case $$KEEP in 1 | yes) keep=--keep ;
   scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
 # Who kills make alone (SIGKILL) ends what it runs, too, where setpriv can ask the kernel for it.
 follow = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
-bench bench-programs try why check check-whole harden gate gate-proof baseline history:
+bench bench-programs try why check check-whole check-tsan harden gate gate-proof baseline history:
 	$(call deps,$(role))
-	@$(MAKE) $(jobs) all
+	@$(MAKE) $(jobs) $(if $(filter check-tsan,$@),tsan,all)
 	@$(if $(filter history,$@),,$(follow) )$(program)
 
 answer table:
@@ -483,5 +512,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests quick-tests rivals bench bench-programs try why check check-whole harden gate gate-proof baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests tsan rivals bench bench-programs try why check check-whole check-tsan harden gate gate-proof baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

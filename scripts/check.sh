@@ -4,6 +4,7 @@
 #
 # usage: [VARIABLE=value …] scripts/check.sh [check]    after `make`; `make check` does both
 #        [VARIABLE=value …] scripts/check.sh check-whole   `make check-whole`: all that checks generate
+#        [VARIABLE=value …] scripts/check.sh check-tsan    `make check-tsan`: cross_thread.* under ThreadSanitizer
 #        [VARIABLE=value …] scripts/check.sh harden     `make harden`
 #   ALLOCATORS="a b"           PRELOAD="./liba.so n=./b"   SEED=n TIMEOUT=s OUT=dir B=dir
 #   CHECKS="fork.* realloc.*"  PROFILE=c17|c23|posix2024|glibc|cxx17     of check
@@ -21,10 +22,14 @@ set -euf
 # shellcheck source=scripts/variables.sh
 . "$(dirname "$0")/variables.sh"
 command=check
-whole=
+whole='' tsan=''
 case ${1:-} in
 check-whole)
   whole=1
+  shift
+  ;;
+check-tsan)
+  tsan=1
   shift
   ;;
 check | harden)
@@ -40,6 +45,12 @@ set -- --out "${OUT:-${root}results}"
 if [ "$whole" ]; then
   set -- "$@" --whole
   CHECKS=${CHECKS:-history.* errno.* overflow.* posix_memalign.*} # those that generate
+fi
+if [ "$tsan" ]; then
+  set -- "$@" --cells "${driver%/*}/tsan/cell"
+  CHECKS=${CHECKS:-cross_thread.*} # those that hand blocks from thread to thread
+  # The first race ends the cell, and its last line says where it is.
+  export TSAN_OPTIONS="halt_on_error=1 ${TSAN_OPTIONS:-}"
 fi
 [ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
 case $command in
