@@ -20,6 +20,8 @@
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
 #: make check-whole  all inputs that checks generate, of which make check tries a sample; says how long it took
 #: make check-tsan   memory orders: the allocators that are built here and cross_thread.* under ThreadSanitizer
+#: make check-releases  the checks on every release that the suites of apt's mirror have; goes on where it was
+#:     interrupted           ALLOCATORS="mimalloc system"  SUITES="trixie sid"  CHECKS="fork.*"  OUT=dir
 #: make harden       hardening: what each allocator makes of misuses, a matrix of rates
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        RUNS=k of each (default 5)
 #:     MISUSES="double_free.*"  SIZES="tiny small large"   SEED=n TIMEOUT=s OUT=dir ARGS=--verbose
@@ -79,7 +81,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
 # not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals compare bench bench-programs try why check check-whole check-tsan harden gate gate-proof baseline history test test-all lint install uninstall
+COMMANDS := rivals compare bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -289,6 +291,13 @@ endef
 $(foreach r,$(RIVALS_FOUND),$(eval $(call rival,$r)))
 $(foreach r,$(RIVALS_FOUND),$(eval $(call cell,$B/rivals/cell/$r,$r,$(CELL_OBJECTS))))
 
+# The cell `system` on another C library, which scripts/releases.sh unpacked. LOADER is the loader there.
+$B/releases/%/cell/system: $B/allocators/system.o $(CELL_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(LDFLAGS) -pie -pthread -Wl,--export-dynamic-symbol=plugin_host -o $@ $^ \
+	  -Wl,--disable-new-dtags -Xlinker --dynamic-linker -Xlinker $(call quote,$(LOADER)) \
+  -Xlinker -rpath -Xlinker "$$(dirname $(call quote,$(LOADER)))"
+
 # The registry is the directory: no cell without a source, and a reason where one cannot be built.
 why_not = scripts/why-skipped $(call quote,$(subst @ARCH@,$(ARCH),$(call key,$1,library))) $(call quote,$(call key,$1,package))
 registry: $B/stamp/link | $(HAVE:%=$B/cell/%)
@@ -412,7 +421,7 @@ need_compiler = @command -v $(firstword $($1)) >/dev/null || { echo >&2 $(call q
   or give another: make $1=…); exit 2; }; $($1) -print-file-name=libc.so.6 >/dev/null || { echo >&2 \
   $(call quote,spanbench: the compiler '$($1)' ($1) does not work: -print-file-name failed); exit 2; }
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -path $B/releases -prune -o -name '*.d' -print 2>/dev/null)
 
 # --- what people run ------------------------------------------------------------------------------
 # These run one after another; what they build is built in parallel.
@@ -423,7 +432,7 @@ endif
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
-bench check check-whole check-tsan harden: role := bench
+bench check check-whole check-tsan check-releases harden: role := bench
 bench-programs:                   role    := programs
 try why:                          role    := bench
 try:                              program := scripts/try.sh
@@ -434,6 +443,7 @@ bench:                            program := scripts/bench.sh
 check:                            program := scripts/check.sh check
 check-whole:                      program := scripts/check.sh check-whole
 check-tsan:                       program := scripts/check.sh check-tsan
+check-releases:                   program := scripts/releases.sh
 harden:                           program := scripts/check.sh harden
 gate:                             program := scripts/gate.sh
 gate-proof:                       program := /usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
@@ -445,7 +455,7 @@ history: program := set -f; code=0; keep=; case $$KEEP in 1 | yes) keep=--keep ;
   scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
 # Who kills make alone (SIGKILL) ends what it runs, too, where setpriv can ask the kernel for it.
 follow = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
-bench bench-programs try why check check-whole check-tsan harden gate gate-proof baseline history:
+bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof baseline history:
 	$(call deps,$(role))
 	@$(MAKE) $(jobs) $(if $(filter check-tsan,$@),tsan,all)
 	@$(if $(filter history,$@),,$(follow) )$(program)
@@ -512,5 +522,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests quick-tests tsan rivals bench bench-programs try why check check-whole check-tsan harden gate gate-proof baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests tsan rivals bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

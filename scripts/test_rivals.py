@@ -49,7 +49,7 @@ class Mirror(DriverTest):
         super().setUp()
         self.tree = self.directory / "tree"
         (self.tree / "scripts").mkdir(parents=True)
-        for script in ("rivals.sh", "adapter-keys"):
+        for script in ("rivals.sh", "mirror.sh", "adapter-keys"):
             shutil.copy(ROOT / "scripts" / script, self.tree / "scripts")
         self.write("tree/allocators/toy.c", ADAPTER)
         self.write(

@@ -77,7 +77,9 @@ def copy_tree(
     if not objects or BUILD != ROOT / "build":  # its name is in the objects
         return
     inside = shutil.ignore_patterns(*TRANSIENT, *without)
-    top = shutil.ignore_patterns(*TRANSIENT, *without, *programs, "rivals", "matplotlib")
+    top = shutil.ignore_patterns(
+        *TRANSIENT, *without, *programs, "rivals", "releases", "matplotlib"
+    )
     shutil.copytree(
         BUILD,
         to / "build",
