@@ -45,7 +45,7 @@ numbered() {
 keep() {
   echo "${4#"$2"}" >"$2/$3"
   find "$2" -name '*.a' -delete # hundreds of megabytes of sanitisers
-  rm -rf "$2/etc" "$2/usr/share" "${releases:?}/$1"
+  rm -rf "${2:?}/etc" "${2:?}/usr/share" "${releases:?}/$1"
   mv "$2" "$releases/$1"
 }
 # obtain ADAPTER LIBRARY PACKAGE=VERSION…: by the first one's version
