@@ -45,10 +45,10 @@ bool check_list_counts(const struct check_info *, unsigned profile);
 
 /* The entry of the file of known failures for this check of this cell, and for what was seen; NULL:
  * there is none. Without `seen`, one that fails in each run: `often` says of another how often it
- * does, and that one says nothing of a run that passes. An entry may be for the versions from `since` on, up to and
- * without `before`, in the order of strverscmp(3): 2.9 comes before 2.10. A library that the user
- * preloads has no entries unless it is a released one (check_list_find_released): a file's name
- * does not tell what is in it. */
+ * does, and that one says nothing of a run that passes. An entry may be for the versions from
+ * `since` on, up to and without `before`, in the order of strverscmp(3): 2.9 comes before 2.10. A
+ * library that the user preloads has no entries unless it is a released one
+ * (check_list_find_released): a file's name does not tell what is in it. */
 const json_t *check_list_known(const struct check_list *, const struct cell *, const char *check,
                                const char *seen);
 
