@@ -21,8 +21,8 @@ MUTANTS = [
     (
         "page: the data end no script",
         "scripts/report/data.py",
-        """.replace("<", "\\\\u003c")""",
-        "",
+        r"""Markup(text.replace("<", "\\u003c").replace(">", "\\u003e")""",
+        "Markup(text",
         f"{REPORT}:WholePage.test_names_and_messages_are_text",
         "",
     ),
@@ -56,7 +56,7 @@ MUTANTS = [
         "    comparing.tell_apart(more, OTHER_RATE)\n",
         "    for q in more:\n        q.apart = {(a.allocator, b.allocator) for a in q.rows for b in q.rows[q.rows.index(a) + 1:]}\n",
         f"{REPORT}:Sentences",
-        "null_runs",
+        "under two names",
     ),
     (
         "page: what would have been seen is seen",

@@ -7,7 +7,6 @@ per cent that would have been seen, or -1 if none would."""
 from __future__ import annotations
 
 import json
-import math
 from itertools import combinations
 from typing import Any, Optional
 
