@@ -27,7 +27,7 @@ FEWEST = 6  # rounds: 2 of the 2^6 ways to give signs are fewer than 5 %
 
 # The smallest difference that would have been seen is found with this power.
 POWER = 0.95
-MOST_SEEN = 1000  # a factor; who could see only more than that, sees nothing
+MOST_SEEN = 1000  # a factor. Who could see only more than that sees nothing.
 DRAWS = 400  # of rounds, for that
 DRAWN_BLOCKS = 40  # at most; of more, the shift goes with the root of their number
 FARTHEST = 1e9  # of Student's quantiles

@@ -47,7 +47,7 @@ def resident(row: Row) -> list[Optional[float]]:
 
 
 def place(p: Place, places: dict[str, int]) -> dict[str, Any]:
-    best = [q.best() if q.rows and p.comparable else [] for q in p.asked]
+    best = [p.best(q) for q in p.asked]
     return {
         "rows": [
             [places[r.allocator], *(v for q in p.asked for v in amounts(q, r))]

@@ -64,10 +64,11 @@ def base_of(q: Question, study: Study) -> Optional[Row]:
 # --- dots -------------------------------------------------------------------------------------------
 
 
-def value_text(value: Value, measure: Measure) -> str:
+def value_text(value: Value, measure: Measure, is_base: bool) -> str:
     if value.verdict is None:
         return f"{table.number(value.middle)} {'ns' if measure is TIME else 'MiB'}"
-    return answer.number(value.middle) + {"tie": " tie", "": " ?"}.get(value.verdict, "")
+    marks = {} if is_base else {"tie": " tie", "": " ?"}
+    return answer.number(value.middle) + marks.get(value.verdict, "")
 
 
 def tip_of(name: str, value: Value, q: Question, row: Row, base: Optional[Row]) -> str:
@@ -78,6 +79,8 @@ def tip_of(name: str, value: Value, q: Question, row: Row, base: Optional[Row]) 
     said = f"{name}: {NAMES[q.measure.name]} {n(value.middle)} times {base.allocator}'s "
     said += f"({n(value.low)} to {n(value.high)}); {measured}"
     told = {"better": BETTER[q.measure.name], "worse": WORSE[q.measure.name], "tie": "a tie"}
+    if row is base:
+        return f"{said}; the base"
     return f"{said}; {told.get(value.verdict, 'nothing can be told')}"
 
 
@@ -153,13 +156,13 @@ def dots(study: Study, p: Place, q: Question, names: dict[str, str]) -> Markup:
     rows = [r for r in p.allocators if r.allocator in values]
     places = study.run.allocators.index
     rows.sort(key=lambda r: (scale.short(values[r.allocator].middle), places(r.allocator)))
-    best = {r.allocator for r in q.best()} if q.rows and p.comparable else set()
+    best = {r.allocator for r in p.best(q)}
     lines = [
         Dot(
             names[row.allocator],
             places(row.allocator),
             value := values[row.allocator],
-            value_text(value, q.measure) + "*" * (row.allocator in best),
+            value_text(value, q.measure, row is base) + "*" * (row.allocator in best),
             tip_of(row.allocator, value, q, row, base),
         )
         for row in rows

@@ -169,8 +169,8 @@
       const v = of.get(a), mark = markOf(svg, a);
       const best = data.places[key].best[m].includes(a) ? "*" : "";
       const unsure = v.told === TOLD.tie || v.told === TOLD.nothing;
-      const relative = number(v.middle) + (v.told === TOLD.tie ? " tie" : v.told === TOLD.nothing ? " ?" : "");
-      const told = { 1: better, "-1": worse, 0: "a tie", 2: "nothing can be told" }[v.told];
+      const relative = number(v.middle) + (a === to ? "" : v.told === TOLD.tie ? " tie" : v.told === TOLD.nothing ? " ?" : "");
+      const told = a === to ? "the base" : { 1: better, "-1": worse, 0: "a tie", 2: "nothing can be told" }[v.told];
       set(mark, { transform: `translate(0 ${L.top + L.row * (i + 0.5)})` });
       set(mark.querySelector(".interval"), { x1: x.at(v.low), x2: x.at(v.high) });
       set(mark.querySelector("circle"), { cx: x.at(v.middle), class: unsure ? "hollow" : "dot" });
@@ -383,7 +383,8 @@
     const one = Number(byId("one").value), other = Number(byId("other").value);
     const [a, b] = [data.allocators[one], data.allocators[other]];
     const lines = [];
-    for (const workload of Object.keys(data.main)) {
+    const shown = new Set(all(".part:not([hidden])").map((p) => p.dataset.workload));
+    for (const workload of Object.keys(data.main).filter((w) => shown.has(w))) {
       const threads = threadsOf(workload), key = `${workload}/${threads}`;
       data.measures[workload].forEach(([name, , better, worse], m) => {
         const p = one === other ? null : pair(key, m, one, other);

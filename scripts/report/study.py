@@ -70,6 +70,12 @@ class Place:
         fewest = min((len(r.samples) for r in self.rows), default=0)
         return self.comparable and fewest < paired.FEWEST
 
+    def best(self, q: Question) -> list[Row]:
+        """Who gets a mark; nobody, where so few samples told none apart."""
+        if not q.rows or not self.comparable or (self.few and not q.apart):
+            return []
+        return q.best()
+
     @property
     def front(self) -> list[Row]:
         return comparing.front(self.time, self.memory) if self.comparable else []

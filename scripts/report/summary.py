@@ -36,7 +36,8 @@ NONE_BETTER = {
 
 @dataclass(frozen=True)
 class Sentence:
-    """`key` is its address in the page. `kind`: gap (something is missing), caution, finding."""
+    """`key` is its address in the page. `kind`: gap (something is missing that should not be), caution, absent
+    (what was never there), finding."""
 
     key: str
     kind: str
@@ -94,7 +95,8 @@ def best_sentence(study: Study, p: Place, q: Question) -> str:
         return f"{said}: {value_said(q, first)}."
     told = seen_among(q, best)
     if p.few and not q.apart:
-        return f"On {at}, too few samples tell {q.measure.name} apart: more repetitions do."
+        fewest = plural(min(len(r.samples) for r in p.rows), "sample")
+        return f"On {at}, {fewest} of each are too few to tell {q.measure.name} apart; more repetitions do."
     if len(best) == len(q.rows):
         return f"On {at}, {NONE_BETTER[q.measure.name]} ({told})."
     said = f"On {at}, {first.allocator} {BEST[q.measure.name]}: {value_said(q, first)}"
@@ -145,9 +147,9 @@ def gaps(study: Study, series_there: bool, series_problem: str) -> list[Sentence
         text = f"FAILED: {row.allocator} on {at}, {len(row.failures)} of {total} samples: {causes}."
         found.append(Sentence(key_of("s-failed", *place_of(row)), "gap", text))
     for name, why in run.facts.absent:
-        found.append(Sentence(key_of("s-absent", name), "gap", f"Not here: {name}: {why}."))
+        found.append(Sentence(key_of("s-absent", name), "absent", f"Not here: {name}: {why}."))
     for i, (what, why) in enumerate(run.facts.unmeasured):
-        found.append(Sentence(f"s-unmeasured-{i}", "gap", f"Not measured: {what}: {why}."))
+        found.append(Sentence(f"s-unmeasured-{i}", "absent", f"Not measured: {what}: {why}."))
     for i, (what, why) in enumerate(run.facts.timeline_failures):
         text = f"Memory over time of {what} was not recorded: {why}."
         found.append(Sentence(f"s-timeline-{i}", "gap", text))

@@ -164,7 +164,7 @@ class Gaps(unittest.TestCase):
     def test_of_few_rounds_nothing_is_promised(self) -> None:
         self.assertEqual(paired.smallest_seen([0.1, 9.0], 0.02, 0.001, 0.1), float("inf"))
         made = page_of(document(noisy({"system": 10.0, "a": 10.2}, rounds=2, noise=0.2)))
-        self.assertIn("too few samples tell time apart", said(made))
+        self.assertIn("2 samples of each are too few to tell time apart", said(made))
 
 
 class Smallest(unittest.TestCase):
