@@ -12,11 +12,12 @@
 #include <unistd.h>
 
 int script_exec(const char *command, char **words) {
-    const bool gate = strcmp(command, "gate") == 0; /* it is a folder, the others are files */
+    const bool gate   = strcmp(command, "gate") == 0;
+    const bool folder = gate || strcmp(command, "report") == 0; /* the others are files */
     char program[PATH_MAX], name[64], script[PATH_MAX];
     const ssize_t length             = readlink("/proc/self/exe", program, sizeof program - 1);
     program[length > 0 ? length : 0] = '\0';
-    snprintf(name, sizeof name, "scripts/%s.py", gate ? "gate/__main__" : command);
+    snprintf(name, sizeof name, "scripts/%s%s.py", command, folder ? "/__main__" : "");
     if (!script_find(name, script, sizeof script))
         return EXIT_WRONG_USE;
     size_t count = 0;

@@ -1,5 +1,5 @@
-/* The driver: spanbench run, check, harden, who, gate, table, plot, list, describe. See options.c
- * for its words. */
+/* The driver: spanbench run, check, harden, who, gate, table, plot, report, list, describe. See
+ * options.c for its words. */
 #include "bench.h"
 #include "check.h"
 #include "context.h"

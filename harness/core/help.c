@@ -15,6 +15,7 @@ static void print_commands(FILE *to, unsigned of) {
         {OF_HELP, "who PID | who -- PROGRAM   which allocator serves it? (see who --help)"},
         {OF_HELP, "table [RUN]        print a run as a table (see table --help)"},
         {OF_HELP, "plot [RUN]         draw a run (see plot --help)"},
+        {OF_HELP, "report [RUN]       make the page of a run (see report --help)"},
         {OF_LIST, "list               what can be measured, what cannot, and why"},
         {OF_DESCRIBE, "describe [NAME …]  the file that each function comes from, as JSON"},
         {OF_HELP, "help [COMMAND]     print this, or one command's part; so does COMMAND --help"},

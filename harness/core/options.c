@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define COMMANDS                                                                                   \
-    "run, check, harden, try, who, why, gate, table, plot, list, describe, help, version"
+    "run, check, harden, try, who, why, gate, table, plot, report, list, describe, help, version"
 
 static const char *const command_name[] = {
     [COMMAND_RUN] = "run",        [COMMAND_CHECK] = "check",       [COMMAND_HARDEN] = "harden",
@@ -21,7 +21,7 @@ static const char *const command_name[] = {
 enum { COMMANDS_KNOWN = sizeof command_name / sizeof *command_name };
 
 const char *const options_profiles[] = {"all", "c17", "c23", "posix2024", "glibc", "cxx17", NULL};
-const char *const options_scripts[]  = {"gate", "table", "plot", NULL};
+const char *const options_scripts[]  = {"gate", "table", "plot", "report", NULL};
 const char *const options_sizes[]    = {"tiny", "small", "large", NULL};
 
 const char *options_script(const char *word) {

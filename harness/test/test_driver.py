@@ -31,7 +31,7 @@ def is_running(text: str) -> bool:
     return False
 
 
-COMMANDS = "run, check, harden, try, who, why, gate, table, plot, list, describe, help"
+COMMANDS = "run, check, harden, try, who, why, gate, table, plot, report, list, describe, help"
 
 
 class Words(DriverTest):
@@ -51,7 +51,12 @@ class Words(DriverTest):
                     self.assertIn(option, result.stdout, words)
                 for other, option in every.items():
                     self.assertEqual(other == command, f"  {option} " in result.stdout, words)
-        for command, option in (("gate", "--base"), ("table", "RUN"), ("plot", "--out")):
+        for command, option in (
+            ("gate", "--base"),
+            ("table", "RUN"),
+            ("plot", "--out"),
+            ("report", "--base"),
+        ):
             for words in (["help", command], [command, "--help"]):
                 result = spanbench(*words)
                 self.assertEqual((result.returncode, result.stderr), (0, ""), words)
