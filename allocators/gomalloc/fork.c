@@ -43,6 +43,7 @@
  * pages, or the one large block that it was making, moving or freeing.
  *
  * Adding a lock means to add it to one of the functions below. */
+#include "helper.h"
 #include "mcache.h"
 #include "mcentral.h"
 #include "mheap.h"
@@ -56,6 +57,7 @@ static void in_child(void) {
     mcentral_after_fork();
     mcache_after_fork();
     scavenge_after_fork();
+    helper_after_fork();
 }
 
 /* Handlers that were installed first run first in the child, so that those of others may allocate.

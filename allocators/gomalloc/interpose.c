@@ -4,9 +4,12 @@
 #include "gomalloc.h"
 
 #include "fast.h"
+#include "helper.h"
 
 #include <dlfcn.h>
+#include <elf.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -119,6 +122,35 @@ EXPORT struct mallinfo mallinfo(void) {
 void cfree(void *block);
 EXPORT void cfree(void *block) {
     gom_free(block);
+}
+
+/* --- the C library's own calls --- */
+
+/* That of the object with this function; the loader has mapped the object's own header first. */
+static struct helper_code code_around(const void *function) {
+    struct helper_code code = {0};
+    Dl_info info;
+    if (!dladdr(function, &info))
+        return code;
+    const char *object      = info.dli_fbase;
+    const Elf64_Ehdr *head  = info.dli_fbase;
+    const Elf64_Phdr *parts = (const void *)(object + head->e_phoff);
+    for (unsigned i = 0; i < head->e_phnum; i++) {
+        const uintptr_t from = (uintptr_t)object + parts[i].p_vaddr;
+        if (parts[i].p_type != PT_LOAD || !(parts[i].p_flags & PF_X))
+            continue;
+        code.from = code.to ? code.from : from;
+        code.to   = from + parts[i].p_memsz;
+    }
+    return code;
+}
+
+/* The first is of the C library, the other of its loader. */
+extern void *__tls_get_addr(void *index); // NOLINT(bugprone-reserved-identifier)
+
+__attribute__((constructor)) static void find_code(void) {
+    helper_never_from[0] = code_around((const void *)pthread_create);
+    helper_never_from[1] = code_around((const void *)__tls_get_addr);
 }
 
 #ifdef __GLIBC__

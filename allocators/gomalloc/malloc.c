@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "fast.h"
 #include "hardened.h"
+#include "helper.h"
 #include "huge.h"
 #include "mcache.h"
 #include "mheap.h"
@@ -18,6 +19,9 @@
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define NOINLINE            __attribute__((noinline))
+
+/* Of what free, gom_free or delete end with, who called these: they jump here. */
+#define CALLER __builtin_return_address(0)
 
 enum { SCAN = 0, NOSCAN = 1, MAX_ALIGN = 16 };
 
@@ -120,7 +124,7 @@ static bool is_tick(uint32_t version) {
 
 /* `grown`: the program has a longer one for it, and will hardly want this length again. Then it
  * does not wait, but joins the free pages beside it, for what grows next. */
-static NOINLINE void free_large(struct mspan *s, void *block, bool grown) {
+static NOINLINE void free_large(struct mspan *s, void *block, bool grown, const void *caller) {
     uint32_t live = span_word(SPAN_LARGE, 1);
     /* acquire: of two threads that free the same block, one comes first */
     if (os_pointer(s->base) != block ||
@@ -135,7 +139,7 @@ static NOINLINE void free_large(struct mspan *s, void *block, bool grown) {
     const bool gave_back = mcache_free_large(c, s, !grown);
     mcache_leave(c);
     if (gave_back || is_tick(version))
-        scavenge_tick();
+        helper_tick(caller);
 }
 
 /* The span of a block that the program has, as far as it is known here. */
@@ -153,12 +157,12 @@ static struct mspan *span_of(void *block, const char *reproach) {
 #endif
 
 /* What the page does not tell: no block, a large one, a tiny one; in the hardened build, all. */
-static void free_other(void *block) {
+static void free_other(void *block, const void *caller) {
     if (!block)
         return;
     struct mspan *s = SPAN_OF(block, "free");
     if (!s->elem_bytes) {
-        free_large(s, block, false);
+        free_large(s, block, false, caller);
         return;
     }
     struct mcache *c = mcache_enter();
@@ -172,21 +176,22 @@ static void free_other(void *block) {
         gave_back = mcache_free_more(c, s->spanclass, block);
     mcache_leave(c);
     if (gave_back)
-        scavenge_tick();
+        helper_tick(caller);
 }
 
 NOINLINE void free_more(void *block) {
+    const void *caller         = CALLER;
     const struct heap_arena *a = HARDENED ? NULL : arena_of((uintptr_t)block);
     const unsigned spanclass   = a ? arena_page_class(a, (uintptr_t)block) : 0;
     if (!spanclass) {
-        free_other(block);
+        free_other(block, caller);
         return;
     }
     struct mcache *c     = mcache_enter();
     const bool gave_back = mcache_free_more(c, spanclass, block);
     mcache_leave(c);
     if (gave_back)
-        scavenge_tick();
+        helper_tick(caller);
 }
 
 void gom_free(void *block) {
@@ -296,7 +301,7 @@ static void *move(struct mspan *s, void *block, size_t had, size_t size) {
     if (s->elem_bytes)
         gom_free(block);
     else
-        free_large(s, block, size > had);
+        free_large(s, block, size > had, NULL);
     return moved;
 }
 
@@ -398,6 +403,7 @@ void gom_stack_free(void *stack) {
     if (!s || s->base != (uintptr_t)stack || span_state(s->word) != SPAN_MANUAL)
         os_die("gom_stack_free of an address that is not a stack", stack);
     mheap_free_large(s);
+    helper_tick(CALLER);
 }
 
 int gom_trim(size_t pad) {

@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "fixalloc.h"
 #include "hardened.h"
+#include "helper.h"
 #include "mcentral.h"
 #include "mheap.h"
 
@@ -368,6 +369,7 @@ static void retire(struct mcache *c) {
 static void end(void *cache) {
     mcache_current = &ended;
     retire(cache);
+    helper_tick(HELPER_SAFE); /* the C library holds no lock while it calls destructors */
 }
 
 static pthread_key_t key;

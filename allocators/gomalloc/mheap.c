@@ -173,6 +173,7 @@ static uintptr_t take_pages(size_t n, size_t align_pages, size_t *scavenged, uin
 static uintptr_t try_pages(size_t n, size_t align_pages, size_t *scavenged, uint64_t *dirty) {
     lock_acquire(&mheap.lock);
     const uintptr_t base = take_pages(n, align_pages, scavenged, dirty);
+    mheap_note_dirty();
     lock_release(&mheap.lock);
     return base;
 }
@@ -195,6 +196,7 @@ static uintptr_t alloc_pages(size_t n, size_t align_pages, size_t *scavenged, ui
 static void free_pages(uintptr_t base, size_t n) {
     lock_acquire(&mheap.lock);
     pagealloc_free(&mheap.pages, base, n, false);
+    mheap_note_dirty();
     lock_release(&mheap.lock);
 }
 
@@ -207,6 +209,7 @@ static void take_block(struct pagecache *c) {
 static bool try_refill(struct pagecache *c) {
     lock_acquire(&mheap.lock);
     take_block(c);
+    mheap_note_dirty();
     lock_release(&mheap.lock);
     return c->base != 0;
 }
@@ -229,6 +232,7 @@ void mheap_flush_cache(struct pagecache *c) {
     *c = (struct pagecache){0}; /* first: a forked child takes back what it finds there */
     lock_acquire(&mheap.lock);
     pagealloc_return_block(&mheap.pages, had.base, had.free, had.scavenged);
+    mheap_note_dirty();
     lock_release(&mheap.lock);
 }
 
@@ -382,6 +386,7 @@ static uintptr_t resident_pages(size_t n, size_t *scavenged, uint64_t *dirty) {
         pagealloc_free(&mheap.pages, base, n, true);
         base = 0;
     }
+    mheap_note_dirty();
     lock_release(&mheap.lock);
     return base;
 }
@@ -541,6 +546,7 @@ static bool grow_in_place(struct mspan *s, size_t n) {
     size_t scavenged;
     lock_acquire(&mheap.lock);
     const bool taken = pagealloc_alloc_at(&mheap.pages, end, n - had, &scavenged);
+    mheap_note_dirty();
     lock_release(&mheap.lock);
     if (!taken)
         return false;
@@ -610,19 +616,13 @@ size_t mheap_scavenge(size_t most, bool dense) {
             note->owner = 0;
         lock_in_order();
         pagealloc_free(&mheap.pages, base, n, released);
+        mheap_note_dirty();
         lock_release(&mheap.lock);
         if (!released)
             break;
         done += n - again;
     }
     return done;
-}
-
-size_t mheap_dirty_pages(void) {
-    lock_acquire(&mheap.lock);
-    const size_t pages = mheap.pages.free_pages - mheap.pages.scavenged_pages;
-    lock_release(&mheap.lock);
-    return pages;
 }
 
 void mheap_metadata(size_t *in_use, size_t *sys) {
@@ -665,5 +665,6 @@ void mheap_adopt(void) {
         a->owner = 0;
         pagealloc_free(&mheap.pages, a->base, a->n, false);
     }
+    mheap_note_dirty();
     lock_release(&mheap.lock);
 }

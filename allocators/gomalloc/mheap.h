@@ -21,6 +21,7 @@ struct mheap {
         size_t n;
     } away[8]; /* so many at a time; of more there is no note, and a fork may lose them */
 
+    _Atomic size_t dirty_pages;  /* free but resident; written under the lock */
     _Atomic size_t inuse_pages;  /* in spans of objects, with what waits in threads' caches */
     _Atomic size_t manual_pages; /* in manual spans */
     /* The same in huge blocks, whose pages are not among the others, nor among sys_pages. */
@@ -88,8 +89,17 @@ void mheap_flush_cache(struct pagecache *);
  * around it is in use. `dense`: also those in nearly full chunks. */
 size_t mheap_scavenge(size_t most, bool dense);
 
+/* Under the lock, after pages were taken or freed: so that others need no lock to read it. */
+static inline void mheap_note_dirty(void) {
+    /* relaxed: a statistic */
+    atomic_store_explicit(&mheap.dirty_pages, mheap.pages.free_pages - mheap.pages.scavenged_pages,
+                          memory_order_relaxed);
+}
+
 /* Pages that are free but resident. */
-size_t mheap_dirty_pages(void);
+static inline size_t mheap_dirty_pages(void) {
+    return atomic_load_explicit(&mheap.dirty_pages, memory_order_relaxed); /* as above */
+}
 
 /* Bytes of descriptors of spans. */
 void mheap_metadata(size_t *in_use, size_t *sys);

@@ -13,6 +13,8 @@ PAGEALLOC = HERE + "pagealloc.c"
 PALLOCBITS = HERE + "pallocbits.c"
 PAGECACHE = HERE + "pagecache.h"
 SCAVENGE = HERE + "scavenge.c"
+HELPER = HERE + "helper.c"
+INTERPOSE = HERE + "interpose.c"
 FIXALLOC = HERE + "fixalloc.c"
 TINY = HERE + "tiny.c"
 ARENA = HERE + "arena.c"
@@ -40,6 +42,8 @@ HUGE_TEST = HERE + "test_huge"
 MOVED = HERE + "test_moved"
 KERNEL_TEST = HERE + "test_kernel_pages"
 STATISTICS = HERE + "test_statistics"
+HELPER_TEST = HERE + "test_helper"
+LOCKED_FREES = "test_frees_under_locks_of_the_c_library"
 OPTIONS_TEST = HERE + "test_options.py:Options"
 BASE_TEST = HERE + "test_base"
 GO = HERE + "test_go.py:Go.test_page_allocator_passes_the_tests_of_go"
@@ -985,6 +989,81 @@ MUTANTS = [
         "const size_t meta = 0;",
         MEMORY,
         "blocks of 16",
+    ),
+    # --- helper ---
+    (
+        "helper: begins if much is free",
+        HELPER,
+        "mheap_dirty_pages() < HELPER_PAGES + scavenge_spare() +",
+        "mheap_dirty_pages() <= HELPER_PAGES + scavenge_spare() +",
+        HELPER_TEST,
+        "much is free: one begins",
+    ),
+    (
+        "helper: has no signals",
+        HELPER,
+        "    pthread_sigmask(SIG_SETMASK, &all, &old);\n",
+        "    pthread_sigmask(SIG_BLOCK, NULL, &old);\n",
+        HELPER_TEST,
+        "without signals, with a small stack",
+    ),
+    (
+        "helper: does not end while there is new work",
+        HELPER,
+        "atomic_compare_exchange_weak_explicit(&state, &seen, RUNS | AGAIN,",
+        "atomic_compare_exchange_weak_explicit(&state, &seen, RUNS,",
+        HELPER_TEST,
+        "much was freed during its last look",
+    ),
+    (
+        "helper: what cannot go back begins none",
+        HELPER,
+        "outcome == SCAVENGE_DONE && dirty > spare ? dirty - spare : 0;",
+        "outcome == SCAVENGE_DONE && dirty > spare ? 0 : 0;",
+        HELPER_TEST,
+        "what it could not give back begins none again",
+    ),
+    (
+        "helper: ends with the program's threads",
+        HELPER,
+        "(outcome == SCAVENGE_DONE || alone)",
+        "(outcome == SCAVENGE_DONE || (alone && outcome == SCAVENGE_DONE))",
+        HELPER_TEST,
+        "it ends when all other threads have ended",
+    ),
+    (
+        "helper: none in a child that has the same memory",
+        HELPER,
+        "!is_safe(caller) || getpid() != atomic",
+        "!is_safe(caller) || 0 > atomic",
+        HELPER_TEST,
+        "nor in another process with this memory",
+    ),
+    (
+        "helper: a forked child begins its own",
+        HELPER,
+        "    atomic_store_explicit(&state, 0, memory_order_relaxed);\n"
+        "    atomic_store_explicit(&not_before, 0, memory_order_relaxed);\n",
+        "    atomic_store_explicit(&not_before, 0, memory_order_relaxed);\n",
+        HELPER_TEST,
+        "a forked child has none, and begins its own",
+    ),
+    (
+        "helper: none while the C library may hold a lock",
+        INTERPOSE,
+        "    helper_never_from[0] = code_around((const void *)pthread_create);\n"
+        "    helper_never_from[1] = code_around((const void *)__tls_get_addr);\n",
+        "    (void)code_around;\n",
+        HERE + "test_preload.py:Preload." + LOCKED_FREES,
+        LOCKED_FREES,
+    ),
+    (
+        "helper: gives back",
+        SCAVENGE,
+        "mheap_scavenge(pace->quantum, false);",
+        "mheap_scavenge(0, false);",
+        HELPER_TEST,
+        "large blocks freed, then asleep",
     ),
     # --- fixalloc ---
     (

@@ -9,7 +9,14 @@
 
 #define PREFIX "GOMALLOC_"
 #define DEFAULTS                                                                                   \
-    { [OPTION_SCAVENGE] = SCAVENGE_BY_AND_BY, [OPTION_RETAIN] = 10 }
+    { [OPTION_SCAVENGE] = SCAVENGE_DEFAULT, [OPTION_RETAIN] = 10 }
+
+/* ThreadSanitizer lets no child of a process with threads go on, unless it has none. */
+#ifdef __SANITIZE_THREAD__
+enum { SCAVENGE_DEFAULT = SCAVENGE_BY_AND_BY };
+#else
+enum { SCAVENGE_DEFAULT = SCAVENGE_HELPER };
+#endif
 
 enum { NAME_BYTES = 16, NEAR = 2 /* letters that may be wrong in a name that is meant */ };
 
@@ -23,9 +30,10 @@ static const struct {
     char word[8];          /* also taken, for most + 1; "": none */
     char meaning[176];
 } known[OPTIONS] = {
-    [OPTION_SCAVENGE] = {"SCAVENGE", 1, "thread",
-                         "free memory goes back to the system. 0: by gom_trim only;\n"
-                         "      1: by and by as well; thread: by a background thread as well"},
+    [OPTION_SCAVENGE] = {"SCAVENGE", 2, "thread",
+                         "free memory goes back to the system. 0: by gom_trim only; 1: by and by,\n"
+                         "      by who frees; 2: or by a thread while there is much;\n"
+                         "      thread: by one that never ends"},
     [OPTION_RETAIN]   = {"RETAIN", 1000, "",
                          "per cent of the recent peak that stay resident on top of it"},
     [OPTION_STATS]    = {"STATS", 1, "",

@@ -6,7 +6,8 @@
 #define GOMALLOC_OPTIONS_H
 
 enum option { OPTION_SCAVENGE, OPTION_RETAIN, OPTION_STATS, OPTION_HELP, OPTIONS };
-enum { SCAVENGE_NEVER, SCAVENGE_BY_AND_BY, SCAVENGE_THREAD }; /* of OPTION_SCAVENGE */
+/* Of OPTION_SCAVENGE. */
+enum { SCAVENGE_NEVER, SCAVENGE_BY_AND_BY, SCAVENGE_HELPER, SCAVENGE_THREAD };
 
 /* The present values. A number stands for itself, an option's word for the number after its most.
  */

@@ -4,20 +4,21 @@
 #include "options.h"
 #include "os.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <stdint.h>
-#include <time.h>
-
 enum {
-    QUANTUM_PAGES  = 8,         /* 64 KiB a time, as in Go */
-    SLACK_PAGES    = 512,       /* 4 MiB are not worth the trouble */
-    BURST_NS       = 100000,    /* at most so long at a time, and then */
-    CPU_SHARE      = 100,       /* so many times as long nothing: 1 % */
-    LOOK_NS        = 10000000,  /* between two looks */
-    HALF_LIFE_NS   = 500000000, /* of the excess of the remembered peak over what is in use now */
-    THREAD_REST_NS = 50000000,  /* of the background thread while there is nothing to do */
+    SLACK_PAGES  = 512,       /* 4 MiB are not worth the trouble */
+    LOOK_NS      = 10000000,  /* between two looks */
+    LATER_NS     = 50000000,  /* the same of the helper, while there is nothing to do */
+    HALF_LIFE_NS = 500000000, /* of the excess of the remembered peak over what is in use now */
 };
+
+/* How fast it goes. Go has a controller of its share of the time. Here each rest is as long as the
+ * work before it demands, which the clock has measured. */
+static const struct pace {
+    size_t quantum;              /* pages at once */
+    uint64_t burst_ns;           /* at most so long at a time, and then */
+    unsigned share;              /* so many times as long nothing */
+} by_the_way = {8, 100000, 100}, /* 64 KiB, as in Go; 1 % */
+    helpers  = {64, 500000, 20}; /* a word of the bitmap: a tenth of the calls; 5 % */
 
 /* Nobody looks before; who moves it looks. */
 static _Atomic uint64_t next_look;
@@ -31,6 +32,14 @@ static size_t in_use(void) {
            atomic_load_explicit(&mheap.manual_pages, memory_order_relaxed);
 }
 
+static size_t spare_of(size_t pages) {
+    return pages / 100 * options[OPTION_RETAIN] + SLACK_PAGES;
+}
+
+size_t scavenge_spare(void) {
+    return spare_of(in_use());
+}
+
 /* In Go the size of the next collection's heap says how much will be needed. Here it is the most
  * that was in use lately: the excess over today's use halves every half second. */
 static size_t recent_peak(uint64_t now) {
@@ -42,8 +51,8 @@ static size_t recent_peak(uint64_t now) {
         peak -= (peak - used + 1) / 2;
         passed -= HALF_LIFE_NS;
     }
-    if (peak > used) /* linear within a half-life */
-        peak -= (size_t)((double)(peak - used) / 2 * (double)passed / HALF_LIFE_NS);
+    if (peak > used) /* linear within a half-life; by a page at least, or it would never end */
+        peak -= 1 + (size_t)((double)(peak - used - 1) / 2 * (double)passed / HALF_LIFE_NS);
     else
         peak = used;
     atomic_store_explicit(&last_look, now, memory_order_relaxed);
@@ -51,32 +60,54 @@ static size_t recent_peak(uint64_t now) {
     return peak;
 }
 
-static bool look(uint64_t now) {
-    const size_t peak  = recent_peak(now);
-    const size_t goal  = peak + peak / 100 * options[OPTION_RETAIN] + SLACK_PAGES;
-    const size_t dirty = mheap_dirty_pages(), resident = in_use() + dirty;
-    size_t excess = resident > goal ? resident - goal : 0;
-    uint64_t end  = now;
-    excess        = excess < dirty ? excess : dirty;
-    while (excess >= QUANTUM_PAGES && end - now < BURST_NS) {
-        const size_t done = mheap_scavenge(QUANTUM_PAGES, false);
-        excess            = done && done < excess ? excess - done : 0;
-        end               = os_now_ns();
-    }
-    const uint64_t rest = (end - now) * CPU_SHARE;
-    atomic_store_explicit(&next_look, end + (rest > LOOK_NS ? rest : LOOK_NS),
-                          memory_order_relaxed);
-    return excess >= QUANTUM_PAGES;
+void scavenge_note_peak(void) {
+    const size_t resident = in_use() + mheap_dirty_pages();
+    atomic_store_explicit(&last_look, os_now_ns(), memory_order_relaxed);
+    atomic_store_explicit(&peak_pages, resident, memory_order_relaxed);
 }
 
-bool scavenge_tick(void) {
-    if (!options[OPTION_SCAVENGE])
-        return false;
+static enum scavenge_outcome look(const struct pace *pace, uint64_t *rest_ns) {
+    const uint64_t now = os_now_ns();
+    const size_t peak  = recent_peak(now);
+    const size_t goal  = peak + spare_of(peak);
+    const size_t dirty = mheap_dirty_pages(), resident = in_use() + dirty;
+    uint64_t end = now;
+    size_t done = 1, excess = resident > goal ? resident - goal : 0;
+    excess = excess < dirty ? excess : dirty;
+    while (excess >= pace->quantum && done && end - now < pace->burst_ns) {
+        done   = mheap_scavenge(pace->quantum, false);
+        excess = done && done < excess ? excess - done : 0;
+        end    = os_now_ns();
+    }
+    const uint64_t rest = (end - now) * pace->share;
+    *rest_ns            = rest > LOOK_NS ? rest : LOOK_NS;
+    atomic_store_explicit(&next_look, end + *rest_ns, memory_order_relaxed);
+    if (!done || mheap_dirty_pages() < scavenge_spare() + 2 * pace->quantum)
+        return SCAVENGE_DONE; /* the rest is not worth the wait */
+    return excess >= pace->quantum ? SCAVENGE_MORE : SCAVENGE_LATER;
+}
+
+/* Is it this thread that looks? */
+static bool is_my_turn(uint64_t now) {
     uint64_t next = atomic_load_explicit(&next_look, memory_order_relaxed);
-    return os_about_now_ns() >= next &&
+    return now >= next &&
            atomic_compare_exchange_strong_explicit(&next_look, &next, UINT64_MAX,
-                                                   memory_order_relaxed, memory_order_relaxed) &&
-           look(os_now_ns());
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+void scavenge_tick(void) {
+    uint64_t rest;
+    if (options[OPTION_SCAVENGE] && is_my_turn(os_about_now_ns()))
+        look(&by_the_way, &rest);
+}
+
+enum scavenge_outcome scavenge_help(uint64_t *rest_ns) {
+    *rest_ns = LOOK_NS; /* another thread may be looking */
+    const enum scavenge_outcome result =
+        is_my_turn(os_now_ns()) ? look(&helpers, rest_ns) : SCAVENGE_MORE;
+    if (result == SCAVENGE_LATER)
+        *rest_ns = LATER_NS;
+    return result;
 }
 
 void scavenge_after_fork(void) {
@@ -88,29 +119,4 @@ int scavenge_all(size_t keep) {
     const size_t done = dirty > kept ? mheap_scavenge(dirty - kept, true) : 0;
     const size_t meta = mheap_trim_metadata();
     return done + meta > 0;
-}
-
-/* A process that is idle comes by no slow path: this thread does its looking. */
-static void *run(void *unused) {
-    struct timespec rest = {.tv_nsec = THREAD_REST_NS};
-    for (;;) {
-        nanosleep(&rest, NULL);
-        rest.tv_nsec = scavenge_tick() ? LOOK_NS * 3 / 2 : THREAD_REST_NS; /* the clock is coarse */
-    }
-    return unused;
-}
-
-/* After read_options. Signals are for the program's threads. */
-__attribute__((constructor(103))) static void start_thread(void) {
-    pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all, old;
-    if (options[OPTION_SCAVENGE] != SCAVENGE_THREAD || pthread_attr_init(&attributes) != 0)
-        return;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    pthread_create(&thread, &attributes, run, NULL); /* without it: as with "1" */
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy(&attributes);
 }

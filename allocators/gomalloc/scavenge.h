@@ -1,15 +1,28 @@
 /* Gives free pages back to the operating system (Go's mgcscavenge.go), the highest addresses first,
- * at a pace that costs about 1 % of one processor. Works on the slow paths of threads that free,
- * without a lock of its own. */
+ * without a lock of its own. Threads that free do so on their slow paths, at a pace that costs
+ * about 1 % of one processor, and helper.h's thread does, at about 5 %. */
 #ifndef GOMALLOC_SCAVENGE_H
 #define GOMALLOC_SCAVENGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* Looks whether there is something to do: rarely, and then for a short time. True: that was not all
- * of it. */
-bool scavenge_tick(void);
+/* Looks whether there is something to do: rarely, and then for a short time. */
+void scavenge_tick(void);
+
+/* What a look of the helper found: all is done, what is left is to be kept for a while, or there is
+ * more to do, after a rest. */
+enum scavenge_outcome { SCAVENGE_DONE, SCAVENGE_LATER, SCAVENGE_MORE };
+
+/* Looks, and works for a short time. `rest_ns` gets how long not to look again. */
+enum scavenge_outcome scavenge_help(uint64_t *rest_ns);
+
+/* Pages that may be free and resident for ever, with as many in use as now. */
+size_t scavenge_spare(void);
+
+/* All that is resident now was needed lately: it goes back by and by. */
+void scavenge_note_peak(void);
 
 /* In a forked child, whose parent's other threads may have been looking. */
 void scavenge_after_fork(void);

@@ -92,6 +92,7 @@ static void give_back(struct spancache *c, size_t keep) {
             mheap_unmap_span(s);
             pagealloc_free(&mheap.pages, s->base, s->npages, false);
         }
+        mheap_note_dirty();
         lock_release(&mheap.lock);
         /* relaxed: a statistic */
         atomic_fetch_sub_explicit(&mheap.inuse_pages, pages, memory_order_relaxed);

@@ -2,6 +2,7 @@
  * Each part in a process of its own, so that none inherits the heap of another. */
 #include "gomalloc.h"
 #include "mheap.h"
+#include "options.h"
 #include "os.h"
 #include "tap.h"
 #include "test_random.h"
@@ -274,7 +275,8 @@ static void go_on(enum way way) {
 static void scavenge_by_and_by(int way) {
     enum { BLOCK = 1 << 20, MEGABYTES = 100 };
     static void *p[MEGABYTES];
-    const size_t start = rss();
+    const size_t start       = rss();
+    options[OPTION_SCAVENGE] = SCAVENGE_BY_AND_BY;
     for (int i = 0; i < MEGABYTES; i++)
         memset(p[i] = gom_malloc(BLOCK), 1, BLOCK);
     for (int i = 0; i < MEGABYTES; i++)

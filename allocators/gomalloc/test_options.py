@@ -12,7 +12,7 @@ LIBRARY = BUILD / "libgomalloc.so"
 HARDENED = BUILD / "libgomalloc-hardened.so"
 HELP = """\
 gomalloc: these variables of the environment are read when a program starts:
-  GOMALLOC_SCAVENGE=thread  (takes 0, 1 or thread; default: 1)
+  GOMALLOC_SCAVENGE=thread  (takes 0 to 2 or thread; default: 2)
   GOMALLOC_RETAIN=25  (takes 0 to 1000; default: 10)
   GOMALLOC_STATS=0  (takes 0 or 1; default: 0)
   GOMALLOC_OPTIONS=help  (takes 0 or help; default: 0)
@@ -29,7 +29,7 @@ def said(variables: dict[str, str], library: Path = LIBRARY) -> str:
 class Options(unittest.TestCase):
     def test_what_makes_sense_is_taken_in_silence(self) -> None:
         for name, values in {
-            "SCAVENGE": ("0", "1", "thread", ""),
+            "SCAVENGE": ("0", "1", "2", "thread", ""),
             "RETAIN": ("0", "1000", "0010", ""),
             "STATS": ("0", ""),
             "OPTIONS": ("0", ""),
@@ -41,7 +41,7 @@ class Options(unittest.TestCase):
     def test_value_out_of_range(self) -> None:
         for name, takes, default, values in (
             ("RETAIN", "0 to 1000", "10", ("1001", "-1", "10%", " 5", "4294967301")),
-            ("SCAVENGE", "0, 1 or thread", "1", ("2", "threads", "on")),
+            ("SCAVENGE", "0 to 2 or thread", "2", ("3", "threads", "on")),
             ("STATS", "0 or 1", "0", ("2", "yes")),
             ("OPTIONS", "0 or help", "0", ("1", "hlep")),
         ):
