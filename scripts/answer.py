@@ -34,6 +34,8 @@ CELL = 9  # Columns: a ratio of 4, a mark, and how sure it is, of 4.
 ACROSS = 3  # Workloads that find room beside each other.
 # Who keeps more than this share of the live set after a purge is named, but only so many.
 KEPT, NAMED = 0.05, 3
+# In other workloads: who keeps this share of what it had, and so many bytes.
+MUCH_KEPT, TRIFLE = 0.5, 4 << 20
 NOTHING = "No sample is good: there is nothing to compare."
 MARKED = 4  # Of more that tie, the marks of the table tell the names.
 SENTENCES = 12  # Lines of the table give way until sentences have so many.
@@ -327,22 +329,43 @@ def ties_sentence(a: Answer) -> str:
     return f"Tied ({meaning}), in {'; in '.join(said)}."
 
 
+def kept(rows: list[Row], a: Answer) -> dict[str, float]:
+    """By name, what stays above the start when all is freed and told to give back, the most first."""
+    found = {a.name(r): s.median for r in rows if (s := r.above_start("rss_purged_bytes"))}
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def kept_elsewhere(a: Answer, done: str) -> str:
+    """Who keeps most in another workload, if it is much of what it had, and more than a trifle."""
+    found = []
+    for r in a.at_these_threads:
+        had, keeps = r.above_start("rss_live_bytes"), r.above_start("rss_purged_bytes")
+        if r.workload != done and had and keeps:
+            if keeps.median > max(MUCH_KEPT * had.median, TRIFLE):
+                found.append((keeps.median, a.name(r), r.workload, had.median))
+    if not found:
+        return ""
+    keeps_bytes, name, workload, had_bytes = max(found)
+    return f" In {workload}, {name} keeps {amount(keeps_bytes)} of {amount(had_bytes)}."
+
+
 def purge_sentence(a: Answer) -> str:
-    """Of the workload with the largest live set: there is most to give back."""
+    """Of the workload with the largest live set: there is most to give back. Then who keeps most elsewhere."""
     workload = a.run.workloads[-1]
     rows = [r for r in a.rows(workload) if r.samples]
     if not rows:
         return ""
-    live = rows[0].median("live_bytes")
-    above = {a.name(r): s.median for r in rows if (s := r.above_start("rss_purged_bytes"))}
-    order = sorted(above, key=lambda n: (-above[n], n))
-    named = [n for n in order[:NAMED] if above[n] > KEPT * live]
+    live, above = rows[0].median("live_bytes"), kept(rows, a)
+    named = [n for n in list(above)[:NAMED] if above[n] > KEPT * live]
     said = [f"{n} keeps {amount(above[n])}" for n in named]
-    if rest := order[len(named) :]:
+    if rest := list(above)[len(named) :]:
         said.append(f"{'the others' if said else 'all'} keep at most {amount(above[rest[0]])}")
     if without := [a.name(r) for r in rows if a.name(r) not in above]:
         said.append(f"{listed(without)} cannot be told")
-    return f"All freed and told to give back ({workload}; {amount(live)} were live): {', '.join(said)}."
+    were = f"{workload}; {amount(live)} were live"
+    return (
+        f"All freed and told to give back ({were}): {', '.join(said)}.{kept_elsewhere(a, workload)}"
+    )
 
 
 def start(a: Answer) -> str:

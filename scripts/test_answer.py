@@ -242,6 +242,16 @@ class Sentences(unittest.TestCase):
         )
         self.assertIn(said, text_of(made_up(rows)))
 
+    def test_who_keeps_most_in_another_workload(self) -> None:
+        """Half of what it had, and not of what is a trifle."""
+        for keeps, said in ((15, " In small, b keeps 15.0 MiB of 22.0 MiB."), (9, "")):
+            rows = samples(["system", "b"])
+            for e in rows:
+                if e["allocator"] == "b" and e["workload"] == "small":
+                    e["rss_live_bytes"] = e["rss_start_bytes"] + 22 * MIB
+                    e["rss_purged_bytes"] = e["rss_start_bytes"] + keeps * MIB
+            self.assertIn(f"all keep at most 0.25 MiB.{said} Tied", text_of(made_up(rows)))
+
     def test_failures_are_named_with_their_cause(self) -> None:
         bad = [failed("half", "killed by SIGSEGV", block=9), failed("none", "no luck\nat all")]
         made = made_up([*samples(["system", "half"], ["tiny"], [1]), *bad])

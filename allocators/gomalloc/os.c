@@ -14,6 +14,19 @@
 #define MAP_FIXED_NOREPLACE 0x100000 /* Linux 4.17; older kernels take the address as a hint */
 #endif
 
+/* Who gets an address from the kernel comes after who gave it up: the kernel's lock sees to that.
+ * ThreadSanitizer knows it of mmap and munmap, but takes no notice of mremap. */
+#ifdef __SANITIZE_THREAD__
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+static char kernel;
+#define GIVES_ADDRESSES_UP() __tsan_release(&kernel)
+#define GOT_ADDRESSES()      __tsan_acquire(&kernel)
+#else
+#define GIVES_ADDRESSES_UP() ((void)0)
+#define GOT_ADDRESSES()      ((void)0)
+#endif
+
 _Atomic int64_t os_maps_left = OS_NO_LIMIT;
 
 bool os_may_map(void) {
@@ -75,6 +88,7 @@ enum os_growth os_grow(void *memory, size_t had, size_t bytes) {
     const bool grown  = mremap(memory, had, bytes, 0) != MAP_FAILED;
     const bool in_way = errno == ENOMEM;
     errno             = saved;
+    GOT_ADDRESSES();
     return grown ? OS_GROWN : in_way ? OS_NO_ROOM : OS_SPLIT;
 }
 
@@ -88,6 +102,7 @@ bool os_is_one_mapping(void *memory, size_t bytes) {
 }
 
 bool os_move(void *memory, size_t had, void *to, size_t bytes) {
+    GIVES_ADDRESSES_UP();
     const int saved  = errno;
     const bool moved = mremap(memory, had, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
     errno            = saved;
