@@ -8,6 +8,7 @@
 #include "hardened.h"
 #include "helper.h"
 #include "huge.h"
+#include "limit.h"
 #include "mcache.h"
 #include "mheap.h"
 #include "os.h"
@@ -31,6 +32,18 @@ static void *no_memory(void) {
 }
 
 /* --- malloc --- */
+
+/* Pages were taken that are not touched yet. If they exceed the limit, others go back first. */
+static NOINLINE void keep_limit(void) {
+    const size_t excess = limit_excess(100);
+    if (!excess || limit_give_back(excess) || !limit_may_flush())
+        return;
+    struct mcache *c = mcache_enter();
+    mcache_flush(c);
+    mcache_leave(c);
+    mcache_flush_all();
+    limit_give_back(limit_excess(100));
+}
 
 /* The span class of a small request. Class 3 has 24 bytes, aligned to 8 only. */
 static unsigned spanclass_of(size_t size, unsigned flags) {
@@ -76,6 +89,8 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *d
     mcache_leave(c);
     if (UNLIKELY(!s))
         return no_memory();
+    if (limit_is_set())
+        keep_limit();
     if (dirty && s->needs_zero)
         clear_dirty(s, dirty);
     return os_pointer(s->base);
@@ -98,6 +113,8 @@ static NOINLINE void *small_alloc(unsigned spanclass) {
     if (LIKELY(object))
         hardened_allocated(object, spanclass);
     mcache_leave(c);
+    if (limit_is_set())
+        keep_limit();
     return LIKELY(object) ? object : no_memory();
 }
 

@@ -14,6 +14,7 @@ PALLOCBITS = HERE + "pallocbits.c"
 PAGECACHE = HERE + "pagecache.h"
 SCAVENGE = HERE + "scavenge.c"
 HELPER = HERE + "helper.c"
+LIMIT = HERE + "limit.c"
 INTERPOSE = HERE + "interpose.c"
 FIXALLOC = HERE + "fixalloc.c"
 TINY = HERE + "tiny.c"
@@ -42,6 +43,7 @@ HUGE_TEST = HERE + "test_huge"
 MOVED = HERE + "test_moved"
 KERNEL_TEST = HERE + "test_kernel_pages"
 STATISTICS = HERE + "test_statistics"
+LIMIT_TEST = HERE + "test_limit"
 HELPER_TEST = HERE + "test_helper"
 LOCKED_FREES = "test_frees_under_locks_of_the_c_library"
 OPTIONS_TEST = HERE + "test_options.py:Options"
@@ -989,6 +991,48 @@ MUTANTS = [
         "const size_t meta = 0;",
         MEMORY,
         "blocks of 16",
+    ),
+    # --- limit ---
+    (
+        "limit: what is free goes back before it is exceeded",
+        LIMIT,
+        "return limit_is_set() && taken > limit ? taken - limit : 0;",
+        "return limit_is_set() && taken > 2 * limit ? taken - limit : 0;",
+        LIMIT_TEST,
+        "holes go back before",
+    ),
+    (
+        "limit: then what waits in caches",
+        MALLOC,
+        "limit_give_back(excess) || !limit_may_flush())",
+        "limit_give_back(excess) || true)",
+        LIMIT_TEST,
+        "it goes back when the limit is exceeded",
+    ),
+    (
+        "limit: a group is bound by those around it",
+        LIMIT,
+        "        if (end <= top)\n            break;\n",
+        "        if (end <= top || least)\n            break;\n",
+        LIMIT_TEST,
+        "version 2: the lowest",
+    ),
+    (
+        "limit: a container may not see its own path",
+        LIMIT,
+        "const size_t n = read_file(path, text, sizeof text) ? number(text) : 0;",
+        "if (!read_file(path, text, sizeof text))\n            break;\n"
+        "        const size_t n = number(text);",
+        LIMIT_TEST,
+        "or which does not see its own path",
+    ),
+    (
+        "limit: units are understood",
+        OPTIONS,
+        "            shift = 10 * (u + 1);",
+        "            shift = 10 * u;",
+        OPTIONS_TEST,
+        "test_help_shows_what_holds",
     ),
     # --- helper ---
     (

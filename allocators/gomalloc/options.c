@@ -3,6 +3,7 @@
 #include "os.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -28,23 +29,27 @@ static const struct {
     char name[NAME_BYTES]; /* behind PREFIX */
     unsigned most;         /* takes 0 to this */
     char word[8];          /* also taken, for most + 1; "": none */
-    char meaning[176];
+    bool is_size;          /* in KiB: 0, or SIZE_LEAST to SIZE_MOST */
+    char meaning[208];
 } known[OPTIONS] = {
-    [OPTION_SCAVENGE] = {"SCAVENGE", 2, "thread",
+    [OPTION_SCAVENGE] = {"SCAVENGE", 2, "thread", false,
                          "free memory goes back to the system. 0: by gom_trim only; 1: by and by,\n"
                          "      by who frees; 2: or by a thread while there is much;\n"
                          "      thread: by one that never ends"},
-    [OPTION_RETAIN]   = {"RETAIN", 1000, "",
+    [OPTION_RETAIN]   = {"RETAIN", 1000, "", false,
                          "per cent of the recent peak that stay resident on top of it"},
-    [OPTION_STATS]    = {"STATS", 1, "",
+    [OPTION_MEMLIMIT] = {"MEMLIMIT", MEMLIMIT_CGROUP - 1, "cgroup", true,
+                         "before the heap takes more, what is free goes back. 0: no limit;\n"
+                         "      cgroup: the limit of the process's memory cgroup"},
+    [OPTION_STATS]    = {"STATS", 1, "", false,
                          "1: a table of size classes on standard error at the program's end"},
-    [OPTION_HELP]     = {"OPTIONS", 0, "help", "help: this list, at the program's start"},
+    [OPTION_HELP]     = {"OPTIONS", 0, "help", false, "help: this list, at the program's start"},
 };
 
 /* --- text, by hand: the C library may not be ready for stdio yet --- */
 
 struct text {
-    char bytes[1200];
+    char bytes[1600];
     size_t length;
 };
 
@@ -73,17 +78,34 @@ static void add_number(struct text *t, unsigned n) {
     add(t, at);
 }
 
+static const char units[][4] = {"KiB", "MiB", "GiB", "TiB"};
+enum { UNITS = sizeof units / sizeof *units };
+
+#define SIZE_LEAST ((uint64_t)1 << 20)    /* bytes */
+#define SIZE_MOST  ((uint64_t)4095 << 30) /* which KiB in 32 bits can say */
+
+static void add_size(struct text *t, unsigned kib) {
+    unsigned unit = 0;
+    for (; kib && kib % 1024 == 0; unit++)
+        kib /= 1024;
+    add_number(t, kib);
+    if (kib)
+        add(t, units[unit]);
+}
+
 static void add_value(struct text *t, unsigned i, unsigned value) {
     if (value > known[i].most)
         add(t, known[i].word);
+    else if (known[i].is_size)
+        add_size(t, value);
     else
         add_number(t, value);
 }
 
 static void add_range(struct text *t, unsigned i) {
     const bool two = known[i].most > 0, word = *known[i].word != '\0';
-    add(t, "0");
-    if (two) {
+    add(t, known[i].is_size ? "0, or 1MiB to 4095GiB as in 512MiB," : "0");
+    if (two && !known[i].is_size) {
         add(t, known[i].most > 1 ? " to " : word ? ", " : " or ");
         add_number(t, known[i].most);
     }
@@ -168,12 +190,37 @@ static void complain_of_value(unsigned i, const char *value) {
 
 /* --- reading --- */
 
+/* Bytes, or with a unit: 512MiB, 512M or 512m. A megabyte, MB, is another number of bytes. */
+static bool parse_size(const char *text, unsigned *kib) {
+    uint64_t bytes = 0;
+    unsigned shift = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9'; at++)
+        if ((bytes = bytes * 10 + (uint64_t)(*at - '0')) > SIZE_MOST)
+            return false;
+    for (unsigned u = 0; u < UNITS; u++)
+        if (*at && (*at & ~('a' - 'A')) == *units[u])
+            shift = 10 * (u + 1);
+    const char *rest = at + (shift != 0);
+    if (shift && strcmp(rest, "iB") == 0)
+        rest += 2;
+    if (at == text || *rest || bytes > SIZE_MOST >> shift)
+        return false;
+    bytes <<= shift;
+    if (bytes && bytes < SIZE_LEAST)
+        return false;
+    *kib = (unsigned)(bytes >> 10);
+    return true;
+}
+
 static bool parse(const char *text, unsigned i, unsigned *value) {
     unsigned n = 0;
     if (*known[i].word && strcmp(text, known[i].word) == 0) {
         *value = known[i].most + 1;
         return true;
     }
+    if (known[i].is_size)
+        return parse_size(text, value);
     for (; *text; text++) {
         if (*text < '0' || *text > '9')
             return false;

@@ -5,9 +5,14 @@
 #ifndef GOMALLOC_OPTIONS_H
 #define GOMALLOC_OPTIONS_H
 
-enum option { OPTION_SCAVENGE, OPTION_RETAIN, OPTION_STATS, OPTION_HELP, OPTIONS };
+#include <limits.h>
+
+enum option { OPTION_SCAVENGE, OPTION_RETAIN, OPTION_MEMLIMIT, OPTION_STATS, OPTION_HELP, OPTIONS };
 /* Of OPTION_SCAVENGE. */
 enum { SCAVENGE_NEVER, SCAVENGE_BY_AND_BY, SCAVENGE_HELPER, SCAVENGE_THREAD };
+
+/* Of OPTION_MEMLIMIT, which is in KiB, 0 for none. */
+#define MEMLIMIT_CGROUP UINT_MAX
 
 /* The present values. A number stands for itself, an option's word for the number after its most.
  */

@@ -1,14 +1,16 @@
 #include "scavenge.h"
 
+#include "limit.h"
 #include "mheap.h"
 #include "options.h"
 #include "os.h"
 
 enum {
-    SLACK_PAGES  = 512,       /* 4 MiB are not worth the trouble */
-    LOOK_NS      = 10000000,  /* between two looks */
-    LATER_NS     = 50000000,  /* the same of the helper, while there is nothing to do */
-    HALF_LIFE_NS = 500000000, /* of the excess of the remembered peak over what is in use now */
+    SLACK_PAGES   = 512,       /* 4 MiB are not worth the trouble */
+    LOOK_NS       = 10000000,  /* between two looks */
+    LATER_NS      = 50000000,  /* the same of the helper, while there is nothing to do */
+    LIMIT_PERCENT = 95,        /* of the memory limit: close to it, as in Go */
+    HALF_LIFE_NS  = 500000000, /* of the excess of the remembered peak over what is in use now */
 };
 
 /* How fast it goes. Go has a controller of its share of the time. Here each rest is as long as the
@@ -73,7 +75,9 @@ static enum scavenge_outcome look(const struct pace *pace, uint64_t *rest_ns) {
     const size_t dirty = mheap_dirty_pages(), resident = in_use() + dirty;
     uint64_t end = now;
     size_t done = 1, excess = resident > goal ? resident - goal : 0;
-    excess = excess < dirty ? excess : dirty;
+    const size_t over = limit_excess(LIMIT_PERCENT);
+    excess            = excess > over ? excess : over;
+    excess            = excess < dirty ? excess : dirty;
     while (excess >= pace->quantum && done && end - now < pace->burst_ns) {
         done   = mheap_scavenge(pace->quantum, false);
         excess = done && done < excess ? excess - done : 0;

@@ -14,6 +14,7 @@ HELP = """\
 gomalloc: these variables of the environment are read when a program starts:
   GOMALLOC_SCAVENGE=thread  (takes 0 to 2 or thread; default: 2)
   GOMALLOC_RETAIN=25  (takes 0 to 1000; default: 10)
+  GOMALLOC_MEMLIMIT=1536MiB  (takes 0, or 1MiB to 4095GiB as in 512MiB, or cgroup; default: 0)
   GOMALLOC_STATS=0  (takes 0 or 1; default: 0)
   GOMALLOC_OPTIONS=help  (takes 0 or help; default: 0)
 """
@@ -31,6 +32,17 @@ class Options(unittest.TestCase):
         for name, values in {
             "SCAVENGE": ("0", "1", "2", "thread", ""),
             "RETAIN": ("0", "1000", "0010", ""),
+            "MEMLIMIT": (
+                "0",
+                "1MiB",
+                "4095GiB",
+                "1048576",
+                "512M",
+                "3t",
+                "2048k",
+                "0GiB",
+                "cgroup",
+            ),
             "STATS": ("0", ""),
             "OPTIONS": ("0", ""),
         }.items():
@@ -42,6 +54,24 @@ class Options(unittest.TestCase):
         for name, takes, default, values in (
             ("RETAIN", "0 to 1000", "10", ("1001", "-1", "10%", " 5", "4294967301")),
             ("SCAVENGE", "0 to 2 or thread", "2", ("3", "threads", "on")),
+            (
+                "MEMLIMIT",
+                "0, or 1MiB to 4095GiB as in 512MiB, or cgroup",
+                "0",
+                (
+                    "1048575",
+                    "1000",
+                    "4096GiB",
+                    "5t",
+                    "512MB",
+                    "512Mi",
+                    "MiB",
+                    "-1MiB",
+                    "1.5GiB",
+                    "1 MiB",
+                )
+                + ("18446744073709551617", "off", "cgroups"),
+            ),
             ("STATS", "0 or 1", "0", ("2", "yes")),
             ("OPTIONS", "0 or help", "0", ("1", "hlep")),
         ):
@@ -78,6 +108,7 @@ class Options(unittest.TestCase):
     def test_help_shows_what_holds(self) -> None:
         for library in (LIBRARY, HARDENED):
             variables = {"OPTIONS": "help", "RETAIN": "25", "SCAVENGE": "thread", "STATS": ""}
+            variables["MEMLIMIT"] = "1536m"
             text = said({f"GOMALLOC_{k}": v for k, v in variables.items()}, library)
             names = [x for x in text.splitlines(True) if not x.startswith("      ")]
             self.assertEqual("".join(names), HELP)
