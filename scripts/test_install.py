@@ -117,6 +117,7 @@ class Staged(unittest.TestCase):
         self.assertIn("tiny/null", self.good("run", *words))
         run_folder = (self.cwd / "results" / "latest").resolve()
         self.assertIn("tiny, 1 thread", self.good("table", run_folder))
+        self.assertEqual(self.good("report", run_folder), f"page: {run_folder}/report.html\n")
         refused = self.installed("gate", "--base", "gomalloc")
         self.assertEqual(refused.returncode, 2)
         self.assertIn("give --base and --head", refused.stderr)

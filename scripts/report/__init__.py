@@ -1,6 +1,6 @@
 """The page of a run, report.html: one file that needs no network, from the run's JSON and CSV alone.
 
-    __main__ -> write (files, jinja2, page.html, page.css, page.js)
+    __main__ -> write (files, jinja2, page.html, page.css, page.js, page-draw.js)
              -> bench     of make bench: summary (sentences), tables, dots, bars, panels (pictures),
                           data (for page.js) -> study (what may be said, by answer.py and group_table.py)
              -> compare   of make compare, with the statistics of the answer
@@ -12,6 +12,6 @@
 
 All but `__main__` and `write` is pure.
 
-page.js changes what is shown, from the numbers that `data` gives it. It computes no statistics. recompute.mjs shares
+page.js and page-draw.js change what is shown, from the numbers that `data` gives. They compute no statistics. recompute.mjs shares
 no code with any of it, and recomputes a page. drive.mjs does what a reader does.
 """

@@ -1,5 +1,5 @@
 """Two kinds of pictures that the page can redraw. One is speed against memory, the other a dot with its interval
-for each allocator. page.js follows the same layout, which it finds in LAYOUT. Pure."""
+for each allocator. page-draw.js follows the same layout, which it finds in LAYOUT. Pure."""
 
 from __future__ import annotations
 

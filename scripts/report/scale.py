@@ -1,4 +1,4 @@
-"""Axes: where a value lies, and which round numbers are written beside it. page.js has the same rules, for
+"""Axes: where a value lies, and which round numbers are written beside it. page-draw.js has the same rules, for
 what a reader switches."""
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def around(values: Iterable[float], start: float, end: float, log: bool) -> Scal
 
 
 def short(value: float) -> float:
-    """To four digits: a picture shows no more, and page.js has no more."""
+    """To four digits: a picture shows no more, and page-draw.js has no more."""
     rounded = float(f"{value:.4g}")
     return int(rounded) if rounded == int(rounded) else rounded
 

@@ -360,7 +360,7 @@ class WholePage(DriverTest):
         found = Elements(text)
         self.assertEqual(found.events, [])
         self.assertNotIn("b", found.kinds)
-        self.assertEqual(found.kinds["script"], 2, "the data, and our own")
+        self.assertEqual(found.kinds["script"], 3, "the data, and our own")
         self.assertIn(html.escape(MARKUP, quote=False)[:20], text)
 
     def test_what_is_spoiled_is_refused(self) -> None:

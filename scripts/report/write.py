@@ -110,12 +110,15 @@ def rendered(made: model.Page) -> Optional[str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (Markup((HERE / name).read_text("utf-8")) for name in ("page.css", "page.js"))
+    style, draw, script = (
+        Markup((HERE / name).read_text("utf-8")) for name in ("page.css", "page-draw.js", "page.js")
+    )
     return environment.get_template("page.html").render(
         page=made,
         cell_of=cell_of,
         head_of=head_of,
         style=style,
+        draw=draw,
         script=script,
         colours=model.looks(),
     )

@@ -1,0 +1,288 @@
+// Draws what a reader can switch. It computes no statistics: every number is in #data (data.py). Axes and layout are
+// those of scale.py, dots.py and bars.py. `state` is the reader's choice.
+"use strict";
+const drawing = (data, state) => {
+  const all = (selector, from) => [...from.querySelectorAll(selector)];
+  const L = data.layout;
+  const SVG = "http://www.w3.org/2000/svg";
+  const TOLD = { better: 1, worse: -1, tie: 0, nothing: 2 };
+
+  // --- numbers and axes, as in answer.py and scale.py ---------------------------------------------
+  const number = (v) => {
+    if (v > 0 && v < 0.005) return v.toExponential(0);
+    for (const [below, digits] of [[9.995, 2], [99.95, 1], [9999.5, 0]]) if (v < below) return v.toFixed(digits);
+    return v.toExponential(0).replace("e+", "e");
+  };
+  const long = (v) => { // three digits, as in table.py
+    const digits = v ? Math.max(0, 2 - Math.floor(Math.log10(Math.abs(Number(v.toPrecision(3)))))) : 2;
+    return v.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  };
+  const trimmed = (v) => String(Number(v.toPrecision(6)));
+  const seen = (percent) => { // as in try_words.py
+    if (percent > 100) return `only a factor of ${(1 + percent / 100).toFixed(1)} would have been seen`;
+    return `a difference of ${percent >= 10 ? percent.toFixed(0) : trimmed(Number(percent.toFixed(1)))} % would have been seen`;
+  };
+  const label = (v) => {
+    for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (Math.abs(v) >= unit) return trimmed(v / unit) + letter;
+    return trimmed(v);
+  };
+  const linearTicks = (low, high) => {
+    if (!(high > low)) return [low];
+    let step = 10 ** Math.floor(Math.log10((high - low) / 2));
+    step *= [1, 2, 5, 10].find((f) => (high - low) / (step * f) <= 6);
+    const found = [];
+    for (let i = Math.ceil(low / step - 1e-9); i <= Math.floor(high / step + 1e-9); i++) found.push(i * step);
+    return found;
+  };
+  const logTicks = (low, high) => {
+    let found = [];
+    for (const steps of [[1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1]]) {
+      found = [];
+      for (let e = Math.floor(Math.log10(low)) - 1; e <= Math.ceil(Math.log10(high)) + 1; e++)
+        for (const m of steps) found.push(Number(`${m}e${e}`));
+      found = found.filter((t) => t >= low && t <= high);
+      if (found.length <= 6) break;
+    }
+    if (found.length > 6) found = found.filter((_, i) => i % Math.ceil(found.length / 6) === 0);
+    return found.length >= 2 ? found : linearTicks(low, high);
+  };
+  const around = (values, start, end, log) => {
+    let known = values.filter((v) => Number.isFinite(v) && (v > 0 || !log));
+    if (!known.length) known = [1];
+    let low = Math.min(...known), high = Math.max(...known);
+    if (!log) {
+      low = Math.min(0, low);
+      high = Math.max(high, 0) || 1;
+      high += 0.06 * (high - low);
+    } else {
+      if (high / low < 1.2) { low /= 1.1; high *= 1.1; }
+      const room = (high / low) ** 0.06;
+      low /= room;
+      high *= room;
+    }
+    const f = log ? Math.log : (v) => v;
+    return {
+      at: (v) => {
+        v = Math.min(Math.max(v, low), high);
+        return start + (high > low ? (f(v) - f(low)) / (f(high) - f(low)) : 0.5) * (end - start);
+      },
+      ticks: log ? logTicks(low, high) : linearTicks(low, high),
+    };
+  };
+
+  // --- what is known -----------------------------------------------------------------------------
+  const indexed = new Map();
+  const pairs = (key, m) => {
+    const name = `${key} ${m}`;
+    if (!indexed.has(name)) {
+      const found = new Map(), flat = data.places[key].pairs[m];
+      for (let i = 0; i < flat.length; i += 7) found.set(flat[i] * 1000 + flat[i + 1], flat.slice(i + 2, i + 7));
+      indexed.set(name, found);
+    }
+    return indexed.get(name);
+  };
+  // Of the first to the second: ratio, its ends, what is told, and the difference that would have been seen.
+  const pair = (key, m, one, other) => {
+    if (one === other) return { middle: 1, low: 1, high: 1, told: TOLD.tie, seen: null };
+    const there = pairs(key, m).get(one * 1000 + other), back = pairs(key, m).get(other * 1000 + one);
+    if (there) return { middle: there[0], low: there[1], high: there[2], told: there[3], seen: there[4] };
+    if (!back) return null;
+    const told = Math.abs(back[3]) === 1 ? -back[3] : back[3];
+    return { middle: 1 / back[0], low: 1 / back[2], high: 1 / back[1], told, seen: back[4] };
+  };
+  const threadsOf = (workload) => {
+    const wanted = Number(state.t);
+    return wanted && data.places[`${workload}/${wanted}`] ? wanted : data.main[workload];
+  };
+  const base = () => {
+    if (state.rel === "measured") return -1;
+    return state.rel.startsWith("of:") ? data.allocators.indexOf(state.rel.slice(3)) : data.base;
+  };
+  const ranked = (key, m, a) => a >= 0 && data.places[key].rows.some((r) => r[0] === a && r[1 + 3 * m] !== null);
+  // By allocator: middle, low, high and what is told, relative to the base or as measured.
+  const values = (key, m, to) => {
+    const found = new Map();
+    for (const row of data.places[key].rows) {
+      const a = row[0];
+      if (state.hide.has(a)) continue;
+      if (to >= 0) {
+        const p = pair(key, m, a, to);
+        if (p) found.set(a, p);
+      } else if (row[1 + 3 * m] !== null) {
+        found.set(a, { middle: row[1 + 3 * m], low: row[2 + 3 * m], high: row[3 + 3 * m], told: null });
+      }
+    }
+    return found;
+  };
+
+  // --- drawing -----------------------------------------------------------------------------------
+  const set = (element, attributes) => {
+    for (const [k, v] of Object.entries(attributes)) element.setAttribute(k, typeof v === "number" ? Math.round(v * 10) / 10 : v);
+    return element;
+  };
+  const make = (kind, attributes, said) => {
+    const made = set(document.createElementNS(SVG, kind), attributes);
+    if (said !== undefined) made.textContent = said;
+    return made;
+  };
+  const axis = (group, x, top, bottom, title) => {
+    group.replaceChildren();
+    for (const tick of x.ticks) {
+      const at = x.at(tick);
+      group.append(make("line", { x1: at, y1: top, x2: at, y2: bottom, class: "grid" }));
+      group.append(make("text", { x: at, y: bottom + 13, class: "tick" }, label(tick)));
+    }
+    return make("text", { y: bottom + 29, class: "title" }, title);
+  };
+  const markOf = (svg, a) => {
+    let mark = svg.querySelector(`.mark[data-a="${a}"]`);
+    if (!mark) {
+      mark = svg.querySelector(".mark").cloneNode(true);
+      mark.dataset.a = a;
+      svg.append(mark);
+    }
+    mark.removeAttribute("hidden");
+    return mark;
+  };
+  const begin = (svg) => all(".mark", svg).forEach((m) => m.setAttribute("hidden", ""));
+  const resize = (svg, height) => set(svg, { height, viewBox: `0 0 ${L.width} ${height}` });
+  const under = (group, x, top, bottom, title) => {
+    const said = axis(group, x, top, bottom, title);
+    set(said, { x: (L.left + L.right) / 2 });
+    group.append(said);
+  };
+
+  const dots = (svg, key, workload) => {
+    const m = Number(svg.dataset.measure);
+    const [name, unit, better, worse] = data.measures[workload][m];
+    const to = ranked(key, m, base()) ? base() : -1;
+    const of = values(key, m, to);
+    const order = [...of.keys()].sort((a, b) => of.get(a).middle - of.get(b).middle || a - b);
+    const seen = [...of.values()].flatMap((v) => [v.low, v.middle, v.high]).concat(to >= 0 ? [1] : []);
+    const x = around(seen, L.left, L.right, state.scale !== "linear");
+    const bottom = L.top + L.row * order.length;
+    begin(svg);
+    order.forEach((a, i) => {
+      const v = of.get(a), mark = markOf(svg, a);
+      const best = data.places[key].best[m].includes(a) ? "*" : "";
+      const unsure = v.told === TOLD.tie || v.told === TOLD.nothing;
+      const relative = number(v.middle) + (a === to ? "" : v.told === TOLD.tie ? " tie" : v.told === TOLD.nothing ? " ?" : "");
+      const told = a === to ? "the base" : { 1: better, "-1": worse, 0: "a tie", 2: "nothing can be told" }[v.told];
+      set(mark, { transform: `translate(0 ${L.top + L.row * (i + 0.5)})` });
+      set(mark.querySelector(".interval"), { x1: x.at(v.low), x2: x.at(v.high) });
+      set(mark.querySelector("circle"), { cx: x.at(v.middle), class: unsure ? "hollow" : "dot" });
+      mark.querySelector(".name").textContent = data.names[a];
+      mark.querySelector(".value").textContent = (v.told === null ? `${long(v.middle)} ${unit}` : relative) + best;
+      const whose = to >= 0 ? ` times ${data.allocators[to]}'s` : ` ${unit}`;
+      mark.querySelector("title").textContent =
+        `${data.allocators[a]}: ${name} ${number(v.middle)}${whose} (${number(v.low)} to ${number(v.high)})` + (told ? `; ${told}` : "");
+    });
+    resize(svg, bottom + L.axis);
+    const title = to >= 0 ? `multiples of ${data.allocators[to]}` : unit;
+    under(svg.querySelector(".axis"), x, L.top, bottom, `${name}, ${title} (left is better)`);
+    const one = svg.querySelector(".one");
+    if (one) {
+      one.toggleAttribute("hidden", to < 0);
+      set(one, { x1: x.at(1), x2: x.at(1), y2: bottom });
+    }
+  };
+
+  const slots = (wanted, top, bottom) => {
+    const step = Math.min(L.gutter, (bottom - top) / Math.max(1, wanted.length));
+    const found = [];
+    for (const y of wanted) found.push(Math.max(y, found.length ? found[found.length - 1] + step : top));
+    let limit = bottom;
+    for (let i = found.length - 1; i >= 0; i--) {
+      found[i] = Math.min(found[i], limit);
+      limit = found[i] - step;
+    }
+    return found;
+  };
+  const pareto = (svg, key, workload) => {
+    const both = ranked(key, 0, base()) && ranked(key, 1, base());
+    const to = both ? base() : -1;
+    const times = values(key, 0, to), memories = values(key, 1, to);
+    const speeds = new Map();
+    for (const [a, v] of times) {
+      const f = v.told === null ? 1000 : 1;
+      if (memories.has(a)) speeds.set(a, { middle: f / v.middle, low: f / v.high, high: f / v.low });
+    }
+    const log = state.scale !== "linear";
+    const bottom = Math.max(L.paretoHeight, L.gutter * speeds.size + L.top);
+    const ends = (of) => [...speeds.keys()].flatMap((a) => [of.get(a).low, of.get(a).high]);
+    const x = around(ends(memories), L.paretoLeft, L.paretoRight, log);
+    const y = around(ends(speeds), bottom, L.top, log);
+    const px = (a) => x.at(memories.get(a).middle), py = (a) => y.at(speeds.get(a).middle);
+    const order = [...speeds.keys()].sort((a, b) => Math.round(py(a) * 10) - Math.round(py(b) * 10) || a - b);
+    const heights = slots(order.map(py), L.top + 4, bottom);
+    const front = data.places[key].front;
+    begin(svg);
+    order.forEach((a, i) => {
+      const mark = markOf(svg, a), [leader, across, up] = all("line", mark), text = mark.querySelector("text");
+      const beaten = front.length > 0 && !front.includes(a);
+      set(leader, { x1: px(a), y1: py(a), y2: heights[i] });
+      set(across, { x1: x.at(memories.get(a).low), x2: x.at(memories.get(a).high), y1: py(a), y2: py(a) });
+      set(up, { x1: px(a), x2: px(a), y1: y.at(speeds.get(a).low), y2: y.at(speeds.get(a).high) });
+      set(mark.querySelector("circle"), { cx: px(a), cy: py(a), class: beaten ? "hollow" : "dot" });
+      set(text, { y: heights[i] + 4, class: beaten ? "label" : "label front" }).textContent = data.names[a] + (beaten || !front.length ? "" : " *");
+      mark.querySelector("title").textContent =
+        `${data.allocators[a]}: speed ${number(speeds.get(a).middle)}, memory ${number(memories.get(a).middle)}` +
+        (beaten ? "; clearly beaten" : front.length ? "; not clearly beaten" : "");
+    });
+    resize(svg, bottom + L.axis);
+    const whose = to >= 0 ? `multiples of ${data.allocators[to]}'s` : "as measured";
+    const [bottomAxis, rungs] = all(".axis", svg);
+    under(bottomAxis, x, L.top, bottom, `${data.measures[workload][1][0]}, ${to >= 0 ? whose : "MiB"} (left is better)`);
+    set(bottomAxis.lastChild, { x: (L.paretoLeft + L.paretoRight) / 2 });
+    rungs.replaceChildren();
+    for (const tick of y.ticks) {
+      rungs.append(make("line", { x1: L.paretoLeft, x2: L.paretoRight, y1: y.at(tick), y2: y.at(tick), class: "grid" }));
+      rungs.append(make("text", { x: L.paretoLeft - 6, y: y.at(tick) + 4, class: "rung" }, label(tick)));
+    }
+    rungs.append(make("text", { x: 4, y: 9, class: "caption" }, `speed, ${to >= 0 ? whose : "million operations a second"} (up is better)`));
+    const line = [];
+    for (const [cx, cy] of order.filter((a) => front.includes(a)).map((a) => [px(a), py(a)]).sort((p, q) => p[0] - q[0] || p[1] - q[1])) {
+      if (line.length && cy >= line[line.length - 1][1]) continue;
+      if (line.length) line.push([cx, line[line.length - 1][1]]);
+      line.push([cx, cy]);
+    }
+    if (line.length) line.push([L.paretoRight, line[line.length - 1][1]]);
+    svg.querySelector(".border").setAttribute("points", line.map((p) => p.map((v) => Math.round(v * 10) / 10).join(",")).join(" "));
+  };
+
+  const bars = (svg, key) => {
+    const rows = data.places[key].bytes.filter((r) => !state.hide.has(r[0])).sort((p, q) => p[1] - q[1] || p[0] - q[0]);
+    const x = around(rows.map((r) => r[1]), L.left, L.right, false);
+    const bottom = L.top + L.row * rows.length;
+    begin(svg);
+    rows.forEach((row, i) => {
+      const mark = markOf(svg, row[0]), total = row[1];
+      let left = total, at = 0;
+      all("rect", mark).forEach((r) => r.remove());
+      const said = [];
+      data.parts.forEach((part, n) => {
+        const size = row[2 + n];
+        if (size === null) return;
+        said.push(`${part} ${number(size)}`);
+        const width = part === "kept" || part === "rest" ? left : Math.min(Math.max(0, size), left);
+        mark.append(make("rect", { x: x.at(at), y: -6, width: x.at(at + width) - x.at(at), height: 12, class: `piece ${part}` }));
+        at += width;
+        left -= width;
+      });
+      set(mark, { transform: `translate(0 ${L.top + L.row * (i + 0.5)})` });
+      mark.querySelector(".name").textContent = data.names[row[0]];
+      mark.querySelector(".value").textContent = `${number(total)} MiB`;
+      mark.querySelector("title").textContent = `${data.allocators[row[0]]}: ${number(total)} MiB resident: ${said.join(", ")}`;
+    });
+    resize(svg, bottom + L.axis);
+    under(svg.querySelector(".axis"), x, L.top, bottom, "resident, MiB (left is better)");
+  };
+
+  const redraw = (svg) => {
+    const { kind, workload } = svg.dataset;
+    if (!kind || !svg.querySelector(".mark")) return;
+    ({ dots, pareto, bars })[kind](svg, `${workload}/${threadsOf(workload)}`, workload);
+  };
+
+  return { TOLD, number, seen, pair, threadsOf, redraw };
+};
