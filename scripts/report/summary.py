@@ -178,6 +178,9 @@ def from_answer(study: Study) -> list[Sentence]:
 
 
 MEANING = (
+    "Time is that of an operation: a free, a malloc and a write to the new block. Memory is what is resident while all "
+    "threads hold their live set, less what was resident at the start; peak memory is the most that was. system is the "
+    "C library's malloc. "
     f"A difference is claimed if it is shown to be above {INTEREST:.0%}; all pairs are accounted for, so that at most "
     f"{FALSE_RATE:.0%} of the claims of a run are false, and {OTHER_RATE:.0%} at other numbers of threads than in these "
     "sentences. All else is a tie. An allocator is clearly beaten if another is better "

@@ -36,6 +36,9 @@ class Browser(DriverTest):
             source = self.directory / f"{name}.json"
             source.write_text(json.dumps(document))
             pages.append(self.made(name, source))
+        compared = self.directory / "compare.html"
+        write.write_comparison(EXAMPLE, EXAMPLE, compared)
+        pages.append(compared)
         shots = Path(os.environ.get("SHOTS", self.directory))
         shots.mkdir(parents=True, exist_ok=True)
         result = run(self.node, DRIVE, MODULES, self.chromium, shots, *pages)

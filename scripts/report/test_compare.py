@@ -79,9 +79,21 @@ class Compare(DriverTest):
             self.said(document(noisy(TIMES)), document(noisy(b))),
         )
 
+    def test_make(self) -> None:
+        one, other = (self.folder(n, document(noisy(TIMES))) for n in ("one", "other"))
+        for words, file in (
+            ([f"RUN={one}", "report"], one / "report.html"),
+            ([f"A={one}", f"B={other}", "compare"], other / "compare.html"),
+        ):
+            result = run("make", *words, cwd=ROOT, env=clean_environment())
+            self.assertEqual(
+                (result.returncode, result.stdout), (0, f"page: {file}\n"), result.stderr
+            )
+            self.assertTrue(file.exists())
+
     def test_wrong_use(self) -> None:
         one = self.folder("one", document(noisy(TIMES)))
-        for words in ((), (f"A={one}",), (f"A={one}", "B=/nowhere"), (f"B={one}",)):
+        for words in ((), (f"A={one}", "B=/nowhere")):
             result = run("make", "compare", *words, cwd=ROOT, env=clean_environment())
             self.assertEqual(result.returncode, 2, words)
             self.assertRegex(
