@@ -11,7 +11,7 @@
 #   --print  print the packages, one a line, and install nothing
 #
 # The allocators' packages are those that the adapters name ("package:" in allocators/*.c). One that
-# cannot be installed is said, and costs its row, or its program, and nothing else. Without matplotlib there
+# cannot be installed is said, and costs its row, its program or its test, and nothing else. Without matplotlib there
 # are no plots. What it costs, in packages and megabytes, is said before anything is installed.
 # Exit code 0: all that is required is there; 2: it is not, or wrong use; 128 + n: signal n.
 #
@@ -24,9 +24,11 @@ plots=python3-matplotlib
 gate_tools="git $plots python3-scipy python3-statsmodels python3-jsonschema valgrind strace"
 test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap
   libbenchmark-tools redis-server nodejs python3-yaml golang-go spin musl-tools mandoc pkg-config"
-all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static chromium"
-# What is not the distribution's may have its own, and refuse the distribution's.
-command -v npm >/dev/null || all_tools="$all_tools npm"
+all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
+# Without a browser, its tests are skipped. A node that is not the distribution's may have an npm of its own, and
+# refuse the distribution's.
+browser=chromium
+command -v npm >/dev/null || browser="$browser npm"
 
 usage() {
   sed -n '4,11s/^# \{0,1\}//p' "$0"
@@ -42,7 +44,11 @@ for word; do
     part='allocator or program'
     ;;
   test) required="$tools $gate_tools $test_tools" ;;
-  test-all) required="$tools $gate_tools $test_tools $all_tools" ;;
+  test-all)
+    required="$tools $gate_tools $test_tools $all_tools"
+    programs=$browser
+    part='allocator or test'
+    ;;
   --print) print=yes ;;
   --help)
     usage

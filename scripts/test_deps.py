@@ -129,6 +129,17 @@ class Distribution(DriverTest):
         return result.stderr
 
 
+class Browser(Distribution):
+    def test_one_that_cannot_be_had_costs_its_test_alone(self) -> None:
+        packages = self.deps("test-all", "--print").stdout.split()
+        self.assertLess({"chromium", "npm"}, set(packages))
+        self.assertNotIn("chromium", self.deps("test", "--print").stdout)
+        self.state("installed", *packages[: packages.index("chromium")], "liba-dev", "libb-dev")
+        result = self.deps("test-all")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("no package chromium: its allocator or test will be skipped", result.stderr)
+
+
 class Words(Distribution):
     def test_usage(self) -> None:
         self.assertIn("usage:", self.deps("--help").stdout)
