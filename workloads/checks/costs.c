@@ -179,7 +179,7 @@ CHECK(doubling, .name = "costs.doubling", .kind = CHECK_QUALITY, .profiles = PRO
 /* How often, of rounds of malloc, a write to each page, and free, the system was asked or a page
  * was touched anew. */
 static unsigned costly_rounds(const struct check_run *c, size_t size) {
-    enum { WARM = 4, ROUNDS = 16 };
+    enum { WARM = 3, ROUNDS = 7 };
     unsigned costly = 0;
     for (unsigned i = 0; i < WARM + ROUNDS; i++) {
         const long faulted    = faults();
@@ -194,7 +194,7 @@ static unsigned costly_rounds(const struct check_run *c, size_t size) {
 }
 
 static void find_edge(struct check_run *c, void *arg) {
-    enum { MANY = 8, GOOD = MIB, MOST = 64 * MIB };
+    enum { MANY = 4, GOOD = MIB, MOST = 64 * MIB };
     char choice[24] = "none";
     (void)arg;
     if (!failing_calls_install(FAILING_GET | FAILING_GIVE))
