@@ -83,7 +83,7 @@ def table(releases: list[Release]) -> list[str]:
     lines = [
         f"## {releases[0].library}",
         "",
-        f"Of {max(len(r.words) for r in releases)} checks that may count:",
+        f"Checks that may count: {max(len(r.words) for r in releases)}.",
         "",
         "| check | " + " | ".join(r.version for r in releases) + " |",
         "|---|" + "---|" * len(releases),

@@ -112,7 +112,7 @@ class Table(unittest.TestCase):
         ]
         text = releases_table.text_of(releases)
         self.assertIn(
-            "## toy\n\nOf 1 checks that may count:\n\n| check | 9.2 | 9.10 | 10.1 |\n", text
+            "## toy\n\nChecks that may count: 1.\n\n| check | 9.2 | 9.10 | 10.1 |\n", text
         )
         self.assertIn("| errno.free | NEW | - |  |\n| **all** | 1 | 0 | 0 |\n", text)
         self.assertNotIn("memory.returned", text)

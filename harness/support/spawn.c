@@ -281,11 +281,11 @@ void spawn_run(const struct spawn_request *request, struct spawn_result *result)
 
 enum { LAST_LINE_BYTES = 300 };
 
-/* The last line with something on it. */
+/* The last line with something on it; a ruler, which sanitisers end with, is nothing. */
 static const char *last_line(const struct spawn_result *result, int *length) {
     const char *text = result->output;
     size_t end       = result->output_length;
-    while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == ' '))
+    while (end > 0 && strchr("\n =", text[end - 1]))
         end--;
     size_t begin = end;
     while (begin > 0 && text[begin - 1] != '\n')

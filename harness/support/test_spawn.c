@@ -27,6 +27,9 @@ static void test_ends(void) {
     CONTAINS(result.output, "out\nerr\n", "standard output and error are read");
     CONTAINS(end, "ended with exit code 7: err", "the end, for a person");
 
+    run("echo why; echo =====; exit 7", PATIENCE, NULL);
+    CONTAINS(end, "ended with exit code 7: why", "a ruler says nothing");
+
     run("kill -SEGV $$", PATIENCE, NULL);
     OK(result.end == SPAWN_SIGNALED && result.code == SIGSEGV, "death by a signal");
     CONTAINS(end, "SIGSEGV", "which is named");

@@ -21,6 +21,13 @@ class Tsan(DriverTest):
         built = run("make", "DEPS=skip", *targets, cwd=ROOT, env=environment)
         self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
 
+    def test_a_race_is_a_failure_that_says_where(self) -> None:
+        self.build("faulty/relaxed_free")
+        words = f"--cells {SANITIZED}/faulty"
+        code, seen = self.check(ALLOCATORS="relaxed_free", CHECKS="cross_thread.reuse", ARGS=words)
+        self.assertEqual(code, 1)
+        self.assertRegex(seen["cross_thread.reuse"], "data race .*remote.h:[0-9]+ in remote_")
+
     def check(self, **variables: str) -> tuple[int, dict[str, str]]:
         """The exit code, and what was seen of each check that failed."""
         environment = clean_environment(DEPS="skip", OUT=self.out, **variables)
