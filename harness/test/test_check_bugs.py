@@ -451,6 +451,14 @@ class KnownFailures(ConformanceTest):
         described = [json.loads(run(CELLS / n, "--describe").stdout) for n in cell_names()]
         self.versions = {d["object"]: d.get("version") for d in described if not d["floor"]}
 
+    def test_each_is_as_the_schema_says(self) -> None:
+        import jsonschema  # few tests need it, and it loads slowly
+
+        schema = json.loads((ROOT / "results" / "conformance.schema.json").read_text())
+        known = schema["properties"]["results"]["items"]["properties"]["known"]
+        for entry in self.known:
+            jsonschema.Draft202012Validator(known).validate(entry)
+
     def test_each_is_explained(self) -> None:
         names = {c["name"] for c in checks()}
         for entry in self.known:
