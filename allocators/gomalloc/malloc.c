@@ -33,7 +33,6 @@ static void *no_memory(void) {
 
 /* --- malloc --- */
 
-/* Pages were taken that are not touched yet. If they exceed the limit, others go back first. */
 static NOINLINE void keep_limit(void) {
     const size_t excess = limit_excess(100);
     if (!excess || limit_give_back(excess) || !limit_may_flush())
@@ -43,6 +42,24 @@ static NOINLINE void keep_limit(void) {
     mcache_leave(c);
     mcache_flush_all();
     limit_give_back(limit_excess(100));
+}
+
+static NOINLINE void follow_growth(size_t n) {
+    if (!scavenge_has_holes(n))
+        return;
+    struct mcache *c = mcache_enter();
+    spancache_flush(&c->spans); /* they did not serve either */
+    mcache_leave(c);
+    scavenge_holes(n);
+}
+
+/* n pages were taken that are not touched yet: it is time for others to go back. */
+static void others_go_back(size_t n) {
+    /* relaxed: who made the heap grow sees it, which is enough */
+    if (UNLIKELY(atomic_load_explicit(&mheap.grown, memory_order_relaxed)))
+        follow_growth(n);
+    if (limit_is_set())
+        keep_limit();
 }
 
 /* The span class of a small request. Class 3 has 24 bytes, aligned to 8 only. */
@@ -89,8 +106,7 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *d
     mcache_leave(c);
     if (UNLIKELY(!s))
         return no_memory();
-    if (limit_is_set())
-        keep_limit();
+    others_go_back(n);
     if (dirty && s->needs_zero)
         clear_dirty(s, dirty);
     return os_pointer(s->base);
@@ -113,8 +129,7 @@ static NOINLINE void *small_alloc(unsigned spanclass) {
     if (LIKELY(object))
         hardened_allocated(object, spanclass);
     mcache_leave(c);
-    if (limit_is_set())
-        keep_limit();
+    others_go_back(0);
     return LIKELY(object) ? object : no_memory();
 }
 

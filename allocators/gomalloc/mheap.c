@@ -141,6 +141,8 @@ static bool grow(size_t n) {
     lock_acquire(&mheap.lock);
     mheap.sys_pages += n;
     pagealloc_grow(&mheap.pages, base, n);
+    /* relaxed: who made it grow sees it, which is enough */
+    atomic_store_explicit(&mheap.grown, true, memory_order_relaxed);
     return true;
 }
 

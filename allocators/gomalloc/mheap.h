@@ -30,6 +30,7 @@ struct mheap {
     _Atomic size_t moved;     /* blocks whose pages realloc has moved, */
     _Atomic size_t holes;     /* and those that a forked child has moved out of its parent's heap */
     _Atomic unsigned threads; /* that have a cache (mcache.c) */
+    atomic_bool grown;        /* since scavenge_has_holes looked last */
 
     struct lock grow_lock; /* taken before `lock`; guards the rest */
     uintptr_t grow_at;     /* where the heap would grow next, and */

@@ -35,6 +35,7 @@ MALLOC_TEST = HERE + "test_malloc"
 MEMORY = HERE + "test_memory"
 HEAP = HERE + "test_mheap"
 WAITING = HERE + "test_spancache"
+PHYSICAL = HERE + "test_physical"
 GROWTH = HERE + "test_growth"
 PAGES = HERE + "test_pagealloc"
 TINY_TEST = HERE + "test_tiny"
@@ -991,6 +992,39 @@ MUTANTS = [
         "const size_t meta = 0;",
         MEMORY,
         "blocks of 16",
+    ),
+    # --- growth ---
+    (
+        "growth: holes that do not serve go back",
+        SCAVENGE,
+        "        mheap_scavenge(dirty - kept, false);\n}",
+        "        mheap_scavenge((dirty - kept) / 4, false);\n}",
+        PHYSICAL,
+        "as the kernel counts",
+    ),
+    (
+        "growth: who makes the heap grow is told",
+        MHEAP,
+        "    atomic_store_explicit(&mheap.grown, true, memory_order_relaxed);\n",
+        "",
+        PHYSICAL,
+        "as the heap counts",
+    ),
+    (
+        "growth: what may serve stays",
+        SCAVENGE,
+        "MANY_PERCENT = 75",
+        "MANY_PERCENT = 10",
+        PHYSICAL,
+        "a fourth of the blocks may serve",
+    ),
+    (
+        "growth: nothing goes back if so told",
+        SCAVENGE,
+        "return options[OPTION_SCAVENGE] && dirty > SLACK_PAGES",
+        "return dirty > SLACK_PAGES",
+        PHYSICAL,
+        "all stay if nothing shall",
     ),
     # --- limit ---
     (

@@ -114,6 +114,30 @@ enum scavenge_outcome scavenge_help(uint64_t *rest_ns) {
     return result;
 }
 
+/* Pages that were in use before n of them were taken. */
+static size_t in_use_before(size_t n) {
+    const size_t now = in_use();
+    return now > n ? now - n : 0;
+}
+
+/* A heap whose holes serve has fewer of them: `large` has half as many as are in use. */
+bool scavenge_has_holes(size_t n) {
+    enum { MANY_PERCENT = 75 };
+    const size_t dirty = mheap_dirty_pages();
+    /* relaxed: of two threads that come at once, one may look alone */
+    atomic_store_explicit(&mheap.grown, false, memory_order_relaxed);
+    return options[OPTION_SCAVENGE] && dirty > SLACK_PAGES &&
+           dirty > in_use_before(n) / 100 * MANY_PERCENT;
+}
+
+/* What goes back was freed since the last time: the cost is in proportion to what is freed. */
+void scavenge_holes(size_t n) {
+    enum { KEPT_SHARE = 8 };
+    const size_t dirty = mheap_dirty_pages(), kept = in_use_before(n) / KEPT_SHARE;
+    if (dirty > kept)
+        mheap_scavenge(dirty - kept, false);
+}
+
 void scavenge_after_fork(void) {
     atomic_store_explicit(&next_look, 0, memory_order_relaxed);
 }

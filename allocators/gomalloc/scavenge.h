@@ -24,6 +24,14 @@ size_t scavenge_spare(void);
 /* All that is resident now was needed lately: it goes back by and by. */
 void scavenge_note_peak(void);
 
+/* After the heap has grown for n pages, which are not touched yet. True: as many as three quarters
+ * of what was in use before lie free and resident. Then they are of no use for what the program
+ * wants now. (Go gives back at each growth what is above its goal.) */
+bool scavenge_has_holes(size_t n);
+
+/* Then: all go back but for an eighth of what was in use. */
+void scavenge_holes(size_t n);
+
 /* In a forked child, whose parent's other threads may have been looking. */
 void scavenge_after_fork(void);
 
