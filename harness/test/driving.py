@@ -78,7 +78,7 @@ def copy_tree(
         return
     inside = shutil.ignore_patterns(*TRANSIENT, *without)
     top = shutil.ignore_patterns(
-        *TRANSIENT, *without, *programs, "rivals", "releases", "matplotlib"
+        *TRANSIENT, *without, *programs, "rivals", "releases", "matplotlib", "browser"
     )
     shutil.copytree(
         BUILD,

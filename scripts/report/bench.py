@@ -29,13 +29,13 @@ FRONT = [
 ]
 LINES = [
     ("own", "this allocator"),
-    ("other", "the others"),
+    ("others", "the others"),
     ("ideal", "ideal: each thread does as much as one alone, up to the CPUs"),
     ("zone", "more threads than CPUs"),
 ]
 TIME_LINES = [
     ("own", "this allocator"),
-    ("other", "the others"),
+    ("others", "the others"),
     ("live", "live set"),
     ("level level0", "all live"),
     ("level level1", "all freed"),

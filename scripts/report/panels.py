@@ -49,11 +49,16 @@ def frame(x: scale.Scale, y: scale.Scale, under: str, ticks: list[float]) -> Mar
     return svg.group(*parts, class_="axis")
 
 
-def shared(key: str, lines: list[Line], *more: str) -> Markup:
-    """What all panels of a workload have: once, used by each."""
-    grey = [svg.polyline(line, class_="other") for line in lines]
-    inner = svg.element("defs", svg.group(*more, *grey, id=key))
-    return svg.element("svg", inner, width=0, height=0, class_="shared", aria_hidden="true")
+def shared(key: str, lines: dict[str, Line], *more: str) -> Markup:
+    """What all panels of a workload have: once, used by each. Each line is there once, too: `own` is a copy of it."""
+    grey = [svg.polyline(line, id=f"{key}-{i}") for i, line in enumerate(lines.values())]
+    inner = svg.group(*more, svg.group(*grey, class_="others"), id=key)
+    defined = svg.element("defs", inner)
+    return svg.element("svg", defined, width=0, height=0, class_="shared", aria_hidden="true")
+
+
+def own(key: str, lines: dict[str, Line], name: str) -> Markup:
+    return svg.element("use", href=f"#{key}-{list(lines).index(name)}", class_="own")
 
 
 def speed(row: Row) -> tuple[float, float, float]:
@@ -85,7 +90,7 @@ def throughput(study: Study, workload: str) -> list[Markup]:
         over = min(t for t in counts if t > cpus)
         from_x = x.at(math.sqrt(max(cpus, counts[0]) * over))
         more.insert(0, svg.rectangle(from_x, TOP, RIGHT - from_x, BOTTOM - TOP, "zone"))
-    found = [shared(key, list(lines.values()), *more)]
+    found = [shared(key, lines, *more)]
     for name, of in sorted(rows.items()):
         first = min(of)
         start = speed(of[first])[1] / first
@@ -101,7 +106,7 @@ def throughput(study: Study, workload: str) -> list[Markup]:
             said.append(f"{t}: {middle:.4g}")
         label = f"{name}, million operations a second by threads: {', '.join(said)}"
         place = study.run.allocators.index(name)
-        line = svg.polyline(lines[name], class_="own")
+        line = own(key, lines, name)
         found.append(panel(name, place, label, key, svg.title(label), line, *marks))
     return found
 
@@ -174,13 +179,13 @@ def of_lines(
     more = [frame(x, y, "seconds", ticks[:: max(1, len(ticks) // 3)])]
     if live:
         more.append(svg.line(LEFT, y.at(live), RIGHT, y.at(live), "live"))
-    found = [shared(key, list(drawn.values()), *more)]
+    found = [shared(key, drawn, *more)]
     for name in sorted(lines):
         levels, said = levels_of((rows or {}).get(name), y)
         peak = max(b for _, b in lines[name])
         label = f"{name}, {unit} over {lines[name][-1][0]:.3g} seconds: at most {peak:.4g}{said}"
-        own = svg.polyline(drawn[name], class_="own")
-        found.append(panel(name, places[name], label, key, svg.title(label), own, *levels))
+        line = own(key, drawn, name)
+        found.append(panel(name, places[name], label, key, svg.title(label), line, *levels))
     return found
 
 

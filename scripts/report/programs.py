@@ -118,7 +118,7 @@ def sections(verdict: Verdict, curves: Mapping[tuple[str, int], Curve]) -> list[
         "time",
         "Memory over time",
         "All processes together, each page counted once, in the first run of each row.",
-        legend=[("own", "this row"), ("other", "the others")],
+        legend=[("own", "this row"), ("others", "the others")],
     )
     common, *small = over_time(results, curves) or [Markup()]
     if small:
