@@ -19,6 +19,22 @@ MUTANTS = [
         "",
     ),
     (
+        "page: runs that made other requests are not compared",
+        "scripts/report/compare.py",
+        "if mine[key] != other[key]:",
+        "if mine[key] is None:",
+        "scripts/report/test_compare.py",
+        "test_other_requests",
+    ),
+    (
+        "page: a finding of a check is called one",
+        "scripts/report/matrices.py",
+        'if result["finding"]:',
+        'if result["finding"] is None:',
+        "scripts/report/test_kinds.py",
+        "test_conformance",
+    ),
+    (
         "page: the data end no script",
         "scripts/report/data.py",
         r"""Markup(text.replace("<", "\\u003c").replace(">", "\\u003e")""",

@@ -172,6 +172,11 @@ class Kinds(DriverTest):
         self.assertIn("small/threads:1 ns/op: +10.0 % (+9.0 % .. +11.0 %), fail", text)
         self.assertEqual(made.command, "make gate BASE=1 SEED=1 QUICK=1")
 
+    def test_a_gate_without_findings(self) -> None:
+        (self.directory / "gate.json").write_text(json.dumps({**gate(), "findings": []}))
+        with self.assertRaisesRegex(Unusable, "nothing was compared"):
+            write.page_of(self.directory / "gate.json")
+
     def test_a_stored_program(self) -> None:
         made = write.page_of(REDIS)
         words = "\n".join(s.text for s in made.findings)

@@ -44,9 +44,13 @@ def of_bench(document: Any, file: Path) -> model.Page:
 
 
 def of_gate(document: Any, file: Path) -> model.Page:
+    from gate.findings import Refusal
     from report import gates
 
-    return gates.page(document)
+    try:
+        return gates.page(document)
+    except Refusal as refusal:
+        raise ValueError(str(refusal)) from refusal
 
 
 def of_program(document: Any, file: Path) -> model.Page:
