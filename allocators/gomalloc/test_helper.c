@@ -169,6 +169,8 @@ static void test_refused(void) {
     IS(created_by(HELPER_SAFE), 0, "the system gives no thread");
     IS(played.refused, 2, "nor one with a stack of the usual size");
     played.refuses = false;
+    OK(atomic_load(&not_before) > os_now_ns() - RETRY_NS, "it is noted when");
+    atomic_store(&not_before, UINT64_MAX);
     IS(created_by(HELPER_SAFE), 0, "then it is not asked again for a while");
     OK(played.looks == 2, "and the program's threads do the work");
     atomic_store(&not_before, 0);
@@ -280,7 +282,19 @@ static bool ends(void) {
     return true;
 }
 
+/* Frees much, so that the thread begins, and stays however long this process waits for a CPU. */
+static bool begins(bool small) {
+    options[OPTION_SCAVENGE] = SCAVENGE_THREAD;
+    free_much(small);
+    return threads(NULL) == 2;
+}
+
+static void let_it_end(void) {
+    options[OPTION_SCAVENGE] = SCAVENGE_HELPER;
+}
+
 static bool ends_soon(void) {
+    let_it_end();
     gom_trim(0);
     return ends();
 }
@@ -290,11 +304,11 @@ static bool ends_soon(void) {
 static bool idle(bool small) {
     const size_t before = statm(STATM_RESIDENT);
     char other[32];
-    free_much(small);
-    if (threads(other) != 2 || has(other, "SigBlk:\t0"))
+    if (!begins(small) || threads(other) != 2 || has(other, "SigBlk:\t0"))
         return false;
     while (!has(other, "Name:\tgomalloc\n")) /* it gives itself the name */
         wait_a_little();
+    let_it_end();
     ends();
     const size_t after = statm(STATM_RESIDENT);
     printf("# 64 MiB freed, asleep: +%.1f MiB\n", ((double)after - (double)before) / (1 << 20));
@@ -317,13 +331,9 @@ static bool told_so(void) {
 
 static bool forks(void) {
     int status;
-    free_much(false);
-    const pid_t child = threads(NULL) == 2 ? fork() : -1;
-    if (child == 0) {
-        const bool alone = threads(NULL) == 1;
-        free_much(false);
-        _exit(!(alone && threads(NULL) == 2 && ends_soon()));
-    }
+    const pid_t child = begins(false) ? fork() : -1;
+    if (child == 0)
+        _exit(!(threads(NULL) == 1 && begins(false) && ends_soon()));
     return child > 0 && waitpid(child, &status, 0) == child && status == 0 && ends_soon();
 }
 
@@ -341,15 +351,13 @@ static bool vforks(void) {
     // NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork)
     if (child < 0 || waitpid(child, &status, 0) != child || there != 1 || threads(NULL) != 1)
         return false;
-    free_much(false);
-    return threads(NULL) == 2;
+    return begins(false);
 }
 
 /* The C library changes all threads' user, and has told this one of it, blocked signals or not. */
 static bool sets_user(void) {
     char other[32];
-    free_much(false);
-    return threads(other) == 2 && setuid(NOBODY) == 0 &&
+    return begins(false) && threads(other) == 2 && setuid(NOBODY) == 0 &&
            has(other, "Uid:\t65534\t65534\t65534\t65534\n");
 }
 
@@ -362,8 +370,7 @@ static bool gets_no_thread(void) {
 }
 
 static bool unshares(void) {
-    free_much(false);
-    if (threads(NULL) != 2 || unshare(CLONE_NEWUSER) == 0 || errno != EINVAL)
+    if (!begins(false) || unshare(CLONE_NEWUSER) == 0 || errno != EINVAL)
         return false;
     ends_soon();
     return unshare(CLONE_NEWUSER) == 0 || errno != EINVAL; /* which the system may not allow */
@@ -371,10 +378,10 @@ static bool unshares(void) {
 
 /* The process ends by its last thread. */
 static bool exits_thread(void) {
-    free_much(false);
-    if (threads(NULL) == 2)
-        pthread_exit(NULL);
-    return false;
+    if (!begins(false))
+        return false;
+    let_it_end();
+    pthread_exit(NULL);
 }
 
 static const struct real {
@@ -440,7 +447,8 @@ static void test_crowd(void) {
         exit(9);
     free_and_trim(NULL);
     pthread_join(thread, NULL);
-    OK(ends_soon(), "it begins and ends while two threads free and trim");
+    gom_trim(0);
+    OK(ends(), "it begins and ends while two threads free and trim");
 }
 
 int main(void) {
