@@ -1133,7 +1133,7 @@ MUTANTS = [
         "    helper_never_from[1] = code_around((const void *)__tls_get_addr);\n",
         "    (void)code_around;\n",
         HERE + "test_preload.py:Preload." + LOCKED_FREES,
-        LOCKED_FREES,
+        "They begin no thread",
     ),
     (
         "helper: gives back",
