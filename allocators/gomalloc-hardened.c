@@ -1,9 +1,12 @@
-/* gomalloc in its hardened build: a bad free ends the process with a message.
+/* gomalloc in its hardened build: a misuse ends the process with a message.
  *
  * catches: double_free.child double_free.delayed double_free.immediate double_free.interleaved
  *          double_free.realloc double_free.threads invalid_free.* invalid_realloc.* usable_size.*
- *          free_list.first_word/tiny free_list.first_word/small free_list.live_block/tiny
- *          free_list.live_block/small use_after_free.write/tiny use_after_free.write/small
+ *          free_list.first_word free_list.live_block free_list.second_word/small
+ *          free_list.second_word/large mismatch.* sized_free.* overflow.one overflow.eight
+ *          overflow.thirty_two overflow.page overflow.zero_size overflow.shrunk_tail/tiny overflow.shrunk_tail/large
+ *          underflow.one underflow.eight underflow.sixteen underflow.bit/small underflow.bit/large
+ *          use_after_free.write use_after_free.calloc
  * built-from: gomalloc -DNDEBUG -DGOMALLOC_HARDENED
  */
 #define OBJECT "libgomalloc-hardened.so"

@@ -14,7 +14,9 @@ void *malloc_more(size_t size);
 void free_more(void *block);
 
 static inline void *fast_malloc(size_t size) {
-    if (!HARDENED && __builtin_expect(size <= SMALL_MAX, 1)) {
+    if (HARDENED)
+        return hardened_malloc(size);
+    if (__builtin_expect(size <= SMALL_MAX, 1)) {
         const unsigned offset = size_to_list8[(size + 7) / 8];
         void *object          = freelist_pop((void *)((char *)mcache_current + offset));
         if (__builtin_expect(object != NULL, 1))
@@ -24,8 +26,12 @@ static inline void *fast_malloc(size_t size) {
 }
 
 static inline void fast_free(void *block) {
+    if (HARDENED) {
+        hardened_free(block);
+        return;
+    }
     const uintptr_t address    = (uintptr_t)block;
-    const struct heap_arena *a = HARDENED ? NULL : arena_of(address);
+    const struct heap_arena *a = arena_of(address);
     if (__builtin_expect(a != NULL, 1)) {
         struct freelist *l = &mcache_current->list[arena_page_class(a, address)];
         if (__builtin_expect(l->now.budget, 1)) { /* 0 for class 0, too */

@@ -43,6 +43,7 @@
  * pages, or the one large block that it was making, moving or freeing.
  *
  * Adding a lock means to add it to one of the functions below. */
+#include "hardened.h"
 #include "helper.h"
 #include "mcache.h"
 #include "mcentral.h"
@@ -58,6 +59,8 @@ static void in_child(void) {
     mcache_after_fork();
     scavenge_after_fork();
     helper_after_fork();
+    if (HARDENED)
+        hardened_after_fork();
 }
 
 /* Handlers that were installed first run first in the child, so that those of others may allocate.

@@ -212,15 +212,20 @@ static new_handler *current_handler(void) {
     return get_handler ? get_handler() : NULL;
 }
 
-static void *try_new(size_t alignment, size_t size) {
+/* What is made, and what a delete believes to free. */
+enum form { SINGLE, ARRAY };
+
+static void *try_new(size_t alignment, size_t size, enum form form) {
+    if (HARDENED)
+        return hardened_new(alignment, size, form == ARRAY ? ORIGIN_NEW_ARRAY : ORIGIN_NEW);
     return alignment ? gom_aligned_alloc(alignment, size) : fast_malloc(size);
 }
 
 /* [new.delete.single]: call the handler until there is memory; without a handler throw. A handler
  * that throws does so through here (-fexceptions). */
-static void *new_block(size_t alignment, size_t size) {
+static void *new_block(size_t alignment, size_t size, enum form form) {
     for (;;) {
-        void *block = try_new(alignment, size);
+        void *block = try_new(alignment, size, form);
         if (__builtin_expect(block != NULL, 1))
             return block;
         new_handler *handler = current_handler();
@@ -260,19 +265,21 @@ __attribute__((constructor)) static void find_replaced(void) {
     find(&the_array_delete, "_ZdaPv");
     find(&the_aligned_delete, "_ZdlPvSt11align_val_t");
     find(&the_aligned_array_delete, "_ZdaPvSt11align_val_t");
+    if (HARDENED && is_replaced)
+        hardened_mixes();
 }
 
 /* The nothrow form `name`: by default the ordinary form, but NULL if that throws. To catch takes
  * C++. So where the ordinary form may throw, the C++ library's own nothrow form calls it, and
  * catches. */
-static void *new_or_null(size_t alignment, size_t size, const void *tag, const char *name,
-                         void *_Atomic *its_own) {
+static void *new_or_null(size_t alignment, size_t size, enum form form, const void *tag,
+                         const char *name, void *_Atomic *its_own) {
     if (__builtin_expect(!is_replaced, 1)) {
-        void *block = try_new(alignment, size);
+        void *block = try_new(alignment, size, form);
         if (__builtin_expect(block != NULL, 1) || !current_handler())
             return block;
     }
-    void *(*form)(size_t, const void *);
+    void *(*plain_form)(size_t, const void *);
     void *(*aligned_form)(size_t, size_t, const void *);
     /* relaxed, here and below: it is always the same */
     void *found = atomic_load_explicit(its_own, memory_order_relaxed);
@@ -283,40 +290,50 @@ static void *new_or_null(size_t alignment, size_t size, const void *tag, const c
     if (!found)                         /* of one within the program: not to be had */
         return !is_replaced ? NULL : alignment ? the_aligned_new(size, alignment) : the_new(size);
     atomic_store_explicit(its_own, found, memory_order_relaxed);
-    *(void **)&form         = found;
+    *(void **)&plain_form   = found;
     *(void **)&aligned_form = found;
-    return alignment ? aligned_form(size, alignment, tag) : form(size, tag);
+    return alignment ? aligned_form(size, alignment, tag) : plain_form(size, tag);
+}
+
+/* A delete of a block that operator new of the same form made, as the program says, with this
+ * alignment (0: none) and size. Where the program has its own of some forms, blocks of one come to
+ * the other. */
+static inline void delete_block(void *block, size_t alignment, size_t size, enum form form) {
+    if (!HARDENED)
+        fast_free(block);
+    else
+        hardened_free_as(block, alignment, size, form == ARRAY ? ORIGIN_NEW_ARRAY : ORIGIN_NEW);
 }
 
 /* `original`: what the form does by default ([new.delete.single], [new.delete.array]). */
 #define NEW(name, parameters, alignment)                                                           \
     void *name parameters;                                                                         \
     EXPORT void *name parameters {                                                                 \
-        return new_block(alignment, size);                                                         \
+        return new_block(alignment, size, SINGLE);                                                 \
     }
 #define NEW_ARRAY(name, parameters, alignment, original)                                           \
     void *name parameters;                                                                         \
     EXPORT void *name parameters {                                                                 \
-        return __builtin_expect(is_replaced, 0) ? (original) : new_block(alignment, size);         \
+        return __builtin_expect(is_replaced, 0) ? (original) : new_block(alignment, size, ARRAY);  \
     }
-#define NEW_OR_NULL(name, parameters, alignment)                                                   \
+#define NEW_OR_NULL(name, form, parameters, alignment)                                             \
     void *name parameters;                                                                         \
     EXPORT void *name parameters {                                                                 \
         static void *_Atomic its_own;                                                              \
-        return new_or_null(alignment, size, tag, #name, &its_own);                                 \
+        return new_or_null(alignment, size, form, tag, #name, &its_own);                           \
     }
-#define DELETE(name, ...)                                                                          \
+#define DELETE(name, alignment, ...)                                                               \
     void name(void *block, ##__VA_ARGS__);                                                         \
     EXPORT void name(void *block, ##__VA_ARGS__) {                                                 \
-        fast_free(block);                                                                          \
+        delete_block(block, alignment, ANY_SIZE, SINGLE);                                          \
     }
-#define DELETE_BY(name, original, ...)                                                             \
+#define DELETE_BY(name, form, alignment, size, original, ...)                                      \
     void name(void *block, ##__VA_ARGS__);                                                         \
     EXPORT void name(void *block, ##__VA_ARGS__) {                                                 \
         if (__builtin_expect(is_replaced, 0))                                                      \
             (original);                                                                            \
         else                                                                                       \
-            fast_free(block);                                                                      \
+            delete_block(block, alignment, size, form);                                            \
     }
 #define UNUSED __attribute__((unused))
 
@@ -325,26 +342,27 @@ NEW_ARRAY(_Znam, (size_t size), 0, the_new(size))
 NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), alignment)
 NEW_ARRAY(_ZnamSt11align_val_t, (size_t size, size_t alignment), alignment,
           the_aligned_new(size, alignment))
-NEW_OR_NULL(_ZnwmRKSt9nothrow_t, (size_t size, const void *tag), 0)
-NEW_OR_NULL(_ZnamRKSt9nothrow_t, (size_t size, const void *tag), 0)
-NEW_OR_NULL(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag),
-            alignment)
-NEW_OR_NULL(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, const void *tag),
-            alignment)
+NEW_OR_NULL(_ZnwmRKSt9nothrow_t, SINGLE, (size_t size, const void *tag), 0)
+NEW_OR_NULL(_ZnamRKSt9nothrow_t, ARRAY, (size_t size, const void *tag), 0)
+NEW_OR_NULL(_ZnwmSt11align_val_tRKSt9nothrow_t, SINGLE,
+            (size_t size, size_t alignment, const void *tag), alignment)
+NEW_OR_NULL(_ZnamSt11align_val_tRKSt9nothrow_t, ARRAY,
+            (size_t size, size_t alignment, const void *tag), alignment)
 
-DELETE(_ZdlPv)
-DELETE(_ZdlPvSt11align_val_t, UNUSED size_t alignment)
-DELETE_BY(_ZdaPv, the_delete(block))
-DELETE_BY(_ZdlPvm, the_delete(block), UNUSED size_t size)
-DELETE_BY(_ZdaPvm, the_array_delete(block), UNUSED size_t size)
-DELETE_BY(_ZdlPvRKSt9nothrow_t, the_delete(block), UNUSED const void *tag)
-DELETE_BY(_ZdaPvRKSt9nothrow_t, the_array_delete(block), UNUSED const void *tag)
-DELETE_BY(_ZdaPvSt11align_val_t, the_aligned_delete(block, alignment), size_t alignment)
-DELETE_BY(_ZdlPvmSt11align_val_t, the_aligned_delete(block, alignment), UNUSED size_t size,
+DELETE(_ZdlPv, 0)
+DELETE(_ZdlPvSt11align_val_t, alignment, UNUSED size_t alignment)
+DELETE_BY(_ZdaPv, ARRAY, 0, ANY_SIZE, the_delete(block))
+DELETE_BY(_ZdlPvm, SINGLE, 0, size, the_delete(block), UNUSED size_t size)
+DELETE_BY(_ZdaPvm, ARRAY, 0, size, the_array_delete(block), UNUSED size_t size)
+DELETE_BY(_ZdlPvRKSt9nothrow_t, SINGLE, 0, ANY_SIZE, the_delete(block), UNUSED const void *tag)
+DELETE_BY(_ZdaPvRKSt9nothrow_t, ARRAY, 0, ANY_SIZE, the_array_delete(block), UNUSED const void *tag)
+DELETE_BY(_ZdaPvSt11align_val_t, ARRAY, alignment, ANY_SIZE, the_aligned_delete(block, alignment),
           size_t alignment)
-DELETE_BY(_ZdaPvmSt11align_val_t, the_aligned_array_delete(block, alignment), UNUSED size_t size,
-          size_t alignment)
-DELETE_BY(_ZdlPvSt11align_val_tRKSt9nothrow_t, the_aligned_delete(block, alignment),
-          size_t alignment, UNUSED const void *tag)
-DELETE_BY(_ZdaPvSt11align_val_tRKSt9nothrow_t, the_aligned_array_delete(block, alignment),
-          size_t alignment, UNUSED const void *tag)
+DELETE_BY(_ZdlPvmSt11align_val_t, SINGLE, alignment, size, the_aligned_delete(block, alignment),
+          UNUSED size_t size, size_t alignment)
+DELETE_BY(_ZdaPvmSt11align_val_t, ARRAY, alignment, size,
+          the_aligned_array_delete(block, alignment), UNUSED size_t size, size_t alignment)
+DELETE_BY(_ZdlPvSt11align_val_tRKSt9nothrow_t, SINGLE, alignment, ANY_SIZE,
+          the_aligned_delete(block, alignment), size_t alignment, UNUSED const void *tag)
+DELETE_BY(_ZdaPvSt11align_val_tRKSt9nothrow_t, ARRAY, alignment, ANY_SIZE,
+          the_aligned_array_delete(block, alignment), size_t alignment, UNUSED const void *tag)

@@ -8,6 +8,7 @@
 #include "hardened.h"
 #include "helper.h"
 #include "huge.h"
+#include "large.h"
 #include "limit.h"
 #include "mcache.h"
 #include "mheap.h"
@@ -62,6 +63,12 @@ static void others_go_back(size_t n) {
         keep_limit();
 }
 
+#ifdef GOMALLOC_HARDENED
+void large_others_go_back(void) {
+    others_go_back(0);
+}
+#endif
+
 /* The span class of a small request. Class 3 has 24 bytes, aligned to 8 only. */
 static unsigned spanclass_of(size_t size, unsigned flags) {
     unsigned class = size_to_class(size);
@@ -86,8 +93,7 @@ static void clear_dirty(const struct mspan *s, const uint64_t *dirty) {
     }
 }
 
-/* `dirty`: NULL, or gets the note of mcache_alloc_large. */
-static void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *dirty) {
+void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *dirty) {
     if (size > PTRDIFF_MAX - PAGE_BYTES)
         return no_memory();
     const size_t n   = size ? pages_of(size) : 1;
@@ -112,8 +118,7 @@ static void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *d
     return os_pointer(s->base);
 }
 
-/* All of it is zero, also where it is longer than needed. */
-static NOINLINE void *large_zeroed(size_t size, bool noscan) {
+NOINLINE void *large_zeroed(size_t size, bool noscan) {
     uint64_t dirty[MHEAP_NOTE_WORDS];
     memset(dirty, 0xff, sizeof dirty); /* all, if nobody knows better */
     return large_alloc(size, 1, noscan, dirty);
@@ -126,8 +131,6 @@ static NOINLINE void *small_alloc(unsigned spanclass) {
         mcache_flush(c);
         object = mcache_alloc(c, spanclass);
     }
-    if (LIKELY(object))
-        hardened_allocated(object, spanclass);
     mcache_leave(c);
     others_go_back(0);
     return LIKELY(object) ? object : no_memory();
@@ -137,7 +140,7 @@ NOINLINE void *malloc_more(size_t size) {
     if (size > SIZE_MAX_SMALL)
         return large_alloc(size, 1, SCAN, NULL);
     const unsigned spanclass = spanclass_of(size, 0);
-    void *object             = HARDENED ? NULL : freelist_pop(&mcache_current->list[spanclass]);
+    void *object             = freelist_pop(&mcache_current->list[spanclass]);
     return LIKELY(object) ? object : small_alloc(spanclass);
 }
 
@@ -154,9 +157,7 @@ static bool is_tick(uint32_t version) {
     return version % TICK < PAIR;
 }
 
-/* `grown`: the program has a longer one for it, and will hardly want this length again. Then it
- * does not wait, but joins the free pages beside it, for what grows next. */
-static NOINLINE void free_large(struct mspan *s, void *block, bool grown, const void *caller) {
+NOINLINE void large_free(struct mspan *s, void *block, bool grown, const void *caller) {
     uint32_t live = span_word(SPAN_LARGE, 1);
     /* acquire: of two threads that free the same block, one comes first */
     if (os_pointer(s->base) != block ||
@@ -175,9 +176,6 @@ static NOINLINE void free_large(struct mspan *s, void *block, bool grown, const 
 }
 
 /* The span of a block that the program has, as far as it is known here. */
-#ifdef GOMALLOC_HARDENED
-#define SPAN_OF(block, verb) hardened_check(block, verb)
-#else
 #define SPAN_OF(block, verb) span_of(block, verb " of an address that is not a block")
 static struct mspan *span_of(void *block, const char *reproach) {
     struct mspan *s = arena_span_checked((uintptr_t)block);
@@ -186,20 +184,18 @@ static struct mspan *span_of(void *block, const char *reproach) {
         os_die(reproach, block);
     return s;
 }
-#endif
 
-/* What the page does not tell: no block, a large one, a tiny one; in the hardened build, all. */
+/* What the page does not tell: no block, a large one, a tiny one. */
 static void free_other(void *block, const void *caller) {
     if (!block)
         return;
     struct mspan *s = SPAN_OF(block, "free");
     if (!s->elem_bytes) {
-        free_large(s, block, false, caller);
+        large_free(s, block, false, caller);
         return;
     }
     struct mcache *c = mcache_enter();
     bool gave_back   = false;
-    hardened_freed(s, block);
     if (s->spanclass == SPANCLASS_TINY)
         gave_back = mcache_free_tiny(c, s, block);
     else if (c->list[s->spanclass].now.budget)
@@ -213,7 +209,7 @@ static void free_other(void *block, const void *caller) {
 
 NOINLINE void free_more(void *block) {
     const void *caller         = CALLER;
-    const struct heap_arena *a = HARDENED ? NULL : arena_of((uintptr_t)block);
+    const struct heap_arena *a = arena_of((uintptr_t)block);
     const unsigned spanclass   = a ? arena_page_class(a, (uintptr_t)block) : 0;
     if (!spanclass) {
         free_other(block, caller);
@@ -231,14 +227,17 @@ void gom_free(void *block) {
 }
 
 void gom_free_sized(void *block, size_t size) {
-    (void)size; /* the page map is as fast, and right for blocks that realloc has shrunk */
-    gom_free(block);
+    if (HARDENED)
+        hardened_free_as(block, 0, size, ORIGIN_MALLOC);
+    else /* the page map is as fast as the size, and right for blocks that realloc has shrunk */
+        gom_free(block);
 }
 
 void gom_free_aligned_sized(void *block, size_t alignment, size_t size) {
-    (void)alignment;
-    (void)size;
-    gom_free(block);
+    if (HARDENED)
+        hardened_free_as(block, alignment, size, ORIGIN_MALLOC);
+    else
+        gom_free(block);
 }
 
 /* --- the rest of the family --- */
@@ -250,6 +249,8 @@ static size_t usable(const struct mspan *s, const void *block) {
 }
 
 size_t gom_usable_size(void *block) {
+    if (HARDENED)
+        return hardened_usable_size(block);
     if (!block)
         return 0;
     return usable(SPAN_OF(block, "usable size"), block);
@@ -264,6 +265,8 @@ static size_t rounded(size_t size) {
 
 /* All of the usable size, which the program may use as if it had asked for it. */
 static void *zeroed(size_t size) {
+    if (HARDENED)
+        return hardened_alloc(size, GOM_ZERO);
     if (UNLIKELY(size > SIZE_MAX_SMALL))
         return large_zeroed(size, SCAN);
     void *block = gom_malloc(size);
@@ -284,9 +287,11 @@ static void *tiny_object(size_t size) {
     return LIKELY(piece) ? piece : no_memory();
 }
 
-/* The hardened build checks slots, not pieces of them: no tiny objects there. */
+/* The hardened build has no tiny objects: they have no room for its words. */
 void *gom_alloc(size_t size, unsigned flags) {
-    const bool tiny = flags & GOM_TINY && size < TINY_BYTES && size > 0 && !HARDENED;
+    if (HARDENED)
+        return hardened_alloc(size, flags);
+    const bool tiny = flags & GOM_TINY && size < TINY_BYTES && size > 0;
     if (flags & GOM_TINY)
         flags |= GOM_NOSCAN;
     if (size > SIZE_MAX_SMALL)
@@ -298,8 +303,7 @@ void *gom_alloc(size_t size, unsigned flags) {
     return block;
 }
 
-/* A large block becomes longer or shorter without a copy. */
-static bool resize_large(struct mspan *s, size_t size) {
+bool large_resize(struct mspan *s, size_t size) {
     const size_t had = mspan_span_bytes(s);
     if (size <= SIZE_MAX_SMALL || size > PTRDIFF_MAX - PAGE_BYTES)
         return false;
@@ -333,11 +337,13 @@ static void *move(struct mspan *s, void *block, size_t had, size_t size) {
     if (s->elem_bytes)
         gom_free(block);
     else
-        free_large(s, block, size > had, NULL);
+        large_free(s, block, size > had, NULL);
     return moved;
 }
 
 void *gom_realloc(void *block, size_t size) {
+    if (HARDENED)
+        return hardened_realloc(block, size);
     if (!block)
         return gom_malloc(size);
     if (size == 0) {
@@ -348,7 +354,7 @@ void *gom_realloc(void *block, size_t size) {
     struct mspan *s  = SPAN_OF(block, "realloc");
     const size_t had = usable(s, block);
     const bool fits  = size <= had && (size > had / 2 || had <= class_to_size[1]);
-    if (!s->elem_bytes && resize_large(s, size))
+    if (!s->elem_bytes && large_resize(s, size))
         return os_pointer(s->base);
     if (s->elem_bytes && fits)
         return block;
@@ -365,6 +371,8 @@ void *gom_reallocarray(void *block, size_t count, size_t size) {
 /* The slots of a class are aligned to the largest power of two that divides their size, at most to
  * a page. So some class suits: one of the next, or pages. `alignment` is a power of two. */
 static void *aligned(size_t alignment, size_t size) {
+    if (HARDENED)
+        return hardened_new(alignment, size, ORIGIN_MALLOC);
     if (alignment <= MAX_ALIGN)
         return gom_malloc(size < alignment ? alignment : size);
     if (size <= SIZE_MAX_SMALL && alignment <= PAGE_BYTES)

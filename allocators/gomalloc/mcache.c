@@ -4,6 +4,7 @@
 #include "fixalloc.h"
 #include "hardened.h"
 #include "helper.h"
+#include "huge.h"
 #include "mcentral.h"
 #include "mheap.h"
 
@@ -102,6 +103,10 @@ add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i)
         to->tiny_mallocs += c->tiny_mallocs;
         to->waiting_pages += c->spans.pages;
     }
+#ifdef GOMALLOC_HARDENED
+    to->frees[i] += c->quarantine.count[i];
+    to->waiting_pages += i == 0 ? c->quarantine.large_pages : 0;
+#endif
 }
 
 /* --- lists to spans --- */
@@ -136,11 +141,10 @@ static void commit(struct mcache *c, const struct batch *b) {
     release(c, b->span);
 }
 
-static void *next_of(const void *object, unsigned spanclass) {
+static void *next_of(const void *object) {
 #ifdef GOMALLOC_HARDENED
-    return hardened_next(object, spanclass);
+    return hardened_next(object);
 #else
-    (void)spanclass;
     return link_next(object);
 #endif
 }
@@ -150,7 +154,7 @@ static void free_chain(struct mcache *c, unsigned spanclass, void *object) {
     struct mspan *own = c->of[spanclass].span;
     struct batch b    = {0};
     while (object) {
-        void *next           = next_of(object, spanclass);
+        void *next           = next_of(object);
         struct mspan *s      = arena_span((uintptr_t)object);
         const unsigned slot  = mspan_slot(s, (uintptr_t)object);
         const uint64_t bit   = (uint64_t)1 << slot % 64;
@@ -176,7 +180,7 @@ static void shorten(struct mcache *c, unsigned spanclass, unsigned keep) {
     unsigned kept = 0;
     for (; kept < keep && rest; kept++) {
         last = rest;
-        rest = next_of(rest, spanclass);
+        rest = next_of(rest);
     }
     if (last)
         link_set(last, NULL);
@@ -266,7 +270,7 @@ void *mcache_alloc(struct mcache *c, unsigned spanclass) {
     void *object       = l->head;
     if (!object)
         return refill(c, spanclass);
-    l->head = next_of(object, spanclass);
+    l->head = next_of(object);
     l->now.mallocs++;
     return object;
 }
@@ -289,6 +293,8 @@ struct mspan *mcache_alloc_large(struct mcache *c, size_t n, size_t alignment, b
 }
 
 bool mcache_free_large(struct mcache *c, struct mspan *s, bool waits) {
+    if (HARDENED && !is_huge(s->npages) && !s->is_moved)
+        return quarantine_large(c, s);
     if (waits && s->npages <= SPANCACHE_PAGES && !s->is_moved)
         return spancache_free(&c->spans, s);
     mheap_free_large(s);
@@ -330,6 +336,8 @@ void mcache_flush(struct mcache *c) {
     void *tiny = tiny_give_up(&c->tiny);
     if (tiny)
         free_tiny_block(c, tiny);
+    if (HARDENED)
+        quarantine_flush(c);
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
         shorten(c, i, 0);
         struct mspan *s = c->of[i].span;
@@ -391,6 +399,9 @@ static struct mcache *begin(void) {
         return NULL;
     c->is_owned = true;
     c->owner    = lock_me();
+#ifdef GOMALLOC_HARDENED
+    c->quarantine.random = seal_random();
+#endif
     atomic_fetch_add_explicit(&mheap.threads, 1, memory_order_relaxed); /* as in retire */
     lock_acquire(&registry_lock);
     c->home = (uint8_t)(caches_begun++ % HOMES);
@@ -427,7 +438,7 @@ static bool is_free_object(const void *object, unsigned spanclass) {
     /* relaxed: nobody frees an object that is free */
     const uint64_t freed =
         atomic_load_explicit(&mspan_freed(s)[slot / 64], memory_order_relaxed) >> slot % 64 & 1;
-    return !freed && hardened_is_free(s, object);
+    return !freed && (!HARDENED || hardened_is_free(object));
 }
 
 /* Brings a list in order whose owner may have been changing it. By the order of the owner's stores
@@ -453,6 +464,9 @@ static void audit(struct mcache *c, unsigned spanclass) {
 static void audit_all(struct mcache *c) {
     c->pages.scavenged &= c->pages.free;
     spancache_audit(&c->spans);
+#ifdef GOMALLOC_HARDENED
+    quarantine_audit(&c->quarantine, is_free_object);
+#endif
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
         audit(c, i);
         if (c->of[i].span)

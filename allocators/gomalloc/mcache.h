@@ -22,6 +22,7 @@
 #include "lock.h"
 #include "mspan.h"
 #include "pagecache.h"
+#include "quarantine.h"
 #include "spancache.h"
 #include "tiny.h"
 
@@ -68,6 +69,9 @@ struct mcache {
     unsigned flushes;               /* the value of flushes_wanted at the last flush */
     uint64_t large_malloc_bytes, large_free_bytes; /* with the books of class 0 */
     uint64_t tiny_mallocs;                         /* pieces of shared blocks */
+#ifdef GOMALLOC_HARDENED
+    struct quarantine quarantine;
+#endif
 };
 
 /* Sums over threads of the numbers of the same names. */

@@ -5,6 +5,7 @@
 #include "huge.h"
 #include "os.h"
 #include "persistent.h"
+#include "quarantine.h"
 
 #include <string.h>
 
@@ -122,7 +123,8 @@ static void begin(void) {
            os_page_bytes() > (size_t)PAGE_BYTES << mheap.pages.unit_shift)
         mheap.pages.unit_shift++;
     mheap.base_random = os_is_randomised() ? os_random(RANDOM_BASE) : 0;
-    hardened_begin();
+    if (HARDENED)
+        hardened_begin();
 }
 
 /* n pages more. True: mheap.lock is held, so that the caller takes what it needs before another
@@ -303,6 +305,8 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass) {
         return NULL;
     }
     mspan_init(s, base, spanclass, scavenged != n);
+    if (HARDENED && s->needs_zero)
+        quarantine_wipe_span(s);
     mheap_map_span(s);
     count(&mheap.inuse_pages, n);
     return s;

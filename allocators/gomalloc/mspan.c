@@ -24,14 +24,46 @@ void mspan_init(struct mspan *s, uintptr_t base, unsigned spanclass, bool needs_
     atomic_store_explicit(&s->word, span_word(SPAN_CACHED, s->nelems), memory_order_relaxed);
 }
 
+#ifdef GOMALLOC_HARDENED
+/* Takes one bit out of a word, at random. */
+static inline unsigned take_bit(uint64_t *bits, uint64_t *random) {
+    *random               = *random * 0x5851f42d4c957f2du + 1;
+    const unsigned turn   = (unsigned)(*random >> 58);
+    const uint64_t turned = *bits >> turn | *bits << (-turn & 63);
+    const unsigned bit    = ((unsigned)__builtin_ctzll(turned) + turn) % 64;
+    *bits &= ~((uint64_t)1 << bit);
+    return bit;
+}
+#else
+/* Takes the lowest bit out of a word. */
+static inline unsigned take_bit(uint64_t *bits, const uint64_t *random) {
+    const unsigned bit = (unsigned)__builtin_ctzll(*bits);
+    (void)random;
+    *bits &= *bits - 1;
+    return bit;
+}
+#endif
+
+/* What a thread takes of a span is in no order that anybody can tell. */
+static inline uint64_t begin_random(const struct mspan *s, uint64_t bits) {
+#ifdef GOMALLOC_HARDENED
+    return (s->base ^ bits ^ seal_secrets.link) * seal_secrets.factor;
+#else
+    (void)s;
+    (void)bits;
+    return 0;
+#endif
+}
+
 unsigned mspan_take(struct mspan *s, unsigned most, void **head) {
     unsigned count = 0, w = s->search;
     void *last = NULL;
     *head      = NULL;
     for (; w < s->nwords && count < most; w++) {
-        uint64_t bits = mspan_avail(s)[w];
-        for (; bits && count < most; bits &= bits - 1, count++) {
-            void *object = os_pointer(mspan_address(s, w * 64 + (unsigned)__builtin_ctzll(bits)));
+        uint64_t bits   = mspan_avail(s)[w];
+        uint64_t random = begin_random(s, bits);
+        for (; bits && count < most; count++) {
+            void *object = os_pointer(mspan_address(s, w * 64 + take_bit(&bits, &random)));
             if (last)
                 link_set(last, object);
             else

@@ -81,17 +81,13 @@ struct mspan {
     _Atomic uint32_t word;
     struct mspan *next, *previous;   /* of the list of a mcentral, guarded by its lock */
     _Atomic uint32_t *_Atomic notes; /* tiny.c's, of each slot; NULL: none yet */
-    uint64_t bits[];                 /* avail, freed; hardened builds: in use by the program */
+    uint64_t bits[];                 /* avail, freed; of a large span, hold.h's */
 };
 
 enum {
     SPAN_LIVE_MASK = (1 << 24) - 1,
     SPAN_SHIFT     = 24,
-#ifdef GOMALLOC_HARDENED
-    SPAN_BITMAPS = 3,
-#else
-    SPAN_BITMAPS = 2,
-#endif
+    SPAN_BITMAPS   = 2,
     SPAN_FEW_WORDS  = 4, /* all but the classes of 8, 16 and 24 bytes */
     SPAN_MANY_WORDS = SPAN_MAX_SLOTS / 64,
 };

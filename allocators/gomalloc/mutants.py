@@ -23,6 +23,10 @@ LOCK = HERE + "lock.h"
 LINK = HERE + "link.h"
 SPANCACHE = HERE + "spancache.c"
 OPTIONS = HERE + "options.c"
+HOLD = HERE + "hold.h"
+HARDENED = HERE + "hardened.c"
+QUARANTINE = HERE + "quarantine.c"
+QUARANTINE_H = HERE + "quarantine.h"
 
 BOOKS = HERE + "test_books"
 IN_TURNS = HERE + "test_turns"
@@ -50,9 +54,179 @@ LOCKED_FREES = "test_frees_under_locks_of_the_c_library"
 OPTIONS_TEST = HERE + "test_options.py:Options"
 BASE_TEST = HERE + "test_base"
 GO = HERE + "test_go.py:Go.test_page_allocator_passes_the_tests_of_go"
+HARDENED_TEST = "test-gomalloc-hardened/" + HERE + "test_hardened"
 GO_CASE = "test_page_allocator_passes_the_tests_of_go"
 
 MUTANTS = [
+    # --- hardened: each mechanism, switched off ---
+    (
+        "hardened: the secret behind a block",
+        HOLD,
+        "return (seal_load(tail) ^ seal_tail(header)) >> shift;",
+        "return (seal_load(tail) ^ seal_tail(header)) >> shift & 0;",
+        HARDENED_TEST,
+        "a byte behind a block",
+    ),
+    (
+        "hardened: the header before a block",
+        HOLD,
+        "if (hold_before(h) && seal_load(address - 8) != header)",
+        "if (0 && hold_before(h) && seal_load(address - 8) != header)",
+        HARDENED_TEST,
+        "a byte before a large block",
+    ),
+    (
+        "hardened: the word before the header",
+        HOLD,
+        "return !(wrong | (seal_load(h->block - 16) ^ seal_before(header)));",
+        "return !wrong;",
+        HARDENED_TEST,
+        "the word before the header",
+    ),
+    (
+        "hardened: realloc moves the secret",
+        HARDENED,
+        "            h->size = size;\n        return fits;",
+        "            h->size = h->size;\n        return fits;",
+        HARDENED_TEST,
+        "a byte behind a block that shrank",
+    ),
+    (
+        "hardened: the origin of a block",
+        HARDENED,
+        "if (UNLIKELY((h->kind ^ kind) & mask) && options[OPTION_MATCH])",
+        "if (UNLIKELY((h->kind ^ kind) & mask & ~HOLD_ORIGIN) && options[OPTION_MATCH])",
+        HARDENED_TEST,
+        "free of a block of new",
+    ),
+    (
+        "hardened: the alignment of a block",
+        HARDENED,
+        "if (UNLIKELY((h->kind ^ kind) & mask) && options[OPTION_MATCH])",
+        "if (UNLIKELY((h->kind ^ kind) & mask & HOLD_ORIGIN) && options[OPTION_MATCH])",
+        HARDENED_TEST,
+        "a free with another alignment",
+    ),
+    (
+        "hardened: the size of a block",
+        HARDENED,
+        "if (UNLIKELY(h->size != size) && size != ANY_SIZE && options[OPTION_MATCH])",
+        "if (0 && UNLIKELY(h->size != size) && size != ANY_SIZE && options[OPTION_MATCH])",
+        HARDENED_TEST,
+        "delete with another size",
+    ),
+    (
+        "hardened: programs may mix",
+        HARDENED,
+        "if (UNLIKELY(h->size != size) && size != ANY_SIZE && options[OPTION_MATCH])",
+        "if (UNLIKELY(h->size != size) && size != ANY_SIZE)",
+        HARDENED_TEST,
+        "frees that do not match are, too",
+    ),
+    (
+        "hardened: a freed slot waits",
+        HARDENED,
+        "        slot               = quarantine_swap(&c->quarantine, s->spanclass, slot);\n",
+        "",
+        HARDENED_TEST,
+        "a freed block of 40 bytes has no new owner at once",
+    ),
+    (
+        "hardened: a freed large block waits",
+        MCACHE,
+        "if (HARDENED && !is_huge(s->npages) && !s->is_moved)",
+        "if (0 && HARDENED && !is_huge(s->npages) && !s->is_moved)",
+        HARDENED_TEST,
+        "a freed block of 100000 bytes has no new owner at once",
+    ),
+    (
+        "hardened: a free slot is looked at when somebody gets it",
+        HARDENED,
+        "if (UNLIKELY(!quarantine_is_clean(from, bytes - HOLD_LINK)))",
+        "if (0 && UNLIKELY(!quarantine_is_clean(from, bytes - HOLD_LINK)))",
+        HARDENED_TEST,
+        "a write after the free",
+    ),
+    (
+        "hardened: what waits is looked at",
+        QUARANTINE,
+        "        if (q->slot[i][at])\n            look(q->slot[i][at], bytes);",
+        "        if (0 && q->slot[i][at])\n            look(q->slot[i][at], bytes);",
+        HARDENED_TEST,
+        "the same, found while it waits",
+    ),
+    (
+        "hardened: large blocks that wait are looked at",
+        QUARANTINE,
+        "            if (q->large[at])\n                large_look(q->large[at]);",
+        "            if (0 && q->large[at])\n                large_look(q->large[at]);",
+        HARDENED_TEST,
+        "the same of a large block",
+    ),
+    (
+        "hardened: a large block is looked at when it leaves",
+        QUARANTINE,
+        "    large_look(s);\n    *hold",
+        "    *hold",
+        HARDENED_TEST,
+        "the same to a large block",
+    ),
+    (
+        "hardened: what realloc cut off cannot be touched",
+        QUARANTINE,
+        "(s->npages > room || hold_large_of(s)->is_cut) && os_release(pages, bytes);",
+        "s->npages > room && os_release(pages, bytes);",
+        HARDENED_TEST,
+        "any access to what realloc cut off",
+    ),
+    (
+        "hardened: nor a block that is too long to wait with its memory",
+        QUARANTINE,
+        "        os_protect(pages, bytes, false);",
+        "        os_protect(pages, bytes, true);",
+        HARDENED_TEST,
+        "any access to a long large block",
+    ),
+    (
+        "hardened: the second piece of a long slot",
+        QUARANTINE_H,
+        "!quarantine_bits(quarantine_second(from, bytes), QUARANTINE_PIECE);",
+        "true;",
+        HARDENED_TEST,
+        "the same to all but its begin",
+    ),
+    (
+        "hardened: a link is looked at before it is followed",
+        HARDENED,
+        "if (UNLIKELY(!seal_is_slot(next))) {",
+        "if (0 && UNLIKELY(!seal_is_slot(next))) {",
+        HARDENED_TEST,
+        "a write to a free slot's link",
+    ),
+    (
+        "hardened: slots of a span come in no order",
+        MSPAN,
+        "const unsigned turn   = (unsigned)(*random >> 58);",
+        "const unsigned turn   = (unsigned)(*random >> 58) & 0;",
+        HARDENED_TEST,
+        "blocks are neighbours in no order",
+    ),
+    (
+        "hardened: a handler of the signal that allocates does not begin again and again",
+        HERE + "os.c",
+        "if (atomic_exchange_explicit(&dying, true, memory_order_relaxed))",
+        "if (0 && atomic_exchange_explicit(&dying, true, memory_order_relaxed))",
+        HARDENED_TEST,
+        "and is not begun again",
+    ),
+    (
+        "hardened: the usable size is what was asked for",
+        HARDENED,
+        'return block ? hold_of(block, "usable size").size : 0;',
+        'return block ? hold_of(block, "usable size").size + 1 : 0;',
+        HARDENED_TEST,
+        "the usable size is what was asked for",
+    ),
     # --- options ---
     (
         "options: the range is said and kept",
@@ -257,8 +431,8 @@ MUTANTS = [
     (
         "take: no more than asked for",
         MSPAN,
-        "for (; bits && count < most; bits &= bits - 1, count++) {",
-        "for (; bits && count <= most; bits &= bits - 1, count++) {",
+        "for (; bits && count < most; count++) {",
+        "for (; bits && count <= most; count++) {",
         SPAN_TEST,
         "what was available and what was freed is there",
     ),
@@ -1446,8 +1620,8 @@ MUTANTS = [
     (
         "kernel pages: parts are refused",
         HERE + "os.c",
-        "    if (((uintptr_t)memory | bytes) & (os_page_bytes() - 1))\n        return false;\n",
-        "",
+        "return ((uintptr_t)memory | bytes) & (os_page_bytes() - 1);",
+        "return ((uintptr_t)memory | bytes) & 0;",
         KERNEL_TEST,
         "parts of a page are refused",
     ),

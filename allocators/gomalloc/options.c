@@ -9,8 +9,13 @@
 #include <unistd.h>
 
 #define PREFIX "GOMALLOC_"
+#ifdef GOMALLOC_HARDENED
+#define HARDENED_DEFAULTS [OPTION_MATCH] = 1
+#else
+#define HARDENED_DEFAULTS
+#endif
 #define DEFAULTS                                                                                   \
-    { [OPTION_SCAVENGE] = SCAVENGE_DEFAULT, [OPTION_RETAIN] = 10 }
+    { [OPTION_SCAVENGE] = SCAVENGE_DEFAULT, [OPTION_RETAIN] = 10, HARDENED_DEFAULTS }
 
 /* ThreadSanitizer lets no child of a process with threads go on, unless it has none. */
 #ifdef __SANITIZE_THREAD__
@@ -43,7 +48,12 @@ static const struct {
                          "      cgroup: the limit of the process's memory cgroup"},
     [OPTION_STATS]    = {"STATS", 1, "", false,
                          "1: a table of size classes on standard error at the program's end"},
-    [OPTION_HELP]     = {"OPTIONS", 0, "help", false, "help: this list, at the program's start"},
+#ifdef GOMALLOC_HARDENED
+    [OPTION_MATCH] = {"MATCH", 1, "", false,
+                      "1: a free or delete must suit how the block was made, and its size;\n"
+                      "      0: for programs that mix them"},
+#endif
+    [OPTION_HELP] = {"OPTIONS", 0, "help", false, "help: this list, at the program's start"},
 };
 
 /* --- text, by hand: the C library may not be ready for stdio yet --- */

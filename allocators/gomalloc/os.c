@@ -1,6 +1,7 @@
 #include "os.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -124,11 +125,25 @@ void os_unmap(void *memory, size_t bytes) {
     errno = saved;
 }
 
+/* Is it not whole pages of the kernel's? */
+static bool is_part(const void *memory, size_t bytes) {
+    return ((uintptr_t)memory | bytes) & (os_page_bytes() - 1);
+}
+
 bool os_release(void *memory, size_t bytes) {
-    if (((uintptr_t)memory | bytes) & (os_page_bytes() - 1))
+    if (is_part(memory, bytes))
         return false;
     const int saved = errno;
     const int code  = madvise(memory, bytes, MADV_DONTNEED);
+    errno           = saved;
+    return code == 0;
+}
+
+bool os_protect(void *memory, size_t bytes, bool usable) {
+    if (is_part(memory, bytes))
+        return false;
+    const int saved = errno;
+    const int code  = mprotect(memory, bytes, usable ? PROT_READ | PROT_WRITE : PROT_NONE);
     errno           = saved;
     return code == 0;
 }
@@ -214,5 +229,10 @@ void os_die(const char *what, const void *address) {
     text[n++] = '\n';
     text[n]   = '\0';
     os_say(text);
+    /* relaxed: of two threads that die, either may be the first. A handler of the signal that
+     * allocates, and so comes here again, has had its turn. */
+    static atomic_bool dying;
+    if (atomic_exchange_explicit(&dying, true, memory_order_relaxed))
+        signal(SIGABRT, SIG_DFL);
     abort();
 }

@@ -47,6 +47,9 @@ void os_unmap(void *memory, size_t bytes);
  * kernel's pages: madvise(2) would round the length up, into what the caller did not name. */
 bool os_release(void *memory, size_t bytes);
 
+/* Nobody may touch the pages, or everybody again. False: not done, as above. */
+bool os_protect(void *memory, size_t bytes, bool usable);
+
 /* The pages will be the kernel's smallest, whatever it does for programs by itself. */
 void os_no_huge_pages(void *memory, size_t bytes);
 

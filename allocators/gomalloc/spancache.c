@@ -1,7 +1,9 @@
 #include "spancache.h"
 
 #include "arena.h"
+#include "hardened.h"
 #include "mheap.h"
+#include "quarantine.h"
 
 #include <string.h>
 
@@ -54,6 +56,8 @@ struct mspan *spancache_alloc_small(struct spancache *c, unsigned spanclass) {
     if (!s)
         return NULL;
     mspan_init(s, s->base, spanclass, true);
+    if (HARDENED)
+        quarantine_wipe_span(s);
     mheap_map_span(s);
     return s;
 }

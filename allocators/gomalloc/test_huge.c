@@ -5,6 +5,7 @@
  * A residue is what is resident after gom_trim minus that before, by /proc/self/statm, without
  * pages of files: these come by 64 KiB when code runs first. */
 #include "gomalloc.h"
+#include "hardened.h"
 #include "huge.h"
 #include "os.h"
 #include "tap.h"
@@ -272,7 +273,8 @@ static void resized(int low) {
         others[i]         = gom_malloc(HUGE_BYTES); /* so that there is no room beside it */
         void *old         = p;
         p                 = gom_realloc(p, size);
-        if (p != old && arena_span_checked((uintptr_t)old))
+        const bool waits  = HARDENED && i == 0; /* the old one, in quarantine */
+        if (p != old && !waits && arena_span_checked((uintptr_t)old))
             _exit(5);
         if (!p || !is_filled(p, had < size ? had : size))
             _exit(1);
@@ -328,10 +330,11 @@ static void split(int call) {
             space = vsz();
         unsigned char *p = gom_malloc(2 * HUGE_BYTES);
         fill((size_t *)p, 0, 2 * HUGE_BYTES);
+        unsigned char *page = p - (uintptr_t)p % PAGE_BYTES;
         for (size_t at = PART; call < 2 && at < 2 * HUGE_BYTES; at *= 2)
-            if (madvise(p + at, PART, call ? MADV_DONTDUMP : MADV_DONTFORK) != 0)
+            if (madvise(page + at, PART, call ? MADV_DONTDUMP : MADV_DONTFORK) != 0)
                 _exit(3);
-        if (call == 2 && mprotect(p + PART, PART, PROT_READ) != 0)
+        if (call == 2 && mprotect(page + PART, PART, PROT_READ) != 0)
             _exit(3);
         size_t *q = gom_realloc(p, 4 * HUGE_BYTES);
         if (!q || !is_filled(q, 2 * HUGE_BYTES))
@@ -380,10 +383,10 @@ static void counted(int unused) {
     gom_free(p);
     gom_stack_free(q);
     gom_memstats(&c);
-    if (b.heap_inuse != a.heap_inuse + 4 * HUGE_BYTES || b.heap_idle != a.heap_idle ||
-        b.stack_inuse != a.stack_inuse + 2 * HUGE_BYTES ||
-        b.heap_alloc != a.heap_alloc + 4 * HUGE_BYTES || b.heap_objects != a.heap_objects + 1 ||
-        b.heap_sys != b.heap_inuse + b.heap_idle)
+    const size_t size = 4 * HUGE_BYTES + (HARDENED ? PAGE_BYTES : 0);
+    if (b.heap_inuse != a.heap_inuse + size || b.heap_idle != a.heap_idle ||
+        b.stack_inuse != a.stack_inuse + 2 * HUGE_BYTES || b.heap_alloc != a.heap_alloc + size ||
+        b.heap_objects != a.heap_objects + 1 || b.heap_sys != b.heap_inuse + b.heap_idle)
         _exit(1);
     _exit(c.heap_inuse != a.heap_inuse || c.stack_inuse != a.stack_inuse ||
           c.heap_sys != a.heap_sys || c.heap_alloc != a.heap_alloc ||

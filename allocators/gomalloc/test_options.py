@@ -18,6 +18,7 @@ gomalloc: these variables of the environment are read when a program starts:
   GOMALLOC_STATS=0  (takes 0 or 1; default: 0)
   GOMALLOC_OPTIONS=help  (takes 0 or help; default: 0)
 """
+MATCH = ["  GOMALLOC_MATCH=1  (takes 0 or 1; default: 1)\n"]
 
 
 def said(variables: dict[str, str], library: Path = LIBRARY) -> str:
@@ -111,7 +112,9 @@ class Options(unittest.TestCase):
             variables["MEMLIMIT"] = "1536m"
             text = said({f"GOMALLOC_{k}": v for k, v in variables.items()}, library)
             names = [x for x in text.splitlines(True) if not x.startswith("      ")]
-            self.assertEqual("".join(names), HELP)
+            of_hardened = [x for x in names if "GOMALLOC_MATCH=" in x]
+            self.assertEqual("".join(x for x in names if x not in of_hardened), HELP)
+            self.assertEqual(of_hardened, MATCH if library == HARDENED else [])
             self.assertIn("      per cent of the recent peak", text)
 
     def test_program_with_raised_privileges_reads_nothing(self) -> None:

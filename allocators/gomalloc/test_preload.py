@@ -743,7 +743,7 @@ print(hex(p), hex(big), flush=True)
             ("free(id(c.malloc) & ~0xfff | 8)", "free of an address", ""),
             ("free(p); realloc(p, 5000)", "realloc of a block that is free", "p"),
             (
-                "free(p); ctypes.memset(p, 0x41, 8)\nfor i in range(100): malloc(1000)",
+                "free(p); ctypes.memset(p, 0x41, 8)\nfor i in range(3000): free(malloc(1000))",
                 "write after free",
                 "",
             ),

@@ -1,0 +1,213 @@
+#include "quarantine.h"
+
+#ifdef GOMALLOC_HARDENED
+
+#include "hold.h"
+#include "mcache.h"
+#include "mheap.h"
+#include "reproach.h"
+
+#include <string.h>
+
+/* Of a large block both pieces lie in its first bytes: memory that the program has never touched
+ * shall not be touched here. */
+enum { LARGE_WITHIN = 4096 };
+
+/* The first byte of [from, from + bytes) that is not zero; 0: all are. */
+static uintptr_t first_set(uintptr_t from, size_t bytes) {
+    for (uintptr_t at = from; at < from + bytes; at += 8)
+        if (seal_load(at))
+            return at + (unsigned)__builtin_ctzll(seal_load(at)) / 8;
+    return 0;
+}
+
+uintptr_t quarantine_stain(uintptr_t from, size_t bytes) {
+    if (bytes <= QUARANTINE_PIECE)
+        return first_set(from, bytes);
+    const uintptr_t stain = first_set(from, QUARANTINE_PIECE);
+    return stain ? stain : first_set(quarantine_second(from, bytes), QUARANTINE_PIECE);
+}
+
+void quarantine_wipe_span(struct mspan *s) {
+    for (unsigned i = 0; i < s->nelems; i++)
+        quarantine_wipe(mspan_address(s, i) + HOLD_LINK, s->elem_bytes - HOLD_LINK);
+}
+
+/* --- slots --- */
+
+uint8_t quarantine_mask[SPAN_CLASSES];
+
+void quarantine_begin(void) {
+    for (unsigned i = 2; i < SPAN_CLASSES; i++) {
+        unsigned n = QUARANTINE_SLOTS;
+        while (n > QUARANTINE_LEAST && n * class_to_size[i / 2] > QUARANTINE_BYTES)
+            n /= 2;
+        quarantine_mask[i] = (uint8_t)(n - 1);
+    }
+}
+
+static void look(const void *slot, unsigned bytes) {
+    const uintptr_t from = (uintptr_t)slot + HOLD_LINK;
+    if (!quarantine_is_clean(from, bytes - HOLD_LINK))
+        reproach_write(slot, quarantine_stain(from, bytes - HOLD_LINK));
+    if (seal_load((uintptr_t)slot) != seal_waits((uintptr_t)slot))
+        reproach_link(slot);
+}
+
+/* --- large spans --- */
+
+static void large_wipe(struct mspan *s) {
+    quarantine_wipe(s->base, LARGE_WITHIN);
+}
+
+/* The secret behind the block stays, and is looked at, too. */
+static void large_look(struct mspan *s) {
+    const struct hold_large *l = hold_large_of(s);
+    const struct hold h        = {.start = s->base,
+                                  .block = s->base + l->offset,
+                                  .end   = s->base + mspan_span_bytes(s),
+                                  .size  = l->size};
+    if (l->is_released)
+        return;
+    if (!quarantine_is_clean(s->base, LARGE_WITHIN))
+        reproach_write(os_pointer(s->base), quarantine_stain(s->base, LARGE_WITHIN));
+    const uint64_t header = seal_header(h.block, seal_says(l->size, l->kind));
+    if (h.block + h.size >= s->base + LARGE_WITHIN + 8 && hold_overflow(&h, header))
+        reproach_write(os_pointer(s->base), h.block + h.size);
+}
+
+/* Pages that may wait, resident. */
+static size_t large_room(void) {
+    /* relaxed: a heuristic */
+    const size_t in_use    = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
+    const unsigned threads = atomic_load_explicit(&mheap.threads, memory_order_relaxed);
+    const size_t share     = in_use / QUARANTINE_SHARE / (threads ? threads : 1);
+    return share < QUARANTINE_PAGES ? QUARANTINE_PAGES : share;
+}
+
+static size_t resident(struct mspan *s) {
+    return hold_large_of(s)->is_released ? 0 : s->npages;
+}
+
+/* Takes out what waits at a place; true: pages went back to the heap. */
+static bool large_leave(struct mcache *c, struct mspan *s) {
+    const bool is_released = hold_large_of(s)->is_released;
+    c->quarantine.large_pages -= resident(s);
+    large_look(s);
+    *hold_large_of(s) = (struct hold_large){0}; /* as of a span that was none yet */
+    if (!is_released && s->npages <= SPANCACHE_PAGES)
+        return spancache_free(&c->spans, s);
+    if (is_released && !os_protect(os_pointer(s->base), mspan_span_bytes(s), true))
+        return false; /* too many mappings: these addresses are lost */
+    mheap_free_large(s);
+    return true;
+}
+
+/* Of what is too long to wait, and of what the program wants shorter, the memory goes back to the
+ * system, and any access is a fault. */
+static void large_come(struct mspan *s, size_t room) {
+    void *pages        = os_pointer(s->base);
+    const size_t bytes = mspan_span_bytes(s);
+    hold_large_of(s)->is_released =
+        (s->npages > room || hold_large_of(s)->is_cut) && os_release(pages, bytes);
+    if (hold_large_of(s)->is_released)
+        os_protect(pages, bytes, false);
+    else
+        large_wipe(s);
+}
+
+bool quarantine_large(struct mcache *c, struct mspan *s) {
+    struct quarantine *q = &c->quarantine;
+    const size_t room    = large_room();
+    const unsigned at    = quarantine_random(q) % QUARANTINE_LARGE;
+    struct mspan *before = q->large[at];
+    large_come(s, room);
+    q->large[at] = s;
+    q->large_pages += resident(s);
+    bool gave_back = before && large_leave(c, before);
+    for (unsigned i = 1; q->large_pages > room && i < QUARANTINE_LARGE; i++) {
+        struct mspan **other = &q->large[(at + i) % QUARANTINE_LARGE];
+        before               = *other;
+        *other               = NULL;
+        gave_back |= before && large_leave(c, before);
+    }
+    return gave_back;
+}
+
+/* --- all that waits --- */
+
+/* The next class of which something waits, from `hand` on; SPAN_CLASSES: there is none behind. */
+static unsigned next_class(const struct quarantine *q, unsigned hand) {
+    for (unsigned w = hand / 64; w < sizeof q->some / sizeof *q->some; w++) {
+        const uint64_t some =
+            q->some[w] & (w == hand / 64 ? ~(uint64_t)0 << hand % 64 : ~(uint64_t)0);
+        if (some)
+            return w * 64 + (unsigned)__builtin_ctzll(some);
+    }
+    return SPAN_CLASSES;
+}
+
+void quarantine_sweep(struct quarantine *q) {
+    const unsigned i = next_class(q, q->hand);
+    if (i == SPAN_CLASSES) {
+        for (unsigned at = 0; at < QUARANTINE_LARGE; at++)
+            if (q->large[at])
+                large_look(q->large[at]);
+        q->hand = 0;
+        return;
+    }
+    const unsigned bytes = class_to_size[i / 2];
+    for (unsigned at = 0; at <= quarantine_mask[i]; at++)
+        if (q->slot[i][at])
+            look(q->slot[i][at], bytes);
+    q->hand = (uint16_t)(i + 1);
+}
+
+static void flush_class(struct mcache *c, unsigned spanclass) {
+    struct quarantine *q = &c->quarantine;
+    const unsigned bytes = class_to_size[spanclass / 2];
+    for (unsigned at = 0; at <= quarantine_mask[spanclass]; at++) {
+        void *slot = q->slot[spanclass][at];
+        if (!slot)
+            continue;
+        q->slot[spanclass][at] = NULL;
+        q->count[spanclass]--;
+        look(slot, bytes);
+        mcache_free_more(c, spanclass, slot);
+    }
+    q->some[spanclass / 64] &= ~((uint64_t)1 << spanclass % 64);
+}
+
+void quarantine_flush(struct mcache *c) {
+    struct quarantine *q = &c->quarantine;
+    for (unsigned i = next_class(q, 0); i < SPAN_CLASSES; i = next_class(q, i + 1))
+        flush_class(c, i);
+    for (unsigned at = 0; at < QUARANTINE_LARGE; at++) {
+        struct mspan *s = q->large[at];
+        q->large[at]    = NULL;
+        if (s)
+            large_leave(c, s);
+    }
+}
+
+void quarantine_audit(struct quarantine *q, bool (*is_free)(const void *, unsigned)) {
+    memset(q->some, 0, sizeof q->some);
+    memset(q->count, 0, sizeof q->count);
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        for (unsigned at = 0; at < QUARANTINE_SLOTS; at++) {
+            void **slot = &q->slot[i][at];
+            if (!*slot)
+                continue;
+            if (!is_free(*slot, i)) {
+                *slot = NULL;
+                continue;
+            }
+            q->count[i]++;
+            q->some[i / 64] |= (uint64_t)1 << i % 64;
+        }
+    q->large_pages = 0;
+    for (unsigned at = 0; at < QUARANTINE_LARGE; at++)
+        q->large_pages += q->large[at] ? resident(q->large[at]) : 0;
+}
+
+#endif

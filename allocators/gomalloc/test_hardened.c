@@ -1,0 +1,524 @@
+/* The hardened build: what a misuse ends with. Each mechanism has a misuse that only it stops. Each
+ * runs in a child of its own, which must die of it and say why, or must not die. Nothing here
+ * depends on chance: what is at random decides which of several ways is taken, and each leads
+ * there. */
+#include "gomalloc.h"
+#include "hardened.h"
+#include "options.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef GOMALLOC_HARDENED
+
+enum { LARGE = 100000, HUGE_BLOCK = 65 << 20, MANY = 3000 };
+
+/* A compiler knows what free means, but not this. */
+static void *volatile kept;
+
+static unsigned char *keep(void *block) {
+    kept = block;
+    return kept;
+}
+
+static void flip(unsigned char *at) {
+    *(volatile unsigned char *)at ^= 0xa5;
+}
+
+/* As an honest program does: so many blocks come and go. */
+static void churn(size_t size, unsigned times) {
+    for (unsigned i = 0; i < times; i++)
+        gom_free(keep(gom_malloc(size)));
+}
+
+/* --- words around a block --- */
+
+static void overflow_small(void) {
+    unsigned char *p = keep(gom_malloc(13));
+    flip(p + 13);
+    gom_free(p);
+}
+
+static void overflow_full(void) { /* of a slot of 64 bytes: one byte of the secret */
+    unsigned char *p = keep(gom_malloc(47));
+    flip(p + 47);
+    gom_free(p);
+}
+
+static void overflow_three(void) {
+    unsigned char *p = keep(gom_malloc(24));
+    for (unsigned i = 0; i < 3; i++)
+        flip(p + 24 + i);
+    gom_free(p);
+}
+
+static void overflow_large(void) {
+    unsigned char *p = keep(gom_malloc(LARGE));
+    flip(p + LARGE);
+    gom_free(p);
+}
+
+static void overflow_huge(void) {
+    unsigned char *p = keep(gom_malloc(HUGE_BLOCK));
+    flip(p + HUGE_BLOCK);
+    gom_free(p);
+}
+
+static void overflow_zero(void) {
+    unsigned char *p = keep(gom_malloc(0));
+    flip(p);
+    gom_free(p);
+}
+
+static void overflow_realloc(void) {
+    unsigned char *p = keep(gom_malloc(100));
+    flip(p + 100);
+    keep(gom_realloc(p, 1000));
+}
+
+static void overflow_shrunk(void) {
+    unsigned char *p = keep(gom_malloc(100)), *q = keep(gom_realloc(p, 90));
+    flip(q + 90);
+    gom_free(q);
+}
+
+static void overflow_grown(void) {
+    unsigned char *p = keep(gom_malloc(90)), *q = keep(gom_realloc(p, 95));
+    flip(q + 95);
+    gom_free(q);
+}
+
+static void overflow_shrunk_large(void) {
+    unsigned char *p = keep(gom_malloc(10 * LARGE)), *q = keep(gom_realloc(p, LARGE));
+    flip(q + LARGE);
+    gom_free(q);
+}
+
+static void overflow_aligned(void) {
+    unsigned char *p = keep(gom_aligned_alloc(256, 300));
+    flip(p + 300);
+    gom_free(p);
+}
+
+static void overflow_far_aligned(void) { /* more than has a header */
+    unsigned char *p = keep(gom_aligned_alloc(1 << 20, 300));
+    flip(p + 300);
+    gom_free(p);
+}
+
+static void underflow_header(void) {
+    unsigned char *p = keep(gom_malloc(100));
+    flip(p - 1);
+    gom_free(p);
+}
+
+static void underflow_short(void) {
+    unsigned char *p = keep(gom_malloc(5));
+    flip(p - 8);
+    gom_free(p);
+}
+
+static void underflow_word(void) { /* which only the word before the header tells */
+    unsigned char *p = keep(gom_malloc(100));
+    flip(p - 16);
+    gom_free(p);
+}
+
+static void underflow_large(void) {
+    unsigned char *p = keep(gom_malloc(LARGE));
+    flip(p - 3);
+    gom_free(p);
+}
+
+/* --- bad frees --- */
+
+static void double_small(void) {
+    unsigned char *p = keep(gom_malloc(100));
+    gom_free(p);
+    gom_free(p);
+}
+
+static void double_late(void) {
+    unsigned char *p = keep(gom_malloc(100)), *others[64];
+    for (unsigned i = 0; i < 64; i++)
+        others[i] = keep(gom_malloc(100));
+    gom_free(p);
+    for (unsigned i = 0; i < 64; i++)
+        gom_free(others[i]);
+    gom_free(p);
+}
+
+static void double_aligned(void) {
+    unsigned char *p = keep(gom_aligned_alloc(256, 300));
+    gom_free(p);
+    gom_free(p);
+}
+
+static void double_large(void) {
+    unsigned char *p = keep(gom_malloc(LARGE));
+    gom_free(p);
+    gom_free(p);
+}
+
+static void *free_it(void *p) {
+    gom_free(p);
+    return NULL;
+}
+
+static void double_of_thread(void) {
+    unsigned char *p = keep(gom_malloc(100));
+    pthread_t thread;
+    pthread_create(&thread, NULL, free_it, p);
+    pthread_join(thread, NULL);
+    gom_free(p);
+}
+
+static void free_within(void) {
+    unsigned char *p = keep(gom_malloc(100));
+    gom_free(p + 16);
+}
+
+static void free_within_large(void) {
+    unsigned char *p = keep(gom_malloc(LARGE));
+    gom_free(p + 4096);
+}
+
+static void usable_of_free(void) {
+    unsigned char *p = keep(gom_malloc(100));
+    gom_free(p);
+    gom_usable_size(p);
+}
+
+/* --- blocks of another kind --- */
+
+static void new_free(void) {
+    gom_free(keep(hardened_new(0, 40, ORIGIN_NEW)));
+}
+
+static void new_realloc(void) {
+    keep(gom_realloc(keep(hardened_new(0, 40, ORIGIN_NEW)), 50));
+}
+
+static void malloc_delete(void) {
+    hardened_free_as(keep(gom_malloc(40)), 0, ANY_SIZE, ORIGIN_NEW);
+}
+
+static void array_delete(void) {
+    hardened_free_as(keep(hardened_new(0, LARGE, ORIGIN_NEW_ARRAY)), 0, ANY_SIZE, ORIGIN_NEW);
+}
+
+static void delete_size(void) {
+    hardened_free_as(keep(hardened_new(0, 40, ORIGIN_NEW)), 0, 39, ORIGIN_NEW);
+}
+
+static void free_size(void) {
+    gom_free_sized(keep(gom_malloc(40)), 41);
+}
+
+static void free_size_of_aligned(void) {
+    gom_free_sized(keep(gom_aligned_alloc(64, 128)), 128);
+}
+
+static void free_other_alignment(void) {
+    gom_free_aligned_sized(keep(gom_aligned_alloc(64, 128)), 128, 128);
+}
+
+/* --- free memory --- */
+
+static void write_after(size_t size, size_t at) {
+    unsigned char *p = keep(gom_malloc(size));
+    gom_free(p);
+    flip(p + at);
+    churn(size, MANY);
+}
+
+static void write_after_short(void) {
+    write_after(40, 39);
+}
+
+static void write_after_long(void) {
+    write_after(5000, 0);
+}
+
+static void write_after_long_all(void) { /* all but the first piece, to the end of the slot */
+    enum { SIZE = 5376 - HARDENED_AROUND };
+    unsigned char *p = keep(gom_malloc(SIZE));
+    gom_free(p);
+    for (unsigned i = 100; i < SIZE; i++)
+        flip(p + i);
+    churn(SIZE, MANY);
+}
+
+static void write_after_large(void) {
+    unsigned char *p = keep(gom_malloc(LARGE));
+    gom_free(p);
+    flip(p + 5);
+    gom_trim(0);
+}
+
+static void write_after_swept(void) { /* while nobody wants slots of its class */
+    unsigned char *p = keep(gom_malloc(40));
+    gom_free(p);
+    flip(p + 8);
+    for (unsigned i = 0; i < MANY; i++)
+        keep(gom_malloc(1000));
+}
+
+static void write_after_swept_large(void) {
+    unsigned char *p = keep(gom_malloc(LARGE));
+    gom_free(p);
+    flip(p + 8);
+    for (unsigned i = 0; i < MANY; i++)
+        keep(gom_malloc(1000));
+}
+
+static void write_after_long_large(void) { /* too long to wait with its memory */
+    enum { LONG = 20 << 20 };
+    unsigned char *p = keep(gom_malloc(LONG));
+    gom_free(p);
+    flip(p + LONG / 2);
+}
+
+static void write_after_cut(void) { /* to the tail that realloc cut off */
+    unsigned char *p = keep(gom_malloc(LARGE));
+    keep(gom_realloc(p, 1000));
+    flip(p + LARGE - 1);
+}
+
+static void write_to_link(void) {
+    unsigned char *p[200]; /* more than wait: the others are on the list */
+    for (unsigned i = 0; i < 200; i++)
+        p[i] = keep(gom_malloc(100));
+    for (unsigned i = 0; i < 200; i++)
+        gom_free(p[i]);
+    for (unsigned i = 0; i < 200; i++)
+        flip(p[i] - 16);
+    keep(gom_malloc(100));
+}
+
+static void write_to_link_swept(void) {
+    unsigned char *p = keep(gom_malloc(100));
+    gom_free(p);
+    flip(p - 16);
+    for (unsigned i = 0; i < MANY; i++)
+        keep(gom_malloc(1000));
+}
+
+/* --- the process ends --- */
+
+static void allocate_again(int signal) {
+    (void)signal;
+    for (unsigned i = 0; i < MANY; i++)
+        keep(gom_malloc(40));
+}
+
+static void handler_allocates(void) {
+    signal(SIGABRT, allocate_again);
+    unsigned char *p[8];
+    for (unsigned i = 0; i < 8; i++)
+        p[i] = keep(gom_malloc(40));
+    for (unsigned i = 0; i < 8; i++)
+        gom_free(p[i]);
+    for (unsigned i = 0; i < 8; i++)
+        flip(p[i] + 8);
+    churn(40, MANY);
+}
+
+/* --- legal --- */
+
+static void all_match(void) {
+    hardened_free_as(keep(hardened_new(0, 40, ORIGIN_NEW)), 0, 40, ORIGIN_NEW);
+    hardened_free_as(keep(hardened_new(64, 40, ORIGIN_NEW_ARRAY)), 64, 40, ORIGIN_NEW_ARRAY);
+    gom_free_sized(keep(gom_calloc(5, 8)), 40);
+    gom_free_sized(keep(gom_realloc(gom_aligned_alloc(64, 128), 100)), 100);
+    gom_free_aligned_sized(keep(gom_aligned_alloc(16, 5)), 16, 5);
+    gom_free_aligned_sized(keep(gom_aligned_alloc(8192, LARGE)), 8192, LARGE);
+    gom_free(keep(gom_aligned_alloc(1 << 20, LARGE)));
+    gom_free_sized(NULL, 3);
+}
+
+static void mismatch_allowed(void) {
+    options[OPTION_MATCH] = 0;
+    new_free();
+    malloc_delete();
+    delete_size();
+    free_size_of_aligned();
+}
+
+/* --- the tests --- */
+
+static char said[4096];
+
+/* Runs it in a child; the signal that it died of, 0: none. What it said is in `said`. */
+static int end_of(void (*misuse)(void)) {
+    int fd[2], status = 0;
+    if (pipe(fd) != 0)
+        return -1;
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        dup2(fd[1], STDERR_FILENO);
+        misuse();
+        _exit(0);
+    }
+    close(fd[1]);
+    size_t n = 0;
+    for (ssize_t got; (got = read(fd[0], said + n, sizeof said - 1 - n)) > 0;)
+        n += (size_t)got;
+    said[n] = '\0';
+    close(fd[0]);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static const char FAULT[] = "fault";
+
+static const struct {
+    const char *what;
+    void (*misuse)(void);
+    const char *says; /* NULL: it is legal; FAULT: the processor stops it */
+} cases[] = {
+    {"a byte behind a block", overflow_small,
+     "overflow: a write of 1 byte behind the end of a block of 13 bytes, found by free"},
+    {"a byte behind a block that fills its slot", overflow_full,
+     "a write of 1 byte behind the end of a block of 47 bytes"},
+    {"three bytes behind a block", overflow_three, "a write of 3 bytes behind"},
+    {"a byte behind a large block", overflow_large, "a write of 1 byte behind"},
+    {"a byte behind a huge block", overflow_huge, "a write of 1 byte behind"},
+    {"a byte in a block of none", overflow_zero, "behind the end of a block of 0 bytes"},
+    {"realloc looks, too", overflow_realloc, "of a block of 100 bytes, found by realloc"},
+    {"a byte behind a block that shrank", overflow_shrunk, "behind the end of a block of 90"},
+    {"a byte behind a block that grew", overflow_grown, "behind the end of a block of 95"},
+    {"a byte behind a large block that shrank", overflow_shrunk_large, "a write of 1 byte"},
+    {"a byte behind an aligned block", overflow_aligned, "a block of 300 bytes"},
+    {"a byte behind one without a header", overflow_far_aligned, "a block of 300 bytes"},
+    {"a byte before a block", underflow_header, "underflow: a write before a block"},
+    {"the header of a short block", underflow_short, "underflow: a write before a block"},
+    {"the word before the header", underflow_word, "underflow: a write before a block"},
+    {"a byte before a large block", underflow_large, "underflow: a write before a block"},
+    {"a double free", double_small, "free of a block that is free already (double free?)"},
+    {"a double free after others", double_late, "free already"},
+    {"a double free of an aligned block", double_aligned, "free already"},
+    {"a double free of a large block", double_large, "free of an address in free memory"},
+    {"a double free after a thread's", double_of_thread, "free already"},
+    {"a free within a block", free_within, "free of an address within a block"},
+    {"a free within a large block", free_within_large, "within a large block"},
+    {"the usable size of a free block", usable_of_free, "usable size of a block that is free"},
+    {"free of a block of new", new_free, "mismatch: free of a block of 40 bytes of operator new"},
+    {"realloc of a block of new", new_realloc, "mismatch: realloc of a block"},
+    {"delete of a block of malloc", malloc_delete, "mismatch: delete of a block of 40 bytes of ma"},
+    {"delete of a large block of new[]", array_delete, "of 100000 bytes of operator new[]"},
+    {"delete with another size", delete_size, "mismatch: delete of 39 bytes, of a block of 40"},
+    {"a free with another size", free_size, "mismatch: sized free of 41 bytes"},
+    {"a sized free of an aligned block", free_size_of_aligned, "of malloc aligned to 64"},
+    {"a free with another alignment", free_other_alignment, "with an alignment of 128 of a block"},
+    {"a write after the free", write_after_short, "write after free"},
+    {"the same at the begin of a long block", write_after_long, "write after free"},
+    {"the same to all but its begin", write_after_long_all, "write after free"},
+    {"the same to a large block", write_after_large, "write after free"},
+    {"the same, found while it waits", write_after_swept, "write after free"},
+    {"the same of a large block", write_after_swept_large, "write after free"},
+    {"any access to a long large block", write_after_long_large, FAULT},
+    {"any access to what realloc cut off", write_after_cut, FAULT},
+    {"a write to a free slot's link", write_to_link, "the link is damaged"},
+    {"the same, found while it waits", write_to_link_swept, "the link is damaged"},
+    {"a handler of the signal allocates from damaged slots", handler_allocates, "write after"},
+    {"frees that match are legal", all_match, NULL},
+    {"frees that do not match are, too, if the option says so", mismatch_allowed, NULL},
+};
+
+static void test_cases(void) {
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int end = end_of(cases[i].misuse);
+        if (cases[i].says == FAULT)
+            OK(end == SIGSEGV, "%s", cases[i].what);
+        else if (cases[i].says)
+            OK(end == SIGABRT && strstr(said, cases[i].says), "%s", cases[i].what);
+        else
+            OK(end == 0 && !*said, "%s", cases[i].what);
+        if (tap_failures)
+            printf("# signal %d: %s\n", end, said);
+    }
+}
+
+/* The second time that it comes there, the process ends at once. */
+static void test_handler(void) {
+    unsigned lines = 0;
+    end_of(handler_allocates);
+    for (const char *at = said; (at = strstr(at, "gomalloc: ")); at++)
+        lines++;
+    IS(lines, 2, "and is not begun again");
+}
+
+static void test_usable(void) {
+    unsigned wrong = 0;
+    for (size_t size = 0; size < 70000; size = size * 9 / 8 + 1) {
+        void *p = gom_malloc(size);
+        wrong += gom_usable_size(p) != size;
+        gom_free(p);
+    }
+    IS(wrong, 0, "the usable size is what was asked for, so that the secret behind it is nobody's");
+}
+
+/* Mallocs alone bring no freed block back. */
+static void test_quarantine(size_t size, unsigned mallocs) {
+    unsigned reused = 0;
+    static void *p[1000];
+    unsigned char *stale = keep(gom_malloc(size));
+    gom_free(stale);
+    for (unsigned i = 0; i < mallocs; i++)
+        reused += (p[i] = gom_malloc(size)) == stale;
+    IS(reused, 0, "a freed block of %zu bytes has no new owner at once", size);
+    for (unsigned i = 0; i < mallocs; i++)
+        gom_free(p[i]);
+}
+
+/* Of 64 slots of a fresh span. In order of addresses they would be a link apart. */
+static void test_order(void) {
+    enum { BLOCKS = 64, SIZE = 100 };
+    unsigned neighbours = 0;
+    unsigned char *p[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        p[i] = gom_malloc(SIZE);
+        if (i)
+            neighbours += p[i] > p[i - 1] && p[i] < p[i - 1] + 2 * SIZE;
+    }
+    OK(neighbours < BLOCKS / 2, "blocks are neighbours in no order: %u of %d follow the last",
+       neighbours, BLOCKS);
+}
+
+static void test_wiped(void) {
+    unsigned char *p = keep(gom_malloc(100));
+    unsigned left    = 0;
+    memset(p, 0x5a, 100);
+    gom_free(p);
+    for (unsigned i = 0; i < 100; i++)
+        left += ((volatile unsigned char *)p)[i] == 0x5a;
+    IS(left, 0, "nothing of a freed block's content is left");
+}
+
+int main(void) {
+    test_cases();
+    test_handler();
+    test_usable();
+    test_quarantine(40, 1000);
+    test_quarantine(5000, 1000);
+    test_quarantine(LARGE, 100);
+    test_order();
+    test_wiped();
+    return tap_done();
+}
+
+#else
+
+int main(void) {
+    tap_skip("misuses", "in the hardened build");
+    return tap_done();
+}
+
+#endif
