@@ -7,6 +7,10 @@
 #include "hardened.h"
 #include "mcache.h"
 
+/* Of the functions that have a copy: all of it begins with a line of the processor's cache. Where
+ * it began elsewhere, by chance, the workload "tiny" took up to half as long again. */
+#define FAST_ALIGNED __attribute__((aligned(64)))
+
 /* A request that the fast path does not serve: large, or its list is empty. */
 void *malloc_more(size_t size);
 

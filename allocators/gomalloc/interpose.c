@@ -22,11 +22,11 @@ void *pvalloc(size_t size);
 int malloc_trim(size_t pad);
 #endif
 
-EXPORT void *malloc(size_t size) {
+EXPORT FAST_ALIGNED void *malloc(size_t size) {
     return fast_malloc(size);
 }
 
-EXPORT void free(void *block) {
+EXPORT FAST_ALIGNED void free(void *block) {
     fast_free(block);
 }
 

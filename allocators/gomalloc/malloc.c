@@ -144,7 +144,7 @@ NOINLINE void *malloc_more(size_t size) {
     return LIKELY(object) ? object : small_alloc(spanclass);
 }
 
-void *gom_malloc(size_t size) {
+FAST_ALIGNED void *gom_malloc(size_t size) {
     return fast_malloc(size);
 }
 
@@ -222,7 +222,7 @@ NOINLINE void free_more(void *block) {
         helper_tick(caller);
 }
 
-void gom_free(void *block) {
+FAST_ALIGNED void gom_free(void *block) {
     fast_free(block);
 }
 
