@@ -377,7 +377,8 @@ static void *aligned(size_t alignment, size_t size) {
         return gom_malloc(size < alignment ? alignment : size);
     if (size <= SIZE_MAX_SMALL && alignment <= PAGE_BYTES)
         for (unsigned class = size_to_class(size); class < SIZE_CLASSES; class ++)
-            if (class_to_size[class] % alignment == 0)
+            if (!(class_to_size[class] &
+                  (alignment - 1))) /* a division would take longer than malloc */
                 return gom_malloc(class_to_size[class]);
     return large_alloc(size, alignment, SCAN, NULL);
 }

@@ -8,6 +8,7 @@
 #include "mcentral.h"
 #include "mheap.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 #define NOINLINE __attribute__((noinline))
@@ -23,7 +24,12 @@ _Static_assert(LIST_OBJECTS_MIN *SIZE_MAX_SMALL <= LIST_BYTES_MAX, "mcache_sum's
 /* From 0, which stands for all large objects, to the first small one. */
 #define NEXT_CLASS(i) ((i) ? 1 : 2)
 
-enum { FRESH_BYTES = 4 << 10 };
+enum {
+    FRESH_BYTES   = 4 << 10,
+    BATCHES       = 32, /* of free_batched, on the stack: 2 KiB */
+    BATCH_WORDS   = 4,
+    BATCHED_BYTES = 64, /* larger objects lie in too many spans for that to be worth it */
+};
 
 /* Without objects and room: of a thread that has not allocated yet, and of one that has ended. */
 static struct mcache unborn, ended;
@@ -111,13 +117,6 @@ add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i)
 
 /* --- lists to spans --- */
 
-/* Slots of one word of a span that somebody else may own, to be freed together. */
-struct batch {
-    struct mspan *span;
-    unsigned word, count;
-    uint64_t bits;
-};
-
 /* Of a span whose last slot is free. */
 static void release(struct mcache *c, struct mspan *s) {
     if (s->nelems <= SPANCACHE_SLOTS)
@@ -126,19 +125,18 @@ static void release(struct mcache *c, struct mspan *s) {
         mheap_free_span(&c->pages, s);
 }
 
-static void commit(struct mcache *c, const struct batch *b) {
-    if (!b->bits)
-        return;
-    switch (mspan_free_remote(b->span, b->word, b->bits, b->count)) {
+/* Of a span that somebody else may own, in which `count` slots have been noted as freed. */
+static void count_freed(struct mcache *c, struct mspan *s, unsigned count) {
+    switch (mspan_count_freed(s, count)) {
     case DUTY_NONE: return;
     case DUTY_PUSH:
-        if (!mcentral_push(b->span))
+        if (!mcentral_push(s))
             return;
         break;
-    case DUTY_REMOVE_RELEASE: mcentral_remove(b->span); break;
+    case DUTY_REMOVE_RELEASE: mcentral_remove(s); break;
     case DUTY_RELEASE: break;
     }
-    release(c, b->span);
+    release(c, s);
 }
 
 static void *next_of(const void *object) {
@@ -149,45 +147,122 @@ static void *next_of(const void *object) {
 #endif
 }
 
-/* Frees a chain of objects into their spans. */
-static void free_chain(struct mcache *c, unsigned spanclass, void *object) {
-    struct mspan *own = c->of[spanclass].span;
-    struct batch b    = {0};
-    while (object) {
-        void *next           = next_of(object);
-        struct mspan *s      = arena_span((uintptr_t)object);
-        const unsigned slot  = mspan_slot(s, (uintptr_t)object);
-        const uint64_t bit   = (uint64_t)1 << slot % 64;
-        const bool same_word = s == b.span && slot / 64 == b.word;
-        if (s == own) {
-            mspan_free_owned(s, slot);
-        } else if (same_word) {
-            b.bits |= bit;
-            b.count++;
-        } else {
-            commit(c, &b);
-            b = (struct batch){s, slot / 64, 1, bit};
-        }
-        object = next;
-    }
-    commit(c, &b);
+/* Frees slots of one word. */
+static inline void free_word(struct mspan *s, bool owned, unsigned w, uint64_t bits) {
+    if (owned)
+        mspan_free_owned(s, w, bits);
+    else
+        mspan_note_freed(s, w, bits);
 }
 
-/* Keeps the first objects of a list, the last freed, and frees the others into their spans. The
- * books have just been kept. */
-static void shorten(struct mcache *c, unsigned spanclass, unsigned keep) {
+/* Frees the first of n objects of a chain, and those behind it in the same span. A word of the
+ * bitmap goes at a time. Returns how many. They are off the chain before any is free: if it is a
+ * list, a child frees what is on it, and none of these. */
+static unsigned free_run(struct mcache *c, unsigned spanclass, void **chain, unsigned n) {
+    void *object         = *chain;
+    struct mspan *s      = arena_span((uintptr_t)object);
+    const bool owned     = s == c->of[spanclass].span;
+    const uintptr_t base = s->base, bytes = mspan_span_bytes(s);
+    unsigned word = mspan_slot(s, (uintptr_t)object) / 64, count = 0;
+    uint64_t bits = 0;
+    do {
+        const unsigned slot = mspan_slot_from(s, base, (uintptr_t)object);
+        object              = next_of(object);
+        if (slot / 64 != word) {
+            free_word(s, owned, word, bits);
+            word = slot / 64;
+            bits = 0;
+        }
+        *chain = object;
+        lock_in_order();
+        bits |= (uint64_t)1 << slot % 64;
+        count++;
+    } while (count < n && (uintptr_t)object - base < bytes); /* NULL is in no span */
+    free_word(s, owned, word, bits);
+    if (!owned)
+        count_freed(c, s, count);
+    return count;
+}
+
+/* Small objects that are to be freed, by spans: 256 slots of one, or all that it has. */
+struct batch {
+    struct mspan *span;
+    uintptr_t base; /* of the first slot, and */
+    size_t bytes;   /* of them all; 0: no batch */
+    unsigned word, count;
+    uint64_t bits[BATCH_WORDS]; /* from `word` of the span's on */
+};
+
+static void commit(struct mcache *c, unsigned spanclass, const struct batch *b) {
+    const bool owned = b->span == c->of[spanclass].span;
+    for (unsigned i = 0; i < BATCH_WORDS; i++)
+        if (b->bits[i])
+            free_word(b->span, owned, b->word + i, b->bits[i]);
+    if (!owned)
+        count_freed(c, b->span, b->count);
+}
+
+/* The batch that an object belongs to; NULL: another has its place. */
+static struct batch *batch_of(struct batch all[BATCHES], uintptr_t object) {
+    struct mspan *s      = arena_span(object);
+    const unsigned word  = mspan_slot(s, object) / 64 & -(unsigned)BATCH_WORDS;
+    const uintptr_t base = mspan_address(s, word * 64);
+    struct batch *b      = &all[(uint32_t)(base >> 11) * 0x9e3779b1u >> 27];
+    if (!b->bytes) {
+        const size_t most = (size_t)s->elem_bytes * BATCH_WORDS * 64;
+        const size_t left = s->base + mspan_span_bytes(s) - base;
+        *b                = (struct batch){s, base, left < most ? left : most, word, 0, {0}};
+    }
+    return b->base == base ? b : NULL;
+}
+
+/* Frees n objects of a chain, those of a span together, in whatever order they come: an atomic
+ * operation for each would cost more than all the rest. Off the chain, as above. */
+static void free_batched(struct mcache *c, unsigned spanclass, void **chain, unsigned n) {
+    struct batch all[BATCHES], *b = all;
+    for (unsigned i = 0; i < BATCHES; i++)
+        all[i].base = all[i].bytes = 0;
+    for (void *object; n && (object = *chain); n--) {
+        if ((uintptr_t)object - b->base >= b->bytes) {
+            struct batch *other = batch_of(all, (uintptr_t)object);
+            if (!other) {
+                free_run(c, spanclass, chain, 1);
+                continue;
+            }
+            b = other;
+        }
+        *chain = next_of(object);
+        lock_in_order();
+        const unsigned slot = mspan_slot_from(b->span, b->base, (uintptr_t)object);
+        b->bits[slot / 64] |= (uint64_t)1 << slot % 64;
+        b->count++;
+    }
+    for (unsigned i = 0; i < BATCHES; i++)
+        if (all[i].bytes)
+            commit(c, spanclass, &all[i]);
+}
+
+/* Frees the first n objects of a chain into their spans, or all. */
+static void free_chain(struct mcache *c, unsigned spanclass, void **chain, unsigned n) {
+    if (n > BATCHES && class_to_size[spanclass / 2] <= BATCHED_BYTES)
+        free_batched(c, spanclass, chain, n);
+    else
+        while (n && *chain)
+            n -= free_run(c, spanclass, chain, n);
+}
+
+/* Keeps the first objects of a list, the last freed, and frees the others into their spans. */
+static void free_oldest(struct mcache *c, unsigned spanclass, unsigned keep) {
     void *rest = c->list[spanclass].head, *last = NULL;
-    unsigned kept = 0;
-    for (; kept < keep && rest; kept++) {
+    for (unsigned kept = 0; kept < keep && rest; kept++) {
         last = rest;
         rest = next_of(rest);
     }
-    if (last)
-        link_set(last, NULL);
-    else
-        c->list[spanclass].head = NULL;
-    lock_in_order(); /* whose child frees what is on the list, and none of the rest */
-    free_chain(c, spanclass, rest);
+    if (!last || !rest)
+        return;
+    link_set(last, NULL);
+    lock_in_order(); /* as in free_chain */
+    free_chain(c, spanclass, &rest, UINT_MAX);
 }
 
 bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
@@ -196,7 +271,12 @@ bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
     unsigned length     = length_of(c, spanclass);
     const bool is_long  = length > most / 2;
     if (is_long) {
-        shorten(c, spanclass, most / 2);
+        /* In a burst of frees, the last ones go: they are in the processor's cache. The others are
+         * not by now, and lie behind these. */
+        if (l->now.mallocs == 0)
+            free_chain(c, spanclass, &l->head, length - most / 2);
+        else
+            free_oldest(c, spanclass, most / 2);
         length = most / 2;
     }
     link_set(object, l->head);
@@ -339,7 +419,7 @@ void mcache_flush(struct mcache *c) {
     if (HARDENED)
         quarantine_flush(c);
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
-        shorten(c, i, 0);
+        free_chain(c, i, &c->list[i].head, UINT_MAX);
         struct mspan *s = c->of[i].span;
         c->of[i].span   = NULL;
         lock_in_order(); /* as in give_up */

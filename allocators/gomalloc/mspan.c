@@ -3,6 +3,7 @@
 #include "link.h"
 #include "lock.h"
 #include "os.h"
+#include "pallocbits.h"
 
 _Static_assert(sizeof(struct mspan) <= 64, "the header of a span is within a cache line");
 
@@ -34,59 +35,83 @@ static inline unsigned take_bit(uint64_t *bits, uint64_t *random) {
     *bits &= ~((uint64_t)1 << bit);
     return bit;
 }
-#else
-/* Takes the lowest bit out of a word. */
-static inline unsigned take_bit(uint64_t *bits, const uint64_t *random) {
-    const unsigned bit = (unsigned)__builtin_ctzll(*bits);
-    (void)random;
-    *bits &= *bits - 1;
-    return bit;
-}
-#endif
 
-/* What a thread takes of a span is in no order that anybody can tell. */
-static inline uint64_t begin_random(const struct mspan *s, uint64_t bits) {
-#ifdef GOMALLOC_HARDENED
-    return (s->base ^ bits ^ seal_secrets.link) * seal_secrets.factor;
-#else
-    (void)s;
-    (void)bits;
-    return 0;
-#endif
+/* Links slots of one word behind `last`, or makes them the head if that is 0, and takes them out:
+ * in no order that anybody can tell. Returns the new last. */
+static inline uintptr_t take_word(struct mspan *s, unsigned w, unsigned most, uintptr_t last,
+                                  void **head, unsigned *count) {
+    uint64_t bits   = mspan_avail(s)[w];
+    uint64_t random = (s->base ^ bits ^ seal_secrets.link) * seal_secrets.factor;
+    for (; bits && *count < most; ++*count) {
+        const uintptr_t object = mspan_address(s, w * 64 + take_bit(&bits, &random));
+        if (last)
+            link_set(os_pointer(last), os_pointer(object));
+        else
+            *head = os_pointer(object);
+        last = object;
+    }
+    mspan_avail(s)[w] = bits;
+    return last;
 }
+#else
+/* Links the slots of the lowest run of set bits, at most `most`, behind `last`, and takes them out
+ * of the bits. `first`: the address of bit 0. Returns the new last. */
+static inline uintptr_t take_run(uint64_t *bits, uintptr_t first, size_t bytes, unsigned most,
+                                 uintptr_t last, unsigned *count) {
+    const unsigned from = (unsigned)__builtin_ctzll(*bits);
+    const uint64_t rest = ~(*bits >> from);
+    unsigned n          = rest ? (unsigned)__builtin_ctzll(rest) : 64;
+    n                   = n < most ? n : most;
+    *bits &= ~bits_mask(from, n);
+    *count += n;
+    for (uintptr_t object = first + from * bytes; n; n--, object += bytes) {
+        link_set(os_pointer(last), os_pointer(object));
+        last = object;
+    }
+    return last;
+}
+
+/* Links slots of one word behind `last`, or makes them the head if that is 0, and takes them out,
+ * the lowest first. Returns the new last. */
+static inline uintptr_t take_word(struct mspan *s, unsigned w, unsigned most, uintptr_t last,
+                                  void **head, unsigned *count) {
+    const uintptr_t first = mspan_address(s, w * 64);
+    uint64_t bits         = mspan_avail(s)[w];
+    if (bits && !last) { /* its link to itself is replaced next */
+        last  = first + (uintptr_t)__builtin_ctzll(bits) * s->elem_bytes;
+        *head = os_pointer(last);
+    }
+    while (bits && *count < most)
+        last = take_run(&bits, first, s->elem_bytes, most - *count, last, count);
+    mspan_avail(s)[w] = bits;
+    return last;
+}
+#endif
 
 unsigned mspan_take(struct mspan *s, unsigned most, void **head) {
     unsigned count = 0, w = s->search;
-    void *last = NULL;
-    *head      = NULL;
+    uintptr_t last = 0;
+    *head          = NULL;
     for (; w < s->nwords && count < most; w++) {
-        uint64_t bits   = mspan_avail(s)[w];
-        uint64_t random = begin_random(s, bits);
-        for (; bits && count < most; count++) {
-            void *object = os_pointer(mspan_address(s, w * 64 + take_bit(&bits, &random)));
-            if (last)
-                link_set(last, object);
-            else
-                *head = object;
-            last = object;
-        }
-        mspan_avail(s)[w] = bits;
-        if (bits)
+        last = take_word(s, w, most, last, head, &count);
+        if (mspan_avail(s)[w])
             break;
     }
     s->search = (uint16_t)w;
     if (last)
-        link_set(last, NULL);
+        link_set(os_pointer(last), NULL);
     return count;
 }
 
-enum span_duty mspan_free_remote(struct mspan *s, unsigned w, uint64_t bits, unsigned count) {
+void mspan_note_freed(struct mspan *s, unsigned w, uint64_t bits) {
     /* release: step 1 of the protocol */
     const uint64_t before =
         atomic_fetch_or_explicit(&mspan_freed(s)[w], bits, memory_order_release);
     assert(!(before & bits));
     (void)before;
+}
 
+enum span_duty mspan_count_freed(struct mspan *s, unsigned count) {
     uint32_t old = atomic_load_explicit(&s->word, memory_order_relaxed), new;
     enum span_duty duty;
     do {

@@ -26,6 +26,7 @@
  *                           wrote into the object comes before what its next owner writes.
  *   2. word: live -= 1      release: whoever sees the new number also sees the bit. acquire: the
  *                           thread that ends at 0 comes after all others' use of the span.
+ *      Of slots that one thread frees together, the number; step 1 has been done for all of them.
  *      In the same compare-and-swap, since it knows the state and the number at one instant:
  *        FULL, live < nelems   -> PUSHING: this thread pushes the span (the "first remote free")
  *        FULL or PARTIAL, 0    -> EMPTYING: this thread gives the span back to the mheap
@@ -116,9 +117,14 @@ static inline uint32_t span_live(uint32_t word) {
     return word & SPAN_LIVE_MASK;
 }
 
+/* How many slots behind the one at `base` the address within the span lies. */
+static inline unsigned mspan_slot_from(const struct mspan *s, uintptr_t base, uintptr_t address) {
+    return (unsigned)((address - base) * s->magic >> 32);
+}
+
 /* The slot that an address within the span lies in. */
 static inline unsigned mspan_slot(const struct mspan *s, uintptr_t address) {
-    return (unsigned)((address - s->base) * s->magic >> 32);
+    return mspan_slot_from(s, s->base, address);
 }
 
 static inline uintptr_t mspan_address(const struct mspan *s, unsigned slot) {
@@ -136,24 +142,25 @@ void mspan_init(struct mspan *, uintptr_t base, unsigned spanclass, bool needs_z
  * addresses. Returns their number, and the first in *head. */
 unsigned mspan_take(struct mspan *, unsigned most, void **head);
 
-/* Owner: puts a slot back. */
-static inline void mspan_free_owned(struct mspan *s, unsigned slot) {
-    const unsigned w = slot / 64;
-    assert(!(mspan_avail(s)[w] >> slot % 64 & 1));
-    mspan_avail(s)[w] |= (uint64_t)1 << slot % 64;
+/* Owner: puts slots back, the bits of word w. */
+static inline void mspan_free_owned(struct mspan *s, unsigned w, uint64_t bits) {
+    assert(!(mspan_avail(s)[w] & bits));
+    mspan_avail(s)[w] |= bits;
     s->needs_zero = true;
     if (w < s->search)
         s->search = (uint16_t)w;
 }
 
-/* Anybody else: frees `count` slots, the bits of word w. What the caller must do next: */
+/* Anybody else: step 1 of the protocol for slots of word w, as often as there are words; then step
+ * 2 for all of them, `count`. What the caller must do next: */
 enum span_duty {
     DUTY_NONE,
     DUTY_PUSH,           /* mcentral_push */
     DUTY_RELEASE,        /* give the span back */
     DUTY_REMOVE_RELEASE, /* the same, but take it off the list first */
 };
-enum span_duty mspan_free_remote(struct mspan *, unsigned w, uint64_t bits, unsigned count);
+void mspan_note_freed(struct mspan *, unsigned w, uint64_t bits);
+enum span_duty mspan_count_freed(struct mspan *, unsigned count);
 
 /* Owner: makes freed slots available; returns how many came. */
 unsigned mspan_merge(struct mspan *);

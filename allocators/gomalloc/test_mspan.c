@@ -9,6 +9,12 @@
 
 #include <stdlib.h>
 
+/* A free of slots of one word. */
+static enum span_duty free_remote(struct mspan *s, unsigned w, uint64_t bits, unsigned count) {
+    mspan_note_freed(s, w, bits);
+    return mspan_count_freed(s, count);
+}
+
 /* As many pages as the largest span has. */
 static _Alignas(PAGE_BYTES) char pages[SPAN_MAX_PAGES * PAGE_BYTES];
 
@@ -55,8 +61,8 @@ static void test_free_owned(void) {
     struct mspan *s = new_span(1);
     void *list;
     mspan_take(s, 1024, &list);
-    mspan_free_owned(s, 700);
-    mspan_free_owned(s, 3);
+    mspan_free_owned(s, 700 / 64, (uint64_t)1 << 700 % 64);
+    mspan_free_owned(s, 0, 1 << 3);
     IS(mspan_available(s), 2, "two slots are available again");
     IS(mspan_take(s, 9, &list), 2, "both come");
     OK((char *)list == pages + 3 * 8 && (char *)link_next(list) == pages + 700 * 8,
@@ -69,13 +75,13 @@ static void test_remote(void) {
     struct mspan *s = new_span(2); /* 512 slots */
     void *list;
     mspan_take(s, 512, &list);
-    IS(mspan_free_remote(s, 1, 6, 2), DUTY_NONE, "a free into a cached span is only noted");
+    IS(free_remote(s, 1, 6, 2), DUTY_NONE, "a free into a cached span is only noted");
     OK(!mspan_give_up_full(s), "so it is not full");
     IS(mspan_available(s), 2, "and the slots have been merged");
     mspan_take(s, 2, &list);
     OK(mspan_give_up_full(s) && state_of(s) == SPAN_FULL, "now it is full");
-    IS(mspan_free_remote(s, 7, 1, 1), DUTY_PUSH, "the first free into a full span must push it");
-    IS(mspan_free_remote(s, 7, 2, 1), DUTY_NONE, "the second need not");
+    IS(free_remote(s, 7, 1, 1), DUTY_PUSH, "the first free into a full span must push it");
+    IS(free_remote(s, 7, 2, 1), DUTY_NONE, "the second need not");
     OK(!mcentral_push(s) && state_of(s) == SPAN_PARTIAL, "it is on the list");
     OK(mcentral_take(4, 0, 0) == s && mcentral_take(4, 0, 0) == NULL,
        "from there it is taken, once");
@@ -84,7 +90,7 @@ static void test_remote(void) {
     enum span_duty duty = DUTY_NONE;
     for (unsigned slot = 0; slot < 512; slot++)
         if (slot != 448 && slot != 449)
-            duty = mspan_free_remote(s, slot / 64, (uint64_t)1 << slot % 64, 1);
+            duty = free_remote(s, slot / 64, (uint64_t)1 << slot % 64, 1);
     IS(duty, DUTY_REMOVE_RELEASE, "the free of the last slot must take it off and release it");
     OK(mcentral_take(4, 0, 0) == NULL, "nobody else gets it meanwhile");
     mcentral_remove(s);
@@ -103,8 +109,8 @@ static void test_leftovers(void) {
     void *list;
     mspan_take(s, 100, &list);
     mcentral_uncache(s);
-    mspan_free_remote(s, 0, 1, 1);
-    mspan_free_remote(s, 1, 1, 1);
+    free_remote(s, 0, 1, 1);
+    free_remote(s, 1, 1, 1);
     mcentral_take(4, 0, 0);
     IS(mspan_available(s), 512 - 98, "what was available and what was freed is there");
     IS(mspan_take(s, 512, &list), 512 - 98, "and can be taken");
@@ -117,7 +123,7 @@ static void test_single_slot(void) {
     void *list;
     mspan_take(s, 5, &list);
     OK(mspan_give_up_full(s), "a span with one slot is full");
-    IS(mspan_free_remote(s, 0, 1, 1), DUTY_RELEASE, "its free releases it, without a list");
+    IS(free_remote(s, 0, 1, 1), DUTY_RELEASE, "its free releases it, without a list");
     free(s);
     s = new_span(67);
     OK(mcentral_uncache(s) && state_of(s) == SPAN_EMPTYING, "an untouched span is given back");

@@ -13,7 +13,8 @@
 /* Copies of their own, so that the parts that the test is linked with stay what they are. */
 #define mspan_init          stepped_init
 #define mspan_take          stepped_take
-#define mspan_free_remote   stepped_free_remote
+#define mspan_note_freed    stepped_note_freed
+#define mspan_count_freed   stepped_count_freed
 #define mspan_merge         stepped_merge
 #define mspan_give_up_full  stepped_give_up_full
 #define mspan_available     stepped_available
@@ -259,7 +260,8 @@ static void free_slots(unsigned first, unsigned n) {
         bits |= (uint64_t)1 << slot % 64;
     }
     count_held -= n;
-    do_duty(mspan_free_remote(span, first / 64, bits, n));
+    mspan_note_freed(span, first / 64, bits);
+    do_duty(mspan_count_freed(span, n));
 }
 
 static void take_slots(unsigned most) {

@@ -187,7 +187,7 @@ static void free_slot_twice(void) {
         block[i] = gom_malloc(4 * PAGE);
     for (unsigned i = 0; i < 9; i++)
         gom_free(block[i]);
-    gom_free(block[0]); /* the first went to its span, which waits */
+    gom_free(block[4]); /* it went to its span, which waits */
 }
 
 static void test_bad(void) {
