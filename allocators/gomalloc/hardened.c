@@ -100,15 +100,22 @@ static void sweep(void) {
     mcache_leave(c);
 }
 
+/* How far behind the start of its span a large block begins. The page map knows of a huge one
+ * the first page alone. */
+static size_t offset_of(size_t alignment, size_t bytes) {
+    if (alignment <= HOLD_WIDE)
+        return HOLD_WIDE;
+    const bool huge = is_huge((alignment + bytes + HOLD_TAIL_LEAST + PAGE_BYTES - 1) / PAGE_BYTES);
+    return alignment <= (huge ? PAGE_BYTES / 2 : OFFSET_MOST) ? alignment : 0;
+}
+
 /* What large() shall do besides. */
 enum { LARGE_NOSCAN = 1, LARGE_ZERO = 2 };
 
 /* `spare`: bytes of address space behind it, to grow into. */
 static NOINLINE void *large(size_t size, unsigned kind, size_t spare, unsigned how) {
     const size_t alignment = hold_alignment(kind);
-    const size_t offset    = alignment <= HOLD_WIDE     ? HOLD_WIDE
-                             : alignment <= OFFSET_MOST ? alignment
-                                                        : 0;
+    const size_t offset    = offset_of(alignment, size + spare);
     if (size > PTRDIFF_MAX - PAGE_BYTES - OFFSET_MOST - spare)
         return no_memory();
     sweep();

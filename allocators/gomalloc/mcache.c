@@ -265,7 +265,8 @@ static void free_oldest(struct mcache *c, unsigned spanclass, unsigned keep) {
     free_chain(c, spanclass, &rest, UINT_MAX);
 }
 
-bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
+/* `frees`: 1, or 0 if it counts as freed. */
+static bool free_more(struct mcache *c, unsigned spanclass, void *object, unsigned frees) {
     struct freelist *l  = &c->list[spanclass];
     const unsigned most = room(spanclass);
     unsigned length     = length_of(c, spanclass);
@@ -282,9 +283,19 @@ bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
     link_set(object, l->head);
     lock_in_order();
     l->head = object;
-    renew_books(c, spanclass, length + 1, most, 0, 1);
+    renew_books(c, spanclass, length + 1, most, 0, frees);
     return is_long;
 }
+
+bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
+    return free_more(c, spanclass, object, 1);
+}
+
+#ifdef GOMALLOC_HARDENED
+void mcache_free_counted(struct mcache *c, unsigned spanclass, void *object) {
+    free_more(c, spanclass, object, 0);
+}
+#endif
 
 /* --- spans to lists --- */
 

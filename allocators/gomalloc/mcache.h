@@ -98,6 +98,9 @@ void *mcache_alloc(struct mcache *, unsigned spanclass);
  * some objects went back to their spans. */
 bool mcache_free_more(struct mcache *, unsigned spanclass, void *object);
 
+/* The same of one that the books have as freed already, as it waited in quarantine. */
+void mcache_free_counted(struct mcache *, unsigned spanclass, void *object);
+
 /* A span of n pages, or a few more, as one object; NULL: no memory. `dirty`: as in
  * mheap_alloc_large, but for a span that waited it stays as it is. */
 struct mspan *mcache_alloc_large(struct mcache *, size_t n, size_t alignment, bool noscan,

@@ -163,6 +163,15 @@ void quarantine_sweep(struct quarantine *q) {
     q->hand = (uint16_t)(i + 1);
 }
 
+/* What waits counts as freed. A slot that no longer waits still does: who reads the books meanwhile
+ * must not find less than before. */
+static void count_one_free(struct mcache *c, unsigned spanclass) {
+    const uint32_t version = mcache_begin_renewal(c, spanclass);
+    c->quarantine.count[spanclass]--;
+    c->of[spanclass].frees++;
+    mcache_end_renewal(c, spanclass, version);
+}
+
 static void flush_class(struct mcache *c, unsigned spanclass) {
     struct quarantine *q = &c->quarantine;
     const unsigned bytes = class_to_size[spanclass / 2];
@@ -171,9 +180,9 @@ static void flush_class(struct mcache *c, unsigned spanclass) {
         if (!slot)
             continue;
         q->slot[spanclass][at] = NULL;
-        q->count[spanclass]--;
+        count_one_free(c, spanclass);
         look(slot, bytes);
-        mcache_free_more(c, spanclass, slot);
+        mcache_free_counted(c, spanclass, slot);
     }
     q->some[spanclass / 64] &= ~((uint64_t)1 << spanclass % 64);
 }
