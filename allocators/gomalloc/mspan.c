@@ -40,8 +40,9 @@ static inline unsigned take_bit(uint64_t *bits, uint64_t *random) {
  * in no order that anybody can tell. Returns the new last. */
 static inline uintptr_t take_word(struct mspan *s, unsigned w, unsigned most, uintptr_t last,
                                   void **head, unsigned *count) {
-    uint64_t bits   = mspan_avail(s)[w];
-    uint64_t random = (s->base ^ bits ^ seal_secrets.link) * seal_secrets.factor;
+    uint64_t *const avail = &mspan_avail(s)[w];
+    uint64_t bits         = *avail;
+    uint64_t random       = (s->base ^ bits ^ seal_secrets.link) * seal_secrets.factor;
     for (; bits && *count < most; ++*count) {
         const uintptr_t object = mspan_address(s, w * 64 + take_bit(&bits, &random));
         if (last)
@@ -50,7 +51,7 @@ static inline uintptr_t take_word(struct mspan *s, unsigned w, unsigned most, ui
             *head = os_pointer(object);
         last = object;
     }
-    mspan_avail(s)[w] = bits;
+    *avail = bits;
     return last;
 }
 #else
