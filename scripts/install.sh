@@ -107,8 +107,10 @@ install_driver() {
 install_scripts() {
   (cd "$root" && find scripts \( -name '*.py' -o -path 'scripts/report/page*' \) ! -path 'scripts/gate_proof/*' ! -path 'scripts/try_proof/*') | LC_ALL=C sort >"$list"
   while read -r script; do
-    case ${script##*/} in
-    test_*.py | mutants.py | baseline.py | history*.py | checked.py | findings.py | known_failures.py | releases_table.py) ;;
+    case $script in
+    */test_*.py | */mutants.py) ;;
+    scripts/baseline.py | scripts/history*.py | scripts/checked.py | scripts/findings.py) ;;
+    scripts/known_failures.py | scripts/releases_table.py) ;;
     *) put "$(mode_of "$root/$script")" "$root/$script" "$home/$script" ;;
     esac
   done <"$list"

@@ -960,8 +960,8 @@ MUTANTS = [
         ARENA,
         "for (size_t i = 0; i < n; i++) {",
         "for (size_t i = 0; i < n && i < 2; i++) {",
-        MEMORY,
-        "mappings fail from the n-th on",
+        HEAP,
+        "each page of a span of small objects is known",
     ),
     # --- locks ---
     (
@@ -1495,7 +1495,7 @@ MUTANTS = [
         "if (!s->is_moved && wanted < HUGE_PAGES / 2)",
         "if (!s->is_moved && wanted < HUGE_PAGES)",
         HUGE_TEST,
-        "realloc moves pages",
+        "one that becomes a bit shorter than the least",
     ),
     (
         "huge blocks: what a move leaves over is unmapped",

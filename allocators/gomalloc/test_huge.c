@@ -4,6 +4,7 @@
  *
  * A residue is what is resident after gom_trim minus that before, by /proc/self/statm, without
  * pages of files: these come by 64 KiB when code runs first. */
+#include "arena.h"
 #include "gomalloc.h"
 #include "hardened.h"
 #include "huge.h"
@@ -434,7 +435,18 @@ static void test_promises(void) {
     IS(status_of(many, 0), 0, "many at a time: resident is what was touched");
 }
 
+/* From its least length to a half of that, a huge block is not copied. */
+static void test_shorter(void) {
+    char *p = gom_malloc(HUGE_BYTES + 6 * MIB), *shorter = gom_realloc(p, HUGE_BYTES - 4 * MIB);
+    OK(shorter == p, "one that becomes a bit shorter than the least stays where it is");
+    shorter = gom_realloc(shorter, HUGE_BYTES / 4);
+    OK(arena_span((uintptr_t)shorter)->npages <= HUGE_PAGES / 2,
+       "one that becomes much shorter, not");
+    gom_free(shorter);
+}
+
 int main(void) {
+    test_shorter();
     IS(status_of(in_threads, 0), 0, "four threads: zeros, and nobody else's bytes");
     IS(status_of(by_small_steps, 0), 0, "small steps around the least size do not copy each time");
     IS(status_of(counted, 0), 0, "statistics know them, and are as before after their free");

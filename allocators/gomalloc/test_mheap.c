@@ -1,5 +1,6 @@
 /* How the heap gives pages back: what it does while the operating system takes them, which this
  * file sees because it is the madvise of this program. */
+#include "arena.h"
 #include "mheap.h"
 #include "os.h"
 #include "tap.h"
@@ -84,7 +85,21 @@ static void test_refused(void) {
     mheap_free_large(s);
 }
 
+/* By any of its pages, a block's span is found. */
+static void test_page_map(void) {
+    unsigned lost = 0;
+    for (unsigned class = 1; class < SIZE_CLASSES; class ++) {
+        struct mspan *s = mheap_alloc_span(NULL, 2 * class);
+        for (size_t i = 0; i < s->npages; i++)
+            lost += arena_span(s->base + i * PAGE_BYTES) != s;
+        atomic_store(&s->word, span_word(SPAN_EMPTYING, 0)); /* as the last free leaves it */
+        mheap_free_span(NULL, s);
+    }
+    IS(lost, 0, "each page of a span of small objects is known");
+}
+
 int main(void) {
+    test_page_map();
     test_scavenge();
     test_refused();
     return tap_done();
