@@ -86,9 +86,9 @@ struct mspan {
 };
 
 enum {
-    SPAN_LIVE_MASK = (1 << 24) - 1,
-    SPAN_SHIFT     = 24,
-    SPAN_BITMAPS   = 2,
+    SPAN_LIVE_MASK  = (1 << 24) - 1,
+    SPAN_SHIFT      = 24,
+    SPAN_BITMAPS    = 2,
     SPAN_FEW_WORDS  = 4, /* all but the classes of 8, 16 and 24 bytes */
     SPAN_MANY_WORDS = SPAN_MAX_SLOTS / 64,
 };

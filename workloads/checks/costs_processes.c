@@ -103,6 +103,7 @@ enum { GENERATIONS = 10, SETTLED = 2, BEREFT = 4, LEFT_BEHIND = 256 << 10 };
 
 /* Each generation has threads that rest; in its child they do not exist, and what they had cached
  * is lost unless the allocator takes it back. `resident` is shared by all. */
+// NOLINTNEXTLINE(misc-no-recursion): a generation forks the next one
 static void live_on(struct check_run *c, size_t *resident, unsigned generation) {
     int status = 0;
     fill_and_free(c, LEFT_BEHIND);

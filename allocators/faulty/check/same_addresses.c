@@ -9,7 +9,7 @@ enum { ROOM = 16 << 20, ALIGNED = 16 };
 static char *heap, *next;
 
 static void *settled_malloc(size_t size) {
-    void *const place = (void *)((uintptr_t)3 << 44);
+    void *const place = (void *)((uintptr_t)3 << 44); // NOLINT(performance-no-int-to-ptr)
     if (!heap) {
         heap = mmap(place, ROOM, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
