@@ -10,6 +10,7 @@
 #include "huge.h"
 #include "os.h"
 #include "tap.h"
+#include "test_child.h"
 #include "test_statm.h"
 
 #include <errno.h>
@@ -403,18 +404,6 @@ static void bad_free(int how) {
     if (how == FREED_TWICE)
         gom_free(p);
     _exit(0);
-}
-
-static int status_of(void (*part)(int), int argument) {
-    int status;
-    fflush(stdout);
-    const pid_t pid = fork();
-    if (pid == 0) {
-        alarm(60);
-        part(argument);
-    }
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
 }
 
 /* What depends on the system's setting. */

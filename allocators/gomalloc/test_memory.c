@@ -6,6 +6,7 @@
 #include "options.h"
 #include "os.h"
 #include "tap.h"
+#include "test_child.h"
 #include "test_random.h"
 #include "test_statm.h"
 
@@ -103,19 +104,6 @@ static void fail_from(int n) {
     if (m.heap_objects != 0 || m.heap_inuse != 0)
         _exit(7);
     _exit(good ? 1 : 0);
-}
-
-static int status_of(void (*part)(int), int argument) {
-    int status;
-    fflush(stdout);
-    const pid_t pid = fork();
-    if (pid == 0) {
-        alarm(60);
-        part(argument);
-        _exit(0);
-    }
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
 }
 
 static void test_failing_maps(void) {

@@ -7,6 +7,7 @@
 #include "options.h"
 #include "os.h"
 #include "tap.h"
+#include "test_child.h"
 #include "test_statm.h"
 
 #include <errno.h>
@@ -427,18 +428,6 @@ static void bad_free(int how) {
     if (how == TWICE)
         gom_free(q);
     _exit(0);
-}
-
-static int status_of(void (*part)(int), int argument) {
-    int status;
-    fflush(stdout);
-    const pid_t pid = fork();
-    if (pid == 0) {
-        alarm(100);
-        part(argument);
-    }
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
 }
 
 int main(void) {
