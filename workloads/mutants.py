@@ -41,7 +41,7 @@ MUTANTS = [
         "        if (!hand_over_receive(w, verify) && *w->failed_check)\n            return;",
         "        hand_over_receive(w, verify);",
         FAMILIES,
-        "is not freed once more",
+        "among the last: what was freed before it was found is not freed once more",
     ),
     (
         "hand_over: sizes are not drawn in the time",

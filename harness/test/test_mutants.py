@@ -31,7 +31,7 @@ from typing import Optional
 from driving import BUILD, ROOT, DriverTest, clean_environment, copy_tree, run, slow
 
 TIMEOUT = 1200  # seconds for a test
-TRIES = 3  # of a test to reject a mutant
+TRIES = 9  # of a test to reject a mutant; more than one is seldom needed
 TREES = 2  # copies of the project in which mutants are tried at once
 
 

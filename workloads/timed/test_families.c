@@ -240,28 +240,33 @@ static void *same_malloc(size_t size) {
     return before;
 }
 
-static void test_fault(const struct workload *load, void *(*faulty)(size_t), const char *check,
-                       const char *what) {
+static void test_fault_at(const struct workload *load, unsigned threads, size_t at,
+                          void *(*faulty)(size_t), const char *check, const char *what) {
     struct allocator a = counting;
     a.malloc           = faulty;
     a.free             = lose;
     a.usable_size      = NULL; /* glibc does not take an odd address */
-    /* Late enough that all threads are at work, where two neighbours are of one thread. */
-    fault_at             = usual_allocations / 2 + 1;
+    fault_at             = at;
     struct outcome found = {.failed_check = ""};
     freed_twice          = 0;
     for (unsigned tries = 0; tries < 8 && !*found.failed_check; tries++, fault_at++) {
-        found = run(load, &a, 7, crew_few_ops(load), crew_threads(load), true);
+        found = run(load, &a, 7, crew_few_ops(load), threads, true);
         give_back_all();
     }
-    fault_at = usual_allocations / 2 + 1; /* the timed pass may find it, too */
+    fault_at = at; /* the timed pass may find it, too */
     if (load->memory_bytes <= HEAVY)      /* in others there is no reading of what others sent */
-        run(load, &a, 7, crew_few_ops(load), crew_threads(load), false);
+        run(load, &a, 7, crew_few_ops(load), threads, false);
     give_back_all();
     IS(freed_twice, 0, "%s: %s: what was freed before it was found is not freed once more",
        load->name, what);
     IS(strcmp(found.failed_check, check), 0, "%s: %s is found (%s)", load->name, what,
        found.failed_check);
+}
+
+/* Late enough that all threads are at work, where two neighbours are of one thread. */
+static void test_fault(const struct workload *load, void *(*faulty)(size_t), const char *check,
+                       const char *what) {
+    test_fault_at(load, crew_threads(load), usual_allocations / 2 + 1, faulty, check, what);
 }
 
 static void test_faults(const struct workload *load) {
@@ -276,6 +281,10 @@ static void test_faults(const struct workload *load) {
         tap_skip(load->name, "a thread never has two blocks, which could overlap");
     else
         test_fault(load, same_malloc, "contents", "a block that has two owners");
+    /* A thread that sends to itself finds it after its last operation, when it empties its box. */
+    if (load == &workload_hand_over_all)
+        test_fault_at(load, 1, usual_allocations - 2, same_malloc, "contents",
+                      "a block of two owners among the last");
 }
 
 int main(void) {
