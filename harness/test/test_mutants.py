@@ -66,11 +66,50 @@ class Outcome:
     late: str = ""  # a case that depends on chance: a loaded machine may let the mutant live
 
 
+def mirror(source: Path, target: Path) -> None:
+    """Makes one folder what the other is, with the times. A file of the same time and size is the same."""
+    target.mkdir(exist_ok=True)
+    wanted = {entry.name: entry for entry in os.scandir(source)}
+    for entry in os.scandir(target):
+        if entry.name not in wanted:
+            shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
+    for name, entry in wanted.items():
+        at = target / name
+        if entry.is_dir(follow_symlinks=False):
+            mirror(Path(entry.path), at)
+        elif not (os.path.lexists(at) and age(entry) == age(at)):
+            at.unlink(missing_ok=True)
+            shutil.copy2(entry.path, at, follow_symlinks=False)
+
+
+def age(path: "os.DirEntry[str] | Path") -> tuple[int, int]:
+    """And size: of the link itself, if it is one."""
+    of = os.lstat(path)
+    return of.st_mtime_ns, of.st_size
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What a test shows without a mutant."""
+
+    problem: str = ""
+    skip: str = ""  # why none of its cases runs
+    skipped: tuple[str, ...] = ()  # the lines of the cases that do not run
+    run: tuple[str, ...] = ()  # and of those that do
+
+    def may_reject(self, case: str) -> bool:
+        """Also if it has no line of the name: some are told when they fail only."""
+        return any(case in line for line in self.run) or not any(
+            case in line for line in self.skipped
+        )
+
+
 class Workshop:
     """A copy of the project with its objects, in which mutants are tried one after another."""
 
     def __init__(self, tree: Path) -> None:
         self.tree = tree.resolve()
+        self.kept = self.tree.with_name(f"{tree.name}-kept")  # the build without a mutant
 
     def build(self, test: str) -> "subprocess.CompletedProcess[str]":
         """What the test needs, and no more."""
@@ -85,7 +124,7 @@ class Workshop:
         environment = clean_environment(B="build")
         return run("make", "-j2", "WERROR=", *targets, cwd=self.tree, env=environment)
 
-    def prove(self, test: str, timeout: float, slow_too: bool = True) -> tuple[int, str]:
+    def prove(self, test: str, timeout: float, slow_too: bool) -> tuple[int, str]:
         """The test's exit code and output. It goes to a file: a pipe would stay open for as long as
         what a mutant leaves running."""
         with open(self.tree / "tap", "w+", encoding="utf-8", errors="replace") as out:
@@ -116,30 +155,35 @@ class Workshop:
             except OSError:  # it has ended, or is none of ours
                 continue
 
-    def without(self, test: str) -> Outcome:
-        """Of the test without a mutant: what it shows, if it is not good for showing anything."""
+    def without(self, test: str, slow_too: bool) -> Plain:
         built = self.build(test)
         if built.returncode != 0:
-            return Outcome(f"{test} does not build without a mutant: {built.stderr}")
-        code, output = self.prove(test, TIMEOUT)
-        if code != 0 or not re.search("(?m)^ok ", output):
-            return Outcome(f"{test} fails without a mutant: {output}")
-        skip = re.search("(?m)^ok .*# [Ss][Kk][Ii][Pp] (.*)", output)
-        if skip and len(re.findall("(?m)^ok ", output)) == 1:
-            return Outcome(skipped=f"{test} cannot run here: {skip[1]}")
-        return Outcome()
+            return Plain(f"{test} does not build without a mutant: {built.stderr}")
+        (self.tree / "build").mkdir(exist_ok=True)
+        mirror(self.tree / "build", self.kept)
+        code, output = self.prove(test, TIMEOUT, slow_too)
+        cases = re.findall("(?m)^ok .*", output)
+        if code != 0 or not cases:
+            return Plain(f"{test} fails without a mutant: {output}")
+        skips = [found for line in cases if (found := re.search("# [Ss][Kk][Ii][Pp] (.*)", line))]
+        lines = tuple(found.string for found in skips)
+        run_here = tuple(line for line in cases if line not in lines)
+        return Plain("", "" if run_here else skips[0][1], lines, run_here)
 
-    def tried(self, m: Mutant, timeout: float) -> Outcome:
+    def tried(self, m: Mutant, timeout: float, slow_too: bool) -> Outcome:
+        """With the slow cases, it is tried again where chance may have let it live."""
         path = self.tree / m.file
-        original = path.read_text()
+        original, times = path.read_text(), path.stat()
         try:
-            self.write(path, m.applied(original))
+            # Not within the tick of the clock in which the last object was made: make would not see it.
+            time.sleep(0.02)
+            path.write_text(m.applied(original))
             built = self.build(m.test)
             if built.returncode != 0:
                 return Outcome(f"it does not build: {built.stderr}")
             failed: list[str] = []
-            for number in range(TRIES + 1):
-                _, output = self.prove(m.test, timeout, slow_too=number > 0)
+            for number in range(1, (TRIES if slow_too else 1) + 1):
+                _, output = self.prove(m.test, timeout, slow_too)
                 # What is to be done yet fails without a mutant, too.
                 failed += re.findall("(?m)^not ok (?!.*# TODO).*$", output)
                 if any(m.case in name for name in failed):
@@ -148,13 +192,29 @@ class Workshop:
         except ValueError as error:
             return Outcome(f"it does not apply: {error}")
         finally:
-            self.write(path, original)
+            path.write_text(original)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+            mirror(self.kept, self.tree / "build")  # as it was: nothing is built again
 
-    @staticmethod
-    def write(path: Path, text: str) -> None:
-        """Not within the tick of the clock in which the last object was made: make would not see it."""
-        time.sleep(0.02)
-        path.write_text(text)
+
+def try_those_of(
+    test: str, wanted: list[Mutant], shop: Workshop, timeout: float
+) -> dict[Mutant, Outcome]:
+    """All of one test. The slow cases run for those alone that the others let live."""
+    outcomes: dict[Mutant, Outcome] = {}
+    for slow_too in (False, True):
+        left = [m for m in wanted if m not in outcomes or outcomes[m] != Outcome()]
+        if not left:
+            break
+        plain = shop.without(test, slow_too)
+        if plain.problem:
+            return dict.fromkeys(wanted, Outcome(plain.problem))
+        for m in left:
+            if plain.skip:
+                outcomes[m] = Outcome(skipped=f"{test} cannot run here: {plain.skip}")
+            elif slow_too or plain.may_reject(m.case):
+                outcomes[m] = shop.tried(m, timeout, slow_too)
+    return outcomes
 
 
 def try_all(wanted: list[Mutant], trees: list[Path], timeout: float = TIMEOUT) -> list[Outcome]:
@@ -164,18 +224,17 @@ def try_all(wanted: list[Mutant], trees: list[Path], timeout: float = TIMEOUT) -
     for tree in trees:
         idle.put(Workshop(tree))
 
-    def try_those_of(test: str) -> None:
+    def in_an_idle_one(test: str) -> None:
         shop = idle.get()
         try:
-            plain = shop.without(test)
-            for m in (m for m in wanted if m.test == test):
-                useless = plain.problem or plain.skipped
-                outcomes[m] = plain if useless else shop.tried(m, timeout)
+            outcomes.update(
+                try_those_of(test, [m for m in wanted if m.test == test], shop, timeout)
+            )
         finally:
             idle.put(shop)
 
     with ThreadPoolExecutor(len(trees)) as pool:
-        list(pool.map(try_those_of, dict.fromkeys(m.test for m in wanted)))
+        list(pool.map(in_an_idle_one, dict.fromkeys(m.test for m in wanted)))
     return [outcomes[m] for m in wanted]
 
 
@@ -214,7 +273,7 @@ class Lists(unittest.TestCase):
 
 
 TOY_TEST = """
-import pathlib, time, unittest
+import os, pathlib, time, unittest
 words = pathlib.Path("toy.txt").read_text().split()
 class Toy(unittest.TestCase):
     def test_first(self): self.assertEqual(words[0], "one")
@@ -227,6 +286,8 @@ class Toy(unittest.TestCase):
     def test_end(self): time.sleep(600 if "hang" in words else 0)
     @unittest.skipIf(True, "never here")
     def test_skipped(self): pass
+    @unittest.skipUnless(os.environ.get("TEST_ALL"), "slow")
+    def test_slow(self): self.assertEqual(words[-2], "three")
 """
 
 
@@ -252,6 +313,28 @@ class Runner(DriverTest):
         self.assertEqual(self.outcome("two", "2", "test_second"), Outcome())
         self.assertEqual(self.outcome("two", "2", ""), Outcome())
         self.assertEqual(self.outcome("two", "2", "", ":Toy.test_second"), Outcome())
+
+    def test_one_that_a_slow_case_rejects_is_no_problem(self) -> None:
+        for of in ("", ":Toy.test_slow"):
+            self.assertEqual(self.outcome("two three", "two 3", "test_slow", of), Outcome())
+
+    def test_what_was_built_is_as_before(self) -> None:
+        here, there = self.directory / "here", self.directory / "there"
+        for at, texts in (
+            (here, {"a": "1", "b": "2", "c/d": "3"}),
+            (there, {"a": "9", "e/f": "4"}),
+        ):
+            for name, text in texts.items():
+                (at / name).parent.mkdir(parents=True, exist_ok=True)
+                (at / name).write_text(text)
+        (here / "l").symlink_to("a")
+        for _ in range(2):
+            mirror(here, there)
+            found = {str(p.relative_to(there)): p for p in there.rglob("*") if not p.is_dir()}
+            self.assertEqual(sorted(found), ["a", "b", "c/d", "l"])
+            for name, path in found.items():
+                self.assertEqual(path.read_text(), (here / name).read_text())
+                self.assertEqual(age(path), age(here / name))
 
     def test_one_that_survives_is(self) -> None:
         self.assertIn("must reject it", self.outcome("one two", "one two 3", "").problem)
