@@ -13,6 +13,7 @@
 #:     RIVALS=1                 also the newer builds that make rivals fetched (so for check, harden)
 #: make table        all numbers of a run; make answer: its answer again
 #: make report       the page of a run, report.html in its folder: for a browser, without a network
+#:     RUN=results              one page of the latest run of each kind
 #:     RUN=results/example      any of the three of this run (default: the latest of results/, or of OUT=dir)
 #: make compare A=run B=run      what changed from one run of make bench to another, as a page
 #: make check        conformance: every promise of malloc on every allocator

@@ -8,6 +8,7 @@ ANSWER = "scripts/test_answer.py"
 PLOT = "scripts/test_plot.py"
 
 REPORT = "scripts/report/test_report.py"
+MORE_KINDS = "scripts/report/test_more_kinds.py:Pages"
 
 MUTANTS = [
     (
@@ -25,6 +26,30 @@ MUTANTS = [
         "if mine[key] is None:",
         "scripts/report/test_compare.py",
         "test_other_requests",
+    ),
+    (
+        "page: of several kinds of runs, one that cannot be read is named",
+        "scripts/report/write.py",
+        'gaps.append(Sentence(f"s-not-shown-{i}", "gap", said))',
+        "pass",
+        MORE_KINDS,
+        "test_everything_together",
+    ),
+    (
+        "page: each chapter has addresses of its own",
+        "scripts/report/together.py",
+        'prefixed(of, f"c{i}-") if i else of',
+        "of",
+        MORE_KINDS,
+        "test_everything_together",
+    ),
+    (
+        "page: what an allocator is better in is counted",
+        "scripts/report/catalogue.py",
+        "told[found.verdict if found else",
+        "told['tie' if found else",
+        MORE_KINDS,
+        "test_programs",
     ),
     (
         "page: a finding of a check is called one",

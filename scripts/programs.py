@@ -238,6 +238,17 @@ def result_folder() -> Path:
     return run_folder.make(Path(os.environ.get("OUT") or ROOT / "results"), "programs")
 
 
+def write_page(folder: Path) -> None:
+    """As make report does; what it lacks is said, and keeps nothing else from being done."""
+    from report import write  # which few uses of this script need
+
+    try:
+        made = write.write(folder, None)
+        print(f"page: {made}" if made else "no page without jinja2: install python3-jinja2")
+    except (bench_results.Unusable, OSError) as problem:
+        print(f"programs.py: no page: {bench_results.printable(str(problem))}", file=sys.stderr)
+
+
 def run_all(entries: Iterable[Entry], quick: bool) -> int:
     out = result_folder()
     worst, skipped = 0, []
@@ -267,6 +278,7 @@ def run_all(entries: Iterable[Entry], quick: bool) -> int:
         if done:
             print("\n".join(judge(out, core_named())))
             print("".join(f"{line}\n" for line in skipped), end="")
+            write_page(out)
             print(f"data: {out}")
         else:
             shutil.rmtree(out, ignore_errors=True)

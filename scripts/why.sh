@@ -6,7 +6,8 @@
 #   ALLOCATORS=a or PRELOAD=./liba.so   OUT=dir B=dir
 #   ARGS="--opt=a --opt=b"     further options of the driver, split at blanks; quotes mean nothing
 #
-# The exit code is that of the driver (build/spanbench why --help), or, if that is 0, of the plot.
+# The exit code is that of the driver (build/spanbench why --help), or, if that is 0, of the plot
+# and of the page, report.html.
 
 # shellcheck disable=SC2086  # ARGS are split at blanks on purpose
 set -euf
@@ -27,6 +28,7 @@ for option in ${ARGS:-}; do set -- "$@" "$option"; done
 run_driver why "$@" -- /bin/sh -c "exec $CMD"
 [ -n "$run" ] && [ "$code" -lt 2 ] || exit "$code"
 later=0
+"${root}scripts/report/__main__.py" --if-possible "$run" || later=$?
 "${root}scripts/verdicts/why_plot.py" "$run" || later=$?
 [ "$code" != 0 ] || code=$later
 exit "$code"

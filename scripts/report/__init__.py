@@ -7,11 +7,14 @@
              -> matrices  of make check and make harden
              -> gates     of make gate, with the words of gate/report.py
              -> programs  of make try, with the claims of verdicts/
+             -> catalogue of make bench-programs, with the statistics of the answer
+             -> whys      of make why, with the words of verdicts/
+             -> together  of a folder with several of these: a chapter for each
                 each makes a model (what page.html shows), with facts (machine, libraries, commands)
                 pictures -> scale, svg
 
 All but `__main__` and `write` is pure.
 
-page.js and page-draw.js change what is shown, from the numbers that `data` gives. They compute no statistics. recompute.mjs shares
-no code with any of it, and recomputes a page. drive.mjs does what a reader does.
+page.js and page-draw.js change what is shown, from the numbers that `data` gives. They compute no statistics. recompute.mjs (bench)
+and recount.mjs (others) share no code with any of it, and recompute a page. drive.mjs does what a reader does.
 """

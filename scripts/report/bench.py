@@ -165,6 +165,7 @@ def page(
     b = Builder(s, series, told)
     found = summary.findings(s)
     core = [f for f in found if f.group == CORE]
+    others = summary.at_other_threads(s) if core else []
     gaps = summary.gaps(s, bool(series), series_problem)
     if s.base and s.base != BASE:
         text = f"{BASE} was not measured, or failed: numbers are multiples of {s.base}'s."
@@ -179,7 +180,7 @@ def page(
         files="bench.json and timeline.csv",
         gaps=gaps,
         findings=(core or found) + summary.from_answer(s),
-        more=[f for f in found if core and f.group != CORE],
+        more=others + [f for f in found if core and f.group != CORE],
         meaning=summary.MEANING,
         sections=made,
         facts=told,

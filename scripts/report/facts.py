@@ -67,6 +67,13 @@ def library(of: Any, where: str) -> Library:
     )
 
 
+def library_of_row(row: Any) -> dict[str, Any]:
+    """A row of `spanbench try`, as the other commands list an allocator."""
+    if row["cause"] is not None:
+        return {"name": row["name"], "skipped": row["cause"]}
+    return {"name": row["name"], "object": row["library"] or "the program's own"}
+
+
 def facts_of(own: dict[str, Any], context: Any) -> Facts:
     """Of context.spanbench (a bench run) or of the whole document (a check or harden run). Older files lack
     some of it. Raises ValueError where a member is of another kind than it should be."""

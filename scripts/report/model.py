@@ -57,6 +57,9 @@ class Page:
     groups: list[str] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
     base: str = ""
+    # Of several kinds of runs, each with its name; then this page has no sections of its own.
+    chapters: list[tuple[str, Page]] = field(default_factory=list)
+    prefix: str = ""  # of the addresses in it
 
     @property
     def script_data(self) -> Markup:

@@ -12,6 +12,7 @@
   const shownAtFirst = new Map(all(".part").map((p) => [p, !p.hidden]));
   const chosen = (part) => {
     const workload = part.dataset.workload;
+    if (!workload) return true;
     if (!state.w) return shownAtFirst.get(part);
     if (state.w === "*") return true;
     return state.w === `is:${workload}` || state.w === `group:${data.groups[workload]}`;
@@ -119,7 +120,8 @@
           `${at}: ` +
             (p.told === TOLD.better ? `yes, ${a} is ${better} than ${b}: ${numbers}.`
               : p.told === TOLD.worse ? `no, ${a} is ${worse} than ${b}: ${numbers}.`
-                : p.told === TOLD.tie ? `no, a tie: ${numbers}; ${seen(p.seen)}.`
+                : p.told === TOLD.tie ? `no, a tie: ${numbers}; ${p.low <= 1 && p.high >= 1 ? seen(p.seen)
+                  : `the interval leaves out 1, but among all pairs only ${seen(p.seen).replace(/^only /, "").replace("would have been seen", "is seen for sure")}`}.`
                   : "no: nothing can be told, of too few rounds or with a failed sample."),
         );
       });

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 import answer
 from bench_results import MIB, printable
 from report import dots, panels
-from report.facts import facts_of
+from report.facts import facts_of, library_of_row
 from report.matrices import text
 from report.model import Page, Part, Section
 from report.summary import Sentence, key_of
@@ -98,7 +98,7 @@ def over_time(
         if (c := curves.get((r.name, 0))) and c.seconds
     }
     places = {name: -1 for name in lines}
-    return panels.of_lines("behind-time", lines, places, "MiB") if lines else []
+    return panels.of_lines("behind-program", lines, places, "MiB") if lines else []
 
 
 def sections(verdict: Verdict, curves: Mapping[tuple[str, int], Curve]) -> list[Section]:
@@ -147,7 +147,7 @@ def page(results: try_results.Results, curves: Mapping[tuple[str, int], Curve]) 
     if not document.get("complete", True):
         gaps.insert(0, Sentence("s-interrupted", "gap", "INTERRUPTED: not all runs are here."))
     said = [printable(w) for w in try_verdict.words(verdict)]
-    own = {**document, "allocators": [library(r) for r in document["rows"]]}
+    own = {**document, "allocators": [library_of_row(r) for r in document["rows"]]}
     return Page(
         title=printable(f"spanbench try: {try_verdict.heading(results)}"),
         about=printable(f"{try_verdict.heading(results)}; {text(document, 'started')}"),
@@ -158,10 +158,3 @@ def page(results: try_results.Results, curves: Mapping[tuple[str, int], Curve]) 
         facts=facts_of(own, document),
         command=command(document),
     )
-
-
-def library(row: Any) -> dict[str, Any]:
-    """As the other commands list an allocator."""
-    if row["cause"] is not None:
-        return {"name": row["name"], "skipped": row["cause"]}
-    return {"name": row["name"], "object": row["library"] or "the program's own"}

@@ -1,8 +1,7 @@
-// Recomputes a page from its bench.json alone, with code of its own: each sentence on speed, memory and the front,
-// and random numbers of the tables. Prints what disagrees, and ends with 1. For the core, and six rounds or more.
-// usage: node recompute.mjs BENCH_JSON PAGE [COUNT [SEED]]
+// Recomputes a page from its bench.json alone, with code of its own: each sentence on speed, memory and the front, and
+// random numbers of the tables. Ends with 1 if any disagree. For the core, and six rounds or more. recount.mjs: other kinds.
 import { readFileSync } from "node:fs";
-const [, , file, pageFile, count = 100, seed = 1] = process.argv;
+const [, , file, pageFile, count = 100, seed = 1] = process.argv; // usage: node recompute.mjs BENCH_JSON PAGE [COUNT [SEED]]
 const { context, benchmarks } = JSON.parse(readFileSync(file)), own = context.spanbench, MIB = 2 ** 20;
 const entities = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
 const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => entities[e] ?? e).trim();
@@ -27,51 +26,52 @@ const walsh = (d) => sorted(d.flatMap((x, i) => d.slice(i).map((y) => (x + y) / 
 const effect = (d, w = walsh(d), k = below(d.length, 0.025)) => [quantile(w, 0.5), w[k - 1], w[w.length - k]];
 const ratio = (a, b, of) => effect(differences(a, b, of)).map(Math.exp);
 const distance = (place) => Math.abs(Math.log(place.split("|")[1] / own.machine.cpus_usable)) + place.split("|")[1] * 1e-9;
-const places = [...new Set([...rows.keys()].map((k) => k.replace(/\|[^|]*$/, "")))], pairs = [];
-for (const place of places.filter((p) => distance(p) === Math.min(...places.map(distance)))) for (const of of ["time", "memory"])
-  ranked(place).forEach((one, i, list) => list.slice(i + 1).forEach((other) => {
+const places = [...new Set([...rows.keys()].map((k) => k.replace(/\|[^|]*$/, "")))], least = Math.min(...places.map(distance)), better = new Set(), levels = new Map();
+const tell = (of_places, rate, pairs = []) => { // all pairs at these places, together
+  for (const place of of_places) for (const of of ["time", "memory"]) ranked(place).forEach((one, i, list) => list.slice(i + 1).forEach((other) => {
     const d = differences(one, other, of), up = sum(d) > 0, beyond = d.map((x) => (up ? x : -x) - Math.log(1.02));
     const down = sum(beyond.sort((x, y) => Math.abs(x) - Math.abs(y)).map((x, r) => (x <= 0 ? r + 1 : 0)));
     pairs.push({ said: `${of} ${up ? other : one} ${up ? one : other}`, p: Math.min(1, 2 * shares(d.length)[down]) });
   }));
-pairs.sort((a, b) => a.p - b.p);
-const found = pairs.findLastIndex((x, i) => x.p <= (0.05 * (i + 1)) / pairs.length) + 1;
-const better = new Set(pairs.slice(0, found).map((x) => x.said)), level = (0.05 * Math.max(1, found)) / pairs.length;
-let state = Number(seed), sentences = 0;
-const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  const found = pairs.sort((a, b) => a.p - b.p).findLastIndex((x, i) => x.p <= (rate * (i + 1)) / pairs.length) + 1;
+  pairs.slice(0, found).forEach((x) => better.add(x.said));
+  of_places.forEach((p) => levels.set(p, (rate * Math.max(1, found)) / pairs.length));
+};
+tell(places.filter((p) => distance(p) === least), 0.05), tell(places.filter((p) => distance(p) !== least), 0.01);
+let state = Number(seed), sentences = 0; const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
 const normal = () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
-const needed = new Map(); // by rounds: the shift that the test finds 95 times in 100, by simulation
-const draw = (n, k = below(n, level / 2)) => quantile(Array.from({ length: 3000 }, () => -walsh(Array.from({ length: n }, normal))[k - 1]), 0.95);
-const smallest = (d, n = d.length, [, low, high] = effect(d)) => {
-  if (!needed.has(n)) needed.set(n, draw(n));
-  return 100 * Math.expm1(Math.log(1.02) + needed.get(n) * ((high - low) / 2 / 1.95996 / Math.sqrt(Math.PI / 3 / n)));
+const needed = new Map(); // by rounds and level: the shift that the test finds 95 times in 100, by simulation
+const draw = (n, level, k = below(n, level / 2)) => (k ? quantile(Array.from({ length: 3000 }, () => -walsh(Array.from({ length: n }, normal))[k - 1]), 0.95) : Infinity);
+const smallest = (d, level, n = d.length, [, low, high] = effect(d)) => {
+  if (!needed.has(`${n} ${level}`)) needed.set(`${n} ${level}`, draw(n, level));
+  return 100 * Math.expm1(Math.log(1.02) + needed.get(`${n} ${level}`) * ((high - low) / 2 / 1.95996 / Math.sqrt(Math.PI / 3 / n)));
 };
 const near = (shown, v) => Math.abs(Number(shown) - v) <= 0.501 * 10 ** (Number(shown.split("e")[1] ?? 0) - (shown.split("e")[0].split(".")[1] ?? "").length);
 const expect = (what, text, values, shown = text.match(/-?\d[\d,]*\.?\d*(e-?\d+)?/g) ?? []) =>
   (shown.length === values.length && shown.every((s, i) => near(s.replaceAll(",", ""), values[i]))) || wrong.push(`${what}: it says ${text}, the samples ${values}`);
 const list = (said) => (said ? said.split(/, ?| and /) : []).sort().join();
 const beats = (a, b) => ["time", "memory"].some((o) => better.has(`${o} ${a} ${b}`)) && ["time", "memory"].every((o) => better.has(`${o} ${a} ${b}`) || (!better.has(`${o} ${b} ${a}`) && ratio(a, b, o)[0] <= 1.02));
-const BEST = /threads?, (\S+) (?:is fastest: an operation takes|takes least memory:) (\S+) (ns|us|MiB)(?: above the start)?(?:, (\S+) times (\S+)'s \(95 % interval: (.*?)\))?\. (?:Tied with it: (.*) \((?:a difference of ([\d.]+) %|only a factor of ([\d.]+)))?/;
+const BEST = /threads?, (\S+) (?:is fastest: an operation takes|takes least memory:) (\S+) (ns|us|MiB)(?: above the start)?(?:, (\S+) times (\S+)'s \(95 % interval: (.*?)\))?\. (?:Tied with it: (.*) \()?/, SEEN = /\((?:a difference of ([\d.]+) %|only a factor of ([\d.]+))/;
 for (const [, of, text] of page.matchAll(/<li id="s-(time|memory|front)-[^>]*>(.*?) <a /g)) {
   const said = plain(text), place = said.match(/^On (.*?) at (\d+) /).slice(1).join("|"), all = ranked(place), left = all.filter((b) => !all.some((a) => beats(a, b)));
-  sentences += 1;
-  if (of === "front" && list(said.match(/threads?, (.*) (is|are) not clearly/)?.[1]) !== list(left.map(name).join()) && left.length < all.length) wrong.push(`${said}: not ${left}`);
+  if (++sentences && of === "front" && list(said.match(/threads?, (.*) (is|are) not clearly/)?.[1]) !== list(left.map(name).join()) && left.length < all.length) wrong.push(`${said}: not ${left}`);
   if (of === "front") continue;
   const best = all.reduce((a, b) => (quartiles(b, of)[0] < quartiles(a, of)[0] ? b : a)), ties = all.filter((k) => k !== best && !better.has(`${of} ${best} ${k}`));
-  const m = said.match(BEST), seen = Math.max(...ties.map((k) => smallest(differences(best, k, of))));
-  if (!m || m[1] !== name(best) || list(m[7]) !== list(ties.map(name).join())) wrong.push(`${said}: the samples say ${name(best)}, tied with ${ties.map(name)}`);
-  else expect(said, `${m[2]} ${m[4] ?? ""} ${m[6] ?? ""}`, [quartiles(best, of, { ns: 1, us: 1e3, MiB: MIB }[m[3]])[0], ...(m[4] ? ratio(best, `${place}|${m[5]}`, of) : [])]);
-  if (ties.length && Math.abs((m?.[9] ? 100 * m[9] - 100 : m?.[8]) / seen - 1) > 0.15) wrong.push(`${said}: ${seen} would have been seen`); // both are drawn
+  const m = said.match(BEST), seen = Math.max(...ties.map((k) => smallest(differences(best, k, of), levels.get(place)))), [, percent, factor] = said.match(SEEN) ?? [];
+  const told = percent ? Number(percent) : factor ? 100 * factor - 100 : Infinity, nobody = /no allocator is shown/.test(said) && ties.length === all.length - 1;
+  if (!nobody && (!m || m[1] !== name(best) || list(m[7]) !== list(ties.map(name).join()))) wrong.push(`${said}: the samples say ${name(best)}, tied with ${ties.map(name)}`);
+  else if (!nobody) expect(said, `${m[2]} ${m[4] ?? ""} ${m[6] ?? ""}`, [quartiles(best, of, { ns: 1, us: 1e3, MiB: MIB }[m[3]])[0], ...(m[4] ? ratio(best, `${place}|${m[5]}`, of) : [])]);
+  if (ties.length && told !== seen && Math.abs(told / seen - 1) > 0.15) wrong.push(`${said}: ${seen} would have been seen`); // both are drawn
 }
 const flat = (of, unit) => (key) => [[quartiles(key, of, unit)[0]], quartiles(key, of, unit).slice(1)];
 const relative = (of) => (key, base) => (name(key) === base || !ranked(key.replace(/\|[^|]*$/, "")).includes(key) ? [[], [], []] : [...((r) => [[r[0]], r.slice(1)])(ratio(key, key.replace(/[^|]*$/, base), of)), []]);
 const numbers = [], BYTES = ["total", "start", "live", "slack", "kept", "drained", "purged"], KINDS = [[/^Time and memory on (.*): med/, (k) => [...flat("time", 1)(k), ...flat("memory", MIB)(k)]], [/^Throughput .* on (.*)$/, flat("mops", 1)],
-  [/^Where resident .* on (.*): med/, (k) => BYTES.map((of) => [quartiles(k, of, MIB)[0]])], [/^Relative to \S+ on (.*)$/, (k, base) => [...relative("time")(k, base), ...relative("memory")(k, base)]]];
+  [/^Where resident .* on (.*): med/, (k, _, said) => BYTES.filter((of) => !/slack|kept/.test(of) || !/not known/.test(said)).map((of) => [quartiles(k, of, MIB)[0]])], [/^Relative to \S+ on (.*)$/, (k, base) => [...relative("time")(k, base), ...relative("memory")(k, base)]]];
 for (const [, caption, body] of page.matchAll(/<caption>(.*?) <button.*?<tbody>(.*?)<\/tbody>/gs)) for (const [pattern, of] of KINDS) {
   const workload = plain(caption).match(pattern)?.[1], base = plain(caption).split(" ")[2];
   for (const [row] of workload ? body.matchAll(/<tr.*?<\/tr>/gs) : []) {
     const [label, threads, ...cells] = [...row.matchAll(/<t[hd].*?<\/t[hd]>/gs)].map((c) => plain(c[0])), key = `${workload}|${threads}|${label.replace(/ \(floor\)$/, "")}`;
-    of(key, base).forEach((values, i) => values.length && cells[i] !== "-" && numbers.push([`${plain(caption)}: ${key}`, cells[i], values]));
+    of(key, base, caption).forEach((values, i) => values.length && cells[i] !== "-" && numbers.push([`${plain(caption)}: ${key}`, cells[i], values]));
   }
 }
 const looked = Math.min(Number(count), numbers.length);

@@ -16,6 +16,7 @@ from answer import Answer
 from bench_results import CORE, Results, Row, Spread
 from comparing import MEMORY, TIME, Measure, Question
 from group_table import PEAK
+from verdicts.try_words import seen
 
 BASE = answer.BASE
 
@@ -194,6 +195,15 @@ class Ratio:
     high: float
     verdict: str
     smallest: Optional[float] = None
+
+
+def tie_said(of: Ratio) -> str:
+    """Of a tie. An interval is of one pair alone, and a claim must hold among all of them."""
+    told = seen(of.smallest or 0.0)
+    if of.low <= 1 <= of.high:
+        return f"tie: {told}"
+    told = told.removeprefix("only ").replace("would have been seen", "is seen for sure")
+    return f"tie: the interval leaves out 1, but among all pairs only {told}"
 
 
 def ratio(q: Question, row: Row, base: Row) -> Optional[Ratio]:

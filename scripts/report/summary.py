@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 import answer
-from bench_results import Row, plural
+from bench_results import CORE, Row, plural
 from comparing import FALSE_RATE, INTEREST, TIME, Question
 from report.study import (
     OTHER_RATE,
@@ -136,6 +136,13 @@ def findings(study: Study) -> list[Sentence]:
     return [s for w in study.workloads for s in of_place(study, study.main(w))]
 
 
+def at_other_threads(study: Study) -> list[Sentence]:
+    """Of the core, where another number of threads was measured, too."""
+    places = [p for p in study.places.values() if p.group == CORE]
+    others = [p for p in places if p.threads != study.main_threads(p.workload)]
+    return [s for p in others for s in of_place(study, p)]
+
+
 def gaps(study: Study, series_there: bool, series_problem: str) -> list[Sentence]:
     """What is missing, and what a reader must know before the numbers."""
     run, found = study.run, []
@@ -183,6 +190,7 @@ MEANING = (
     "C library's malloc. "
     f"A difference is claimed if it is shown to be above {INTEREST:.0%}; all pairs are accounted for, so that at most "
     f"{FALSE_RATE:.0%} of the claims of a run are false, and {OTHER_RATE:.0%} at other numbers of threads than in these "
-    "sentences. All else is a tie. An allocator is clearly beaten if another is better "
+    "sentences. All else is a tie. An interval is of one pair alone, so it may leave out 1 in a tie: the smallest "
+    "difference that would be claimed is larger. An allocator is clearly beaten if another is better "
     f"for sure in one of speed and memory, and at most {INTEREST:.0%} worse in the other."
 )

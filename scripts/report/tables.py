@@ -15,8 +15,7 @@ from comparing import Question
 from report import bars
 from report.dots import base_of
 from report.svg import Markup, element, escaped
-from report.study import BETTER, NAMES, WORSE, Place, Study, absolute, ratio
-from verdicts.try_words import seen
+from report.study import BETTER, NAMES, WORSE, Place, Study, absolute, ratio, tie_said
 
 
 NONE = "-"
@@ -124,7 +123,7 @@ def verdict(q: Question, row: Row, base: Row) -> list[str]:
         "better": BETTER[q.measure.name],
         "worse": WORSE[q.measure.name],
         "": "too few rounds to tell" if row.ranked and base.ranked else "not ranked",
-        "tie": f"tie: {seen(found.smallest or 0.0)}",
+        "tie": tie_said(found),
     }[found.verdict]
     return [
         number(found.middle),
@@ -172,13 +171,20 @@ def shown(value: Optional[float]) -> str:
 
 
 def resident(study: Study, workload: str) -> Table:
-    heads = ["allocator", "threads", "resident, MiB", "start", "live", "slack", "kept"]
+    rows = [r for p in places_of(study, workload) for r in p.allocators]
+    known = ("slack", "kept") if any(r.slack() for r in rows) else ()
+    heads = ["allocator", "threads", "resident, MiB", "start", "live", *known]
     heads += ["above the start after all is freed", "after a purge"]
-    made = Table(f"Where resident bytes are on {workload}: medians, MiB", heads)
+    told = (
+        ""
+        if known
+        else "; no allocator told how much of a block may be used, so slack is not known"
+    )
+    made = Table(f"Where resident bytes are on {workload}: medians, MiB{told}", heads)
     for p in places_of(study, workload):
         for row in sorted(p.allocators, key=lambda r: (r.median("rss_live_bytes"), r.allocator)):
             of = bars.of_row(row)
-            parts = [shown(of.parts.get(k)) for k in ("start", "live", "slack", "kept")]
+            parts = [shown(of.parts.get(k)) for k in ("start", "live", *known)]
             cells = [row.label, str(p.threads), long(of.total), *parts]
             cells += [shown(of.freed), shown(of.purged)]
             made.lines.append(Line(study.run.allocators.index(row.allocator), p.threads, cells))

@@ -9,6 +9,7 @@ from pathlib import Path
 from driving import BUILD, ROOT, DriverTest, run, slow
 from report import write
 from report.test_kinds import REDIS, conformance, gate, hardening
+from report.test_more_kinds import PROGRAMS, memory
 from test_bench_results import EXAMPLE
 
 DRIVE = ROOT / "scripts" / "report" / "drive.mjs"
@@ -32,10 +33,16 @@ class Browser(DriverTest):
 
     def test_what_a_reader_does(self) -> None:
         pages = [self.made("bench", EXAMPLE), self.made("try", REDIS)]
-        for name, document in (("check", conformance()), ("harden", hardening()), ("gate", gate())):
+        for name, document in (
+            ("check", conformance()),
+            ("harden", hardening()),
+            ("gate", gate()),
+            ("why", memory()),
+        ):
             source = self.directory / f"{name}.json"
             source.write_text(json.dumps(document))
             pages.append(self.made(name, source))
+        pages.append(self.made("together", PROGRAMS))
         compared = self.directory / "compare.html"
         write.write_comparison(EXAMPLE, EXAMPLE, compared)
         pages.append(compared)

@@ -121,7 +121,7 @@ class Kinds(DriverTest):
     def page(self, name: str, document: Any) -> tuple[model.Page, str]:
         file = self.directory / name
         file.write_text(json.dumps(document))
-        made = write.page_of(write.file_of(self.directory))
+        made = write.page_of_folder(self.directory)
         text = write.rendered(made)
         assert text
         file.unlink()
@@ -198,4 +198,4 @@ class Kinds(DriverTest):
             with self.assertRaisesRegex(Unusable, why):
                 write.page_of(file)
         with self.assertRaisesRegex(Unusable, "not a run"):
-            write.file_of(self.directory)
+            write.page_of_folder(self.directory)

@@ -326,7 +326,7 @@ class WholePage(DriverTest):
         text = out.read_text()
         result = self.recompute(text)
         self.assertEqual(result.returncode, 0, result.stdout)
-        self.assertRegex(result.stdout, r"^9 sentences and 100 numbers are recomputed; 0 disagree")
+        self.assertRegex(result.stdout, r"^27 sentences and 100 numbers are recomputed; 0 disagree")
         for right, wrong in (
             ("0.35 times system", "0.36 times system"),
             ("Tied with it: gomalloc,", "Tied with it:"),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import bench_results
+import programs_table
 import stored_file
 from bench_results import Results, Series, Unusable, member
-from report import bench, compare, matrices, model
+from report import bench, compare, matrices, model, together
 from report.facts import Facts, facts_of
+from report.summary import Sentence
 from report.svg import Markup
 from report.tables import cell_of, head_of
+from stored_file import SPOILED, fault
 
 HERE = Path(__file__).resolve().parent
 FILE = "report.html"
@@ -61,44 +65,179 @@ def of_program(document: Any, file: Path) -> model.Page:
     return programs.page(results, try_results.load_curves(file.parent / CURVES))
 
 
-# By the member that only such a document has: the file in a run's folder, what it is, and its page.
-KINDS: dict[str, tuple[str, str, Made]] = {
-    "benchmarks": ("bench.json", "a run of spanbench", of_bench),
-    "checks": (
+def of_why(document: Any, file: Path) -> model.Page:
+    from report import whys
+    from verdicts import why_results
+
+    return whys.page(why_results.of_document(file, document), document)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Of a run. `key`: the member that only such a document has. `file`: its name in a run's folder."""
+
+    chapter: str
+    key: str
+    file: str
+    what: str
+    made: Made
+
+
+# In the order of a page of all of them.
+KINDS = (
+    Kind("Speed and memory", "benchmarks", "bench.json", "a run of spanbench", of_bench),
+    Kind("A program", "program", "program.json", "a comparison of spanbench try", of_program),
+    Kind("The memory of a program", "processes", "why.json", "a result of spanbench why", of_why),
+    Kind(
+        "Conformance",
+        "checks",
         "conformance.json",
         "a run of spanbench check",
         lambda d, _: matrices.conformance(d),
     ),
-    "misuses": ("hardening.json", "a run of spanbench harden", lambda d, _: matrices.hardening(d)),
-    "findings": ("gate.json", "a run of the gate", of_gate),
-    "program": ("program.json", "a comparison of spanbench try", of_program),
-}
-
-
-def file_of(path: Path) -> Path:
-    """What a path names: the file itself, or that of a run's folder. Raises Unusable."""
-    if not path.is_dir():
-        return path
-    for name, _, _ in KINDS.values():
-        if (path / name).exists():
-            return path / name
-    bench_results.refuse_another(path)  # a folder without any of them: says what it is
-    raise Unusable(f"{path}: not a run of which there is a page")
+    Kind(
+        "Hardening",
+        "misuses",
+        "hardening.json",
+        "a run of spanbench harden",
+        lambda d, _: matrices.hardening(d),
+    ),
+    Kind("The gate", "findings", "gate.json", "a run of the gate", of_gate),
+)
+USUAL = {k.file for k in KINDS}
+PROGRAMS = "Real programs"
+AGREEMENT = "agreement.json"
 
 
 def page_of(file: Path) -> model.Page:
-    """Raises Unusable."""
+    """Of one file. Raises Unusable."""
 
     def parsed(document: Any) -> model.Page:
         if not isinstance(document, dict):
             raise ValueError("the file is not an object")
-        for key, (_, what, made) in KINDS.items():
-            if key in document:
-                return bench_results.read_loosely(file, lambda d: made(d, file), what)
-        known = ", ".join(name for name, _, _ in KINDS.values())
+        for kind in KINDS:
+            if kind.key in document:
+                return bench_results.read_loosely(file, lambda d: kind.made(d, file), kind.what)
+        known = ", ".join(k.file for k in KINDS)
         raise ValueError(f"it has no benchmarks, so it is none of {known}")
 
     return bench_results.read(file, parsed, "a run")
+
+
+def document_of(file: Path) -> Any:
+    """Raises Unusable."""
+    document: dict[str, Any] = bench_results.read(file, dict, "a run")
+    return document
+
+
+def programs_in(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """What make bench-programs left in a folder, by program, and files that cannot be read, with the reason."""
+    found, problems = {}, {}
+    for file in sorted(folder.glob("*.json")):
+        if file.name in USUAL or file.name == AGREEMENT or file.name.endswith(".schema.json"):
+            continue
+        try:
+            document = document_of(file)
+            if isinstance(document, dict) and "program" in document and "runs" in document:
+                bench_results.read_loosely(
+                    file,
+                    lambda d: programs_table.of_document(file.stem, d),
+                    "what spanbench try writes",
+                )
+                found[file.stem] = document
+        except Unusable as problem:
+            problems[file.name] = str(problem).removeprefix(f"{file}: ")
+    return found, problems
+
+
+def of_programs(folder: Path, found: dict[str, Any], problems: dict[str, str]) -> model.Page:
+    """Raises Unusable."""
+    from report import catalogue
+
+    agreed, file = None, folder / AGREEMENT
+    if file.exists():
+        try:
+            agreed = document_of(file)
+            bench_results.read_loosely(file, catalogue.agreement_section, "what programs.py writes")
+        except Unusable as problem:
+            agreed = None
+            problems = {**problems, file.name: str(problem).removeprefix(f"{file}: ")}
+    try:
+        return catalogue.page(found, agreed, problems)
+    except SPOILED as problem:
+        raise Unusable(f"{folder}: not a run of make bench-programs: {fault(problem)}") from problem
+
+
+@dataclass
+class Chapter:
+    """A run in a folder. `made` raises Unusable."""
+
+    title: str
+    place: Path
+    made: Callable[[], model.Page]
+
+
+def directly_in(folder: Path) -> list[Chapter]:
+    """The runs whose files lie in this very folder, by the order of KINDS; real programs are the second."""
+    made = [
+        Chapter(k.chapter, folder / k.file, lambda f=folder / k.file: page_of(f))  # type: ignore[misc]
+        for k in KINDS
+        if (folder / k.file).exists()
+    ]
+    found, problems = programs_in(folder)
+    if found:
+        one = Chapter(PROGRAMS, folder, lambda: of_programs(folder, found, problems))
+        made.insert(bool(made) and made[0].place.name == KINDS[0].file, one)
+    return made
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """The folders of runs in a folder: links to the latest of a kind, then by their names, which begin with the
+    time. Each once."""
+    inner = sorted((p for p in folder.iterdir() if p.is_dir()), reverse=True)
+    inner.sort(key=lambda p: not p.name.startswith("latest"))
+    once: dict[Path, Path] = {}
+    for place in inner:
+        once.setdefault(place.resolve(), place)
+    return list(once.values())
+
+
+def collected(folder: Path) -> tuple[list[Chapter], list[Chapter]]:
+    """The runs that the page of a folder shows, and those of the same kinds that it leaves out."""
+    shown = directly_in(folder)
+    left: list[Chapter] = []
+    of_program = {p for c in shown if c.title == PROGRAMS for p in programs_in(folder)[0]}
+    for inner in newest_first(folder) if folder.is_dir() else []:
+        for chapter in [] if inner.name in of_program else directly_in(inner):
+            (left if any(c.title == chapter.title for c in shown) else shown).append(chapter)
+    order = [KINDS[0].chapter, PROGRAMS, *(k.chapter for k in KINDS[1:])]
+    return sorted(shown, key=lambda c: order.index(c.title)), left
+
+
+def page_of_folder(folder: Path) -> model.Page:
+    """Of all kinds of runs that it has; one that cannot be read is a gap, unless it is the only one. Raises
+    Unusable."""
+    shown, left = collected(folder)
+    if not shown:
+        bench_results.refuse_another(folder)  # says what it is
+        raise Unusable(f"{folder}: not a run of which there is a page")
+    if len(shown) == 1:
+        return shown[0].made()
+    chapters, gaps = [], []
+    for i, chapter in enumerate(shown):
+        try:
+            chapters.append((chapter.title, chapter.made()))
+        except Unusable as problem:
+            said = bench_results.printable(f"Not shown: {chapter.title}: {problem}.")
+            gaps.append(Sentence(f"s-not-shown-{i}", "gap", said))
+    if not chapters:
+        raise Unusable(f"{folder}: no run in it can be read: {gaps[0].text}")
+    if left:
+        names = sorted({c.place.parent.name if c.place.is_file() else c.place.name for c in left})
+        some = ", ".join(names[:6]) + f" and {len(names) - 6} more" * (len(names) > 6)
+        said = f"Of each kind, one run is shown. Left out: {some}."
+        gaps.append(Sentence("s-left-out", "absent", bench_results.printable(said)))
+    return together.page(chapters, bench_results.printable(folder.resolve().name), gaps)
 
 
 def rendered(made: model.Page) -> Optional[str]:
@@ -165,11 +304,12 @@ def write(path: Path, out: Optional[Path]) -> Optional[Path]:
     """Whole or not at all. Returns where; None: jinja2 is missing. Raises Unusable and OSError."""
     if path.name == "latest" and not path.exists():
         raise Unusable(f"{path}: no run is complete yet; make bench makes one")
-    file = file_of(path)
-    text = rendered(page_of(file))
+    text = rendered(page_of_folder(path) if path.is_dir() else page_of(path))
     if text is None:
         return None
-    usual = file.name in {name for name, _, _ in KINDS.values()}
-    place = out or (file.parent / FILE if usual else file.with_suffix(".html"))
+    usual = path.is_dir() or path.name in USUAL
+    place = out or (
+        (path if path.is_dir() else path.parent) / FILE if usual else path.with_suffix(".html")
+    )
     stored_file.write(place, text.encode("utf-8"))
     return place

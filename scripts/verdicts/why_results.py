@@ -130,7 +130,7 @@ def process_of(value: Any) -> Process:
         allocator=str(value["allocator"]),
         points=[point_of(p) for p in value["points"]],
         peak=float(value["peak_rss"]),
-        exact=bool(value["exact"]),
+        exact=bool(value.get("exact", True)),  # older files do not tell
     )
 
 

@@ -1,0 +1,335 @@
+"""The page of a run of real programs (make bench-programs): a matrix of programs by allocators, and what the core
+of make bench says of the same pairs. Rows are told apart as in the answer of make bench, all programs together. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Mapping, Optional
+
+import agreement
+import answer
+import comparing
+import programs_table
+from bench_results import Row, Unusable, plural, printable
+from comparing import FALSE_RATE, INTEREST, Measure, Question
+from report import dots
+from report.facts import facts_of, library_of_row
+from report.matrices import text
+from report.model import Page, Part, Section
+from report.study import ratio, tie_said
+from report.summary import Sentence, key_of
+from report.svg import Markup
+from report.tables import Cell, Line, Table
+
+MEASURES = {
+    "time": Measure("time", lambda s: s.get("time", 0.0)),
+    "memory": Measure("memory", lambda s: s.get("memory", 0.0)),
+}
+HEADS = {"time": "time", "memory": "peak memory"}
+WORDS = {"better": "less", "worse": "more", "tie": "tie", "": "?"}
+LOOKS = {"better": "good", "worse": "bad", "tie": "plain", "": "weak"}
+LEGEND = [
+    ("dot", "told apart from the C library's malloc"),
+    ("hollow", "a tie with it, or nothing can be told"),
+    ("interval", "interval"),
+]
+MEANING = (
+    "Each number is a multiple of what the program needs with the C library's malloc (system), with its interval; "
+    "below 1 is better. Ratios are of runs of one round. A difference is claimed if it is shown to be above "
+    f"{INTEREST:.0%}. All pairs of all programs are accounted for together, so that at most {FALSE_RATE:.0%} of the "
+    "claims are false. All else is a tie; an interval is of one pair alone, so it may lie beside 1 in a tie."
+)
+
+
+@dataclass
+class Program:
+    """`questions`: by a key of MEASURES. `base`: the row that numbers are multiples of."""
+
+    name: str
+    document: Any
+    measured: programs_table.Measured
+    questions: dict[str, Question]
+
+    @property
+    def base(self) -> str:
+        return self.measured.reference
+
+
+def rows_of(document: Any, measured: programs_table.Measured) -> list[Row]:
+    """With a sample for each run that ended well."""
+    metric = document["program"]["metric"] is not None
+    rate = metric and document["program"]["higher_is_better"]
+    found: dict[str, Row] = {}
+    for run in document["runs"]:
+        name = str(run["row"])
+        if run["problem"] is not None or name in measured.causes:
+            continue
+        value = run["metric"] if metric else run["wall_seconds"]
+        sample = {"block": float(run["round"])}
+        if value:
+            sample["time"] = 1 / float(value) if rate else float(value)
+        if run["peak_bytes"] is not None:
+            sample["memory"] = float(run["peak_bytes"])
+        row = found.setdefault(name, Row(measured.name, name, 1, floor=False))
+        row.samples.append(sample)
+    return list(found.values())
+
+
+def asked(name: str, rows: list[Row], measure: Measure) -> Question:
+    known = [r for r in rows if comparing.by_round(r, measure)]
+    known.sort(key=lambda r: (statistics.median(map(measure.of, r.samples)), r.allocator))
+    return Question(name, 1, measure, known)
+
+
+def program_of(name: str, document: Any) -> Program:
+    measured = programs_table.of_document(name, document)
+    rows = rows_of(document, measured)
+    return Program(name, document, measured, {k: asked(name, rows, m) for k, m in MEASURES.items()})
+
+
+def row_named(q: Question, name: str) -> Optional[Row]:
+    return next((r for r in q.rows if r.allocator == name), None)
+
+
+def allocators_of(programs: list[Program]) -> list[str]:
+    """All but what numbers are multiples of, in every program."""
+    names = {r.allocator for p in programs for q in p.questions.values() for r in q.rows}
+    names |= {printable(n) for p in programs for n in p.measured.causes}
+    return sorted(names - {programs_table.LIBC, programs_table.REFERENCE}) + (
+        [programs_table.REFERENCE]
+        if any(p.base != programs_table.REFERENCE for p in programs)
+        else []
+    )
+
+
+# --- the matrix -------------------------------------------------------------------------------------
+
+
+def cell_of(p: Program, kind: str, name: str) -> Cell:
+    q = p.questions[kind]
+    row, base = row_named(q, name), row_named(q, p.base)
+    if name in p.measured.causes:
+        return Cell("no result", "weak")
+    if row is base and base:
+        return Cell("1 is the base", "plain")
+    found = ratio(q, row, base) if row and base else None
+    if not found:
+        return Cell("-", "plain")
+    n = answer.number
+    said = f"{n(found.middle)} {WORDS[found.verdict]} ({n(found.low)} to {n(found.high)})"
+    return Cell(said, LOOKS[found.verdict], key_of("program", p.name))
+
+
+def matrix(programs: list[Program], kind: str) -> Table:
+    names = allocators_of(programs)
+    heads = ["program", Cell(programs_table.REFERENCE, "word"), *(Cell(n, "word") for n in names)]
+    made = Table(f"{HEADS[kind].capitalize()} of programs and allocators", heads)
+    for p in programs:
+        cells = [cell_of(p, kind, n) for n in names]
+        base = Cell(programs_table.absolute(p.measured, kind), "word")
+        made.lines.append(Line(None, None, [p.name, base, *cells]))
+    return made
+
+
+def picture(p: Program, kind: str) -> Optional[Markup]:
+    q = p.questions[kind]
+    base = row_named(q, p.base)
+    known = [(r, found) for r in q.rows if base and (found := ratio(q, r, base))]
+    if not known or not base:
+        return None
+    known.sort(key=lambda item: (item[1].middle, item[0].allocator))
+    names = answer.short_names([r.allocator for r, _ in known], dots.NAME_WIDTH)
+    drawn = []
+    for row, of in known:
+        n = answer.number
+        mark = "" if row is base else {"tie": " tie", "": " ?"}.get(of.verdict, "")
+        told = "the base" if row is base else WORDS[of.verdict]
+        tip = f"{row.allocator}: {HEADS[kind]} {n(of.middle)} times ({n(of.low)} to {n(of.high)}); {told}"
+        value = dots.Value(of.middle, of.low, of.high, of.verdict)
+        drawn.append(dots.Dot(names[row.allocator], -1, value, n(of.middle) + mark, tip))
+    return dots.drawn(
+        drawn,
+        f"{HEADS[kind]}, multiples of {p.base} (left is better)",
+        f"{HEADS[kind]} of {p.name} under each allocator; the table beside it has the numbers",
+        True,
+    )
+
+
+def table_of(p: Program) -> Table:
+    heads = ["allocator"]
+    for kind in MEASURES:
+        heads += [f"{HEADS[kind]}, times", "interval", Cell("told", "word")]
+    made = Table(f"{p.name} under each allocator: multiples of {p.base}", heads)
+    names = list(dict.fromkeys(r.allocator for q in p.questions.values() for r in q.rows))
+    for name in names:
+        cells: list[str] = [name]
+        for q in p.questions.values():
+            row, base = row_named(q, name), row_named(q, p.base)
+            found = ratio(q, row, base) if row and base else None
+            if row is base and base:
+                cells += ["1", "", Cell("is the base", "word")]
+            elif not found:
+                cells += ["-", "-", Cell("no number", "word")]
+            else:
+                told = {"tie": tie_said(found), "": "too few rounds to tell"}
+                n = answer.number
+                said = told.get(found.verdict, WORDS[found.verdict])
+                cells += [n(found.middle), f"{n(found.low)} to {n(found.high)}", Cell(said, "word")]
+        made.lines.append(Line(None, None, cells))
+    return made
+
+
+# --- what it says -----------------------------------------------------------------------------------
+
+
+def sentence(programs: list[Program], name: str) -> str:
+    """How often an allocator is better and worse than the C library's."""
+    said = []
+    for kind in MEASURES:
+        told: Counter[str] = Counter()
+        for p in programs:
+            q = p.questions[kind]
+            row, base = row_named(q, name), row_named(q, p.base)
+            found = ratio(q, row, base) if row and base and row is not base else None
+            told[found.verdict if found else "none"] += 1
+        total = sum(told.values()) - told["none"]
+        part = f"less {HEADS[kind]} in {told['better']} of {plural(total, 'program')}, more in {told['worse']}"
+        said.append(part)
+    return f"{name}, compared with the C library's malloc: {'; '.join(said)}; all else ties."
+
+
+def agreement_sentences(document: Any) -> list[str]:
+    """What the core of make bench says of the pairs that differ in programs."""
+    counts: dict[str, Counter[str]] = {}
+    for pair in document["pairs"]:
+        for word in ("same", "reversed", "tied", "absent"):
+            for workload in pair[word]:
+                counts.setdefault(str(workload), Counter())[word] += 1
+    total = len(document["pairs"])
+    if not total:
+        return [
+            "No pair of allocators differs in a program for sure, so there is nothing to compare with the core."
+        ]
+    return [
+        f"Of {plural(total, 'pair')} of allocators that differ in a program, {printable(w)} of make bench has "
+        f"{c['same']} in the same order, {c['reversed']} reversed, and {c['tied']} as ties."
+        for w, c in counts.items()
+    ]
+
+
+def agreement_section(document: Any) -> Section:
+    made = Section(
+        "agreement",
+        "Do the synthetic workloads agree?",
+        f"Pairs that differ by over {agreement.APART - 1:.0%} in a program, with no run of one among those of the "
+        f"other; compared with {text(document, 'core')} at {plural(int(document['threads']), 'thread')}.",
+    )
+    found: dict[tuple[str, ...], list[str]] = {}
+    for pair in document["pairs"]:
+        if pair["reversed"]:
+            kind = agreement.NAMES[pair["measure"]]
+            which = (kind, f"{pair['better']} than {pair['worse']}", ", ".join(pair["reversed"]))
+            found.setdefault(which, []).append(f"{pair['program']} {pair['factor']:.2f}x")
+    heads = ["measure", *(Cell(h, "word") for h in ("better in programs", "reversed in", "programs"))]
+    lines = [
+        Line(
+            None,
+            None,
+            [printable(k[0]), *(Cell(printable(c), "word") for c in (*k[1:], ", ".join(v)))],
+        )
+        for k, v in sorted(found.items())
+    ]
+    made.parts.append(
+        Part(
+            "agreement-reversed",
+            "Reversed pairs",
+            [],
+            Table("Pairs that the core reverses", heads, lines),
+        )
+    )
+    return made
+
+
+def sections(programs: list[Program], agreed: Any) -> list[Section]:
+    first = Section("matrix", "What does each allocator cost each program?", MEANING)
+    first.parts = [
+        Part(f"matrix-{kind}", HEADS[kind].capitalize(), [], matrix(programs, kind))
+        for kind in MEASURES
+    ]
+    second = Section(
+        "programs",
+        "Program by program",
+        "Each dot is a multiple of what the base needs.",
+        legend=LEGEND,
+    )
+    for p in programs:
+        drawn = [x for kind in MEASURES if (x := picture(p, kind))]
+        linked = (
+            f": linked with {p.measured.linked}, so the base is {p.base}"
+            if p.measured.linked
+            else ""
+        )
+        second.parts.append(Part(key_of("program", p.name), p.name + linked, drawn, table_of(p)))
+    return [first, second, *([agreement_section(agreed)] if agreed else [])]
+
+
+def gaps_of(programs: list[Program]) -> list[Sentence]:
+    found = [
+        Sentence(
+            key_of("s-none", p.name, name),
+            "gap",
+            printable(f"No result: {p.name} with {name}: {cause}."),
+        )
+        for p in programs
+        for name, cause in p.measured.causes.items()
+    ]
+    for p in programs:
+        if not p.document.get("complete", True):
+            said = f"INTERRUPTED: not all runs of {p.name} are here."
+            found.insert(0, Sentence(key_of("s-interrupted", p.name), "gap", said))
+    return found
+
+
+def command(programs: list[Program]) -> str:
+    names = " ".join(p.name for p in programs)
+    first = programs[0].document
+    return f"make bench-programs PROGRAMS='{names}' RUNS={int(first['rounds'])} SEED={int(first['seed'])}"
+
+
+def page(documents: Mapping[str, Any], agreed: Any, problems: Mapping[str, str]) -> Page:
+    """`documents`: what `spanbench try` wrote, by program. `agreed`: agreement.json, or None. `problems`: of files
+    that cannot be read, why."""
+    programs = [program_of(printable(name), d) for name, d in documents.items()]
+    if not programs:
+        raise Unusable("no result of a program is in it")
+    comparing.tell_apart([q for p in programs for q in p.questions.values()])
+    gaps = [
+        Sentence(key_of("s-file", name), "gap", printable(f"Not shown: {name}: {why}."))
+        for name, why in problems.items()
+    ] + gaps_of(programs)
+    said = [sentence(programs, n) for n in allocators_of(programs) if n != programs_table.REFERENCE]
+    findings = [Sentence(f"s-allocator-{i}", "finding", s) for i, s in enumerate(said)]
+    if agreed:
+        findings += [
+            Sentence(f"s-agreement-{i}", "finding", s)
+            for i, s in enumerate(agreement_sentences(agreed))
+        ]
+    first = programs[0].document
+    libraries: dict[str, Any] = {}
+    for p in programs:
+        for row in p.document["rows"]:
+            if row["name"] not in libraries or row["cause"] is None:
+                libraries[row["name"]] = library_of_row(row)
+    own = {**first, "allocators": list(libraries.values())}
+    return Page(
+        title=f"spanbench: {plural(len(programs), 'program')}, {text(first, 'started')}",
+        about=f"spanbench {text(first, 'version')}, {plural(len(programs), 'real program')}; {text(first, 'started')}",
+        files="the .json of each program, and agreement.json",
+        gaps=gaps,
+        findings=findings,
+        sections=sections(programs, agreed),
+        facts=facts_of(own, first),
+        command=command(programs),
+    )

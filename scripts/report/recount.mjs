@@ -1,0 +1,80 @@
+// Recomputes the sentences of a page from JSON alone, with code of its own: of check, harden, why (the numbers in them)
+// and real programs (six rounds or more). Prints what disagrees, and ends with 1. recompute.mjs: make bench.
+import { readFileSync } from "node:fs";
+const [, , pageFile, ...files] = process.argv; // usage: node recount.mjs PAGE JSON...
+const page = readFileSync(pageFile, "utf8"), wrong = [], entities = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
+const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => entities[e] ?? e).trim();
+const sentences = [...page.matchAll(/<li id="[^"]*" class="finding">(.*?) <a /g)].map((m) => plain(m[1]));
+const count = (list, test) => list.filter(test).length, sum = (v) => v.reduce((s, x) => s + x, 0), UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+let seen = 0; const compare = (said, shown, values) => { // sizes in bytes; each number must be as near as its digits allow
+  const off = shown.some((text, i) => {
+    const [, digits, unit] = text.match(/^(-?[\d.,]+)(?: (B|KiB|MiB|GiB))?$/), [, exponent = 0] = digits.match(/\.(\d+)$/)?.map((x) => x.length) ?? [];
+    return Math.abs(Number(digits.replaceAll(",", "")) - values[i] / (UNITS[unit] ?? 1)) > 0.501 * 10 ** -exponent;
+  });
+  if (++seen && (off || shown.length !== values.length)) wrong.push(`${said}: the file has ${values}`);
+};
+const check = ({ results }) => {
+  const word = (r) => (r.finding ? "finding" : r.verdict === "fail" && r.known ? "known" : r.verdict);
+  for (const said of sentences) {
+    const m = said.match(/^(\S+) keeps (\d+) of (\d+) promises?(?:; (\d+) findings?: .*?)?(?:; nothing was found that is not explained)?(?:; (\d+) failures? (?:is|are) known)?(?:; (\d+) were not run)?\.$/);
+    const words = m ? results.filter((r) => r.allocator === m[1]).map(word) : [], [pass, finding, known, unrun] = ["pass", "finding", "known", "not run"].map((w) => count(words, (x) => x === w));
+    if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [pass, pass + finding + known, finding, known, unrun]);
+  }
+};
+const harden = ({ results }, ends = (r) => Object.keys(r.outcomes)) => {
+  for (const said of sentences) {
+    const m = said.match(/^(\S+) caught (\d+) of (\d+) misuses? in every run(?:; damage was shown in (\d+))?\.$/), own = m ? results.filter((r) => r.allocator === m[1]) : [];
+    if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [count(own, (r) => ends(r).every((o) => ["access", "call", "later"].includes(o))), count(own, (r) => ends(r).some((o) => !["unsupported", "void", "not run"].includes(o))), count(own, (r) => r.outcomes.corrupt)]);
+  }
+};
+const why = ({ processes }) => {
+  const { points } = processes.filter((p) => p.points.length).reduce((a, b) => (b.peak_rss > a.peak_rss ? b : a)), [begin, end] = [points[0].seconds, points.at(-1).seconds];
+  const late = points.filter((p) => p.seconds >= end - 0.2 * (end - begin) && p.seconds <= end - 0.03 * (end - begin)), those = late.length ? late : points.slice(-2);
+  const at = those.findLast((p) => p.rss >= 0.95 * Math.max(...those.map((q) => q.rss))), peak = Math.max(...points.map((p) => p.live)), free = at.kept + at.fragments;
+  const third = (k) => begin + ((at.seconds - begin) * k) / 6, low = Math.min(...points.filter((p) => p.seconds >= third(2) && p.seconds <= third(3)).map((p) => p.live));
+  const S = "([\\d.]+ [KMG]?i?B)", live = at.requested + at.slack;
+  const numbers = [
+    [`^Live at ([\\d.]+) s, by count: ${S} in (\\d+) blocks?, of (\\d+) allocations? until then; ${S}`, [at.seconds, at.live, at.blocks, at.made, at.rss]], [`live bytes fell from ${S} to ${S}`, [peak, at.live]],
+    [`pin ${S} of free memory`, [at.fragments]], [`but ${S} of free memory, without`, [at.kept]], [`beside ${S} of live bytes`, [at.live]], [`grow to the end, to ${S}, by ${S} in the last two thirds of ([\\d.]+) s`, [at.live, at.live - low, at.seconds - begin]],
+    [`hold ${S} of free memory \\(${S} in all; the most that was ever live is ${S}`, [free, at.arenas_memory || at.heap, peak]], [`^In use: (\\d+) % of the memory are live blocks, ${S}`, [(100 * live) / at.rss, at.live]],
+    [`larger than what was asked for, ${S} in all`, [at.slack]], [`^Huge pages: ${S}`, [at.huge]], [`^Memory outside malloc: ${S} .*; malloc has ${S} live`, [at.outside, at.live]], [`^Stacks: ${S}`, [at.stacks]],
+    [`^Hardly any memory: ${S} beside code and files \\(${S} in all`, [at.rss - at.files, at.rss]], [`But (\\d+) % of the memory are free`, [(100 * free) / at.rss]],
+  ];
+  for (const said of sentences) for (const [pattern, values] of numbers) if (said.match(pattern)) compare(said, said.match(pattern).slice(1), values);
+};
+const agreement = ({ pairs }) => sentences.forEach((said) => {
+  const m = said.match(/^Of (\d+) pairs? of allocators that differ in a program, (\S+) of make bench has (\d+) in the same order, (\d+) reversed, and (\d+) as ties\.$/);
+  if (m) compare(said, [m[1], ...m.slice(3)], [pairs.length, ...["same", "reversed", "tied"].map((w) => count(pairs, (p) => p[w].includes(m[2])))]);
+});
+// Of real programs: which pairs differ, all of them together.
+const costs = (doc, what) => {
+  const { metric, higher_is_better: rate } = doc.program, failed = doc.rows.filter((r) => r.cause).map((r) => r.name), found = new Map();
+  doc.runs.filter((r) => r.problem === null && !failed.includes(r.row)).forEach((run) => {
+    const time = metric ? run.metric && (rate ? 1 / run.metric : run.metric) : run.wall_seconds, value = what === "time" ? time : run.peak_bytes;
+    if (value) found.set(run.row, (found.get(run.row) ?? new Map()).set(run.round, Math.log(value)));
+  });
+  return found;
+};
+const tail = (d) => { // of Wilcoxon's signed ranks, twice the mean rank of equals
+  const sizes = d.map(Math.abs), rank = sizes.map((s) => 2 * count(sizes, (t) => t < s) + count(sizes, (t) => t === s) + 1), down = sum(rank.filter((_, i) => d[i] <= 0));
+  const ways = rank.reduce((w, r) => Array.from({ length: w.length + r }, (_, i) => (w[i] ?? 0) + (w[i - r] ?? 0)), [1]);
+  return sum(ways.slice(0, down + 1)) / 2 ** d.length;
+};
+const programs = (docs) => {
+  const pairs = [], bases = docs.map((doc) => (costs(doc, "time").has("glibc") ? "glibc" : "system"));
+  docs.forEach((doc, n) => ["time", "peak memory"].forEach((what) => [...costs(doc, what)].forEach(([one, a], i, list) => list.slice(i + 1).forEach(([other, b]) => {
+    const d = [...a].filter(([round]) => b.has(round)).map(([round, x]) => x - b.get(round)), up = sum(d) > 0;
+    if (d.length) pairs.push({ n, what, less: up ? other : one, more: up ? one : other, p: Math.min(1, 2 * tail(d.map((x) => (up ? x : -x) - Math.log(1.02)))) });
+  }))));
+  pairs.sort((a, b) => a.p - b.p);
+  const told = pairs.slice(0, pairs.findLastIndex((x, i) => x.p <= (0.05 * (i + 1)) / pairs.length) + 1);
+  for (const said of sentences) {
+    const m = said.match(/^(\S+), compared with the C library's malloc: less time in (\d+) of (\d+) programs?, more in (\d+); less peak memory in (\d+) of (\d+) programs?, more in (\d+);/);
+    if (m) compare(said, m.slice(2), ["time", "peak memory"].flatMap((what) => [count(told, (t) => t.what === what && t.less === m[1] && t.more === bases[t.n]), count(docs, (doc, n) => costs(doc, what).has(m[1])), count(told, (t) => t.what === what && t.more === m[1] && t.less === bases[t.n])]));
+  }
+};
+const documents = files.map((f) => JSON.parse(readFileSync(f))), real = documents.filter((doc) => "program" in doc);
+for (const doc of documents) for (const [key, of] of Object.entries({ checks: check, misuses: harden, processes: why, pairs: agreement })) if (key in doc) of(doc);
+if (real.length) programs(real);
+console.log([...wrong, `${seen} statements are recomputed; ${wrong.length} disagree`].join("\n"));
+process.exitCode = wrong.length || !seen ? 1 : 0;

@@ -1,0 +1,246 @@
+"""The pages of `spanbench why`, of real programs, and of several kinds of runs together; and that another program
+finds the same in their sentences."""
+
+import copy
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any, Iterator
+
+from bench_results import Unusable
+from driving import ROOT, DriverTest, clean_environment, run, slow
+from report import model, write
+from report.test_kinds import MARKUP, conformance, gate, hardening
+from report.test_report import Elements, noisy
+from test_bench_results import document
+from verdicts.test_why_verdict import point
+
+PROGRAMS = ROOT / "results" / "programs"
+RECOUNT = ROOT / "scripts" / "report" / "recount.mjs"
+Place = tuple[Any, ...]
+
+
+def memory(command: str = "leak", **more: Any) -> dict[str, Any]:
+    """Makes a why.json: memory that a program never gives back."""
+    points = [point(i / 10, requested=5 + i / 2) for i in range(101)]
+    process = {
+        "pid": 1, "parent": 0, "image": 0, "command": command, "allocator": "/lib/libc.so.6", "sizes_known": True,
+        "exact": True, "exited": True, "peak_rss": points[-1]["rss"], "points": points,
+    }  # fmt: skip
+    end = {
+        "by_itself": True,
+        "stopped": False,
+        "too_many": False,
+        "interrupted": False,
+        "exit_code": 0,
+    }
+    return {
+        "schema": 1, "version": "v1", "command": ["/bin/sh", "-c", f"exec {command}"], "allocator": None,
+        "end": {**end, "signal": None, "left_behind": 0}, "seconds": 10.0, "processes_seen": 1,
+        "not_counted": None, "processes": [process], **more,
+    }  # fmt: skip
+
+
+def program(times: dict[str, float], rounds: int = 7, seed: int = 1) -> dict[str, Any]:
+    """Makes a program.json: rows whose runs scatter a little around their times."""
+    source = random.Random(seed)
+    rows = [{"name": n, "cause": None, "library": f"lib{n}.so"} for n in times]
+    runs = [
+        {
+            "row": name, "round": r, "problem": None, "metric": None, "peak_bytes": int(time * 2**20),
+            "wall_seconds": time * source.uniform(0.99, 1.01), "user_seconds": time, "system_seconds": 0.0,
+        }
+        for r in range(rounds)
+        for name, time in times.items()
+    ]  # fmt: skip
+    its = {
+        "metric": None,
+        "higher_is_better": False,
+        "shell": True,
+        "argv": ["true"],
+        "server": None,
+    }
+    return {
+        "version": "v1", "started": "2026-01-02T03:04:05Z", "machine": {}, "environment": {}, "seed": 1,
+        "precision": 0.02, "program": its, "rows": rows, "runs": runs, "rounds": rounds, "complete": True,
+    }  # fmt: skip
+
+
+def said(made: model.Page) -> str:
+    return "\n".join(s.text for s in made.gaps + made.findings)
+
+
+class Pages(DriverTest):
+    def put(self, name: str, of: Any) -> Path:
+        file = self.directory / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(of if isinstance(of, str) else json.dumps(of))
+        return file
+
+    def recounted(self, page: str, *files: Path) -> "tuple[int, str]":
+        node = shutil.which("node")
+        if not node:
+            self.skipTest("node is not installed")
+        result = run(node, RECOUNT, self.put("page.html", page), *files, env=clean_environment())
+        return result.returncode, result.stdout
+
+    def text(self, folder: Path) -> str:
+        made = write.rendered(write.page_of_folder(folder))
+        assert made
+        found = Elements(made)
+        self.assertEqual(len(found.keys), len(set(found.keys)), "an address is there once")
+        self.assertEqual({x[1:] for x in found.links} - set(found.keys), set())
+        self.assertEqual((found.events, found.kinds["script"]), ([], 3))
+        return made
+
+    def test_memory(self) -> None:
+        file = self.put("why.json", memory(f"leak {MARKUP}"))
+        text = self.text(self.directory)
+        made = write.page_of(file)
+        self.assertIn(
+            "A leak, or data that never ends: live bytes grow to the end, to 5", said(made)
+        )
+        self.assertEqual(made.command, f"make why CMD='leak {MARKUP}'")
+        self.assertEqual(text.count('class="mark layer '), 8)
+        code, told = self.recounted(text, file)
+        self.assertEqual((code, told), (0, "2 statements are recomputed; 0 disagree\n"))
+        self.assertEqual(
+            self.recounted(text.replace("to the end, to 5", "to the end, to 6"), file)[0], 1
+        )
+
+    def test_memory_that_was_not_all_seen(self) -> None:
+        end = {**memory()["end"], "interrupted": True}
+        self.put("why.json", memory(end=end, not_counted="it is static"))
+        text = said(write.page_of_folder(self.directory))
+        self.assertIn("INTERRUPTED", text)
+        self.assertIn("Not counted: the first process: it is static.", text)
+
+    def test_programs(self) -> None:
+        rows = {"system": 2.0, "quick": 1.0, "like": 2.0}
+        one, other = program(rows), program(rows, seed=2)
+        other["rows"][1]["cause"] = MARKUP
+        files = [self.put("one.json", one), self.put("other.json", other)]
+        self.put("spoiled.json", "{")
+        text = self.text(self.directory)
+        told = said(write.page_of_folder(self.directory))
+        self.assertIn(
+            "quick, compared with the C library's malloc: less time in 1 of 1 program, more in 0; less peak memory "
+            "in 1 of 1 program, more in 0; all else ties.",
+            told,
+        )
+        self.assertIn(
+            "like, compared with the C library's malloc: less time in 0 of 2 programs", told
+        )
+        self.assertIn("No result: other with quick: ", told)
+        self.assertIn("Not shown: spoiled.json: not JSON", told)
+        self.assertRegex(
+            text, r'<td class="good"><a href="#program-one">0\.50 less \(0\.49 to 0\.5[01]\)</a>'
+        )
+        self.assertRegex(text, r'<td class="plain"><a href="#program-one">1\.00 tie ')
+        self.assertEqual(self.recounted(text, *files)[0], 0)
+        self.assertEqual(
+            self.recounted(text.replace("less time in 1 of", "less time in 0 of"), *files)[0], 1
+        )
+
+    def test_stored_programs(self) -> None:
+        """With the run of make bench that lies in their folder, on one page."""
+        text = self.text(PROGRAMS)
+        self.assertIn(
+            "Of 320 pairs of allocators that differ in a program, tiny of make bench has", text
+        )
+        self.assertIn('<h2 class="chapter" id="chapter">Speed and memory</h2>', text)
+        self.assertIn('<h2 class="chapter" id="c1-chapter">Real programs</h2>', text)
+        code, told = self.recounted(text, *PROGRAMS.glob("*.json"))
+        self.assertEqual((code, told), (0, "12 statements are recomputed; 0 disagree\n"))
+
+    def test_everything_together(self) -> None:
+        self.put("old/why.json", memory())
+        kinds = {
+            "bench": document(noisy({"system": 10.0, "a": 5.0})),
+            "conformance": conformance(),
+            "hardening": hardening(),
+        }
+        for name, of in {**kinds, "gate": gate(), "why": memory()}.items():
+            self.put(f"run-{name}/{name}.json", of)
+        self.put("try/program.json", "{")
+        text = self.text(self.directory)
+        made = write.page_of_folder(self.directory)
+        names = [
+            "Speed and memory",
+            "The memory of a program",
+            "Conformance",
+            "Hardening",
+            "The gate",
+        ]
+        self.assertEqual([name for name, _ in made.chapters], names)
+        self.assertIn("Not shown: A program: ", said(made))
+        self.assertIn("Of each kind, one run is shown. Left out: old.", said(made))
+        self.assertIn('<a href="#c2-f-poor-a_2eone">FAIL</a>', text)
+        self.assertEqual(made.allocators, ["a", "system"], "its pictures can be switched")
+        files = [
+            self.directory / f"run-{n}" / f"{n}.json" for n in ("conformance", "hardening", "why")
+        ]
+        self.assertEqual(
+            self.recounted(text, *files), (0, "6 statements are recomputed; 0 disagree\n")
+        )
+
+
+VALUES: list[Any] = [None, "<b>x</b>", -1, 0, 1e300, float("nan"), [], {}, True, 10**400]
+
+
+def places(of: Any, at: Place = ()) -> Iterator[Place]:
+    """Of all members, and of the first of each list."""
+    inner = (
+        of.items() if isinstance(of, dict) else enumerate(of[:2]) if isinstance(of, list) else ()
+    )
+    for key, value in inner:
+        yield (*at, key)
+        yield from places(value, (*at, key))
+
+
+def broken(of: Any, source: random.Random, number: int) -> Iterator[Any]:
+    """Copies with one member left out, or of another kind."""
+    everywhere = list(places(of))
+    for _ in range(number):
+        made, (*way, last) = copy.deepcopy(of), source.choice(everywhere)
+        inside = made
+        for key in way:
+            inside = inside[key]
+        value = source.choice([*VALUES, ...])
+        if value is ...:
+            del inside[last]
+        else:
+            inside[last] = value
+        yield made
+
+
+@slow
+class Broken(DriverTest):
+    def test_whatever_is_spoiled(self) -> None:
+        """There is a page, without foreign markup, or an error that names the file."""
+        documents = {
+            "bench.json": document(noisy({"system": 10.0, "a": 5.0}, rounds=3)),
+            "conformance.json": conformance(),
+            "hardening.json": hardening(),
+            "gate.json": gate(),
+            "why.json": memory(),
+            "program.json": program({"system": 2.0, "quick": 1.0}, rounds=3),
+            "gcc.json": program({"system": 2.0, "quick": 1.0}, rounds=3),
+        }
+        for name, of in documents.items():
+            for spoiled in broken(of, random.Random(name), 60):
+                for old in self.directory.iterdir():
+                    old.unlink()
+                (self.directory / name).write_text(json.dumps(spoiled))
+                try:
+                    text = write.rendered(write.page_of_folder(self.directory))
+                except Unusable as problem:
+                    self.assertIn(str(self.directory), str(problem))
+                    continue
+                assert text
+                self.assertNotIn("<b>x", text)
+            for end in (1, len(json.dumps(of)) // 2):
+                (self.directory / name).write_text(json.dumps(of)[:end])
+                with self.assertRaises(Unusable):
+                    write.page_of_folder(self.directory)
