@@ -85,6 +85,15 @@ class Spread:
         return max(self.low, other.low) <= min(self.high, other.high)
 
 
+@dataclass(frozen=True)
+class Instant:
+    """A moment that a workload noted, as the end of a phase: bytes held, as asked for, and resident."""
+
+    name: str
+    held: float
+    rss: float
+
+
 @dataclass
 class Row:
     """What is compared: an allocator on a workload by some threads, with its good samples."""
@@ -96,6 +105,9 @@ class Row:
     samples: list[Sample] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     quartiles: bool = True
+    instants: list[list[Instant]] = field(
+        default_factory=list
+    )  # of each sample, in the order of time
 
     @property
     def ranked(self) -> bool:
@@ -349,21 +361,28 @@ def parse_unmeasured(own: Any, where: str) -> list[tuple[str, str]]:
     return found
 
 
-def of_instants(entry: Any, where: str) -> Sample:
+def instants_of(entry: Any, where: str) -> list[Instant]:
+    """Runs of before there were any have none."""
+    found = []
+    for i, at in enumerate(member(entry, where, "instants", list, [])):
+        place = f"{where}.instants[{i}]"
+        held, rss = (amount(at, place, key) for key in ("held_bytes", "rss_bytes"))
+        found.append(Instant(text(at, place, "name"), held, rss))
+    return found
+
+
+def of_instants(instants: list[Instant]) -> Sample:
     """The most that the workload held at any of its instants. Also what was resident at the last instants
     after the end, and after a purge."""
     found: Sample = {}
-    for i, at in enumerate(member(entry, where, "instants", list, [])):
-        place = f"{where}.instants[{i}]"
-        name = text(at, place, "name")
-        held = amount(at, place, "held_bytes")
-        found["held_peak_bytes"] = max(found.get("held_peak_bytes", 0), held)
+    for at in instants:
+        found["held_peak_bytes"] = max(found.get("held_peak_bytes", 0), at.held)
         for begin, key in (
             (FREED_LATER, "rss_rested_bytes"),
             (PURGED_LATER, "rss_purge_rested_bytes"),
         ):
-            if name.startswith(begin):
-                found[key] = amount(at, place, "rss_bytes")
+            if at.name.startswith(begin):
+                found[key] = at.rss
     return found
 
 
@@ -379,7 +398,7 @@ def parse_rests(
         sample = {c: amount(entry, place, c) for c in REQUIRED}
         rested[(text(entry, place, "workload"), text(entry, place, "allocator"))] = {
             **sample,
-            **of_instants(entry, place),
+            **of_instants(instants_of(entry, place)),
         }
     return rested, failures
 
@@ -461,7 +480,8 @@ def parse(document: Any) -> Results:
             continue
         counters = [*POSITIVE, *REQUIRED, *(c for c in OPTIONAL if entry.get(c) is not None)]
         numbers = {c: amount(entry, place, c) for c in counters}
-        row.samples.append({**numbers, **of_instants(entry, place)})
+        row.instants.append(instants_of(entry, place))
+        row.samples.append({**numbers, **of_instants(row.instants[-1])})
         for kind in ("block", "seed"):
             alike = (workload, threads, kind, member(entry, place, kind, int, 0))
             digests[alike].setdefault(text(entry, place, "digest"), allocator)

@@ -36,6 +36,14 @@ MUTANTS = [
         "test_everything_together",
     ),
     (
+        "page: a phase has the memory of its end",
+        "scripts/report/phases.py",
+        "resident = statistics.median(i.rss for i in at)",
+        "resident = statistics.median(i.held for i in at)",
+        "scripts/report/test_more_kinds.py:Phases",
+        "has_its_level",
+    ),
+    (
         "page: each chapter has addresses of its own",
         "scripts/report/together.py",
         'prefixed(of, f"c{i}-") if i else of',

@@ -6,7 +6,7 @@ from typing import Optional
 
 import answer
 from bench_results import CORE, Results, Series
-from report import bars, data, dots, facts, panels, summary, tables
+from report import bars, data, dots, facts, panels, phases, summary, tables
 from report.model import Page, Part, Section
 from report.study import BASE, Study, study
 from report.summary import Sentence, key_of
@@ -40,6 +40,13 @@ TIME_LINES = [
     ("level level0", "all live"),
     ("level level1", "all freed"),
     ("level level2", "after a purge"),
+]
+
+
+PHASE_LINES = [
+    ("own", "this allocator"),
+    ("others", "the others"),
+    ("live", "live: asked for and not freed"),
 ]
 
 
@@ -135,6 +142,23 @@ class Builder:
             made.parts.append(self.part("bytes", w, [picture], table))
         return made
 
+    def by_phase(self) -> Section:
+        made = Section(
+            "phases",
+            "What is resident after each phase?",
+            "Of the workloads that note their phases, RSS above the start in MiB. What is far above the dotted line is "
+            "free, and not given back. The line of an allocator that cannot purge ends before that.",
+            legend=PHASE_LINES,
+        )
+        for w in self.study.workloads:
+            p = self.study.main(w)
+            shared, *small = phases.panels(self.study, p) or [Markup()]
+            if small:
+                made.parts.append(
+                    self.part("phases", w, small, phases.table(self.study, p), shared)
+                )
+        return made
+
     def over_time(self) -> Section:
         made = Section(
             "time",
@@ -173,6 +197,8 @@ def page(
     if not found:
         gaps.append(Sentence("s-nothing", "gap", answer.nothing(run)))
     made = [b.pareto(), b.families(), b.throughput(), b.resident(), b.over_time()]
+    if (by_phase := b.by_phase()).parts:
+        made.append(by_phase)
     counts = sorted({t for _, t in s.places})
     return Page(
         title=f"spanbench: {run.facts.host}, {run.facts.started}",

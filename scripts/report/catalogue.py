@@ -232,7 +232,10 @@ def agreement_section(document: Any) -> Section:
             kind = agreement.NAMES[pair["measure"]]
             which = (kind, f"{pair['better']} than {pair['worse']}", ", ".join(pair["reversed"]))
             found.setdefault(which, []).append(f"{pair['program']} {pair['factor']:.2f}x")
-    heads = ["measure", *(Cell(h, "word") for h in ("better in programs", "reversed in", "programs"))]
+    heads = [
+        "measure",
+        *(Cell(h, "word") for h in ("better in programs", "reversed in", "programs")),
+    ]
     lines = [
         Line(
             None,

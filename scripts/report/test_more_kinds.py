@@ -5,15 +5,16 @@ import copy
 import json
 import random
 import shutil
+import unittest
 from pathlib import Path
 from typing import Any, Iterator
 
-from bench_results import Unusable
+from bench_results import MIB, Unusable
 from driving import ROOT, DriverTest, clean_environment, run, slow
-from report import model, write
+from report import model, phases, study, write
 from report.test_kinds import MARKUP, conformance, gate, hardening
 from report.test_report import Elements, noisy
-from test_bench_results import document
+from test_bench_results import document, entry, made_up
 from verdicts.test_why_verdict import point
 
 PROGRAMS = ROOT / "results" / "programs"
@@ -244,3 +245,44 @@ class Broken(DriverTest):
                 (self.directory / name).write_text(json.dumps(of)[:end])
                 with self.assertRaises(Unusable):
                     write.page_of_folder(self.directory)
+
+
+class Phases(unittest.TestCase):
+    def run_of(self, name: str, resident: list[int], **more: Any) -> dict[str, Any]:
+        at = zip(("full", "freed", "freed, 100 ms later"), (4, 1, 0), resident)
+        instants = [
+            {"name": n, "held_bytes": held * MIB, "rss_bytes": rss * MIB} for n, held, rss in at
+        ]
+        return entry(name, 5.0, rss_start_bytes=2 * MIB, live_bytes=MIB, instants=instants, **more)
+
+    def test_each_phase_has_its_level(self) -> None:
+        entries = [self.run_of("system", [9, 7 + block, 3], block=block) for block in range(3)]
+        entries += [self.run_of("a", [6, 3, 2], block=block) for block in range(3)]
+        s = study.study(made_up(entries))
+        found = phases.table(s, s.main("tiny"))
+        assert found
+        self.assertEqual(
+            found.heads,
+            [
+                "allocator",
+                "1: full",
+                "2: freed",
+                "3: all live",
+                "4: all freed",
+                "5: freed, 100 ms later",
+            ],
+        )
+        lines = {line.cells[0]: list(line.cells[1:]) for line in found.lines}
+        self.assertEqual(lines["live"][:2], ["4.00", "1.00"])
+        self.assertEqual(lines["system"][:2] + lines["system"][-1:], ["7.00", "6.00", "1.00"])
+        self.assertEqual(lines["a"][:2], ["4.00", "1.00"])
+        pictures = phases.panels(s, s.main("tiny"))
+        self.assertIn(
+            "a, MiB above the start after each phase: full 4 (live 4), freed 1", pictures[1]
+        )
+
+    def test_of_other_workloads_there_is_none(self) -> None:
+        s = study.study(made_up([entry("system", 5.0)]))
+        self.assertEqual(
+            (phases.table(s, s.main("tiny")), phases.panels(s, s.main("tiny"))), (None, [])
+        )
