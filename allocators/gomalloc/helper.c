@@ -1,12 +1,12 @@
 #include "helper.h"
 
+#include "mcache.h"
 #include "mheap.h"
 #include "options.h"
 #include "os.h"
 #include "scavenge.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -31,6 +31,7 @@ static _Atomic uint64_t not_before;
 static _Atomic pid_t process;
 
 struct helper_code helper_never_from[2];
+helper_creates *helper_create = pthread_create;
 
 static bool is_for_ever(void) {
     return options[OPTION_SCAVENGE] == SCAVENGE_THREAD;
@@ -40,7 +41,7 @@ static bool is_for_ever(void) {
 static bool is_done(enum scavenge_outcome outcome) {
     /* relaxed: a heuristic */
     const bool alone = atomic_load_explicit(&mheap.threads, memory_order_relaxed) == 0;
-    return (outcome == SCAVENGE_DONE || alone) && !is_for_ever();
+    return alone || (outcome == SCAVENGE_DONE && !is_for_ever());
 }
 
 static void note_left_over(enum scavenge_outcome outcome) {
@@ -91,7 +92,7 @@ static bool create(size_t stack_bytes) {
         pthread_attr_setstacksize(&attributes, stack_bytes);
     sigfillset(&all); /* signals are for the program's threads */
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    const bool created = pthread_create(&thread, &attributes, run, NULL) == 0;
+    const bool created = helper_create(&thread, &attributes, run, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attributes);
     return created;
@@ -159,6 +160,7 @@ __attribute__((constructor(103))) static void begin_with_process(void) {
     atomic_store_explicit(&process, getpid(), memory_order_relaxed);
     if (!is_for_ever())
         return;
+    mcache_leave(mcache_enter()); /* so that the thread is not alone */
     atomic_store_explicit(&state, RUNS, memory_order_relaxed);
     begin();
 }

@@ -7,14 +7,18 @@
  *   threads   it has one more meanwhile, of 256 KiB of stack, which is named "gomalloc".
  *   signals   all are blocked in it, so that it never handles one.
  *   fork      the child has no such thread; it begins its own.
- *   vfork, clone, _Fork   their child begins none: it may share the parent's memory, and be gone
- * soon. setuid    the C library changes the credentials of this thread, too. exit      does not
- * wait for it; nor does it keep a process for long whose main thread ended by pthread_exit: it ends
- * when no thread has a cache. locks     pthread_create takes some of the C library's. So no call of
- * free begins a thread that comes from the C library itself, which might hold them. */
+ *   vfork     its child begins none, nor does that of clone and _Fork: it may share the parent's
+ *             memory, and be gone soon.
+ *   setuid    the C library changes the credentials of this thread, too.
+ *   exit      does not wait for it. Nor does it keep a process for long whose main thread ended by
+ *             pthread_exit, and which no signal but SIGKILL would end: it ends when no thread has a
+ *             cache, also if it is wanted for ever.
+ *   locks     pthread_create takes some of the C library's. So no call of free begins a thread that
+ *             comes from the C library itself, which might hold them. */
 #ifndef GOMALLOC_HELPER_H
 #define GOMALLOC_HELPER_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 enum { HELPER_PAGES = 4096 /* 32 MiB */ };
@@ -32,6 +36,12 @@ struct helper_code {
     uintptr_t from, to;
 };
 extern struct helper_code helper_never_from[2];
+
+/* How the thread begins. Where malloc is replaced, that is the C library's own pthread_create. A
+ * program's of that name may make a list of its threads. Or it may take a lock that the program
+ * holds while it frees something. */
+typedef int helper_creates(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+extern helper_creates *helper_create;
 
 /* In a forked child. */
 void helper_after_fork(void);

@@ -8,6 +8,9 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -145,11 +148,22 @@ static struct helper_code code_around(const void *function) {
     return code;
 }
 
-/* The first is of the C library, the other of its loader. */
-extern void *__tls_get_addr(void *index); // NOLINT(bugprone-reserved-identifier)
+extern void *__tls_get_addr(void *index); // NOLINT(bugprone-reserved-identifier): the loader's
 
-__attribute__((constructor)) static void find_code(void) {
-    helper_never_from[0] = code_around((const void *)pthread_create);
+/* The C library is known by a function that no program has one of its own for, as some have of
+ * pthread_create. The program comes before this library, the C library behind it. (dlopen would
+ * find it wherever it is, but it calls its constructors, which have not been called yet, without an
+ * environment.) Before the first thread may begin: 102. */
+__attribute__((constructor(102))) static void find_c_library(void) {
+#ifdef __GLIBC__
+    const void *function = (const void *)gnu_get_libc_version;
+    void *create         = dlsym(RTLD_NEXT, "pthread_create");
+    if (create)
+        *(void **)&helper_create = create;
+#else
+    const void *function = (const void *)pthread_create;
+#endif
+    helper_never_from[0] = code_around(function);
     helper_never_from[1] = code_around((const void *)__tls_get_addr);
 }
 

@@ -1286,8 +1286,8 @@ MUTANTS = [
     (
         "helper: ends with the program's threads",
         HELPER,
-        "(outcome == SCAVENGE_DONE || alone)",
-        "(outcome == SCAVENGE_DONE || (alone && outcome == SCAVENGE_DONE))",
+        "return alone || (outcome",
+        "return (alone && outcome == SCAVENGE_DONE) || (outcome",
         HELPER_TEST,
         "it ends when all other threads have ended",
     ),
@@ -1311,11 +1311,35 @@ MUTANTS = [
     (
         "helper: none while the C library may hold a lock",
         INTERPOSE,
-        "    helper_never_from[0] = code_around((const void *)pthread_create);\n"
+        "    helper_never_from[0] = code_around(function);\n"
         "    helper_never_from[1] = code_around((const void *)__tls_get_addr);\n",
         "    (void)code_around;\n",
         HERE + "test_preload.py:Preload." + LOCKED_FREES,
         "They begin no thread",
+    ),
+    (
+        "helper: the C library begins it, not the program",
+        INTERPOSE,
+        "        *(void **)&helper_create = create;\n",
+        "        (void)create;\n",
+        HERE + "test_preload.py:Preload.test_threads_that_a_program_lists",
+        "none of them",
+    ),
+    (
+        "helper: the C library is not known by what a program may have",
+        INTERPOSE,
+        "function = (const void *)gnu_get_libc_version;",
+        "function = (const void *)pthread_create;",
+        HERE + "test_preload.py:Preload.test_threads_that_a_program_lists",
+        "none of them",
+    ),
+    (
+        "helper: for ever keeps no process",
+        HELPER,
+        "alone || (outcome == SCAVENGE_DONE && !is_for_ever())",
+        "(alone || outcome == SCAVENGE_DONE) && !is_for_ever()",
+        HELPER_TEST,
+        "but when all other threads have ended",
     ),
     (
         "helper: gives back",

@@ -40,7 +40,7 @@ static const struct {
     [OPTION_SCAVENGE] = {"SCAVENGE", 2, "thread", false,
                          "free memory goes back to the system. 0: by gom_trim only; 1: by and by,\n"
                          "      by who frees; 2: or by a thread while there is much;\n"
-                         "      thread: by one that never ends"},
+                         "      thread: by one that is there from the start"},
     [OPTION_RETAIN]   = {"RETAIN", 1000, "", false,
                          "per cent of the recent peak that stay resident on top of it"},
     [OPTION_MEMLIMIT] = {"MEMLIMIT", MEMLIMIT_CGROUP - 1, "cgroup", true,

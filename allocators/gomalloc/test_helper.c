@@ -18,6 +18,7 @@
 #define helper_tick       played_tick
 #define helper_after_fork played_after_fork
 #define helper_never_from played_never_from
+#define helper_create     played_creates
 
 static int played_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 static enum scavenge_outcome played_help(uint64_t *rest_ns);
@@ -39,6 +40,7 @@ static void played_peak(void) {
 #include "helper.c" // NOLINT(bugprone-suspicious-include): a copy
 #undef helper_tick
 #undef helper_after_fork
+#undef helper_create
 #undef pthread_create
 #undef scavenge_help
 #undef scavenge_tick
@@ -216,7 +218,15 @@ static void test_ends(void) {
     played.at_end            = want_no_more;
     played_tick(HELPER_SAFE);
     run(NULL);
-    IS(played.helps, 4, "it never ends if it is wanted for ever");
+    IS(played.helps, 4, "it does not end for that if it is wanted for ever");
+    atomic_store(&mheap.threads, 0);
+    play(HELPER_PAGES);
+    options[OPTION_SCAVENGE] = SCAVENGE_THREAD;
+    played.at_end            = want_no_more;
+    played_tick(HELPER_SAFE);
+    run(NULL);
+    IS(played.helps, 1, "but when all other threads have ended");
+    atomic_store(&mheap.threads, 1);
 }
 
 /* --- real --- */

@@ -389,6 +389,40 @@ int main(void) {
 }
 """
 
+# A program that makes a list of its threads; with an argument, its first thread ends at once. A new
+# thread makes the C library's byte 0 for good.
+OWN_CREATE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/single_threaded.h>
+enum { BLOCKS = 100, BYTES = 1 << 20 };
+typedef int creates(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char *volatile block[BLOCKS];
+static int listed;
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *p) {
+    creates *its = (creates *)dlsym(RTLD_NEXT, "pthread_create");
+    pthread_mutex_lock(&lock);
+    listed++;
+    pthread_mutex_unlock(&lock);
+    return its(t, a, f, p);
+}
+int main(int argc, char **argv) {
+    if (argc > 1) pthread_exit(NULL);
+    int before = __libc_single_threaded;
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < BLOCKS; i++) block[i] = memset(malloc(BYTES), 1, BYTES);
+    for (int i = 0; i < BLOCKS; i++) free(block[i]);
+    pthread_mutex_unlock(&lock);
+    printf("alone: %d, %d; listed: %d\n", before, __libc_single_threaded, listed);
+    return argv == NULL;
+}
+"""
+
 
 # Malloc's statistics with 3,000 blocks of 1,000 bytes, and after two of three are free.
 REPORTS = r"""
@@ -596,6 +630,24 @@ class Preload(unittest.TestCase):
         for library in (LIBRARY, HARDENED):
             result = run("timeout", "-s", "KILL", "40", program, env=environment(library))
             self.assertEqual((result.returncode, result.stdout), (0, "threads: 1, 2\n"), result)
+
+    def test_threads_that_a_program_lists(self) -> None:
+        """The library's own is none of them: it comes from the C library's pthread_create."""
+        program = self.build("a.c", OWN_CREATE, "gcc", "-rdynamic")
+        for library in (LIBRARY, HARDENED):
+            for scavenge, alone in ("2", "1, 0"), ("thread", "0, 0"):
+                env = environment(library, GOMALLOC_SCAVENGE=scavenge)
+                result = run("timeout", "-s", "KILL", "40", program, env=env)
+                wanted = (0, f"alone: {alone}; listed: 0\n")
+                self.assertEqual((result.returncode, result.stdout), wanted, result)
+
+    def test_thread_for_ever_keeps_no_process(self) -> None:
+        """It has all signals blocked, so that nothing but SIGKILL would end the process."""
+        program = self.build("a.c", OWN_CREATE, "gcc", "-rdynamic")
+        for library in (LIBRARY, HARDENED):
+            proof = (f"LD_PRELOAD={library}", "GOMALLOC_SCAVENGE=thread")
+            result = run("timeout", "-s", "KILL", "40", "env", *proof, program, "ends")
+            self.assertEqual(result.returncode, 0, result)
 
     def test_reports(self) -> None:
         """malloc_stats, malloc_info and mallinfo speak of this heap; mallopt refuses."""
