@@ -12,6 +12,7 @@
 #:     THP=never|madvise|always transparent huge pages, as far as the kernel can
 #:     RIVALS=1                 also the newer builds that make rivals fetched (so for check, harden)
 #: make table        all numbers of a run; make answer: its answer again
+#:     ARGS=--format=csv        as text, markdown, csv or json
 #: make report       the page of a run, report.html in its folder: for a browser, without a network
 #:     RUN=results              one page of the latest run of each kind
 #:     RUN=results/example      any of the three of this run (default: the latest of results/, or of OUT=dir)
@@ -40,7 +41,7 @@
 #:     TIER=exact|timed|all     WORKLOADS="tiny small" THREADS="1 2" SEED=n TIMEOUT=s OUT=dir
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
 #: make baseline     count this tree's gomalloc anew: what CI compares with (results/baseline.json)
-#: make history      what the counts were over the commits: records this one, draws all, prints the changes
+#: make history      what the counts were over the commits: records this one, draws all (a page, too), prints the changes
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
 #:     KEEP=1                   record in results/history.jsonl, to be committed; git ignores what else is recorded
 #:     ARGS="--row small/threads:1 --metric instructions"    scripts/history.py --help says all
@@ -453,7 +454,8 @@ baseline:                         program := scripts/baseline.py renew
 history: program := set -f; code=0; keep=; case $$KEEP in 1 | yes) keep=--keep ;; esac; \
   scripts/history.py record $$keep -- $$COMMITS || code=$$?; \
   [ $$code -le 1 ] || exit $$code; \
-  scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && exit $$code
+  scripts/history.py table $$ARGS && scripts/history.py plot $$ARGS && \
+  scripts/report/__main__.py --if-possible results/history.jsonl && exit $$code
 # Who kills make alone (SIGKILL) ends what it runs, too, where setpriv can ask the kernel for it.
 follow = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
 bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof baseline history:
@@ -462,7 +464,7 @@ bench bench-programs try why check check-whole check-tsan check-releases harden 
 	@$(if $(filter history,$@),,$(follow) )$(program)
 
 answer table:
-	@scripts/$@.py -- "$${RUN:-$${OUT:-results}/latest}"
+	@set -f; scripts/$@.py $$ARGS -- "$${RUN:-$${OUT:-results}/latest}"
 
 compare:
 	@case "$$A" in '') echo 'spanbench: make compare A=results/one B=results/another' >&2; exit 2 ;; esac

@@ -44,6 +44,22 @@ MUTANTS = [
         "has_its_level",
     ),
     (
+        "table: a bar in a name ends no cell of Markdown",
+        "scripts/table_formats.py",
+        '.replace("|", "\\\\|")',
+        "",
+        "scripts/test_table_formats.py",
+        "test_markdown",
+    ),
+    (
+        "page: a change of the history is listed",
+        "scripts/report/histories.py",
+        "        if p.marked\n    ]",
+        "        if p.change\n    ]",
+        "scripts/report/test_more_kinds.py:History",
+        "counts the same changes",
+    ),
+    (
         "page: each chapter has addresses of its own",
         "scripts/report/together.py",
         'prefixed(of, f"c{i}-") if i else of',

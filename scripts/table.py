@@ -245,8 +245,23 @@ def format_run(run: Results, colour: bool) -> list[str]:
 
 
 def main() -> int:
-    parser = program.parser(__doc__, "scripts/table.py results/latest")
-    run = bench_results.load(parser.parse_args().run)
+    import table_formats  # which needs this file
+
+    parser = program.parser(
+        __doc__, "scripts/table.py results/latest; scripts/table.py --format=csv results/latest"
+    )
+    parser.add_argument(
+        "--format",
+        choices=["text", *table_formats.FORMATS],
+        default="text",
+        help="text for a terminal (default), markdown, csv or json; the last two have unrounded medians "
+        "and the ends of their spread, a record for each workload, number of threads and allocator",
+    )
+    asked = parser.parse_args()
+    run = bench_results.load(asked.run)
+    if asked.format != "text":
+        print(table_formats.FORMATS[asked.format](run))
+        return 0
     dumb = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")
     colour = sys.stdout.isatty() and not dumb
     print("\n".join(format_run(run, colour)))

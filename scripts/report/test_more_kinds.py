@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 from bench_results import MIB, Unusable
 from driving import ROOT, DriverTest, clean_environment, run, slow
-from report import model, phases, study, write
+from report import histories, model, phases, study, write
 from report.test_kinds import MARKUP, conformance, gate, hardening
 from report.test_report import Elements, noisy
 from test_bench_results import document, entry, made_up
@@ -286,3 +286,30 @@ class Phases(unittest.TestCase):
         self.assertEqual(
             (phases.table(s, s.main("tiny")), phases.panels(s, s.main("tiny"))), (None, [])
         )
+
+
+class History(DriverTest):
+    def test_the_stored_one(self) -> None:
+        """As scripts/history.py, which counts the same changes."""
+        made = write.page_of(ROOT / "results" / "history.jsonl")
+        text = write.rendered(made)
+        assert text
+        changes = made.sections[0].parts[0].table
+        assert changes
+        told = run(
+            ROOT / "scripts" / "history.py", "table", "--store", ROOT / "results" / "history.jsonl"
+        )
+        drawn = set(histories.METRICS.values())
+        for line in changes.lines:
+            self.assertIn(line.cells[1], drawn)
+            self.assertRegex(told.stdout, rf"{line.cells[0]} +\S+ +{line.cells[2]} ")
+        self.assertRegex(said(made), r"^\d+ commits of gomalloc were counted, from 2026-")
+        found = Elements(text)
+        self.assertEqual(len(found.keys), len(set(found.keys)))
+
+    def test_what_is_none(self) -> None:
+        file = self.directory / "history.jsonl"
+        for content, why in (("", "no commit"), ("{}\n", "not a line of a history")):
+            file.write_text(content)
+            with self.assertRaisesRegex(Unusable, why):
+                write.page_of_folder(self.directory)

@@ -104,13 +104,33 @@ KINDS = (
     ),
     Kind("The gate", "findings", "gate.json", "a run of the gate", of_gate),
 )
+HISTORY, HISTORY_FILE = "The history of gomalloc", "history.jsonl"
 USUAL = {k.file for k in KINDS}
 PROGRAMS = "Real programs"
 AGREEMENT = "agreement.json"
 
 
+def of_history(file: Path) -> model.Page:
+    """Raises Unusable."""
+    import history_file
+    from gate.findings import Refusal
+    from report import histories
+
+    try:
+        found = history_file.read(file)
+        if file.name == HISTORY_FILE:
+            found += history_file.read(file.with_name("history") / "local.jsonl")  # git has it not
+        return histories.page(list({one.identity: one for one in found}.values()))
+    except Refusal as refusal:
+        raise Unusable(str(refusal)) from refusal
+    except (ValueError, OSError) as problem:
+        raise Unusable(f"{file}: {problem}") from problem
+
+
 def page_of(file: Path) -> model.Page:
     """Of one file. Raises Unusable."""
+    if file.suffix == ".jsonl" and file.exists():
+        return of_history(file)
 
     def parsed(document: Any) -> model.Page:
         if not isinstance(document, dict):
@@ -188,6 +208,9 @@ def directly_in(folder: Path) -> list[Chapter]:
     if found:
         one = Chapter(PROGRAMS, folder, lambda: of_programs(folder, found, problems))
         made.insert(bool(made) and made[0].place.name == KINDS[0].file, one)
+    history = folder / HISTORY_FILE
+    if history.exists():
+        made.append(Chapter(HISTORY, history, lambda: page_of(history)))
     return made
 
 
@@ -210,7 +233,7 @@ def collected(folder: Path) -> tuple[list[Chapter], list[Chapter]]:
     for inner in newest_first(folder) if folder.is_dir() else []:
         for chapter in [] if inner.name in of_program else directly_in(inner):
             (left if any(c.title == chapter.title for c in shown) else shown).append(chapter)
-    order = [KINDS[0].chapter, PROGRAMS, *(k.chapter for k in KINDS[1:])]
+    order = [KINDS[0].chapter, PROGRAMS, *(k.chapter for k in KINDS[1:]), HISTORY]
     return sorted(shown, key=lambda c: order.index(c.title)), left
 
 
@@ -300,6 +323,15 @@ def write_comparison(a: Path, b: Path, out: Optional[Path]) -> Optional[Path]:
     return place
 
 
+def place_of(path: Path) -> Path:
+    """Where the page goes: beside what a command stored; of the history, to its pictures."""
+    if path.is_dir():
+        return path / FILE
+    if path.name == HISTORY_FILE:
+        return path.with_name("history") / FILE
+    return path.with_name(FILE) if path.name in USUAL else path.with_suffix(".html")
+
+
 def write(path: Path, out: Optional[Path]) -> Optional[Path]:
     """Whole or not at all. Returns where; None: jinja2 is missing. Raises Unusable and OSError."""
     if path.name == "latest" and not path.exists():
@@ -307,9 +339,7 @@ def write(path: Path, out: Optional[Path]) -> Optional[Path]:
     text = rendered(page_of_folder(path) if path.is_dir() else page_of(path))
     if text is None:
         return None
-    usual = path.is_dir() or path.name in USUAL
-    place = out or (
-        (path if path.is_dir() else path.parent) / FILE if usual else path.with_suffix(".html")
-    )
+    place = out or place_of(path)
+    place.parent.mkdir(exist_ok=True)
     stored_file.write(place, text.encode("utf-8"))
     return place

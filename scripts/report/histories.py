@@ -1,0 +1,196 @@
+"""The page of the history of gomalloc: counts over its commits, and what changed. Pure; what a change is, and the
+words, are those of history_changes.py and history.py."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import history_changes
+from bench_results import MIB, plural, printable
+from gate import deterministic
+from gate.counting import Work
+from history_changes import ALL_CALLS, Point
+from history_file import Entry
+from report import scale, svg
+from report.facts import Facts
+from report.model import Page, Part, Section
+from report.panels import BOTTOM, LEFT, RIGHT, TOP, frame, panel, shared
+from report.summary import Sentence, key_of
+from report.svg import Markup
+from report.tables import Cell, Line, Table, long
+
+SHORT = 8  # digits of a commit's name
+LEAST_LIMITS = 2.5  # of the gate, between the middle of a panel and its edge
+ROOM = 1.3  # times the range
+# What is drawn, and its name with the unit.
+METRICS = {
+    "instructions": "instructions an operation",
+    ALL_CALLS: "system calls",
+    "minor_faults": "minor page faults",
+    "bytes_mapped": "mapped, MiB",
+    "rss_peak_bytes": "RSS peak, MiB",
+    "rss_drained_bytes": "RSS after all is freed, MiB",
+    "rss_purged_bytes": "RSS after a purge, MiB",
+}
+
+
+def unit(metric: str) -> float:
+    return 1000.0 if metric == "instructions" else float(MIB) if "bytes" in metric else 1.0
+
+
+def metric_name(metric: str) -> str:
+    return METRICS.get(metric, metric)
+
+
+def having(entries: Sequence[Entry], row: Work, metric: str) -> list[Entry]:
+    """Those that have such a count: a kind of system call that is missing was not made, and other counts were not taken."""
+    calls = metric == ALL_CALLS or metric.startswith("syscalls.")
+    return [e for e in entries if row in e.rows and (calls or metric in e.rows[row])]
+
+
+def axis_of(values: Sequence[float], row: Work, metric: str) -> scale.Scale:
+    """What the gate lets pass looks small on it."""
+    low, high = min(values), max(values)
+    middle = (low + high) / 2
+    least = (
+        LEAST_LIMITS * deterministic.limit(metric, row.ops).of(middle * unit(metric)) / unit(metric)
+    )
+    half = max((high - low) / 2 * ROOM, least) or 1.0
+    return scale.Scale(middle - half, middle + half, BOTTOM, TOP, log=False)
+
+
+def series(entries: Sequence[Entry], metric: str) -> list[tuple[Work, list[list[Point]]]]:
+    """For each row, the points of each kind of tools."""
+    groups = list(history_changes.by_key(entries).values())
+    made = []
+    for row in history_changes.works(entries):
+        of = [history_changes.points(having(group, row, metric), row, metric) for group in groups]
+        made.append((row, [points for points in of if points]))
+    return made
+
+
+def places_of(entries: Sequence[Entry]) -> dict[str, int]:
+    """Of commits, by their dates."""
+    dates = {e.commit: e.date for e in entries}
+    return {c: i for i, c in enumerate(sorted(dates, key=lambda c: (dates[c], c)))}
+
+
+def pictures(entries: Sequence[Entry], metric: str) -> list[Markup]:
+    """A panel for each row, with axes of its own; rings are changes."""
+    places = places_of(entries)
+    made = [svg.element("svg", width=0, height=0, class_="shared", aria_hidden="true")]
+    x = scale.Scale(-0.5, max(0.5, len(places) - 0.5), LEFT, RIGHT, log=False)
+    for row, groups in series(entries, metric):
+        values = [p.value / unit(metric) for points in groups for p in points]
+        if not values:
+            continue
+        y = axis_of(values, row, metric)
+        key = key_of("behind-history", metric, row.row)
+        marks: list[str] = []
+        changes = 0
+        for points in groups:
+            line = [(x.at(places[p.entry.commit]), y.at(p.value / unit(metric))) for p in points]
+            marks.append(svg.polyline(line, class_="own"))
+            for (px, py), point in zip(line, points):
+                marks.append(svg.circle(px, py, 1.8, "dot"))
+                if point.marked:
+                    marks.append(svg.circle(px, py, 4.5, "hollow"))
+                    changes += 1
+        label = f"{row.row}, {metric_name(metric)}: from {values[0]:.4g} to {values[-1]:.4g}, {plural(changes, 'change')}"
+        hidden = shared(key, {}, frame(x, y, "commits, by date", []))
+        made.append(Markup(hidden + panel(row.row, -1, label, key, svg.title(label), *marks)))
+    return made
+
+
+def change_lines(entries: Sequence[Entry], metric: str) -> list[Line]:
+    def shown(value: float) -> str:
+        return long(value / unit(metric))
+
+    return [
+        Line(
+            None,
+            None,
+            [
+                row.row,
+                Cell(metric_name(metric), "word"),
+                Cell(p.entry.commit[:SHORT], "word"),
+                Cell(p.entry.date[:10], "word"),
+                shown(p.before),
+                shown(p.value),
+                p.change,
+            ],
+        )
+        for row, groups in series(entries, metric)
+        for points in groups
+        for p in points
+        if p.marked
+    ]
+
+
+def changes_table(entries: Sequence[Entry], metrics: Sequence[str]) -> Table:
+    heads = ["row", *(Cell(h, "word") for h in ("count", "commit", "date"))]
+    lines = [line for m in metrics for line in change_lines(entries, m)]
+    return Table("Changes beyond the gate's limits", [*heads, "before", "after", "change"], lines)
+
+
+def part(entries: Sequence[Entry], metric: str) -> Part:
+    name = metric_name(metric)
+    made = Table(
+        f"{name}: each set of tools", ["row", "set", "commits", "first", "last", "changes"]
+    )
+    for row, groups in series(entries, metric):
+        for i, points in enumerate(groups, 1):
+            ends = [long(p.value / unit(metric)) for p in (points[0], points[-1])]
+            marked = sum(p.marked for p in points)
+            made.lines.append(
+                Line(None, None, [row.row, str(i), str(len(points)), *ends, str(marked)])
+            )
+    common, *small = pictures(entries, metric)
+    return Part(key_of("history", metric), name, small, made, shared=common)
+
+
+def findings(entries: Sequence[Entry], metrics: Sequence[str]) -> list[Sentence]:
+    dates = sorted((e.date[:10], e.commit) for e in entries)
+    kinds = len(history_changes.by_key(entries))
+    commits = len({e.commit for e in entries})
+    said = [
+        f"{plural(commits, 'commit')} of gomalloc {'was' if commits == 1 else 'were'} counted, from {dates[0][0]} to "
+        f"{dates[-1][0]}, by {plural(kinds, 'set')} of tools and harness; only counts of one set are compared."
+    ]
+    for metric in metrics:
+        lines = change_lines(entries, metric)
+        if lines:
+            rows = len({x.cells[0] for x in lines})
+            said.append(
+                f"{metric_name(metric)}: {plural(len(lines), 'change')} in {plural(rows, 'row')} beyond the gate's limit."
+            )
+    if len(said) == 1:
+        said.append("Nothing changed by more than the gate's limits.")
+    return [Sentence(f"s-history-{i}", "finding", s) for i, s in enumerate(said)]
+
+
+def page(entries: list[Entry]) -> Page:
+    """Raises ValueError, where there is none."""
+    if not entries:
+        raise ValueError("there is no commit in it")
+    metrics = [m for m in METRICS if m in history_changes.metrics(entries)]
+    section = Section(
+        "history",
+        "What did each commit of gomalloc change?",
+        "Counts at one thread; less is better. A ring is a change: all processes lie beyond the present level by more "
+        "than the gate's limit. A line of its own is of other tools or another harness.",
+        [part(entries, m) for m in metrics],
+        legend=[("own", "counts, medians of processes"), ("hollow", "a change")],
+    )
+    section.parts.insert(0, Part("history-changes", "Changes", [], changes_table(entries, metrics)))
+    newest = max(entries, key=lambda e: e.date)
+    return Page(
+        title="spanbench: the history of gomalloc",
+        about=f"The history of gomalloc to commit {newest.commit[:SHORT]}",
+        files="history.jsonl",
+        gaps=[],
+        findings=findings(entries, metrics),
+        sections=[section],
+        facts=Facts([], [(k, printable(v)) for k, v in newest.key], [], {}, {}),
+        command="make history",
+    )
