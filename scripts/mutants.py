@@ -156,6 +156,14 @@ MUTANTS = [
         "test_one_cause",
     ),
     (
+        "releases: other checks are asked anew",
+        "scripts/releases.sh",
+        '  echo "checks: ${CHECKS:-all}; seed',
+        '  echo "checks: all; seed',
+        "scripts/test_releases.py:Releases.test_other_checks_are_not_those_of_before",
+        "test_other_checks",
+    ),
+    (
         "releases: what was checked before is not checked again",
         "scripts/releases.sh",
         '  if done_before "$out"; then',

@@ -9,7 +9,8 @@
 #
 # A release that needs a newer C library runs with the newest one that is there. Releases lie in
 # $B/releases/, and what the checks said in OUT/releases/<release>/. What is there is not fetched or checked
-# again, so an interrupted run goes on; remove the folder to do it again. The end is a table, OUT/releases.md.
+# again, so an interrupted run goes on, unless CHECKS, SEED or TIMEOUT are other ones; remove the folder to do
+# it again. The end is a table, OUT/releases.md.
 #
 # Exit code: 0: each failure is among the known ones; 1: some is not; 2 wrong use or environment, such as no
 # network; 128 + n signal n.
@@ -108,8 +109,12 @@ cells_with() {
   for part in stacks plugin.so; do cp "$build/$part" "$here/"; done
   echo "$here/cell"
 }
+# What decides what a run says: the same words, and there is nothing new to ask.
+asked() {
+  echo "checks: ${CHECKS:-all}; seed: ${SEED:-1}; timeout: ${TIMEOUT:-none}"
+}
 done_before() {
-  grep -lqs '"complete": true' "$1"/*/conformance.json
+  [ "$(cat "$1/asked" 2>/dev/null)" = "$(asked)" ] && grep -lqs '"complete": true' "$1"/*/conformance.json
 }
 # check RELEASE CELLS [LIBRARY]
 check() {
@@ -131,7 +136,7 @@ check() {
   run_driver check "$@" >"$releases/said"
   unset LD_LIBRARY_PATH
   case $code in
-  0 | 1) ;;
+  0 | 1) asked >"$out/asked" ;;
   2) say "$release could not be checked; the reason stands above" ;;
   *) exit "$code" ;;
   esac

@@ -70,6 +70,13 @@ class Releases(Mirror):
         self.assertEqual(self.log.read_text().count("--preload"), 2)
         self.assertFalse((self.tree / "build" / "releases.new").exists())
 
+    def test_other_checks_are_not_those_of_before(self) -> None:
+        self.check(0, CHECKS="fork.*")
+        text = self.check(0)
+        self.assertNotIn("checked before", text)
+        self.assertEqual(self.log.read_text().count("--preload"), 4)
+        self.assertIn("toy-1.0-1: checked before", self.check(0))
+
     def test_a_failure_that_is_new_ends_with_1(self) -> None:
         self.known()
         text = self.check(1)
