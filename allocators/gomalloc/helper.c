@@ -119,7 +119,13 @@ static bool is_safe(const void *caller) {
     return caller != NULL;
 }
 
-/* Much is free and resident. */
+/* So much more than may stay is worth a thread. */
+static size_t much(void) {
+    const size_t used = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
+    return used < HELPER_LEAST ? HELPER_LEAST : used > HELPER_MOST ? HELPER_MOST : used;
+}
+
+/* Perhaps much is free and resident. */
 static __attribute__((noinline)) void wish(const void *caller) {
     unsigned seen = atomic_load_explicit(&state, memory_order_relaxed);
     while (seen & RUNS) {
@@ -130,8 +136,8 @@ static __attribute__((noinline)) void wish(const void *caller) {
             return;
     }
     /* relaxed, all: heuristics, and the thread takes nothing over */
-    if (mheap_dirty_pages() < HELPER_PAGES + scavenge_spare() +
-                                  atomic_load_explicit(&left_over, memory_order_relaxed) ||
+    if (mheap_dirty_pages() <
+            much() + scavenge_spare() + atomic_load_explicit(&left_over, memory_order_relaxed) ||
         os_about_now_ns() < atomic_load_explicit(&not_before, memory_order_relaxed) ||
         !is_safe(caller) || getpid() != atomic_load_explicit(&process, memory_order_relaxed))
         return;
@@ -141,7 +147,7 @@ static __attribute__((noinline)) void wish(const void *caller) {
 }
 
 void helper_tick(const void *caller) {
-    if (options[OPTION_SCAVENGE] >= SCAVENGE_HELPER && mheap_dirty_pages() >= HELPER_PAGES)
+    if (options[OPTION_SCAVENGE] >= SCAVENGE_HELPER && mheap_dirty_pages() >= HELPER_LEAST)
         wish(caller);
     /* relaxed: a heuristic */
     if (!(atomic_load_explicit(&state, memory_order_relaxed) & RUNS))

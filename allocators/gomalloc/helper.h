@@ -1,7 +1,8 @@
 /* A thread that gives memory back while the program does nothing. A process that is idle comes by
  * no slow path, so nobody else would. It is there only while there is much to do: it begins when
- * HELPER_PAGES more than may stay are free and resident, and ends when they have gone back. All
- * functions are thread-safe.
+ * more than may stay is free and resident. That is by as much as is in use, from 256 KiB to 32 MiB.
+ * It ends when that has gone back. So a program whose heap has holes which serve it has no such
+ * thread, and after a burst that is freed there is one. All functions are thread-safe.
  *
  * What that means for a process (README.md, Limits):
  *   threads   it has one more meanwhile, of 256 KiB of stack, which is named "gomalloc".
@@ -21,7 +22,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-enum { HELPER_PAGES = 4096 /* 32 MiB */ };
+enum { HELPER_LEAST = 32 /* 256 KiB */, HELPER_MOST = 4096 /* 32 MiB */ };
 
 /* After pages may have come back to the heap: begins the thread if it is wanted. If there is none,
  * this one does a bit of its work. The caller holds no lock. `caller`: the return address of the

@@ -25,10 +25,9 @@ _Static_assert(LIST_OBJECTS_MIN *SIZE_MAX_SMALL <= LIST_BYTES_MAX, "mcache_sum's
 #define NEXT_CLASS(i) ((i) ? 1 : 2)
 
 enum {
-    FRESH_BYTES   = 4 << 10,
-    BATCHES       = 32, /* of free_batched, on the stack: 2 KiB */
-    BATCH_WORDS   = 4,
-    BATCHED_BYTES = 64, /* larger objects lie in too many spans for that to be worth it */
+    FRESH_BYTES = 4 << 10,
+    BATCHES     = 32, /* of free_batched, on the stack: 2 KiB */
+    BATCH_WORDS = 4,
 };
 
 /* Without objects and room: of a thread that has not allocated yet, and of one that has ended. */
@@ -56,11 +55,6 @@ static atomic_uint flushes_wanted;
 atomic_bool mcache_renewals_wait;
 
 /* --- the books of a list --- */
-
-static unsigned room(unsigned spanclass) {
-    const unsigned n = (unsigned)((uint64_t)LIST_BYTES_MAX * class_to_magic[spanclass / 2] >> 32);
-    return n > LIST_OBJECTS_MAX ? LIST_OBJECTS_MAX : n < LIST_OBJECTS_MIN ? LIST_OBJECTS_MIN : n;
-}
 
 static unsigned length_of(const struct mcache *c, unsigned spanclass) {
     const union freelist_counts *n = &c->list[spanclass].now;
@@ -117,12 +111,20 @@ add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i)
 
 /* --- lists to spans --- */
 
+/* In a crowd, pages that were used do not stay in a thread's block: it might sleep. */
+static void free_span(struct mcache *c, struct mspan *s) {
+    enum { MANY = 8 };
+    mheap_free_span(&c->pages, s);
+    if (c->is_late && __builtin_popcountll(c->pages.free & ~c->pages.scavenged) >= MANY)
+        mheap_flush_cache(&c->pages);
+}
+
 /* Of a span whose last slot is free. */
 static void release(struct mcache *c, struct mspan *s) {
     if (s->nelems <= SPANCACHE_SLOTS)
         spancache_free(&c->spans, s);
     else
-        mheap_free_span(&c->pages, s);
+        free_span(c, s);
 }
 
 /* Of a span that somebody else may own, in which `count` slots have been noted as freed. */
@@ -244,7 +246,7 @@ static void free_batched(struct mcache *c, unsigned spanclass, void **chain, uns
 
 /* Frees the first n objects of a chain into their spans, or all. */
 static void free_chain(struct mcache *c, unsigned spanclass, void **chain, unsigned n) {
-    if (n > BATCHES && class_to_size[spanclass / 2] <= BATCHED_BYTES)
+    if (n > BATCHES && class_to_size[spanclass / 2] <= LIST_BATCHED_BYTES)
         free_batched(c, spanclass, chain, n);
     else
         while (n && *chain)
@@ -268,17 +270,21 @@ static void free_oldest(struct mcache *c, unsigned spanclass, unsigned keep) {
 /* `frees`: 1, or 0 if it counts as freed. */
 static bool free_more(struct mcache *c, unsigned spanclass, void *object, unsigned frees) {
     struct freelist *l  = &c->list[spanclass];
-    const unsigned most = room(spanclass);
+    const bool gave     = l->now.mallocs != 0;
+    const bool is_burst = listroom_overflowed(&c->room[spanclass], gave);
+    const unsigned full = listroom(&c->room[spanclass], spanclass);
+    const unsigned most = is_burst ? listroom_in_burst(full, spanclass) : full;
+    const unsigned keep = is_burst ? 0 : most / 2;
     unsigned length     = length_of(c, spanclass);
     const bool is_long  = length > most / 2;
     if (is_long) {
-        /* In a burst of frees, the last ones go: they are in the processor's cache. The others are
-         * not by now, and lie behind these. */
-        if (l->now.mallocs == 0)
-            free_chain(c, spanclass, &l->head, length - most / 2);
+        /* Of frees alone, the last ones go: they are in the processor's cache. The others are not
+         * by now, and lie behind these. */
+        if (gave)
+            free_oldest(c, spanclass, keep);
         else
-            free_oldest(c, spanclass, most / 2);
-        length = most / 2;
+            free_chain(c, spanclass, &l->head, length - keep);
+        length = keep;
     }
     link_set(object, l->head);
     lock_in_order();
@@ -346,12 +352,24 @@ static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want
     }
 }
 
+/* Gives the current span up, for others to take what is left of it. */
+static void leave_span(struct mcache *c, unsigned spanclass) {
+    struct mspan *s       = c->of[spanclass].span;
+    c->of[spanclass].span = NULL;
+    lock_in_order(); /* as in give_up */
+    if (s && mcentral_uncache(s))
+        free_span(c, s);
+}
+
 static void *refill(struct mcache *c, unsigned spanclass) {
-    const unsigned most = room(spanclass);
+    listroom_refilled(&c->room[spanclass]);
+    const unsigned most = listroom(&c->room[spanclass], spanclass);
     void *object        = NULL;
     const unsigned n    = take_objects(c, spanclass, most / 2, &object);
     if (n)
         c->list[spanclass].head = link_next(object);
+    if (!listroom_keeps_span(&c->room[spanclass]))
+        leave_span(c, spanclass);
     renew_books(c, spanclass, n ? n - 1 : 0, most, n != 0, 0);
     return object;
 }
@@ -431,11 +449,7 @@ void mcache_flush(struct mcache *c) {
         quarantine_flush(c);
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
         free_chain(c, i, &c->list[i].head, UINT_MAX);
-        struct mspan *s = c->of[i].span;
-        c->of[i].span   = NULL;
-        lock_in_order(); /* as in give_up */
-        if (s && mcentral_uncache(s))
-            mheap_free_span(&c->pages, s);
+        leave_span(c, i);
         renew_books(c, i, 0, 0, 0, 0);
     }
     spancache_flush(&c->spans);
@@ -493,7 +507,12 @@ static struct mcache *begin(void) {
 #ifdef GOMALLOC_HARDENED
     c->quarantine.random = seal_random();
 #endif
-    atomic_fetch_add_explicit(&mheap.threads, 1, memory_order_relaxed); /* as in retire */
+    /* relaxed: as in retire */
+    c->is_late =
+        atomic_fetch_add_explicit(&mheap.threads, 1, memory_order_relaxed) >= LISTROOM_CROWD;
+    for (unsigned i = 0; c->is_late && i < SPAN_CLASSES; i++)
+        c->room[i].halved = LISTROOM_HALVED;
+    c->spans.halved = c->is_late ? SPANCACHE_HALVED : 0;
     lock_acquire(&registry_lock);
     c->home = (uint8_t)(caches_begun++ % HOMES);
     c->next = registry;
@@ -548,7 +567,7 @@ static void audit(struct mcache *c, unsigned spanclass) {
         l->head = NULL;
         length  = 0;
     }
-    renew_books(c, spanclass, length, room(spanclass), 0, 0);
+    renew_books(c, spanclass, length, listroom(&c->room[spanclass], spanclass), 0, 0);
 }
 
 /* Makes a cache whole that a thread left in the middle of anything. */

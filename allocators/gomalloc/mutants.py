@@ -22,6 +22,7 @@ ARENA = HERE + "arena.c"
 LOCK = HERE + "lock.h"
 LINK = HERE + "link.h"
 SPANCACHE = HERE + "spancache.c"
+LISTROOM = HERE + "listroom.h"
 OPTIONS = HERE + "options.c"
 HOLD = HERE + "hold.h"
 HARDENED = HERE + "hardened.c"
@@ -39,6 +40,7 @@ MALLOC_TEST = HERE + "test_malloc"
 MEMORY = HERE + "test_memory"
 HEAP = HERE + "test_mheap"
 WAITING = HERE + "test_spancache"
+LISTROOM_TEST = HERE + "test_listroom"
 PHYSICAL = HERE + "test_physical"
 GROWTH = HERE + "test_growth"
 PAGES = HERE + "test_pagealloc"
@@ -574,19 +576,99 @@ MUTANTS = [
     # --- mcache ---
     (
         "lists of free objects: no more than 512",
-        MCACHE,
-        "return n > LIST_OBJECTS_MAX ? LIST_OBJECTS_MAX :",
-        "return n > 1u << 20 ? 1u << 20 :",
+        LISTROOM,
+        "n > LIST_OBJECTS_MAX ? LIST_OBJECTS_MAX :",
+        "n > 1u << 20 ? 1u << 20 :",
         BOOKS,
         "a thread keeps no more than 512 free objects of a size",
     ),
     (
         "lists: the older half goes back",
         MCACHE,
-        "            free_chain(c, spanclass, &l->head, length - most / 2);\n",
+        "            free_chain(c, spanclass, &l->head, length - keep);\n",
         "            ;\n",
         BOOKS,
         "a thread keeps no more than 512 free objects of a size",
+    ),
+    (
+        "lists: short ones of late threads",
+        MCACHE,
+        "        c->room[i].halved = LISTROOM_HALVED;",
+        "        c->room[i].halved = 0;",
+        LISTROOM_TEST,
+        "one in a crowd begins with short lists",
+    ),
+    (
+        "lists: a short one is filled from a span that others may take",
+        MCACHE,
+        "if (!listroom_keeps_span(&c->room[spanclass]))",
+        "if (!c)",
+        LISTROOM_TEST,
+        "and no span",
+    ),
+    (
+        "lists: what is used much becomes long",
+        LISTROOM,
+        "        l->halved--;",
+        "        l->halved -= 0;",
+        LISTROOM_TEST,
+        "one that is refilled often doubles",
+    ),
+    (
+        "lists: what was used little stays short",
+        LISTROOM,
+        "++l->visits == LISTROOM_VISITS",
+        "++l->visits == 2",
+        LISTROOM_TEST,
+        "a list that is used little stays short",
+    ),
+    (
+        "lists: a burst is not use",
+        LISTROOM,
+        "if (gave || l->run < LISTROOM_RUN)",
+        "if (l)",
+        LISTROOM_TEST,
+        "one that only overflows stays short",
+    ),
+    (
+        "lists: a burst of frees leaves few",
+        MCACHE,
+        "const unsigned keep = is_burst ? 0 : most / 2;",
+        "const unsigned keep = full / 2;",
+        LISTROOM_TEST,
+        "blocks stay of a burst of frees",
+    ),
+    (
+        "lists: a burst ends with a malloc",
+        LISTROOM,
+        "l->run = gave ? 0 :",
+        "l->run =",
+        LISTROOM_TEST,
+        "which ends with a malloc",
+    ),
+    (
+        "in a crowd, pages that were used go back to the heap",
+        MCACHE,
+        "if (c->is_late && __builtin_popcountll",
+        "if (0 && __builtin_popcountll",
+        LISTROOM_TEST,
+        "pages that were used are in its block",
+    ),
+    (
+        "in a crowd, few free spans wait",
+        MCACHE,
+        "c->is_late ? SPANCACHE_HALVED : 0",
+        "0",
+        LISTROOM_TEST,
+        "pages of free spans wait",
+    ),
+    (
+        "in a crowd, a span that there is no room for does not wait",
+        SPANCACHE,
+        "    if (n <= c->room)\n        return gave_back;\n",
+        "    return gave_back;\n",
+        LISTROOM_TEST,
+        "a long span does not wait",
     ),
     (
         "free of a chain: what two words have is not one batch",
@@ -647,8 +729,8 @@ MUTANTS = [
     (
         "flush: the block of pages goes back",
         MCACHE,
-        "    mheap_flush_cache(&c->pages);\n}",
-        "}",
+        "    spancache_flush(&c->spans);\n    mheap_flush_cache(&c->pages);\n}",
+        "    spancache_flush(&c->spans);\n}",
         BOOKS,
         "a trim takes the pages that a thread has for its next spans",
     ),
@@ -1254,10 +1336,34 @@ MUTANTS = [
     (
         "helper: begins if much is free",
         HELPER,
-        "mheap_dirty_pages() < HELPER_PAGES + scavenge_spare() +",
-        "mheap_dirty_pages() <= HELPER_PAGES + scavenge_spare() +",
+        "    if (mheap_dirty_pages() <\n            much()",
+        "    if (mheap_dirty_pages() <=\n            much()",
         HELPER_TEST,
         "much is free: one begins",
+    ),
+    (
+        "helper: the more is in use, the more is worth a thread",
+        HELPER,
+        "used > HELPER_MOST ? HELPER_MOST : used",
+        "HELPER_LEAST",
+        HELPER_TEST,
+        "264 pages in use",
+    ),
+    (
+        "helper: but never more than 32 MiB",
+        HELPER,
+        "used > HELPER_MOST ? HELPER_MOST : used",
+        "used",
+        HELPER_TEST,
+        "but as many do",
+    ),
+    (
+        "helper: what is there anyway goes further",
+        SCAVENGE,
+        "helpers  = {64, 500000, 20, HELPER_SLACK}",
+        "helpers  = {64, 500000, 20, SLACK_PAGES + SLACK_PAGES / 2}",
+        HELPER_TEST,
+        "the same of 12 MiB in small blocks",
     ),
     (
         "helper: has no signals",

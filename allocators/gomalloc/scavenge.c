@@ -6,7 +6,8 @@
 #include "os.h"
 
 enum {
-    SLACK_PAGES   = 512,       /* 4 MiB are not worth the trouble */
+    SLACK_PAGES   = 512,       /* 4 MiB are not worth the trouble, */
+    HELPER_SLACK  = 128,       /* but who is there anyway goes further */
     LOOK_NS       = 10000000,  /* between two looks */
     LATER_NS      = 50000000,  /* the same of the helper, while there is nothing to do */
     LIMIT_PERCENT = 95,        /* of the memory limit: close to it, as in Go */
@@ -16,11 +17,12 @@ enum {
 /* How fast it goes. Go has a controller of its share of the time. Here each rest is as long as the
  * work before it demands, which the clock has measured. */
 static const struct pace {
-    size_t quantum;              /* pages at once */
-    uint64_t burst_ns;           /* at most so long at a time, and then */
-    unsigned share;              /* so many times as long nothing */
-} by_the_way = {8, 100000, 100}, /* 64 KiB, as in Go; 1 % */
-    helpers  = {64, 500000, 20}; /* a word of the bitmap: a tenth of the calls; 5 % */
+    size_t quantum;                            /* pages at once */
+    uint64_t burst_ns;                         /* at most so long at a time, and then */
+    unsigned share;                            /* so many times as long nothing */
+    size_t slack;                              /* pages that may stay */
+} by_the_way = {8, 100000, 100, SLACK_PAGES},  /* 64 KiB, as in Go; 1 % */
+    helpers  = {64, 500000, 20, HELPER_SLACK}; /* a word of the bitmap: a tenth of the calls; 5 % */
 
 /* Nobody looks before; who moves it looks. */
 static _Atomic uint64_t next_look;
@@ -34,12 +36,12 @@ static size_t in_use(void) {
            atomic_load_explicit(&mheap.manual_pages, memory_order_relaxed);
 }
 
-static size_t spare_of(size_t pages) {
-    return pages / 100 * options[OPTION_RETAIN] + SLACK_PAGES;
+static size_t spare_of(size_t pages, size_t slack) {
+    return pages / 100 * options[OPTION_RETAIN] + slack;
 }
 
 size_t scavenge_spare(void) {
-    return spare_of(in_use());
+    return spare_of(in_use(), SLACK_PAGES);
 }
 
 /* In Go the size of the next collection's heap says how much will be needed. Here it is the most
@@ -71,7 +73,7 @@ void scavenge_note_peak(void) {
 static enum scavenge_outcome look(const struct pace *pace, uint64_t *rest_ns) {
     const uint64_t now = os_now_ns();
     const size_t peak  = recent_peak(now);
-    const size_t goal  = peak + spare_of(peak);
+    const size_t goal  = peak + spare_of(peak, pace->slack);
     const size_t dirty = mheap_dirty_pages(), resident = in_use() + dirty;
     uint64_t end = now;
     size_t done = 1, excess = resident > goal ? resident - goal : 0;
@@ -86,7 +88,7 @@ static enum scavenge_outcome look(const struct pace *pace, uint64_t *rest_ns) {
     const uint64_t rest = (end - now) * pace->share;
     *rest_ns            = rest > LOOK_NS ? rest : LOOK_NS;
     atomic_store_explicit(&next_look, end + *rest_ns, memory_order_relaxed);
-    if (!done || mheap_dirty_pages() < scavenge_spare() + 2 * pace->quantum)
+    if (!done || mheap_dirty_pages() < spare_of(in_use(), pace->slack) + 2 * pace->quantum)
         return SCAVENGE_DONE; /* the rest is not worth the wait */
     return excess >= pace->quantum ? SCAVENGE_MORE : SCAVENGE_LATER;
 }

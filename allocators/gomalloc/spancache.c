@@ -28,12 +28,22 @@ static struct mspan *take(struct spancache *c, unsigned list) {
     return s;
 }
 
+static void note_visit(struct spancache *c) {
+    if (c->halved && ++c->visits == SPANCACHE_VISITS) {
+        c->visits = 0;
+        c->halved--;
+    }
+}
+
 /* The shortest span of n to n + spare pages. */
 static struct mspan *take_fitting(struct spancache *c, size_t n, size_t spare) {
     if (n > SPANCACHE_PAGES)
         return NULL;
     const uint64_t fit = c->some >> (n - 1) & (((uint64_t)2 << spare) - 1);
-    return fit ? take(c, (unsigned)n - 1 + (unsigned)__builtin_ctzll(fit)) : NULL;
+    if (!fit)
+        return NULL;
+    note_visit(c);
+    return take(c, (unsigned)n - 1 + (unsigned)__builtin_ctzll(fit));
 }
 
 struct mspan *spancache_alloc_large(struct spancache *c, size_t n, bool noscan) {
@@ -63,14 +73,13 @@ struct mspan *spancache_alloc_small(struct spancache *c, unsigned spanclass) {
 }
 
 /* So many pages may wait, of what the heap has in use and of the threads that there are now. */
-static size_t room(void) {
+static size_t room(const struct spancache *c) {
     /* relaxed: a heuristic */
     const size_t in_use    = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
     const unsigned threads = atomic_load_explicit(&mheap.threads, memory_order_relaxed);
     const size_t share     = in_use / SPANCACHE_SHARE / (threads ? threads : 1);
-    return share < SPANCACHE_LEAST  ? SPANCACHE_LEAST
-           : share > SPANCACHE_MOST ? SPANCACHE_MOST
-                                    : share;
+    const size_t least     = SPANCACHE_LEAST >> c->halved;
+    return share < least ? least : share > SPANCACHE_MOST ? SPANCACHE_MOST : share;
 }
 
 /* One span of each list in turn. */
@@ -124,8 +133,8 @@ bool spancache_free(struct spancache *c, struct mspan *s) {
     s->needs_zero = true;
     s->has_spare  = false;
     if (c->pages + n > c->room) {
-        c->room          = room();
-        const size_t fit = c->room - n, most = c->room / 4 * 3;
+        c->room          = room(c);
+        const size_t fit = c->room > n ? c->room - n : 0, most = c->room / 4 * 3;
         gave_back = c->pages > fit;
         if (gave_back)
             give_back(c, fit < most ? fit : most);
@@ -135,7 +144,11 @@ bool spancache_free(struct spancache *c, struct mspan *s) {
     c->first[n - 1] = s;
     c->some |= (uint64_t)1 << (n - 1);
     c->pages += n;
-    return gave_back;
+    if (n <= c->room)
+        return gave_back;
+    note_visit(c);
+    give_back(c, 0);
+    return true;
 }
 
 void spancache_flush(struct spancache *c) {

@@ -33,7 +33,11 @@ enum {
     SPANCACHE_LEAST = 64,  /* pages of a thread that may wait: these, or of what is in use */
     SPANCACHE_SHARE = 16,  /* one in so many, for all threads together, */
     SPANCACHE_MOST  = 256, /* but no more than these */
-    SPANCACHE_SPARE = 8,   /* a span may be longer than needed by one part in so many */
+    /* Of a thread that begins in a crowd (listroom.h) the least is halved so many times. It doubles
+     * with each so many spans that did serve again, or had no room. */
+    SPANCACHE_HALVED = 3,
+    SPANCACHE_VISITS = 8,
+    SPANCACHE_SPARE  = 8, /* a span may be longer than needed by one part in so many */
     /* Spans with more slots than that are emptied seldom; they go to the page heap. */
     SPANCACHE_SLOTS = 8,
 };
@@ -42,6 +46,7 @@ struct spancache {
     uint64_t some;                        /* bit n - 1: there are spans of n pages */
     size_t pages, room;                   /* of all spans; that there may be */
     unsigned hand;                        /* the next list that gives back */
+    unsigned halved, visits;              /* SPANCACHE_LEAST, and such spans since */
     struct mspan *first[SPANCACHE_PAGES]; /* [n - 1]: spans of n pages, linked by `next` */
 };
 
@@ -52,7 +57,8 @@ struct mspan *spancache_alloc_large(struct spancache *, size_t n, bool noscan);
 struct mspan *spancache_alloc_small(struct spancache *, unsigned spanclass);
 
 /* Keeps a span of at most SPANCACHE_PAGES that nobody owns but the caller: a large one, or one with
- * at most SPANCACHE_SLOTS. True: others went back to the page heap for it. */
+ * at most SPANCACHE_SLOTS. True: others went back to the page heap for it, or it did, where there
+ * is no room for it. */
 bool spancache_free(struct spancache *, struct mspan *);
 
 /* Gives all back to the page heap. */

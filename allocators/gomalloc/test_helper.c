@@ -130,10 +130,10 @@ static unsigned created_by(const void *caller) {
 static void test_begins(void) {
     static const int code;
     options[OPTION_SCAVENGE] = SCAVENGE_HELPER;
-    play(HELPER_PAGES - 1);
+    play(HELPER_LEAST - 1);
     IS(created_by(HELPER_SAFE), 0, "little is free: no thread begins");
     IS(played.looks, 1, "and this one looks itself");
-    play(HELPER_PAGES);
+    play(HELPER_LEAST);
     errno = 0;
     IS(created_by(&code), 1, "much is free: one begins");
     OK(!played.saw_signals && played.stack < 1 << 20 && errno == 0,
@@ -147,9 +147,24 @@ static void test_begins(void) {
     IS(created_by(&code), 1, "a forked child has none, and begins its own");
 }
 
+/* The more is in use, the more is worth a thread. */
+static void test_much(void) {
+    static const int code;
+    const size_t used = atomic_load(&mheap.inuse_pages);
+    for (size_t pages = HELPER_LEAST + 1; pages <= 8 * HELPER_MOST; pages *= 8) {
+        const size_t enough = pages < HELPER_MOST ? pages : HELPER_MOST;
+        atomic_store(&mheap.inuse_pages, pages);
+        play(enough - 1);
+        IS(created_by(&code), 0, "%zu pages in use: less than %zu begin none", pages, enough);
+        play(enough);
+        IS(created_by(&code), 1, "but as many do");
+    }
+    atomic_store(&mheap.inuse_pages, used);
+}
+
 static void test_begins_not(void) {
     static const int code[2];
-    play(HELPER_PAGES);
+    play(HELPER_LEAST);
     options[OPTION_SCAVENGE] = SCAVENGE_BY_AND_BY;
     IS(created_by(&code), 0, "none begins if it is told so");
     options[OPTION_SCAVENGE] = SCAVENGE_NEVER;
@@ -166,7 +181,7 @@ static void test_begins_not(void) {
 }
 
 static void test_refused(void) {
-    play(HELPER_PAGES);
+    play(HELPER_LEAST);
     played.refuses = true;
     IS(created_by(HELPER_SAFE), 0, "the system gives no thread");
     IS(played.refused, 2, "nor one with a stack of the usual size");
@@ -191,29 +206,29 @@ static void want_no_more(void) {
 
 static void test_ends(void) {
     atomic_store(&mheap.threads, 1);
-    play(HELPER_PAGES);
+    play(HELPER_LEAST);
     played_tick(HELPER_SAFE);
     played.outcomes[0] = SCAVENGE_MORE;
     played.outcomes[1] = SCAVENGE_LATER;
     run(NULL);
     IS(played.helps, 3, "it works, waits, and ends when all is done");
-    play(HELPER_PAGES);
+    play(HELPER_LEAST);
     played_tick(HELPER_SAFE);
     played.at_end = wish_for_more;
     run(NULL);
     IS(played.helps, 2, "it does not end if much was freed during its last look");
     IS(played.created, 1, "which begins no second one");
     IS(created_by(HELPER_SAFE), 0, "what it could not give back begins none again");
-    set_dirty(2 * HELPER_PAGES + scavenge_spare());
+    set_dirty(2 * HELPER_LEAST + scavenge_spare());
     IS(created_by(HELPER_SAFE), 1, "but as much once more does");
-    play(HELPER_PAGES);
+    play(HELPER_LEAST);
     played_tick(HELPER_SAFE);
     played.outcomes[0] = SCAVENGE_MORE;
     atomic_store(&mheap.threads, 0);
     run(NULL);
     IS(played.helps, 1, "it ends when all other threads have ended");
     atomic_store(&mheap.threads, 1);
-    play(HELPER_PAGES);
+    play(HELPER_LEAST);
     options[OPTION_SCAVENGE] = SCAVENGE_THREAD;
     played.at_end            = want_no_more;
     played_tick(HELPER_SAFE);
@@ -242,21 +257,25 @@ enum { SANITIZED = false };
 #define NOT_REAL NULL
 #endif
 
-enum { PATIENCE_S = 60, BLOCK = 1 << 20, BLOCKS = 64, NOBODY = 65534 };
+enum { PATIENCE_S = 60, BLOCK = 1 << 20, BLOCKS = 64, LITTLE = 12, NOBODY = 65534 };
 
 static void wait_a_little(void) {
     usleep(10000);
 }
 
-/* Frees 64 MiB; `small`: in blocks of 1 KiB. */
-static void free_much(bool small) {
+/* Frees so many MiB; `small`: in blocks of 1 KiB, which lie in 1,024 places that go by turns. */
+static void free_mib(unsigned blocks, bool small) {
     enum { SMALL = 1 << 10, PARTS = BLOCK / SMALL };
     static char *block[BLOCKS * PARTS];
-    const unsigned size = small ? SMALL : BLOCK, n = small ? BLOCKS * PARTS : BLOCKS;
+    const unsigned size = small ? SMALL : BLOCK, n = small ? blocks * PARTS : blocks;
     for (unsigned i = 0; i < n; i++)
         memset(block[i] = gom_malloc(size), 1, size);
     for (unsigned i = 0; i < n; i++)
-        gom_free(block[i]);
+        gom_free(block[small ? i % PARTS * blocks + i / PARTS : i]);
+}
+
+static void free_much(bool small) {
+    free_mib(BLOCKS, small);
 }
 
 /* Threads of this process; `other` gets one that is not the first. */
@@ -293,10 +312,14 @@ static bool ends(void) {
 }
 
 /* Frees much, so that the thread begins, and stays however long this process waits for a CPU. */
-static bool begins(bool small) {
+static bool begins_after(unsigned blocks, bool small) {
     options[OPTION_SCAVENGE] = SCAVENGE_THREAD;
-    free_much(small);
+    free_mib(blocks, small);
     return threads(NULL) == 2;
+}
+
+static bool begins(bool small) {
+    return begins_after(BLOCKS, small);
 }
 
 static void let_it_end(void) {
@@ -311,26 +334,31 @@ static bool ends_soon(void) {
 
 /* The cases: each is a process, and they run side by side. */
 
-static bool idle(bool small) {
+static bool idle(unsigned blocks, bool small) {
     const size_t before = statm(STATM_RESIDENT);
     char other[32];
-    if (!begins(small) || threads(other) != 2 || has(other, "SigBlk:\t0"))
+    if (!begins_after(blocks, small) || threads(other) != 2 || has(other, "SigBlk:\t0"))
         return false;
     while (!has(other, "Name:\tgomalloc\n")) /* it gives itself the name */
         wait_a_little();
     let_it_end();
     ends();
     const size_t after = statm(STATM_RESIDENT);
-    printf("# 64 MiB freed, asleep: +%.1f MiB\n", ((double)after - (double)before) / (1 << 20));
-    return after < before + BLOCKS * BLOCK / 10 + (4 << 20);
+    printf("# %u MiB freed, asleep: +%.1f MiB\n", blocks,
+           ((double)after - (double)before) / (1 << 20));
+    return after < before + blocks * BLOCK / 10 + (4 << 20);
 }
 
 static bool idle_after_large(void) {
-    return idle(false);
+    return idle(BLOCKS, false);
 }
 
 static bool idle_after_small(void) {
-    return idle(true);
+    return idle(BLOCKS, true);
+}
+
+static bool idle_after_little(void) {
+    return idle(LITTLE, true);
 }
 
 static bool told_so(void) {
@@ -401,6 +429,7 @@ static const struct real {
 } reals[] = {
     {idle_after_large, "large blocks freed, then asleep: at most 10 % and 4 MiB stay", false},
     {idle_after_small, "the same of small blocks", false},
+    {idle_after_little, "the same of 12 MiB in small blocks", false},
     {told_so, "GOMALLOC_SCAVENGE=1 begins no thread", false},
     {forks, "a forked child has no such thread, and begins its own", false},
     {vforks, "vfork's child begins none, but its parent does", false},
@@ -463,6 +492,7 @@ static void test_crowd(void) {
 
 int main(void) {
     test_begins();
+    test_much();
     test_begins_not();
     test_refused();
     test_ends();

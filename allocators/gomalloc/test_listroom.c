@@ -1,0 +1,203 @@
+/* How many free objects a thread keeps: by the rules alone, then in threads. */
+#include "gomalloc.h"
+#include "hardened.h"
+#include "mcache.h"
+#include "mheap.h"
+#include "tap.h"
+#include "test_random.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { C64 = 2 * 6 /* 64 bytes */, C1024 = 2 * 32, C32K = 2 * 67 };
+
+/* --- the rules --- */
+
+static void test_lengths(void) {
+    const struct listroom full = {0}, least = {.halved = LISTROOM_HALVED};
+    IS(listroom(&full, C64), LIST_OBJECTS_MAX, "a full list has 512 small objects");
+    IS(listroom(&full, C1024), LIST_BYTES_MAX / 1024, "or 64 KiB");
+    IS(listroom(&full, C32K), LIST_OBJECTS_MIN, "or two");
+    IS(listroom(&least, C64), LIST_OBJECTS_MAX / 32, "in a crowd it begins with a 32nd");
+    IS(listroom(&least, C32K), LIST_OBJECTS_MIN, "but not with less than two");
+    IS(listroom_in_burst(LIST_OBJECTS_MAX, C64), LIST_OBJECTS_MAX / 2,
+       "a burst of objects that go by batches leaves room for half");
+    IS(listroom_in_burst(LIST_OBJECTS_MAX, C64 + 2), LISTROOM_BURST_OBJECTS,
+       "and one of larger ones for 64");
+    IS(listroom_in_burst(64, C1024), 16, "or a quarter");
+    IS(listroom_in_burst(2, C32K), LIST_OBJECTS_MIN, "or two");
+}
+
+static void test_growth(void) {
+    struct listroom l = {.halved = 2};
+    for (unsigned i = 1; i < LISTROOM_VISITS; i++)
+        listroom_refilled(&l);
+    IS(l.halved, 2, "a list that is used little stays short");
+    listroom_refilled(&l);
+    IS(l.halved, 1, "one that is refilled often doubles");
+    for (unsigned i = 0; i < LISTROOM_VISITS; i++)
+        listroom_overflowed(&l, true);
+    OK(l.halved == 0 && listroom_keeps_span(&l), "and one that overflows, to its full length");
+    for (unsigned i = 0; i < 2 * LISTROOM_VISITS; i++)
+        listroom_refilled(&l);
+    IS(l.halved, 0, "where it stays");
+    l = (struct listroom){.halved = 1};
+    for (unsigned i = 0; i < 4 * LISTROOM_VISITS; i++)
+        listroom_overflowed(&l, false);
+    IS(l.halved, 1, "one that only overflows stays short");
+}
+
+static void test_bursts(void) {
+    struct listroom l = {0};
+    for (unsigned i = 1; i < LISTROOM_RUN; i++)
+        OK(!listroom_overflowed(&l, false), "overflow %u without a malloc makes no burst", i);
+    OK(listroom_overflowed(&l, false) && listroom_overflowed(&l, false), "more of them are one");
+    OK(!listroom_overflowed(&l, true), "which ends with a malloc");
+    for (unsigned i = 0; i < LISTROOM_RUN; i++)
+        listroom_overflowed(&l, false);
+    listroom_refilled(&l);
+    OK(!listroom_overflowed(&l, false), "or a refill");
+}
+
+/* --- threads --- */
+
+/* Objects on a list of this thread. */
+static unsigned length(unsigned spanclass) {
+    const struct freelist *l = &mcache_current->list[spanclass];
+    unsigned n               = 0;
+    for (const void *o = l->head; o; o = link_next(o))
+        n++;
+    return n;
+}
+
+enum { SIZE = 128, MOST = 4096, SEED = 20 };
+static unsigned spanclass; /* of SIZE bytes in this build */
+
+/* Allocates and writes n blocks, and frees them. */
+static void use(unsigned n) {
+    static void *block[MOST];
+    for (unsigned i = 0; i < n; i++)
+        memset(block[i] = gom_malloc(SIZE), 1, SIZE);
+    for (unsigned i = 0; i < n; i++)
+        gom_free(block[i]);
+}
+
+/* Does a free span that is as long as any that may wait do so? */
+static bool long_one_waits(void) {
+    spancache_flush(&mcache_current->spans);
+    gom_free(gom_malloc(SPANCACHE_PAGES * PAGE_BYTES));
+    return mcache_current->spans.pages != 0;
+}
+
+static void *sleepers(void *at) {
+    pthread_barrier_t *barrier = at;
+    gom_free(gom_malloc(1));
+    pthread_barrier_wait(barrier); /* it has a cache, */
+    pthread_barrier_wait(barrier); /* until the end */
+    return NULL;
+}
+
+static struct seen {
+    unsigned first, after_little, after_much;
+    bool kept_span, keeps_span, kept_long, keeps_long;
+    size_t pages, spans;
+} seen;
+
+static void use_and_count(struct seen *to) {
+    gom_free(gom_malloc(SIZE));
+    to->first = listroom(&mcache_current->room[spanclass], spanclass);
+    use(1000);
+    to->after_little = length(spanclass);
+    to->kept_span    = mcache_current->of[spanclass].span != NULL;
+    /* Spans of few objects wait, a few pages long; and so do large ones. */
+    void *large[8];
+    for (unsigned i = 0; i < 8; i++)
+        large[i] = gom_malloc(5 * PAGE_BYTES);
+    for (unsigned i = 0; i < 8; i++)
+        gom_free(large[i]);
+    to->spans = mcache_current->spans.pages;
+    to->pages =
+        (size_t)__builtin_popcountll(mcache_current->pages.free & ~mcache_current->pages.scavenged);
+    to->kept_long = long_one_waits();
+    for (unsigned i = 0; i < 40; i++)
+        use(MOST / 8);
+    for (unsigned i = 0; i < SPANCACHE_HALVED * SPANCACHE_VISITS; i++)
+        long_one_waits();
+    to->keeps_long = long_one_waits();
+    to->after_much = listroom(&mcache_current->room[spanclass], spanclass);
+    to->keeps_span = listroom_keeps_span(&mcache_current->room[spanclass]);
+}
+
+static void *late(void *unused) {
+    use_and_count(&seen);
+    return unused;
+}
+
+static void test_crowd(void) {
+    pthread_t thread[LISTROOM_CROWD], last;
+    pthread_barrier_t barrier;
+    struct seen early = {0};
+    spanclass         = 2 * size_to_class(SIZE);
+    pthread_barrier_init(&barrier, NULL, LISTROOM_CROWD + 1);
+    use_and_count(&early);
+    IS(early.first, LIST_OBJECTS_MAX, "the first threads have lists of full length");
+    OK(early.kept_span, "and keep a span");
+    for (unsigned i = 0; i < LISTROOM_CROWD; i++)
+        pthread_create(&thread[i], NULL, sleepers, &barrier);
+    pthread_barrier_wait(&barrier);
+    pthread_create(&last, NULL, late, NULL);
+    pthread_join(last, NULL);
+    IS(seen.first, LIST_OBJECTS_MAX >> LISTROOM_HALVED, "one in a crowd begins with short lists");
+    OK(seen.after_little * 8 <= 1000, "it keeps %u of 1000 objects", seen.after_little);
+    OK(!seen.kept_span, "and no span");
+    OK(seen.pages < 8, "%zu pages that were used are in its block", seen.pages);
+    OK(seen.spans <= SPANCACHE_LEAST >> SPANCACHE_HALVED, "%zu pages of free spans wait",
+       seen.spans);
+    OK(early.spans > seen.spans, "of a first thread it is %zu", early.spans);
+    OK(early.kept_long && !seen.kept_long, "a long span does not wait");
+    OK(seen.keeps_long, "but does if there are many");
+    IS(seen.after_much, LIST_OBJECTS_MAX, "once it has done much, its lists have full length");
+    OK(seen.keeps_span, "and it keeps its spans");
+    pthread_barrier_wait(&barrier);
+    for (unsigned i = 0; i < LISTROOM_CROWD; i++)
+        pthread_join(thread[i], NULL);
+}
+
+/* 12 MiB are freed in random order. What the lists keep are so many pages. */
+static void test_random_burst(void) {
+    enum { N = 12 << 10, BYTES = 1 << 10 };
+    static void *block[N];
+    uint64_t state         = SEED;
+    const unsigned of_1024 = 2 * size_to_class(BYTES);
+    for (unsigned i = 0; i < N; i++)
+        block[i] = gom_malloc(BYTES);
+    for (unsigned i = N; i-- > 1;) {
+        const unsigned other = (unsigned)(next_random(&state) % (i + 1));
+        void *const b        = block[i];
+        block[i]             = block[other];
+        block[other]         = b;
+    }
+    for (unsigned i = 0; i < N; i++)
+        gom_free(block[i]);
+    OK(length(of_1024) <= LIST_BYTES_MAX / BYTES / 4, "%u blocks stay of a burst of frees",
+       length(of_1024));
+    gom_free(gom_malloc(BYTES));
+    for (unsigned i = 0; i < LIST_BYTES_MAX / BYTES; i++)
+        block[i] = gom_malloc(BYTES);
+    for (unsigned i = 0; i < LIST_BYTES_MAX / BYTES; i++)
+        gom_free(block[i]);
+    OK(length(of_1024) > LIST_BYTES_MAX / BYTES / 4, "after mallocs as many as before may stay");
+}
+
+int main(void) {
+    test_lengths();
+    test_growth();
+    test_bursts();
+    if (HARDENED) {
+        tap_skip("what threads keep", "in the hardened build quarantine keeps it");
+        return tap_done();
+    }
+    test_crowd();
+    test_random_burst();
+    return tap_done();
+}
