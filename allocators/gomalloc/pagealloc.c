@@ -73,14 +73,27 @@ static pallocsum merge(const pallocsum sum[FAN_OUT], size_t pages) {
     return sum_pack(start, run > max ? run : max, run);
 }
 
+/* What became of pages: all of them were used and are free, or the other way round, or some. */
+enum change { FREED, TAKEN, SOME };
+
+static pallocsum summary_after(enum change change, const struct palloc_chunk *chunk,
+                               pallocsum before, unsigned from, unsigned n) {
+    switch (change) {
+    case FREED: return chunk_summary_freed(chunk->used, before, from, n);
+    case TAKEN: return chunk_summary_taken(chunk->used, before, from, n);
+    case SOME: break;
+    }
+    return chunk_summary(chunk->used);
+}
+
 /* Brings the summaries up to date with the bitmaps of n pages from `base` on; stops climbing where
  * nothing changes. */
-static void update(struct pagealloc *p, uintptr_t base, size_t n) {
+static void update(struct pagealloc *p, uintptr_t base, size_t n, enum change change) {
     size_t first = chunk_of(base), last = chunk_of(base + n * PAGE_BYTES - 1);
     bool changed = false;
-    for (size_t c = first; c <= last; c++) {
-        const pallocsum sum = chunk_summary(chunk_at(p, c)->used);
+    FOR_EACH_CHUNK(base, n) {
         pallocsum *const at = entry(p, SUMMARY_LEVELS - 1, c);
+        const pallocsum sum = summary_after(change, chunk_at(p, c), *at, from, k);
         changed |= *at != sum;
         *at = sum;
     }
@@ -113,7 +126,7 @@ void pagealloc_grow(struct pagealloc *p, uintptr_t base, size_t n) {
     p->scavenged_pages += n;
     if (base < p->search)
         p->search = base;
-    update(p, base, n);
+    update(p, base, n, SOME);
 }
 
 /* The notes of pagealloc_alloc_noting, taken from the bits that `take` is about to clear. */
@@ -138,7 +151,7 @@ static size_t take(struct pagealloc *p, uintptr_t base, size_t n) {
     }
     p->free_pages -= n;
     p->scavenged_pages -= scavenged;
-    update(p, base, n);
+    update(p, base, n, TAKEN);
     return scavenged;
 }
 
@@ -292,7 +305,7 @@ void pagealloc_free(struct pagealloc *p, uintptr_t base, size_t n, bool scavenge
     }
     p->free_pages += n;
     p->scavenged_pages += scavenged ? n : 0;
-    update(p, base, n);
+    update(p, base, n, FREED);
 }
 
 uintptr_t pagealloc_take_block(struct pagealloc *p, uint64_t *free, uint64_t *scavenged) {
@@ -312,7 +325,7 @@ uintptr_t pagealloc_take_block(struct pagealloc *p, uint64_t *free, uint64_t *sc
     p->scavenged_pages -= (size_t)__builtin_popcountll(*scavenged);
     const uintptr_t base = page_address(chunk_of(page), word * 64);
     p->search            = base + 63 * PAGE_BYTES;
-    update(p, base, 64);
+    update(p, base, 64, SOME);
     return base;
 }
 
@@ -330,7 +343,7 @@ void pagealloc_return_block(struct pagealloc *p, uintptr_t base, uint64_t free,
     freed_in(p, c, free & ~scavenged);
     if (base < p->search)
         p->search = base;
-    update(p, base, 64);
+    update(p, base, 64, SOME);
 }
 
 /* The highest dirty pages in one word of a chunk, at most `most` in a row. They are whole units, of

@@ -31,6 +31,47 @@ pallocsum chunk_summary(const uint64_t used[CHUNK_WORDS]) {
     return sum_pack(start, max, run);
 }
 
+/* Free pages that end where page `at` begins. */
+static unsigned free_before(const uint64_t used[CHUNK_WORDS], unsigned at) {
+    unsigned w = at / 64, n = at % 64;
+    const uint64_t x = n ? used[w] << (64 - n) : 0;
+    if (x)
+        return (unsigned)__builtin_clzll(x);
+    for (; w-- > 0; n += 64)
+        if (used[w])
+            return n + (unsigned)__builtin_clzll(used[w]);
+    return n;
+}
+
+/* Free pages that begin with page `at`. */
+static unsigned free_from(const uint64_t used[CHUNK_WORDS], unsigned at) {
+    unsigned w = at / 64, n = -at % 64;
+    const uint64_t x = n ? used[w] >> at % 64 : 0;
+    if (x)
+        return (unsigned)__builtin_ctzll(x);
+    for (w += n != 0; w < CHUNK_WORDS; w++, n += 64)
+        if (used[w])
+            return n + (unsigned)__builtin_ctzll(used[w]);
+    return n;
+}
+
+pallocsum chunk_summary_freed(const uint64_t used[CHUNK_WORDS], pallocsum before, unsigned from,
+                              unsigned n) {
+    const unsigned left = free_before(used, from), right = free_from(used, from + n);
+    const size_t run = left + n + right, max = sum_max(before);
+    return sum_pack(left == from ? run : sum_start(before), run > max ? run : max,
+                    from + n + right == CHUNK_PAGES ? run : sum_end(before));
+}
+
+pallocsum chunk_summary_taken(const uint64_t used[CHUNK_WORDS], pallocsum before, unsigned from,
+                              unsigned n) {
+    const unsigned left = free_before(used, from), right = free_from(used, from + n);
+    if (left + n + right == sum_max(before)) /* of the longest run: is there another? */
+        return chunk_summary(used);
+    return sum_pack(left == from ? left : sum_start(before), sum_max(before),
+                    from + n + right == CHUNK_PAGES ? right : sum_end(before));
+}
+
 int chunk_find(const uint64_t used[CHUNK_WORDS], size_t n) {
     size_t run = 0; /* free pages that end where the next word begins */
     for (unsigned w = 0; w < CHUNK_WORDS; w++) {

@@ -65,6 +65,13 @@ static inline uint64_t bits_mask(unsigned from, unsigned n) {
 
 pallocsum chunk_summary(const uint64_t used[CHUNK_WORDS]);
 
+/* The same, told from the one before n used pages from `from` on became free, or n free ones used.
+ * `used` is what it is now. */
+pallocsum chunk_summary_freed(const uint64_t used[CHUNK_WORDS], pallocsum before, unsigned from,
+                              unsigned n);
+pallocsum chunk_summary_taken(const uint64_t used[CHUNK_WORDS], pallocsum before, unsigned from,
+                              unsigned n);
+
 /* The first of n free pages in a row; n is at most CHUNK_PAGES. Or NO_PAGES. */
 int chunk_find(const uint64_t used[CHUNK_WORDS], size_t n);
 

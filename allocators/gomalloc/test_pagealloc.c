@@ -265,6 +265,33 @@ static void test_fill(void) {
     IS(wrong, 0, "groups are filled where one bit is set");
 }
 
+/* Runs of pages come and go in one chunk: each summary that is told from the one before is the one
+ * that is told from all bits. */
+static void test_summaries(void) {
+    enum { ROUNDS = 20000 };
+    uint64_t used[CHUNK_WORDS] = {0};
+    pallocsum sum              = chunk_summary(used);
+    unsigned wrong_taken = 0, wrong_freed = 0;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        const uint64_t r    = next_random(&state);
+        const unsigned from = r % CHUNK_PAGES, most = CHUNK_PAGES - from;
+        const unsigned want = 1 + (unsigned)(r >> 32) % (r >> 20 & 1 ? CHUNK_PAGES : 40);
+        const unsigned n    = want < most ? want : most;
+        const unsigned has  = chunk_count(used, from, n);
+        if (has == 0) {
+            chunk_set(used, from, n);
+            sum = chunk_summary_taken(used, sum, from, n);
+            wrong_taken += sum != chunk_summary(used);
+        } else if (has == n) {
+            chunk_clear(used, from, n);
+            sum = chunk_summary_freed(used, sum, from, n);
+            wrong_freed += sum != chunk_summary(used);
+        }
+    }
+    IS(wrong_taken, 0, "the summary of a chunk is right after each run that is taken");
+    IS(wrong_freed, 0, "and after each that is freed");
+}
+
 static void test_whole_region(void) {
     size_t scavenged              = 0;
     const size_t all              = (size_t)1 << (REGION_SHIFT - PAGE_SHIFT);
@@ -326,6 +353,7 @@ static void test_cache(void) {
 
 int main(void) {
     test_fill();
+    test_summaries();
     for (unsigned unit_shift = 0; unit_shift <= 6;
          unit_shift += unit_shift < 3 ? 1 + unit_shift : 3)
         test_model(unit_shift);
