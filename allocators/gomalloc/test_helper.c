@@ -235,7 +235,7 @@ static void test_ends(void) {
     run(NULL);
     IS(played.helps, 4, "it does not end for that if it is wanted for ever");
     atomic_store(&mheap.threads, 0);
-    play(HELPER_PAGES);
+    play(HELPER_LEAST);
     options[OPTION_SCAVENGE] = SCAVENGE_THREAD;
     played.at_end            = want_no_more;
     played_tick(HELPER_SAFE);
