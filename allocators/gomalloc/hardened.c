@@ -8,6 +8,7 @@
 #include "huge.h"
 #include "large.h"
 #include "mcache.h"
+#include "operators.h"
 #include "options.h"
 #include "reproach.h"
 
@@ -237,14 +238,25 @@ static HOT void give(const struct hold *h, bool grown, const void *caller) {
         helper_tick(caller);
 }
 
-/* What does not match is an error only if the option says so. */
+/* What does not match is an error only if the option says so, and nobody has other operators. */
+static NOINLINE bool is_error(void) {
+    static atomic_bool mixed;
+    /* relaxed: who does not see it looks for himself */
+    if (!options[OPTION_MATCH] || atomic_load_explicit(&mixed, memory_order_relaxed))
+        return false;
+    if (!operators_are_mixed())
+        return true;
+    atomic_store_explicit(&mixed, true, memory_order_relaxed);
+    return false;
+}
+
 static HOT void match(const struct hold *h, unsigned kind, unsigned mask, const char *verb) {
-    if (UNLIKELY((h->kind ^ kind) & mask) && options[OPTION_MATCH])
+    if (UNLIKELY((h->kind ^ kind) & mask) && is_error())
         reproach_kind(h->block, verb, kind);
 }
 
 static HOT void match_size(const struct hold *h, size_t size, const char *verb) {
-    if (UNLIKELY(h->size != size) && size != ANY_SIZE && options[OPTION_MATCH])
+    if (UNLIKELY(h->size != size) && size != ANY_SIZE && is_error())
         reproach_size(h->block, verb, size);
 }
 

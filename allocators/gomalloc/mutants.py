@@ -1364,6 +1364,23 @@ MUTANTS = [
         OPTIONS_TEST,
         "test_help_shows_what_holds",
     ),
+    # --- operators ---
+    (
+        "hardened: a library's own operators are found",
+        HERE + "operators.c",
+        "    return dl_iterate_phdr(has_operators, NULL);",
+        "    return dl_iterate_phdr(has_operators, NULL) < 0;",
+        HERE + "test_preload.py:Preload.test_library_bound_to_its_own_operators",
+        "Its blocks are of malloc",
+    ),
+    (
+        "hardened: the C++ library's operators are none of another's",
+        HERE + "operators.c",
+        'strncmp(name, "libstdc++", 9) != 0 && ',
+        "",
+        HERE + "test_preload.py:Preload.test_library_bound_to_its_own_operators",
+        "Its blocks are of malloc",
+    ),
     # --- helper ---
     (
         "helper: begins if much is free",

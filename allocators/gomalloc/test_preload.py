@@ -292,6 +292,31 @@ int main() {
 }
 """
 
+# A library whose calls are bound to its own operators, if it has some (OWN).
+BOUND_LIBRARY = r"""
+#include <cstdlib>
+#include <new>
+#ifdef OWN
+void *operator new(std::size_t n) { return std::malloc(n); }
+void operator delete(void *p) noexcept { std::free(p); }
+void operator delete(void *p, std::size_t) noexcept { std::free(p); }
+#endif
+int *make() { return new int(7); }
+void drop(int *p) { delete p; }
+"""
+
+BOUND_MAIN = r"""
+#include <cstdio>
+int *make();
+void drop(int *);
+int main() {
+    int *made = make();
+    std::printf("%d\n", *made);
+    delete made;
+    drop(new int);
+}
+"""
+
 C_MAIN = r"""
 #include <dlfcn.h>
 #include <stdio.h>
@@ -705,6 +730,24 @@ class Preload(unittest.TestCase):
                 flags += ["-std=c++17", "-w", "-fno-allocation-dce"]
                 program = self.build("a.cc", REPLACED, "g++", *flags)
                 self.assertRegex(self.same(program), r"^(\d+) \1 (\d+) \2 (\d+) \3\n$")
+
+    def test_library_bound_to_its_own_operators(self) -> None:
+        """Its blocks are of malloc, and the program deletes them; without such a library that is an error."""
+        for own in ("-DOWN",), ():
+            flags = ("-shared", "-fPIC", "-Wl,-Bsymbolic", *own)
+            library = self.build("library.cc", BOUND_LIBRARY, "g++", *flags).rename(
+                self.directory / "libbound.so"
+            )
+            program = self.build("main.cc", BOUND_MAIN, "g++", "-Wl,--no-as-needed", str(library))
+            if own:
+                self.assertEqual(self.same(program), "7\n")
+        wrong = BOUND_MAIN.replace("new int", "static_cast<int *>(std::malloc(4))")
+        program = self.build(
+            "wrong.cc", "#include <cstdlib>\n" + wrong, "g++", "-Wl,--no-as-needed", str(library)
+        )
+        result = run(program, env=environment(HARDENED))
+        self.assertEqual(result.returncode, -signal.SIGABRT, result)
+        self.assertIn("mismatch: delete of a block of 4 bytes of malloc", result.stderr)
 
     def test_unload(self) -> None:
         """A library that was opened and closed serves the threads and blocks that it has."""

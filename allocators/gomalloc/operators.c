@@ -1,0 +1,70 @@
+#include "operators.h"
+
+#ifdef GOMALLOC_HARDENED
+
+#include "os.h"
+
+#include <elf.h>
+#include <string.h>
+
+/* dl_iterate_phdr(3). The name of its header, link.h, is taken by one of this folder. */
+struct loaded {
+    uintptr_t at; /* added to addresses in the file */
+    const char *name;
+    const Elf64_Phdr *part;
+    uint16_t parts;
+};
+int dl_iterate_phdr(int (*look)(struct loaded *, size_t, void *), void *);
+
+/* Does the object define this function? Its hash table is that of GNU. */
+static bool defines(const struct loaded *object, const char *name) {
+    const Elf64_Dyn *d       = NULL;
+    const Elf64_Sym *symbols = NULL;
+    const char *names        = NULL;
+    const uint32_t *table    = NULL;
+    for (unsigned i = 0; i < object->parts; i++)
+        if (object->part[i].p_type == PT_DYNAMIC)
+            d = os_pointer(object->at + object->part[i].p_vaddr);
+    for (; d && d->d_tag != DT_NULL; d++) {
+        if (d->d_un.d_ptr < object->at) /* the kernel's, whose addresses are not final */
+            continue;
+        if (d->d_tag == DT_SYMTAB)
+            symbols = os_pointer(d->d_un.d_ptr);
+        else if (d->d_tag == DT_STRTAB)
+            names = os_pointer(d->d_un.d_ptr);
+        else if (d->d_tag == DT_GNU_HASH)
+            table = os_pointer(d->d_un.d_ptr);
+    }
+    if (!symbols || !names || !table)
+        return false;
+    const uint32_t buckets = table[0], first = table[1];
+    const uint32_t *bucket = table + 4 + 2 * (size_t)table[2], *chain = bucket + buckets;
+    uint32_t hash = 5381;
+    for (const char *c = name; *c; c++)
+        hash = hash * 33 + (unsigned char)*c;
+    for (uint32_t i = bucket[hash % buckets]; i >= first; i++) {
+        if ((chain[i - first] | 1) == (hash | 1) && symbols[i].st_shndx != SHN_UNDEF &&
+            strcmp(names + symbols[i].st_name, name) == 0)
+            return true;
+        if (chain[i - first] & 1) /* the last of its bucket */
+            break;
+    }
+    return false;
+}
+
+/* Not this library, nor those of C++, which come behind it. */
+static int has_operators(struct loaded *object, size_t size, void *unused) {
+    const char *slash = strrchr(object->name, '/');
+    const char *name  = slash ? slash + 1 : object->name;
+    (void)size;
+    (void)unused;
+    return strncmp(name, "libstdc++", 9) != 0 && strncmp(name, "libc++", 6) != 0 &&
+           (defines(object, "_Znwm") || defines(object, "_ZdlPv")) &&
+           !defines(object, "gom_malloc");
+}
+
+bool operators_are_mixed(void) {
+    return dl_iterate_phdr(has_operators, NULL);
+}
+
+#endif
