@@ -552,6 +552,14 @@ MUTANTS = [
         "each row takes each place",
     ),
     (
+        "rounds: a part has its own of the whole plan",
+        "harness/core/plan.c",
+        "plan->sample + (size_t)first * plan->round_samples,",
+        "plan->sample + (size_t)(first - 1) * plan->round_samples,",
+        "harness/core/test_plan",
+        "in the order and with the numbers of the whole",
+    ),
+    (
         "balance: a mirrored round reads the same backwards",
         "harness/core/plan.c",
         "{member[i - 1], round}",

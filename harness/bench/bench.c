@@ -230,14 +230,14 @@ static int finish(struct run *run) {
 
 static void announce(const struct run *run) {
     const struct plan *plan = &run->rows.plan;
-    const unsigned last     = (unsigned)(plan->samples / plan->round_samples) - 1;
+    const unsigned last     = run->options->last_round;
+    const uint64_t seed     = rows_seed(&run->rows, run->options->first_round);
     char to[32]             = "";
-    if (rows_seed(&run->rows, last) != run->options->seed)
+    if (rows_seed(&run->rows, last) != seed)
         snprintf(to, sizeof to, " to %llu", (unsigned long long)rows_seed(&run->rows, last));
     text_say("%zu benchmark%s, %zu sample%s of each, seed%s %llu%s", plan->rows,
              text_plural(plan->rows), plan->samples / plan->rows,
-             text_plural(plan->samples / plan->rows), *to ? "s" : "",
-             (unsigned long long)run->options->seed, to);
+             text_plural(plan->samples / plan->rows), *to ? "s" : "", (unsigned long long)seed, to);
     if (machine_randomizes_addresses() == MACHINE_NO)
         text_say(
             "address randomisation is off: all samples have the same addresses, whose luck the "

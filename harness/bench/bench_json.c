@@ -27,6 +27,8 @@ json_t *bench_json_context(const struct options *o, const struct registry *r, js
     json_object_set_new(c, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(c, "one_seed", json_boolean(o->one_seed));
     json_object_set_new(c, "repetitions", json_integer(o->repetitions));
+    if (o->last_round - o->first_round + 1 < o->repetitions)
+        json_object_set_new(c, "rounds", json_pack("[i,i]", o->first_round, o->last_round));
     json_object_set_new(c, "order", json_string(o->mirrored ? "mirrored" : "shuffled"));
     if (o->histogram)
         json_object_set_new(c, "sizes", histogram_json(o->histogram));

@@ -263,6 +263,7 @@ bool rows_open(struct rows *r, const struct options *o) {
         text_say("out of memory");
         return false;
     }
+    plan_keep(&r->plan, o->first_round, o->last_round);
     for (size_t row = 0; row < count; row++)
         snprintf(r->state[row].stopped, sizeof r->state[row].stopped, "%.630s",
                  rows_cell(r, row)->broken);

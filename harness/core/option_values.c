@@ -24,6 +24,33 @@ bool option_number(const char *option, const char *text, uint64_t min, uint64_t 
     return option_complain(option, what, text);
 }
 
+/* The number at *text, which then points at what follows it. */
+static bool take_number(const char **text, uint64_t max, uint64_t *value) {
+    char *end;
+    errno           = 0;
+    const bool good = **text >= '0' && **text <= '9';
+    *value          = strtoull(*text, &end, 10);
+    *text           = end;
+    return good && !errno && *value <= max;
+}
+
+bool option_range(const char *option, const char *text, uint64_t max, uint64_t *first,
+                  uint64_t *last) {
+    const char *at = text;
+    char what[96];
+    bool good = take_number(&at, max, first);
+    *last     = *first;
+    if (good && strncmp(at, "..", 2) == 0) {
+        at += 2;
+        good = take_number(&at, max, last);
+    }
+    if (good && !*at && *first <= *last)
+        return true;
+    snprintf(what, sizeof what, "FIRST..LAST, whole numbers from 0 to %llu",
+             (unsigned long long)max);
+    return option_complain(option, what, text);
+}
+
 bool option_seconds(const char *option, const char *text, double *value) {
     char *end;
     *value = strtod(text, &end);

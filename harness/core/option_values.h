@@ -24,6 +24,10 @@ bool option_complain(const char *option, const char *what, const char *text);
 bool option_number(const char *option, const char *text, uint64_t min, uint64_t max,
                    uint64_t *value);
 
+/* FIRST..LAST, or a number for both: whole numbers of 0 to `max`. */
+bool option_range(const char *option, const char *text, uint64_t max, uint64_t *first,
+                  uint64_t *last);
+
 /* More than 0, and at most a day. */
 bool option_seconds(const char *option, const char *text, double *value);
 

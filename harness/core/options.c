@@ -52,6 +52,25 @@ bool options_seeds_exist(const struct options *o, const char *option, unsigned c
     return false;
 }
 
+static bool parse_rounds(const char *text, struct options *o) {
+    uint64_t first = 0, last = 0;
+    const bool good = option_range("rounds", text, MOST_REPETITIONS - 1, &first, &last);
+    o->first_round  = (unsigned)first;
+    o->last_round   = (unsigned)last;
+    return good;
+}
+
+/* Are all rounds that were named among the repetitions? All are run if none was. */
+static bool settle_rounds(struct options *o, bool named) {
+    if (!named)
+        o->last_round = o->repetitions - 1;
+    if (o->last_round < o->repetitions)
+        return true;
+    text_say("--rounds %u..%u, and the rounds are 0 to %u; give more --repetitions", o->first_round,
+             o->last_round, o->repetitions - 1);
+    return false;
+}
+
 static bool parse_threads(char *text, struct options *o) {
     struct names list = {0};
     if (!option_names("threads", text, &list))
@@ -184,6 +203,7 @@ enum {
     PRELOAD,
     RIVALS,
     REPETITIONS,
+    ROUNDS,
     ORDER,
     SEED,
     ONE_SEED,
@@ -225,6 +245,7 @@ static const struct {
     [PRELOAD]        = {"preload", required_argument, OF_ASKS},
     [RIVALS]         = {"rivals", no_argument, OF_ASKS},
     [REPETITIONS]    = {"repetitions", required_argument, OF_RUN},
+    [ROUNDS]         = {"rounds", required_argument, OF_RUN},
     [ORDER]          = {"order", required_argument, OF_RUN},
     [SEED]           = {"seed", required_argument, OF_WORKS},
     [ONE_SEED]       = {"one-seed", no_argument, OF_RUN},
@@ -298,9 +319,10 @@ bool options_parse(int argc, char **argv, struct options *o) {
         case PRELOAD: good = option_add_name("preload", &o->preloads, optarg); break;
         case RIVALS: o->rivals = true; break;
         case REPETITIONS:
-            good           = option_number("repetitions", optarg, 1, 1000, &n);
+            good           = option_number("repetitions", optarg, 1, MOST_REPETITIONS, &n);
             o->repetitions = (unsigned)n;
             break;
+        case ROUNDS: good = parse_rounds(optarg, o); break;
         case ORDER: good = parse_order(optarg, &o->mirrored); break;
         case SEED: good = option_number("seed", optarg, 0, INT64_MAX, &o->seed); break;
         case ONE_SEED: o->one_seed = true; break;
@@ -365,5 +387,5 @@ bool options_parse(int argc, char **argv, struct options *o) {
         o->repetitions = o->groups.count ? (o->quick ? QUICK_GROUP_REPETITIONS : GROUP_REPETITIONS)
                          : o->quick      ? QUICK_REPETITIONS
                                          : DEFAULT_REPETITIONS;
-    return true;
+    return settle_rounds(o, given[ROUNDS]);
 }

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 enum { OPTIONS_MAX_THREADS = 256 };
-enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3 };
+enum { DEFAULT_REPETITIONS = 9, QUICK_REPETITIONS = 3, MOST_REPETITIONS = 1000 };
 enum {
     GROUP_REPETITIONS       = 5,
     QUICK_GROUP_REPETITIONS = 2
@@ -43,7 +43,8 @@ struct options {
     const char *thp;    /* of `run`: never, madvise or always; NULL: huge pages as they are */
     bool threads_named; /* by the user */
     unsigned repetitions;
-    uint64_t seed; /* of the first round, or run */
+    unsigned first_round, last_round; /* of `run`: of the repetitions, those that are run; from 0 */
+    uint64_t seed;                    /* of the first round, or run */
     bool mirrored;
     bool one_seed; /* of `run`: of all rounds */
     bool rivals;   /* newer builds, beside the allocators */

@@ -110,6 +110,12 @@ bool plan_make(struct plan *plan, const struct plan_row *rows, size_t count, uns
     return memory;
 }
 
+void plan_keep(struct plan *plan, unsigned first, unsigned last) {
+    plan->samples = (size_t)(last - first + 1) * plan->round_samples;
+    memmove(plan->sample, plan->sample + (size_t)first * plan->round_samples,
+            plan->samples * sizeof *plan->sample);
+}
+
 void plan_free(struct plan *plan) {
     free(plan->row);
     free(plan->sample);

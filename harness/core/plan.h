@@ -38,6 +38,10 @@ struct plan {
 /* Owned by the caller; plan_free gives it back. False: out of memory, or no rows or rounds. */
 bool plan_make(struct plan *, const struct plan_row *rows, size_t count, unsigned rounds,
                bool mirrored, uint64_t seed);
+
+/* Keeps the samples of these rounds alone, as they are: of the same order and numbers. `last` is
+ * one of the plan. */
+void plan_keep(struct plan *, unsigned first, unsigned last);
 void plan_free(struct plan *);
 
 #endif

@@ -2,6 +2,7 @@
 #include "tap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     ALLOCATORS = 5,
@@ -134,6 +135,20 @@ static void test_mirrored(const struct plan_row *rows) {
     OK(!plan_make(&p, rows, 0, 4, true, 1), "no rows, no mirrored plan");
 }
 
+/* Rounds that are run alone are those of the whole plan. */
+static void test_kept(const struct plan_row *rows) {
+    struct plan whole, part;
+    plan_make(&whole, rows, ROWS, ROUNDS, true, 42);
+    plan_make(&part, rows, ROWS, ROUNDS, true, 42);
+    plan_keep(&part, 1, 2);
+    IS(part.samples, 2 * whole.round_samples, "a part has the samples of its rounds");
+    OK(memcmp(part.sample, whole.sample + whole.round_samples,
+              part.samples * sizeof *part.sample) == 0,
+       "in the order and with the numbers of the whole");
+    plan_free(&whole);
+    plan_free(&part);
+}
+
 int main(void) {
     struct plan_row rows[ROWS];
     struct plan p;
@@ -145,5 +160,6 @@ int main(void) {
     plan_free(&p);
     test_uneven();
     test_mirrored(rows);
+    test_kept(rows);
     return tap_done();
 }

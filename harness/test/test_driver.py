@@ -103,6 +103,10 @@ class Words(DriverTest):
             (["--threads", "-3"], ["1 to 256"]),
             (["--repetitions", "0"], ["1 to 1000"]),
             (["--order", "random"], ["shuffled", "mirrored"]),
+            (["--rounds", "3..1"], ["FIRST..LAST"]),
+            (["--rounds", "1..2x"], ["FIRST..LAST"]),
+            (["--rounds", "..2"], ["FIRST..LAST"]),
+            (["--rounds", "1..2", "--repetitions", "2"], ["rounds are 0 to 1", "--repetitions"]),
             (["--seed", "many"], ["whole number"]),
             (["--timeout", "0"], ["seconds"]),
             (["--foo"], ["'--foo'", "COMMAND --help"]),
@@ -226,6 +230,21 @@ class Run(DriverTest):
         at_1, at_2 = (len(runs[i][1]) for i in (0, 2))
         self.assertEqual((at_1, at_2), (2 * 4, 2 * 4), "each round has requests of its own")
         self.assertEqual(len(runs[0][1] & runs[2][1]), 2 * 3, "its seed is one more")
+
+    def test_rounds_alone_are_those_of_the_whole_run(self) -> None:
+        words = ["--allocators", "system null", "--workloads", "tiny small", "--threads", "1"]
+        words += ["--brief", "--no-timeline", "--repetitions", "4", "--seed", "3"]
+
+        def measured(*rounds: str) -> list[tuple[str, int, int, str]]:
+            self.assertEqual(self.quick(*words, *rounds).returncode, 0)
+            entries = self.valid_document()["benchmarks"]
+            return [(e["name"], e["block"], e["seed"], e["digest"]) for e in entries]
+
+        whole = measured()
+        self.assertNotIn("rounds", self.document()["context"]["spanbench"])
+        self.assertEqual(measured("--rounds", "1..2"), [e for e in whole if e[1] in (1, 2)])
+        self.assertEqual(self.document()["context"]["spanbench"]["rounds"], [1, 2])
+        self.assertEqual(measured("--rounds", "3"), [e for e in whole if e[1] == 3])
 
     def test_fixed_addresses_are_said(self) -> None:
         self.use_cells(CELLS / "null")
