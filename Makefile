@@ -40,6 +40,9 @@
 #:     QUICK=1                  a minute or two; only large changes are found
 #:     TIER=exact|timed|all     WORKLOADS="tiny small" THREADS="1 2" SEED=n TIMEOUT=s OUT=dir
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
+#: make fleet        make bench on the nodes of a cluster, through Slurm (scripts/fleet/README.md)
+#:     BATCH=n AT_ONCE=n        rounds of a task, tasks at a time; SBATCH="--partition=big"; all that make bench has
+#:     DO=status RUN=folder     or submit, collect, cancel (default: submit, wait and collect)
 #: make baseline     count this tree's gomalloc anew: what CI compares with (results/baseline.json)
 #: make history      what the counts were over the commits: records this one, draws all (a page, too), prints the changes
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
@@ -69,7 +72,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
-DATA_VARIABLES := QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
+DATA_VARIABLES := DO BATCH AT_ONCE SBATCH QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
   RIVALS THP LONG_REST MISUSES SIZES RUNS CMD A BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
@@ -83,7 +86,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, and is
 # not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals compare bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof baseline history test test-all lint install uninstall
+COMMANDS := rivals compare bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -434,7 +437,7 @@ endif
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
-bench check check-whole check-tsan check-releases harden: role := bench
+bench fleet check check-whole check-tsan check-releases harden: role := bench
 bench-programs:                   role    := programs
 try why:                          role    := bench
 try:                              program := scripts/try.sh
@@ -448,6 +451,7 @@ check-tsan:                       program := scripts/check.sh check-tsan
 check-releases:                   program := scripts/releases.sh
 harden:                           program := scripts/check.sh harden
 gate:                             program := scripts/gate.sh
+fleet:                            program := scripts/fleet.sh
 gate-proof:                       program := /usr/bin/python3 -B scripts/gate_proof/proof.py $$ARGS
 baseline:                         program := scripts/baseline.py renew
 # 1: a commit could not be recorded, which does not keep the others from being shown.
@@ -458,7 +462,7 @@ history: program := set -f; code=0; keep=; case $$KEEP in 1 | yes) keep=--keep ;
   scripts/report/__main__.py --if-possible results/history.jsonl && exit $$code
 # Who kills make alone (SIGKILL) ends what it runs, too, where setpriv can ask the kernel for it.
 follow = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
-bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof baseline history:
+bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history:
 	$(call deps,$(role))
 	@$(MAKE) $(jobs) $(if $(filter check-tsan,$@),tsan,all)
 	@$(if $(filter history,$@),,$(follow) )$(program)
@@ -525,5 +529,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests quick-tests tsan rivals bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests tsan rivals bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

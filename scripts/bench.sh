@@ -23,7 +23,6 @@
 # The exit code is that of the driver: 0 good, 1 a sample or a timeline failed, 2 wrong use or
 # environment, 128 + n signal n. If the driver's is 0, it is that of the table, the plots or the page.
 
-# shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
 # shellcheck source=scripts/variables.sh
 . "$(dirname "$0")/variables.sh"
@@ -32,23 +31,8 @@ need_driver
 need_results
 
 set -- --out "${OUT:-${root}results}"
-! is_quick || set -- "$@" --quick
-! is_yes RIVALS "${RIVALS:-}" || set -- "$@" --rivals
-[ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
-[ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads "$WORKLOADS"
-[ -z "${GROUP:-}" ] || set -- "$@" --group "$GROUP"
-[ -z "${THREADS:-}" ] || set -- "$@" --threads "$THREADS"
-[ -z "${SIZES:-}" ] || set -- "$@" --sizes "$SIZES"
-[ -z "${LONG_REST:-}" ] || set -- "$@" --long-rest "$LONG_REST"
-[ -z "${THP:-}" ] || set -- "$@" --thp "$THP"
-[ -z "${REPS:-}" ] || set -- "$@" --repetitions "$REPS"
-[ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
-[ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
-if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else
-  hint_at_blanks
-  for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
-fi
-for option in ${ARGS:-}; do set -- "$@" "$option"; done
+# shellcheck source=scripts/bench_words.sh
+. "${root}scripts/bench_words.sh"
 
 run_driver run "$@"
 if [ "$code" -gt 128 ]; then
@@ -58,22 +42,6 @@ fi
 [ -n "$run" ] || exit "$code" # nothing was measured; the driver said why
 
 later=0
-# keep FILE COMMAND...: what it prints, whole or not at all
-keep() {
-  file=$1
-  shift
-  "$@" >"$run/.$file.new" || later=$?
-  mv -f "$run/.$file.new" "$run/$file"
-}
-"${root}scripts/plot.py" "$run" >/dev/null || later=$?
-"${root}scripts/report/__main__.py" --if-possible "$run" >/dev/null || later=$?
-keep answer.txt "${root}scripts/answer.py" --all "$run"
-keep table.txt "${root}scripts/table.py" "$run"
-"${root}scripts/answer.py" "$run" || later=$?
-plots=', plots/' page=', report.html'
-[ -d "$run/plots" ] || plots=''
-[ -f "$run/report.html" ] || page=''
-echo "All of it: $run/"
-echo "  answer.txt, table.txt, bench.json$plots$page"
+"${root}scripts/show.sh" "$run" || later=$?
 [ "$code" != 0 ] || code=$later
 exit "$code"

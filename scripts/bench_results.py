@@ -512,6 +512,7 @@ OTHERS = {
     "conformance.json": ("check", "scripts/junit.py {}"),
     "hardening.json": ("harden", "cat {}/hardening.json"),
     "gate.json": ("gate", "spanbench gate --judge {}"),
+    "fleet.json": ("fleet", "make table RUN={}/class1"),
 }
 
 

@@ -7,7 +7,7 @@
 #   gate     that, and what `make gate` needs: git, statistics, the whole of matplotlib
 #   programs that, and the packages that the programs in workloads/programs/ name
 #   test     that, and what `make test` and ci/lint.sh need
-#   test-all that, and what `make test-all` needs: a compiler and an emulator for aarch64, a browser
+#   test-all that, and what `make test-all` needs: a compiler and an emulator for aarch64, a browser, Slurm
 #   --print  print the packages, one a line, and install nothing
 #
 # The allocators' packages are those that the adapters name ("package:" in allocators/*.c). One that
@@ -30,6 +30,9 @@ all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 browser=chromium
 command -v npm >/dev/null || browser="$browser npm"
 
+# A Slurm on this machine, which the tests of the fleet start. Without it, they are skipped.
+cluster="slurm-wlm munge"
+
 usage() {
   sed -n '4,11s/^# \{0,1\}//p' "$0"
 }
@@ -46,7 +49,7 @@ for word; do
   test) required="$tools $gate_tools $test_tools" ;;
   test-all)
     required="$tools $gate_tools $test_tools $all_tools"
-    programs=$browser
+    programs="$browser $cluster"
     part='allocator or test'
     ;;
   --print) print=yes ;;

@@ -63,6 +63,11 @@ def parser(
     return made
 
 
+def duration(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02} s"
+
+
 def stop_writing(stream: Optional[TextIO] = None) -> None:
     """What is left in the buffer of standard output, or of `stream`, goes nowhere, rather than fail at
     exit."""

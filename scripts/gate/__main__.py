@@ -20,10 +20,9 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it
 try:
     import bench_results
     from gate import accepted, cli, document, report
-    from gate.driver import duration
     from gate.findings import SIGNALLED, WRONG_USE, Interrupted, Refusal, exit_code
     from gate.run import Gate, judge_again
-    from program import RESULTS, complain, settle, stop_writing
+    from program import RESULTS, complain, duration, settle, stop_writing
     from report import write
 except (ImportError, MemoryError, OSError) as problem:
     lacks = "; run scripts/deps.sh gate" * isinstance(problem, ImportError)

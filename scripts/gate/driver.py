@@ -21,11 +21,6 @@ FINDING = 1  # the driver's exit code if a sample failed
 LOG_EVERY_SECONDS = 15.0
 
 
-def duration(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02} s"
-
-
 @dataclass
 class Progress:
     """How far it is and how much time is left: one line on a terminal, now and then one in a log."""
@@ -45,8 +40,8 @@ class Progress:
         if done:
             pace = (now - began) / done
             later = max(order.budget_left - pace * order.samples, pace * order.sure_to_follow)
-            line += f", {duration(pace * (order.samples - done))} left"
-            line += f", then at most {duration(later)}" * (later > 0)
+            line += f", {program.duration(pace * (order.samples - done))} left"
+            line += f", then at most {program.duration(later)}" * (later > 0)
         self.stream.write(f"\r\033[K{line[:100]}" if terminal else f"{line}\n")
         self.stream.flush()
 

@@ -17,10 +17,10 @@ import bench_results
 from gate import accepted, base_and_head, campaign, deterministic, judge, rejudge, report
 from gate.cli import chosen_workloads, settings_of, thread_counts
 from gate.document import ARMS, DESCRIBED, FILE, Result
-from gate.driver import Driver, Progress, duration
+from gate.driver import Driver, Progress
 from gate.findings import Finding, Refusal, check_coverage
 from gate.rejudge import NO_EXACT_TIER
-from program import IN_SOURCES
+from program import IN_SOURCES, duration
 
 BLIND = (
     "counts alone: what only several threads show, as contention and their caches, is not seen; "

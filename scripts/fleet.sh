@@ -1,0 +1,50 @@
+#!/bin/sh
+# Measures on the nodes of a cluster, through Slurm: the rounds of one run, as tasks of a job array.
+#
+# usage: [VARIABLE=value …] scripts/fleet.sh        after `make`; `make fleet` does both
+#   DO=submit|status|collect|cancel   (default: submit, wait, and collect; DO=submit alone does not wait)
+#   RUN=folder                 of the fleet, for all but DO=submit
+#   BATCH=n                    rounds of a task (default: 1)
+#   AT_ONCE=n                  so many tasks at a time (default: no limit)
+#   SBATCH="--partition=big --time=30"   further options of sbatch, split at blanks; quotes mean nothing
+#   QUICK ALLOCATORS WORKLOADS GROUP THREADS PRELOAD REPS SEED TIMEOUT SIZES LONG_REST THP ARGS
+#                              what is measured, as in scripts/bench.sh; REPS is the number of rounds
+#   OUT=dir                    a folder that all nodes see under the same path (default: results)
+#   B=dir                      where the driver was built (default: build)
+#
+# Exit code: 0 good, 1 a sample failed or rounds are missing, 2 wrong use or environment, 128 + n signal n.
+
+# shellcheck disable=SC2086  # SBATCH is split at blanks on purpose
+set -euf
+# shellcheck source=scripts/variables.sh
+. "$(dirname "$0")/variables.sh"
+take_no_words "$@"
+
+# -E -s: the packages of Debian, whatever PYTHONPATH says
+fleet() {
+  exec /usr/bin/python3 -E -s "${root}scripts/fleet/__main__.py" "$@"
+}
+case ${DO:-} in
+'' | submit) ;;
+status | collect | cancel)
+  [ -n "${RUN:-}" ] || {
+    echo "fleet.sh: DO=$DO wants the folder of a fleet, RUN=results/…-fleet" >&2
+    exit 2
+  }
+  fleet "$DO" -- "$RUN"
+  ;;
+*)
+  echo "fleet.sh: DO is submit, status, collect or cancel, not '$DO'" >&2
+  exit 2
+  ;;
+esac
+need_driver
+need_results
+for option in ${SBATCH:-}; do set -- "$@" "--sbatch=$option"; done
+[ -n "${DO:-}" ] || set -- "$@" --collect
+[ -z "${BATCH:-}" ] || set -- "$@" --batch="$BATCH"
+[ -z "${AT_ONCE:-}" ] || set -- "$@" --at-once="$AT_ONCE"
+set -- submit --driver="$driver" --out="${OUT:-${root}results}" "$@" --
+# shellcheck source=scripts/bench_words.sh
+. "${root}scripts/bench_words.sh"
+fleet "$@"

@@ -1,0 +1,11 @@
+"""The fleet: the rounds of one run on the nodes of a cluster, through Slurm. `make fleet`, scripts/fleet.sh.
+
+    __main__ -> cli (what is asked)
+             -> asked -> bundle (what goes to the nodes)
+             -> jobs (submissions) -> slurm (sbatch, squeue, scancel)
+             -> parts (what came back) -> rounds
+             -> collect (parts become runs) -> machines (classes, and what is odd)
+
+`task` runs on a node, from the bundle, with `rounds` beside it. The core (`rounds`, `machines`, and what counts in `parts`)
+is pure. `cluster` starts a Slurm of three nodes for the tests.
+"""

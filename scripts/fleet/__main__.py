@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+"""The program of the fleet: `make fleet`, scripts/fleet.sh."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Optional
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it is a package
+
+from bench_results import plural, printable
+from fleet import asked as asking
+from fleet import cli, jobs, machines, slurm
+from fleet.asked import Refusal
+from fleet.bundle import Lacking
+from fleet.collect import Asked, Collected, collect
+from fleet.parts import Part, Reader, chosen, refusals
+from fleet.rounds import described
+from program import HOME, WRONG_USE, Terminated, complain, duration, run
+
+POLL_SECONDS = 2.0
+FINDING = 1
+
+
+class Progress:
+    """One line on a terminal, now and then one in a log."""
+
+    def __init__(self) -> None:
+        self.shown = 0.0
+        self.terminal = sys.stderr.isatty()
+
+    def show(self, line: str) -> None:
+        now = time.monotonic()
+        if now - self.shown < (0.5 if self.terminal else 15):
+            return
+        self.shown = now
+        sys.stderr.write(f"\r\033[K{line[:110]}" if self.terminal else f"{line}\n")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self.terminal:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+class Fleet:
+    def __init__(self, folder: Path, bare: bool = True) -> None:
+        self.folder = folder.resolve()
+        self.fleet: Any = asking.load(self.folder)
+        self.name = str(self.fleet["name"])
+        self.asked = Asked(self.fleet["rows"], self.fleet["each"], self.fleet["repetitions"])
+        self.reader = Reader(self.folder, self.asked.rows, self.asked.each)
+        self.progress = Progress()
+        self.bare = bare
+        self.began = time.monotonic()
+        self.at_begin: Optional[int] = None
+
+    def whole(self, parts: list[Part]) -> set[int]:
+        return {n for _, of in chosen(parts, self.asked.repetitions) for n in of}
+
+    def missing(self, parts: list[Part]) -> list[int]:
+        return sorted(set(range(self.asked.repetitions)) - self.whole(parts))
+
+    def line(self, there: int, tasks: list[slurm.Waiting]) -> str:
+        if self.at_begin is None:
+            self.at_begin = there
+        nodes = sorted({t.node for t in tasks if t.node})
+        said = f"fleet: {there} of {self.asked.repetitions} rounds"
+        if there > self.at_begin:
+            pace = (time.monotonic() - self.began) / (there - self.at_begin)
+            said += f", {duration(pace * (self.asked.repetitions - there))} left"
+        return said + f"; {plural(len(nodes), 'node')} at work: {' '.join(nodes[:8])}" * bool(nodes)
+
+    def wait(self) -> list[Part]:
+        """Until Slurm has no task of it any more. While Slurm does not answer, nothing is concluded."""
+        told = ""
+        while True:
+            try:
+                tasks = slurm.waiting(self.name)
+                told = ""
+            except slurm.Trouble as problem:
+                if str(problem) != told:
+                    complain(f"fleet: {printable(str(problem))}; asking again")
+                told = str(problem)
+                time.sleep(POLL_SECONDS)
+                continue
+            parts = self.reader.look(not tasks)
+            if not tasks:
+                self.progress.clear()
+                return parts
+            self.progress.show(self.line(len(self.whole(parts)), tasks))
+            time.sleep(POLL_SECONDS)
+
+    def submit(self, missing: list[int], batch: int, at_once: int, options: list[str]) -> None:
+        without = [r.node for r in refusals(self.folder)]
+        job, tasks = jobs.submit(self.folder, self.name, missing, batch, at_once, without, options)
+        complain(f"fleet: job {job}: {plural(tasks, 'task')} for {plural(len(missing), 'round')}")
+
+    def settle(self) -> list[Part]:
+        try:
+            return self.wait_for_all()
+        except (KeyboardInterrupt, Terminated):
+            self.progress.clear()
+            where = shlex.quote(str(self.folder))
+            complain(
+                f"fleet: the tasks go on; to go on here: make fleet DO=collect RUN={where} "
+                "(DO=cancel ends them)"
+            )
+            raise
+
+    def wait_for_all(self) -> list[Part]:
+        """Waits, and submits anew what got lost, for as long as that brings something: rounds, or nodes known not to
+        be fit."""
+        before: Optional[tuple[int, int]] = None
+        while True:
+            parts = self.wait()
+            missing = self.missing(parts)
+            now = (len(missing), -len(refusals(self.folder)))
+            last = jobs.submissions(self.folder)
+            if not missing or (before is not None and now >= before):
+                return parts
+            before = now
+            how = last[-1] if last else {"batch": 1, "at_once": 0, "options": []}
+            complain(
+                f"fleet: {plural(len(missing), 'round')} got lost ({described(missing)}): submitted anew"
+            )
+            self.submit(missing, how["batch"], how["at_once"], how["options"])
+
+    def finish(self, parts: list[Part]) -> int:
+        def show(done: int, of: int) -> None:
+            self.progress.show(f"fleet: collecting: {done} of {plural(of, 'part')}")
+
+        made = collect(self.folder, parts, self.asked, show)
+        self.progress.clear()
+        return self.report(made)
+
+    def report(self, made: Collected) -> int:
+        missing = made.missing(self.asked)
+        whole = self.asked.repetitions - len(missing)
+        later = 0
+        print(
+            f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, 'sample')}, {made.failed} failed"
+        )
+        for refused in refusals(self.folder):
+            print(f"{refused.node} did no work: {printable('; '.join(refused.reasons))}")
+        for problem in made.problems:
+            print(printable(problem))
+        for of in made.classes:
+            nodes = ", ".join(f"{n} ({of.nodes[n].rounds})" for n in sorted(of.nodes))
+            print(f"{of.name}: {plural(len(of.rounds), 'round')} on {nodes}: {made.files[of.name]}")
+            for node, factor in of.slow_nodes().items():
+                print(
+                    f"{node} takes {factor:.1f} times what others of {of.name} take: is it busy or sick?"
+                )
+        if len(made.classes) > 1:
+            print("Machines differ, so their samples are kept apart:")
+            print("\n".join(f"  {printable(x)}" for x in made.classes.differences()))
+            print("\n".join(machines.table(made.classes)))
+        sys.stdout.flush()
+        for folder in made.files.values() if not self.bare else ():
+            later = subprocess.run([HOME / "scripts" / "show.sh", folder]).returncode or later
+        if missing:
+            print(f"missing: rounds {described(missing)}; logs of the tasks: {self.folder}/logs")
+        return FINDING if missing or made.failed else later
+
+
+def status(fleet: Fleet) -> int:
+    tasks = slurm.waiting(fleet.name)
+    parts = fleet.reader.look(not tasks)
+    print(fleet.line(len(fleet.whole(parts)), tasks).removeprefix("fleet: "))
+    for task in tasks:
+        print(f"  {task.task} {task.state} {task.node or task.reason}")
+    for refused in refusals(fleet.folder):
+        print(f"  {refused.node} does no work: {printable('; '.join(refused.reasons))}")
+    missing = fleet.missing(parts)
+    if missing and not tasks:
+        print(
+            f"no task is left, and rounds {described(missing)} are missing: collect submits them anew"
+        )
+    return 0
+
+
+def submit(options: argparse.Namespace) -> int:
+    if not options.driver.is_file():
+        raise Refusal(f"there is no {options.driver}; build it with make")
+    slurm.command("sbatch", "--version")  # before anything is made
+    folder = asking.prepare(options.out, options.driver.absolute(), options.words)
+    fleet = Fleet(folder, options.bare)
+    rounds = list(range(fleet.asked.repetitions))
+    print(folder, flush=True)
+    fleet.submit(rounds, options.batch, options.at_once or 0, options.sbatch)
+    return fleet.finish(fleet.settle()) if options.collect else 0
+
+
+def main() -> int:
+    options = cli.parser().parse_args()
+    try:
+        if options.do == "submit":
+            return submit(options)
+        fleet = Fleet(options.folder, getattr(options, "bare", True))
+        if options.do == "status":
+            return status(fleet)
+        if options.do == "cancel":
+            slurm.cancel(fleet.name)
+            return 0
+        return fleet.finish(fleet.reader.look(True) if options.now else fleet.settle())
+    except (Refusal, slurm.Trouble, Lacking) as problem:
+        complain(f"fleet: {printable(str(problem))}")
+        return WRONG_USE
+
+
+if __name__ == "__main__":
+    run(main)

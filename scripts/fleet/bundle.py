@@ -1,0 +1,100 @@
+"""The bundle: what goes to the nodes. It holds the driver, cells, and libraries that were built here or given. A
+manifest has the digest of each file, and of the system's files that the nodes must have as they are here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+from fleet.task import digest, save
+
+# Of the folder of the driver: what its commands read beside it.
+BESIDE = ("known-failures.json", "tunings.json", "stacks", "plugin.so")
+DISTRIBUTION = ("/usr/", "/lib/", "/lib64/")
+TASK = ("__init__.py", "task.py", "rounds.py")
+
+# Nothing is written into it: the folder comes as an argument.
+SCRIPT = """\
+#!/bin/sh
+# A task of a fleet; its arguments are the folder and the number of the submission.
+exec >>"$1/logs/$2.$SLURM_ARRAY_TASK_ID.log" 2>&1
+echo "task: on ${SLURMD_NODENAME:-$(uname -n)}, attempt ${SLURM_RESTART_COUNT:-0}"
+if [ ! -x /usr/bin/python3 ]; then
+  echo "task: $(uname -n) does no work: it has no /usr/bin/python3" >&2
+  exit 2
+fi
+exec /usr/bin/python3 -E -s -B "$1/bundle/fleet/task.py" "$1" "$2"
+"""
+
+
+class Lacking(Exception):
+    """Something of the bundle is not here."""
+
+
+def needed(program: Path) -> list[Path]:
+    """The files that the dynamic linker loads for it. Raises Lacking."""
+    done = subprocess.run(["ldd", str(program)], capture_output=True, text=True)
+    if "not found" in done.stdout:
+        line = next(x for x in done.stdout.splitlines() if "not found" in x)
+        raise Lacking(f"{program}: {line.strip()}")
+    return [Path(p) for p in re.findall(r"(?:=> )?(/.*) \(0x[0-9a-f]+\)", done.stdout)]
+
+
+def is_distributions(path: Path) -> bool:
+    return str(path).startswith(DISTRIBUTION)
+
+
+def copy(source: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, to)
+
+
+def make(
+    folder: Path, driver: Path, cells: Sequence[Path], others: Iterable[tuple[Path, str]]
+) -> None:
+    """Fills FOLDER/bundle. `others`: files, such as libraries to preload, and their names there; "": it stays where it
+    is, and the nodes must have the same. So with all libraries that were not built beside the driver.
+    """
+    bundle = folder / "bundle"
+    here = Path(__file__).resolve().parent
+    copy(driver, bundle / "spanbench")
+    for name in BESIDE:
+        if (driver.parent / name).exists():
+            copy(driver.parent / name, bundle / name)
+    for name in TASK:
+        copy(here / name, bundle / "fleet" / name)
+    programs = [driver, *cells]
+    system: set[Path] = set()
+    for cell in cells:
+        copy(cell, bundle / "cell" / cell.name)
+    for source, name in others:
+        if name:
+            copy(source, bundle / name)
+        else:
+            system.add(source.absolute())
+        if source.read_bytes()[:4] == b"\x7fELF":
+            programs.append(source)
+    for program in programs:
+        for library in needed(program):
+            built = library.resolve()
+            if driver.resolve().parent not in built.parents:
+                system.add(library)
+            elif not (bundle / library.name).exists():
+                copy(built, bundle / library.name)  # a cell finds it there by its rpath, $ORIGIN/..
+    (bundle / "task.sh").write_text(SCRIPT, encoding="utf-8")
+    save(bundle / "manifest.json", manifest(bundle, system))
+
+
+def manifest(bundle: Path, system: Iterable[Path]) -> dict[str, Any]:
+    files = {}
+    for path in sorted(p for p in bundle.rglob("*") if p.is_file()):
+        name = str(path.relative_to(bundle))
+        files[name] = {"sha256": digest(path), "what": "file of the bundle"}
+    for path in sorted(system):
+        what = "C library" if path.name.startswith(("libc.so", "ld-linux")) else "library"
+        files[str(path)] = {"sha256": digest(path), "what": what}
+    return {"architecture": os.uname().machine, "files": files}

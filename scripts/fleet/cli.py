@@ -1,0 +1,72 @@
+"""The command line of the fleet."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from program import HOME, RESULTS
+
+EXAMPLES = """\
+examples:
+  make fleet QUICK=1 REPS=12 BATCH=2                 submits, waits, and shows the results
+  make fleet DO=status RUN=results/…-fleet           rounds, tasks and nodes
+  make fleet DO=collect RUN=results/…-fleet          goes on where a submitter died or was interrupted
+  scripts/fleet/__main__.py submit --sbatch=--partition=big -- --quick --allocators mimalloc,system
+exit code: 0 good; 1 a sample failed, or rounds are missing; 2 wrong use or environment; 128 + signal
+"""
+
+
+def count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= 1000:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to 1000, not '{text}'")
+    return number
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="fleet",
+        description="Measures on the nodes of a cluster, through Slurm: the rounds of one run, as a job array.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    of = made.add_subparsers(dest="do", required=True, metavar="submit|status|collect|cancel")
+    submit = of.add_parser("submit", help="bundle what is needed, and submit", allow_abbrev=False)
+    submit.add_argument(
+        "--driver", type=Path, default=HOME / "build" / "spanbench", help="default: build/spanbench"
+    )
+    submit.add_argument(
+        "--out", type=Path, default=RESULTS, help="a folder that all nodes see (default: results)"
+    )
+    submit.add_argument("--batch", type=count, default=1, help="rounds of a task (default: 1)")
+    submit.add_argument("--at-once", type=count, help="so many tasks at a time (default: no limit)")
+    submit.add_argument(
+        "--sbatch",
+        action="append",
+        default=[],
+        metavar="=OPTION",
+        help="an option of sbatch, such as --sbatch=--time=30",
+    )
+    submit.add_argument("--collect", action="store_true", help="then wait, and collect")
+    submit.add_argument(
+        "words", nargs="*", metavar="-- OPTION", help="options of spanbench run, after --"
+    )
+    bare = "no plots, page, answer and table of the results"
+    submit.add_argument("--bare", action="store_true", help=f"with --collect: {bare}")
+    for name, help_ in (
+        ("status", "what is done, what runs, and where"),
+        ("collect", "wait for all tasks, submit what got lost, and make one run of the parts"),
+        ("cancel", "cancel the tasks; what is finished stays, and collect --now makes a run of it"),
+    ):
+        one = of.add_parser(name, help=help_, allow_abbrev=False)
+        one.add_argument("folder", type=Path, help="of the fleet, as submit printed it")
+        if name == "collect":
+            one.add_argument("--bare", action="store_true", help=bare)
+            one.add_argument(
+                "--now",
+                action="store_true",
+                help="of what is there: wait for nothing, submit nothing",
+            )
+    return made

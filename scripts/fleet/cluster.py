@@ -1,0 +1,222 @@
+"""A Slurm of three nodes on this machine, for the tests: started in a folder, and stopped.
+
+It has its own ports, keys and configuration, and knows nothing of a Slurm that the machine may have. Each node is
+a slurmd of its own name. Several share the machine's CPUs, so this shows what is right, and no speed.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable, Optional, Sequence
+
+# Of Debian's packages slurm-wlm and munge; daemons lie where a user's PATH may not lead.
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol", "scancel")
+START_SECONDS = 90.0
+
+CONF = """\
+ClusterName=spanbench
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
+CredType=cred/munge
+SlurmUser={user}
+SlurmdUser={user}
+StateSaveLocation={folder}/state
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdPidFile={folder}/%n.pid
+SlurmdLogFile={folder}/%n.log
+SlurmdSpoolDir={folder}/spool.%n
+SlurmdParameters=config_overrides
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+SwitchType=switch/none
+ReturnToService=2
+MailProg=/bin/true
+SlurmdTimeout=10
+SlurmctldTimeout=10
+MinJobAge=300
+KillWait=5
+SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=0
+{nodes}
+PartitionName=all Nodes=ALL Default=YES State=UP MaxTime=INFINITE
+"""
+
+
+def lacking() -> Optional[str]:
+    """Why there can be no cluster here; None: there can."""
+    absent = [p for p in PROGRAMS if not shutil.which(p, path=PATH)]
+    if absent:
+        return (
+            f"{', '.join(absent)} of slurm-wlm and munge: not installed; scripts/deps.sh test-all"
+        )
+    return None
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has; another process may take one before it is used."""
+    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(s.getsockname()[1]) for s in taken]
+    for s in taken:
+        s.close()
+    return ports
+
+
+class Cluster:
+    """`prefix` of a node: words that its slurmd begins with, such as those of another mount namespace."""
+
+    def __init__(
+        self,
+        folder: Path,
+        nodes: Sequence[str] = ("n1", "n2", "n3"),
+        prefix: Optional[dict[str, list[str]]] = None,
+    ) -> None:
+        self.folder = folder
+        self.nodes = nodes
+        self.prefix = prefix or {}
+        self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH"))},
+            "PATH": PATH,
+            "SLURM_CONF": str(folder / "slurm.conf"),
+        }
+
+    def __enter__(self) -> Cluster:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "state").mkdir()
+        key = self.folder / "munge.key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o600)
+        ports = free_ports(1 + len(self.nodes))
+        host = socket.gethostname().split(".")[0]
+        lines = [
+            f"NodeName={n} NodeHostname={host} NodeAddr=127.0.0.1 Port={p} CPUs=2 State=UNKNOWN"
+            for n, p in zip(self.nodes, ports[1:])
+        ]
+        (self.folder / "slurm.conf").write_text(
+            CONF.format(
+                host=host,
+                port=ports[0],
+                folder=self.folder,
+                user=pwd.getpwuid(os.getuid()).pw_name,
+                nodes="\n".join(lines),
+            )
+        )
+        self.run_daemon(
+            "munged",
+            *("munged", "--foreground", "--force", f"--key-file={key}"),
+            *(f"--socket={self.folder}/munge.socket", f"--pid-file={self.folder}/munged.pid"),
+            *(f"--log-file={self.folder}/munged.log", f"--seed-file={self.folder}/munged.seed"),
+        )
+        self.wait(lambda: (self.folder / "munge.socket").exists(), "munged")
+        self.run_daemon("slurmctld", "slurmctld", "-D", "-c")
+        for node in self.nodes:
+            self.start_node(node)
+        self.wait(self.ready, "the nodes")
+
+    def start_node(self, node: str) -> None:
+        self.run_daemon(node, *self.prefix.get(node, []), "slurmd", "-D", "-N", node)
+
+    def run_daemon(self, name: str, *words: str) -> None:
+        with open(self.folder / f"{name}.out", "ab") as out:
+            self.daemons[name] = subprocess.Popen(
+                words,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    def ready(self) -> bool:
+        shown = self.run("sinfo", "--noheader", "--Node", "--format=%N %T").stdout.split()
+        return shown.count("idle") == len(self.nodes)
+
+    def wait(self, done: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not done():
+            dead = [n for n, d in self.daemons.items() if d.poll() is not None]
+            if dead or time.monotonic() > end:
+                logs = [self.folder / f"{n}.{kind}" for n in dead for kind in ("out", "log")]
+                said = "\n".join(p.read_text(errors="replace")[-1500:] for p in logs if p.exists())
+                raise RuntimeError(f"{what}: did not start: {', '.join(dead)} ended\n{said}")
+            time.sleep(0.1)
+
+    def run(self, *words: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(w) for w in words],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def started_by(self, node: str) -> list[int]:
+        """Processes that have this cluster and the node in their environment: those of its tasks."""
+        mine = [f"SLURM_CONF={self.folder}/slurm.conf", f"SLURMD_NODENAME={node}"]
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                there = (place / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended, or is another user's
+            if all(line.encode() in there for line in mine):
+                found.append(int(place.name))
+        return found
+
+    def kill_daemon(self, node: str) -> None:
+        """Its slurmd alone: tasks go on, and nobody can tell Slurm so."""
+        daemon = self.daemons.pop(node)
+        daemon.kill()
+        daemon.wait()
+
+    def lose_node(self, node: str) -> None:
+        """As if it lost its power: the daemon, and all that it started."""
+        self.kill_daemon(node)
+        while pids := self.started_by(node):
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        for name in reversed(list(self.daemons)):
+            daemon = self.daemons.pop(name)
+            if daemon.poll() is None:
+                daemon.terminate()
+                try:
+                    daemon.wait(20)
+                except subprocess.TimeoutExpired:
+                    daemon.kill()
+                    daemon.wait()
+        for node in self.nodes:
+            for pid in self.started_by(node):
+                os.kill(pid, signal.SIGKILL)

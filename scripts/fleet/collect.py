@@ -1,0 +1,161 @@
+"""Parts become runs: one bench.json for each class of machines, written as the parts are read, so that memory holds one
+part at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Optional, TextIO
+
+from fleet.machines import Class, Classes, Node
+from fleet.parts import Odd, Part, chosen, load
+
+NEW = ".bench.json.new"
+
+
+@dataclass
+class Writer:
+    """The bench.json of a class: samples as they come, the context at the end."""
+
+    folder: Path
+    context: Any
+    file: TextIO
+    entries: int = 0
+    timeline: Optional[Path] = None
+
+    def add(self, entries: list[Any]) -> None:
+        for entry in entries:
+            self.file.write(",\n" if self.entries else "\n")
+            self.file.write(json.dumps(entry))
+            self.entries += 1
+
+
+@dataclass
+class Asked:
+    """What the whole run is to have."""
+
+    rows: list[str]
+    each: int  # samples of a row in a round
+    repetitions: int
+
+
+@dataclass
+class Collected:
+    classes: Classes
+    problems: list[str] = field(default_factory=list)
+    failed: int = 0  # samples
+    samples: int = 0
+    files: dict[str, Path] = field(default_factory=dict)  # of each class, the folder
+
+    def missing(self, asked: Asked) -> list[int]:
+        there = {n for c in self.classes for n in c.rounds}
+        return sorted(set(range(asked.repetitions)) - there)
+
+
+def open_writer(folder: Path, context: Any) -> Writer:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = open(folder / NEW, "w", encoding="utf-8")
+    file.write('{"benchmarks": [')
+    return Writer(folder, context, file)
+
+
+def merge(context: Any, other: Any) -> None:
+    """What parts have of their own goes into the first one's context."""
+    own, more = context["spanbench"], other["spanbench"]
+    own["started"] = min(own["started"], more["started"])
+    for name in ("timeline_failures", "long_rests"):
+        if more.get(name):
+            own.setdefault(name, []).extend(more[name])
+
+
+def nodes_of(of: Class) -> dict[str, Any]:
+    return {
+        name: {"rounds": n.rounds, "machine": n.machine} for name, n in sorted(of.nodes.items())
+    }
+
+
+def finish(writer: Writer, of: Class, asked: Asked) -> None:
+    own = writer.context["spanbench"]
+    own.pop("rounds", None)
+    own["complete"] = len(of.rounds) == asked.repetitions
+    own["fleet"] = {"class": of.name, "nodes": nodes_of(of)}
+    writer.context["host_name"] = ", ".join(sorted(of.nodes)[:3]) + ", …" * (len(of.nodes) > 3)
+    writer.file.write('\n],\n"context": ')
+    json.dump(writer.context, writer.file, indent=1)
+    writer.file.write("}\n")
+    writer.file.flush()
+    os.fsync(writer.file.fileno())
+    writer.file.close()
+    os.replace(writer.folder / NEW, writer.folder / "bench.json")
+    if writer.timeline:
+        shutil.copyfile(writer.timeline, writer.folder / ".timeline.csv.new")
+        os.replace(writer.folder / ".timeline.csv.new", writer.folder / "timeline.csv")
+
+
+def take(
+    part: Part,
+    wanted: list[int],
+    asked: Asked,
+    made: Collected,
+    writers: dict[str, Writer],
+    folder: Path,
+) -> None:
+    context, entries = load(part, wanted, asked.rows, asked.each)
+    machine = context["spanbench"]["machine"]
+    of = made.classes.get(machine)
+    if of.name not in writers:
+        writers[of.name] = open_writer(folder / of.name, context)
+    else:
+        merge(writers[of.name].context, context)
+    writer = writers[of.name]
+    node = of.nodes.setdefault(part.node, Node(machine))
+    for entry in entries:
+        entry["node"] = part.node
+        made.failed += bool(entry.get("error_occurred"))
+    writer.add(entries)
+    node.add(entries)
+    node.rounds += len(wanted)
+    of.rounds.update(wanted)
+    made.samples += len(entries)
+    if 0 in wanted and part.file and (part.file.parent / "timeline.csv").exists():
+        writer.timeline = part.file.parent / "timeline.csv"
+
+
+def instead(parts: list[Part], wanted: list[int], repetitions: int) -> list[tuple[Part, list[int]]]:
+    """Who else has these rounds."""
+    others = [(p, [n for n in of if n in wanted]) for p, of in chosen(parts, repetitions)]
+    return [(p, of) for p, of in others if of]
+
+
+def collect(
+    folder: Path, parts: list[Part], asked: Asked, show: Callable[[int, int], None]
+) -> Collected:
+    """All whole rounds of the parts, each once. Files appear as a whole or not at all; those of an earlier collecting
+    go. `show` gets how many parts are read, and of how many."""
+    made = Collected(Classes(), [p.note for p in parts if p.note])
+    writers: dict[str, Writer] = {}
+    usable = list(parts)
+    count = chosen(usable, asked.repetitions)
+    try:
+        for done, (part, wanted) in enumerate(count):  # which may grow
+            show(done, len(count))
+            try:
+                take(part, wanted, asked, made, writers, folder)
+            except Odd as problem:
+                made.problems.append(str(problem))
+                usable.remove(part)
+                count += instead(usable, wanted, asked.repetitions)
+        for of in made.classes:
+            finish(writers[of.name], of, asked)
+            made.files[of.name] = folder / of.name
+    finally:
+        for writer in writers.values():
+            writer.file.close()
+            (writer.folder / NEW).unlink(missing_ok=True)
+    for old in folder.glob("class[0-9]*"):
+        if old.name not in made.files:
+            shutil.rmtree(old, ignore_errors=True)
+    return made

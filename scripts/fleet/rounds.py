@@ -1,0 +1,57 @@
+"""Rounds: which there are, which are whole, and which are missing. Pure, and of Python's own modules alone, for it
+also runs on the nodes.
+
+A round is one sample of each row, or two in a mirrored order, all by one node. It is the unit of the work: it is
+there as a whole, or it is not there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Collection, Iterable, Sequence
+
+Range = tuple[int, int]  # the first and the last round
+
+
+def ranges(rounds: Iterable[int], longest: int) -> list[Range]:
+    """Runs of successive rounds, each of at most so many."""
+    found: list[Range] = []
+    for number in sorted(set(rounds)):
+        if found and number == found[-1][1] + 1 and number - found[-1][0] < longest:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def of(batch: Sequence[int]) -> range:
+    return range(batch[0], batch[1] + 1)
+
+
+def described(rounds: Collection[int]) -> str:
+    """In words: 0 to 3, 7."""
+    return ", ".join(
+        str(a) if a == b else f"{a} to {b}" for a, b in ranges(rounds, max(1, len(rounds)))
+    )
+
+
+def by_round(document: Any) -> dict[int, list[dict[str, Any]]]:
+    """The samples of a run of the driver. Raises what SPOILED has, if it is none."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for entry in document["benchmarks"]:
+        found.setdefault(int(entry["block"]), []).append(entry)
+    return found
+
+
+def is_whole(entries: Iterable[dict[str, Any]], rows: Sequence[str], each: int) -> bool:
+    """Has a round each of these rows so often, and nothing else? A failed sample is one, too: the failure is what
+    was found."""
+    return Counter(e["name"] for e in entries) == {row: each for row in rows}
+
+
+def whole(document: Any, rows: Sequence[str], each: int) -> list[int]:
+    return sorted(n for n, e in by_round(document).items() if is_whole(e, rows, each))
+
+
+# What a file that was cut off or spoiled raises where it is read.
+SPOILED = (KeyError, TypeError, ValueError, AttributeError, OSError, RecursionError)

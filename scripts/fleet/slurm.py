@@ -1,0 +1,83 @@
+"""Slurm's commands: a job array is submitted, asked about, and cancelled. No scheduler is built here.
+
+Paths are arguments of their own, never part of a text that a shell or Slurm reads. Slurm expands % and \\ in the names
+of output files, so the tasks open their logs themselves.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+SECONDS = 120.0  # that a command may take
+
+
+class Trouble(Exception):
+    """A command failed; its own words say why."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A task of an array, or the rest of one, that Slurm still has."""
+
+    task: str
+    state: str  # PENDING, RUNNING, COMPLETING and others
+    node: str
+    reason: str
+
+
+def command(*words: str) -> str:
+    if not shutil.which(words[0]):
+        raise Trouble(
+            f"there is no {words[0]} here: install Slurm's commands, or use a login node of the cluster"
+        )
+    try:
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired as problem:
+        raise Trouble(f"{words[0]} does not answer after {SECONDS:g} s") from problem
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise Trouble(f"{words[0]}: {said[-1]}")
+    return done.stdout
+
+
+def submit(
+    folder: Path,
+    submission: int,
+    tasks: int,
+    name: str,
+    at_once: int,
+    without: Sequence[str],
+    options: Sequence[str],
+) -> str:
+    """An array of so many tasks, `at_once` of them at a time (0: no limit), not on the nodes `without`. Returns the
+    job's number. Whole nodes, for what is paired runs side by side on one."""
+    limit = f"%{at_once}" if at_once else ""
+    words = ["sbatch", "--parsable", "--requeue", "--exclusive", "--nodes=1", "--ntasks=1"]
+    words += [f"--job-name={name}", f"--array=0-{tasks - 1}{limit}", "--chdir=/"]
+    words += ["--output=/dev/null"]
+    words += [f"--exclude={','.join(without)}"] * bool(without)
+    said = command(
+        *words, *options, str(folder / "bundle" / "task.sh"), str(folder), str(submission)
+    )
+    found = re.match(r"\d+", said)
+    if not found:
+        raise Trouble(f"sbatch said no number of a job, but '{said.strip()}'")
+    return found[0]
+
+
+def waiting(name: str) -> list[Waiting]:
+    """Tasks of jobs of this name that are not over. A job that Slurm has forgotten has none."""
+    shown = command("squeue", "--noheader", "--me", f"--name={name}", "--format=%i|%T|%N|%r")
+    lines = (line.split("|") for line in shown.splitlines() if line.strip())
+    return [Waiting(*(x.strip() for x in (line + [""] * 4)[:4])) for line in lines]
+
+
+def cancel(name: str) -> None:
+    command("scancel", "--me", f"--name={name}")

@@ -1,0 +1,161 @@
+"""What runs on a node, from the bundle: looks whether the node has what the submitter had, and runs the driver.
+
+usage: task.py FOLDER SUBMISSION       by Slurm, as a task of a job array
+
+Of Python's own modules alone. Nothing is compiled, and nothing outside of FOLDER is written. The task may run any number
+of times: rounds that are whole are not measured again. A node that differs does no work, and nodes/ says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, Optional
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
+
+from fleet import rounds
+
+FINDING, WRONG_USE = 1, 2  # exit codes of the driver
+
+
+def digest(path: Path) -> str:
+    made = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            made.update(block)
+    return made.hexdigest()
+
+
+def save(path: Path, document: Any) -> None:
+    """Whole or not at all."""
+    half = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.new")
+    try:
+        with open(half, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(half, path)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
+
+
+def differences(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Why this node cannot do the same work as the others; none: it can."""
+    found = []
+    if os.uname().machine != manifest["architecture"]:
+        return [f"its architecture is {os.uname().machine}, not {manifest['architecture']}"]
+    for name, expected in manifest["files"].items():
+        path = folder / "bundle" / name  # an absolute one stays as it is
+        kind = expected["what"]
+        try:
+            if digest(path) != expected["sha256"]:
+                found.append(f"{path} differs from the submitter's: another {kind}")
+        except FileNotFoundError:
+            found.append(f"it has no {path}: {kind}")
+        except OSError as problem:
+            found.append(f"{path} cannot be read: {problem.strerror}")
+    return found
+
+
+class Task:
+    def __init__(self, folder: Path, submission: str) -> None:
+        self.folder = folder
+        self.asked = json.loads((folder / "fleet.json").read_text(encoding="utf-8"))
+        batches = json.loads((folder / "jobs" / f"{submission}.json").read_text())["batches"]
+        number = int(os.environ["SLURM_ARRAY_TASK_ID"])
+        self.batch = batches[number]
+        self.node = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
+        self.parts = folder / "parts" / f"{submission}.{number}"
+        self.child: Optional[subprocess.Popen[bytes]] = None
+        self.signal = 0
+
+    def is_whole(self, part: Path) -> list[int]:
+        """Rounds of an attempt, which may have been killed at any moment."""
+        found: list[int] = []
+        for file in part.glob("[0-9]*/bench.json"):
+            try:
+                document = json.loads(file.read_bytes())
+                found += rounds.whole(document, self.asked["rows"], self.asked["each"])
+            except rounds.SPOILED as problem:
+                print(f"task: {file} is not used: {problem}", file=sys.stderr)
+        return found
+
+    def new_part(self) -> Path:
+        for attempt in range(1000):
+            part = self.parts / f"{attempt:03}"
+            try:
+                part.mkdir(parents=True)
+                return part
+            except FileExistsError:
+                continue
+        raise FileExistsError(0, "too many attempts", str(self.parts))
+
+    def say_who(self, part: Path) -> None:
+        variables = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_RESTART_COUNT")
+        who = {v.lower(): os.environ[v] for v in variables if v in os.environ}
+        save(part / "node.json", {"node": self.node, "seconds": time.time(), **who})
+
+    def measure(self, first: int, last: int) -> int:
+        part = self.new_part()
+        self.say_who(part)
+        words = [str(self.folder / "bundle" / "spanbench"), *self.asked["words"]]
+        words += [f"--rounds={first}..{last}", f"--out={part}"]
+        if first:
+            words += ["--no-timeline"]
+        else:
+            words += self.asked["first_words"]
+        self.child = subprocess.Popen(words, cwd=self.folder / "bundle", stdin=subprocess.DEVNULL)
+        if self.signal:
+            self.child.send_signal(signal.SIGTERM)
+        code = self.child.wait()
+        save(part / "done.json", {"rounds": self.is_whole(part), "code": code})
+        return code
+
+    def stop(self, number: int, _: Optional[FrameType]) -> None:
+        """The driver then saves what it has."""
+        self.signal = number
+        if self.child:
+            self.child.send_signal(signal.SIGTERM)
+
+    def run(self) -> int:
+        there = {n for part in self.parts.glob("[0-9]*") for n in self.is_whole(part)}
+        todo = rounds.ranges(set(rounds.of(self.batch)) - there, len(rounds.of(self.batch)))
+        if not todo:
+            print("task: all its rounds are whole")
+            return 0
+        manifest = json.loads((self.folder / "bundle" / "manifest.json").read_text())
+        found = differences(self.folder, manifest)
+        save(self.folder / "nodes" / f"{self.node}.json", {"node": self.node, "refused": found})
+        if found:
+            print("".join(f"task: {self.node} does no work: {x}\n" for x in found), file=sys.stderr)
+            return WRONG_USE
+        code = 0
+        for first, last in todo:
+            code = max(code, self.measure(first, last))
+            if self.signal:
+                return 128 + self.signal
+        return 0 if code == FINDING else code
+
+
+def main() -> int:
+    task = Task(Path(sys.argv[1]), sys.argv[2])
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, task.stop)
+    try:
+        return task.run()
+    except OSError as problem:
+        print(f"task: {problem.filename}: {problem.strerror}", file=sys.stderr)
+        return WRONG_USE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,301 @@
+"""The fleet without a cluster: what counts, what is missing, what is odd; and what is said where it cannot be done."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any, Optional
+
+from driving import ROOT, SPANBENCH, clean_environment, run
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from fleet import asked, machines, parts, rounds, task
+from fleet.collect import Asked, Collected, collect
+from fleet.parts import Part, Reader, chosen
+
+FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
+ROWS = ["tiny/a/threads:1", "tiny/b/threads:1"]
+MACHINE = {
+    "architecture": "x86_64",
+    "cpu": "one",
+    "cpus_online": 2,
+    "cpus_usable": 2,
+    "kernel": "Linux 6",
+    "libc": "glibc 2.36",
+    "transparent_hugepage": "madvise",
+    "page_size_bytes": 4096,
+}
+
+
+def sample(name: str, block: int, ns: float = 5.0, **more: Any) -> dict[str, Any]:
+    workload, allocator, _ = name.split("/")
+    return {
+        "name": name,
+        "workload": workload,
+        "allocator": allocator,
+        "threads": 1,
+        "block": block,
+        "seed": 3 + block,
+        "ns_per_op": ns,
+        "digest": f"d{block}",
+        **more,
+    }
+
+
+def document(blocks: list[int], ns: float = 5.0, **machine: Any) -> dict[str, Any]:
+    own = {
+        "started": "2026-01-01T00:00:00Z",
+        "rounds": [blocks[0], blocks[-1]],
+        "machine": {**MACHINE, **machine},
+        "timeline_failures": [],
+    }
+    entries = [sample(name, b, ns) for b in blocks for name in ROWS]
+    return {"context": {"host_name": "x", "spanbench": own}, "benchmarks": entries}
+
+
+class Rounds(unittest.TestCase):
+    def test_ranges(self) -> None:
+        self.assertEqual(rounds.ranges([3, 0, 1, 2, 7, 8], 2), [(0, 1), (2, 3), (7, 8)])
+        self.assertEqual(rounds.ranges([], 2), [])
+        self.assertEqual(rounds.described([0, 1, 2, 5]), "0 to 2, 5")
+
+    def test_a_round_is_whole_or_it_is_not_there(self) -> None:
+        made = document([0, 1, 2])
+        made["benchmarks"].pop()
+        self.assertEqual(rounds.whole(made, ROWS, 1), [0, 1])
+        made["benchmarks"].append(sample(ROWS[0], 2))
+        self.assertEqual(rounds.whole(made, ROWS, 1), [0, 1], "no row may be there twice")
+        self.assertEqual(rounds.whole(made, ROWS, 2), [], "of a mirrored order")
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="fleet-test-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def part(self, name: str, made: Any, node: str = "n1", done: bool = True) -> Path:
+        folder = self.folder / "parts" / name
+        (folder / "20260101T000000Z-x").mkdir(parents=True)
+        file = folder / "20260101T000000Z-x" / "bench.json"
+        file.write_text(made if isinstance(made, str) else json.dumps(made))
+        task.save(folder / "node.json", {"node": node, "seconds": file.stat().st_mtime})
+        if done:
+            task.save(folder / "done.json", {"rounds": rounds.whole(made, ROWS, 1), "code": 0})
+        return folder
+
+    def parts(self, ended: bool = True) -> list[Part]:
+        return Reader(self.folder, ROWS, 1).look(ended)
+
+    def collect(self, repetitions: int) -> Collected:
+        return collect(self.folder, self.parts(), Asked(ROWS, 1, repetitions), lambda a, b: None)
+
+    def blocks(self, name: str = "class1") -> list[int]:
+        made = json.loads((self.folder / name / "bench.json").read_text())
+        return [e["block"] for e in made["benchmarks"]]
+
+
+class Counting(InFolder):
+    def test_a_doubled_round_counts_once(self) -> None:
+        self.part("0.0/000", document([0, 1], 5.0))
+        self.part("0.0/001", document([1, 2], 7.0), "n2")
+        made = self.collect(3)
+        self.assertEqual(self.blocks(), [0, 0, 1, 1, 2, 2])
+        self.assertEqual(made.missing(Asked(ROWS, 1, 3)), [])
+        entries = json.loads((self.folder / "class1" / "bench.json").read_text())["benchmarks"]
+        self.assertEqual([e["node"] for e in entries], ["n1"] * 4 + ["n2"] * 2)
+
+    def test_rounds_are_in_their_order_whoever_was_first(self) -> None:
+        self.part("0.1/000", document([2, 3]))
+        self.part("1.0/000", document([0, 1]), "n2")
+        self.collect(4)
+        self.assertEqual(self.blocks(), [0, 0, 1, 1, 2, 2, 3, 3])
+
+    def test_a_killed_task_keeps_its_whole_rounds(self) -> None:
+        made = document([0, 1])
+        made["benchmarks"].pop()
+        self.part("0.0/000", made, done=False)
+        self.assertEqual(self.parts(ended=False), [], "it may go on")
+        found = self.collect(2)
+        self.assertEqual(self.blocks(), [0, 0])
+        self.assertEqual(found.missing(Asked(ROWS, 1, 2)), [1])
+        own = json.loads((self.folder / "class1" / "bench.json").read_text())["context"][
+            "spanbench"
+        ]
+        self.assertFalse(own["complete"])
+
+    def test_a_truncated_part_is_named_and_costs_its_rounds_alone(self) -> None:
+        self.part("0.0/000", json.dumps(document([0]))[:-40], "n3", done=False)
+        self.part("0.1/000", document([1]))
+        found = self.collect(2)
+        self.assertEqual(self.blocks(), [1, 1])
+        self.assertIn("of n3 is cut off or spoiled", found.problems[0])
+
+    def test_what_was_cut_off_after_its_task_ended_is_another_attempts(self) -> None:
+        folder = self.part("0.0/000", document([0, 1]), "n3")
+        self.part("0.0/001", document([0, 1]), "n2")
+        (file,) = folder.glob("*/bench.json")
+        file.write_text(file.read_text()[:-9])
+        found = self.collect(2)
+        self.assertEqual(self.blocks(), [0, 0, 1, 1])
+        self.assertIn("of n3 is not used", found.problems[0])
+
+    def test_rows_of_a_round_that_made_different_requests_are_refused(self) -> None:
+        made = document([0])
+        made["benchmarks"][1]["digest"] = "another"
+        self.part("0.0/000", made)
+        found = self.collect(1)
+        self.assertIn("made different requests", found.problems[0])
+        self.assertEqual(found.samples, 0)
+
+    def test_a_clock_that_is_off_is_named(self) -> None:
+        folder = self.part("0.0/000", document([0]))
+        task.save(folder / "node.json", {"node": "n1", "seconds": 1e9})
+        self.assertIn("the clock of n1 is -", self.collect(1).problems[0])
+
+    def test_an_interrupted_collecting_leaves_the_old_run(self) -> None:
+        self.part("0.0/000", document([0]))
+        self.collect(1)
+        self.part("0.1/000", document([1]))
+
+        def stop(done: int, of: int) -> None:
+            if done == 1:
+                raise KeyboardInterrupt
+
+        with self.assertRaises(KeyboardInterrupt):
+            collect(self.folder, self.parts(), Asked(ROWS, 1, 2), stop)
+        self.assertEqual(self.blocks(), [0, 0])
+        self.assertEqual([p.name for p in (self.folder / "class1").iterdir()], ["bench.json"])
+
+
+class Classes(InFolder):
+    def test_machines_that_differ_are_kept_apart(self) -> None:
+        self.part("0.0/000", document([0], 5.0))
+        self.part("0.1/000", document([1], 9.0, cpu="two"), "n2")
+        made = self.collect(2)
+        self.assertEqual(self.blocks("class1"), [0, 0])
+        self.assertEqual(self.blocks("class2"), [1, 1])
+        self.assertEqual(made.classes.differences(), ["CPU: class1 one, class2 two"])
+        self.assertEqual(
+            [line.split() for line in machines.table(made.classes)[1:]],
+            [[row, "5.00", "9.00"] for row in ROWS],
+        )
+
+    def test_each_fact_makes_a_class(self) -> None:
+        for fact in machines.FACTS:
+            found = machines.Classes()
+            found.get(MACHINE)
+            found.get({**MACHINE, fact: "other"})
+            self.assertEqual(len(found), 2, fact)
+
+    def test_a_class_that_is_gone_leaves_no_run(self) -> None:
+        self.part("0.0/000", document([0]))
+        gone = self.part("0.1/000", document([1], cpu="two"))
+        self.collect(2)
+        shutil.rmtree(gone)
+        self.collect(2)
+        self.assertFalse((self.folder / "class2").exists())
+
+    def test_a_slow_node_is_named(self) -> None:
+        for number, ns in enumerate((5, 6, 50, 5)):
+            self.part(f"0.{number}/000", document([number], ns), f"n{number}")
+        (found,) = self.collect(4).classes
+        self.assertEqual(list(found.slow_nodes()), ["n2"])
+
+
+class Node(InFolder):
+    def differences(self, **files: str) -> list[str]:
+        (self.folder / "bundle").mkdir(exist_ok=True)
+        (self.folder / "bundle" / "there").write_text("it")
+        known = {"there": task.digest(self.folder / "bundle" / "there"), **files}
+        expected = {name: {"sha256": of, "what": "library"} for name, of in known.items()}
+        asked_ = {"architecture": os.uname().machine, "files": expected}
+        return task.differences(self.folder, asked_)
+
+    def test_what_a_node_lacks_or_has_otherwise(self) -> None:
+        self.assertEqual(self.differences(), [])
+        (lacks,) = self.differences(**{"/usr/lib/libnone.so": "0"})
+        self.assertEqual(lacks, "it has no /usr/lib/libnone.so: library")
+        (differs,) = self.differences(there="0")
+        self.assertIn("differs from the submitter's: another library", differs)
+        (other,) = task.differences(self.folder, {"architecture": "vax", "files": {}})
+        self.assertIn("not vax", other)
+
+
+class Words(InFolder):
+    def test_options_of_a_run(self) -> None:
+        self.assertEqual(
+            asked.split(["--quick", "--seed", "3", "--threads=1"]),
+            [("--quick", ""), ("--seed", "3"), ("--threads", "1")],
+        )
+        for words in (["tiny"], ["--seed"]):
+            with self.assertRaises(asked.Refusal):
+                asked.split(words)
+
+    def test_a_filter_names_the_rows_alone(self) -> None:
+        self.assertEqual(
+            asked.exactly(["a/b-5.3/threads:1"]), "--benchmark_filter=^(a/b-5\\.3/threads:1)$"
+        )
+
+    def test_refusals(self) -> None:
+        there = self.folder / "bin"
+        there.mkdir()
+        for name in ("sbatch", "squeue"):
+            (there / name).write_text("#!/bin/sh\necho 'slurm: no controller' >&2\nexit 1\n")
+            (there / name).chmod(0o755)
+        (self.folder / "fleet.json").write_text("{")
+        fake = {"PATH": f"{there}:{os.environ['PATH']}"}
+        cases: list[tuple[list[Any], dict[str, str], str]] = [
+            (["submit", "--", "--quick"], {"PATH": "/nonexistent"}, "there is no sbatch here"),
+            (["submit", "--", "--quick"], fake, "sbatch: slurm: no controller"),
+            (["status", self.folder / "none"], {}, "it has no fleet.json"),
+            (["collect", self.folder], {}, "fleet.json cannot be used"),
+            (["submit", "--batch=0"], {}, "a whole number from 1 to 1000"),
+        ]
+        for words, environment, says in cases:
+            done = run(
+                "/usr/bin/python3",
+                *(FLEET, *words),
+                env=clean_environment(**environment),
+            )
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(says, done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+
+    def test_a_submission_that_slurm_refuses_can_be_made_again(self) -> None:
+        there = self.folder / "bin"
+        there.mkdir()
+        (there / "sbatch").write_text(
+            '#!/bin/sh\n[ "$1" = --version ] || { echo "sbatch: error: no partition" >&2; exit 1; }\n'
+        )
+        (there / "sbatch").chmod(0o755)
+        (there / "squeue").write_text("#!/bin/sh\n")
+        (there / "squeue").chmod(0o755)
+        env = clean_environment(PATH=f"{there}:{os.environ['PATH']}")
+        words = ["--allocators=null", "--workloads=tiny", "--threads=1", "--repetitions=3"]
+        out = self.folder / "o u't"
+        submit = ["submit", "--driver", SPANBENCH, "--out", out, "--batch=2", "--", *words]
+        done = run("/usr/bin/python3", FLEET, *submit, env=env)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("sbatch: sbatch: error: no partition", done.stderr)
+        folder = Path(done.stdout.splitlines()[0])
+        self.assertEqual(list((folder / "jobs").iterdir()), [])
+        (there / "sbatch").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{there}/words\necho 17\n')
+        done = run("/usr/bin/python3", FLEET, "collect", "--bare", folder, env=env)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("missing: rounds 0 to 2", done.stdout)
+        given = (there / "words").read_text().splitlines()
+        self.assertIn("--exclusive", given)
+        self.assertEqual(given[-2], str(folder), "a path is a word of its own")
+        refused = ["--rivals"], ["--out=x"], ["--preload=/none.so"]
+        for option in refused:
+            done = run("/usr/bin/python3", FLEET, "submit", "--out", out, "--", *option, env=env)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(option[0].split("=")[0].strip("-"), done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,233 @@
+"""The fleet with a real Slurm: three nodes on this machine."""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+from driving import CELLS, ROOT, SPANBENCH, run, slow
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from fleet import bundle
+from fleet.cluster import Cluster, lacking
+
+FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
+# So many trials that kill and requeue; scripts/fleet/README.md has what 20 of them gave.
+TRIALS = int(os.environ.get("FLEET_TRIALS", "2"))
+
+
+def requests(file: Path) -> list[tuple[Any, ...]]:
+    """What must be the same wherever a round is measured, in the order of the file."""
+    entries = json.loads(file.read_text())["benchmarks"]
+    return [(e["name"], e["block"], e["seed"], e["digest"]) for e in entries]
+
+
+@slow
+class OnSlurm(unittest.TestCase):
+    cluster: Cluster
+    nodes: tuple[str, ...] = ("n1", "n2", "n3")
+
+    def prefix(self) -> dict[str, list[str]]:
+        """Words that a node's slurmd begins with."""
+        return {}
+
+    def setUp(self) -> None:
+        why = lacking()
+        if why:
+            self.skipTest(why)
+        # Quotes, blanks, what a shell expands, what Slurm expands.
+        self.out = Path(tempfile.mkdtemp(prefix="fleet 'a\"$(x) %j\\"))
+        self.addCleanup(shutil.rmtree, self.out, ignore_errors=True)
+        # A socket's path is short.
+        place = Path(tempfile.mkdtemp(prefix="fleet-"))
+        self.addCleanup(shutil.rmtree, place, ignore_errors=True)
+        self.cluster = Cluster(place / "c", self.nodes, self.prefix())
+        self.addCleanup(self.cluster.stop)
+        self.cluster.start()
+
+    def fleet(self, *words: Any) -> "subprocess.CompletedProcess[str]":
+        return run("/usr/bin/python3", FLEET, *words, env=self.cluster.environment)
+
+    def submit(self, *words: str, of: tuple[str, ...] = ()) -> Path:
+        done = self.fleet("submit", "--driver", SPANBENCH, "--out", self.out, *of, "--", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return Path(done.stdout.splitlines()[0])
+
+    def logs(self, folder: Path) -> str:
+        return "\n".join(p.read_text() for p in sorted((folder / "logs").iterdir()))
+
+
+class OneRun(OnSlurm):
+    def test_a_fleets_samples_are_those_of_a_local_run(self) -> None:
+        words = ["--allocators", "system,gomalloc,null,gomalloc-hardened", "--brief", "--seed=7"]
+        words += ["--workloads", "tiny small large", "--threads", "1", "--repetitions", "5"]
+        done = run(SPANBENCH, "run", *words, "--no-timeline", "--out", self.out / "local")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        folder = self.submit(*words, of=("--batch=2",))
+        self.assertIn("of 5 rounds", self.fleet("status", folder).stdout)
+        done = self.fleet("collect", folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
+        self.assertIn("5 of 5 rounds, 60 samples, 0 failed", done.stdout)
+        self.assertIn("Fastest: ", done.stdout)
+        local = requests(self.out / "local" / "latest" / "bench.json")
+        self.assertEqual(requests(folder / "class1" / "bench.json"), local)
+        document = json.loads((folder / "class1" / "bench.json").read_text())
+        nodes = document["context"]["spanbench"]["fleet"]["nodes"]
+        self.assertEqual(sum(n["rounds"] for n in nodes.values()), 5)
+        self.assertEqual({e["node"] for e in document["benchmarks"]}, set(nodes))
+        for block in range(5):
+            at = {e["node"] for e in document["benchmarks"] if e["block"] == block}
+            self.assertEqual(len(at), 1, "a round is one node's")
+        timeline = (folder / "class1" / "timeline.csv").read_text().splitlines()
+        self.assertGreater(len(timeline), 4, "the first round's task watches memory over time")
+        again = self.fleet("collect", "--bare", "--now", folder)
+        self.assertEqual(again.returncode, 0, "a run that is collected can be collected again")
+        self.assertEqual(requests(folder / "class1" / "bench.json"), local)
+
+    def test_what_is_finished_stays_after_a_cancel(self) -> None:
+        words = ["--allocators", "null", "--brief", "--workloads", "tiny", "--threads", "1"]
+        words += ["--repetitions", "6", "--no-timeline"]
+        folder = self.submit(*words, of=("--at-once=1",))
+        while not list(folder.glob("parts/*/*/done.json")):
+            time.sleep(0.05)
+        self.assertEqual(self.fleet("cancel", folder).returncode, 0)
+        while self.cluster.run("squeue", "--noheader").stdout:
+            time.sleep(0.1)
+        done = self.fleet("collect", "--bare", "--now", folder)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        self.assertRegex(done.stdout, r"[1-6] of 6 rounds")
+        done = self.fleet("collect", "--bare", folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
+        self.assertIn("6 of 6 rounds, 6 samples", done.stdout)
+
+
+class Trouble(OnSlurm):
+    def trial(self, number: int) -> None:
+        chance = random.Random(number)
+        words = ["--allocators", "system null", "--brief", "--workloads", "tiny small"]
+        words += ["--threads", "1", "--repetitions", "9", "--no-timeline", f"--seed={number + 1}"]
+        folder = self.submit(*words, of=("--batch=3",))
+        job = json.loads((folder / "jobs" / "0.json").read_text())["job"]
+        time.sleep(chance.uniform(0, 3))  # at any moment the outcome must be the same
+        node = chance.choice(self.cluster.nodes)
+        kind = ("requeue", "node", "daemon")[number % 3]
+        if kind == "requeue":
+            self.cluster.run("scontrol", "requeue", f"{job}_{chance.randrange(3)}")
+        elif kind == "node":
+            self.cluster.lose_node(node)
+        else:
+            self.cluster.kill_daemon(node)
+        done = self.fleet("collect", "--bare", folder)
+        said = f"{number} {kind}\n{done.stdout}{done.stderr}{self.logs(folder)}"
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("9 of 9 rounds, 36 samples, 0 failed", done.stdout, said)
+        found = requests(folder / "class1" / "bench.json")
+        self.assertEqual(len(set(found)), 36, said)
+        seeds = {(block, seed) for _, block, seed, _ in found}
+        self.assertEqual(seeds, {(n, number + 1 + n) for n in range(9)}, said)
+        attempts = sorted(
+            str(p.parent.relative_to(folder)) for p in folder.glob("parts/*/*/node.json")
+        )
+        print(f"# trial {number}: {kind}; attempts: {' '.join(attempts)}")
+        if node not in self.cluster.daemons:
+            self.cluster.start_node(node)
+            self.cluster.wait(self.cluster.ready, "the nodes")
+
+    def test_a_lost_node_and_a_requeue_lose_no_round(self) -> None:
+        for number in range(TRIALS):
+            with self.subTest(number):
+                self.trial(number)
+
+
+def in_namespace(*mounts: str) -> list[str]:
+    """Words before a command that sees these mounts, lines of a shell, alone."""
+    script = "\n".join(["set -e", *mounts, 'exec "$@"'])
+    return ["unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh"]
+
+
+class Unlike(OnSlurm):
+    """Nodes that differ: n1 is as this machine, n2 has another CPU, n3 lacks a library, n4 has one that differs by a
+    byte."""
+
+    nodes = ("n1", "n2", "n3", "n4")
+
+    def setUp(self) -> None:
+        cells = [n for n in ("jemalloc", "mimalloc", "tcmalloc") if (CELLS / n).exists()]
+        if not cells:
+            self.skipTest("no allocator of the distribution is here, which a node could lack")
+        self.allocator = cells[0]
+        found = [p for p in bundle.needed(CELLS / self.allocator) if self.allocator in p.name]
+        self.library = found[0].resolve()
+        super().setUp()
+
+    def prefix(self) -> dict[str, list[str]]:
+        place = Path(tempfile.mkdtemp(prefix="fleet-nodes-"))
+        self.addCleanup(shutil.rmtree, place, ignore_errors=True)
+        (place / "byte").write_bytes(self.library.read_bytes() + b"x")
+        cpus = Path("/proc/cpuinfo").read_text()
+        (place / "cpus").write_text(re.sub(r"(model name\s*:).*", r"\1 Another", cpus))
+        for name in ("upper", "work"):
+            (place / "over" / name).mkdir(parents=True)
+        folder, over = self.library.parent, place / "over"
+        # A whiteout of overlayfs: the file is not there.
+        lacks = (
+            f"mount -t tmpfs none {over}",
+            f"mkdir {over}/upper {over}/work",
+            f"mknod {over}/upper/{self.library.name} c 0 0",
+            f"mount -t overlay -o lowerdir={folder},upperdir={over}/upper,workdir={over}/work o {folder}",
+        )
+        made = {
+            "n2": in_namespace(f"mount --bind {place}/cpus /proc/cpuinfo"),
+            "n3": in_namespace(*lacks),
+            "n4": in_namespace(f"mount --bind {place}/byte {self.library}"),
+        }
+        for words in made.values():
+            done = run(*words, "true")
+            if done.returncode:
+                self.skipTest(f"no mounts of a node's own here: {done.stderr.strip()}")
+        return made
+
+    def test_they_are_separated_skipped_and_refused(self) -> None:
+        words = ["--allocators", f"system {self.allocator}", "--brief", "--workloads", "tiny"]
+        words += ["--threads", "1", "--repetitions", "4", "--no-timeline"]
+        # All tasks wait until each has a node of its own.
+        names = ",".join(self.nodes)
+        drain = ["scontrol", "update", f"NodeName={names}", "State=DRAIN", "Reason=test"]
+        self.assertEqual(self.cluster.run(*drain).returncode, 0)
+        folder = self.submit(*words)
+        job = json.loads((folder / "jobs" / "0.json").read_text())["job"]
+        for task, node in enumerate(self.nodes):
+            want = ["scontrol", "update", f"JobId={job}_{task}", f"ReqNodeList={node}"]
+            done = self.cluster.run(*want)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.cluster.run("scontrol", "update", f"NodeName={names}", "State=RESUME")
+        done = self.fleet("collect", "--bare", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("4 of 4 rounds, 8 samples, 0 failed", done.stdout)
+        self.assertRegex(done.stdout, f"n3 did no work: it has no \\S*{self.allocator}")
+        self.assertRegex(done.stdout, f"n4 did no work: \\S*{self.allocator}\\S* differs")
+        self.assertRegex(done.stdout, r"CPU: class1 .*, class2 ")
+        self.assertIn("Another", done.stdout)
+        for name in ("class1", "class2"):
+            made = json.loads((folder / name / "bench.json").read_text())
+            nodes = {e["node"] for e in made["benchmarks"]}
+            self.assertEqual(len(nodes), 1, said)
+            self.assertLess(nodes, {"n1", "n2"}, said)
+            cpus = {
+                n["machine"]["cpu"] for n in made["context"]["spanbench"]["fleet"]["nodes"].values()
+            }
+            self.assertEqual(cpus == {"Another"}, nodes == {"n2"}, said)
+
+
+if __name__ == "__main__":
+    unittest.main()
