@@ -13,8 +13,11 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Optional, Sequence
+
+from program import ends_with_this
 
 # Of Debian's packages slurm-wlm and munge; daemons lie where a user's PATH may not lead.
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
@@ -49,6 +52,7 @@ ReturnToService=2
 MailProg=/bin/true
 SlurmdTimeout=10
 SlurmctldTimeout=10
+MessageTimeout=60
 MinJobAge=300
 KillWait=5
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=0
@@ -96,17 +100,25 @@ class Cluster:
         }
 
     def __enter__(self) -> Cluster:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
+        """Another process may take a port just before it is used: then with other ports."""
+        for left in (2, 1, 0):
+            try:
+                self.start_all()
+                return
+            except BaseException as problem:
+                self.stop()
+                if not left or not isinstance(problem, RuntimeError):
+                    raise
+            shutil.rmtree(self.folder)
+
+    def start_all(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "state").mkdir()
         key = self.folder / "munge.key"
@@ -145,7 +157,7 @@ class Cluster:
     def run_daemon(self, name: str, *words: str) -> None:
         with open(self.folder / f"{name}.out", "ab") as out:
             self.daemons[name] = subprocess.Popen(
-                words,
+                [*ends_with_this(), *words],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -199,12 +211,13 @@ class Cluster:
     def lose_node(self, node: str) -> None:
         """As if it lost its power: the daemon, and all that it started."""
         self.kill_daemon(node)
+        self.end_tasks(node)
+
+    def end_tasks(self, node: str) -> None:
         while pids := self.started_by(node):
             for pid in pids:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             time.sleep(0.01)
 
     def stop(self) -> None:
@@ -218,5 +231,4 @@ class Cluster:
                     daemon.kill()
                     daemon.wait()
         for node in self.nodes:
-            for pid in self.started_by(node):
-                os.kill(pid, signal.SIGKILL)
+            self.end_tasks(node)

@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from driving import CELLS, ROOT, SPANBENCH, run, slow
 
@@ -62,6 +62,13 @@ class OnSlurm(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return Path(done.stdout.splitlines()[0])
 
+    def until(self, done: Callable[[], bool]) -> None:
+        """Waits, for as long as a machine could possibly take."""
+        end = time.monotonic() + 300
+        while not done():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+
     def logs(self, folder: Path) -> str:
         return "\n".join(p.read_text() for p in sorted((folder / "logs").iterdir()))
 
@@ -97,11 +104,9 @@ class OneRun(OnSlurm):
         words = ["--allocators", "null", "--brief", "--workloads", "tiny", "--threads", "1"]
         words += ["--repetitions", "6", "--no-timeline"]
         folder = self.submit(*words, of=("--at-once=1",))
-        while not list(folder.glob("parts/*/*/done.json")):
-            time.sleep(0.05)
+        self.until(lambda: any(folder.glob("parts/*/*/done.json")))
         self.assertEqual(self.fleet("cancel", folder).returncode, 0)
-        while self.cluster.run("squeue", "--noheader").stdout:
-            time.sleep(0.1)
+        self.until(lambda: not self.cluster.run("squeue", "--noheader").stdout)
         done = self.fleet("collect", "--bare", "--now", folder)
         self.assertIn(done.returncode, (0, 1), done.stderr)
         self.assertRegex(done.stdout, r"[1-6] of 6 rounds")
