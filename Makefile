@@ -43,6 +43,7 @@
 #: make fleet        make bench on the nodes of a cluster, through Slurm (scripts/fleet/README.md)
 #:     BATCH=n AT_ONCE=n        rounds of a task, tasks at a time; SBATCH="--partition=big"; all that make bench has
 #:     DO=status RUN=folder     or submit, collect, cancel (default: submit, wait and collect)
+#:     WORK=check|harden        make check, make harden there
 #: make baseline     count this tree's gomalloc anew: what CI compares with (results/baseline.json)
 #: make history      what the counts were over the commits: records this one, draws all (a page, too), prints the changes
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
@@ -72,7 +73,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
-DATA_VARIABLES := DO BATCH AT_ONCE SBATCH QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
+DATA_VARIABLES := DO WORK BATCH AT_ONCE SBATCH QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
   RIVALS THP LONG_REST MISUSES SIZES RUNS CMD A BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))

@@ -17,7 +17,6 @@
 #
 # Exit code: that of the driver; 2 if that is 0 and conformance.xml cannot be written.
 
-# shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
 # shellcheck source=scripts/variables.sh
 . "$(dirname "$0")/variables.sh"
@@ -52,26 +51,8 @@ if [ "$tsan" ]; then
   # The first race ends the cell, and its last line says where it is.
   export TSAN_OPTIONS="halt_on_error=1 ${TSAN_OPTIONS:-}"
 fi
-[ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
-case $command in
-check)
-  [ -z "${CHECKS:-}" ] || set -- "$@" --checks "$CHECKS"
-  [ -z "${PROFILE:-}" ] || set -- "$@" --profile "$PROFILE"
-  ;;
-harden)
-  [ -z "${MISUSES:-}" ] || set -- "$@" --misuses "$MISUSES"
-  [ -z "${SIZES:-}" ] || set -- "$@" --sizes "$SIZES"
-  [ -z "${RUNS:-}" ] || set -- "$@" --runs "$RUNS"
-  ;;
-esac
-! is_yes RIVALS "${RIVALS:-}" || set -- "$@" --rivals
-[ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
-[ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
-if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else
-  hint_at_blanks
-  for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
-fi
-for option in ${ARGS:-}; do set -- "$@" "$option"; done
+# shellcheck source=scripts/check_words.sh
+. "${root}scripts/check_words.sh"
 run_driver "$command" "$@"
 [ -n "$run" ] || exit "$code" # nothing was judged, or it could not be saved; the driver said why
 "${root}scripts/report/__main__.py" --if-possible "$run" >/dev/null || true # it said why

@@ -1,14 +1,17 @@
 #!/bin/sh
-# Measures on the nodes of a cluster, through Slurm: the rounds of one run, as tasks of a job array.
+# Measures, checks or misuses on the nodes of a cluster, through Slurm: the rounds of one run, as tasks of a job array.
 #
 # usage: [VARIABLE=value …] scripts/fleet.sh        after `make`; `make fleet` does both
 #   DO=submit|status|collect|cancel   (default: submit, wait, and collect; DO=submit alone does not wait)
 #   RUN=folder                 of the fleet, for all but DO=submit
+#   WORK=bench|check|harden    what the nodes do (default: bench)
 #   BATCH=n                    rounds of a task (default: 1)
 #   AT_ONCE=n                  so many tasks at a time (default: no limit)
 #   SBATCH="--partition=big --time=30"   further options of sbatch, split at blanks; quotes mean nothing
 #   QUICK ALLOCATORS WORKLOADS GROUP THREADS PRELOAD REPS SEED TIMEOUT SIZES LONG_REST THP ARGS
-#                              what is measured, as in scripts/bench.sh; REPS is the number of rounds
+#                              as in scripts/bench.sh: REPS is the number of rounds;
+#   CHECKS PROFILE MISUSES SIZES RUNS
+#                              as in scripts/check.sh; with WORK=check, REPS=n makes all checks n times
 #   OUT=dir                    a folder that all nodes see under the same path (default: results)
 #   B=dir                      where the driver was built (default: build)
 #
@@ -38,13 +41,27 @@ status | collect | cancel)
   exit 2
   ;;
 esac
+case ${WORK:-} in
+'' | bench) command=run ;;
+check | harden) command=$WORK ;;
+*)
+  echo "fleet.sh: WORK is bench, check or harden, not '$WORK'" >&2
+  exit 2
+  ;;
+esac
 need_driver
 need_results
 for option in ${SBATCH:-}; do set -- "$@" "--sbatch=$option"; done
 [ -n "${DO:-}" ] || set -- "$@" --collect
 [ -z "${BATCH:-}" ] || set -- "$@" --batch="$BATCH"
 [ -z "${AT_ONCE:-}" ] || set -- "$@" --at-once="$AT_ONCE"
-set -- submit --driver="$driver" --out="${OUT:-${root}results}" "$@" --
-# shellcheck source=scripts/bench_words.sh
-. "${root}scripts/bench_words.sh"
+[ "$command" != check ] || [ -z "${REPS:-}" ] || set -- "$@" --rounds="$REPS"
+set -- submit --work="$command" --driver="$driver" --out="${OUT:-${root}results}" "$@" --
+if [ "$command" = run ]; then
+  # shellcheck source=scripts/bench_words.sh
+  . "${root}scripts/bench_words.sh"
+else
+  # shellcheck source=scripts/check_words.sh
+  . "${root}scripts/check_words.sh"
+fi
 fleet "$@"

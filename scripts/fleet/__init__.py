@@ -5,6 +5,7 @@
              -> jobs (submissions) -> slurm (sbatch, squeue, scancel)
              -> parts (what came back) -> rounds
              -> collect (parts become runs) -> machines (classes, and what is odd)
+             -> verdicts (likewise, of checks and misuses)
 
 `task` runs on a node, from the bundle, with `rounds` beside it. The core (`rounds`, `machines`, and what counts in `parts`)
 is pure. `cluster` starts a Slurm of three nodes for the tests.

@@ -15,7 +15,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it
 
 from bench_results import plural, printable
 from fleet import asked as asking
-from fleet import cli, jobs, machines, slurm
+from fleet import cli, jobs, machines, slurm, verdicts
 from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
@@ -24,6 +24,14 @@ from fleet.rounds import described
 from program import HOME, WRONG_USE, Terminated, complain, duration, run
 
 POLL_SECONDS = 2.0
+PAGE = ("report/__main__.py", "--if-possible")
+# What shows a collected run, of scripts/.
+SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
+    "run": [("show.sh",)],
+    "check": [PAGE, ("junit.py",)],
+    "harden": [PAGE],
+}
+COUNTED = {"run": "sample", "check": "verdict", "harden": "misuse"}
 FINDING = 1
 
 
@@ -54,7 +62,7 @@ class Fleet:
         self.fleet: Any = asking.load(self.folder)
         self.name = str(self.fleet["name"])
         self.asked = Asked(self.fleet["rows"], self.fleet["each"], self.fleet["repetitions"])
-        self.reader = Reader(self.folder, self.asked.rows, self.asked.each)
+        self.reader = Reader(self.folder, self.fleet)
         self.progress = Progress()
         self.bare = bare
         self.began = time.monotonic()
@@ -135,7 +143,11 @@ class Fleet:
         def show(done: int, of: int) -> None:
             self.progress.show(f"fleet: collecting: {done} of {plural(of, 'part')}")
 
-        made = collect(self.folder, parts, self.asked, show)
+        work = str(self.fleet["work"])
+        if work == "run":
+            made = collect(self.folder, parts, self.asked, show)
+        else:
+            made = verdicts.collect(self.folder, parts, work, self.asked, show)
         self.progress.clear()
         return self.report(made)
 
@@ -144,7 +156,8 @@ class Fleet:
         whole = self.asked.repetitions - len(missing)
         later = 0
         print(
-            f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, 'sample')}, {made.failed} failed"
+            f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, COUNTED[self.fleet['work']])}, "
+            f"{made.failed} failed"
         )
         for refused in refusals(self.folder):
             print(f"{refused.node} did no work: {printable('; '.join(refused.reasons))}")
@@ -160,10 +173,14 @@ class Fleet:
         if len(made.classes) > 1:
             print("Machines differ, so their samples are kept apart:")
             print("\n".join(f"  {printable(x)}" for x in made.classes.differences()))
-            print("\n".join(machines.table(made.classes)))
+            print("\n".join(machines.table(made.classes) if self.fleet["work"] == "run" else []))
         sys.stdout.flush()
         for folder in made.files.values() if not self.bare else ():
-            later = subprocess.run([HOME / "scripts" / "show.sh", folder]).returncode or later
+            for words in SHOWN_BY[self.fleet["work"]]:
+                later = (
+                    subprocess.run([HOME / "scripts" / words[0], *words[1:], folder]).returncode
+                    or later
+                )
         if missing:
             print(f"missing: rounds {described(missing)}; logs of the tasks: {self.folder}/logs")
         return FINDING if missing or made.failed else later
@@ -189,7 +206,9 @@ def submit(options: argparse.Namespace) -> int:
     if not options.driver.is_file():
         raise Refusal(f"there is no {options.driver}; build it with make")
     slurm.command("sbatch", "--version")  # before anything is made
-    folder = asking.prepare(options.out, options.driver.absolute(), options.words)
+    folder = asking.prepare(
+        options.out, options.driver.absolute(), options.work, options.words, options.rounds
+    )
     fleet = Fleet(folder, options.bare)
     rounds = list(range(fleet.asked.repetitions))
     print(folder, flush=True)

@@ -6,20 +6,19 @@ import re
 import secrets
 import subprocess
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Collection, Sequence
 
 import bench_results
 import run_folder
 from fleet import bundle
 from fleet.collect import Asked
 from fleet.parts import read
-from fleet.rounds import SPOILED
+from fleet.rounds import FILES, SPOILED
 from fleet.task import save
 
 FILE = "fleet.json"
 # Options of the driver that a fleet sets itself, or that mean nothing to it.
 OURS = ("--out", "--rounds", "--cells", "--directory-to", "--rivals", "--benchmark_out")
-OPTIONS_WITH_FILE = ("--preload", "--sizes")
 FIRST_ONLY = ("--long-rest",)  # beside the samples, once
 
 
@@ -30,12 +29,12 @@ class Refusal(Exception):
 def split(words: Sequence[str]) -> list[tuple[str, str]]:
     """Options and their values: --name=value, or --name and, of those that have one, the next word."""
     found: list[tuple[str, str]] = []
-    flags = ("--quick", "--brief", "--one-seed", "--no-timeline", "--verbose")
+    flags = ("--quick", "--brief", "--one-seed", "--no-timeline", "--verbose", "--tap", "--whole")
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
-            raise Refusal(f"'{word}' is not an option of spanbench run")
+            raise Refusal(f"'{word}' is not an option")
         name, equals, value = word.partition("=")
         if not equals and name not in flags:
             if not rest:
@@ -85,58 +84,98 @@ def into_bundle(option: str, value: str, number: int) -> tuple[str, tuple[Path, 
     return f"{name}{equals}{to}", (source, to)
 
 
-def prepare(out: Path, driver: Path, words: Sequence[str]) -> Path:
-    """Makes the folder of a fleet with its bundle. `words`: options of `spanbench run`. Raises Refusal."""
-    options = split(words)
+def refuse_ours(options: Sequence[tuple[str, str]]) -> None:
     for name, _ in options:
+        if name == "--rivals":
+            raise Refusal("--rivals is not for a fleet; give each library by --preload")
         if name in OURS:
-            raise Refusal(
-                f"{name} is not for a fleet: "
-                + "it has one of its own" * (name != "--rivals")
-                + "give each library by --preload" * (name == "--rivals")
-            )
+            raise Refusal(f"{name} is not for a fleet: it has one of its own")
+
+
+def plan_of_run(driver: Path, options: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """What fleet.json says of `spanbench run`: the rows, and how many rounds. Raises Refusal."""
     samples = ask(driver, joined(options))
     rows = sorted(set(samples))
-    order = dict(options).get("--order", "shuffled")
-    each = 2 if order == "mirrored" else 1
+    each = 2 if dict(options).get("--order") == "mirrored" else 1
     if not rows or len(samples) % (len(rows) * each):
         raise Refusal("the driver's list of samples is not one of whole rounds")
-    repetitions = len(samples) // (len(rows) * each)
+    return {"rows": rows, "each": each, "repetitions": len(samples) // (len(rows) * each)}
+
+
+def plan_of_verdicts(
+    work: str, options: Sequence[tuple[str, str]], count: int | None
+) -> dict[str, Any]:
+    """Likewise, of check or harden. Of harden, a round is one of its runs of each misuse."""
+    of = dict(options)
+    runs = of.get("--runs", "5") if work == "harden" else str(count or 1)
+    seed = of.get("--seed", "1")
+    for name, text in (("--runs", runs), ("--seed", seed)):
+        if not (
+            text.isascii()
+            and text.isdigit()
+            and int(text) <= (1000 if name == "--runs" else 2**62)
+        ):
+            raise Refusal(f"{name} takes a whole number, not '{text}'")
+    return {"rows": [], "each": 1, "repetitions": int(runs), "seed": int(seed)}
+
+
+def words_of(work: str, options: Sequence[tuple[str, str]], plan: dict[str, Any]) -> list[str]:
+    """What each task gives to the driver, beside its rounds."""
+    own = (
+        ("--runs", "--seed")
+        if work != "run"
+        else (*FIRST_ONLY, "--repetitions", "--benchmark_filter")
+    )
+    words = [work, *joined([(n, v) for n, v in options if n not in own])]
+    if work == "run":
+        return [*words, f"--repetitions={plan['repetitions']}", exactly(plan["rows"])]
+    return [*words, "--runs=1"] if work == "harden" else words
+
+
+def prepare(out: Path, driver: Path, work: str, words: Sequence[str], count: int | None) -> Path:
+    """Makes the folder of a fleet with its bundle. `words`: options of the work, a command of the driver. `count`: how
+    often all checks are made, each time with another seed. Raises Refusal."""
+    options = split(words)
+    refuse_ours(options)
+    if count and work != "check":
+        raise Refusal("--rounds is for --work check; run takes --repetitions, and harden --runs")
     files: list[tuple[Path, str]] = []
     there: list[tuple[str, str]] = []
     for number, (name, value) in enumerate(options):
-        if name in OPTIONS_WITH_FILE:
+        if name == "--preload" or (name == "--sizes" and work == "run"):
             value, file = into_bundle(name, value, number)
             files += [file] if file else []
         there.append((name, value))
-    cells = cells_of(driver, rows)
+    if work == "run":
+        plan = plan_of_run(driver, options)
+        names = {row.split("/")[1] for row in plan["rows"]}
+    else:
+        plan = plan_of_verdicts(work, options, count)
+        chosen = re.split("[, ]+", dict(options).get("--allocators", "").strip())
+        names = set(filter(None, chosen)) or {p.name for p in (driver.parent / "cell").iterdir()}
+    cells = cells_of(driver, names)
     folder = run_folder.make(out, "fleet")
     for name in ("parts", "nodes", "jobs", "logs"):
         (folder / name).mkdir()
     bundle.make(folder, driver, cells, files)
-    always = [
-        (n, v) for n, v in there if n not in (*FIRST_ONLY, "--repetitions", "--benchmark_filter")
-    ]
     save(
         folder / FILE,
         {
-            "work": "run",
+            "work": work,
             "name": f"spanbench-{secrets.token_hex(6)}",
-            "words": ["run", *joined(always), f"--repetitions={repetitions}", exactly(rows)],
+            "words": words_of(work, there, plan),
             "first_words": joined([(n, v) for n, v in there if n in FIRST_ONLY]),
-            "rows": rows,
-            "each": each,
-            "repetitions": repetitions,
+            **plan,
         },
     )
     return folder
 
 
-def cells_of(driver: Path, rows: Sequence[str]) -> list[Path]:
-    """The cells of the rows. A preloaded library runs in that of the C library."""
-    names = {row.split("/")[1] for row in rows}
+def cells_of(driver: Path, names: Collection[str]) -> list[Path]:
+    """Those of these allocators. A preloaded library has none, and runs in that of the C library."""
     folder = driver.parent / "cell"
-    cells = [folder / name for name in sorted(names) if (folder / name).is_file()]
+    found = (folder / name for name in sorted(names) if not name.endswith(".skip"))
+    cells = [cell for cell in found if cell.is_file()]
     return cells if folder / "system" in cells else [*cells, folder / "system"]
 
 
@@ -145,6 +184,7 @@ def load(folder: Path) -> Any:
     try:
         asked = read(folder / FILE)
         Asked(asked["rows"], asked["each"], asked["repetitions"])
+        FILES[asked["work"]]
         return asked
     except FileNotFoundError:
         raise Refusal(f"{folder} is not the folder of a fleet: it has no {FILE}") from None

@@ -41,6 +41,17 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=RESULTS, help="a folder that all nodes see (default: results)"
     )
     submit.add_argument("--batch", type=count, default=1, help="rounds of a task (default: 1)")
+    submit.add_argument(
+        "--work",
+        choices=("run", "check", "harden"),
+        default="run",
+        help="a command of the driver (default: run)",
+    )
+    submit.add_argument(
+        "--rounds",
+        type=count,
+        help="of --work check: all checks so many times, each with another seed (default: 1)",
+    )
     submit.add_argument("--at-once", type=count, help="so many tasks at a time (default: no limit)")
     submit.add_argument(
         "--sbatch",
@@ -51,7 +62,10 @@ def parser() -> argparse.ArgumentParser:
     )
     submit.add_argument("--collect", action="store_true", help="then wait, and collect")
     submit.add_argument(
-        "words", nargs="*", metavar="-- OPTION", help="options of spanbench run, after --"
+        "words",
+        nargs="*",
+        metavar="-- OPTION",
+        help="options of spanbench run, check or harden, after --",
     )
     bare = "no plots, page, answer and table of the results"
     submit.add_argument("--bare", action="store_true", help=f"with --collect: {bare}")

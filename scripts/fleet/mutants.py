@@ -51,4 +51,12 @@ MUTANTS = [
         f"{FLEET}:Counting.test_what_was_cut_off_after_its_task_ended_is_another_attempts",
         "test_what_was_cut_off",
     ),
+    (
+        "fleet: a finding of one round of checks is a finding",
+        "scripts/fleet/verdicts.py",
+        'if result["finding"] and not first["finding"]:',
+        "if False:",
+        f"{FLEET}:Verdicts.test_a_finding_of_one_round_is_a_finding",
+        "test_a_finding_of_one_round",
+    ),
 ]

@@ -49,13 +49,12 @@ class Reader:
     """Looks at the parts again and again, and at each that has ended once."""
 
     folder: Path
-    rows: list[str]
-    each: int
+    asked: Any  # fleet.json
     known: dict[Path, Part] = field(default_factory=dict)
 
     def part(self, folder: Path, all_ended: bool) -> Optional[Part]:
         """None: nothing of it can be used yet."""
-        files = sorted(folder.glob("[0-9]*/bench.json"))
+        files = sorted(folder.glob(f"[0-9]*/{rounds.FILES[self.asked['work']]}"))
         done = folder / "done.json"
         if not done.exists() and not all_ended:
             return None
@@ -69,7 +68,7 @@ class Reader:
             if done.exists():
                 found = [int(n) for n in read(done)["rounds"]]
             else:
-                found = rounds.whole(read(files[0]), self.rows, self.each)
+                found = rounds.whole_of(self.asked, read(files[0]))
         except SPOILED as problem:
             where = f"{files[0]} of {node} is cut off or spoiled, and is not used"
             return Part(folder, node, [], None, f"{where}: {problem}")

@@ -53,5 +53,18 @@ def whole(document: Any, rows: Sequence[str], each: int) -> list[int]:
     return sorted(n for n, e in by_round(document).items() if is_whole(e, rows, each))
 
 
+# What the driver stores of each kind of work.
+FILES = {"run": "bench.json", "check": "conformance.json", "harden": "hardening.json"}
+
+
+def whole_of(asked: Any, document: Any) -> list[int]:
+    """The rounds that a part has as a whole; `asked` is fleet.json. A round of checks or misuses is a run of its own,
+    with the round's seed."""
+    if asked["work"] == "run":
+        return whole(document, asked["rows"], asked["each"])
+    number = int(document["seed"]) - int(asked["seed"])
+    return [number] if document["complete"] and document["results"] else []
+
+
 # What a file that was cut off or spoiled raises where it is read.
 SPOILED = (KeyError, TypeError, ValueError, AttributeError, OSError, RecursionError)

@@ -63,14 +63,14 @@ def make(folder: Path, nodes: int, rows: int) -> None:
             json.dump({"context": context, "benchmarks": entries}, file, indent=1)
         save(part / "node.json", {"node": f"n{node}", "seconds": time.time()})
         save(part / "done.json", {"rounds": [node], "code": 0})
-    save(folder / FILE, {"rows": names, "each": 1, "repetitions": nodes})
+    save(folder / FILE, {"work": "run", "rows": names, "each": 1, "repetitions": nodes})
 
 
 def measure(folder: Path, nodes: int) -> None:
     """In a process of its own: prints a line of the table."""
     asked = json.loads((folder / FILE).read_text())
     began = time.monotonic()
-    parts = Reader(folder, asked["rows"], 1).look(True)
+    parts = Reader(folder, asked).look(True)
     made = collect(folder, parts, Asked(asked["rows"], 1, nodes), lambda done, of: None)
     seconds, cpu = time.monotonic() - began, time.process_time()
     assert not made.problems and not made.missing(Asked(asked["rows"], 1, nodes))

@@ -81,10 +81,10 @@ class Task:
     def is_whole(self, part: Path) -> list[int]:
         """Rounds of an attempt, which may have been killed at any moment."""
         found: list[int] = []
-        for file in part.glob("[0-9]*/bench.json"):
+        for file in part.glob(f"[0-9]*/{rounds.FILES[self.asked['work']]}"):
             try:
                 document = json.loads(file.read_bytes())
-                found += rounds.whole(document, self.asked["rows"], self.asked["each"])
+                found += rounds.whole_of(self.asked, document)
             except rounds.SPOILED as problem:
                 print(f"task: {file} is not used: {problem}", file=sys.stderr)
         return found
@@ -104,15 +104,17 @@ class Task:
         who = {v.lower(): os.environ[v] for v in variables if v in os.environ}
         save(part / "node.json", {"node": self.node, "seconds": time.time(), **who})
 
+    def words_of(self, first: int, last: int) -> list[str]:
+        if self.asked["work"] != "run":
+            return [f"--seed={self.asked['seed'] + first}"]
+        beside: list[str] = ["--no-timeline"] if first else self.asked["first_words"]
+        return [f"--rounds={first}..{last}", *beside]
+
     def measure(self, first: int, last: int) -> int:
         part = self.new_part()
         self.say_who(part)
         words = [str(self.folder / "bundle" / "spanbench"), *self.asked["words"]]
-        words += [f"--rounds={first}..{last}", f"--out={part}"]
-        if first:
-            words += ["--no-timeline"]
-        else:
-            words += self.asked["first_words"]
+        words += [*self.words_of(first, last), f"--out={part}"]
         self.child = subprocess.Popen(words, cwd=self.folder / "bundle", stdin=subprocess.DEVNULL)
         if self.signal:
             self.child.send_signal(signal.SIGTERM)
@@ -128,7 +130,8 @@ class Task:
 
     def run(self) -> int:
         there = {n for part in self.parts.glob("[0-9]*") for n in self.is_whole(part)}
-        todo = rounds.ranges(set(rounds.of(self.batch)) - there, len(rounds.of(self.batch)))
+        longest = len(rounds.of(self.batch)) if self.asked["work"] == "run" else 1
+        todo = rounds.ranges(set(rounds.of(self.batch)) - there, longest)
         if not todo:
             print("task: all its rounds are whole")
             return 0

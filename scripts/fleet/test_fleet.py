@@ -7,13 +7,13 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from driving import ROOT, SPANBENCH, clean_environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from fleet import asked, machines, parts, rounds, task
+from fleet import asked, machines, rounds, task, verdicts
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen
 
@@ -88,7 +88,7 @@ class InFolder(unittest.TestCase):
         return folder
 
     def parts(self, ended: bool = True) -> list[Part]:
-        return Reader(self.folder, ROWS, 1).look(ended)
+        return Reader(self.folder, {"work": "run", "rows": ROWS, "each": 1}).look(ended)
 
     def collect(self, repetitions: int) -> Collected:
         return collect(self.folder, self.parts(), Asked(ROWS, 1, repetitions), lambda a, b: None)
@@ -204,6 +204,51 @@ class Classes(InFolder):
             self.part(f"0.{number}/000", document([number], ns), f"n{number}")
         (found,) = self.collect(4).classes
         self.assertEqual(list(found.slow_nodes()), ["n2"])
+
+
+class Verdicts(unittest.TestCase):
+    def test_a_finding_of_one_round_is_a_finding(self) -> None:
+        def of(seed: int, verdict: str) -> dict[str, Any]:
+            found = {
+                "allocator": "a",
+                "check": "c",
+                "verdict": verdict,
+                "finding": verdict == "fail",
+            }
+            return {"seed": seed, "results": [found]}
+
+        joined, differ = verdicts.join_checks([of(1, "pass"), of(2, "fail"), of(3, "pass")])
+        self.assertEqual([r["verdict"] for r in joined["results"]], ["fail"])
+        self.assertEqual(differ, ["c of a: pass, but fail with seed 2"])
+
+    def test_rates_are_of_all_rounds(self) -> None:
+        def of(seed: int, outcome: str) -> dict[str, Any]:
+            runs = [{"seed": seed, "outcome": outcome}]
+            found = {
+                "allocator": "a",
+                "misuse": "m",
+                "size": "tiny",
+                "outcomes": {outcome: 1},
+                "runs": runs,
+            }
+            return {"runs": 1, "seed": seed, "results": [found]}
+
+        joined, _ = verdicts.join_misuses([of(1, "call"), of(2, "call"), of(3, "nothing")])
+        self.assertEqual(joined["runs"], 3)
+        (found,) = joined["results"]
+        self.assertEqual(found["outcomes"], {"call": 2, "nothing": 1})
+        self.assertEqual([r["seed"] for r in found["runs"]], [1, 2, 3])
+
+    def test_words_of_each_kind_of_work(self) -> None:
+        plan = asked.plan_of_verdicts("harden", [("--runs", "7"), ("--seed", "3")], None)
+        self.assertEqual((plan["repetitions"], plan["seed"]), (7, 3))
+        words = asked.words_of(
+            "harden", [("--runs", "7"), ("--seed", "3"), ("--sizes", "tiny")], plan
+        )
+        self.assertEqual(words, ["harden", "--sizes=tiny", "--runs=1"])
+        for text in ("x", "-1", "1001"):
+            with self.assertRaises(asked.Refusal):
+                asked.plan_of_verdicts("harden", [("--runs", text)], None)
 
 
 class Node(InFolder):

@@ -115,6 +115,46 @@ class OneRun(OnSlurm):
         self.assertIn("6 of 6 rounds, 6 samples", done.stdout)
 
 
+class Verdicts(OnSlurm):
+    def test_runs_of_misuses_are_those_of_a_local_matrix(self) -> None:
+        words = ["--allocators", "system", "--misuses", "double_free.*", "--sizes", "tiny"]
+        words += ["--runs", "3", "--seed", "4"]
+        run(SPANBENCH, "harden", *words, "--out", self.out / "local")
+        folder = self.submit(*words, of=("--work=harden", "--batch=2"))
+        done = self.fleet("collect", folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
+        self.assertIn("3 of 3 rounds", done.stdout)
+        (local,) = (self.out / "local").glob("*/hardening.json")
+
+        def told(file: Path) -> list[tuple[Any, ...]]:
+            made = json.loads(file.read_text())
+            return [
+                (
+                    made["runs"],
+                    r["misuse"],
+                    r["size"],
+                    sum(r["outcomes"].values()),  # which, addresses may decide
+                    [x["seed"] for x in r["runs"]],
+                )
+                for r in made["results"]
+            ]
+
+        self.assertEqual(told(folder / "class1" / "hardening.json"), told(local))
+        self.assertTrue((folder / "class1" / "report.html").exists())
+
+    def test_checks_are_made_with_a_seed_for_each_round(self) -> None:
+        words = ["--allocators", "system", "--checks", "errno.*"]
+        folder = self.submit(*words, of=("--work=check", "--rounds=3"))
+        done = self.fleet("collect", folder)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
+        self.assertRegex(done.stdout, r"3 of 3 rounds, \d+ verdicts, 0 failed")
+        seeds = {
+            json.loads(p.read_text())["seed"] for p in folder.glob("parts/*/*/*/conformance.json")
+        }
+        self.assertEqual(seeds, {1, 2, 3})
+        self.assertTrue((folder / "class1" / "conformance.xml").exists())
+
+
 class Trouble(OnSlurm):
     def trial(self, number: int) -> None:
         chance = random.Random(number)

@@ -1,0 +1,95 @@
+"""Parts of checks and of misuses become one: conformance.json or hardening.json for each class of machines, as one run of
+the driver stores it; and who ran what, in nodes.json. The joining is pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Sequence
+
+import bench_results
+from fleet.collect import Asked, Collected
+from fleet.machines import Classes, Node
+from fleet.parts import Part, chosen, read
+from fleet.rounds import FILES, SPOILED
+from fleet.task import save
+
+Results = dict[tuple[str, ...], dict[str, Any]]
+
+
+def keyed(document: Any, *names: str) -> Results:
+    return {tuple(str(r[name]) for name in names): r for r in document["results"]}
+
+
+def join_checks(documents: Sequence[Any]) -> tuple[Any, list[str]]:
+    """All checks, made once for each document with seeds of their own: a finding in one is a finding. Also, which
+    verdicts are not the same in all."""
+    joined, differ = dict(documents[0]), []
+    results = keyed(joined, "allocator", "check")
+    verdict = {key: r["verdict"] for key, r in results.items()}  # of the first
+    for of in documents[1:]:
+        for key, result in keyed(of, "allocator", "check").items():
+            first = results.setdefault(key, result)
+            if verdict.setdefault(key, result["verdict"]) != result["verdict"]:
+                seeds = f"{verdict[key]}, but {result['verdict']} with seed {of['seed']}"
+                differ.append(f"{key[1]} of {key[0]}: {seeds}")
+            if result["finding"] and not first["finding"]:
+                results[key] = result
+    joined["results"] = list(results.values())
+    return joined, differ
+
+
+def join_misuses(documents: Sequence[Any]) -> tuple[Any, list[str]]:
+    """One run of each misuse for each document: rates of all of them."""
+    joined = {**documents[0], "runs": sum(d["runs"] for d in documents)}
+    results: Results = {}
+    for of in documents:
+        for key, result in keyed(of, "allocator", "misuse", "size").items():
+            if key not in results:
+                results[key] = {
+                    **result,
+                    "outcomes": dict(result["outcomes"]),
+                    "runs": list(result["runs"]),
+                }
+                continue
+            results[key]["runs"] += result["runs"]
+            for outcome, times in result["outcomes"].items():
+                outcomes = results[key]["outcomes"]
+                outcomes[outcome] = outcomes.get(outcome, 0) + times
+    joined["results"] = list(results.values())
+    return joined, []
+
+
+JOIN = {"check": join_checks, "harden": join_misuses}
+
+
+def collect(
+    folder: Path, parts: list[Part], work: str, asked: Asked, show: Callable[[int, int], None]
+) -> Collected:
+    """As of samples (collect.py)."""
+    made = Collected(Classes(), [p.note for p in parts if p.note])
+    documents: dict[str, list[Any]] = {}
+    count = chosen(parts, asked.repetitions)
+    for done, (part, wanted) in enumerate(count):
+        show(done, len(count))
+        assert part.file
+        try:
+            document = read(part.file)
+            of = made.classes.get(document["machine"])
+            documents.setdefault(of.name, []).append(document)
+        except SPOILED as problem:
+            said = bench_results.printable(str(problem))
+            made.problems.append(f"{part.file} of {part.node} is not used: {said}")
+            continue
+        of.nodes.setdefault(part.node, Node(document["machine"])).rounds += len(wanted)
+        of.rounds.update(wanted)
+    for of in made.classes:
+        joined, differ = JOIN[work](documents[of.name])
+        made.problems += [f"{of.name}: {x}" for x in differ]
+        made.samples += len(joined["results"])
+        made.failed += sum(bool(r.get("finding")) for r in joined["results"])
+        made.files[of.name] = folder / of.name
+        made.files[of.name].mkdir(exist_ok=True)
+        save(folder / of.name / FILES[work], joined)
+        nodes = {n: {"rounds": x.rounds, "machine": x.machine} for n, x in of.nodes.items()}
+        save(folder / of.name / "nodes.json", nodes)
+    return made
