@@ -2,6 +2,8 @@
 
 #include "persistent.h"
 
+#include <string.h>
+
 struct heap_arena *_Atomic arenas[ARENAS];
 size_t arena_sys;
 
@@ -49,11 +51,15 @@ void arena_clear(uintptr_t address) {
 }
 
 void arena_set(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
-    for (size_t i = 0; i < n; i++) {
-        const uintptr_t address = base + i * PAGE_BYTES;
-        struct heap_arena *a    = arena_of(address);
-        atomic_store_explicit(&a->span[arena_page(address)], s, memory_order_relaxed);
-        atomic_store_explicit(&a->page_class[arena_page(address)], (uint8_t)page_class,
-                              memory_order_relaxed);
+    while (n) {
+        struct heap_arena *a = arena_of(base);
+        const size_t from    = arena_page(base);
+        const size_t end     = n < ARENA_PAGES - from ? from + n : ARENA_PAGES;
+#pragma GCC unroll 8
+        for (size_t i = from; i < end; i++)
+            atomic_store_explicit(&a->span[i], s, memory_order_relaxed);
+        memset((void *)&a->page_class[from], (int)page_class, end - from);
+        base += (end - from) * PAGE_BYTES;
+        n -= end - from;
     }
 }

@@ -2,6 +2,7 @@
 
 #ifdef GOMALLOC_HARDENED
 
+#include "fast.h"
 #include "gomalloc.h"
 #include "helper.h"
 #include "hold.h"
@@ -25,7 +26,7 @@ enum { OFFSET_MOST = 64 << 10 /* of larger alignments, blocks begin at the first
 
 void hardened_begin(void) {
     seal_begin();
-    quarantine_begin();
+    hold_begin();
 }
 
 /* The child's blocks are its parent's, and so must be what seals them. What comes can differ. */
@@ -40,13 +41,6 @@ static void *no_memory(void) {
 
 /* --- malloc --- */
 
-/* Dies if somebody wrote into a free slot. */
-static HOT void look(const void *slot, unsigned bytes) {
-    const uintptr_t from = (uintptr_t)slot + HOLD_LINK;
-    if (UNLIKELY(!quarantine_is_clean(from, bytes - HOLD_LINK)))
-        reproach_write(slot, quarantine_stain(from, bytes - HOLD_LINK));
-}
-
 static NOINLINE void *take_slowly(unsigned spanclass) {
     struct mcache *c = mcache_enter();
     quarantine_sweep(&c->quarantine);
@@ -60,39 +54,39 @@ static NOINLINE void *take_slowly(unsigned spanclass) {
     return slot;
 }
 
-/* A slot of the class; 0: no memory. */
-static HOT uintptr_t take(unsigned spanclass) {
-    struct freelist *l = &mcache_current->list[spanclass];
-    void *slot         = l->head;
-    if (LIKELY(slot != NULL)) {
-        const uintptr_t next = seal_next((uintptr_t)slot);
-        if (UNLIKELY(!seal_is_slot(next))) {
-            l->head = NULL; /* who handles the signal may want memory, too */
-            reproach_link(slot);
-        }
-        l->head = os_pointer(next);
-        l->now.mallocs++;
-        __builtin_prefetch(l->head, 1);
-    } else {
-        slot = take_slowly(spanclass);
+/* The first slot of a list, or 0. */
+static uintptr_t pop(struct freelist *l) {
+    const uintptr_t slot = (uintptr_t)l->head;
+    if (!slot)
+        return 0;
+    const uintptr_t next = seal_next(slot);
+    if (!seal_is_slot(next)) {
+        l->head = NULL; /* who handles the signal may want memory, too */
+        reproach_link(os_pointer(slot));
     }
-    if (LIKELY(slot != NULL))
-        look(slot, class_to_size[spanclass / 2]);
-    return (uintptr_t)slot;
+    l->head = os_pointer(next);
+    l->now.mallocs++;
+    return slot;
 }
 
-static HOT void *small(size_t size, unsigned kind, unsigned noscan) {
-    const size_t around  = (size <= HOLD_SHORT ? HOLD_NARROW : HOLD_WIDE) + HOLD_TAIL_LEAST;
-    const unsigned class = size_to_class(size + around), bytes = class_to_size[class];
-    const uintptr_t slot = take(2 * class + noscan);
-    const struct hold h  = {.start = slot,
-                            .block = slot + hold_offset(bytes),
-                            .end   = slot + bytes,
-                            .size  = size,
-                            .kind  = kind};
+/* A slot of the class; 0: no memory. Dies if somebody wrote into it when it was free. */
+static uintptr_t take(unsigned spanclass) {
+    const struct hold_class *k = &hold_classes[spanclass];
+    uintptr_t slot             = pop(&mcache_current->list[spanclass]);
+    if (!slot)
+        slot = (uintptr_t)take_slowly(spanclass);
+    if (slot && !quarantine_is_clean(slot, k, hold_offset(k->bytes)))
+        reproach_write(os_pointer(slot), quarantine_stain(slot, k));
+    return slot;
+}
+
+static void *small(size_t size, unsigned kind, unsigned noscan) {
+    const unsigned offset    = size <= HOLD_SHORT ? HOLD_NARROW : HOLD_WIDE;
+    const unsigned spanclass = 2 * size_to_class(size + offset + HOLD_TAIL_LEAST) + noscan;
+    const uintptr_t slot     = take(spanclass);
     if (UNLIKELY(!slot))
         return no_memory();
-    return hold_write(&h);
+    return hold_make(slot, &hold_classes[spanclass], offset, size, kind);
 }
 
 static void sweep(void) {
@@ -139,8 +133,32 @@ static NOINLINE void *large(size_t size, unsigned kind, size_t spare, unsigned h
     return hold_write(&h);
 }
 
+static NOINLINE void *allocate_more(size_t size, unsigned kind) {
+    return size <= HOLD_SMALL ? small(size, kind, 0) : large(size, kind, 0, 0);
+}
+
+/* The list is not empty. The fast path does nothing before it knows that all is well. */
+static HOT void *allocate_from(struct freelist *l, const struct hold_class *k, unsigned offset,
+                               size_t size, unsigned kind) {
+    const uintptr_t slot = (uintptr_t)l->head, next = seal_next(slot);
+    if (UNLIKELY(!seal_is_slot(next)) || UNLIKELY(!quarantine_is_clean(slot, k, offset)))
+        return allocate_more(size, kind);
+    l->head = os_pointer(next);
+    lock_in_order(); /* the slot is off the list before it loses its link: fork.c */
+    l->now.mallocs++;
+    return hold_make(slot, k, offset, size, kind);
+}
+
 static HOT void *allocate(size_t size, unsigned kind) {
-    return LIKELY(size <= HOLD_SMALL) ? small(size, kind, 0) : large(size, kind, 0, 0);
+    if (UNLIKELY(size >= SMALL_MAX))
+        return allocate_more(size, kind);
+    const size_t spanclass     = hold_spanclass[size / 8];
+    const struct hold_class *k = &hold_classes[spanclass];
+    struct freelist *l         = &mcache_current->list[spanclass];
+    if (UNLIKELY(!l->head))
+        return allocate_more(size, kind);
+    return size <= HOLD_SHORT ? allocate_from(l, k, HOLD_NARROW, size, kind)
+                              : allocate_from(l, k, HOLD_WIDE, size, kind);
 }
 
 /* The slots of a class are aligned to the largest power of two that divides their size. */
@@ -165,7 +183,7 @@ static void *aligned(size_t alignment, size_t size, unsigned kind) {
     return hold_write(&h);
 }
 
-void *hardened_malloc(size_t size) {
+FAST_ALIGNED void *hardened_malloc(size_t size) {
     return allocate(size, ORIGIN_MALLOC);
 }
 
@@ -173,6 +191,8 @@ void *hardened_new(size_t alignment, size_t size, enum hardened_origin origin) {
     if (alignment >> ADDRESS_BITS)
         return no_memory();
     const unsigned kind = hold_kind(alignment, origin);
+    if (LIKELY(!alignment))
+        return allocate(size, kind);
     if (alignment > HOLD_WIDE)
         return aligned(alignment, size, kind);
     if (size > HOLD_SMALL)
@@ -194,48 +214,42 @@ void *hardened_alloc(size_t size, unsigned flags) {
 /* --- free --- */
 
 /* The block that the program has. */
-static HOT struct hold hold_of(const void *block, const char *verb) {
+static struct hold hold_of(const void *block, const char *verb) {
     struct hold h;
     if (UNLIKELY(!hold_find(&h, (uintptr_t)block)))
         reproach_address((uintptr_t)block, verb);
     return h;
 }
 
-/* The slot that leaves quarantine goes on, where its list has no room or the thread none of its
- * own. True: pages went back to the heap. */
-static NOINLINE bool free_slowly(unsigned spanclass, void *slot, bool waits) {
+/* What is known of a slot from now on. */
+static HOT void end_slot(uintptr_t slot, const struct hold_class *k, unsigned offset) {
+    quarantine_wipe(slot, k, offset);
+    seal_store(slot, seal_waits(slot));
+    lock_in_order(); /* before it waits: a forked child looks */
+}
+
+static void give_slot(uintptr_t slot, unsigned spanclass, const void *caller) {
+    const struct hold_class *k = &hold_classes[spanclass];
+    end_slot(slot, k, hold_offset(k->bytes));
     struct mcache *c     = mcache_enter();
-    void *leaves         = waits ? quarantine_swap(&c->quarantine, spanclass, slot) : slot;
+    void *leaves         = quarantine_swap(&c->quarantine, spanclass, k, os_pointer(slot));
     const bool gave_back = leaves && mcache_free_more(c, spanclass, leaves);
+    if (!leaves)
+        quarantine_count(&c->quarantine, spanclass);
     mcache_leave(c);
-    return gave_back;
+    if (gave_back)
+        helper_tick(caller);
 }
 
 /* `grown`, `caller`: as for large_free. */
-static HOT void give(const struct hold *h, bool grown, const void *caller) {
-    struct mspan *s  = h->span;
-    struct mcache *c = mcache_current;
-    if (UNLIKELY(!s->elem_bytes)) {
+static void give(const struct hold *h, bool grown, const void *caller) {
+    struct mspan *s = h->span;
+    if (hold_before(h))
+        seal_store(h->block - 8, 0); /* it may lie anywhere in the slot */
+    if (s->elem_bytes)
+        give_slot(h->start, s->spanclass, caller);
+    else
         large_free(s, os_pointer(h->start), grown, caller);
-        return;
-    }
-    void *slot = os_pointer(h->start);
-    seal_store(h->block - 8, 0); /* of an aligned block, this may lie anywhere in the slot */
-    quarantine_wipe(h->start + HOLD_LINK, s->elem_bytes - HOLD_LINK);
-    seal_store(h->start, seal_waits(h->start));
-    const bool waits = !c->is_owned;
-    if (LIKELY(!waits)) {
-        struct freelist *l = &c->list[s->spanclass];
-        slot               = quarantine_swap(&c->quarantine, s->spanclass, slot);
-        if (!slot)
-            return;
-        if (LIKELY(l->now.budget)) {
-            freelist_push(l, slot);
-            return;
-        }
-    }
-    if (free_slowly(s->spanclass, slot, waits))
-        helper_tick(caller);
 }
 
 /* What does not match is an error only if the option says so, and nobody has other operators. */
@@ -250,32 +264,83 @@ static NOINLINE bool is_error(void) {
     return false;
 }
 
-static HOT void match(const struct hold *h, unsigned kind, unsigned mask, const char *verb) {
+static void match(const struct hold *h, unsigned kind, unsigned mask, const char *verb) {
     if (UNLIKELY((h->kind ^ kind) & mask) && is_error())
         reproach_kind(h->block, verb, kind);
 }
 
-static HOT void match_size(const struct hold *h, size_t size, const char *verb) {
+static void match_size(const struct hold *h, size_t size, const char *verb) {
     if (UNLIKELY(h->size != size) && size != ANY_SIZE && is_error())
         reproach_size(h->block, verb, size);
 }
 
-void hardened_free(void *block) {
-    if (UNLIKELY(!block))
+/* A block in a slot of this cache's class. False: the words around it are damaged. */
+static HOT bool free_from(struct mcache *c, size_t spanclass, unsigned offset, uintptr_t block,
+                          size_t size, uint64_t header) {
+    const struct hold_class *k = &hold_classes[spanclass];
+    const uintptr_t slot       = block - offset;
+    if (UNLIKELY(!hold_class_is_whole(block, k, offset, size, header)))
+        return false;
+    end_slot(slot, k, offset);
+    void *leaves = quarantine_swap(&c->quarantine, spanclass, k, os_pointer(slot));
+    if (LIKELY(leaves != NULL))
+        freelist_push(&c->list[spanclass], leaves);
+    else
+        quarantine_count(&c->quarantine, spanclass);
+    return true;
+}
+
+/* Of a block in a slot, without an alignment, that suits; and the list has room. False: look
+ * closer, nothing was done. */
+static HOT bool free_fast(void *block, size_t size, enum hardened_origin origin) {
+    const uintptr_t address    = (uintptr_t)block;
+    const struct heap_arena *a = address >> ARENA_SHIFT < ARENAS ? arena_of(address) : NULL;
+    if (UNLIKELY(!a))
+        return false;
+    const size_t spanclass     = arena_page_class(a, address);
+    const struct hold_class *k = &hold_classes[spanclass];
+    struct mcache *c           = mcache_current;
+    /* Budget: 0 for class 0, too. The word before the page may not be mapped. */
+    if (UNLIKELY(!c->list[spanclass].now.budget) || UNLIKELY(!(address & (PAGE_BYTES - 8))))
+        return false;
+    __builtin_prefetch(os_pointer(address + k->last)); /* where it ends only the header tells */
+    const uint64_t header = seal_load(address - 8);
+    const uint64_t says   = seal_says_of(address, header) ^ origin;
+    const size_t has      = says >> SEAL_SIZE_SHIFT;
+    if (UNLIKELY(says & ~seal_says(UINT16_MAX, 0)) || (size != ANY_SIZE && UNLIKELY(size != has)))
+        return false;
+    return k->bytes <= HOLD_SHORT_SLOT ? free_from(c, spanclass, HOLD_NARROW, address, has, header)
+                                       : free_from(c, spanclass, HOLD_WIDE, address, has, header);
+}
+
+static NOINLINE void free_as(void *block, unsigned kind, size_t size) {
+    static const char verbs[][12] = {[ORIGIN_MALLOC] = "sized free", "delete", "delete[]"};
+    const char *verb              = verbs[kind & HOLD_ORIGIN];
+    if (!block)
+        return;
+    const struct hold h = hold_of(block, verb);
+    match(&h, kind, UINT8_MAX, verb);
+    match_size(&h, size, verb);
+    give(&h, false, CALLER);
+}
+
+static NOINLINE void free_other(void *block) {
+    if (!block)
         return;
     const struct hold h = hold_of(block, "free");
     match(&h, ORIGIN_MALLOC, HOLD_ORIGIN, "free");
     give(&h, false, CALLER);
 }
 
-void hardened_free_as(void *block, size_t alignment, size_t size, enum hardened_origin origin) {
-    static const char verbs[][12] = {[ORIGIN_MALLOC] = "sized free", "delete", "delete[]"};
-    if (UNLIKELY(!block))
-        return;
-    const struct hold h = hold_of(block, verbs[origin]);
-    match(&h, hold_kind(alignment, origin), UINT8_MAX, verbs[origin]);
-    match_size(&h, size, verbs[origin]);
-    give(&h, false, CALLER);
+FAST_ALIGNED void hardened_free(void *block) {
+    if (UNLIKELY(!free_fast(block, ANY_SIZE, ORIGIN_MALLOC)))
+        free_other(block);
+}
+
+FAST_ALIGNED void hardened_free_as(void *block, size_t alignment, size_t size,
+                                   enum hardened_origin origin) {
+    if (UNLIKELY(alignment) || UNLIKELY(!free_fast(block, size, origin)))
+        free_as(block, hold_kind(alignment, origin), size);
 }
 
 size_t hardened_usable_size(void *block) {

@@ -35,6 +35,27 @@ struct hold_large {
     bool is_released; /* it waits in quarantine without its memory */
 };
 
+/* What the fast paths want to know of a span class. A header that is right for its address says
+ * that a block begins there, so that free need not look at the span. */
+struct hold_class {
+    uint16_t bytes;   /* of a slot */
+    uint16_t last;    /* how far behind the begin of its block its last word lies */
+    uint16_t second;  /* quarantine.h: the first place of the second piece, and how many */
+    uint16_t places;  /* there are, in steps of 16 bytes; 0: there is none */
+    uint16_t waiting; /* so many slots wait, less one: a power of two, less one */
+    uint16_t unused[3];
+};
+
+_Static_assert(sizeof(struct hold_class) == 16, "and none is in two cache lines");
+
+extern struct hold_class hold_classes[SPAN_CLASSES]; /* [0]: of the begin of a large block */
+
+/* The span class of a block, by its size / 8. */
+extern uint8_t hold_spanclass[SMALL_MAX / 8];
+
+/* Once, before there is a slot. */
+void hold_begin(void);
+
 struct hold {
     struct mspan *span;
     uintptr_t start, block, end; /* of the slot or pages; of the block; behind the slot or pages */
@@ -90,6 +111,30 @@ static HOLD_HOT void *hold_write(const struct hold *h) {
         seal_store(h->block - 16, seal_before(header));
     seal_store(tail, (seal_load(tail) & ~mask) | (seal_tail(header) & mask));
     return os_pointer(h->block);
+}
+
+/* The same of a new block without an alignment, so that what it holds does not matter. `offset`:
+ * hold_offset of its slot, which is a constant for the fast paths, here and below. */
+static HOLD_HOT void *hold_make(uintptr_t slot, const struct hold_class *k, unsigned offset,
+                                size_t size, unsigned kind) {
+    const uintptr_t block = slot + offset;
+    const uint64_t header = seal_header(block, seal_says(size, kind));
+    const size_t tail     = size < k->last ? size : k->last;
+    if (offset == HOLD_WIDE)
+        seal_store(slot, seal_before(header));
+    seal_store(block - 8, header);
+    seal_store(block + tail, seal_tail(header) & ~(uint64_t)0 << 8 * (size - tail));
+    return os_pointer(block);
+}
+
+/* The same as hold_is_whole of such a block. */
+static HOLD_HOT bool hold_class_is_whole(uintptr_t block, const struct hold_class *k,
+                                         unsigned offset, size_t size, uint64_t header) {
+    const size_t tail = size < k->last ? size : k->last;
+    uint64_t wrong    = (seal_load(block + tail) ^ seal_tail(header)) >> 8 * (size - tail);
+    if (offset == HOLD_WIDE)
+        wrong |= seal_load(block - 16) ^ seal_before(header);
+    return !wrong;
 }
 
 /* The bits of the tail that are not as they were written. */

@@ -254,7 +254,7 @@ static void count(_Atomic size_t *pages, size_t n) {
 /* What free learns from the page alone. Nothing in the hardened build, which looks at each block,
  * nor for 16-byte noscan slots, which tiny objects may share. */
 static unsigned page_class(unsigned spanclass) {
-    return HARDENED || spanclass == SPANCLASS_TINY ? 0 : spanclass;
+    return !HARDENED && spanclass == SPANCLASS_TINY ? 0 : spanclass;
 }
 
 /* Pages of the map that a large span fills: hardened builds must recognise an address within, but

@@ -2,16 +2,11 @@
 
 #ifdef GOMALLOC_HARDENED
 
-#include "hold.h"
 #include "mcache.h"
 #include "mheap.h"
 #include "reproach.h"
 
 #include <string.h>
-
-/* Of a large block both pieces lie in its first bytes: memory that the program has never touched
- * shall not be touched here. */
-enum { LARGE_WITHIN = 4096 };
 
 /* The first byte of [from, from + bytes) that is not zero; 0: all are. */
 static uintptr_t first_set(uintptr_t from, size_t bytes) {
@@ -21,43 +16,39 @@ static uintptr_t first_set(uintptr_t from, size_t bytes) {
     return 0;
 }
 
-uintptr_t quarantine_stain(uintptr_t from, size_t bytes) {
-    if (bytes <= QUARANTINE_PIECE)
-        return first_set(from, bytes);
-    const uintptr_t stain = first_set(from, QUARANTINE_PIECE);
-    return stain ? stain : first_set(quarantine_second(from, bytes), QUARANTINE_PIECE);
+uintptr_t quarantine_stain(uintptr_t slot, const struct hold_class *k) {
+    const size_t first    = k->places ? QUARANTINE_PIECE : k->bytes;
+    const uintptr_t stain = first_set(slot + HOLD_LINK, first - HOLD_LINK);
+    return stain ? stain : first_set(quarantine_second(slot, k), QUARANTINE_PIECE);
 }
 
 void quarantine_wipe_span(struct mspan *s) {
     for (unsigned i = 0; i < s->nelems; i++)
-        quarantine_wipe(mspan_address(s, i) + HOLD_LINK, s->elem_bytes - HOLD_LINK);
+        quarantine_wipe(mspan_address(s, i), &hold_classes[s->spanclass],
+                        hold_offset(s->elem_bytes));
 }
 
 /* --- slots --- */
 
-uint8_t quarantine_mask[SPAN_CLASSES];
-
-void quarantine_begin(void) {
-    for (unsigned i = 2; i < SPAN_CLASSES; i++) {
-        unsigned n = QUARANTINE_SLOTS;
-        while (n > QUARANTINE_LEAST && n * class_to_size[i / 2] > QUARANTINE_BYTES)
-            n /= 2;
-        quarantine_mask[i] = (uint8_t)(n - 1);
-    }
+void quarantine_count(struct quarantine *q, size_t spanclass) {
+    q->count[spanclass]++;
+    q->some[spanclass / 64] |= (uint64_t)1 << spanclass % 64;
 }
 
-static void look(const void *slot, unsigned bytes) {
-    const uintptr_t from = (uintptr_t)slot + HOLD_LINK;
-    if (!quarantine_is_clean(from, bytes - HOLD_LINK))
-        reproach_write(slot, quarantine_stain(from, bytes - HOLD_LINK));
-    if (seal_load((uintptr_t)slot) != seal_waits((uintptr_t)slot))
+static void look(const void *slot, unsigned spanclass) {
+    const uintptr_t at         = (uintptr_t)slot;
+    const struct hold_class *k = &hold_classes[spanclass];
+    if (!quarantine_is_clean(at, k, hold_offset(k->bytes)))
+        reproach_write(slot, quarantine_stain(at, k));
+    if (seal_load(at) != seal_waits(at))
         reproach_link(slot);
 }
 
 /* --- large spans --- */
 
 static void large_wipe(struct mspan *s) {
-    quarantine_wipe(s->base, LARGE_WITHIN);
+    seal_store(s->base, 0);
+    quarantine_wipe(s->base, &hold_classes[0], HOLD_WIDE);
 }
 
 /* The secret behind the block stays, and is looked at, too. */
@@ -69,19 +60,21 @@ static void large_look(struct mspan *s) {
                                   .size  = l->size};
     if (l->is_released)
         return;
-    if (!quarantine_is_clean(s->base, LARGE_WITHIN))
-        reproach_write(os_pointer(s->base), quarantine_stain(s->base, LARGE_WITHIN));
+    if (seal_load(s->base))
+        reproach_write(os_pointer(s->base), first_set(s->base, 8));
+    if (!quarantine_is_clean(s->base, &hold_classes[0], HOLD_WIDE))
+        reproach_write(os_pointer(s->base), quarantine_stain(s->base, &hold_classes[0]));
     const uint64_t header = seal_header(h.block, seal_says(l->size, l->kind));
-    if (h.block + h.size >= s->base + LARGE_WITHIN + 8 && hold_overflow(&h, header))
+    if (h.block + h.size >= s->base + QUARANTINE_WITHIN + 8 && hold_overflow(&h, header))
         reproach_write(os_pointer(s->base), h.block + h.size);
 }
 
-/* Pages that may wait, resident. */
-static size_t large_room(void) {
+/* Pages of one part of the heap of so many. */
+static size_t large_room(unsigned parts) {
     /* relaxed: a heuristic */
     const size_t in_use    = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
     const unsigned threads = atomic_load_explicit(&mheap.threads, memory_order_relaxed);
-    const size_t share     = in_use / QUARANTINE_SHARE / (threads ? threads : 1);
+    const size_t share     = in_use / parts / (threads ? threads : 1);
     return share < QUARANTINE_PAGES ? QUARANTINE_PAGES : share;
 }
 
@@ -105,11 +98,12 @@ static bool large_leave(struct mcache *c, struct mspan *s) {
 
 /* Of what is too long to wait, and of what the program wants shorter, the memory goes back to the
  * system, and any access is a fault. */
-static void large_come(struct mspan *s, size_t room) {
+static void large_come(struct mspan *s) {
     void *pages        = os_pointer(s->base);
     const size_t bytes = mspan_span_bytes(s);
     hold_large_of(s)->is_released =
-        (s->npages > room || hold_large_of(s)->is_cut) && os_release(pages, bytes);
+        (s->npages > large_room(QUARANTINE_LONGEST) || hold_large_of(s)->is_cut) &&
+        os_release(pages, bytes);
     if (hold_large_of(s)->is_released)
         os_protect(pages, bytes, false);
     else
@@ -118,10 +112,10 @@ static void large_come(struct mspan *s, size_t room) {
 
 bool quarantine_large(struct mcache *c, struct mspan *s) {
     struct quarantine *q = &c->quarantine;
-    const size_t room    = large_room();
-    const unsigned at    = quarantine_random(q) % QUARANTINE_LARGE;
+    const size_t room    = large_room(QUARANTINE_SHARE);
+    const unsigned at    = quarantine_random(q) >> 61;
     struct mspan *before = q->large[at];
-    large_come(s, room);
+    large_come(s);
     q->large[at] = s;
     q->large_pages += resident(s);
     bool gave_back = before && large_leave(c, before);
@@ -136,7 +130,7 @@ bool quarantine_large(struct mcache *c, struct mspan *s) {
 
 /* --- all that waits --- */
 
-/* The next class of which something waits, from `hand` on; SPAN_CLASSES: there is none behind. */
+/* The next class of which something waits, from `hand` on; SPAN_CLASSES: none does. */
 static unsigned next_class(const struct quarantine *q, unsigned hand) {
     for (unsigned w = hand / 64; w < sizeof q->some / sizeof *q->some; w++) {
         const uint64_t some =
@@ -147,20 +141,27 @@ static unsigned next_class(const struct quarantine *q, unsigned hand) {
     return SPAN_CLASSES;
 }
 
+static void sweep_class(const struct quarantine *q, unsigned spanclass) {
+    for (unsigned at = 0; at <= hold_classes[spanclass].waiting; at++)
+        if (q->slot[spanclass][at])
+            look(q->slot[spanclass][at], spanclass);
+}
+
+/* From `hand` on: a class, or one large span, for its memory may be in no cache of the processor.
+ */
 void quarantine_sweep(struct quarantine *q) {
-    const unsigned i = next_class(q, q->hand);
-    if (i == SPAN_CLASSES) {
-        for (unsigned at = 0; at < QUARANTINE_LARGE; at++)
-            if (q->large[at])
-                large_look(q->large[at]);
-        q->hand = 0;
+    unsigned at = next_class(q, q->hand);
+    if (at < SPAN_CLASSES) {
+        sweep_class(q, at);
+        q->hand = (uint16_t)(at + 1);
         return;
     }
-    const unsigned bytes = class_to_size[i / 2];
-    for (unsigned at = 0; at <= quarantine_mask[i]; at++)
-        if (q->slot[i][at])
-            look(q->slot[i][at], bytes);
-    q->hand = (uint16_t)(i + 1);
+    at = q->hand < SPAN_CLASSES ? 0 : q->hand - SPAN_CLASSES;
+    while (at < QUARANTINE_LARGE && !q->large[at])
+        at++;
+    if (at < QUARANTINE_LARGE)
+        large_look(q->large[at]);
+    q->hand = (uint16_t)(at < QUARANTINE_LARGE ? SPAN_CLASSES + at + 1 : 0);
 }
 
 /* What waits counts as freed. A slot that no longer waits still does: who reads the books meanwhile
@@ -174,14 +175,13 @@ static void count_one_free(struct mcache *c, unsigned spanclass) {
 
 static void flush_class(struct mcache *c, unsigned spanclass) {
     struct quarantine *q = &c->quarantine;
-    const unsigned bytes = class_to_size[spanclass / 2];
-    for (unsigned at = 0; at <= quarantine_mask[spanclass]; at++) {
+    for (unsigned at = 0; at <= hold_classes[spanclass].waiting; at++) {
         void *slot = q->slot[spanclass][at];
         if (!slot)
             continue;
         q->slot[spanclass][at] = NULL;
         count_one_free(c, spanclass);
-        look(slot, bytes);
+        look(slot, spanclass);
         mcache_free_counted(c, spanclass, slot);
     }
     q->some[spanclass / 64] &= ~((uint64_t)1 << spanclass % 64);

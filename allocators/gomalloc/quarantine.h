@@ -4,33 +4,41 @@
  *
  * A thread has a place of a few slots for each span class. A slot that comes takes the place of a
  * random one, which goes on to the list. So mallocs alone bring none back. What is known of a slot
- * are its zeros: all of a short one, and two pieces of a long one (quarantine_clean). They are
+ * are its zeros: all of a short one, and two pieces of a long one (quarantine_is_clean). They are
  * looked at when somebody gets the slot, and some of those that wait each time that a list is
  * refilled.
  *
- * Large spans wait likewise, LARGE, 0 to the others (mspan.h). What waits is a share of the heap;
- * of a span that is longer than that, only the addresses wait.
+ * Large spans wait likewise, LARGE, 0 to the others (mspan.h). What waits beside the last
+ * one is a share of the heap; of a span that is longer than another share, only the addresses wait.
  *
  * A slot or span is put in, and the one before it out, by one store. A forked child that finds the
  * thread between two stores loses one of them. */
 #ifndef GOMALLOC_QUARANTINE_H
 #define GOMALLOC_QUARANTINE_H
 
-#include "mspan.h"
-#include "os.h"
-#include "seal.h"
+#include "hold.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* 1 modulo 4, so that no number comes twice; Knuth's, cut to what an instruction can hold. */
+#define QUARANTINE_FACTOR UINT64_C(0x5851f42d)
+
 enum {
-    QUARANTINE_SLOTS = 32, /* of a class, and no more than these bytes, but */
-    QUARANTINE_BYTES = 32 << 10,
-    QUARANTINE_LEAST = 4, /* these slots */
-    QUARANTINE_LARGE = 8, /* large spans; no more pages than this part of the heap, but */
-    QUARANTINE_SHARE = 8,
-    QUARANTINE_PAGES = 128, /* these */
+    QUARANTINE_SLOTS   = 32, /* of a class, and no more than these bytes, but */
+    QUARANTINE_BYTES   = 8 << 10,
+    QUARANTINE_LEAST   = 2,   /* these slots */
+    QUARANTINE_LARGE   = 8,   /* large spans: the last that came, and of others */
+    QUARANTINE_SHARE   = 32,  /* no more pages than this part of the heap, */
+    QUARANTINE_LONGEST = 8,   /* of one no more than this, or its addresses alone wait, but */
+    QUARANTINE_PAGES   = 128, /* these */
+
+    /* Two pieces of so many bytes are known of a slot, but for its link: one at its begin and one
+     * at its end. If it is longer than both, the second lies at a secret place. */
+    QUARANTINE_PIECE  = 64,
+    QUARANTINE_WITHIN = 4096, /* of a large block, they lie within these: memory that the program
+                                 has never touched shall not be touched here */
 };
 
 struct quarantine {
@@ -45,89 +53,83 @@ struct quarantine {
 
 struct mcache;
 
-/* The next random number of a thread. */
-static inline uint32_t quarantine_random(struct quarantine *q) {
-    q->random = q->random * 0x5851f42d4c957f2du + 0x14057b7ef767814fu;
-    return (uint32_t)(q->random >> 32);
+/* A random number: its highest bits are the best. */
+static inline uint64_t quarantine_random(struct quarantine *q) {
+    return q->random = q->random * QUARANTINE_FACTOR + 1;
 }
 
-/* So many slots of a class may wait, less one: powers of two, less one. */
-extern uint8_t quarantine_mask[SPAN_CLASSES];
+/* A slot has come to a place where none waited. */
+void quarantine_count(struct quarantine *, size_t spanclass);
 
-/* Once, before there is a slot. */
-void quarantine_begin(void);
-
-/* Puts a slot in; returns the one that leaves for it, or NULL. */
-static inline void *quarantine_swap(struct quarantine *q, unsigned spanclass, void *slot) {
-    void **at    = &q->slot[spanclass][quarantine_random(q) & quarantine_mask[spanclass]];
+/* Puts a slot of class k in; returns the one that leaves for it, or NULL: then quarantine_count. */
+static HOLD_HOT void *quarantine_swap(struct quarantine *q, size_t spanclass,
+                                      const struct hold_class *k, void *slot) {
+    void **at    = &q->slot[spanclass][quarantine_random(q) >> 59 & k->waiting];
     void *before = *at;
     *at          = slot;
-    if (__builtin_expect(!before, 0)) {
-        q->count[spanclass]++;
-        q->some[spanclass / 64] |= (uint64_t)1 << spanclass % 64;
-    }
     return before;
 }
 
 /* --- what is known of a free slot behind its link --- */
 
-enum {
-    QUARANTINE_PIECE = 64,  /* bytes that are zero: these at the begin of the rest, and as many */
-    QUARANTINE_WHOLE = 128, /* at its end; or, if it is longer than this, at a secret place */
-};
+/* Slots longer than the short ones are aligned to 16 bytes: so none of these lies in two lines of
+ * the processor's cache, which would take longer. */
+typedef uint64_t quarantine_pair __attribute__((vector_size(16), may_alias));
 
-typedef uint64_t quarantine_pair __attribute__((vector_size(16), aligned(8), may_alias));
-
-/* A piece of `bytes`, 16 to 64, as four pairs of words, which overlap if it is short: a loop would
- * be predicted wrongly too often. */
-static inline quarantine_pair *quarantine_at(uintptr_t from, size_t offset, size_t bytes) {
-    return (quarantine_pair *)os_pointer(from + (offset < bytes - 16 ? offset : bytes - 16));
+static inline quarantine_pair *quarantine_at(uintptr_t address) {
+    return (quarantine_pair *)os_pointer(address);
 }
 
-static inline void quarantine_zero(uintptr_t from, size_t bytes) {
-    *quarantine_at(from, 0, bytes)      = *quarantine_at(from, 16, bytes) =
-        *quarantine_at(from, 32, bytes) = *quarantine_at(from, 48, bytes) = (quarantine_pair){0};
+/* Where the second piece lies. */
+static inline uintptr_t quarantine_second(uintptr_t slot, const struct hold_class *k) {
+    const uint64_t random = seal_bits(slot) >> 32;
+    return slot + k->second + (random * k->places >> 32) * sizeof(quarantine_pair);
 }
 
-static inline uint64_t quarantine_bits(uintptr_t from, size_t bytes) {
-    const quarantine_pair sum = *quarantine_at(from, 0, bytes) | *quarantine_at(from, 16, bytes) |
-                                *quarantine_at(from, 32, bytes) | *quarantine_at(from, 48, bytes);
-    return sum[0] | sum[1];
-}
-
-/* Where the second piece of more than 64 bytes lies. */
-static inline uintptr_t quarantine_second(uintptr_t from, size_t bytes) {
-    if (bytes <= QUARANTINE_WHOLE)
-        return from + bytes - QUARANTINE_PIECE;
-    const uint64_t random = ((from ^ seal_secrets.link) * seal_secrets.factor) >> 32;
-    const size_t places   = (bytes - QUARANTINE_WHOLE) / 8 + 1;
-    return from + QUARANTINE_PIECE + (random * places >> 32) * 8;
-}
-
-/* Makes zero what is to be known. `bytes`: 8 or a multiple of 16, and 8 more. */
-static inline void quarantine_wipe(uintptr_t from, size_t bytes) {
-    if (bytes <= 16) {
-        seal_store(from, 0);
-        seal_store(from + bytes - 8, 0);
+/* Makes zero what is to be known. The pairs of a slot of 48 bytes overlap: a branch would be
+ * predicted wrongly too often. */
+static HOLD_HOT void quarantine_wipe(uintptr_t slot, const struct hold_class *k, unsigned offset) {
+    const quarantine_pair zero = {0};
+    seal_store(slot + HOLD_LINK, 0);
+    if (offset == HOLD_NARROW) {
+        seal_store(slot + k->bytes - 8, 0);
         return;
     }
-    quarantine_zero(from, bytes < QUARANTINE_PIECE ? bytes : QUARANTINE_PIECE);
-    if (bytes > QUARANTINE_PIECE)
-        quarantine_zero(quarantine_second(from, bytes), QUARANTINE_PIECE);
+    *quarantine_at(slot + 16) = zero;
+    if (!k->places) {
+        *quarantine_at(slot + k->bytes - 32) = zero;
+        *quarantine_at(slot + k->bytes - 16) = zero;
+        return;
+    }
+    const uintptr_t second      = quarantine_second(slot, k);
+    *quarantine_at(slot + 32)   = zero;
+    *quarantine_at(slot + 48)   = zero;
+    *quarantine_at(second)      = zero;
+    *quarantine_at(second + 16) = zero;
+    *quarantine_at(second + 32) = zero;
+    *quarantine_at(second + 48) = zero;
 }
 
 /* Is it as it was left? */
-static inline bool quarantine_is_clean(uintptr_t from, size_t bytes) {
-    if (bytes <= 16)
-        return !(seal_load(from) | seal_load(from + bytes - 8));
-    if (quarantine_bits(from, bytes < QUARANTINE_PIECE ? bytes : QUARANTINE_PIECE))
-        return false;
-    return bytes <= QUARANTINE_PIECE ||
-           !quarantine_bits(quarantine_second(from, bytes), QUARANTINE_PIECE);
+static HOLD_HOT bool quarantine_is_clean(uintptr_t slot, const struct hold_class *k,
+                                         unsigned offset) {
+    const uint64_t word = seal_load(slot + HOLD_LINK);
+    if (offset == HOLD_NARROW)
+        return !(word | seal_load(slot + k->bytes - 8));
+    quarantine_pair sum = *quarantine_at(slot + 16);
+    if (!k->places) {
+        sum |= *quarantine_at(slot + k->bytes - 32) | *quarantine_at(slot + k->bytes - 16);
+    } else {
+        const uintptr_t second = quarantine_second(slot, k);
+        sum |= *quarantine_at(slot + 32) | *quarantine_at(slot + 48);
+        sum |= *quarantine_at(second) | *quarantine_at(second + 16);
+        sum |= *quarantine_at(second + 32) | *quarantine_at(second + 48);
+    }
+    return !(word | sum[0] | sum[1]);
 }
 
 /* The first byte that is known, and not zero. */
-uintptr_t quarantine_stain(uintptr_t from, size_t bytes);
+uintptr_t quarantine_stain(uintptr_t slot, const struct hold_class *);
 
 /* Before a fresh span of memory that was used before is handed out. */
 void quarantine_wipe_span(struct mspan *);

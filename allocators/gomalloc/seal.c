@@ -9,6 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* 48 bits, and slots begin with a word. */
+#define SEAL_NO_SLOT (UINT64_C(0xffff) << 48 | 7)
+
 struct seal_secrets seal_secrets = {.factor = 1, .inverse = 1};
 
 uint64_t seal_random(void) {
@@ -37,7 +40,8 @@ void seal_begin(void) {
                                                   .link    = seal_random(),
                                                   .waits   = seal_random(),
                                                   .factor  = factor,
-                                                  .inverse = inverse_of(factor)};
+                                                  .inverse = inverse_of(factor),
+                                                  .no_slot = SEAL_NO_SLOT};
 }
 
 #endif

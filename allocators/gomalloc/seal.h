@@ -15,6 +15,7 @@
 struct seal_secrets {
     uint64_t header, before, tail, link, waits;
     uint64_t factor, inverse; /* odd; their product is 1 */
+    uint64_t no_slot;         /* the bits that no slot's address has: no secret */
 };
 
 /* Set once, before there is a slot. */
@@ -63,6 +64,11 @@ static inline uint64_t seal_tail(uint64_t header) {
 
 /* --- of a free slot --- */
 
+/* Bits of a slot that nobody can guess; the upper half is mixed best. */
+static inline uint64_t seal_bits(uintptr_t slot) {
+    return (slot ^ seal_secrets.link) * seal_secrets.factor;
+}
+
 static inline uint64_t seal_link(uintptr_t slot, uintptr_t next) {
     return (next ^ slot ^ seal_secrets.link) * seal_secrets.factor;
 }
@@ -74,7 +80,7 @@ static inline uintptr_t seal_next(uintptr_t slot) {
 
 /* Can it be the address of a slot, or 0? */
 static inline bool seal_is_slot(uintptr_t next) {
-    return !(next >> 48 | (next & 7));
+    return !(next & seal_secrets.no_slot);
 }
 
 /* What is in the place of a link while a slot waits and is on no list. */
