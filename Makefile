@@ -33,6 +33,8 @@
 #:     ARGS="--same-output"     build/spanbench try --help says all
 #: make why CMD='…'      is its memory a leak, fragmentation, or kept by the allocator?
 #:     ALLOCATORS=a or PRELOAD=./libfoo.so   OUT=dir   ARGS="--seconds=60"
+#: make heap         what lies at which address after each phase of a workload, and what pins memory: a page
+#:     ALLOCATORS="a b"         WORKLOADS="footprint survivors"   THREADS=1 SEED=n OUT=dir
 #: make bench-programs   real programs under each allocator: time and peak memory (workloads/programs/)
 #:     QUICK=1 PROGRAMS="redis gcc" ALLOCATORS="a b" PRELOAD=./libfoo.so RUNS=n SEED=n TIMEOUT=s OUT=dir
 #: make gate         is this tree's gomalloc worse than the main branch's?
@@ -440,10 +442,11 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
 bench fleet check check-whole check-tsan check-releases harden: role := bench
 bench-programs:                   role    := programs
-try why:                          role    := bench
+heap try why:                     role    := bench
 try:                              program := scripts/try.sh
 why:                              program := scripts/why.sh
 bench-programs:                   program := scripts/programs.py
+heap:                             program := scripts/heap.py
 gate gate-proof baseline history: role    := gate
 bench:                            program := scripts/bench.sh
 check:                            program := scripts/check.sh check
@@ -463,7 +466,7 @@ history: program := set -f; code=0; keep=; case $$KEEP in 1 | yes) keep=--keep ;
   scripts/report/__main__.py --if-possible results/history.jsonl && exit $$code
 # Who kills make alone (SIGKILL) ends what it runs, too, where setpriv can ask the kernel for it.
 follow = $(shell setpriv --pdeathsig TERM true 2>/dev/null && echo setpriv --pdeathsig TERM)
-bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history:
+bench bench-programs heap try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history:
 	$(call deps,$(role))
 	@$(MAKE) $(jobs) $(if $(filter check-tsan,$@),tsan,all)
 	@$(if $(filter history,$@),,$(follow) )$(program)
@@ -530,5 +533,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests quick-tests tsan rivals bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests tsan rivals bench bench-programs heap try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

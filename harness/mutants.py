@@ -8,6 +8,22 @@ DRIVER = "harness/test/test_driver.py"
 
 MUTANTS = [
     (
+        "heap map: a block has its part on each of its pages",
+        "harness/cell/heap_map.c",
+        "p->live[class] += add ? part : -part;",
+        "p->live[class] += add ? bytes : -bytes;",
+        "harness/cell/test_heap_map",
+        "a block of two pages has a part on the first",
+    ),
+    (
+        "heap map: realloc takes the old block away",
+        "harness/cell/heap_map.c",
+        "    count(old, false);\n    void *block = books.real.realloc(old, size);",
+        "    void *block = books.real.realloc(old, size);",
+        "harness/cell/test_heap_map",
+        "what it moved is not",
+    ),
+    (
         "check: after a hang, others have a short time",
         "harness/check/hang.c",
         "return *h->functions ? short_seconds(o) : o->timeout_seconds;",

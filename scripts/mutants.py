@@ -60,6 +60,14 @@ MUTANTS = [
         "counts the same changes",
     ),
     (
+        "heap: what lies beside a live block is pinned by its size",
+        "scripts/heap_pages.py",
+        "pinned[max(range(CLASSES)",
+        "pinned[min(range(CLASSES)",
+        "scripts/test_heap_pages.py",
+        "test_each_byte",
+    ),
+    (
         "page: each chapter has addresses of its own",
         "scripts/report/together.py",
         'prefixed(of, f"c{i}-") if i else of',

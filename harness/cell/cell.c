@@ -21,6 +21,7 @@
 #include "conformance.h"
 #include "given_sizes.h"
 #include "hardening.h"
+#include "heap_map.h"
 #include "huge_pages.h"
 #include "identity.h"
 #include "json.h"
@@ -56,6 +57,7 @@ static struct options {
     const char *size;     /* of the misuse: a class */
     const char *sizes;    /* of the requests, as given_sizes.h takes them; NULL: the workload's */
     const char *thp;      /* transparent huge pages: never, madvise, always; NULL: as they are */
+    const char *heap;     /* the file for the pages of the heap; NULL: nobody asks */
     const char *expected; /* the file that malloc must belong to; NULL: the adapter's choice */
     uint64_t threads, ops, seed, cpus, hold_ms, cpu_seconds, timeout, fd;
     unsigned later_ms[SAMPLE_MAX_LATER];
@@ -209,6 +211,11 @@ static int run(const struct workload *workload) {
         .hold_ms   = (unsigned)options.hold_ms,
     };
     memcpy(request.later_ms, options.later_ms, sizeof request.later_ms);
+    if (options.heap) {
+        request.look = heap_map_look;
+        if (!(request.allocator = heap_map_begin(&bound, options.heap)))
+            return WRONG_USE;
+    }
     sample_run(&request, &r);
     if (*r.failed_check)
         return error(FINDING, r.failed_check, r.failure);
@@ -220,7 +227,7 @@ static int run(const struct workload *workload) {
         .result    = &r,
     };
     record_write(&out, &source);
-    return flush() ? GOOD : WRONG_USE;
+    return flush() && heap_map_is_whole() ? GOOD : WRONG_USE;
 }
 
 static int check(const char *name, char **argv) {
@@ -302,6 +309,9 @@ static void usage(FILE *to) {
         "  --sizes S:W,L-M:W…\n"
         "                   sizes of the requests, each size or range of sizes with its weight,\n"
         "                   where the workload takes them\n"
+        "  --heap FILE      write the pages of the heap there, as they are at each instant at "
+        "which\n"
+        "                   memory is read: for a picture. No number of such a sample counts\n"
         "  --thp MODE       huge pages for this process: never, madvise or always, as far as the\n"
         "                   kernel can (default: as it is)\n"
         "  --list-checks    print the conformance checks, their clauses and classes\n"
@@ -376,6 +386,7 @@ static bool parse(int argc, char **argv) {
         HOLD,
         LATER,
         GIVEN_SIZES,
+        HEAP,
         THP,
         EXPECT,
         FD,
@@ -405,6 +416,7 @@ static bool parse(int argc, char **argv) {
         {"hold", required_argument, NULL, HOLD},
         {"later", required_argument, NULL, LATER},
         {"sizes", required_argument, NULL, GIVEN_SIZES},
+        {"heap", required_argument, NULL, HEAP},
         {"thp", required_argument, NULL, THP},
         {"expect", required_argument, NULL, EXPECT},
         {"fd", required_argument, NULL, FD},
@@ -439,6 +451,7 @@ static bool parse(int argc, char **argv) {
         case HOLD: good = number("hold", optarg, 0, 60000, &options.hold_ms); break;
         case LATER: good = parse_later(optarg); break;
         case GIVEN_SIZES: options.sizes = optarg; break;
+        case HEAP: options.heap = optarg; break;
         case THP: options.thp = optarg; break;
         case EXPECT: options.expected = optarg; break;
         case FD: good = number("fd", optarg, 0, 1023, &options.fd); break;

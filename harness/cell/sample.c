@@ -82,13 +82,21 @@ static void rest_worker(struct worker *w, unsigned milliseconds) {
     w->idle_ns += monotonic_ns() - begin;
 }
 
+/* Lets others look at an instant; only the first thread calls it. */
+static void show(const char *name) {
+    if (crew.request->look)
+        crew.request->look(name);
+}
+
 /* Everybody arrives, the first thread reads, everybody goes on. */
 static void instant(const struct worker *w, enum sample_instant which) {
+    static const char *const names[] = {"start", "all live", "all freed", "all purged"};
     meet();
     if (w->thread == 0) {
         crew.result->memory[which] = memory_now();
         if (which == SAMPLE_LIVE && w->allocator->stats)
             crew.result->stats = w->allocator->stats();
+        show(names[which]);
     }
     rest(crew.request->hold_ms);
     meet();
@@ -104,6 +112,7 @@ static void note(const char *name) {
     for (unsigned i = 0; i < crew.request->threads; i++)
         n->held_bytes += crew.clock[i].held_bytes;
     n->memory = memory_now();
+    show(n->name);
 }
 
 /* Every thread asks for it, and one once more, after all the others gave theirs to the common heap.

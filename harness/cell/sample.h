@@ -25,6 +25,8 @@ struct sample_request {
     unsigned hold_ms;          /* rest at each instant, for a sampler that looks from outside */
     unsigned later_ms[SAMPLE_MAX_LATER]; /* after the end, and after a purge, memory is
                                             read again; rising, 0 ends it. A timed sample only */
+    /* The first thread calls it at each instant, after it read the memory; NULL: nobody looks. */
+    void (*look)(const char *instant);
 };
 
 /* The instants. At each, every thread waits while the first one reads. */

@@ -9,7 +9,7 @@ from pathlib import Path
 from driving import BUILD, ROOT, DriverTest, run, slow
 from report import write
 from report.test_kinds import REDIS, conformance, gate, hardening
-from report.test_more_kinds import PROGRAMS, memory
+from report.test_more_kinds import PROGRAMS, Heaps, memory
 from test_bench_results import EXAMPLE
 
 DRIVE = ROOT / "scripts" / "report" / "drive.mjs"
@@ -38,11 +38,13 @@ class Browser(DriverTest):
             ("harden", hardening()),
             ("gate", gate()),
             ("why", memory()),
+            ("heap", Heaps().heap()),
         ):
             source = self.directory / f"{name}.json"
             source.write_text(json.dumps(document))
             pages.append(self.made(name, source))
         pages.append(self.made("together", PROGRAMS))
+        pages.append(self.made("history", ROOT / "results" / "history.jsonl"))
         compared = self.directory / "compare.html"
         write.write_comparison(EXAMPLE, EXAMPLE, compared)
         pages.append(compared)

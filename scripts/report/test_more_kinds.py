@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Iterator
 
+import heap_pages
 from bench_results import MIB, Unusable
 from driving import ROOT, DriverTest, clean_environment, run, slow
 from report import histories, model, phases, study, write
@@ -228,6 +229,7 @@ class Broken(DriverTest):
             "why.json": memory(),
             "program.json": program({"system": 2.0, "quick": 1.0}, rounds=3),
             "gcc.json": program({"system": 2.0, "quick": 1.0}, rounds=3),
+            "heap.json": Heaps().heap(),
         }
         for name, of in documents.items():
             for spoiled in broken(of, random.Random(name), 60):
@@ -313,3 +315,42 @@ class History(DriverTest):
             file.write_text(content)
             with self.assertRaisesRegex(Unusable, why):
                 write.page_of_folder(self.directory)
+
+
+class Heaps(DriverTest):
+    def heap(self) -> dict[str, Any]:
+        lines = [
+            f"{p},1,{4096 if p < 9 else 0},{0 if p < 9 else 96},0,0,full, 1\n" for p in range(1, 21)
+        ]
+        lines += [f"{p},{int(p > 4)},0,{0 if p < 9 else 96},0,0,later\n" for p in range(1, 21)]
+        good = {"allocator": "a", "workload": "w", "cause": None, **heap_pages.heap(lines, 4096)}
+        bad = {"allocator": MARKUP, "workload": "w", "cause": MARKUP}
+        listed = [{"name": "a", "version": None, "object": "liba.so"}]
+        return {
+            "schema": 1, "started": "2026-01-02T03:04:05Z", "seed": 1, "threads": 1, "page_bytes": 4096,
+            "allocators": listed, "heaps": [good, bad],
+        }  # fmt: skip
+
+    def test_what_pins_memory(self) -> None:
+        (self.directory / "heap.json").write_text(json.dumps(self.heap()))
+        made = write.page_of_folder(self.directory)
+        text = write.rendered(made)
+        assert text
+        found = Elements(text)
+        self.assertEqual((found.events, found.kinds["script"]), ([], 3))
+        self.assertIn(
+            'On w, a has most free memory resident at "later": 46.9 KiB beside live blocks (most of it, 46.9 KiB, '
+            "beside blocks of 129 B to 1 KiB), and 16 KiB on pages without one; 1.12 KiB are live.",
+            said(made),
+        )
+        self.assertIn("No heap of <script>alert(1)</script> on w: ", said(made))
+        table = made.sections[0].parts[0].table
+        assert table
+        self.assertEqual(
+            table.lines[1].cells,
+            ["2: later", "0.00110", "0.0458", "0", "0.0458", "0", "0", "0.0156", "0.0156"],
+        )
+        picture = made.sections[0].parts[0].pictures[0]
+        for kind in ("live0", "live1", "free", "back"):
+            self.assertEqual(picture.count(f"cell-{kind}"), 1)
+        self.assertEqual(picture.count("cell-live3"), 0)

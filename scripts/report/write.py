@@ -72,6 +72,12 @@ def of_why(document: Any, file: Path) -> model.Page:
     return whys.page(why_results.of_document(file, document), document)
 
 
+def of_heap(document: Any, _: Path) -> model.Page:
+    from report import heaps
+
+    return heaps.page(document)
+
+
 @dataclass(frozen=True)
 class Kind:
     """Of a run. `key`: the member that only such a document has. `file`: its name in a run's folder."""
@@ -102,6 +108,7 @@ KINDS = (
         "a run of spanbench harden",
         lambda d, _: matrices.hardening(d),
     ),
+    Kind("The heap", "heaps", "heap.json", "a run of scripts/heap.py", of_heap),
     Kind("The gate", "findings", "gate.json", "a run of the gate", of_gate),
 )
 HISTORY, HISTORY_FILE = "The history of gomalloc", "history.jsonl"
