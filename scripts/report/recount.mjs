@@ -21,12 +21,10 @@ const check = ({ results }) => {
     if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [pass, pass + finding + known, finding, known, unrun]);
   }
 };
-const harden = ({ results }, ends = (r) => Object.keys(r.outcomes)) => {
-  for (const said of sentences) {
+const harden = ({ results }, ends = (r) => Object.keys(r.outcomes)) => { for (const said of sentences) {
     const m = said.match(/^(\S+) caught (\d+) of (\d+) misuses? in every run(?:; damage was shown in (\d+))?\.$/), own = m ? results.filter((r) => r.allocator === m[1]) : [];
     if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [count(own, (r) => ends(r).every((o) => ["access", "call", "later"].includes(o))), count(own, (r) => ends(r).some((o) => !["unsupported", "void", "not run"].includes(o))), count(own, (r) => r.outcomes.corrupt)]);
-  }
-};
+} };
 const why = ({ processes }) => {
   const { points } = processes.filter((p) => p.points.length).reduce((a, b) => (b.peak_rss > a.peak_rss ? b : a)), [begin, end] = [points[0].seconds, points.at(-1).seconds];
   const late = points.filter((p) => p.seconds >= end - 0.2 * (end - begin) && p.seconds <= end - 0.03 * (end - begin)), those = late.length ? late : points.slice(-2);
@@ -42,11 +40,14 @@ const why = ({ processes }) => {
   ];
   for (const said of sentences) for (const [pattern, values] of numbers) if (said.match(pattern)) compare(said, said.match(pattern).slice(1), values);
 };
+const heap = ({ heaps, classes = ["up to 128 B", "129 B to 1 KiB", "over 1 to 8 KiB", "over 8 KiB"] }) => heaps.filter((h) => !h.cause).forEach((h) => sentences.forEach((said) => {
+  const m = said.match(/^On (\S+), (\S+) has most free memory resident at "(.*)": (\S+ \S+) beside live blocks(?: \(most of it, (\S+ \S+), beside blocks of (.*?)\))?, and (\S+ \S+) on pages without one; (\S+ \S+) are live\.$/), at = h.instants.reduce((a, b) => (sum(b.pinned) + b.empty > sum(a.pinned) + a.empty ? b : a));
+  if (m && m[1] === h.workload && m[2] === h.allocator) compare(said, [m[4], ...(m[5] ? [m[5]] : []), ...m.slice(7)], at.name === m[3] && (!m[5] || at.pinned[classes.indexOf(m[6])] === Math.max(...at.pinned)) ? [sum(at.pinned), ...(m[5] ? [Math.max(...at.pinned)] : []), at.empty, sum(at.places.flatMap((p) => p.slice(0, 4)))] : []);
+}));
 const agreement = ({ pairs }) => sentences.forEach((said) => {
   const m = said.match(/^Of (\d+) pairs? of allocators that differ in a program, (\S+) of make bench has (\d+) in the same order, (\d+) reversed, and (\d+) as ties\.$/);
   if (m) compare(said, [m[1], ...m.slice(3)], [pairs.length, ...["same", "reversed", "tied"].map((w) => count(pairs, (p) => p[w].includes(m[2])))]);
 });
-// Of real programs: which pairs differ, all of them together.
 const costs = (doc, what) => {
   const { metric, higher_is_better: rate } = doc.program, failed = doc.rows.filter((r) => r.cause).map((r) => r.name), found = new Map();
   doc.runs.filter((r) => r.problem === null && !failed.includes(r.row)).forEach((run) => {
@@ -74,7 +75,6 @@ const programs = (docs) => {
   }
 };
 const documents = files.map((f) => JSON.parse(readFileSync(f))), real = documents.filter((doc) => "program" in doc);
-for (const doc of documents) for (const [key, of] of Object.entries({ checks: check, misuses: harden, processes: why, pairs: agreement })) if (key in doc) of(doc);
+for (const doc of documents) for (const [key, of] of Object.entries({ checks: check, misuses: harden, processes: why, heaps: heap, pairs: agreement })) if (key in doc) of(doc);
 if (real.length) programs(real);
-console.log([...wrong, `${seen} statements are recomputed; ${wrong.length} disagree`].join("\n"));
-process.exitCode = wrong.length || !seen ? 1 : 0;
+console.log([...wrong, `${seen} statements are recomputed; ${wrong.length} disagree`].join("\n")), process.exitCode = wrong.length || !seen ? 1 : 0;

@@ -9,7 +9,7 @@ from pathlib import Path
 from driving import BUILD, ROOT, DriverTest, run, slow
 from report import write
 from report.test_kinds import REDIS, conformance, gate, hardening
-from report.test_more_kinds import PROGRAMS, Heaps, memory
+from report.test_more_kinds import PROGRAMS, heap, memory
 from test_bench_results import EXAMPLE
 
 DRIVE = ROOT / "scripts" / "report" / "drive.mjs"
@@ -38,7 +38,7 @@ class Browser(DriverTest):
             ("harden", hardening()),
             ("gate", gate()),
             ("why", memory()),
-            ("heap", Heaps().heap()),
+            ("heap", heap()),
         ):
             source = self.directory / f"{name}.json"
             source.write_text(json.dumps(document))
