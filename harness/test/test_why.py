@@ -526,7 +526,9 @@ class Stacks(WhyTest):
         points = document["processes"][0]["points"]
         with_block = [p for p in points if p["rss"] >= 60 << 20]
         self.assertTrue(with_block, points)
-        for point in with_block:  # the program may just be writing into it, and has 2 to 3 MiB of its own
+        for (
+            point
+        ) in with_block:  # the program may just be writing into it, and has 2 to 3 MiB of its own
             self.assertGreaterEqual(point["requested"], 56 << 20, point)
         return [p["stacks"] for p in with_block]
 

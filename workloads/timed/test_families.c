@@ -242,10 +242,10 @@ static void *same_malloc(size_t size) {
 
 static void test_fault_at(const struct workload *load, unsigned threads, size_t at,
                           void *(*faulty)(size_t), const char *check, const char *what) {
-    struct allocator a = counting;
-    a.malloc           = faulty;
-    a.free             = lose;
-    a.usable_size      = NULL; /* glibc does not take an odd address */
+    struct allocator a   = counting;
+    a.malloc             = faulty;
+    a.free               = lose;
+    a.usable_size        = NULL; /* glibc does not take an odd address */
     fault_at             = at;
     struct outcome found = {.failed_check = ""};
     freed_twice          = 0;
@@ -253,8 +253,8 @@ static void test_fault_at(const struct workload *load, unsigned threads, size_t 
         found = run(load, &a, 7, crew_few_ops(load), threads, true);
         give_back_all();
     }
-    fault_at = at; /* the timed pass may find it, too */
-    if (load->memory_bytes <= HEAVY)      /* in others there is no reading of what others sent */
+    fault_at = at;                   /* the timed pass may find it, too */
+    if (load->memory_bytes <= HEAVY) /* in others there is no reading of what others sent */
         run(load, &a, 7, crew_few_ops(load), threads, false);
     give_back_all();
     IS(freed_twice, 0, "%s: %s: what was freed before it was found is not freed once more",
