@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -545,7 +546,8 @@ static void test_in_handler(enum interrupted what) {
     const pid_t pid = fork();
     if (pid == 0) {
         struct gom_memstats m;
-        alarm(120); /* a busy machine is slow */
+        alarm(120);                                    /* a busy machine is slow */
+        setrlimit(RLIMIT_CPU, &(struct rlimit){1, 1}); /* who waits for itself turns and turns */
         close(STDERR_FILENO);
         gom_free(gom_malloc(64));
         if (what == A_RENEWAL)
