@@ -104,7 +104,9 @@ def sample(
     return record
 
 
-def count(name: str, workload: str, options: list[str], part: int) -> Optional[Counts]:
+@functools.cache
+def count(name: str, workload: str, options: tuple[str, ...], part: int) -> Optional[Counts]:
+    """Two measures with the same options share it."""
     ops = max(1, workloads()[workload]["brief_ops"] // part)
     with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
         out = Path(directory) / "callgrind.out"
@@ -127,7 +129,7 @@ def measure(name: str, workload: str, what: str, part: int) -> Optional[float]:
         record = sample(name, workload, workloads()[workload]["quick_ops"], threads=threads)
         return RECORD[what](record) if record else None
     options, value = CALLGRIND[what]
-    counts = count(name, workload, options, part)
+    counts = count(name, workload, tuple(options), part)
     return value(counts) if counts else None
 
 

@@ -107,8 +107,8 @@ class Killed(DriverTest):
         self.trials(1)
 
     @slow
-    def test_forty_times_each(self) -> None:
-        self.trials(40)
+    def test_ten_times_each(self) -> None:
+        self.trials(10)
 
     def timeline(self, out: Path) -> list[str]:
         """The lines of the only run; none: there is no such file."""
