@@ -115,14 +115,19 @@ class Workshop:
         """What the test needs, and no more."""
         path = test.partition(":")[0]
         if path.endswith(".py"):
-            targets = ["all"]
-            if "FAULTY" in (self.tree / path).read_text():
-                bugs = (self.tree / "allocators" / "faulty").glob("*/*.c")
-                targets += [f"build/faulty/{bug.stem}" for bug in bugs]
+            bugs = self.planted((self.tree / path).read_text())
+            targets = ["all", *(f"build/faulty/{name}" for name in bugs)]
         else:
             targets = [f"build/{path}" if path.startswith("test-") else f"build/test/{path}"]
         environment = clean_environment(B="build")
         return run("make", "-j2", "WERROR=", *targets, cwd=self.tree, env=environment)
+
+    def planted(self, test: str) -> list[str]:
+        """The planted bugs that the text of a test names, alone or by their folder."""
+        folders = re.findall(r'"faulty" / "(\w+)"', test)
+        all_of = sorted((self.tree / "allocators" / "faulty").glob("*/*.c"))
+        named = [b.stem for b in all_of if b.parent.name in folders or f'"{b.stem}"' in test]
+        return named if "faulty" in test.lower() else []
 
     def prove(self, test: str, timeout: float, slow_too: bool) -> tuple[int, str]:
         """The test's exit code and output. It goes to a file: a pipe would stay open for as long as
@@ -159,9 +164,9 @@ class Workshop:
         built = self.build(test)
         if built.returncode != 0:
             return Plain(f"{test} does not build without a mutant: {built.stderr}")
-        (self.tree / "build").mkdir(exist_ok=True)
-        mirror(self.tree / "build", self.kept)
         code, output = self.prove(test, TIMEOUT, slow_too)
+        (self.tree / "build").mkdir(exist_ok=True)
+        mirror(self.tree / "build", self.kept)  # with what the test keeps there: Go's cache
         cases = re.findall("(?m)^ok .*", output)
         if code != 0 or not cases:
             return Plain(f"{test} fails without a mutant: {output}")
@@ -208,7 +213,7 @@ def try_those_of(
             break
         plain = shop.without(test, slow_too)
         if plain.problem:
-            return dict.fromkeys(wanted, Outcome(plain.problem))
+            return {**outcomes, **dict.fromkeys(left, Outcome(plain.problem))}
         for m in left:
             if plain.skip:
                 outcomes[m] = Outcome(skipped=f"{test} cannot run here: {plain.skip}")
@@ -244,7 +249,7 @@ class Mutants(DriverTest):
         wanted = [m for m in mutants() if os.environ.get("ONLY", "") in m.promise]
         trees = [self.directory / f"tree-{i}" for i in range(TREES)]
         for tree in trees:
-            copy_tree(tree)
+            copy_tree(tree, programs=("faulty",))
         for m, outcome in zip(wanted, try_all(wanted, trees)):
             with self.subTest(m.promise):
                 if outcome.skipped:
