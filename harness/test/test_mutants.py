@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Optional
+from unittest import mock
 
 from driving import BUILD, ROOT, DriverTest, clean_environment, copy_tree, run, slow
 
@@ -297,7 +298,13 @@ class Toy(unittest.TestCase):
 
 
 class Runner(DriverTest):
-    """The runner's own mutants: of a toy project, which is words in a file."""
+    """The runner's own mutants: of a toy project, which is words in a file. Two tries are several."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        fewer = mock.patch.object(sys.modules[__name__], "TRIES", 2)
+        fewer.start()
+        self.addCleanup(fewer.stop)
 
     def outcome(
         self, old: str, new: str, case: str, of: str = "", words: str = "", timeout: float = TIMEOUT
