@@ -8,10 +8,10 @@
 #   BATCH=n                    rounds of a task (default: 1)
 #   AT_ONCE=n                  so many tasks at a time (default: no limit)
 #   SBATCH="--partition=big --time=30"   further options of sbatch, split at blanks; quotes mean nothing
-#   QUICK ALLOCATORS WORKLOADS GROUP THREADS PRELOAD, REPS SEED TIMEOUT SIZES LONG_REST THP ARGS
-#                              as in scripts/bench.sh. REPS is the number of rounds;
+#   QUICK ALLOCATORS WORKLOADS GROUP THREADS PRELOAD REPS SEED TIMEOUT SIZES LONG_REST THP ARGS
+#                              as in scripts/bench.sh. REPS is the number of rounds.
 #   CHECKS PROFILE MISUSES SIZES RUNS
-#                              as in scripts/check.sh; with WORK=check, REPS=n makes all checks n times
+#                              as in scripts/check.sh. With WORK=check, REPS=n makes all checks n times.
 #   OUT=dir                    a folder that all nodes see under the same path (default: results)
 #   B=dir                      where the driver was built (default: build)
 #

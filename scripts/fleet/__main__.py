@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it is a package
 
-from bench_results import plural, printable
+from bench_results import Unusable, plural, printable
 from fleet import asked as asking
 from fleet import cli, jobs, machines, slurm, verdicts
 from fleet.asked import Refusal
@@ -82,7 +82,10 @@ class Fleet:
         if there > self.at_begin:
             pace = (time.monotonic() - self.began) / (there - self.at_begin)
             said += f", {duration(pace * (self.asked.repetitions - there))} left"
-        return said + f"; {plural(len(nodes), 'node')} at work: {' '.join(nodes[:8])}" * bool(nodes)
+        if nodes:
+            return said + f"; {plural(len(nodes), 'node')} at work: {' '.join(nodes[:8])}"
+        why = sorted({t.reason for t in tasks} - {"None", ""})
+        return said + f"; no node is at work: {', '.join(why)}" * bool(why)
 
     def wait(self) -> list[Part]:
         """Until Slurm has no task of it any more. While Slurm does not answer, nothing is concluded."""
@@ -137,17 +140,27 @@ class Fleet:
             complain(
                 f"fleet: {plural(len(missing), 'round')} got lost ({described(missing)}): submitted anew"
             )
-            self.submit(missing, how["batch"], how["at_once"], how["options"])
+            try:
+                self.submit(missing, how["batch"], how["at_once"], how["options"])
+            except slurm.Trouble as problem:  # what is there is worth collecting
+                complain(f"fleet: {printable(str(problem))}")
+                return parts
 
     def finish(self, parts: list[Part]) -> int:
         def show(done: int, of: int) -> None:
             self.progress.show(f"fleet: collecting: {done} of {plural(of, 'part')}")
 
         work = str(self.fleet["work"])
-        if work == "run":
-            made = collect(self.folder, parts, self.asked, show)
-        else:
-            made = verdicts.collect(self.folder, parts, work, self.asked, show)
+        try:
+            if work == "run":
+                made = collect(self.folder, parts, self.asked, show)
+            else:
+                made = verdicts.collect(self.folder, parts, work, self.asked, show)
+        except OSError as problem:
+            kept = "all parts are kept: mend that, and collect again"
+            raise Unusable(
+                f"{problem.filename or self.folder}: {problem.strerror}; {kept}"
+            ) from problem
         self.progress.clear()
         return self.report(made)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Collection, Sequence
@@ -155,19 +156,23 @@ def prepare(out: Path, driver: Path, work: str, words: Sequence[str], count: int
         names = set(filter(None, chosen)) or {p.name for p in (driver.parent / "cell").iterdir()}
     cells = cells_of(driver, names)
     folder = run_folder.make(out, "fleet")
-    for name in ("parts", "nodes", "jobs", "logs"):
-        (folder / name).mkdir()
-    bundle.make(folder, driver, cells, files)
-    save(
-        folder / FILE,
-        {
-            "work": work,
-            "name": f"spanbench-{secrets.token_hex(6)}",
-            "words": words_of(work, there, plan),
-            "first_words": joined([(n, v) for n, v in there if n in FIRST_ONLY]),
-            **plan,
-        },
-    )
+    try:
+        for name in ("parts", "nodes", "jobs", "logs"):
+            (folder / name).mkdir()
+        bundle.make(folder, driver, cells, files)
+        save(
+            folder / FILE,
+            {
+                "work": work,
+                "name": f"spanbench-{secrets.token_hex(6)}",
+                "words": words_of(work, there, plan),
+                "first_words": joined([(n, v) for n, v in there if n in FIRST_ONLY]),
+                **plan,
+            },
+        )
+    except BaseException:  # no half of a fleet
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Optional, TextIO
@@ -153,8 +154,9 @@ def collect(
             made.files[of.name] = folder / of.name
     finally:
         for writer in writers.values():
-            writer.file.close()
             (writer.folder / NEW).unlink(missing_ok=True)
+            with suppress(OSError):  # of a full disk, what it could not write is still waiting
+                writer.file.close()
     for old in folder.glob("class[0-9]*"):
         if old.name not in made.files:
             shutil.rmtree(old, ignore_errors=True)

@@ -170,6 +170,18 @@ class Counting(InFolder):
         self.assertEqual(self.blocks(), [0, 0])
         self.assertEqual([p.name for p in (self.folder / "class1").iterdir()], ["bench.json"])
 
+    def test_a_full_disk_costs_no_part(self) -> None:
+        self.part("0.0/000", document([0]))
+        (self.folder / "class1").mkdir()
+        (self.folder / "class1" / ".bench.json.new").symlink_to("/dev/full")
+        fleet = {"name": "x", "work": "run", "rows": ROWS, "each": 1, "repetitions": 1}
+        task.save(self.folder / "fleet.json", fleet)
+        for says in ("No space left on device; all parts are kept", ""):  # then it is mended
+            done = run("/usr/bin/python3", FLEET, "collect", "--bare", "--now", self.folder)
+            self.assertEqual(done.returncode, 2 if says else 0, done.stderr)
+            self.assertIn(says, done.stderr)
+        self.assertEqual(self.blocks(), [0, 0])
+
 
 class Classes(InFolder):
     def test_machines_that_differ_are_kept_apart(self) -> None:
@@ -335,6 +347,14 @@ class Words(InFolder):
         given = (there / "words").read_text().splitlines()
         self.assertIn("--exclusive", given)
         self.assertEqual(given[-2], str(folder), "a path is a word of its own")
+        (there / "sbatch").write_text(
+            "#!/bin/sh\necho 'sbatch: error: no such nodes' >&2\nexit 1\n"
+        )
+        done = run("/usr/bin/python3", FLEET, "collect", "--bare", folder, env=env)
+        self.assertEqual(done.returncode, 1, "what is there is collected")
+        self.assertIn("sbatch: error: no such nodes", done.stderr)
+        self.assertIn("missing: rounds 0 to 2", done.stdout)
+        (there / "sbatch").write_text("#!/bin/sh\n")
         refused = ["--rivals"], ["--out=x"], ["--preload=/none.so"]
         for option in refused:
             done = run("/usr/bin/python3", FLEET, "submit", "--out", out, "--", *option, env=env)
