@@ -966,6 +966,14 @@ MUTANTS = [
         "of a big heap wait 2 MiB at most",
     ),
     (
+        "waiting: less when a long span comes",
+        SPANCACHE,
+        "n <= SPANCACHE_SHORT || c->room",
+        "n || c->room",
+        WAITING,
+        "but 512 KiB when a span of more than 128 KiB comes",
+    ),
+    (
         "waiting: threads share the room",
         SPANCACHE,
         "/ (threads ? threads : 1);",

@@ -82,6 +82,11 @@ static size_t room(const struct spancache *c) {
     return share < least ? least : share > SPANCACHE_MOST ? SPANCACHE_MOST : share;
 }
 
+/* What may wait when a span of n pages comes. */
+static size_t room_for(const struct spancache *c, size_t n) {
+    return n <= SPANCACHE_SHORT || c->room < SPANCACHE_LEAST ? c->room : SPANCACHE_LEAST;
+}
+
 /* One span of each list in turn. */
 static struct mspan *take_next(struct spancache *c) {
     const uint64_t later = c->some & -((uint64_t)1 << c->hand);
@@ -132,12 +137,13 @@ bool spancache_free(struct spancache *c, struct mspan *s) {
     set_dead(s);
     s->needs_zero = true;
     s->has_spare  = false;
-    if (c->pages + n > c->room) {
-        c->room          = room(c);
-        const size_t fit = c->room > n ? c->room - n : 0, most = c->room / 4 * 3;
+    if (c->pages + n > room_for(c, n)) {
+        c->room           = room(c);
+        const size_t most = room_for(c, n);
+        const size_t fit = most > n ? most - n : 0, kept = most / 4 * 3;
         gave_back = c->pages > fit;
         if (gave_back)
-            give_back(c, fit < most ? fit : most);
+            give_back(c, fit < kept ? fit : kept);
     }
     s->next = c->first[n - 1];
     lock_in_order(); /* the list is whole at any time */

@@ -32,7 +32,8 @@ enum {
     SPANCACHE_PAGES = 64,  /* of the longest span */
     SPANCACHE_LEAST = 64,  /* pages of a thread that may wait: these, or of what is in use */
     SPANCACHE_SHARE = 16,  /* one in so many, for all threads together, */
-    SPANCACHE_MOST  = 256, /* but no more than these */
+    SPANCACHE_MOST  = 256, /* but no more than these; */
+    SPANCACHE_SHORT = 16,  /* when a longer span than that comes, the least */
     /* Of a thread that begins in a crowd (listroom.h) the least is halved so many times. It doubles
      * with each so many spans that did serve again, or had no room. */
     SPANCACHE_HALVED = 3,

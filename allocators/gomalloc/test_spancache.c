@@ -219,13 +219,18 @@ static void test_room(void) {
 
 /* Of a heap of a gigabyte, as far as its books say. */
 static void test_most(void) {
-    enum { PAGES = 16, FAR = 1 << 17 };
+    enum { PAGES = SPANCACHE_SHORT, FAR = 1 << 17 };
     gom_trim(0);
+    char *longer = allocate(PAGES + 1);
     fill(MANY, PAGES);
     atomic_fetch_add(&mheap.inuse_pages, FAR);
-    const size_t most = empty_slowly(MANY);
+    const size_t most = empty_slowly(MANY), before = waiting();
+    gom_free(longer);
+    const size_t after = waiting();
     atomic_fetch_sub(&mheap.inuse_pages, FAR);
     IS(most, SPANCACHE_MOST, "of a big heap wait 2 MiB at most");
+    OK(before > SPANCACHE_LEAST && after <= SPANCACHE_LEAST,
+       "but 512 KiB when a span of more than 128 KiB comes: %zu pages, then %zu", before, after);
     gom_trim(0);
 }
 
