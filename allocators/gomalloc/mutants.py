@@ -62,6 +62,14 @@ GO_CASE = "test_page_allocator_passes_the_tests_of_go"
 MUTANTS = [
     # --- hardened: each mechanism, switched off ---
     (
+        "hardened: secrets are drawn",
+        HERE + "seal.c",
+        "    errno = error;\n    return bits;",
+        "    errno = error;\n    return bits & 0;",
+        HARDENED_TEST,
+        "no secret is another's",
+    ),
+    (
         "hardened: the secret behind a block",
         HOLD,
         "return (seal_load(tail) ^ seal_tail(header)) >> shift;",

@@ -5,6 +5,7 @@
 #include "gomalloc.h"
 #include "hardened.h"
 #include "options.h"
+#include "seal.h"
 #include "tap.h"
 
 #include <errno.h>
@@ -502,7 +503,30 @@ static void test_wiped(void) {
     IS(left, 0, "nothing of a freed block's content is left");
 }
 
+/* Each is a draw of its own, so that to know one is to know no other; and another start has others.
+ * (A forked child has its parent's.) */
+static void test_secrets(void) {
+    gom_free(gom_malloc(1)); /* they are drawn for the first block */
+    const struct seal_secrets before = seal_secrets;
+    const uint64_t some[]            = {before.header, before.before, before.tail,
+                                        before.link,   before.waits,  before.factor};
+    enum { SOME = sizeof some / sizeof *some };
+    unsigned equal = 0;
+    for (unsigned i = 0; i < SOME; i++)
+        for (unsigned j = 0; j < i; j++)
+            equal += some[i] == some[j];
+    IS(equal, 0, "no secret is another's");
+    seal_begin();
+    const uint64_t others[] = {seal_secrets.header, seal_secrets.before, seal_secrets.tail,
+                               seal_secrets.link,   seal_secrets.waits,  seal_secrets.factor};
+    seal_secrets            = before; /* what there is, they have sealed */
+    for (unsigned i = 0; i < SOME; i++)
+        equal += some[i] == others[i];
+    IS(equal, 0, "each start has secrets of its own");
+}
+
 int main(void) {
+    test_secrets();
     test_cases();
     test_handler();
     test_usable();
