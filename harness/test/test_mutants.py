@@ -12,6 +12,7 @@ The mutants lie beside what they break, in files `mutants.py`, which are found:
 `case` is a part of the line of TAP of a case that must fail; "" is any. ONLY="a word" in the environment runs
 the mutants whose promise has it."""
 
+import ast
 import os
 import re
 import runpy
@@ -23,7 +24,7 @@ import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Optional
@@ -51,6 +52,23 @@ class Mutant:
         if count != 1:
             raise ValueError(f"'{self.old}' is in {self.file} {count} times, not once")
         return text.replace(self.old, self.new)
+
+    def narrowed(self, root: Path = ROOT) -> "Mutant":
+        """With the one method that the case is, if there is one: no other need run."""
+        path, _, cases = self.test.partition(":")
+        if not path.endswith(".py") or "." in cases or not self.case:
+            return self
+        classes = [
+            c for c in ast.parse((root / path).read_text()).body if isinstance(c, ast.ClassDef)
+        ]
+        found = [
+            f"{path}:{c.name}.{f.name}"
+            for c in classes
+            for f in c.body
+            if cases in ("", c.name) and isinstance(f, ast.FunctionDef)
+            if f.name.startswith("test") and self.case in f.name
+        ]
+        return replace(self, test=found[0]) if len(found) == 1 else self
 
 
 def mutants() -> list[Mutant]:
@@ -247,7 +265,8 @@ def try_all(wanted: list[Mutant], trees: list[Path], timeout: float = TIMEOUT) -
 @slow
 class Mutants(DriverTest):
     def test_each_is_rejected(self) -> None:
-        wanted = [m for m in mutants() if os.environ.get("ONLY", "") in m.promise]
+        named = [m for m in mutants() if os.environ.get("ONLY", "") in m.promise]
+        wanted = [m.narrowed() for m in named]
         trees = [self.directory / f"tree-{i}" for i in range(TREES)]
         for tree in trees:
             copy_tree(tree, programs=("faulty",))
@@ -347,6 +366,20 @@ class Runner(DriverTest):
             for name, path in found.items():
                 self.assertEqual(path.read_text(), (here / name).read_text())
                 self.assertEqual(age(path), age(here / name))
+
+    def test_a_case_that_is_a_method_runs_alone(self) -> None:
+        (self.directory / "t.py").write_text(TOY_TEST)
+        for test, case, narrow in (
+            ("t.py", "test_second", "t.py:Toy.test_second"),
+            ("t.py:Toy", "second", "t.py:Toy.test_second"),
+            ("t.py:Other", "second", "t.py:Other"),
+            ("t.py", "test_s", "t.py"),  # is several
+            ("t.py", "", "t.py"),
+            ("t.py:Toy.test_end", "test_second", "t.py:Toy.test_end"),
+            ("t", "test_second", "t"),
+        ):
+            m = Mutant("", "", "", "", test, case)
+            self.assertEqual(m.narrowed(self.directory), replace(m, test=narrow))
 
     def test_one_that_survives_is(self) -> None:
         self.assertIn("must reject it", self.outcome("one two", "one two 3", "").problem)
