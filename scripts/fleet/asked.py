@@ -71,9 +71,9 @@ def exactly(rows: Sequence[str]) -> str:
 
 def into_bundle(option: str, value: str, number: int) -> tuple[str, tuple[Path, str] | None]:
     """What an option's value is on the nodes, and the file behind it and its name in the bundle."""
-    name, equals, path = value.rpartition("=") if option == "--preload" else ("", "", value)
-    if option == "--preload" and Path(value).exists():
-        name, equals, path = "", "", value
+    name, equals, path = value.partition("=")
+    if option != "--preload" or not equals or "/" in name or Path(value).exists():
+        name, equals, path = "", "", value  # a path may have that sign, too
     source = Path(path)
     if not source.is_file():
         if option == "--sizes":

@@ -292,6 +292,17 @@ class Words(InFolder):
             with self.assertRaises(asked.Refusal):
                 asked.split(words)
 
+    def test_files_that_options_name_go_along(self) -> None:
+        mine = self.folder / "my =lib.so"
+        mine.write_text("")
+        to = "given/3/my =lib.so"
+        self.assertEqual(asked.into_bundle("--preload", str(mine), 3), (to, (mine, to)))
+        self.assertEqual(asked.into_bundle("--preload", f"x={mine}", 3), (f"x={to}", (mine, to)))
+        self.assertEqual(asked.into_bundle("--sizes", str(mine), 3), (to, (mine, to)))
+        self.assertEqual(asked.into_bundle("--sizes", "lognormal:9,1", 3), ("lognormal:9,1", None))
+        own = Path("/usr/bin/env")  # of the distribution: the nodes have it, or do no work
+        self.assertEqual(asked.into_bundle("--preload", f"x={own}", 3), (f"x={own}", (own, "")))
+
     def test_a_filter_names_the_rows_alone(self) -> None:
         self.assertEqual(
             asked.exactly(["a/b-5.3/threads:1"]), "--benchmark_filter=^(a/b-5\\.3/threads:1)$"
