@@ -164,6 +164,14 @@ MUTANTS = [
         "test_one_cause",
     ),
     (
+        "releases: one that could not be checked counts",
+        "scripts/releases.sh",
+        '[ $code != 0 ] || [ -z "$unchecked" ] || code=2',
+        ":",
+        "scripts/test_releases.py:Releases.test_a_release_that_cannot_be_checked_is_no_success",
+        "test_a_release_that_cannot",
+    ),
+    (
         "releases: other checks are asked anew",
         "scripts/releases.sh",
         '  echo "checks: ${CHECKS:-all}; seed',

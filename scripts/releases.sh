@@ -13,7 +13,7 @@
 # it again. The end is a table, OUT/releases.md.
 #
 # Exit code: 0: each failure is among the known ones; 1: some is not; 2 wrong use or environment, such as no
-# network; 128 + n signal n.
+# network; 128 + n signal n. A release that could not be checked makes 2 of a 0.
 
 # shellcheck disable=SC2086  # lists of packages and words are split on purpose
 set -eu
@@ -137,7 +137,10 @@ check() {
   unset LD_LIBRARY_PATH
   case $code in
   0 | 1) asked >"$out/asked" ;;
-  2) say "$release could not be checked; the reason stands above" ;;
+  2)
+    say "$release could not be checked; the reason stands above"
+    unchecked="$unchecked $release"
+    ;;
   *) exit "$code" ;;
   esac
 }
@@ -177,8 +180,11 @@ mirror_read own
 fetch_all
 rm -rf "$new"
 trap - EXIT
+unchecked=''
 check_all
 scripts/releases_table.py "$results" >"$results.md.new" && code=0 || code=$?
+[ -z "$unchecked" ] || say "nothing new is in the table of:$unchecked"
+[ $code != 0 ] || [ -z "$unchecked" ] || code=2
 mv "$results.md.new" "$results.md"
 cat "$results.md"
 say "$results.md"

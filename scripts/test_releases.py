@@ -19,6 +19,7 @@ while [ $# != 0 ]; do
   esac
   shift
 done
+[ ! -e {log}.refuse ] || exit 2
 [ ! -e {log}.stop ] || {{ kill -INT $PPID; exit 130; }}
 mkdir -p "$out/run"
 sed "s/ROW/$row/" {result} >"$out/run/conformance.json"
@@ -69,6 +70,13 @@ class Releases(Mirror):
         self.assertIn("toy-1.0-1: checked before", self.check(0))
         self.assertEqual(self.log.read_text().count("--preload"), 2)
         self.assertFalse((self.tree / "build" / "releases.new").exists())
+
+    def test_a_release_that_cannot_be_checked_is_no_success(self) -> None:
+        self.check(0)
+        self.write("log.refuse", "")
+        text = self.check(2, SEED="2")
+        self.assertIn("nothing new is in the table of: toy-1.0-1 toy-2.0-1", text)
+        self.assertIn("| errno.free | known | known |", text)
 
     def test_other_checks_are_not_those_of_before(self) -> None:
         self.check(0, CHECKS="fork.*")
