@@ -131,14 +131,15 @@ class SameWork(unittest.TestCase):
             self.assertGreater(record["vsz_live_bytes"], record["rss_live_bytes"], name)
 
     def test_purge_gives_most_of_it_back(self) -> None:
-        """From all threads: each has a live set of its own, of blocks above 32 KiB."""
+        """From all threads: each of the two has a live set of its own, of blocks above 32 KiB, and without its
+        call half stays. mimalloc 2.1 keeps a fifth."""
         for name in cell_names():
             if cell(name, "--describe")["slots"]["purge"] is None:
                 continue
             record = record_of(name, "large", 2)
             start = record["rss_start_bytes"]
             kept = record["rss_purged_bytes"] - start
-            self.assertLess(kept, (record["rss_live_bytes"] - start) / 8, name)
+            self.assertLess(kept, (record["rss_live_bytes"] - start) / 3, name)
 
     def test_own_account_agrees_with_the_live_set(self) -> None:
         accounts = 0
