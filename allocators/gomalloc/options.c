@@ -17,8 +17,10 @@
 #define DEFAULTS                                                                                   \
     { [OPTION_SCAVENGE] = SCAVENGE_DEFAULT, [OPTION_RETAIN] = 10, HARDENED_DEFAULTS }
 
-/* ThreadSanitizer lets no child of a process with threads go on, unless it has none. */
-#ifdef __SANITIZE_THREAD__
+/* ThreadSanitizer lets no child of a process with threads go on, unless it has none. A child of
+ * AddressSanitizer's may wait for ever for a lock of its malloc, which a thread takes that begins
+ * or ends. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 enum { SCAVENGE_DEFAULT = SCAVENGE_BY_AND_BY };
 #else
 enum { SCAVENGE_DEFAULT = SCAVENGE_HELPER };
