@@ -32,7 +32,7 @@ enum {
     QUARANTINE_LARGE   = 8,   /* large spans: the last that came, and of others */
     QUARANTINE_SHARE   = 32,  /* no more pages than this part of the heap, */
     QUARANTINE_LONGEST = 8,   /* of one no more than this, or its addresses alone wait, but */
-    QUARANTINE_PAGES   = 128, /* these */
+    QUARANTINE_PAGES   = 132, /* these: a block of 1 MiB and its words */
 
     /* Two pieces of so many bytes are known of a slot, but for its link: one at its begin and one
      * at its end. If it is longer than both, the second lies at a secret place. */
