@@ -36,7 +36,7 @@ set -- --out "${OUT:-${root}results}"
 
 run_driver run "$@"
 if [ "$code" -gt 128 ]; then
-  [ -z "$run" ] || echo "bench.sh: what was finished says: ${root}scripts/answer.py '$run'" >&2
+  [ -z "$run" ] || printf '%s\n' "bench.sh: what was finished says: ${root}scripts/answer.py '$run'" >&2
   exit "$code"
 fi
 [ -n "$run" ] || exit "$code" # nothing was measured; the driver said why

@@ -58,9 +58,9 @@ run_driver "$command" "$@"
 "${root}scripts/report/__main__.py" --if-possible "$run" >/dev/null || true # it said why
 [ "$command" = check ] || exit "$code"
 if "${root}scripts/junit.py" "$run"; then
-  echo "check.sh: $run/conformance.xml" >&2
+  printf '%s\n' "check.sh: $run/conformance.xml" >&2
 else
-  echo "check.sh: $run/conformance.xml is not written" >&2
+  printf '%s\n' "check.sh: $run/conformance.xml is not written" >&2
   [ "$code" != 0 ] || code=2
 fi
 exit "$code"

@@ -31,13 +31,13 @@ case ${DO:-} in
 '' | submit) ;;
 status | collect | cancel)
   [ -n "${RUN:-}" ] || {
-    echo "fleet.sh: DO=$DO wants the folder of a fleet, RUN=results/…-fleet" >&2
+    printf '%s\n' "fleet.sh: DO=$DO wants the folder of a fleet, RUN=results/…-fleet" >&2
     exit 2
   }
   fleet "$DO" -- "$RUN"
   ;;
 *)
-  echo "fleet.sh: DO is submit, status, collect or cancel, not '$DO'" >&2
+  printf '%s\n' "fleet.sh: DO is submit, status, collect or cancel, not '$DO'" >&2
   exit 2
   ;;
 esac
@@ -45,7 +45,7 @@ case ${WORK:-} in
 '' | bench) command=run ;;
 check | harden) command=$WORK ;;
 *)
-  echo "fleet.sh: WORK is bench, check or harden, not '$WORK'" >&2
+  printf '%s\n' "fleet.sh: WORK is bench, check or harden, not '$WORK'" >&2
   exit 2
   ;;
 esac

@@ -23,7 +23,7 @@ libdir=${libdir#"$prefix/"} libdir=${libdir%/}
 home=$libdir/spanbench # below the prefix, as all paths here that are not absolute
 
 fail() {
-  echo "install.sh: $*" >&2
+  printf '%s\n' "install.sh: $*" >&2
   exit 2
 }
 usage() {
@@ -188,7 +188,7 @@ install_all() {
     install_library $library
   done
   renew_cache
-  echo "installed in $top: $(grep -c '^file ' "$manifest") files; make uninstall removes them"
+  printf '%s\n' "installed in $top: $(grep -c '^file ' "$manifest") files; make uninstall removes them"
 }
 
 # --- uninstall --------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ uninstall)
   need_writable "$top/$home"
   remove_all
   renew_cache
-  echo "uninstalled from $top"
+  printf '%s\n' "uninstalled from $top"
   ;;
 --help) usage ;;
 *)

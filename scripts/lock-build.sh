@@ -8,7 +8,7 @@
 set -u
 folder=$1
 if ! mkdir -p "$folder" 2>/dev/null || ! [ -w "$folder" ]; then
-  echo "spanbench: cannot write to '$folder'. Build in another folder, and have results in another:" \
+  printf '%s %s\n' "spanbench: cannot write to '$folder'. Build in another folder, and have results in another:" \
     "make B=/tmp/build OUT=/tmp/results …"
   exit
 fi
@@ -17,7 +17,7 @@ command -v flock >/dev/null || exit 0
 while :; do
   exec 9>>"$folder/lock"
   if ! flock -n 9; then
-    echo "spanbench: another make builds in '$folder'; waiting until it has ended" >&2
+    printf '%s\n' "spanbench: another make builds in '$folder'; waiting until it has ended" >&2
     flock 9
   fi
   [ "$(stat -Lc %i /proc/self/fd/9)" != "$(stat -c %i "$folder/lock" 2>/dev/null)" ] || break

@@ -6,7 +6,7 @@
 #   what    the folder in it that is made anew at $new, and taken away again at the end
 #   kept    what is told of what was there, when the script gives up
 say() {
-  echo "${0##*/}: $*" >&2
+  printf '%s\n' "${0##*/}: $*" >&2
 }
 give_up() {
   say "$@"
@@ -53,7 +53,7 @@ named() {
     >>"$log" 2>&1 </dev/null || true
   name=$(sed -n 's/^Codename: \([a-z0-9-]*\)$/\1/p' "$new/InRelease" 2>/dev/null | sed -n 1p)
   rm -f "$new/InRelease"
-  echo "${name:-$1}"
+  printf '%s\n' "${name:-$1}"
 }
 # mirror_read [OWN]: reads the lists of SUITES, by default of those that are newer than the system's, with
 # OWN of that one, too.
@@ -140,7 +140,7 @@ show() {
 }
 source_of() {
   name=$(show Source "$1" "$2" | sed 's/ .*//')
-  echo "${name:-$1}"
+  printf '%s\n' "${name:-$1}"
 }
 newest() {
   private apt-cache madison "$1" 2>/dev/null | sed -n '1s/^[^|]*| *\([^ |]*\).*/\1/p'
@@ -180,7 +180,7 @@ library_in() {
   */*) pattern=$1$(echo "$2" | sed "s/@ARCH@/$(uname -m)/") ;;
   *) pattern="$1/usr/lib/$2 $1/usr/lib/*/$2" ;;
   esac
-  for file in $pattern; do [ ! -e "$file" ] || echo "$file"; done | tail -n 1
+  for file in $pattern; do [ ! -e "$file" ] || printf '%s\n' "$file"; done | tail -n 1
 }
 # Why the library cannot be loaded here; nothing: it can.
 why_not() {

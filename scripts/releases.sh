@@ -107,7 +107,7 @@ cells_with() {
   here=$(cd "$releases/$1" && pwd -P)
   make DEPS=skip "B=$build" "LOADER=$here$(cat "$here/loader")" "$releases/$1/cell/system" >&2
   for part in stacks plugin.so; do cp "$build/$part" "$here/"; done
-  echo "$here/cell"
+  printf '%s\n' "$here/cell"
 }
 # What decides what a run says: the same words, and there is nothing new to ask.
 asked() {
@@ -147,7 +147,7 @@ check() {
 # What programs preload: the adapter may name another file beside the library.
 to_preload() {
   proxy=$(sed -n 's/.*[.]preload *= "\(.*\)",/\1/p' "allocators/$1.c")
-  if [ -n "$proxy" ]; then echo "${2%/*}/$proxy"; else readlink -f "$2"; fi
+  if [ -n "$proxy" ]; then printf '%s\n' "${2%/*}/$proxy"; else readlink -f "$2"; fi
 }
 # The releases with this file, in the order of their versions.
 those_with() {

@@ -27,6 +27,6 @@ keep table.txt "${root}scripts/table.py" "$run"
 plots=', plots/' page=', report.html'
 [ -d "$run/plots" ] || plots=''
 [ -f "$run/report.html" ] || page=''
-echo "All of it: $run/"
+printf '%s\n' "All of it: $run/"
 echo "  answer.txt, table.txt, bench.json$plots$page"
 exit "$later"

@@ -31,7 +31,7 @@ need_results() {
   while [ ! -e "$at" ] && [ "$at" != "${at%/*}" ] && [ -n "${at%/*}" ]; do at=${at%/*}; done
   [ -e "$at" ] || at=.
   [ ! -w "$at" ] || return 0
-  echo "${0##*/}: cannot write to ${OUT:-${root}results}; have results in another folder: OUT=/tmp/results" >&2
+  printf '%s\n' "${0##*/}: cannot write to ${OUT:-${root}results}; have results in another folder: OUT=/tmp/results" >&2
   exit 2
 }
 
@@ -41,7 +41,7 @@ is_yes() {
   1 | yes) return 0 ;;
   '' | 0 | no) return 1 ;;
   esac
-  echo "${0##*/}: $1 is 1 or yes, 0 or no, not '$2'" >&2
+  printf '%s\n' "${0##*/}: $1 is 1 or yes, 0 or no, not '$2'" >&2
   exit 2
 }
 is_quick() {

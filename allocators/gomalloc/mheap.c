@@ -251,8 +251,8 @@ static void count(_Atomic size_t *pages, size_t n) {
     atomic_fetch_add_explicit(pages, n, memory_order_relaxed);
 }
 
-/* What free learns from the page alone. Nothing in the hardened build, which looks at each block,
- * nor for 16-byte noscan slots, which tiny objects may share. */
+/* What free learns from the page alone. Nothing of 16-byte noscan slots, which tiny objects may
+ * share; in the hardened build there are no such objects. */
 static unsigned page_class(unsigned spanclass) {
     return !HARDENED && spanclass == SPANCLASS_TINY ? 0 : spanclass;
 }

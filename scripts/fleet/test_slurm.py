@@ -44,8 +44,8 @@ class OnSlurm(unittest.TestCase):
         why = lacking()
         if why:
             self.skipTest(why)
-        # Quotes, blanks, what a shell expands, what Slurm expands.
-        self.out = Path(tempfile.mkdtemp(prefix="fleet 'a\"$(x) %j\\"))
+        # Quotes, blanks, what a shell expands, what Slurm expands, what some shells' echo does.
+        self.out = Path(tempfile.mkdtemp(prefix="fleet 'a\"$(x) %j\\0101-"))
         self.addCleanup(shutil.rmtree, self.out, ignore_errors=True)
         # A socket's path is short.
         place = Path(tempfile.mkdtemp(prefix="fleet-"))
@@ -85,6 +85,7 @@ class OneRun(OnSlurm):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
         self.assertIn("5 of 5 rounds, 60 samples, 0 failed", done.stdout)
         self.assertIn("Fastest: ", done.stdout)
+        self.assertIn(f"All of it: {folder}/class1/", done.stdout)
         local = requests(self.out / "local" / "latest" / "bench.json")
         self.assertEqual(requests(folder / "class1" / "bench.json"), local)
         document = json.loads((folder / "class1" / "bench.json").read_text())
