@@ -577,6 +577,7 @@ class Program(unittest.TestCase):
             root = xml.etree.ElementTree.parse(self.directory / "plots" / f"{name}.svg").getroot()
             self.assertTrue(root.tag.endswith("svg"), name)
 
+    @slow
     def test_the_same_bytes_again(self) -> None:
         """From a link, in another place, at another time, with settings of one's own."""
         elsewhere = self.directory / "elsewhere"

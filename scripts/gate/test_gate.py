@@ -24,6 +24,7 @@ from driving import (
     run,
     run_python,
     run_unread,
+    slow,
 )
 
 import gate.judge  # with scipy, which takes a second: once, and not in each child
@@ -83,6 +84,7 @@ def spoiled(document: Any) -> "list[tuple[str, Any]]":
 
 
 class Document(GateTest):
+    @slow
     def test_is_as_its_schema_says(self) -> None:
         """With counts and times, and with counts alone; and what is wrong is not."""
         schema = json.loads((ROOT / "results" / "gate.schema.json").read_text())
