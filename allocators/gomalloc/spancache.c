@@ -111,9 +111,9 @@ static void give_back(struct spancache *c, size_t keep) {
             pagealloc_free(&mheap.pages, s->base, s->npages, false);
         }
         mheap_note_dirty();
-        lock_release(&mheap.lock);
-        /* relaxed: a statistic */
+        /* relaxed: a statistic. Before the lock is free, for a fork counts these pages, too. */
         atomic_fetch_sub_explicit(&mheap.inuse_pages, pages, memory_order_relaxed);
+        lock_release(&mheap.lock);
         while (n > 0)
             fixalloc_free(&mheap.few, dead[--n]);
     }
