@@ -16,7 +16,6 @@ OWN_TEST = "make test"  # the one that this test is part of
 LESS = {
     "make bench-programs": {"QUICK": "1"},
     "make bench": {"QUICK": "1", "REPS": "1", "ARGS": "--no-timeline"},
-    "make check": {"CHECKS": "alignment.* errno.* realloc.*"},
     "make gate": {"QUICK": "1", "WORKLOADS": "tiny", "THREADS": "1"},
     "make harden": {"RUNS": "1"},
     "make try": {"RUNS": "3"},

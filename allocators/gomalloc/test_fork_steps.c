@@ -314,7 +314,8 @@ static void do_growth(void) {
     gom_free(block);
     end_trace();
     judge();
-    in_hand = 0;
+    /* It waits in quarantine, from where a child may lose one. */
+    in_hand = HARDENED ? (GROWTH + PAGE_BYTES) >> 10 : 0;
 }
 
 /* Two threads' frees of the same spans, and half of them merged again */

@@ -132,14 +132,15 @@ class SameWork(unittest.TestCase):
 
     def test_purge_gives_most_of_it_back(self) -> None:
         """From all threads: each of the two has a live set of its own, of blocks above 32 KiB, and without its
-        call half stays. mimalloc 2.1 keeps a fifth."""
+        call half stays. Only mimalloc may keep more than an eighth: 2.1 keeps a fifth."""
         for name in cell_names():
             if cell(name, "--describe")["slots"]["purge"] is None:
                 continue
             record = record_of(name, "large", 2)
             start = record["rss_start_bytes"]
             kept = record["rss_purged_bytes"] - start
-            self.assertLess(kept, (record["rss_live_bytes"] - start) / 3, name)
+            part = 3 if name == "mimalloc" else 8
+            self.assertLess(kept, (record["rss_live_bytes"] - start) / part, name)
 
     def test_own_account_agrees_with_the_live_set(self) -> None:
         accounts = 0

@@ -22,16 +22,7 @@ from verdicts.why_verdict import Verdict, percent, size
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 430, 14, 286
 MOST_POINTS = 200  # of a layer
-SHORT = {
-    "requested": "live: asked for",
-    "slack": "live: slack",
-    "fragments": "free, between live blocks",
-    "kept": "free, kept by the allocator",
-    "huge": "never written: huge pages",
-    "outside": "mmap outside malloc",
-    "stacks": "stacks",
-    "files": "code and files",
-}
+SHORT = {**PARTS, "requested": "live: asked for", "slack": "live: slack"}
 
 
 def thinned(points: list[Point], kept: Point) -> list[Point]:
