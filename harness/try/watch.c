@@ -10,10 +10,16 @@
 #include <time.h>
 
 /* Seconds. */
-static const double readings_share = 0.005, walks_share = 0.01, walks_free = 0.02;
+static const double readings_share = 0.005;
+/* Walks may take this at once, and this share of the time: of several processes, and of one. */
+static const struct {
+    double at_once, share;
+} walks_of_several = {0.02, 0.01}, walks_of_one = {0.002, 0.003};
 static const double shortest_rest = 0.001, longest_rest = 0.1;
-static const double walk_after  = 0.005; /* something changed */
+static const double walk_after =
+    0.005; /* a process came or went, or several use more or less memory */
 static const double walk_unsure = 0.025; /* much is shared: copies on write show in no counter */
+static const double walk_alone  = 0.1;   /* the same of one process */
 static const double walk_always = 0.2;
 
 struct process {
@@ -123,16 +129,28 @@ static int64_t total_rss(const struct watch *w) {
     return sum;
 }
 
-static bool is_walk_due(const struct watch *w, double now) {
+/* How long after the last one. One process shares little but its libraries, so it is walked seldom.
+ */
+static double walk_due(const struct watch *w) {
     int64_t shared = 0;
     for (size_t i = 0; i < w->processes; i++)
         shared += shared_of(&w->process[i]);
-    const int64_t rss = total_rss(w), moved = llabs(rss - w->rss_at_walk);
-    const double since = now - w->last_walk;
-    const double due   = w->changed || moved > rss / 50                                 ? walk_after
-                         : w->processes > 1 && shared > rss / 10 && shared > (16 << 20) ? walk_unsure
-                                                                                        : walk_always;
-    return since >= due && w->walks_cpu <= walks_free + walks_share * (now - w->start);
+    const int64_t rss = total_rss(w);
+    const bool moved  = llabs(rss - w->rss_at_walk) > rss / 50;
+    if (w->changed)
+        return walk_after;
+    if (w->processes <= 1)
+        return moved ? walk_alone : walk_always;
+    return moved                                      ? walk_after
+           : shared > rss / 10 && shared > (16 << 20) ? walk_unsure
+                                                      : walk_always;
+}
+
+static bool is_walk_due(const struct watch *w, double now) {
+    const double at_once =
+        w->result.processes > 1 ? walks_of_several.at_once : walks_of_one.at_once;
+    const double share = w->result.processes > 1 ? walks_of_several.share : walks_of_one.share;
+    return now - w->last_walk >= walk_due(w) && w->walks_cpu <= at_once + share * (now - w->start);
 }
 
 static void walk(struct watch *w, double now) {

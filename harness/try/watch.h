@@ -1,10 +1,11 @@
 /* Watches the memory of all that this process started, in a thread of its own.
  *
  * The peak is that of the sum over all processes, each page counted once (PSS). A walk over all
- * pages tells it exactly but is slow, so walks are rare: they get 1 % of the time. Between them,
- * the kernel's counters are read: how much has each process more than at its last walk? Its own
- * high-water mark tells of a peak between two readings. Readings get 0.5 % of one CPU's time, and
- * come every millisecond at most. */
+ * pages tells it exactly but is slow, and holds up the program's mmap. So walks are rare: they get
+ * 1 % of the time, and 0.3 % if there is one process. Between them, the kernel's counters are read:
+ * how much has each process more than at its last walk? Its own high-water mark tells of a peak
+ * between two readings. Readings get 0.5 % of one CPU's time, and come every millisecond at most.
+ */
 #ifndef SPANBENCH_TRY_WATCH_H
 #define SPANBENCH_TRY_WATCH_H
 
