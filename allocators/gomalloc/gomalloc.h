@@ -121,6 +121,21 @@ GOM_API int gom_mallopt(int parameter, int value);
 /* A table for people, per class: spans, objects, what is unused. Written to a file descriptor. */
 GOM_API void gom_dump(int fd);
 
+/* What the heap is made of, for a picture: a line for each arena, span and run of free pages,
+ * and for the live objects of each class. Sizes are bytes, addresses hexadecimal.
+ *
+ *     arena ADDRESS BYTES
+ *     span ADDRESS BYTES STATE SLOT SLOTS FREE
+ *     free ADDRESS BYTES resident|back
+ *     objects SLOT LIVE
+ * STATE is cached (a thread allocates from it), partial (nobody's, with free slots), full, large,
+ * stack (of gom_stack_alloc) or waiting (free, in a thread's cache). FREE has 16 hexadecimal
+ * digits for each 64 slots, and the lowest bit is the first slot; 1: it is free. "back": not
+ * resident. Pages in no line are in use: a thread has them for its next spans. An object that is
+ * not live and whose slot is not free is on a thread's list. Other threads may change all of it
+ * meanwhile. */
+GOM_API void gom_dump_spans(int fd);
+
 GOM_API const char *gom_version(void);
 
 #ifdef __cplusplus

@@ -50,6 +50,8 @@ HUGE_TEST = HERE + "test_huge"
 MOVED = HERE + "test_moved"
 KERNEL_TEST = HERE + "test_kernel_pages"
 STATISTICS = HERE + "test_statistics"
+DUMP = HERE + "test_dump"
+STATS = HERE + "stats.c"
 LIMIT_TEST = HERE + "test_limit"
 HELPER_TEST = HERE + "test_helper"
 LOCKED_FREES = "test_frees_under_locks_of_the_c_library"
@@ -2194,6 +2196,38 @@ MUTANTS = [
         "    const uint32_t version    = c->of[spanclass].version - 2;",
         STATISTICS,
         "the slow paths renew the version",
+    ),
+    (
+        "dump: slots that others freed are free",
+        STATS,
+        "s->bits[w] | s->bits[words + w];",
+        "s->bits[w];",
+        DUMP,
+        "after a trim, what is free is free in its span",
+    ),
+    (
+        "dump: slots that may be handed out are free",
+        STATS,
+        "s->bits[w] | s->bits[words + w];",
+        "s->bits[words + w];",
+        DUMP,
+        "after a trim, what is free is free in its span",
+    ),
+    (
+        "dump: pages that went back are told from those that did not",
+        STATS,
+        "is_free ? 1 + (of->scavenged[page / 64] >> page % 64 & 1) : 0;",
+        "is_free;",
+        DUMP,
+        "and those that went back",
+    ),
+    (
+        "dump: the last run of a chunk is told, too",
+        STATS,
+        "page <= CHUNK_PAGES; page++) {\n        const bool is_free",
+        "page < CHUNK_PAGES; page++) {\n        const bool is_free",
+        DUMP,
+        "the statistics know free pages",
     ),
 ]
 

@@ -96,10 +96,13 @@ const char *gom_version(void) {
     return GOM_VERSION;
 }
 
-/* --- the table --- */
+/* --- the table, and the picture --- */
+
+/* Digits of a span's bitmap, and of a line with them. */
+enum { DIGITS = 16, BITMAP_BYTES = SPAN_MANY_WORDS * DIGITS + 1, LINE_BYTES = BITMAP_BYTES + 120 };
 
 __attribute__((format(printf, 2, 3))) static void say(int fd, const char *format, ...) {
-    char line[160];
+    char line[LINE_BYTES];
     va_list args;
     va_start(args, format);
     const int n = vsnprintf(line, sizeof line, format, args);
@@ -116,29 +119,40 @@ static double mib(uint64_t bytes) {
     return (double)bytes / (1 << 20);
 }
 
-/* Spans and slots in use of each class. Other threads may change them meanwhile: each number is
- * right at some time. */
-struct census {
-    size_t spans, slots, used, pages;
-};
-
-__attribute__((no_sanitize("thread"))) static void take_census(struct census of[SPAN_CLASSES]) {
+/* Calls `see` for each span, also those that wait in threads' caches. Other threads may change them
+ * meanwhile: each number is right at some time. */
+__attribute__((no_sanitize("thread"))) static void each_span(void (*see)(struct mspan *, void *of),
+                                                             void *of) {
     size_t first, end;
     arena_bounds(&first, &end);
     for (size_t i = first; i < end; i++) {
         const struct heap_arena *a = arena_of((uintptr_t)i << ARENA_SHIFT);
         for (unsigned page = 0; a && page < ARENA_PAGES; page++) {
             const uintptr_t address = ((uintptr_t)i << ARENA_SHIFT) + page * (uintptr_t)PAGE_BYTES;
-            const struct mspan *s   = arena_span(address);
-            if (!s || s->base != address || span_state(s->word) == SPAN_DEAD)
-                continue;
-            struct census *c = &of[s->spanclass];
-            c->spans++;
-            c->pages += s->npages;
-            c->slots += s->nelems;
-            c->used += span_live(s->word);
+            struct mspan *s         = arena_span(address);
+            if (s && s->base == address)
+                see(s, of);
         }
     }
+}
+
+/* Spans and slots in use of each class. */
+struct census {
+    size_t spans, slots, used, pages;
+};
+
+__attribute__((no_sanitize("thread"))) static void count_span(struct mspan *s, void *of) {
+    struct census *c = (struct census *)of + s->spanclass;
+    if (span_state(s->word) == SPAN_DEAD)
+        return;
+    c->spans++;
+    c->pages += s->npages;
+    c->slots += s->nelems;
+    c->used += span_live(s->word);
+}
+
+static void take_census(struct census of[SPAN_CLASSES]) {
+    each_span(count_span, of);
 }
 
 void gom_dump(int fd) {
@@ -161,6 +175,93 @@ void gom_dump(int fd) {
                 c->slots ? 100.0 * (double)c->used / (double)c->slots : 100.0);
     }
     say(fd, "n: noscan. used: not free in the span, so with what threads' lists and spans hold\n");
+}
+
+/* Which slots are free: 16 digits for each 64 of them, whose lowest bit is the first slot. */
+__attribute__((no_sanitize("thread"))) static void print_free(struct mspan *s,
+                                                              char text[BITMAP_BYTES]) {
+    const unsigned words = s->nwords < SPAN_MANY_WORDS ? s->nwords : SPAN_MANY_WORDS;
+    for (unsigned w = 0; w < words; w++) { /* as mspan_avail and mspan_freed have them */
+        const uint64_t free = s->bits[w] | s->bits[words + w];
+        snprintf(text + (size_t)w * DIGITS, DIGITS + 1, "%016llx", (unsigned long long)free);
+    }
+}
+
+__attribute__((no_sanitize("thread"))) static void tell_span(struct mspan *s, void *fd) {
+    static const char *const names[] = {
+        [SPAN_DEAD] = "waiting",    [SPAN_CACHED] = "cached",   [SPAN_FULL] = "full",
+        [SPAN_PUSHING] = "partial", [SPAN_PARTIAL] = "partial", [SPAN_EMPTYING] = "partial",
+        [SPAN_LARGE] = "large",     [SPAN_MANUAL] = "stack",
+    };
+    const enum span_state state    = span_state(s->word);
+    const bool has_slots           = state != SPAN_DEAD && state < SPAN_LARGE;
+    const unsigned long long bytes = (unsigned long long)s->npages * PAGE_BYTES;
+    char free[BITMAP_BYTES]        = "0";
+    if (has_slots)
+        print_free(s, free);
+    say(*(int *)fd, "span %llx %llu %s %llu %u %s\n", (unsigned long long)s->base, bytes,
+        names[state], has_slots ? s->elem_bytes : bytes, has_slots ? s->nelems : 1u, free);
+}
+
+static bool has_region(size_t r) {
+    lock_acquire(&mheap.lock);
+    const bool has = mheap.pages.region[r];
+    lock_release(&mheap.lock);
+    return has;
+}
+
+/* A copy of a chunk's bitmaps, of a region that exists; false: the heap has none there. */
+static bool copy_chunk(size_t c, struct palloc_chunk *to) {
+    lock_acquire(&mheap.lock);
+    const struct palloc_region *r = mheap.pages.region[c / REGION_CHUNKS];
+    const size_t at               = c % REGION_CHUNKS;
+    const bool known              = r->known[at / 64] >> at % 64 & 1;
+    if (known)
+        *to = r->chunk[at];
+    lock_release(&mheap.lock);
+    return known;
+}
+
+static void tell_free_pages(int fd, size_t chunk, const struct palloc_chunk *of) {
+    static const char *const names[] = {[1] = "resident", [2] = "back"};
+    unsigned begin = 0, kind = 0; /* 0: in use */
+    for (unsigned page = 0; page <= CHUNK_PAGES; page++) {
+        const bool is_free = page < CHUNK_PAGES && !(of->used[page / 64] >> page % 64 & 1);
+        const unsigned now = is_free ? 1 + (of->scavenged[page / 64] >> page % 64 & 1) : 0;
+        if (now == kind && page < CHUNK_PAGES)
+            continue;
+        if (kind)
+            say(fd, "free %llx %llu %s\n",
+                ((unsigned long long)chunk << CHUNK_SHIFT) + (unsigned long long)begin * PAGE_BYTES,
+                (unsigned long long)(page - begin) * PAGE_BYTES, names[kind]);
+        begin = page;
+        kind  = now;
+    }
+}
+
+static void tell_arenas(int fd) {
+    size_t first, end;
+    arena_bounds(&first, &end);
+    for (size_t i = first; i < end; i++)
+        if (arena_of((uintptr_t)i << ARENA_SHIFT))
+            say(fd, "arena %llx %llu\n", (unsigned long long)i << ARENA_SHIFT, 1ull << ARENA_SHIFT);
+}
+
+/* No lock is held while it writes. */
+void gom_dump_spans(int fd) {
+    struct gom_memstats m;
+    struct palloc_chunk chunk;
+    gom_memstats(&m);
+    tell_arenas(fd);
+    each_span(tell_span, &fd);
+    for (size_t r = 0; r < REGIONS; r++)
+        for (size_t c = 0; has_region(r) && c < REGION_CHUNKS; c++)
+            if (copy_chunk(r * REGION_CHUNKS + c, &chunk))
+                tell_free_pages(fd, r * REGION_CHUNKS + c, &chunk);
+    for (unsigned i = 1; i < SIZE_CLASSES; i++)
+        if (m.by_size[i].mallocs)
+            say(fd, "objects %u %llu\n", class_to_size[i],
+                (unsigned long long)(m.by_size[i].mallocs - m.by_size[i].frees));
 }
 
 /* --- in glibc's forms --- */
