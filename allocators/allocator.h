@@ -45,7 +45,7 @@
 #include <stddef.h>
 
 /* Raised when a slot is added or changes its meaning; a cell refuses another value. */
-enum { ALLOCATOR_ABI = 1 };
+enum { ALLOCATOR_ABI = 2 };
 
 enum {
     /* Live blocks overlap: this measures the harness, not an allocator. Exempt from checks of
@@ -114,6 +114,19 @@ struct allocator {
      * to them, and arena + hblkhd as those held from the operating system. A library that fills the
      * structure by other rules (scudo) gets a wrapper; one that keeps no such account, NULL. */
     struct mallinfo2 (*stats)(void);
+
+    /* Writes what the heap is made of to a file descriptor, for a picture (scripts/heap.py), a line
+     * each, in any order; sizes are bytes, addresses hexadecimal:
+     *     arena ADDRESS BYTES                          a part of the address space, of one map
+     *     span ADDRESS BYTES STATE SLOT SLOTS FREE     a run of pages, cut into slots of one size
+     *     free ADDRESS BYTES resident|back             pages in no span; back: given back
+     *     objects SLOT LIVE                            live objects in all slots of that size
+     * STATE is cached (a thread allocates from it), partial (nobody's, with free slots), full,
+     * large or stack (one object), or waiting (free, in a thread's cache). FREE has 16 hexadecimal
+     * digits for each 64 slots, and the lowest bit is the first slot; 1: it is free. SLOT of a span
+     * without several is its length. The cell calls it while no other thread calls the allocator.
+     * NULL: it does not tell. */
+    void (*dump)(int fd);
 };
 
 extern const struct allocator allocator;

@@ -27,4 +27,5 @@ const struct allocator allocator = {
     .free_aligned_sized = gom_free_aligned_sized,
     .purge              = gom_trim,
     .stats              = gom_mallinfo2,
+    .dump               = gom_dump_spans,
 };

@@ -205,6 +205,10 @@ void heap_map_look(const char *instant) {
     put(buffer, used);
     if (pagemap >= 0)
         close(pagemap);
+    if (books.real.dump && !books.failed) {
+        put(buffer, (size_t)snprintf(buffer, LINE_BYTES, "dump,%s\n", instant));
+        books.real.dump(books.fd);
+    }
 }
 
 bool heap_map_is_whole(void) {

@@ -26,8 +26,10 @@ const struct allocator *heap_map_begin(const struct allocator *, const char *fil
  *     page,resident,live,live,live,live,instant
  *
  * `page` is its address divided by the page size, `resident` 0 or 1, and `live` are usable bytes of
- * each class. An instant's name may have commas. No other thread may call the allocator meanwhile.
- */
+ * each class. An instant's name may have commas. Of an allocator that tells what its heap is made
+ * of
+ * (`dump`), a line "dump,instant" and its own lines follow. No other thread may call the allocator
+ * meanwhile. */
 void heap_map_look(const char *instant);
 
 /* Is all of it in the file? If not, a sentence on standard error says why. True without a map. */

@@ -32,6 +32,7 @@ static const struct {
     SLOT(free_aligned_sized, NULL),
     SLOT(purge, NULL),
     SLOT(stats, NULL),
+    SLOT(dump, NULL),
     SLOT(version, NULL),
 };
 

@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-enum { IDENTITY_SLOTS = 14 };
+enum { IDENTITY_SLOTS = 15 };
 
 struct identity {
     char object[PATH_MAX];         /* the file that owns malloc, symbolic links resolved */

@@ -51,24 +51,34 @@ static void *replace(void *old, size_t size) {
     return made;
 }
 
+static void tell(int fd) {
+    dprintf(fd, "free %d back\n", next ? 1 : 0);
+}
+
 static const struct allocator fake = {
-    .malloc = place, .free = take, .realloc = replace, .usable_size = usable};
+    .malloc = place, .free = take, .realloc = replace, .usable_size = usable, .dump = tell};
 
 static void *at_page(const struct allocator *a, size_t page, size_t offset, size_t size) {
     next = arena + page * page_bytes + offset;
     return a->malloc(size);
 }
 
-/* The lines of the page after a look, without the page's number; "" if there is none. */
-static const char *line_of(size_t page, const char *instant) {
-    static char text[TEXT_BYTES], wanted[40], found[200];
+/* What was written so far. */
+static char *written(void) {
+    static char text[TEXT_BYTES];
     const int fd      = open(file, O_RDONLY);
     const ssize_t got = read(fd, text, sizeof text - 1);
     close(fd);
     text[got > 0 ? got : 0] = '\0';
-    *found                  = '\0';
+    return text;
+}
+
+/* The lines of the page after a look, without the page's number; "" if there is none. */
+static const char *line_of(size_t page, const char *instant) {
+    static char wanted[40], found[200];
+    *found = '\0';
     snprintf(wanted, sizeof wanted, "%zu,", (size_t)arena / page_bytes + page);
-    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+    for (char *rest = written(), *line; (line = strsep(&rest, "\n"));)
         if (strncmp(line, wanted, strlen(wanted)) == 0 && strstr(line, instant))
             snprintf(found, sizeof found, "%s", line + strlen(wanted));
     return found;
@@ -100,6 +110,8 @@ int main(void) {
     has(1, "full", wanted, "a block of two pages has a part on the first");
     has(2, "full", wanted, "and one on the second");
     has(3, "full", "", "a page without a block has no line");
+    CONTAINS(written(), ",full, 1\ndump,full, 1\nfree 1 back\n",
+             "what the allocator tells follows");
 
     next  = arena + 4 * page_bytes;
     large = a->realloc(large, 3 * page_bytes); /* class 3 */
@@ -117,6 +129,7 @@ int main(void) {
     a->free(NULL);
     heap_map_look("end");
     has(6, "end", "1,0,0,0,0,end", "after free nothing is live");
+    CONTAINS(written(), ",end\ndump,end\nfree 0 back\n", "at each instant anew");
     OK(heap_map_is_whole(), "all of it is in the file");
     unlink(file);
     return tap_done();

@@ -9,7 +9,7 @@
              -> programs  of make try, with the claims of verdicts/
              -> catalogue of make bench-programs, with the statistics of the answer
              -> whys      of make why, with the words of verdicts/
-             -> heaps     of make heap, whose numbers heap_pages.py made
+             -> heaps     of make heap, whose numbers heap_pages.py made -> spans (of heap_spans.py)
              -> histories of make history, with the changes of history_changes.py
              -> together  of a folder with several of these: a chapter for each
                 each makes a model (what page.html shows), with facts (machine, libraries, commands)

@@ -6,8 +6,8 @@ from typing import Any
 
 
 from bench_results import MIB, plural, printable
-from heap_pages import CLASSES, KINDS, MOST
-from report import svg
+from heap_pages import CLASSES, KINDS, live_bytes, worst
+from report import spans, svg
 from report.facts import facts_of
 from report.matrices import text
 from report.model import Page, Part, Section
@@ -94,13 +94,8 @@ def table(heap: Any) -> Table:
     return made
 
 
-def worst(heap: Any) -> Any:
-    """The instant with most free resident memory."""
-    return max(heap["instants"], key=lambda i: int(sum(i["pinned"])) + int(i["empty"]))
-
-
 def sentence(heap: Any) -> str:
-    at = worst(heap)
+    at = worst(heap["instants"])
     pinned = sum(at["pinned"])
     most = max(range(CLASSES), key=lambda i: int(at["pinned"][i]))
     said = (
@@ -109,12 +104,12 @@ def sentence(heap: Any) -> str:
     )
     if pinned:
         said += f" (most of it, {size(at['pinned'][most])}, beside blocks of {SIZES[most]})"
-    live = MIB * sum(totals(at)[:CLASSES])
+    live = live_bytes(at)
     return f"{said}, and {size(at['empty'])} on pages without one; {size(live)} are live."
 
 
 def page(document: Any) -> Page:
-    if len(MOST) + 1 != len(SIZES):
+    if CLASSES != len(SIZES):
         raise ValueError("the classes have other names")
     good = [h for h in document["heaps"] if h.get("cause") is None]
     gaps = [
@@ -140,6 +135,7 @@ def page(document: Any) -> Page:
                 key = key_of("heap", workload, h["allocator"])
                 made.parts.append(Part(key, heading, [picture(h)], table(h)))
         sections.append(made)
+    sections += spans.sections(good)
     names = " ".join(dict.fromkeys(str(h["allocator"]) for h in document["heaps"]))
     loads = " ".join(dict.fromkeys(str(h["workload"]) for h in document["heaps"]))
     return Page(
@@ -150,7 +146,8 @@ def page(document: Any) -> Page:
         findings=[
             Sentence(key_of("s-heap", h["workload"], h["allocator"]), "finding", sentence(h))
             for h in good
-        ],
+        ]
+        + spans.sentences(good),
         sections=sections,
         facts=facts_of(document, document),
         command=printable(

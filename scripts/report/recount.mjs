@@ -2,10 +2,8 @@
 // and real programs (six rounds or more). Prints what disagrees, and ends with 1. recompute.mjs: make bench.
 import { readFileSync } from "node:fs";
 const [, , pageFile, ...files] = process.argv; // usage: node recount.mjs PAGE JSON...
-const page = readFileSync(pageFile, "utf8"), wrong = [], entities = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
-const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => entities[e] ?? e).trim();
-const sentences = [...page.matchAll(/<li id="[^"]*" class="finding">(.*?) <a /g)].map((m) => plain(m[1]));
-const count = (list, test) => list.filter(test).length, sum = (v) => v.reduce((s, x) => s + x, 0), UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+const page = readFileSync(pageFile, "utf8"), wrong = [], entities = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" }, plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => entities[e] ?? e).trim();
+const sentences = [...page.matchAll(/<li id="[^"]*" class="finding">(.*?) <a /g)].map((m) => plain(m[1])), count = (list, test) => list.filter(test).length, sum = (v) => v.reduce((s, x) => s + x, 0), UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 let seen = 0; const compare = (said, shown, values) => { // sizes in bytes; each number must be as near as its digits allow
   const off = shown.some((text, i) => {
     const [, digits, unit] = text.match(/^(-?[\d.,]+)(?: (B|KiB|MiB|GiB))?$/), [, exponent = 0] = digits.match(/\.(\d+)$/)?.map((x) => x.length) ?? [];
@@ -21,8 +19,7 @@ const check = ({ results }) => {
     if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [pass, pass + finding + known, finding, known, unrun]);
   }
 };
-const harden = ({ results }, ends = (r) => Object.keys(r.outcomes)) => { for (const said of sentences) {
-    const m = said.match(/^(\S+) caught (\d+) of (\d+) misuses? in every run(?:; damage was shown in (\d+))?\.$/), own = m ? results.filter((r) => r.allocator === m[1]) : [];
+const harden = ({ results }, ends = (r) => Object.keys(r.outcomes)) => { for (const said of sentences) { const m = said.match(/^(\S+) caught (\d+) of (\d+) misuses? in every run(?:; damage was shown in (\d+))?\.$/), own = m ? results.filter((r) => r.allocator === m[1]) : [];
     if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [count(own, (r) => ends(r).every((o) => ["access", "call", "later"].includes(o))), count(own, (r) => ends(r).some((o) => !["unsupported", "void", "not run"].includes(o))), count(own, (r) => r.outcomes.corrupt)]);
 } };
 const why = ({ processes }) => {
@@ -44,6 +41,10 @@ const heap = ({ heaps, classes = ["up to 128 B", "129 B to 1 KiB", "over 1 to 8 
   const m = said.match(/^On (\S+), (\S+) has most free memory resident at "(.*)": (\S+ \S+) beside live blocks(?: \(most of it, (\S+ \S+), beside blocks of (.*?)\))?, and (\S+ \S+) on pages without one; (\S+ \S+) are live\.$/), at = h.instants.reduce((a, b) => (sum(b.pinned) + b.empty > sum(a.pinned) + a.empty ? b : a));
   if (m && m[1] === h.workload && m[2] === h.allocator) compare(said, [m[4], ...(m[5] ? [m[5]] : []), ...m.slice(7)], at.name === m[3] && (!m[5] || at.pinned[classes.indexOf(m[6])] === Math.max(...at.pinned)) ? [sum(at.pinned), ...(m[5] ? [Math.max(...at.pinned)] : []), at.empty, sum(at.places.flatMap((p) => p.slice(0, 4)))] : []);
 }));
+const structure = ({ heaps }) => heaps.forEach((h) => (h.structure ?? []).forEach((of) => sentences.forEach((said) => { // spans and slots of an allocator that tells
+  const m = said.match(/^(\S+) on (\S+) at "(.*)": (\d+) spans? have (\d+) slots?; (\d+) are live, (\d+) on threads' lists, and (\d+) free(?:\. Slots of (\d+) B have most of the free memory, (\S+ \S+))?\.$/);
+  const [spans, slots, live, free] = ["spans", "slots", "live", "free"].map((k) => sum(of.classes.map((c) => c[k]))), most = of.classes.reduce((a, b) => (b.slot_bytes * b.free > a.slot_bytes * a.free ? b : a), { slot_bytes: 0, free: 0 }); if (m && m[1] === h.allocator && m[2] === h.workload && m[3] === of.name) compare(said, m.slice(4).filter(Boolean), [spans, slots, live, slots - live - free, free, ...(free ? [most.slot_bytes, most.slot_bytes * most.free] : [])]);
+})));
 const agreement = ({ pairs }) => sentences.forEach((said) => {
   const m = said.match(/^Of (\d+) pairs? of allocators that differ in a program, (\S+) of make bench has (\d+) in the same order, (\d+) reversed, and (\d+) as ties\.$/);
   if (m) compare(said, [m[1], ...m.slice(3)], [pairs.length, ...["same", "reversed", "tied"].map((w) => count(pairs, (p) => p[w].includes(m[2])))]);
@@ -75,6 +76,5 @@ const programs = (docs) => {
   }
 };
 const documents = files.map((f) => JSON.parse(readFileSync(f))), real = documents.filter((doc) => "program" in doc);
-for (const doc of documents) for (const [key, of] of Object.entries({ checks: check, misuses: harden, processes: why, heaps: heap, pairs: agreement })) if (key in doc) of(doc);
-if (real.length) programs(real);
-console.log([...wrong, `${seen} statements are recomputed; ${wrong.length} disagree`].join("\n")), process.exitCode = wrong.length || !seen ? 1 : 0;
+for (const doc of documents) for (const [key, of] of Object.entries({ checks: check, misuses: harden, processes: why, heaps: (doc) => [heap, structure].forEach((of) => of(doc)), pairs: agreement })) if (key in doc) of(doc);
+if (real.length) programs(real); console.log([...wrong, `${seen} statements are recomputed; ${wrong.length} disagree`].join("\n")), process.exitCode = wrong.length || !seen ? 1 : 0;

@@ -16,6 +16,7 @@ from report import histories, model, phases, study, write
 from report.test_kinds import MARKUP, conformance, gate, hardening
 from report.test_report import Elements, noisy
 from test_bench_results import document, entry, made_up
+from test_heap_pages import DUMP
 from verdicts.test_why_verdict import point
 
 PROGRAMS = ROOT / "results" / "programs"
@@ -72,9 +73,12 @@ def program(times: dict[str, float], rounds: int = 7, seed: int = 1) -> dict[str
 def heap() -> dict[str, Any]:
     """Makes a heap.json: two regions of pages, of which four are given back, and an allocator that failed."""
     lines = [
-        f"{p},1,{4096 if p < 9 else 0},{0 if p < 9 else 96},0,0,full, 1\n" for p in range(1, 21)
+        f"{p},{int(p < 20)},{4096 if p < 9 else 0},{0 if p < 9 else 96},0,0,full, 1\n"
+        for p in range(1, 21)
     ]
+    lines += ["dump,full, 1\n", *DUMP]
     lines += [f"{p},{int(p > 4)},0,{0 if p < 9 else 96},0,0,later\n" for p in range(1, 21)]
+    lines += ["dump,later\n", *DUMP]
     good = {"allocator": "a", "workload": "w", "cause": None, **heap_pages.heap(lines, 4096)}
     bad = {"allocator": MARKUP, "workload": "w", "cause": MARKUP}
     listed = [{"name": "a", "version": None, "object": "liba.so"}]
@@ -340,9 +344,12 @@ class Heaps(PageTest):
         made = write.page_of_folder(self.directory)
         text = self.text(self.directory)
         self.assertEqual(
-            self.recounted(text, file), (0, "1 statements are recomputed; 0 disagree\n")
+            self.recounted(text, file), (0, "3 statements are recomputed; 0 disagree\n")
         )
         self.assertEqual(self.recounted(text.replace("46.9 KiB", "46.8 KiB"), file)[0], 1)
+        for right, wrong in (("2 are live", "3 are live"), ("memory, 4 KiB", "memory, 5 KiB")):
+            self.assertIn(right, text)
+            self.assertEqual(self.recounted(text.replace(right, wrong), file)[0], 1)
         self.assertIn(
             'On w, a has most free memory resident at "later": 46.9 KiB beside live blocks (most of it, 46.9 KiB, '
             "beside blocks of 129 B to 1 KiB), and 16 KiB on pages without one; 1.12 KiB are live.",
@@ -359,3 +366,39 @@ class Heaps(PageTest):
         for kind in ("live0", "live1", "free", "back"):
             self.assertEqual(picture.count(f"cell-{kind}"), 1)
         self.assertEqual(picture.count("cell-live3"), 0)
+
+    def test_how_an_allocator_keeps_it(self) -> None:
+        self.put("heap.json", heap())
+        made = write.page_of_folder(self.directory)
+        (section,) = [s for s in made.sections if s.key == "structure"]
+        self.assertEqual(section.title, "How does a keep its heap: arenas, spans, slots?")
+        self.assertIn(
+            'a on w at "later": 2 spans have 6 slots; 2 are live, 1 on threads\' lists, and 3 free. Slots of 2048 B have '
+            "most of the free memory, 4 KiB.",
+            said(made),
+        )
+        full, _ = section.parts
+        assert full.table
+        self.assertEqual(
+            [line.cells for line in full.table.lines],
+            [
+                ["2048", "1", "0", "1", "0", "4", "1", "1", "2", "0.00391"],
+                ["4096", "1", "1", "0", "0", "2", "1", "0", "1", "0.00391"],
+            ],
+        )
+        lanes, squares = full.pictures
+        self.assertIn("over 1 to 8 KiB: 8 KiB in use, 8 KiB in free slots", lanes)
+        self.assertIn("free pages: 16 KiB resident, 16 KiB given back", lanes)
+        self.assertEqual(lanes.count("arena "), 2)
+        self.assertIn("8 KiB of 2048 B each, partial: 2 of 4 free", squares)
+        self.assertEqual(squares.count("M"), 6, "a square for each slot")
+
+    def test_of_an_allocator_that_does_not_tell(self) -> None:
+        of = heap()
+        of["heaps"][0]["structure"] = []
+        self.put("heap.json", of)
+        made = write.page_of_folder(self.directory)
+        self.assertEqual([s.key for s in made.sections], ["heap-w"])
+        del of["heaps"][0]["structure"]  # a run of before
+        self.put("heap.json", of)
+        self.assertEqual(said(write.page_of_folder(self.directory)), said(made))
