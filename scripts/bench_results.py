@@ -201,6 +201,8 @@ class Facts:
     # by workload and allocator, of the processes that rested so long
     rested: dict[tuple[str, str], Sample] = field(default_factory=dict)
     rest_failures: list[tuple[str, str]] = field(default_factory=list)
+    # by workload, allocator and threads: when its pass of the timeline reached its instants, in seconds
+    reached: dict[tuple[str, str, int], list[tuple[str, float]]] = field(default_factory=dict)
 
 
 @dataclass
@@ -403,6 +405,19 @@ def parse_rests(
     return rested, failures
 
 
+def parse_reached(own: Any, where: str) -> dict[tuple[str, str, int], list[tuple[str, float]]]:
+    """Runs of before there were any have none."""
+    found = {}
+    for i, entry in enumerate(member(own, where, "timeline_passes", list, [])):
+        place = f"{where}.timeline_passes[{i}]"
+        key = text(entry, place, "workload"), text(entry, place, "allocator")
+        found[(*key, count(entry, place, "threads"))] = [
+            (text(at, place, "name"), amount(at, place, "seconds"))
+            for at in member(entry, place, "reached", list)
+        ]
+    return found
+
+
 def parse_facts(context: Any, measured: set[str], workloads: set[str]) -> Facts:
     where = "context.spanbench"
     own = member(context, "context", "spanbench", dict)
@@ -457,6 +472,7 @@ def parse_facts(context: Any, measured: set[str], workloads: set[str]) -> Facts:
         long_rest=member(own, where, "long_rest_seconds", int, 0),
         rested=rested,
         rest_failures=rest_failures,
+        reached=parse_reached(own, where),
     )
 
 

@@ -37,6 +37,7 @@ json_t *bench_json_context(const struct options *o, const struct registry *r, js
     json_object_set_new(c, "workloads", workloads);
     json_object_set(c, "unmeasured", unmeasured);
     json_object_set_new(c, "timeline_failures", json_array());
+    json_object_set_new(c, "timeline_passes", json_array());
     if (o->long_rest_seconds) {
         json_object_set_new(c, "long_rest_seconds", json_integer(o->long_rest_seconds));
         json_object_set_new(c, "long_rests", json_array());
@@ -69,6 +70,15 @@ static void add_record(json_t *entry, const struct record *r) {
     if (*r->thp)
         json_object_set_new(entry, "thp", json_string(r->thp));
     json_object_set_new(entry, "digest", json_string(r->digest));
+}
+
+json_t *bench_json_pass(const struct record *r, double begin) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->reached_count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:f}", "name", r->reached[i].name, "seconds",
+                                              (double)r->reached[i].at_ns * 1e-9 - begin));
+    return json_pack("{s:s, s:s, s:i, s:o}", "workload", r->workload, "allocator", r->allocator,
+                     "threads", (int)r->threads, "reached", list);
 }
 
 json_t *bench_json_rest(const char *row, const struct entry *entry, const char *cause) {

@@ -24,6 +24,10 @@ struct entry {
  * shares `unmeasured`, an array of what has no row. */
 json_t *bench_json_context(const struct options *, const struct registry *, json_t *unmeasured);
 
+/* When a pass of the timeline reached each instant, in seconds since its process began, which was
+ * at `begin` of CLOCK_MONOTONIC. A new object. */
+json_t *bench_json_pass(const struct record *, double begin);
+
 /* What a process said after a long rest, or, if it failed, why. A new object. */
 json_t *bench_json_rest(const char *row, const struct entry *, const char *cause);
 

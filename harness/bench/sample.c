@@ -140,6 +140,7 @@ void sample_run(const struct sample_request *q, struct sample *a) {
                                     .tick_seconds    = q->tick_seconds,
                                     .arg             = q->arg},
              &result);
+    a->begin       = result.begin;
     a->seconds     = result.seconds;
     a->cpu_seconds = result.cpu_seconds;
     judge(q, &result, a);

@@ -30,7 +30,8 @@ struct sample {
     enum { SAMPLE_GOOD, SAMPLE_FAILED, SAMPLE_TIMED_OUT, SAMPLE_INTERRUPTED } end;
     struct record record; /* if SAMPLE_GOOD */
     char cause[640];      /* else: one sentence */
-    double seconds;       /* of the process, from outside */
+    double begin;         /* of the process, in seconds of CLOCK_MONOTONIC */
+    double seconds;       /* of it, from outside */
     double cpu_seconds;   /* likewise */
 };
 

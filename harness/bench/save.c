@@ -76,6 +76,10 @@ void save_add_failed_pass(struct save *j, const char *row, const char *cause) {
     json_array_append_new(list, json_pack("{s:s, s:s}", "name", row, "cause", cause));
 }
 
+void save_add_pass(struct save *j, json_t *reached) {
+    json_array_append_new(json_object_get(j->context, "timeline_passes"), reached);
+}
+
 void save_add_long_rest(struct save *j, const char *row, const struct entry *entry,
                         const char *cause) {
     json_array_append_new(json_object_get(j->context, "long_rests"),

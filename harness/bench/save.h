@@ -34,6 +34,9 @@ void save_renew(struct save *, double next_seconds);
 /* Notes in the context why a pass of the timeline failed. */
 void save_add_failed_pass(struct save *, const char *row, const char *cause);
 
+/* Notes in the context when a pass of the timeline reached its instants: `reached`, new. */
+void save_add_pass(struct save *, json_t *reached);
+
 /* Adds to the context what a process said after a long rest, or why it failed. */
 void save_add_long_rest(struct save *, const char *row, const struct entry *, const char *cause);
 

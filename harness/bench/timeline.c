@@ -144,6 +144,8 @@ size_t timeline_run(struct rows *r, struct results_file *csv, struct save *saved
         if (*r->state[row].stopped)
             continue;
         run_pass(r, row, &to, &a);
+        if (a.end == SAMPLE_GOOD && a.record.reached_count)
+            save_add_pass(saved, bench_json_pass(&a.record, a.begin));
         if (a.end == SAMPLE_GOOD || a.end == SAMPLE_INTERRUPTED)
             continue;
         failed++;

@@ -103,6 +103,18 @@ static void write_instants(struct json *out, const struct sample_result *r) {
     json_close(out, ']');
 }
 
+/* For who looks from outside meanwhile. */
+static void write_reached(struct json *out, const struct sample_result *r) {
+    json_open(out, "reached", '[');
+    for (unsigned i = 0; i < r->reached_count; i++) {
+        json_open(out, NULL, '{');
+        json_string(out, "name", r->reached[i].name);
+        json_uint(out, "at_ns", r->reached[i].at_ns);
+        json_close(out, '}');
+    }
+    json_close(out, ']');
+}
+
 static void write_own_account(struct json *out, const struct record_source *s) {
     const struct mallinfo2 *m = &s->result->stats;
     if (s->request->allocator->stats) {
@@ -121,6 +133,8 @@ void record_write(struct json *out, const struct record_source *s) {
     write_live_set(out, s);
     write_memory(out, s);
     write_instants(out, s->result);
+    if (s->request->hold_ms)
+        write_reached(out, s->result);
     write_own_account(out, s);
     json_close(out, '}');
 }

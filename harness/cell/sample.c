@@ -88,11 +88,22 @@ static void show(const char *name) {
         crew.request->look(name);
 }
 
+/* Only the first thread calls it. */
+static void reach(const char *name) {
+    struct sample_result *r = crew.result;
+    if (r->reached_count == SAMPLE_MAX_REACHED)
+        return;
+    struct sample_reached *at = &r->reached[r->reached_count++];
+    at->at_ns                 = monotonic_ns();
+    memcpy(at->name, name, strnlen(name, sizeof at->name - 1));
+}
+
 /* Everybody arrives, the first thread reads, everybody goes on. */
 static void instant(const struct worker *w, enum sample_instant which) {
     static const char *const names[] = {"start", "all live", "all freed", "all purged"};
     meet();
     if (w->thread == 0) {
+        reach(names[which]);
         crew.result->memory[which] = memory_now();
         if (which == SAMPLE_LIVE && w->allocator->stats)
             crew.result->stats = w->allocator->stats();
@@ -109,6 +120,7 @@ static void note(const char *name) {
         return;
     struct sample_noted *n = &r->noted[r->noted_count++];
     memcpy(n->name, name, strnlen(name, sizeof n->name - 1));
+    reach(name);
     for (unsigned i = 0; i < crew.request->threads; i++)
         n->held_bytes += crew.clock[i].held_bytes;
     n->memory = memory_now();
@@ -272,6 +284,8 @@ static void *work(void *arg) {
         memset(w->memory, 0, load->memory_bytes); /* resident, near this thread */
     instant(w, SAMPLE_START);
     run_span(w, &crew.result->warm_up, warm_up);
+    if (w->thread == 0)
+        reach("timed operations");
     run_span(w, &crew.result->timed, sample_timed_span);
     instant(w, SAMPLE_LIVE);
     load->inspect(w, crew.request->verify);

@@ -10,7 +10,8 @@ enum {
     SAMPLE_MAX_THREADS = 256,
     SAMPLE_MAX_LATER   = 4,
     SAMPLE_MAX_NOTED   = 24,
-    SAMPLE_NAME_BYTES  = 32
+    SAMPLE_NAME_BYTES  = 32,
+    SAMPLE_MAX_REACHED = SAMPLE_MAX_NOTED + 5
 };
 
 struct sample_request {
@@ -46,6 +47,12 @@ struct sample_noted {
     struct memory memory;
 };
 
+/* When an instant was reached, before any rest there; and when the timed operations began. */
+struct sample_reached {
+    char name[SAMPLE_NAME_BYTES];
+    uint64_t at_ns; /* CLOCK_MONOTONIC */
+};
+
 /* The warm-up, or the timed operations. All threads leave a rendezvous at its beginning together.
  */
 struct sample_span {
@@ -64,9 +71,11 @@ struct sample_result {
     uint64_t usable_bytes;    /* of the live blocks; 0: the allocator has no usable_size */
     uint64_t untouched_bytes; /* of live_bytes: never written */
     uint64_t bound_bytes;     /* of theory, for the memory that such requests may need; 0: none */
-    struct memory memory[SAMPLE_INSTANTS];       /* SAMPLE_PURGED: only with purge */
-    struct sample_noted noted[SAMPLE_MAX_NOTED]; /* in the order of time */
-    unsigned noted_count;                        /* more are dropped */
+    struct memory memory[SAMPLE_INSTANTS];             /* SAMPLE_PURGED: only with purge */
+    struct sample_noted noted[SAMPLE_MAX_NOTED];       /* in the order of time */
+    unsigned noted_count;                              /* more are dropped */
+    struct sample_reached reached[SAMPLE_MAX_REACHED]; /* in the order of time */
+    unsigned reached_count;
     struct mallinfo2 stats; /* the allocator's own account at SAMPLE_LIVE, if any */
 
     const char *failed_check; /* "" = none; the first one that failed, by number of thread */

@@ -611,6 +611,37 @@ static void test_noted(void) {
     IS(r.noted[SAMPLE_MAX_NOTED - 1].held_bytes, SAMPLE_MAX_NOTED - 1, "the last ones");
 }
 
+/* The driver, which looks from outside, draws marks there. */
+static void test_reached(void) {
+    static const char *const names[] = {"start",    "timed operations", "full",      "empty",
+                                        "all live", "all freed",        "all purged"};
+    enum { ALL = sizeof names / sizeof *names };
+    const struct script is = {.on_worker = keep_worker, .act[RUN] = note_two};
+    sample(is, (struct sample_request){.threads = 2});
+    IS(r.reached_count, ALL, "each instant has its time, and so has the first operation");
+    bool in_order = true;
+    for (unsigned i = 0; i < ALL; i++)
+        OK(strcmp(r.reached[i].name, names[i]) == 0, "by its name: %s", r.reached[i].name);
+    for (unsigned i = 1; i < ALL; i++)
+        in_order &= r.reached[i - 1].at_ns <= r.reached[i].at_ns;
+    OK(in_order, "in the order of time");
+    OK(sample_began <= r.reached[0].at_ns && r.reached[0].at_ns <= first_begin(WARM_UP),
+       "the start comes before the warm-up");
+    OK(last_end(WARM_UP) <= r.reached[1].at_ns && r.reached[1].at_ns <= first_begin(RUN),
+       "the first operation behind it");
+    OK(last_end(RUN) <= r.reached[4].at_ns && r.reached[4].at_ns <= first_begin(INSPECT),
+       "all is live behind the last one");
+    OK(last_end(DRAIN) <= r.reached[5].at_ns && r.reached[5].at_ns <= r.reached[6].at_ns,
+       "all is freed behind the last free");
+    OK(last_end(PURGE) <= r.reached[6].at_ns && r.reached[6].at_ns <= sample_ended,
+       "and all is purged behind it");
+    sample((struct script){.on_worker = keep_worker, .act[RUN] = note_often},
+           (struct sample_request){.threads = 1});
+    OK(r.reached_count == SAMPLE_MAX_NOTED + 5 &&
+           strcmp(r.reached[r.reached_count - 1].name, "all purged") == 0,
+       "with all instants that fit, the last one has its time, too");
+}
+
 static void test_later(void) {
     static const char *const names[] = {"freed, 20 ms later", "freed, 50 ms later",
                                         "purged, 20 ms later", "purged, 50 ms later"};
@@ -719,6 +750,7 @@ int main(void) {
     test_counters();
     test_memory();
     test_noted();
+    test_reached();
     test_later();
     test_hold();
     test_cpus();

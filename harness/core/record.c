@@ -61,6 +61,20 @@ static bool take_instants(const json_t *list, struct record *r) {
     return true;
 }
 
+/* Likewise, of a cell that rests at its instants. */
+static bool take_reached(const json_t *list, struct record *r) {
+    static const struct record_number at = {"at_ns", offsetof(struct record_reached, at_ns), true};
+    if (list && (!json_is_array(list) || json_array_size(list) > RECORD_MAX_REACHED))
+        return false;
+    for (r->reached_count = 0; r->reached_count < json_array_size(list); r->reached_count++) {
+        struct record_reached *to = &r->reached[r->reached_count];
+        const json_t *from        = json_array_get(list, r->reached_count);
+        if (!take_string(from, "name", to->name, sizeof to->name) || !take_number(from, &at, to))
+            return false;
+    }
+    return true;
+}
+
 static bool is_digest(const char *text) {
     return strlen(text) == 16 && strspn(text, "0123456789abcdef") == 16;
 }
@@ -94,6 +108,8 @@ static const char *first_bad_member(const json_t *root, struct record *r) {
             return record_numbers[i].name;
     if (!take_instants(json_object_get(root, "instants"), r))
         return "instants";
+    if (!take_reached(json_object_get(root, "reached"), r))
+        return "reached";
     if (r->ops == 0)
         return "ops";
     if (r->wall_ns == 0)

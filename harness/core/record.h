@@ -76,7 +76,14 @@ struct record_instant {
 #undef NUMBER
 };
 
-enum { RECORD_MAX_INSTANTS = 24 };
+enum { RECORD_MAX_INSTANTS = 24, RECORD_MAX_REACHED = RECORD_MAX_INSTANTS + 5 };
+
+/* When an instant was reached: of a sample that rests there, so that it can be seen from outside.
+ */
+struct record_reached {
+    char name[32];
+    int64_t at_ns; /* CLOCK_MONOTONIC */
+};
 
 struct record {
 #define NUMBER(name) int64_t name;
@@ -90,6 +97,8 @@ struct record {
     bool verified; /* a checked pass: wall_ns and cpu_ns mean nothing */
     struct record_instant instant[RECORD_MAX_INSTANTS]; /* in the order of time */
     size_t instants;
+    struct record_reached reached[RECORD_MAX_REACHED]; /* likewise */
+    size_t reached_count;
 };
 
 /* The same numbers as a table, for loops. */

@@ -138,10 +138,36 @@ static void test_memory(void) {
     free(mine);
 }
 
+static void test_reached(void) {
+    struct record r;
+    char problem[200] = "";
+    json_t *with      = good_record();
+    json_object_set_new(with, "reached",
+                        json_pack("[{s:s, s:i}, {s:s, s:i}]", "name", "start", "at_ns", 5, "name",
+                                  "all live", "at_ns", 9));
+    OK(parse(with, &r, problem, sizeof problem), "times of instants are taken %s", problem);
+    OK(r.reached_count == 2 && strcmp(r.reached[1].name, "all live") == 0, "by their names");
+    OK(r.reached[0].at_ns == 5 && r.reached[1].at_ns == 9, "in their order");
+    OK(parse(good_record(), &r, problem, sizeof problem) && r.reached_count == 0,
+       "a cell that does not rest has none");
+    json_t *many = json_array();
+    for (int i = 0; i <= RECORD_MAX_REACHED; i++)
+        json_array_append_new(many, json_pack("{s:s, s:i}", "name", "again", "at_ns", i));
+    json_t *bad[] = {many, json_pack("[{s:s}]", "name", "start"), json_pack("[{s:i}]", "at_ns", 5),
+                     json_pack("[{s:s, s:i}]", "name", "start", "at_ns", -5), json_integer(1)};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        json_t *spoilt = good_record();
+        json_object_set_new(spoilt, "reached", bad[i]);
+        OK(!parse(spoilt, &r, problem, sizeof problem), "bad times %zu are refused", i);
+        CONTAINS(problem, "'reached'", "and named");
+    }
+}
+
 int main(void) {
     spawn_prepare();
     test_good();
     test_instants();
+    test_reached();
     test_bad_members();
     test_bad_text();
     test_memory();

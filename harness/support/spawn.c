@@ -275,6 +275,7 @@ void spawn_run(const struct spawn_request *request, struct spawn_result *result)
     close(record[0]);
     close(output[0]);
     close(report[0]);
+    result->begin   = start;
     result->seconds = now() - start;
     preload_link_close(&link);
 }

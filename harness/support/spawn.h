@@ -48,7 +48,8 @@ struct spawn_result {
         SPAWN_FAILED,      /* could not be started; `code` is an errno */
     } end;
     int code;
-    double seconds;     /* from fork to the end */
+    double begin;       /* when it was forked, in seconds of CLOCK_MONOTONIC */
+    double seconds;     /* from then to the end */
     double cpu_seconds; /* user and system time of the child and of what it waited for */
 
     char record[SPAWN_RECORD_BYTES]; /* what came on SPAWN_RECORD_FD; terminated by a zero byte */

@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -215,6 +216,30 @@ class Run(DriverTest):
             self.assertEqual(times, sorted(times))
         rss = [int(x.split(",")[4]) for x in lines[1:] if ",system," in x]
         self.assertGreater(max(rss), min(rss) + 500000, "the live set shows")
+
+    def test_marks_on_the_timeline(self) -> None:
+        """They are on the clock of its readings: behind the mark of an instant, its level is there."""
+        words = ["--workloads", "small", "--threads", "1", "--repetitions", "1"]
+        words += ["--allocators", "system"]
+        self.assertEqual(self.quick(*words).returncode, 0)
+        (of,) = self.document()["context"]["spanbench"]["timeline_passes"]
+        self.assertEqual((of["workload"], of["allocator"], of["threads"]), ("small", "system", 1))
+        names = ["start", "timed operations", "all live", "all freed", "all purged"]
+        self.assertEqual([r["name"] for r in of["reached"]], names)
+        at = {r["name"]: r["seconds"] for r in of["reached"]}
+        self.assertEqual(list(at.values()), sorted(at.values()))
+        lines = (self.out / "latest" / "timeline.csv").read_text().splitlines()[1:]
+        read = [(float(x.split(",")[3]), int(x.split(",")[4])) for x in lines]
+        self.assertTrue(0 < at["start"] and at["all purged"] < read[-1][0] + 60)
+        rest = 0.03  # of a quick run
+        levels = [
+            [rss for seconds, rss in read if at[n] <= seconds < at[n] + rest]
+            for n in ("start", "all live")
+        ]
+        if min(map(len, levels)) < 3:
+            self.skipTest("the machine was so busy that nobody looked during the rests")
+        start, live = (statistics.median(of) for of in levels)
+        self.assertGreater(live, start + 1e6)
 
     def test_seed(self) -> None:
         runs = []

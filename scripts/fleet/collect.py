@@ -67,7 +67,7 @@ def merge(context: Any, other: Any) -> None:
     """What parts have of their own goes into the first one's context."""
     own, more = context["spanbench"], other["spanbench"]
     own["started"] = min(own["started"], more["started"])
-    for name in ("timeline_failures", "long_rests"):
+    for name in ("timeline_failures", "timeline_passes", "long_rests"):
         if more.get(name):
             own.setdefault(name, []).extend(more[name])
 

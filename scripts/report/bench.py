@@ -36,7 +36,8 @@ LINES = [
 TIME_LINES = [
     ("own", "this allocator"),
     ("others", "the others"),
-    ("live", "live set"),
+    ("live", "live bytes, as far as they are known"),
+    ("phase", "the pass reached an instant; the table has its name"),
     ("level level0", "all live"),
     ("level level1", "all freed"),
     ("level level2", "after a purge"),
@@ -160,13 +161,20 @@ class Builder:
         return made
 
     def over_time(self) -> Section:
+        marked = bool(self.study.run.facts.reached)
+        told = (
+            "Numbered lines are the instants between these phases, at each of which the process rests. The ticks at the "
+            "right edge show the levels that the samples had there."
+            if marked
+            else "The recording does not tell when a phase begins. So the ticks at the right edge show the level of each "
+            "phase, as the samples had it."
+        )
         made = Section(
             "time",
             "Who gives memory back, and when?",
             "RSS above the start in MiB, sampled from outside in one pass: the live set is built, replaced "
-            "block by block, freed, and purged. The recording does not tell when a phase begins. So the ticks "
-            "at the right edge show the level of each phase, as the samples had it.",
-            legend=TIME_LINES,
+            "block by block, freed, and purged. " + told,
+            legend=[mark for mark in TIME_LINES if marked or mark[0] != "phase"],
         )
         for w in self.study.workloads:
             shared, *small = panels.over_time(self.study, w, self.series) or [Markup()]

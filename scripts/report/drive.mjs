@@ -1,5 +1,6 @@
 // Drives pages in a headless Chromium, as a reader would, and prints what it saw as JSON: a list of [case, problems].
 // usage: node drive.mjs MODULES CHROMIUM FOLDER_FOR_SCREENSHOTS BENCH_PAGE [OTHER_PAGE...]
+//        node drive.mjs MODULES CHROMIUM FOLDER --first PAGE    when, with a quarter of the CPU, has it its first picture?
 import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";
 import { readFileSync } from "node:fs";
@@ -52,6 +53,25 @@ const values = (page, workload) => page.$$eval(`svg[data-kind=dots][data-workloa
 
 const holds = (page, part) => page.evaluate((p) => location.hash.includes(p), part);
 
+if (bench === "--first") {
+  const context = await browser.newContext(), slow = await context.newPage();
+  slow.on("pageerror", (e) => trouble.push(String(e)));
+  await (await context.newCDPSession(slow)).send("Emulation.setCPUThrottlingRate", { rate: 4 });
+  await slow.addInitScript(() => {
+    const look = () => {
+      const there = document.querySelector("svg.plot");
+      if (!there || !there.getBoundingClientRect().height) requestAnimationFrame(look);
+      else requestAnimationFrame(() => setTimeout(() => { globalThis.firstPicture = performance.now(); })); // it is painted
+    };
+    look();
+  });
+  await slow.goto(`file://${resolve(others[0])}`, { timeout: PATIENCE });
+  await slow.waitForFunction(() => globalThis.firstPicture, null, { timeout: PATIENCE });
+  const [milliseconds, pictures] = await slow.evaluate(() => [globalThis.firstPicture, document.querySelectorAll("svg.plot").length]);
+  await browser.close();
+  console.log(JSON.stringify({ milliseconds, pictures, trouble }));
+  process.exit(0);
+}
 let page = await open(bench);
 await check("it draws what was drawn without it", async (expect) => {
   const plain = await places(await open(bench, { javaScriptEnabled: false })), switched = await places(page);

@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 from typing import Optional
 
-from bench_results import MIB, Results, Row, Series
+from bench_results import FREED_LATER, MIB, PURGED_LATER, Results, Row, Series
 from report import scale, svg
 from report.study import Study
 from report.svg import Markup
 from report.summary import key_of
 
-WIDTH, HEIGHT = 176, 132
+WIDTH, HEIGHT = 176, 135
 LEFT, RIGHT, TOP, BOTTOM = 40, 168, 22, 108
 MOST_POINTS = 90  # of a line over time
 
@@ -27,7 +27,7 @@ def panel(
         WIDTH,
         HEIGHT,
         label,
-        svg.text(LEFT, 14, name, "head"),
+        svg.text(LEFT, 11, name, "head"),
         svg.element("use", href=f"#{behind}"),
         *parts,
         class_="small",
@@ -124,10 +124,16 @@ def thinned(line: Line) -> Line:
     return [*kept, line[-1]]
 
 
+LIVE, DRAINED = "all live", "all freed"
+
+# When a pass reached an instant, by the name of it.
+Marks = list[tuple[str, float]]
+MARK_ROOM = 9  # pixels between two numbers
+
 # What a sample says of the phases, and how the levels are named.
 LEVELS = (
-    ("rss_live_bytes", "all live"),
-    ("rss_drained_bytes", "all freed"),
+    ("rss_live_bytes", LIVE),
+    ("rss_drained_bytes", DRAINED),
     ("rss_purged_bytes", "purged"),
 )
 
@@ -137,11 +143,56 @@ def start_of(run: Results, workload: str, allocator: str, threads: int) -> float
     return row.median("rss_start_bytes") if row and row.samples else 0.0
 
 
+def marks_of(study: Study, workload: str, threads: int) -> dict[str, Marks]:
+    found = study.run.facts.reached
+    return {a: marks for (w, a, t), marks in found.items() if (w, t) == (workload, threads)}
+
+
+def names_of(marks: dict[str, Marks]) -> list[str]:
+    """Of the instants, in the order of the allocator that has most: some cannot purge."""
+    return [name for name, _ in max(marks.values(), key=len, default=[])]
+
+
+def live_line(row: Optional[Row], marks: Marks) -> Line:
+    """What is live over time, in MiB, as far as it is known: at the marks, and straight in between; what is freed at the
+    end drops at once. Where the workload notes no instant, all is live from the first operation on, as in the core.
+    """
+    if not row or not row.samples or not marks:
+        return []
+    held = {i.name: i.held / MIB for i in (row.instants[0] if row.instants else [])}
+    live = row.median("live_bytes") / MIB
+    noted = any(
+        name in held and not name.startswith((FREED_LATER, PURGED_LATER)) for name, _ in marks
+    )
+    known = {"start": 0.0, LIVE: live, DRAINED: 0.0, "all purged": 0.0, **held}
+    if not noted:
+        known["timed operations"] = live
+    line: Line = []
+    for name, at in marks:
+        if name == DRAINED and line:
+            line.append((at, line[-1][1]))
+        if name in known:
+            line.append((at, known[name]))
+    return line
+
+
+def marked(marks: Marks, names: list[str], x: scale.Scale) -> list[Markup]:
+    """A line at each, with its number where there is room."""
+    found, last = [], -math.inf
+    for name, seconds in marks:
+        at = x.at(seconds)
+        found.append(svg.line(at, TOP, at, BOTTOM, "phase"))
+        if name in names and at - last >= MARK_ROOM:
+            found.append(svg.text(at, TOP - 1, str(names.index(name) + 1), "tick fine"))
+            last = at
+    return found
+
+
 def over_time(
     study: Study, workload: str, series: dict[tuple[str, str, int], Series]
 ) -> list[Markup]:
-    """Above the start, in MiB. Ticks at the right edge are the levels that the samples had in each phase;
-    the dotted line is the live set."""
+    """Above the start, in MiB. Numbered lines are the instants, as the pass reached them. Ticks at the right edge are
+    the levels that the samples had there; the dotted line is what is live."""
     mine = {(a, t): s for (w, a, t), s in series.items() if w == workload and s.seconds}
     mine = {k: s for k, s in mine.items() if k[0] in study.run.allocators}
     if not mine:
@@ -159,7 +210,8 @@ def over_time(
     rows = {name: p.row(name) if p else None for name in lines}
     places = {name: study.run.allocators.index(name) for name in lines}
     key = key_of("behind-time", workload)
-    return of_lines(key, lines, places, "MiB above the start", live, rows)
+    marks = marks_of(study, workload, threads)
+    return of_lines(key, lines, places, "MiB above the start", live, rows, marks)
 
 
 def of_lines(
@@ -169,23 +221,30 @@ def of_lines(
     unit: str,
     live: float = 0.0,
     rows: Optional[dict[str, Optional[Row]]] = None,
+    marks: Optional[dict[str, Marks]] = None,
 ) -> list[Markup]:
-    """Over seconds. `live`: a level for all; 0: none. `rows` have the levels of the phases."""
+    """Over seconds. `live`: a level for all; 0: none. `rows` have the levels of the phases. With `marks` of when these
+    were, live bytes are a line of each allocator's."""
     x = scale.around([at for line in lines.values() for at, _ in line], LEFT, RIGHT, log=False)
     tops = [b for line in lines.values() for _, b in line]
     y = scale.around([*tops, live], BOTTOM, TOP, log=False)
     drawn = {a: [(x.at(t), y.at(b)) for t, b in thinned(line)] for a, line in lines.items()}
     ticks = x.ticks()
     more = [frame(x, y, "seconds", ticks[:: max(1, len(ticks) // 3)])]
-    if live:
+    if live and not marks:
         more.append(svg.line(LEFT, y.at(live), RIGHT, y.at(live), "live"))
     found = [shared(key, drawn, *more)]
     for name in sorted(lines):
-        levels, said = levels_of((rows or {}).get(name), y)
+        row, mine = (rows or {}).get(name), (marks or {}).get(name, [])
+        levels, said = levels_of(row, y)
+        held = [(x.at(at), y.at(b)) for at, b in live_line(row, mine)]
+        over = [svg.polyline(held, class_="live")] if held else []
+        over += marked(mine, names_of(marks or {}), x)
+        said += "".join(f"; {name} at {at:.3g} s" for name, at in mine)
         peak = max(b for _, b in lines[name])
         label = f"{name}, {unit} over {lines[name][-1][0]:.3g} seconds: at most {peak:.4g}{said}"
         line = own(key, drawn, name)
-        found.append(panel(name, places[name], label, key, svg.title(label), line, *levels))
+        found.append(panel(name, places[name], label, key, svg.title(label), line, *over, *levels))
     return found
 
 

@@ -9,14 +9,14 @@ from typing import Optional
 
 from bench_results import FREED_LATER, MIB, PURGED_LATER, Instant, Row
 from report import scale, svg
-from report.panels import BOTTOM, LEFT, RIGHT, TOP, Line, frame, own, panel, shared
+from report.panels import BOTTOM, DRAINED, LEFT, LIVE, RIGHT, TOP, Line, frame, own, panel, shared
 from report.study import Place, Study
 from report.summary import key_of
 from report.svg import Markup
 from report.tables import NONE, Table, long
 from report.tables import Line as TableLine
 
-LIVE, DRAINED, PURGED = "all live", "all freed", "all freed, purged"
+PURGED = "all freed, purged"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import table
 from answer import number
 from bench_results import MIB, Row, Series, Spread
 from comparing import Question
-from report import bars
+from report import bars, panels
 from report.dots import base_of
 from report.svg import Markup, element, escaped
 from report.study import BETTER, NAMES, WORSE, Place, Study, absolute, ratio, tie_said
@@ -195,14 +195,20 @@ def over_time(
     study: Study, workload: str, series: dict[tuple[str, str, int], Series]
 ) -> Optional[Table]:
     """Of the passes that were recorded."""
+    marks = {(a, t): m for (w, a, t), m in study.run.facts.reached.items() if w == workload}
+    names = panels.names_of({f"{a} {t}": m for (a, t), m in marks.items()})
     heads = ["allocator", "threads", "seconds", "most RSS, MiB", "RSS at the end", "most VSZ, MiB"]
     made = Table(
-        f"Memory over time on {workload}: one pass, with what is there at the start", heads
+        f"Memory over time on {workload}: one pass, with what is there at the start"
+        + "; when it reached each instant, in seconds" * bool(names),
+        [*heads, *(f"{i}: {name}" for i, name in enumerate(names, 1))],
     )
     for (load, name, threads), s in sorted(series.items()):
         if load != workload or not s.seconds or name not in study.run.allocators:
             continue
         sizes = [max(s.rss) / MIB, s.rss[-1] / MIB, max(s.vsz) / MIB]
+        at = dict(marks.get((name, threads), []))
         cells = [name, str(threads), long(s.seconds[-1]), *map(long, sizes)]
+        cells += [long(at[n]) if n in at else NONE for n in names]
         made.lines.append(Line(study.run.allocators.index(name), None, cells))
     return made if made.lines else None

@@ -18,7 +18,7 @@ import palette
 import paired
 from bench_results import MIB
 from driving import ROOT, DriverTest, clean_environment, run, slow
-from report import bench, dots, facts, model, panels, scale, study, summary, svg
+from report import bench, dots, facts, model, panels, scale, study, summary, svg, tables
 from test_bench_results import EXAMPLE, document, entry, failed, made_up
 
 MAIN = ROOT / "scripts" / "report" / "__main__.py"
@@ -48,6 +48,38 @@ def noisy(
                 entry(name, ns, block=block, rss_live_bytes=rss, rss_peak_bytes=rss, **more)
             )
     return found
+
+
+def large_run() -> "tuple[dict[str, Any], str]":
+    """Of 20 allocators, 25 workloads and three numbers of threads: a bench.json, and its timeline."""
+    source = random.Random(1)
+    times = {("system" if i == 0 else f"allocator-{i}"): 5.0 + i for i in range(20)}
+    loads = [f"family_{i}" for i in range(25)]
+    entries = [
+        {**e, "usable_bytes": MIB + source.randrange(MIB)}
+        for w in loads
+        for t in (1, 2, 4)
+        for e in noisy(times, workload=w, threads=t, seed=t)
+    ]
+    names = "start", "timed operations", "all live", "all freed", "all purged"
+    passes = [
+        {
+            "workload": w,
+            "allocator": a,
+            "threads": 2,
+            "reached": [{"name": n, "seconds": i / 5} for i, n in enumerate(names)],
+        }
+        for w in loads
+        for a in times
+    ]
+    lines = ["workload,allocator,threads,seconds,rss_bytes,vsz_bytes"]
+    lines += [
+        f"{w},{a},2,{i / 100},{MIB + source.randrange(9 * MIB)},{20 * MIB}"
+        for w in loads
+        for a in times
+        for i in range(100)
+    ]
+    return document(entries, timeline_passes=passes), "\n".join(lines) + "\n"
 
 
 def said(p: model.Page) -> str:
@@ -243,6 +275,65 @@ class Pictures(unittest.TestCase):
         self.assertIn((500.0, 9.0), thin)
         self.assertEqual((thin[0], thin[-1]), (line[0], line[-1]))
 
+    def over_time(self, noted: bool) -> "tuple[str, list[str]]":
+        """The panel of a, whose pass reached four instants; and the heads and cells of the table."""
+        names = ["start", "timed operations", *["full"] * noted, "all live", "all freed"]
+        reached = [{"name": n, "seconds": i / 10} for i, n in enumerate(names, 1)]
+        at = {"name": "full", "held_bytes": 3 * MIB, "rss_bytes": 4 * MIB}
+        more: dict[str, Any] = {"instants": [at]} if noted else {}
+        run_ = made_up(
+            noisy({"system": 10.0, "a": 5.0}, live_bytes=2 * MIB, **more),
+            timeline_passes=[
+                {"workload": "tiny", "allocator": "a", "threads": 1, "reached": reached}
+            ],
+        )
+        line = bench_results.Series([i / 10 for i in range(9)], [5.0 * MIB] * 9, [9.0 * MIB] * 9)
+        series = {("tiny", "a", 1): line}
+        s = study.study(run_)
+        table = tables.over_time(s, "tiny", series)
+        assert table
+        return panels.over_time(s, "tiny", series)[1], [*table.heads, *table.lines[0].cells]
+
+    def test_phases_are_marked_on_the_time_axis(self) -> None:
+        panel, table = self.over_time(False)
+        root = xml.etree.ElementTree.fromstring(panel)
+        x = [float(e.get("x1", 0)) for e in root.iter("line") if e.get("class") == "phase"]
+        steps = [b - a for a, b in zip(x, x[1:])]
+        self.assertEqual(len(x), 4)
+        self.assertAlmostEqual(min(steps), max(steps), delta=0.11)
+        seconds = scale.around([0.8], panels.LEFT, panels.RIGHT, log=False)
+        self.assertAlmostEqual(x[0], seconds.at(0.1), delta=0.06)
+        numbers = [e.text for e in root.iter("text") if e.get("class") == "tick fine"]
+        self.assertEqual(numbers, ["1", "2", "3", "4"])
+        self.assertIn("all live at 0.3 s; all freed at 0.4 s", panel)
+        self.assertEqual(
+            table[6:10], ["1: start", "2: timed operations", "3: all live", "4: all freed"]
+        )
+        self.assertEqual(table[-4:], ["0.100", "0.200", "0.300", "0.400"])
+
+    def test_live_bytes_over_time(self) -> None:
+        """From the first operation on in the core, else at the marks; to nothing at once."""
+        for noted, levels in ((False, [0, 2, 2, 2, 0]), (True, [0, 3, 2, 2, 0])):
+            root = xml.etree.ElementTree.fromstring(self.over_time(noted)[0])
+            (line,) = [e for e in root.iter("polyline") if e.get("class") == "live"]
+            points = [tuple(map(float, p.split(","))) for p in line.get("points", "").split()]
+            heights = [points[0][1] - y for _, y in points]
+            unit = heights[1] / levels[1]
+            self.assertEqual([round(h / unit) for h in heights], levels)
+            self.assertEqual(points[-1][0], points[-2][0])
+
+    def test_a_recording_of_before_has_no_marks(self) -> None:
+        s = study.study(made_up(noisy({"system": 10.0, "a": 5.0})))
+        series = {("tiny", "a", 1): bench_results.Series([0.1, 0.2], [1.0, 2.0], [1.0, 1.0])}
+        self.assertNotIn('class="phase"', "".join(panels.over_time(s, "tiny", series)))
+
+    def test_numbers_of_marks_do_not_cover_each_other(self) -> None:
+        x = scale.Scale(0, 1, panels.LEFT, panels.RIGHT, log=False)
+        names = [str(i) for i in range(20)]
+        drawn = panels.marked([(n, i / 20) for i, n in enumerate(names)], names, x)
+        self.assertEqual(sum("<line" in d for d in drawn), 20)
+        self.assertLessEqual(sum("<text" in d for d in drawn), 128 / panels.MARK_ROOM + 1)
+
     def test_ticks(self) -> None:
         for low, high in ((0.3, 1.1), (0.95, 1.06), (1e-3, 1e5), (7, 8), (1, 1.2)):
             for log in (False, True):
@@ -402,21 +493,4 @@ class WholePage(DriverTest):
 
     @slow
     def test_a_large_run_is_below_five_megabytes(self) -> None:
-        source = random.Random(1)
-        times = {("system" if i == 0 else f"allocator-{i}"): 5.0 + i for i in range(20)}
-        loads = [f"family_{i}" for i in range(25)]
-        entries = [
-            {**e, "usable_bytes": MIB + source.randrange(MIB)}
-            for w in loads
-            for t in (1, 2, 4)
-            for e in noisy(times, workload=w, threads=t, seed=t)
-        ]
-        lines = ["workload,allocator,threads,seconds,rss_bytes,vsz_bytes"]
-        lines += [
-            f"{w},{a},2,{i / 100},{MIB + source.randrange(9 * MIB)},{20 * MIB}"
-            for w in loads
-            for a in times
-            for i in range(100)
-        ]
-        text = self.made(document(entries), "\n".join(lines) + "\n")
-        self.assertLess(len(text.encode()), 5_000_000)
+        self.assertLess(len(self.made(*large_run()).encode()), 5_000_000)
