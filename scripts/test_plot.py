@@ -125,33 +125,62 @@ def rounded(*values: float) -> tuple[float, ...]:
     return tuple(round(v, 6) for v in values)
 
 
+def panels_of(figure: Figure) -> dict[str, Axes]:
+    """By what stands above each."""
+    return {ax.get_title("left"): ax for ax in figure.axes}
+
+
+def others(ax: Axes) -> list[Any]:
+    return [drawn for drawn in ax.lines if drawn.get_color() == style.OTHERS["color"]]
+
+
 class ThroughputFigure(unittest.TestCase):
     def test_lines(self) -> None:
+        """A panel has one line of its own; the others stand behind it, and the floor and the ideal beside it."""
         run = invented()
         styles = Styles(run)
         figure = throughput.draw(run, styles)
-        self.assertEqual([ax.get_title("left") for ax in figure.axes], ["tiny", "small"])
-        for ax, workload in zip(figure.axes, WORKLOADS):
-            expected = set()
-            for name in SPEED:
-                y = [speed(name, workload, t) for t in (1, 2, 4)]
-                drawn = line(ax, styles.of(name))
-                self.assertEqual(list(drawn.get_xdata()), [1, 2, 4])
-                for got, wanted in zip(drawn.get_ydata(), y):
-                    self.assertAlmostEqual(got, wanted)
-                for t, v in zip((1, 2, 4), y):
-                    expected.add(rounded(t, v * SPREAD[0], t, v * SPREAD[2]))
+        names = ["big", "fast", "slow"]
+        panels = panels_of(figure)
+        self.assertEqual(list(panels), [f"{w}, {n}" for w in WORKLOADS for n in names])
+        for (workload, name), ax in zip(
+            [(w, n) for w in WORKLOADS for n in names], panels.values()
+        ):
+            y = [speed(name, workload, t) for t in (1, 2, 4)]
+            drawn = line(ax, styles.of(name))
+            self.assertEqual(list(drawn.get_xdata()), [1, 2, 4])
+            for got, wanted in zip(drawn.get_ydata(), y):
+                self.assertAlmostEqual(got, wanted)
+            expected = {rounded(t, v * SPREAD[0], t, v * SPREAD[2]) for t, v in zip((1, 2, 4), y)}
             self.assertEqual(bars(ax), expected)
+            behind = {round(drawn.get_ydata()[0], 6) for drawn in others(ax)}
+            self.assertEqual(behind, {round(speed(n, workload, 1), 6) for n in names if n != name})
+            self.assertEqual(line(ax, styles.of("null")).get_ydata()[0], speed("null", workload, 1))
+            (best,) = [d for d in ax.lines if d.get_linestyle() == ":"]
+            for got, wanted in zip(best.get_ydata(), (y[0], 2 * y[0], 2 * y[0])):
+                self.assertAlmostEqual(got, wanted)
             self.assertEqual((ax.get_xscale(), ax.get_yscale()), ("log", "log"))
             self.assertEqual([t.get_text() for t in ax.get_xticklabels()], ["1", "2", "4"])
             low, high = ax.get_ylim()
-            self.assertLess(low, min(y0 for _, y0, _, _ in expected))
-            self.assertGreater(high, max(y1 for _, _, _, y1 in expected))
+            self.assertLess(low, speed("slow", workload, 1) * SPREAD[0])
+            self.assertGreater(high, speed("null", workload, 4) * SPREAD[2])
             self.assertEqual(ax.get_xlabel(), "threads")
         self.assertEqual(figure.axes[0].get_ylabel(), "million ops a second (log)")
         self.assertEqual(
             legend(figure),
-            ["big", "fast", "slow", "null (harness alone)", "median, smallest to largest sample"],
+            [
+                "median, smallest to largest sample",
+                "others",
+                "ideal: each thread as one alone, up to the CPUs",
+                "null (harness alone)",
+            ],
+        )
+
+    def test_many_allocators_have_more_lines_of_panels(self) -> None:
+        names = [f"a{i}" for i in range(6)]
+        run = made_up([entry(n, 5, threads=t) for n in names for t in (1, 2)])
+        self.assertEqual(
+            list(panels_of(throughput.draw(run, Styles(run)))), [f"tiny, {n}" for n in names]
         )
 
     def zone(self, ax: Axes) -> list[tuple[float, float]]:
@@ -173,7 +202,7 @@ class ThroughputFigure(unittest.TestCase):
         run = invented(threads=(1, 2))
         figure = throughput.draw(run, Styles(run))
         self.assertEqual(self.zone(figure.axes[0]), [])
-        self.assertNotIn("CPUs\n", texts(figure))
+        self.assertNotIn("more threads than", texts(figure))
 
     def test_thread_counts_that_are_close(self) -> None:
         run = made_up([entry("a", 5, threads=t) for t in range(1, 33)])
@@ -384,47 +413,58 @@ class ParetoFigure(unittest.TestCase):
 
 class TimelineFigure(unittest.TestCase):
     def test_lines(self) -> None:
-        start = {"a": MIB / 2, "null": MIB / 4}
+        start = {"a": MIB / 2, "b": 0, "null": MIB / 4}
+        reached = [{"name": "start", "seconds": 0.5}, {"name": "all live", "seconds": 0.8}]
         run = made_up(
             [entry(n, 1, threads=2, rss_start_bytes=int(start[n])) for n in start],
             timeline_failures=[{"name": "n/b", "cause": "c"}],
+            timeline_passes=[
+                {"workload": "tiny", "allocator": "a", "threads": 2, "reached": reached}
+            ],
         )
         styles = Styles(run)
         series = {
             ("tiny", "a", 2): Series([0.5, 0.7, 0.9], [MIB, 3 * MIB, 2 * MIB], [5e7, 6e8, 7e9]),
+            ("tiny", "b", 2): Series([0.1, 0.2], [MIB, 5 * MIB], [MIB, MIB]),
             ("tiny", "null", 2): Series([0.1, 0.2, 0.3], [MIB, MIB, MIB], [1e7, 1e7, 1e7]),
             ("other", "a", 2): Series([0.1], [9 * MIB], [1e10]),
         }
         figure = timeline.draw(run, styles, series)
-        rss, vsz = figure.axes
-        for name in ("a", "null"):
-            s = series["tiny", name, 2]
-            for ax, wanted in ((rss, s.rss), (vsz, s.vsz)):
-                drawn = line(ax, styles.of(name))
-                self.assertEqual(list(drawn.get_xdata()), s.seconds)
-                less = start[name] if ax is rss else 0
-                self.assertEqual([y * MIB + less for y in drawn.get_ydata()], wanted)
-        self.assertEqual([ax.get_yscale() for ax in figure.axes], ["linear", "log"])
-        self.assertEqual(
-            [ax.get_ylabel() for ax in figure.axes], ["RSS - start, MiB", "VSZ, MiB (log)"]
-        )
-        self.assertEqual([ax.get_xlim()[0] for ax in figure.axes] + [rss.get_ylim()[0]], [0, 0, 0])
-        self.assertGreater(vsz.get_ylim()[1], 7e9 / MIB)
-        self.assertEqual(legend(figure), ["a", "null (harness alone)"])
+        panels = panels_of(figure)
+        self.assertEqual(list(panels), ["tiny, a", "tiny, b"])
+        for name in ("a", "b"):
+            s, ax = series["tiny", name, 2], panels[f"tiny, {name}"]
+            drawn = line(ax, {**styles.of(name), "marker": ""})
+            self.assertEqual(list(drawn.get_xdata()), s.seconds)
+            self.assertEqual([y * MIB + start[name] for y in drawn.get_ydata()], s.rss)
+            (behind,) = others(ax)
+            other = series["tiny", "b" if name == "a" else "a", 2]
+            self.assertEqual(list(behind.get_xdata()), other.seconds)
+            self.assertEqual((ax.get_xlim(), ax.get_ylim()[0]), ((0, 0.9), 0))
+            self.assertGreater(ax.get_ylim()[1], 5)
+            (live,) = [d for d in ax.lines if d.get_linestyle() == ":"]
+            self.assertEqual(live.get_ydata()[0], run.rows[0].median("live_bytes") / MIB)
+        marks = [d.get_xdata()[0] for d in panels["tiny, a"].lines if d.get_linestyle() == "--"]
+        self.assertEqual(marks, [0.5, 0.8])
+        self.assertEqual(legend(figure), ["others", "live set", "an instant was reached"])
         text = texts(figure)
         self.assertIn("Memory over time, 2 threads:", text)
         self.assertIn("one pass a row; passes that failed: n/b (c)", text)
+        self.assertIn("instants: 1 start, 2 all live", text)
+        self.assertIn("VSZ 0 to 7 GiB", text)
+        self.assertIn("VSZ 1 MiB", text)
 
-    def test_what_reserves_addresses_does_not_squeeze_the_others(self) -> None:
-        names = ("a", "b", "c", "null")
-        run = made_up([entry(n, 1) for n in names])
-        vsz = {"a": 5e7, "b": 6e7, "c": 180 * 2.0**30, "null": 1e7}
-        series = {("tiny", n, 1): Series([0.1, 0.2], [MIB, MIB], [vsz[n]] * 2) for n in names}
+    def test_a_recording_of_before_has_no_marks(self) -> None:
+        run = made_up([entry(n, 1) for n in ("a", "null")])
+        series = {("tiny", "a", 1): Series([0.1, 0.2], [MIB, MIB], [MIB, MIB])}
         figure = timeline.draw(run, Styles(run), series)
-        rss, map_ = figure.axes
-        self.assertEqual((len(rss.lines), len(map_.lines)), (4, 3))
-        self.assertLess(map_.get_ylim()[1], 100)
-        self.assertIn("VSZ not drawn: c, up to 180 GiB", texts(figure))
+        self.assertEqual(legend(figure), ["others", "live set"])
+        self.assertNotIn("instants", texts(figure))
+
+    def test_the_floor_alone(self) -> None:
+        run = made_up([entry("null", 1)])
+        series = {("tiny", "null", 1): Series([0.1, 0.2], [MIB, MIB], [MIB, MIB])}
+        self.assertEqual(list(panels_of(timeline.draw(run, Styles(run), series))), ["tiny, null"])
 
 
 class Looks(unittest.TestCase):
@@ -503,10 +543,11 @@ class Pages(unittest.TestCase):
     @slow
     def test_names_and_workloads_are_written(self) -> None:
         for run in (bench_results.load(EXAMPLE), crowd()):
-            for figure in drawings(run).values():
+            for figure_name, figure in drawings(run).items():
                 text = texts(figure)
                 for name in run.allocators + run.workloads:
-                    self.assertIn(name, text)
+                    if figure_name != "timeline" or name not in run.facts.floors:
+                        self.assertIn(name, text)
 
     @slow
     def test_everything_is_on_the_page_and_nothing_on_another(self) -> None:

@@ -6,6 +6,7 @@ own, so that a print without colours can be read.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import Any, Iterable
 
@@ -27,6 +28,12 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h", "d"]
 LINES = ["-", "--", ":"]
 
 PANEL_WIDTH, LEAST_WIDTH, MARGIN = 3.7, 7.4, 0.9  # inches
+MULTIPLES, MULTIPLE_WIDTH, MULTIPLE_HEIGHT = (
+    4,
+    2.5,
+    1.75,
+)  # small ones beside each other, and of each
+OTHERS = {"color": "#C4C4C4", "linewidth": 0.8}  # what stands behind in each of the small ones
 TITLE_SIZE, CAPTION_SIZE = 12, 7.5  # points
 LETTER = 0.55  # mean width of a letter, of the size of its font
 MOST_TICKS, LEAST_TICKS = 7, 3
@@ -108,8 +115,30 @@ def page(run: Results, title: str, rows: int, height: float) -> tuple[Figure, li
     return panels(len(run.workloads), title, rows, height)
 
 
-def panels(columns: int, title: str, rows: int, height: float) -> tuple[Figure, list[list[Axes]]]:
-    width = max(LEAST_WIDTH, MARGIN + PANEL_WIDTH * columns)
+def multiples(
+    workloads: list[str], names: list[str], title: str
+) -> tuple[Figure, dict[tuple[str, str], Axes]]:
+    """A small panel for each allocator of each workload: so no picture has many lines that cross."""
+    columns = max(1, min(MULTIPLES, len(names)))
+    lines = max(1, math.ceil(len(names) / columns))
+    rows = lines * max(1, len(workloads))
+    figure, axes = panels(columns, title, rows, MULTIPLE_HEIGHT, MULTIPLE_WIDTH)
+    found = {}
+    for i, workload in enumerate(workloads):
+        for j, name in enumerate(names):
+            ax = axes[i * lines + j // columns][j % columns]
+            ax.set_title(f"{workload}, {name}", fontsize=9)
+            ax.tick_params(labelsize=8)
+            found[workload, name] = ax
+    for ax in [ax for line in axes for ax in line if ax not in found.values()]:
+        figure.delaxes(ax)
+    return figure, found
+
+
+def panels(
+    columns: int, title: str, rows: int, height: float, panel_width: float = PANEL_WIDTH
+) -> tuple[Figure, list[list[Axes]]]:
+    width = max(LEAST_WIDTH, MARGIN + panel_width * columns)
     figure = Figure(figsize=(width, rows * height))
     FigureCanvasAgg(figure)
     heading = figure.suptitle(wrap(title, width, TITLE_SIZE), fontsize=TITLE_SIZE, va="top")
