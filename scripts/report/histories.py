@@ -161,8 +161,10 @@ def findings(entries: Sequence[Entry], metrics: Sequence[str]) -> list[Sentence]
         lines = change_lines(entries, metric)
         if lines:
             rows = len({x.cells[0] for x in lines})
+            row, _, commit, date, *_, change = max(lines, key=lambda x: x.cells[3]).cells
             said.append(
-                f"{metric_name(metric)}: {plural(len(lines), 'change')} in {plural(rows, 'row')} beyond the gate's limit."
+                f"{metric_name(metric)}: {plural(len(lines), 'change')} in {plural(rows, 'row')} beyond the gate's limit; "
+                f"the last: {row}, {change} at {commit} ({date})."
             )
     if len(said) == 1:
         said.append("Nothing changed by more than the gate's limits.")

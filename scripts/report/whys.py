@@ -19,7 +19,7 @@ from verdicts import why_verdict
 from verdicts.why_results import PARTS, Point, Process, Results
 from verdicts.why_verdict import Verdict, percent, size
 
-WIDTH, HEIGHT = 640, 320
+WIDTH, HEIGHT = 690, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 430, 14, 286
 MOST_POINTS = 200  # of a layer
 SHORT = {**PARTS, "requested": "live: asked for", "slack": "live: slack"}
@@ -43,7 +43,8 @@ def layer(
 
 
 def picture(process: Process, verdict: Verdict) -> Markup:
-    """Stacked, from the bottom in the order of PARTS; names stand at the right, beside what they name at the end."""
+    """Stacked, from the bottom in the order of PARTS. Names stand at the right, and lead to the judged instant: at the
+    end a program may have nothing left."""
     points = thinned(process.points, verdict.at)
     x = scale.around([p.seconds for p in points], LEFT, RIGHT, log=False)
     if x.high > 0:  # no room at the right: there are the names
@@ -51,6 +52,7 @@ def picture(process: Process, verdict: Verdict) -> Markup:
     tops = [sum(max(0.0, p.parts[k]) for k in PARTS) / MIB for p in points]
     y = scale.around([*tops, *(p.live / MIB for p in points)], BOTTOM, TOP, log=False)
     below = [0.0] * len(points)
+    judged, at_judged = x.at(verdict.at.seconds), points.index(verdict.at)
     layers, names = [], []
     for name, words in PARTS.items():
         above = [b + max(0.0, p.parts[name]) / MIB for b, p in zip(below, points)]
@@ -60,18 +62,19 @@ def picture(process: Process, verdict: Verdict) -> Markup:
         at = verdict.at.parts[name]
         said = f"{words}: {size(at)} at {verdict.at.seconds:.2f} s, at most {size(max(p.parts[name] for p in points))}"
         layers.append(layer(name, low, high, said))
-        names.append(((low[-1][1] + high[-1][1]) / 2, SHORT[name]))
+        if at > 0:
+            middle = (low[at_judged][1] + high[at_judged][1]) / 2
+            names.append((middle, f"{SHORT[name]}, {size(at)}"))
         below = above
     names.reverse()  # the topmost first
     heights = slots([at for at, _ in names], TOP + 4, BOTTOM)
     labels: list[str] = []
     for (at, words), height in zip(names, heights):
         labels += [
-            svg.line(RIGHT, at, RIGHT + 12, height, "leader"),
+            svg.line(judged, at, RIGHT + 12, height, "leader"),
             svg.text(RIGHT + 15, height + 4, words, "label"),
         ]
     live = [(x.at(p.seconds), y.at(p.live / MIB)) for p in points]
-    judged = x.at(verdict.at.seconds)
     return svg.picture(
         WIDTH,
         HEIGHT,

@@ -58,6 +58,29 @@ def process(
     )
 
 
+class OverTime(unittest.TestCase):
+    def test_bars(self) -> None:
+        self.assertEqual(why_verdict.bars([(1.0, 5.0)], 5.0), "█" * 48)
+        self.assertEqual(why_verdict.bars([(0.0, 0.0), (1.0, 0.0)], 0.0), "▁" * 48)
+        steps = [(float(i), float(i)) for i in range(9)]
+        drawn = why_verdict.bars(steps, 8.0)
+        self.assertEqual(drawn, "".join(bar * 6 for bar in "▁▂▃▄▅▆▇█"))
+        peak = why_verdict.bars([(0.0, 1.0), (0.1, 8.0), (0.2, 1.0), (48.0, 1.0)], 8.0)
+        self.assertEqual(
+            peak[:2], "██", "a short peak is seen, and stays until somebody looks again"
+        )
+
+    def test_lines(self) -> None:
+        """Live bytes go, and their memory stays."""
+        found = process(
+            lambda t: {"requested": 6, "kept": 0} if t < 0.5 else {"requested": 0.1, "kept": 5.9}
+        )
+        title, resident, live = why_verdict.over_time(found)
+        self.assertEqual(title, "over 10 s, from 0 to 8 MiB:")
+        self.assertEqual(resident, "  resident  " + "█" * 48)
+        self.assertEqual(live, "  live      " + "▇" * 24 + "▁" * 24)
+
+
 class Kinds(unittest.TestCase):
     def expect(self, kind: str, shape: Callable[[float], dict[str, Any]], **options: Any) -> str:
         found = why_verdict.judge(process(shape, **options))

@@ -32,6 +32,7 @@ FEW_ARENAS = 3
 MORE_THAN_PEAK = 1.5
 # Live memory has fallen if it is below this part of the most that it was.
 FALLEN = 0.7
+BARS, COLUMNS = "▁▂▃▄▅▆▇█", 48  # of memory over time, in a terminal
 
 
 @dataclass
@@ -316,13 +317,39 @@ def table(point: Point) -> list[str]:
     return lines
 
 
+def bars(points: list[tuple[float, float]], top: float) -> str:
+    """The most in each of so many equal parts of the time, from 0 to `top`; where nobody looked, as before."""
+    begin, end = points[0][0], points[-1][0]
+    most: dict[int, float] = {}
+    for seconds, value in points:
+        at = int((seconds - begin) / (end - begin) * COLUMNS) if end > begin else 0
+        at = min(at, COLUMNS - 1)
+        most[at] = max(value, most.get(at, 0.0))
+    drawn, now = "", 0.0
+    for column in range(COLUMNS):
+        now = most.get(column, now)
+        level = int(len(BARS) * now / top) if top else 0
+        drawn += BARS[max(0, min(level, len(BARS) - 1))]
+    return drawn
+
+
+def over_time(process: Process) -> list[str]:
+    points = process.points
+    top = max(max(p.rss, p.live) for p in points)
+    return [
+        f"over {points[-1].seconds:.3g} s, from 0 to {size(top)}:",
+        f"  resident  {bars([(p.seconds, p.rss) for p in points], top)}",
+        f"  live      {bars([(p.seconds, p.live) for p in points], top)}",
+    ]
+
+
 def report(results: Results) -> list[str]:
     process = results.largest
     verdict = judge(process)
     lines = [verdict.sentence, verdict.advice, ""]
     if len(results.processes) > 1:
         lines.insert(0, f"{process.title}, the largest of {results.seen} processes:")
-    lines += table(verdict.at)
+    lines += table(verdict.at) + over_time(process)
     lines.append(
         f"live, counted: {size(verdict.at.live)}, blocks: {verdict.at.blocks}, allocations until then: "
         f"{verdict.at.made}; served by {process.allocator}"
