@@ -37,7 +37,7 @@ TIME_LINES = [
     ("own", "this allocator"),
     ("others", "the others"),
     ("live", "live bytes, as far as they are known"),
-    ("phase", "the pass reached an instant; the table has its name"),
+    ("phase", "the pass reached an instant"),
     ("level level0", "all live"),
     ("level level1", "all freed"),
     ("level level2", "after a purge"),
@@ -160,8 +160,20 @@ class Builder:
                 )
         return made
 
+    def instants(self) -> str:
+        """Their names, if all workloads have the same."""
+        longest: dict[str, list[str]] = {}
+        for (workload, _, _), marks in self.study.run.facts.reached.items():
+            names = [name for name, _ in marks]
+            longest[workload] = max(longest.get(workload, []), names, key=len)
+        alike = {tuple(names) for names in longest.values()}
+        if len(alike) != 1:
+            return "; the table has its name"
+        return ": " + ", ".join(f"{i} {name}" for i, name in enumerate(alike.pop(), 1))
+
     def over_time(self) -> Section:
         marked = bool(self.study.run.facts.reached)
+        instants = self.instants()
         told = (
             "Numbered lines are the instants between these phases, at each of which the process rests. The ticks at the "
             "right edge show the levels that the samples had there."
@@ -174,7 +186,11 @@ class Builder:
             "Who gives memory back, and when?",
             "RSS above the start in MiB, sampled from outside in one pass: the live set is built, replaced "
             "block by block, freed, and purged. " + told,
-            legend=[mark for mark in TIME_LINES if marked or mark[0] != "phase"],
+            legend=[
+                (look, f"{said}{instants}" if look == "phase" else said)
+                for look, said in TIME_LINES
+                if marked or look != "phase"
+            ],
         )
         for w in self.study.workloads:
             shared, *small = panels.over_time(self.study, w, self.series) or [Markup()]

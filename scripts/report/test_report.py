@@ -311,6 +311,23 @@ class Pictures(unittest.TestCase):
         )
         self.assertEqual(table[-4:], ["0.100", "0.200", "0.300", "0.400"])
 
+    def test_names_of_instants_stand_in_the_legend(self) -> None:
+        """Where all workloads have the same."""
+        entries = [e for w in ("tiny", "w") for e in noisy({"system": 10.0, "a": 5.0}, workload=w)]
+        for other, said in (
+            ("all live", "the pass reached an instant: 1 start, 2 all live"),
+            ("full", "the pass reached an instant; the table has its name"),
+        ):
+            passes = [
+                {"workload": w, "allocator": "a", "threads": 1, "reached": [
+                    {"name": "start", "seconds": 0.1}, {"name": name, "seconds": 0.2}]}
+                for w, name in (("tiny", "all live"), ("w", other))
+            ]  # fmt: skip
+            series = {("tiny", "a", 1): bench_results.Series([0.1, 0.2], [1.0, 2.0], [1.0, 1.0])}
+            made = page_of(document(entries, timeline_passes=passes), series)
+            (section,) = [s for s in made.sections if s.key == "time"]
+            self.assertIn(("phase", said), section.legend)
+
     def test_live_bytes_over_time(self) -> None:
         """From the first operation on in the core, else at the marks; to nothing at once."""
         for noted, levels in ((False, [0, 2, 2, 2, 0]), (True, [0, 3, 2, 2, 0])):
