@@ -332,7 +332,7 @@ static bool next_span(struct mcache *c, unsigned spanclass) {
 }
 
 /* How many slots to take off a span at once. Linking them touches them: of pages that may not be
- * resident yet, no more than one of the kernel's. */
+ * resident yet, no more than one of the kernel's. (Hardened, they lie anywhere in the span.) */
 static unsigned helping(const struct mspan *s, unsigned want) {
     const unsigned few = FRESH_BYTES / s->elem_bytes;
     return s->needs_zero || want <= few ? want : few ? few : 1;

@@ -26,32 +26,46 @@ void mspan_init(struct mspan *s, uintptr_t base, unsigned spanclass, bool needs_
 }
 
 #ifdef GOMALLOC_HARDENED
-/* Takes one bit out of a word, at random. */
-static inline unsigned take_bit(uint64_t *bits, uint64_t *random) {
-    *random               = *random * 0x5851f42d4c957f2du + 1;
-    const unsigned turn   = (unsigned)(*random >> 58);
+/* Takes one bit out of a word that has some. */
+static inline unsigned take_bit(uint64_t *bits, uint64_t random) {
+    const unsigned turn   = (unsigned)(random >> 58);
     const uint64_t turned = *bits >> turn | *bits << (-turn & 63);
     const unsigned bit    = ((unsigned)__builtin_ctzll(turned) + turn) % 64;
     *bits &= ~((uint64_t)1 << bit);
     return bit;
 }
 
-/* Links slots of one word behind `last`, or makes them the head if that is 0, and takes them out:
- * in no order that anybody can tell. Returns the new last. */
-static inline uintptr_t take_word(struct mspan *s, unsigned w, unsigned most, uintptr_t last,
-                                  void **head, unsigned *count) {
-    uint64_t *const avail = &mspan_avail(s)[w];
-    uint64_t bits         = *avail;
-    uint64_t random       = (s->base ^ bits ^ seal_secrets.link) * seal_secrets.factor;
-    for (; bits && *count < most; ++*count) {
-        const uintptr_t object = mspan_address(s, w * 64 + take_bit(&bits, &random));
+/* One of the words from `first` on that have some; that one does. */
+static inline unsigned some_word(const struct mspan *s, unsigned first, uint64_t random) {
+    unsigned w = first + (unsigned)((random >> 26 & UINT32_MAX) * (s->nwords - first) >> 32);
+    while (!s->bits[w])
+        w = w + 1 < s->nwords ? w + 1 : first;
+    return w;
+}
+
+/* Links slots, from anywhere in the span and in no order that anybody can tell, and takes them out.
+ * So the slots beside a block are in use as often as the span is full, also while it is young. */
+static inline uintptr_t link_slots(struct mspan *s, unsigned most, void **head, unsigned *count) {
+    uint64_t random = s->base ^ seal_secrets.link;
+    uintptr_t last  = 0;
+    unsigned first  = s->search;
+    for (unsigned w = first; w < s->nwords; w++)
+        random = (random ^ mspan_avail(s)[w]) * seal_secrets.factor;
+    for (; *count < most; ++*count) {
+        while (first < s->nwords && !mspan_avail(s)[first])
+            first++;
+        if (first == s->nwords)
+            break;
+        random                 = random * 0x5851f42d4c957f2du + 1;
+        const unsigned w       = some_word(s, first, random);
+        const uintptr_t object = mspan_address(s, w * 64 + take_bit(&mspan_avail(s)[w], random));
         if (last)
             link_set(os_pointer(last), os_pointer(object));
         else
             *head = os_pointer(object);
         last = object;
     }
-    *avail = bits;
+    s->search = (uint16_t)first;
     return last;
 }
 #else
@@ -87,18 +101,25 @@ static inline uintptr_t take_word(struct mspan *s, unsigned w, unsigned most, ui
     mspan_avail(s)[w] = bits;
     return last;
 }
-#endif
 
-unsigned mspan_take(struct mspan *s, unsigned most, void **head) {
-    unsigned count = 0, w = s->search;
+/* The same of slots of all words. */
+static inline uintptr_t link_slots(struct mspan *s, unsigned most, void **head, unsigned *count) {
+    unsigned w     = s->search;
     uintptr_t last = 0;
-    *head          = NULL;
-    for (; w < s->nwords && count < most; w++) {
-        last = take_word(s, w, most, last, head, &count);
+    for (; w < s->nwords && *count < most; w++) {
+        last = take_word(s, w, most, last, head, count);
         if (mspan_avail(s)[w])
             break;
     }
     s->search = (uint16_t)w;
+    return last;
+}
+#endif
+
+unsigned mspan_take(struct mspan *s, unsigned most, void **head) {
+    unsigned count       = 0;
+    *head                = NULL;
+    const uintptr_t last = link_slots(s, most, head, &count);
     if (last)
         link_set(os_pointer(last), NULL);
     return count;

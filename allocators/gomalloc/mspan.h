@@ -139,7 +139,7 @@ static inline size_t mspan_span_bytes(const struct mspan *s) {
 void mspan_init(struct mspan *, uintptr_t base, unsigned spanclass, bool needs_zero);
 
 /* Owner: takes up to `most` slots, links them through their first words in the order of their
- * addresses. Returns their number, and the first in *head. */
+ * addresses (hardened: in none). Returns their number, and the first in *head. */
 unsigned mspan_take(struct mspan *, unsigned most, void **head);
 
 /* Owner: puts slots back, the bits of word w. */

@@ -259,10 +259,18 @@ MUTANTS = [
     (
         "hardened: slots of a span come in no order",
         MSPAN,
-        "const unsigned turn   = (unsigned)(*random >> 58);",
-        "const unsigned turn   = (unsigned)(*random >> 58) & 0;",
+        "const unsigned turn   = (unsigned)(random >> 58);",
+        "const unsigned turn   = (unsigned)(random >> 58) & 0;",
         HARDENED_TEST,
         "blocks are neighbours in no order",
+    ),
+    (
+        "hardened: they come from anywhere in the span",
+        MSPAN,
+        "unsigned w = first + (unsigned)(",
+        "unsigned w = first + 0 * (unsigned)(",
+        HARDENED_TEST,
+        "the first blocks of a span lie anywhere in it",
     ),
     (
         "hardened: a handler of the signal that allocates does not begin again and again",

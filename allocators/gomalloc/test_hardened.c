@@ -493,6 +493,18 @@ static void test_order(void) {
        neighbours, BLOCKS);
 }
 
+/* Of a span of 341 slots. That a sixth of it has none of them, is one chance in 10^11. */
+static void test_anywhere(void) {
+    enum { BLOCKS = 128, SIZE = 10, SLOT = 24, SIXTH = 64 * SLOT };
+    unsigned of[PAGE_BYTES / SIXTH + 1] = {0}, least = BLOCKS;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        of[(uintptr_t)keep(gom_malloc(SIZE)) % PAGE_BYTES / SIXTH]++;
+    for (unsigned i = 0; i < PAGE_BYTES / SIXTH; i++)
+        least = of[i] < least ? of[i] : least;
+    OK(least > 0, "the first blocks of a span lie anywhere in it: %u of %d in the emptiest sixth",
+       least, BLOCKS);
+}
+
 static void test_wiped(void) {
     unsigned char *p = keep(gom_malloc(100));
     unsigned left    = 0;
@@ -534,6 +546,7 @@ int main(void) {
     test_quarantine(5000, 1000);
     test_quarantine(LARGE, 100);
     test_order();
+    test_anywhere();
     test_wiped();
     return tap_done();
 }
