@@ -28,9 +28,9 @@
 enum {
     QUARANTINE_SLOTS   = 32, /* of a class, and no more than these bytes, but */
     QUARANTINE_BYTES   = 8 << 10,
-    QUARANTINE_LEAST   = 2,   /* these slots */
+    QUARANTINE_LEAST   = 1,   /* this slot, which waits for the next free of its class */
     QUARANTINE_LARGE   = 8,   /* large spans: the last that came, and of others */
-    QUARANTINE_SHARE   = 32,  /* no more pages than this part of the heap, */
+    QUARANTINE_SHARE   = 64,  /* no more pages than this part of the heap, */
     QUARANTINE_LONGEST = 8,   /* of one no more than this, or its addresses alone wait, but */
     QUARANTINE_PAGES   = 132, /* these: a block of 1 MiB and its words */
 
