@@ -9,13 +9,13 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, TextIO
+from typing import Any, Callable, Sequence, TextIO
 
 import bench_results
 import program
 from gate.campaign import FIRST, Order
 from gate.findings import SIGNALLED, Interrupted, Refusal
-from gate.samples import Part, load
+from gate.samples import ARMS, Part, load
 
 FINDING = 1  # the driver's exit code if a sample failed
 LOG_EVERY_SECONDS = 15.0
@@ -56,6 +56,19 @@ def last_words(log: Path) -> str:
     lines = [x for x in log.read_text(errors="replace").splitlines() if x.startswith("spanbench: ")]
     said = [x.removeprefix("spanbench: ") for x in lines if not re.search(r"\d benchmarks, \d", x)]
     return "; ".join(said[-3:]) or "it did not say why"
+
+
+def words_of(rows: Sequence[str], timeout: float) -> list[str]:
+    """What each measurement of these rows asks of the driver, beside its arms, blocks, seed and folder."""
+    exact = "|".join(re.escape(r).replace("/", "/[^/]+/") for r in rows)
+    return [
+        *("run", f"--allocators={','.join(ARMS)}", "--order=mirrored", "--no-timeline", "--brief"),
+        "--one-seed",  # base and head in all blocks of a measurement do the same
+        "--workloads=" + ",".join(sorted({r.split("/")[0] for r in rows})),
+        "--threads=" + ",".join(sorted({r.rpartition(":")[2] for r in rows})),
+        f"--timeout={timeout:g}",
+        f"--benchmark_filter=^({exact})$",
+    ]
 
 
 @dataclass
@@ -99,15 +112,13 @@ class Driver:
             shutil.rmtree(copies, ignore_errors=True)
 
     def run(self, order: Order, words: list[str], folder: Path, log: Path) -> int:
-        rows = "|".join(re.escape(r).replace("/", "/[^/]+/") for r in order.rows)
-        command = [*program.ends_with_this(), str(self.program), "run", *words]
-        command += ["--allocators", "base,head,twin", "--order", "mirrored", "--no-timeline"]
-        command += ["--one-seed"]  # base and head in all blocks of a measurement do the same
+        command = [
+            *program.ends_with_this(),
+            str(self.program),
+            *words_of(order.rows, self.timeout),
+        ]
         command += ["--repetitions", str(order.blocks), "--seed", str(order.seed)]
-        command += ["--workloads", ",".join(sorted({r.split("/")[0] for r in order.rows}))]
-        command += ["--threads", ",".join(sorted({r.rpartition(":")[2] for r in order.rows}))]
-        command += ["--timeout", f"{self.timeout:g}", "--out", str(folder)]
-        command += [f"--benchmark_filter=^({rows})$", "--brief"]
+        command += [*words, "--out", str(folder)]
         done, began = 0, time.monotonic()
         with open(log, "w", encoding="utf-8") as errors:
             child = subprocess.Popen(

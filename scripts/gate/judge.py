@@ -1,6 +1,6 @@
 """Samples into findings. Pure.
 
-Each row is compared in each metric twice: head with base, and base's copy with base, both the same way.
+Rounds of several nodes are ranked within their node (strata.py); a run on this machine has one. Each row is compared in each metric twice: head with base, and base's copy with base, both the same way.
 Names here, and in gate.json, call the copy "twin". What the first stage suspects, the second decides on
 data of its own.
 """
@@ -13,9 +13,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Callable, Iterable, Optional
 
-from gate import stats
+from gate import stats, strata
 from gate.findings import Finding, Refusal
 from gate.samples import Sample
+from gate.strata import Strata
 
 PAGE = 4096
 AGREEMENT = 0.05  # a regression against base must be one against its copy, too, at this level
@@ -91,9 +92,9 @@ class Comparison:
     head: float
     margin: float
     target: float
-    head_base: list[float]  # differences of logarithms, one a block
-    twin_base: list[float]
-    head_twin: list[float]
+    head_base: Strata  # differences of logarithms, one a block
+    twin_base: Strata
+    head_twin: Strata
     effect: stats.Effect
     twin: stats.Effect
     margin_amount: Optional[float]  # of memory, where the floor is the margin: bytes
@@ -108,7 +109,7 @@ class Comparison:
         return any(
             p(d, self.margin) < stats.CANDIDATE
             for d in (self.head_base, self.twin_base)
-            for p in (stats.p_worse, stats.p_better)
+            for p in (strata.p_worse, strata.p_better)
         )
 
     @property
@@ -123,13 +124,17 @@ class Comparison:
         return self.widest.high < math.log1p(self.target)
 
 
-def differences(samples: Iterable[Sample], metric: str, arm: str, against: str) -> list[float]:
-    """One number a block, of the samples of one row."""
+def differences(samples: Iterable[Sample], metric: str, arm: str, against: str) -> Strata:
+    """One number a block, of the samples of one row; those of each node by themselves."""
     logs: dict[tuple[tuple[str, int], str], list[float]] = defaultdict(list)
+    blocks: dict[str, set[tuple[str, int]]] = defaultdict(set)
     for s in samples:
         logs[s.block, s.arm].append(math.log(s.values[metric]))
-    blocks = sorted({block for block, _ in logs})
-    return [statistics.fmean(logs[b, arm]) - statistics.fmean(logs[b, against]) for b in blocks]
+        blocks[s.node].add(s.block)
+    return [
+        [statistics.fmean(logs[b, arm]) - statistics.fmean(logs[b, against]) for b in sorted(own)]
+        for _, own in sorted(blocks.items())
+    ]
 
 
 def limits(samples: list[Sample], metric: Metric, threads: int, s: Settings) -> tuple[float, float]:
@@ -172,8 +177,8 @@ def compare(samples: list[Sample], row: str, metric: Metric, settings: Settings)
         head_base=head_base,
         twin_base=twin_base,
         head_twin=differences(own, metric.name, "head", "twin"),
-        effect=stats.effect(head_base),
-        twin=stats.effect(twin_base),
+        effect=strata.effect(head_base),
+        twin=strata.effect(twin_base),
         margin_amount=floor if floor and math.isclose(margin * median("base"), floor) else None,
     )
 
@@ -237,11 +242,11 @@ class Verdicts:
         def rejected(p: Callable[[Comparison], float]) -> dict[tuple[str, str], bool]:
             return dict(zip(second, stats.discoveries([p(c) for c in second.values()])))
 
-        twin_worse = rejected(lambda c: stats.p_worse(c.twin_base, c.margin))
-        twin_better = rejected(lambda c: stats.p_better(c.twin_base, c.margin))
+        twin_worse = rejected(lambda c: strata.p_worse(c.twin_base, c.margin))
+        twin_better = rejected(lambda c: strata.p_better(c.twin_base, c.margin))
         return Verdicts(
-            worse=rejected(lambda c: stats.p_worse(c.head_base, c.margin)),
-            better=rejected(lambda c: stats.p_better(c.head_base, c.margin)),
+            worse=rejected(lambda c: strata.p_worse(c.head_base, c.margin)),
+            better=rejected(lambda c: strata.p_better(c.head_base, c.margin)),
             unfit={k: twin_worse[k] or twin_better[k] for k in second},
             far_worse=rejected(p_far_worse),
         )
@@ -252,7 +257,7 @@ def p_far_worse(c: Comparison) -> float:
     all that the copy may differ from base."""
     apart = max(abs(c.twin.low), abs(c.twin.high))
     beyond = math.expm1(math.log1p(c.margin) + apart)
-    return max(stats.p_worse(c.head_base, beyond), stats.p_worse(c.head_twin, beyond))
+    return max(strata.p_worse(c.head_base, beyond), strata.p_worse(c.head_twin, beyond))
 
 
 def decide(c: Comparison, tests: Verdicts) -> tuple[str, str]:
@@ -263,10 +268,10 @@ def decide(c: Comparison, tests: Verdicts) -> tuple[str, str]:
             return "fail", f"{copy}, and head by far more"
         return "void", f"{copy}, although it is the same library: measure on a quieter machine"
     if tests.worse.get(c.key):
-        if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:
+        if strata.p_worse(c.head_twin, c.margin) >= AGREEMENT:
             return "void", f"worse than base, but not than its copy ({copy}): measure again"
         return "fail", ""
-    if tests.better.get(c.key) and stats.p_better(c.head_twin, c.margin) < AGREEMENT:
+    if tests.better.get(c.key) and strata.p_better(c.head_twin, c.margin) < AGREEMENT:
         return "improved", ""
     if c.effect.low > math.log1p(c.margin):
         return "inconclusive", "worse than the margin, but not proven over all rows: measure again"
@@ -358,16 +363,16 @@ def describe(c: Comparison, at_first: Comparison, stage: int) -> dict[str, objec
         "blocks": c.effect.blocks,
         "block_standard_deviation": c.effect.scale,
         "target": c.target,
-        "p_worse": stats.p_worse(c.head_base, c.margin),
-        "p_better": stats.p_better(c.head_base, c.margin),
-        "p_worse_than_twin": stats.p_worse(c.head_twin, c.margin),
+        "p_worse": strata.p_worse(c.head_base, c.margin),
+        "p_better": strata.p_better(c.head_base, c.margin),
+        "p_worse_than_twin": strata.p_worse(c.head_twin, c.margin),
         "p_far_worse": p_far_worse(c),
-        "p_worse_in_stage_1": stats.p_worse(at_first.head_base, c.margin),
+        "p_worse_in_stage_1": strata.p_worse(at_first.head_base, c.margin),
         "twin": {
             "change": math.expm1(c.twin.location),
             "low": math.expm1(c.twin.low),
             "high": math.expm1(c.twin.high),
-            "p_differs": stats.p_differs(c.twin_base),
-            "p_differs_in_stage_1": stats.p_differs(at_first.twin_base),
+            "p_differs": strata.p_differs(c.twin_base),
+            "p_differs_in_stage_1": strata.p_differs(at_first.twin_base),
         },
     }

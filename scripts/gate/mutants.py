@@ -3,12 +3,37 @@ thereby reported as broken. harness/test/test_mutants.py says what for."""
 
 CAMPAIGN = "scripts/gate/test_campaign.py"
 STATS = "scripts/gate/test_stats.py"
+STRATA = "scripts/gate/test_strata.py"
 DETERMINISTIC = "scripts/gate/test_deterministic.py"
 GATE = "scripts/gate/test_gate.py"
 BASELINE = "scripts/gate/test_baseline.py"
 REPORT = "scripts/gate/test_report.py"
 
 MUTANTS = [
+    (
+        "gate: the test over nodes is exact",
+        "scripts/gate/strata.py",
+        "for size, weight in zip(sizes, weights(sizes)):",
+        "for size, weight in zip(sizes, [1] * len(sizes)):",
+        f"{STRATA}:Exact.test_the_distribution_is_that_of_all_signs",
+        "test_the_distribution",
+    ),
+    (
+        "gate: the interval over nodes is that of the test",
+        "scripts/gate/strata.py",
+        'below = int(np.searchsorted(at_most(sizes), (1 - LEVEL) / 2, side="right"))',
+        'below = 1 + int(np.searchsorted(at_most(sizes), (1 - LEVEL) / 2, side="right"))',
+        f"{STRATA}:Interval.test_agrees_with_the_test",
+        "",
+    ),
+    (
+        "gate: what is equal on both sides speaks for no change",
+        "scripts/gate/strata.py",
+        "order = np.lexsort((d <= 0, np.abs(d)))",
+        "order = np.lexsort((d > 0, np.abs(d)))",
+        f"{STRATA}:Exact.test_what_is_equal_counts_against_the_claim",
+        "test_what_is_equal",
+    ),
     (
         "each row is compared",
         "scripts/gate/judge.py",
@@ -148,8 +173,8 @@ MUTANTS = [
     (
         "worse by far is so against the copy, too",
         "scripts/gate/judge.py",
-        "return max(stats.p_worse(c.head_base, beyond), stats.p_worse(c.head_twin, beyond))",
-        "return stats.p_worse(c.head_base, beyond)",
+        "return max(strata.p_worse(c.head_base, beyond), strata.p_worse(c.head_twin, beyond))",
+        "return strata.p_worse(c.head_base, beyond)",
         f"{CAMPAIGN}:Unfit.test_a_twin_that_differs_voids_the_row",
         "",
     ),
@@ -164,7 +189,7 @@ MUTANTS = [
     (
         "a regression holds against the copy, too",
         "scripts/gate/judge.py",
-        "if stats.p_worse(c.head_twin, c.margin) >= AGREEMENT:",
+        "if strata.p_worse(c.head_twin, c.margin) >= AGREEMENT:",
         "if False:",
         f"{CAMPAIGN}:Unfit.test_a_regression_holds_against_the_twin_too",
         "",

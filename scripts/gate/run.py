@@ -29,6 +29,18 @@ BLIND = (
 BUSY = 0.05  # share of the CPUs that others may take before that is said
 
 
+@dataclasses.dataclass(frozen=True)
+class Sides:
+    """What a run compares, in which rows."""
+
+    both: base_and_head.Arms
+    drive: Driver
+    names: list[str]  # of the workloads
+    rows: list[str]
+    settings: judge.Settings
+    strangers: list[str]  # what is to be said of accepted.json
+
+
 class Gate:
     """One run."""
 
@@ -69,41 +81,53 @@ class Gate:
 
         return command
 
-    def measure(self, folder: Path) -> Result:
+    def sides(self, folder: Path) -> Sides:
+        """What is asked for: builds what must be built, and looks whether it can be measured."""
         o = self.options
         base = base_and_head.resolve(o.base or base_and_head.default_base(), self.cells)
         head = base_and_head.resolve(o.head, self.cells)
         both = base_and_head.Arms.of(base, head, folder / ARMS)
-        settings = settings_of(o)
         drive = Driver(self.driver, folder, both.copy_into, o.timeout, Progress(sys.stderr))
         known = workloads_of(both, drive, folder / DESCRIBED)
-        strangers = accepted.strangers(self.entries, list(known))
         names = chosen_workloads(o.workloads, known)
         rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
-        settings = settings.checked(len(rows))
-        repeat = self.repeat(self.word(base), self.word(head))
+        settings = settings_of(o).checked(len(rows))
         print(f"gate: base: {bench_results.printable(base.label)}", file=sys.stderr)
         print(f"gate: head: {bench_results.printable(head.label)}", file=sys.stderr)
         if both.sums["base"] == both.sums["head"]:
             self.refuse_what_nobody_asked_for(base)
             print(f"gate: {report.NULL_RUN}", file=sys.stderr)
+        strangers = accepted.strangers(self.entries, list(known))
+        return Sides(both, drive, names, rows, settings, strangers)
+
+    def arms(self, both: base_and_head.Arms) -> dict[str, dict[str, str]]:
+        """For gate.json."""
+        return {
+            name: {"what": of.label, "again": of.word, "sha256": both.sums[name]}
+            for name, of in (("base", both.base), ("head", both.head))
+        }
+
+    def measure(self, folder: Path) -> Result:
+        o = self.options
+        sides = self.sides(folder)
+        both, names, rows, settings = sides.both, sides.names, sides.rows, sides.settings
+        repeat = self.repeat(self.word(both.base), self.word(both.head))
         findings = self.exact(both, names, folder, repeat)
         result = Result(findings, [], [], [], {})
         done: Optional[campaign.Campaign] = None
         if o.tier != "exact":
-            done = campaign.run(rows, settings, o.seed, drive, time.monotonic)
+            done = campaign.run(rows, settings, o.seed, sides.drive, time.monotonic)
             timed, result.numbers = judge.findings(
                 done.first, done.second, rows, done.failed, settings, repeat
             )
             check_coverage(timed, judge.asked(done.first, rows))
             findings += timed
             result.parts = done.parts
-        result.facts = self.facts(both, done) + strangers
+        result.facts = self.facts(both, done) + sides.strangers
         if self.left_out:
             result.facts.append(self.left_out)
         result.document = {
-            "base": self.arm(base, both.sums["base"]),
-            "head": self.arm(head, both.sums["head"]),
+            **self.arms(both),
             "quick": o.quick,
             "seed": o.seed,
             "rows": rows,
@@ -126,9 +150,6 @@ class Gate:
         if source.word and Path(source.word).is_file() and Path.cwd() != base_and_head.ROOT:
             return str(Path(source.word).resolve())
         return source.word
-
-    def arm(self, source: base_and_head.Source, checksum: str) -> dict[str, object]:
-        return {"what": source.label, "again": source.word, "sha256": checksum}
 
     def exact(
         self, both: base_and_head.Arms, names: list[str], folder: Path, repeat: Callable[[str], str]
@@ -229,4 +250,5 @@ def judge_again(gate: Gate, run: Path) -> Result:
     facts += [report.NULL_RUN] * (stored["base"]["sha256"] == stored["head"]["sha256"])
     facts += campaign_facts(again.done) if again.done.parts else [BLIND]
     facts += [f for f in stored["facts"] if f.startswith(NO_EXACT_TIER)]
+    facts += stored.get("fleet", {"facts": []})["facts"]
     return Result(findings, again.numbers, again.done.parts, facts, {})

@@ -38,6 +38,7 @@ class Sample:
     values: dict[str, float]
     digest: str = ""
     failure: Optional[str] = None  # why there are no values
+    node: str = ""  # that measured it; of a run on this machine there is one
 
 
 @dataclass
@@ -60,14 +61,16 @@ def parse_sample(entry: Any, name: str, where: str) -> Sample:
         raise ValueError(f"{where}: '{arm}' is none of {', '.join(ARMS)}")
     row = f"{workload}/threads:{threads}"
     block = (name, bench_results.member(entry, where, "block", int))
+    node = bench_results.text(entry, where, "node", "")
     if bench_results.member(entry, where, "error_occurred", bool, False):
         failure = bench_results.text(entry, where, "error_message", "(no reason)")
-        return Sample(row, arm, block, {}, "", failure)
+        return Sample(row, arm, block, {}, "", failure, node)
     there = [c for c in OPTIONAL_COUNTERS if entry.get(c) is not None]
     values = {c: bench_results.amount(entry, where, c) for c in (*COUNTERS, *there)}
     if any(not v > 0 for v in values.values()):
         raise ValueError(f"{where}: a number is 0, which has no ratio to others")
-    return Sample(row, arm, block, values, bench_results.text(entry, where, "digest"))
+    digest = bench_results.text(entry, where, "digest")
+    return Sample(row, arm, block, values, digest, node=node)
 
 
 def parse(document: Any, name: str) -> Part:

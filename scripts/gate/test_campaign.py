@@ -148,7 +148,7 @@ class Unfit(unittest.TestCase):
         c = judge.compare(done.second, SMALL, METRICS[0], done.settings)
         tests = judge.Verdicts(worse={c.key: True}, unfit={c.key: False})
         self.assertEqual(judge.decide(c, tests)[0], "fail")
-        level = replace(c, head_twin=[d - math.log(1.1) for d in c.head_twin])
+        level = replace(c, head_twin=[[d - math.log(1.1) for d in own] for own in c.head_twin])
         self.assertEqual(judge.decide(level, tests)[0], "void")
 
     def test_worse_but_not_proven_over_all_rows_is_no_pass(self) -> None:
@@ -375,9 +375,9 @@ class Numbers(unittest.TestCase):
         samples = [
             Sample(SMALL, arm, ("x", 0), {TIME: v}) for arm, pair in values.items() for v in pair
         ]
-        (d,) = judge.differences(samples, TIME, "head", "base")
+        ((d,),) = judge.differences(samples, TIME, "head", "base")
         self.assertAlmostEqual(math.exp(d), 1.5)
-        (d,) = judge.differences(samples, TIME, "twin", "base")
+        ((d,),) = judge.differences(samples, TIME, "twin", "base")
         self.assertAlmostEqual(d, 0)
 
 
