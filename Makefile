@@ -45,7 +45,7 @@
 #: make fleet        make bench on the nodes of a cluster, through Slurm (scripts/fleet/README.md)
 #:     BATCH=n AT_ONCE=n        rounds of a task, tasks at a time; SBATCH="--partition=big"; all that make bench has
 #:     DO=status RUN=folder     or submit, collect, cancel (default: submit, wait and collect)
-#:     WORK=check|harden        make check, make harden there
+#:     WORK=check|harden|gate   make check, make harden, make gate there
 #: make baseline     count this tree's gomalloc anew: what CI compares with (results/baseline.json)
 #: make history      what the counts were over the commits: records this one, draws all (a page, too), prints the changes
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
@@ -440,7 +440,7 @@ endif
 deps = $(if $(filter skip,$(DEPS)),,@scripts/deps.sh $1)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 1))
 
-bench fleet check check-whole check-tsan check-releases harden: role := bench
+bench check check-whole check-tsan check-releases harden: role := bench
 bench-programs:                   role    := programs
 heap try why:                     role    := bench
 try:                              program := scripts/try.sh
@@ -448,6 +448,7 @@ why:                              program := scripts/why.sh
 bench-programs:                   program := scripts/programs.py
 heap:                             program := scripts/heap.py
 gate gate-proof baseline history: role    := gate
+fleet:                            role    := $(if $(filter gate,$(WORK)),gate,bench)
 bench:                            program := scripts/bench.sh
 check:                            program := scripts/check.sh check
 check-whole:                      program := scripts/check.sh check-whole

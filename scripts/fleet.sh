@@ -4,18 +4,20 @@
 # usage: [VARIABLE=value …] scripts/fleet.sh        after `make`; `make fleet` does both
 #   DO=submit|status|collect|cancel   (default: submit, wait, and collect; DO=submit alone does not wait)
 #   RUN=folder                 of the fleet, for all but DO=submit
-#   WORK=bench|check|harden    what the nodes do (default: bench)
-#   BATCH=n                    rounds of a task (default: 1)
+#   WORK=bench|check|harden|gate   what the nodes do (default: bench)
+#   BATCH=n                    rounds of a task (default: 1; of the gate: of both its stages in proportion)
 #   AT_ONCE=n                  so many tasks at a time (default: no limit)
 #   SBATCH="--partition=big --time=30"   further options of sbatch, split at blanks; quotes mean nothing
 #   QUICK ALLOCATORS WORKLOADS GROUP THREADS PRELOAD REPS SEED TIMEOUT SIZES LONG_REST THP ARGS
 #                              as in scripts/bench.sh. REPS is the number of rounds.
 #   CHECKS PROFILE MISUSES SIZES RUNS
 #                              as in scripts/check.sh. With WORK=check, REPS=n makes all checks n times.
+#   BASE HEAD                  as in scripts/gate.sh, which has no OUT of its own here. ARGS="--blocks n" has more rounds.
 #   OUT=dir                    a folder that all nodes see under the same path (default: results)
 #   B=dir                      where the driver was built (default: build)
 #
-# Exit code: 0 good, 1 a sample failed or rounds are missing, 2 wrong use or environment, 128 + n signal n.
+# Exit code: 0 good; 1 a sample failed, rounds are missing, or a regression; 2 wrong use or environment; 75 undecided and
+# --strict; 128 + n signal n.
 
 # shellcheck disable=SC2086  # SBATCH is split at blanks on purpose
 set -euf
@@ -43,9 +45,9 @@ status | collect | cancel)
 esac
 case ${WORK:-} in
 '' | bench) command=run ;;
-check | harden) command=$WORK ;;
+check | harden | gate) command=$WORK ;;
 *)
-  printf '%s\n' "fleet.sh: WORK is bench, check or harden, not '$WORK'" >&2
+  printf '%s\n' "fleet.sh: WORK is bench, check, harden or gate, not '$WORK'" >&2
   exit 2
   ;;
 esac
@@ -57,11 +59,18 @@ for option in ${SBATCH:-}; do set -- "$@" "--sbatch=$option"; done
 [ -z "${AT_ONCE:-}" ] || set -- "$@" --at-once="$AT_ONCE"
 [ "$command" != check ] || [ -z "${REPS:-}" ] || set -- "$@" --rounds="$REPS"
 set -- submit --work="$command" --driver="$driver" --out="${OUT:-${root}results}" "$@" --
-if [ "$command" = run ]; then
+case $command in
+run)
   # shellcheck source=scripts/bench_words.sh
   . "${root}scripts/bench_words.sh"
-else
+  ;;
+gate)
+  # shellcheck source=scripts/gate_words.sh
+  . "${root}scripts/gate_words.sh"
+  ;;
+*)
   # shellcheck source=scripts/check_words.sh
   . "${root}scripts/check_words.sh"
-fi
+  ;;
+esac
 fleet "$@"

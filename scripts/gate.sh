@@ -15,7 +15,6 @@
 # Exit code: 0 no regression, 1 a regression, 2 wrong use or environment, 75 undecided and --strict,
 # 128 + n signal n. (make turns each but 0 into 2.)
 
-# shellcheck disable=SC2086  # ARGS is split at blanks on purpose
 set -euf
 # shellcheck source=scripts/variables.sh
 . "$(dirname "$0")/variables.sh"
@@ -23,16 +22,8 @@ take_no_words "$@"
 need_results
 
 set -- --driver "$driver"
-! is_quick || set -- "$@" --quick
-# With =: a value that begins with a dash is one.
-[ -z "${BASE:-}" ] || set -- "$@" --base="$BASE"
-[ -z "${HEAD:-}" ] || set -- "$@" --head="$HEAD"
-[ -z "${TIER:-}" ] || set -- "$@" --tier="$TIER"
-[ -z "${WORKLOADS:-}" ] || set -- "$@" --workloads="$WORKLOADS"
-[ -z "${THREADS:-}" ] || set -- "$@" --threads="$THREADS"
-[ -z "${SEED:-}" ] || set -- "$@" --seed="$SEED"
-[ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout="$TIMEOUT"
 [ -z "${OUT:-}" ] || set -- "$@" --out="$OUT"
-for option in ${ARGS:-}; do set -- "$@" "$option"; done
+# shellcheck source=scripts/gate_words.sh
+. "${root}scripts/gate_words.sh"
 # -E -s: the packages of Debian, whatever PYTHONPATH says
 exec /usr/bin/python3 -E -s "${root}scripts/gate/__main__.py" "$@"

@@ -6,7 +6,8 @@
              -> parts (what came back) -> rounds
              -> collect (parts become runs) -> machines (classes, and what is odd)
              -> verdicts (likewise, of checks and misuses)
+             -> gates (the gate: what is submitted, and how it is judged) -> gate
 
 `task` runs on a node, from the bundle, with `rounds` beside it. The core (`rounds`, `machines`, and what counts in `parts`)
-is pure. `cluster` starts a Slurm of three nodes for the tests.
+is pure. `cluster` starts a Slurm of three nodes for the tests, and for `trials` of the gate.
 """

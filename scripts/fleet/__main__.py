@@ -20,7 +20,7 @@ from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen, refusals
-from fleet.rounds import described
+from fleet.rounds import SAMPLES, described
 from program import HOME, WRONG_USE, Terminated, complain, duration, run
 
 POLL_SECONDS = 2.0
@@ -30,9 +30,19 @@ SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
     "run": [("show.sh",)],
     "check": [PAGE, ("junit.py",)],
     "harden": [PAGE],
+    "gate": [PAGE],
 }
-COUNTED = {"run": "sample", "check": "verdict", "harden": "misuse"}
+COUNTED = {"run": "sample", "check": "verdict", "harden": "misuse", "gate": "sample"}
 FINDING = 1
+
+
+def of_the_gate() -> Any:
+    """The module. It wants scipy, which other work does not need. Raises Refusal."""
+    try:
+        from fleet import gates
+    except ImportError as problem:
+        raise Refusal(f"{problem}; run scripts/deps.sh gate") from problem
+    return gates
 
 
 class Progress:
@@ -152,7 +162,7 @@ class Fleet:
 
         work = str(self.fleet["work"])
         try:
-            if work == "run":
+            if work in SAMPLES:
                 made = collect(self.folder, parts, self.asked, show)
             else:
                 made = verdicts.collect(self.folder, parts, work, self.asked, show)
@@ -164,10 +174,21 @@ class Fleet:
         self.progress.clear()
         return self.report(made)
 
+    def judge(self, made: Collected) -> int:
+        """Of the gate. Returns the exit code of its verdict."""
+        classes = list(made.classes)
+        terminal = sys.stdout.isatty()
+        said: list[str]
+        code: int
+        said, code = of_the_gate().judge_all(self.folder, self.fleet, classes, made.files, terminal)
+        for of in said:
+            print(f"\n{of}")
+        return code
+
     def report(self, made: Collected) -> int:
         missing = made.missing(self.asked)
         whole = self.asked.repetitions - len(missing)
-        later = 0
+        later = verdict = 0
         print(
             f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, COUNTED[self.fleet['work']])}, "
             f"{made.failed} failed"
@@ -187,6 +208,8 @@ class Fleet:
             print("Machines differ, so their samples are kept apart:")
             print("\n".join(f"  {printable(x)}" for x in made.classes.differences()))
             print("\n".join(machines.table(made.classes) if self.fleet["work"] == "run" else []))
+        if self.fleet["work"] == "gate":
+            verdict = self.judge(made)
         sys.stdout.flush()
         for folder in made.files.values() if not self.bare else ():
             for words in SHOWN_BY[self.fleet["work"]]:
@@ -196,7 +219,8 @@ class Fleet:
                 )
         if missing:
             print(f"missing: rounds {described(missing)}; logs of the tasks: {self.folder}/logs")
-        return FINDING if missing or made.failed else later
+        failed = made.failed and self.fleet["work"] != "gate"  # which has judged them
+        return verdict or (FINDING if missing or failed else later)
 
 
 def status(fleet: Fleet) -> int:
@@ -215,17 +239,26 @@ def status(fleet: Fleet) -> int:
     return 0
 
 
+def prepare(options: argparse.Namespace) -> Path:
+    driver = options.driver.absolute()
+    if options.work != "gate":
+        return asking.prepare(options.out, driver, options.work, options.words, options.rounds)
+    if options.rounds:
+        raise Refusal("--rounds is for --work check; the gate takes --first and --blocks")
+    made: Path = of_the_gate().prepare(options.out, driver, options.words)
+    return made
+
+
 def submit(options: argparse.Namespace) -> int:
     if not options.driver.is_file():
         raise Refusal(f"there is no {options.driver}; build it with make")
     slurm.command("sbatch", "--version")  # before anything is made
-    folder = asking.prepare(
-        options.out, options.driver.absolute(), options.work, options.words, options.rounds
-    )
+    folder = prepare(options)
     fleet = Fleet(folder, options.bare)
     rounds = list(range(fleet.asked.repetitions))
     print(folder, flush=True)
-    fleet.submit(rounds, options.batch, options.at_once or 0, options.sbatch)
+    batch = options.batch or fleet.fleet.get("period", 1)
+    fleet.submit(rounds, batch, options.at_once or 0, options.sbatch)
     return fleet.finish(fleet.settle()) if options.collect else 0
 
 

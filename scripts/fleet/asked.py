@@ -154,22 +154,29 @@ def prepare(out: Path, driver: Path, work: str, words: Sequence[str], count: int
         plan = plan_of_verdicts(work, options, count)
         chosen = re.split("[, ]+", dict(options).get("--allocators", "").strip())
         names = set(filter(None, chosen)) or {p.name for p in (driver.parent / "cell").iterdir()}
-    cells = cells_of(driver, names)
+    document = {
+        "work": work,
+        "words": words_of(work, there, plan),
+        "first_words": joined([(n, v) for n, v in there if n in FIRST_ONLY]),
+        **plan,
+    }
+    return new_fleet(out, driver, cells_of(driver, names), files, document)
+
+
+def new_fleet(
+    out: Path,
+    driver: Path,
+    cells: Sequence[Path],
+    files: Sequence[tuple[Path, str]],
+    document: dict[str, Any],
+) -> Path:
+    """Its folder, with the bundle, and fleet.json of this document and a name."""
     folder = run_folder.make(out, "fleet")
     try:
         for name in ("parts", "nodes", "jobs", "logs"):
             (folder / name).mkdir()
         bundle.make(folder, driver, cells, files)
-        save(
-            folder / FILE,
-            {
-                "work": work,
-                "name": f"spanbench-{secrets.token_hex(6)}",
-                "words": words_of(work, there, plan),
-                "first_words": joined([(n, v) for n, v in there if n in FIRST_ONLY]),
-                **plan,
-            },
-        )
+        save(folder / FILE, {"name": f"spanbench-{secrets.token_hex(6)}", **document})
     except BaseException:  # no half of a fleet
         shutil.rmtree(folder, ignore_errors=True)
         raise

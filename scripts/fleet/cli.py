@@ -13,7 +13,8 @@ examples:
   make fleet DO=status RUN=results/…-fleet           rounds, tasks and nodes
   make fleet DO=collect RUN=results/…-fleet          goes on where a submitter died or was interrupted
   scripts/fleet/__main__.py submit --sbatch=--partition=big -- --quick --allocators mimalloc,system
-exit code: 0 good; 1 a sample failed, or rounds are missing; 2 wrong use or environment; 128 + signal
+exit code: 0 good; 1 a sample failed, rounds are missing, or the gate found a regression; 2 wrong use or environment, or
+the gate could judge nothing; 75 the gate's --strict, and undecided; 128 + signal
 """
 
 
@@ -40,12 +41,16 @@ def parser() -> argparse.ArgumentParser:
     submit.add_argument(
         "--out", type=Path, default=RESULTS, help="a folder that all nodes see (default: results)"
     )
-    submit.add_argument("--batch", type=count, default=1, help="rounds of a task (default: 1)")
+    submit.add_argument(
+        "--batch",
+        type=count,
+        help="rounds of a task (default: 1; of the gate, one for its first stage and those that decide with it)",
+    )
     submit.add_argument(
         "--work",
-        choices=("run", "check", "harden"),
+        choices=("run", "check", "harden", "gate"),
         default="run",
-        help="a command of the driver (default: run)",
+        help="a command of the driver, or the gate (default: run)",
     )
     submit.add_argument(
         "--rounds",
@@ -65,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         "words",
         nargs="*",
         metavar="-- OPTION",
-        help="options of spanbench run, check or harden, after --",
+        help="options of spanbench run, check, harden or gate, after --",
     )
     bare = "no plots, page, answer and table of the results"
     submit.add_argument("--bare", action="store_true", help=f"with --collect: {bare}")

@@ -6,6 +6,7 @@ a slurmd of its own name. Several share the machine's CPUs, so this shows what i
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
@@ -13,9 +14,9 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Callable, Optional, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 
 from program import ends_with_this
 
@@ -188,6 +189,29 @@ class Cluster:
             text=True,
             timeout=120,
         )
+
+    @contextmanager
+    def drained(self) -> Iterator[None]:
+        """Meanwhile, no task begins."""
+        names = f"NodeName={','.join(self.nodes)}"
+        self.told("scontrol", "update", names, "State=DRAIN", "Reason=test")
+        try:
+            yield
+        finally:
+            self.told("scontrol", "update", names, "State=RESUME")
+
+    def spread(self, folder: Path) -> None:
+        """The nodes take the tasks of the fleet's first submission in turn. Slurm would fill one node first."""
+        submitted = json.loads((folder / "jobs" / "0.json").read_text())
+        for task in range(len(submitted["batches"])):
+            node = self.nodes[task % len(self.nodes)]
+            job = f"JobId={submitted['job']}_{task}"
+            self.told("scontrol", "update", job, f"ReqNodeList={node}")
+
+    def told(self, *words: str) -> None:
+        done = self.run(*words)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(words)}: {done.stderr}")
 
     def started_by(self, node: str) -> list[int]:
         """Processes that have this cluster and the node in their environment: those of its tasks."""

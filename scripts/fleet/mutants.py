@@ -2,7 +2,57 @@
 
 FLEET = "scripts/fleet/test_fleet.py"
 
+GATES = "scripts/fleet/test_gates.py"
+
 MUTANTS = [
+    (
+        "fleet: the gate decides on fresh rounds alone",
+        "scripts/fleet/rounds.py",
+        "return int(period == 0 or number % period > 0)",
+        "return int(period == 0 or number % period > 2)",
+        f"{GATES}:Words.test_stages_of_a_fleet",
+        "test_stages_of_a_fleet",
+    ),
+    (
+        "fleet: rounds of the gate's two stages are of two measurements",
+        "scripts/fleet/rounds.py",
+        "if alike and number == found[-1][1] + 1",
+        "if found and number == found[-1][1] + 1",
+        f"{GATES}:Words.test_stages_of_a_fleet",
+        "test_stages_of_a_fleet",
+    ),
+    (
+        "fleet: rounds of a sick node are void",
+        "scripts/fleet/gates.py",
+        'return VOID if entry["node"] in void else',
+        "return",
+        f"{GATES}:Sick.test_a_node_whose_copy_differs_is_named_and_void",
+        "",
+    ),
+    (
+        "fleet: if all nodes are sick, nothing is judged",
+        "scripts/fleet/gates.py",
+        'if not {e["node"] for e in whole["benchmarks"]} - void.keys():',
+        "if False:",
+        f"{GATES}:Sick.test_if_all_are_sick_nothing_is_judged",
+        "",
+    ),
+    (
+        "fleet: a class that cannot be judged is undecided",
+        "scripts/fleet/gates.py",
+        "undecided = gate.options.strict and len(codes) < len(classes)",
+        "undecided = False",
+        f"{GATES}:Hostile.test_a_class_that_cannot_be_judged_is_undecided",
+        "test_a_class_that_cannot_be_judged",
+    ),
+    (
+        "fleet: a node without readable samples is void",
+        "scripts/fleet/gates.py",
+        '            void[node] = f"its samples cannot be read: {problem}"\n',
+        "            raise\n",
+        f"{GATES}:Hostile.test_samples_that_are_none_void_their_node",
+        "test_samples_that_are_none",
+    ),
     (
         "fleet: a doubled round counts once",
         "scripts/fleet/parts.py",

@@ -13,11 +13,18 @@ from typing import Any, Collection, Iterable, Sequence
 Range = tuple[int, int]  # the first and the last round
 
 
-def ranges(rounds: Iterable[int], longest: int) -> list[Range]:
-    """Runs of successive rounds, each of at most so many."""
+def stage(number: int, period: int) -> int:
+    """0 or 1, of the gate's two: the first round of each period suspects, the others decide. Other work (a period of 0)
+    has one stage."""
+    return int(period == 0 or number % period > 0)
+
+
+def ranges(rounds: Iterable[int], longest: int, period: int = 0) -> list[Range]:
+    """Runs of successive rounds of one stage, each of at most so many."""
     found: list[Range] = []
     for number in sorted(set(rounds)):
-        if found and number == found[-1][1] + 1 and number - found[-1][0] < longest:
+        alike = found and stage(number, period) == stage(found[-1][1], period)
+        if alike and number == found[-1][1] + 1 and number - found[-1][0] < longest:
             found[-1] = (found[-1][0], number)
         else:
             found.append((number, number))
@@ -54,13 +61,19 @@ def whole(document: Any, rows: Sequence[str], each: int) -> list[int]:
 
 
 # What the driver stores of each kind of work.
-FILES = {"run": "bench.json", "check": "conformance.json", "harden": "hardening.json"}
+FILES = {
+    "run": "bench.json",
+    "check": "conformance.json",
+    "harden": "hardening.json",
+    "gate": "bench.json",
+}
+SAMPLES = ("run", "gate")  # what measures samples; a round of other work is a run of its own
 
 
 def whole_of(asked: Any, document: Any) -> list[int]:
     """The rounds that a part has as a whole; `asked` is fleet.json. A round of checks or misuses is a run of its own,
     with the round's seed."""
-    if asked["work"] == "run":
+    if asked["work"] in SAMPLES:
         return whole(document, asked["rows"], asked["each"])
     number = int(document["seed"]) - int(asked["seed"])
     return [number] if document["complete"] and document["results"] else []

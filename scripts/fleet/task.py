@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,7 +105,32 @@ class Task:
         who = {v.lower(): os.environ[v] for v in variables if v in os.environ}
         save(part / "node.json", {"node": self.node, "seconds": time.time(), **who})
 
+    def arms(self, part: Path) -> list[str]:
+        """Makes fresh copies of the gate's base and head, and of base once more: where a file lies in memory may make it
+        slow by luck. Returns the driver's words for them."""
+        suffix = self.asked["suffix"]
+        files = part / "arms" / "files"
+        files.mkdir(parents=True)
+        for name, of in (("base", "base"), ("head", "head"), ("twin", "base")):
+            source, copy = (
+                self.folder / "bundle" / "arms" / f"{of}{suffix}",
+                files / f"{name}{suffix}",
+            )
+            shutil.copy(source, copy)
+            if digest(copy) != digest(source):
+                raise OSError(0, f"is not a copy of {of}", str(copy))
+        if suffix:
+            return [f"--preload={n}={files}/{n}{suffix}" for n in ("base", "head", "twin")]
+        for library in (self.folder / "bundle").glob(
+            "lib*.so*"
+        ):  # a cell looks for it above its own folder
+            (part / "arms" / library.name).symlink_to(library)
+        return [f"--cells={files}"]
+
     def words_of(self, first: int, last: int) -> list[str]:
+        if self.asked["work"] == "gate":
+            seed = self.asked["seeds"][rounds.stage(first, self.asked["period"])]
+            return [f"--seed={seed}", f"--rounds={first}..{last}"]
         if self.asked["work"] != "run":
             return [f"--seed={self.asked['seed'] + first}"]
         beside: list[str] = ["--no-timeline"] if first else self.asked["first_words"]
@@ -113,12 +139,14 @@ class Task:
     def measure(self, first: int, last: int) -> int:
         part = self.new_part()
         self.say_who(part)
+        arms = self.arms(part) if self.asked["work"] == "gate" else []
         words = [str(self.folder / "bundle" / "spanbench"), *self.asked["words"]]
-        words += [*self.words_of(first, last), f"--out={part}"]
+        words += [*arms, *self.words_of(first, last), f"--out={part}"]
         self.child = subprocess.Popen(words, cwd=self.folder / "bundle", stdin=subprocess.DEVNULL)
         if self.signal:
             self.child.send_signal(signal.SIGTERM)
         code = self.child.wait()
+        shutil.rmtree(part / "arms", ignore_errors=True)
         save(part / "done.json", {"rounds": self.is_whole(part), "code": code})
         return code
 
@@ -130,8 +158,10 @@ class Task:
 
     def run(self) -> int:
         there = {n for part in self.parts.glob("[0-9]*") for n in self.is_whole(part)}
-        longest = len(rounds.of(self.batch)) if self.asked["work"] == "run" else 1
-        todo = rounds.ranges(set(rounds.of(self.batch)) - there, longest)
+        longest = len(rounds.of(self.batch)) if self.asked["work"] in rounds.SAMPLES else 1
+        todo = rounds.ranges(
+            set(rounds.of(self.batch)) - there, longest, self.asked.get("period", 0)
+        )
         if not todo:
             print("task: all its rounds are whole")
             return 0

@@ -13,12 +13,13 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
-from driving import CELLS, ROOT, SPANBENCH, run, slow
+from driving import BUILD, CELLS, ROOT, SPANBENCH, run, slow
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from fleet import bundle
 from fleet.cluster import Cluster, lacking
+from gate_proof import planted
 
 FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
 # So many trials that kill and requeue; scripts/fleet/README.md has what 20 of them gave.
@@ -68,6 +69,13 @@ class OnSlurm(unittest.TestCase):
         while not done():
             self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
+
+    def submit_to_each(self, *words: str, of: tuple[str, ...] = ()) -> Path:
+        """Likewise; the nodes take the tasks in turn."""
+        with self.cluster.drained():
+            folder = self.submit(*words, of=of)
+            self.cluster.spread(folder)
+        return folder
 
     def logs(self, folder: Path) -> str:
         return "\n".join(p.read_text() for p in sorted((folder / "logs").iterdir()))
@@ -154,6 +162,97 @@ class Verdicts(OnSlurm):
         }
         self.assertEqual(seeds, {1, 2, 3})
         self.assertTrue((folder / "class1" / "conformance.xml").exists())
+
+
+class Gate(OnSlurm):
+    """No verdict on time is asserted: three nodes share this machine."""
+
+    ROW = "tiny/threads:1"
+    OPTIONS = ("--quick", "--workloads=tiny", "--threads=1", "--first=9", "--blocks=45", "--seed=3")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.library = BUILD / "libgomalloc.so"
+        self.accepted = f"--accepted={self.out}/accepted.json"
+        (self.out / "accepted.json").write_text("[]")
+
+    def gate(self, *words: str) -> Path:
+        """Tasks one after another."""
+        of = ("--work=gate", "--at-once=1")
+        return self.submit_to_each(*self.OPTIONS, self.accepted, *words, of=of)
+
+    def judged(self, folder: Path, *says: str, bare: bool = True) -> Any:
+        done = self.fleet("collect", *["--bare"] * bare, folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertIn(done.returncode, (0, 1), said)
+        for text in ("54 of 54 rounds", *says):
+            self.assertIn(text, done.stdout, said)
+        document = json.loads((folder / "class1" / "gate.json").read_text())
+        self.assertEqual(done.returncode, document["exit_code"], said)
+        return document
+
+    def memory(self, document: Any) -> dict[str, str]:
+        found = [f for f in document["findings"] if f["tier"] == "memory"]
+        return {f["metric"]: f["verdict"] for f in found}
+
+    def digest(self, seed: int) -> str:
+        """Of a local measurement of the gate."""
+        words = ["--allocators=system", "--workloads=tiny", "--threads=1", "--brief", "--one-seed"]
+        words += ["--repetitions=1", f"--seed={seed}", "--no-timeline"]
+        done = run(SPANBENCH, "run", *words, "--out", self.out / "local")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        file = self.out / "local" / "latest" / "bench.json"
+        return str(json.loads(file.read_text())["benchmarks"][0]["digest"])
+
+    def test_identical_libraries(self) -> None:
+        folder = self.gate(f"--base={self.library}", f"--head={self.library}")
+        document = self.judged(folder, "a null run", bare=False)
+        self.assertNotIn("fail", self.memory(document).values())
+        rounds = {n: of["rounds"] for n, of in document["fleet"]["nodes"].items()}
+        self.assertEqual(rounds, {node: 18 for node in self.nodes})
+        self.assertIn("spanbench gate: ", (folder / "class1" / "report.html").read_text())
+        objects: dict[str, set[tuple[str, int]]] = {}
+        for stage, part in enumerate(document["parts"]):
+            made = json.loads((folder / "class1" / part["file"]).read_text())
+            blocks = {e["block"] for e in made["benchmarks"]}
+            self.assertEqual(blocks, {n for n in range(54) if (n % 6 > 0) == stage})
+            self.assertEqual({e["digest"] for e in made["benchmarks"]}, {self.digest(300 + stage)})
+            for e in made["benchmarks"]:
+                self.assertTrue(e["object"].endswith(f"/arms/files/{e['allocator']}.so"))
+                objects.setdefault(e["object"], set()).add((e["node"], e["block"] // 6))
+        self.assertEqual(len(objects), 2 * 9 * 3, "each stage of a task has copies of its own")
+        self.assertTrue(all(len(of) == 1 for of in objects.values()))
+        self.assertEqual(list(folder.glob("parts/*/*/arms")), [], "and they go")
+
+    def test_more_memory_is_found_and_a_sick_node_is_named(self) -> None:
+        base = planted.build(self.library, [], self.out / "base.so")
+        plant = planted.resident(self.ROW, 16 << 20)
+        head = planted.build(self.library, [plant], self.out / "head.so")
+        folder = self.gate(f"--base={base}", f"--head={head}")
+        document = self.judged(folder, "rss_peak_bytes")
+        self.assertEqual(document["exit_code"], 1)
+        self.assertEqual(self.memory(document)["rss_peak_bytes"], "fail")
+        for file in folder.glob("parts/*/*/[0-9]*/bench.json"):
+            if json.loads((file.parent.parent / "node.json").read_text())["node"] == "n2":
+                made = json.loads(file.read_text())
+                for e in made["benchmarks"]:
+                    if e["allocator"] == "twin":
+                        e["rss_peak_bytes"] *= 2
+                file.write_text(json.dumps(made))
+        document = self.judged(folder, "VOID NODE n2: the copy of base differs by +")
+        self.assertEqual(document["exit_code"], 1, "the others have found it, too")
+        self.assertEqual(self.memory(document)["rss_peak_bytes"], "fail")
+        left = {n for n, of in document["fleet"]["nodes"].items() if of["void"] is None}
+        self.assertNotIn("n2", left)
+
+    def test_adapters(self) -> None:
+        """One of them with a library that was built beside it."""
+        folder = self.gate("--base=gomalloc", "--head=system")
+        document = self.judged(folder)
+        made = json.loads((folder / "class1" / document["parts"][0]["file"]).read_text())
+        objects = {e["allocator"]: e["object"] for e in made["benchmarks"]}
+        self.assertIn("gomalloc", objects["twin"])
+        self.assertIn("libc", objects["head"])
 
 
 class Trouble(OnSlurm):
@@ -245,17 +344,7 @@ class Unlike(OnSlurm):
     def test_they_are_separated_skipped_and_refused(self) -> None:
         words = ["--allocators", f"system {self.allocator}", "--brief", "--workloads", "tiny"]
         words += ["--threads", "1", "--repetitions", "4", "--no-timeline"]
-        # All tasks wait until each has a node of its own.
-        names = ",".join(self.nodes)
-        drain = ["scontrol", "update", f"NodeName={names}", "State=DRAIN", "Reason=test"]
-        self.assertEqual(self.cluster.run(*drain).returncode, 0)
-        folder = self.submit(*words)
-        job = json.loads((folder / "jobs" / "0.json").read_text())["job"]
-        for task, node in enumerate(self.nodes):
-            want = ["scontrol", "update", f"JobId={job}_{task}", f"ReqNodeList={node}"]
-            done = self.cluster.run(*want)
-            self.assertEqual(done.returncode, 0, done.stderr)
-        self.cluster.run("scontrol", "update", f"NodeName={names}", "State=RESUME")
+        folder = self.submit_to_each(*words)
         done = self.fleet("collect", "--bare", folder)
         said = done.stdout + done.stderr + self.logs(folder)
         self.assertEqual(done.returncode, 0, said)

@@ -4,12 +4,21 @@ thereby reported as broken. harness/test/test_mutants.py says what for."""
 CAMPAIGN = "scripts/gate/test_campaign.py"
 STATS = "scripts/gate/test_stats.py"
 STRATA = "scripts/gate/test_strata.py"
+FLEET = "scripts/fleet/test_gates.py"
 DETERMINISTIC = "scripts/gate/test_deterministic.py"
 GATE = "scripts/gate/test_gate.py"
 BASELINE = "scripts/gate/test_baseline.py"
 REPORT = "scripts/gate/test_report.py"
 
 MUTANTS = [
+    (
+        "gate: rounds are ranked within their node",
+        "scripts/gate/judge.py",
+        "blocks[s.node].add(s.block)",
+        'blocks[""].add(s.block)',
+        f"{FLEET}:Replay.test_on_several_it_is_the_stratified_expectation",
+        "test_on_several",
+    ),
     (
         "gate: the test over nodes is exact",
         "scripts/gate/strata.py",
@@ -33,6 +42,14 @@ MUTANTS = [
         "order = np.lexsort((d > 0, np.abs(d)))",
         f"{STRATA}:Exact.test_what_is_equal_counts_against_the_claim",
         "test_what_is_equal",
+    ),
+    (
+        "gate: sick nodes are told at the false discovery rate",
+        "scripts/gate/nodes.py",
+        "for test, rejected in zip(made, stats.discoveries([t.p for t in made])):",
+        "for test, rejected in [(t, t.p < 0.05) for t in made]:",
+        f"{FLEET}:Sick.test_healthy_nodes_are_seldom_named",
+        "test_healthy_nodes",
     ),
     (
         "each row is compared",

@@ -1,0 +1,502 @@
+"""The gate over a fleet without a cluster: simulated rounds, where the truth is known, as parts that tasks left."""
+
+import dataclasses
+import json
+import math
+import random
+import shutil
+import unittest
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import jsonschema
+from driving import ROOT, run_python
+
+from fleet import gates, rounds, task
+from fleet.asked import Refusal
+from fleet.test_fleet import MACHINE, InFolder
+from gate import campaign, findings, judge, nodes, strata
+from gate.campaign import Order
+from gate.samples import ARMS, Sample
+from gate_proof.simulation import Machine
+
+FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
+GATE = ROOT / "scripts" / "gate"
+ROWS = ["small/threads:1", "tiny/threads:1"]
+TIME = "ns_per_op"
+PERIOD = 6
+FIRST = 12
+NODES = ("n1", "n2", "n3")
+
+Change = Callable[[Sample], Sample]
+
+
+def times(factor: float, arm: str, *, metric: str = TIME, row: str = ROWS[0]) -> Change:
+    """A sample of this arm takes so much more."""
+
+    def changed(s: Sample) -> Sample:
+        if (s.arm, s.row) != (arm, row):
+            return s
+        return dataclasses.replace(s, values={**s.values, metric: s.values[metric] * factor})
+
+    return changed
+
+
+class Simulated:
+    """A local campaign, whose second stage has one look and all rows."""
+
+    def __init__(self, machine: Machine, seed: int = 1, first: int = FIRST) -> None:
+        self.settings = dataclasses.replace(
+            judge.QUICK, first=first, looks=(first * (PERIOD - 1),)
+        ).checked(len(ROWS))
+        self.done = campaign.Campaign(ROWS, self.settings, seed)
+        self.seed = seed
+        blocks = (first, first * (PERIOD - 1))
+        for stage, (name, count) in enumerate(zip(gates.STAGES, blocks)):
+            self.done.add(machine(Order(name, ROWS, count, campaign.seed_of(seed, stage), 0)))
+
+    def local(self) -> list[findings.Finding]:
+        """Of the local gate."""
+        return self.judged(self.done.first, self.done.second)
+
+    def judged(self, first: list[Sample], second: list[Sample]) -> list[findings.Finding]:
+        found, _ = judge.findings(first, second, ROWS, {}, self.settings, lambda row: "again")
+        return found
+
+    def rounds(self) -> dict[int, list[Sample]]:
+        """By their numbers in a fleet: those of the stages in turn."""
+        numbers = [
+            [n for n in range(self.settings.first * PERIOD) if rounds.stage(n, PERIOD) == stage]
+            for stage in (0, 1)
+        ]
+        made: dict[int, list[Sample]] = {}
+        for stage, part in enumerate(self.done.parts):
+            for s in part.samples:
+                made.setdefault(numbers[stage][s.block[1]], []).append(s)
+        return made
+
+
+def node_of(number: int, count: int = len(NODES)) -> str:
+    """A task measures a period."""
+    return f"n{number // PERIOD % count + 1}"
+
+
+def entry(s: Sample, number: int) -> dict[str, Any]:
+    workload, _, threads = s.row.partition("/threads:")
+    own: dict[str, Any] = {
+        "name": s.row.replace("/", f"/{s.arm}/", 1),
+        "workload": workload,
+        "allocator": s.arm,
+        "threads": int(threads),
+        "block": number,
+        "seed": 1,
+        "digest": s.digest,
+    }
+    if s.failure is not None:
+        return {**own, "error_occurred": True, "error_message": s.failure}
+    return {**own, **s.values}
+
+
+class OfGate(InFolder):
+    def setUp(self) -> None:
+        super().setUp()
+        self.started = "2026-01-01T00:00:00Z"
+        driver = self.folder / "bundle" / "spanbench"
+        driver.parent.mkdir()
+        driver.write_text("")
+        driver.chmod(0o755)
+        (self.folder / "accepted.json").write_text("[]")
+
+    def fleet(self, of: Simulated, *options: str) -> None:
+        arm = {"what": "it", "again": "./it.so", "sha256": "0" * 64}
+        first = of.settings.first
+        task.save(
+            self.folder / "fleet.json",
+            {
+                "name": "x",
+                "work": "gate",
+                "rows": [row.replace("/", f"/{arm_}/", 1) for row in ROWS for arm_ in ARMS],
+                "each": 2,
+                "repetitions": first * PERIOD,
+                "period": PERIOD,
+                "gate": {
+                    "options": [
+                        "--quick",
+                        f"--seed={of.seed}",
+                        f"--accepted={self.folder}/accepted.json",
+                        *options,
+                    ],
+                    "base": arm,
+                    "head": {**arm, "sha256": "1" * 64},
+                    "rows": ROWS,
+                    "settings": dataclasses.asdict(of.settings),
+                    "said": [],
+                },
+            },
+        )
+
+    def write(self, name: str, of: dict[int, list[Sample]], node: str, **machine: Any) -> Path:
+        own = {
+            "started": self.started,
+            "version": "1",
+            "brief": True,
+            "order": "mirrored",
+            "complete": True,
+            "environment": {},
+            "machine": {**MACHINE, **machine},
+        }
+        entries = [entry(s, n) for n, samples in sorted(of.items()) for s in samples]
+        made = {"context": {"host_name": "x", "spanbench": own}, "benchmarks": entries}
+        folder = self.folder / "parts" / name
+        file = folder / "20260101T000000Z-x" / "bench.json"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(made))
+        task.save(folder / "node.json", {"node": node, "seconds": file.stat().st_mtime})
+        task.save(folder / "done.json", {"rounds": sorted(of), "code": 0})
+        return file
+
+    def tasks(
+        self, of: Simulated, change: Optional[dict[str, Change]] = None, count: int = len(NODES)
+    ) -> None:
+        """As they end: a part for each stage of a period. `change`: what is otherwise on a node."""
+        self.fleet(of)
+        all_rounds = of.rounds()
+        for begin in range(0, len(all_rounds), PERIOD):
+            node = node_of(begin, count)
+            changed = (change or {}).get(node, lambda s: s)
+            for attempt, numbers in enumerate(
+                (range(begin, begin + 1), range(begin + 1, begin + PERIOD))
+            ):
+                own = {n: [changed(s) for s in all_rounds[n]] for n in numbers}
+                self.write(f"0.{begin // PERIOD}/{attempt:03}", own, node)
+
+    def gate(self, code: int, *says: str) -> Any:
+        """Collects, and returns gate.json of the first class."""
+        done = run_python(FLEET, "collect", "--bare", "--now", self.folder)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        for text in says:
+            self.assertIn(text, done.stdout)
+        self.assertNotIn("Traceback", done.stderr)
+        file = self.folder / "class1" / "gate.json"
+        if not file.exists():
+            return None
+        made = json.loads(file.read_text())
+        schema = json.loads((ROOT / "results" / "gate.schema.json").read_text())
+        jsonschema.Draft202012Validator(schema).validate(made)
+        return made
+
+    def verdicts(self, made: Any, metric: str = TIME) -> dict[str, str]:
+        return {f["row"]: f["verdict"] for f in made["findings"] if f["metric"] == metric}
+
+
+def convolved(d: list[list[float]], margin: float) -> float:
+    """p of the stratified test by counting: how many of all signs give so large a weighted sum."""
+    sizes = [len(node) for node in d]
+    ways, seen = Counter({0: 1}), 0
+    for node, weight in zip(d, strata.weights(sizes)):
+        moved = [x - math.log1p(margin) for x in node]
+        for rank, x in enumerate(sorted(moved, key=abs), 1):
+            seen += weight * rank * (x > 0)
+            more = ways.copy()
+            for total, count in ways.items():
+                more[total + weight * rank] += count
+            ways = more
+    return sum(c for total, c in ways.items() if total >= seen) / float(2 ** sum(sizes))
+
+
+class Replay(OfGate):
+    """A local campaign, split over nodes."""
+
+    def test_on_one_node_it_is_the_local_verdict(self) -> None:
+        for factor in (1.0, 1.06):
+            of = Simulated(Machine(0.03, effects={("head", ROWS[0], TIME): factor}))
+            shutil.rmtree(self.folder / "parts", ignore_errors=True)
+            self.tasks(of, count=1)
+            local = of.local()
+            made = self.gate(findings.exit_code(local, strict=False))
+            expected = [{**dataclasses.asdict(f), "repeat": ""} for f in local]
+            self.assertEqual([{**f, "repeat": ""} for f in made["findings"]], expected)
+
+    def test_on_several_it_is_the_stratified_expectation(self) -> None:
+        told = set()
+        for seed, (factor, count) in enumerate(
+            ((1.0, 3), (1.1, 3), (1.1, 2), (0.9, 3), (1.03, 5), (1.06, 12))
+        ):
+            of = Simulated(Machine(0.03, effects={("head", ROWS[0], TIME): factor}), seed)
+            shutil.rmtree(self.folder / "parts", ignore_errors=True)
+            self.tasks(of, count=count)
+            stages: tuple[list[Sample], list[Sample]] = ([], [])
+            for number, samples in of.rounds().items():
+                node = node_of(number, count)
+                stages[rounds.stage(number, PERIOD)].extend(
+                    dataclasses.replace(s, node=node) for s in samples
+                )
+            expected = of.judged(*stages)
+            made = self.gate(findings.exit_code(expected, strict=False))
+            self.assertEqual(
+                [(f["row"], f["metric"], f["verdict"], f["change"]) for f in made["findings"]],
+                [(f.row, f.metric, f.verdict, f.change) for f in expected],
+            )
+            told |= {f.verdict for f in expected}
+            self.check_p(made, stages)
+        self.assertLessEqual({"pass", "fail", "improved"}, told)
+
+    def check_p(self, made: Any, stages: tuple[list[Sample], list[Sample]]) -> None:
+        """By a way of its own, from the samples."""
+        margins = {(f["row"], f["metric"]): f["margin"] for f in made["findings"]}
+        for c in made["comparisons"]:
+            samples = stages[c["decided_in_stage"] - 1]
+            d: dict[str, dict[int, float]] = {}
+            for s in samples:
+                if s.row == c["row"] and s.arm != "twin":
+                    sign = 1 if s.arm == "head" else -1
+                    of_node = d.setdefault(s.node, {})
+                    value = sign * math.log(s.values[c["metric"]]) / 2
+                    of_node[s.block[1]] = of_node.get(s.block[1], 0.0) + value
+            nodes_ = [list(of.values()) for _, of in sorted(d.items())]
+            expected = convolved(nodes_, margins[c["row"], c["metric"]])
+            self.assertAlmostEqual(c["p_worse"], expected, places=9)
+
+    def test_a_stored_run_can_be_judged_again(self) -> None:
+        of = Simulated(Machine(0.02, effects={("head", ROWS[0], TIME): 1.1}))
+        self.tasks(of, {"n2": times(1.3, "twin")})
+        made = self.gate(1, "FAIL")
+        words = ("--judge", self.folder / "class1", "--accepted", self.folder / "accepted.json")
+        again = run_python(GATE, *words, "--driver", self.folder / "bundle" / "spanbench")
+        self.assertEqual(again.returncode, 1, again.stderr)
+        for fact in made["fleet"]["facts"]:
+            self.assertIn(fact, again.stdout)
+        (failed,) = [f for f in made["findings"] if f["verdict"] == "fail"]
+        self.assertIn(f"FAIL {failed['row']} ns/op", again.stdout)
+
+    def test_a_collected_run_can_be_collected_again(self) -> None:
+        of = Simulated(Machine(0.02))
+        self.tasks(of, {"n2": times(1.3, "twin")})
+        first, again = self.gate(0), self.gate(0)
+        self.assertEqual({**first, "seconds": 0}, {**again, "seconds": 0})
+        names = sorted(p.name for p in (self.folder / "class1").iterdir())
+        stored = ["gate.json", "gate.md", "gate.xml", "rounds"]
+        self.assertEqual(names, stored)
+
+
+class Truth(OfGate):
+    def test_identical_libraries_never_fail(self) -> None:
+        for seed in range(10):
+            shutil.rmtree(self.folder / "parts", ignore_errors=True)
+            self.tasks(Simulated(Machine((0.01, 0.1)[seed % 2]), seed))
+            made = self.gate(0)
+            found = {f["verdict"] for f in made["findings"]}
+            self.assertLessEqual(found, {"pass", "inconclusive"})
+            self.assertEqual([n["void"] for n in made["fleet"]["nodes"].values()], [None] * 3)
+
+    def test_ten_per_cent_are_found(self) -> None:
+        for seed in range(10):
+            shutil.rmtree(self.folder / "parts", ignore_errors=True)
+            self.tasks(Simulated(Machine(0.04, effects={("head", ROWS[0], TIME): 1.1}), seed))
+            made = self.gate(1, "gate: FAIL: worse in small/threads:1 ns/op")
+            self.assertEqual(self.verdicts(made)[ROWS[0]], "fail")
+            self.assertNotEqual(self.verdicts(made)[ROWS[1]], "fail")
+
+    def test_luck_of_the_first_stage_alone_is_no_regression(self) -> None:
+        of = Simulated(Machine(0.01))
+        slow = times(1.1, "head")
+        of.done.parts[0].samples = [slow(s) for s in of.done.parts[0].samples]
+        self.tasks(of)
+        self.assertNotIn("fail", self.verdicts(self.gate(0)).values())
+
+    def test_the_power_gained_is_said(self) -> None:
+        self.tasks(Simulated(Machine(0.04)))
+        (said,) = [x for x in self.gate(0)["fleet"]["facts"] if x.startswith("power gained")]
+        for row in ROWS:
+            numbers = said.partition(f"{row} +")[2].split(")")[0]
+            together, alone = (float(x.strip(" +%")) for x in numbers.split("("))
+            self.assertLess(together, alone)
+
+
+class Sick(OfGate):
+    def test_a_node_whose_copy_differs_is_named_and_void(self) -> None:
+        """Base is fast there by luck: it would void the row, and the head, which is as its copy, would look slow."""
+        for metric in (TIME, "rss_peak_bytes"):
+            shutil.rmtree(self.folder / "parts", ignore_errors=True)
+            of = Simulated(Machine(0.01))
+            self.tasks(of, {"n2": times(0.8, "base", metric=metric)})
+            name = {TIME: "ns/op", "rss_peak_bytes": "RSS peak"}[metric]
+            made = self.gate(0, "VOID NODE n2: the copy of base differs by +2", name)
+            self.assertIn(ROWS[0], made["fleet"]["nodes"]["n2"]["void"])
+            self.assertEqual(made["fleet"]["nodes"]["n2"]["rounds"], FIRST * PERIOD // 3)
+            self.assertIsNone(made["fleet"]["nodes"]["n1"]["void"])
+            self.assertEqual(set(self.verdicts(made, metric).values()), {"pass"})
+            left = json.loads(
+                (self.folder / "class1" / "rounds" / "stage-1" / "bench.json").read_text()
+            )
+            self.assertEqual({e["node"] for e in left["benchmarks"]}, {"n1", "n3"})
+            void = json.loads(
+                (self.folder / "class1" / "rounds" / "void" / "bench.json").read_text()
+            )
+            self.assertEqual({e["node"] for e in void["benchmarks"]}, {"n2"})
+
+    def test_a_sick_node_hides_no_regression(self) -> None:
+        of = Simulated(Machine(0.01, effects={("head", ROWS[0], TIME): 1.1}))
+        self.tasks(of, {"n3": times(1.4, "twin")})
+        self.assertEqual(self.verdicts(self.gate(1, "VOID NODE n3"))[ROWS[0]], "fail")
+
+    def test_where_base_fails(self) -> None:
+        def fails(s: Sample) -> Sample:
+            return dataclasses.replace(s, values={}, failure="killed") if s.arm == "base" else s
+
+        self.tasks(Simulated(Machine(0.01)), {"n1": fails})
+        made = self.gate(0, "VOID NODE n1: ", "threads:1: base failed")
+        self.assertEqual(set(self.verdicts(made).values()), {"pass"})
+
+    def test_a_head_that_fails_on_one_node_is_a_regression(self) -> None:
+        def fails(s: Sample) -> Sample:
+            return dataclasses.replace(s, values={}, failure="a byte") if s.arm == "head" else s
+
+        self.tasks(Simulated(Machine(0.01)), {"n1": fails})
+        made = self.gate(1)
+        self.assertEqual(set(self.verdicts(made, "samples").values()), {"fail"})
+
+    def test_if_all_are_sick_nothing_is_judged(self) -> None:
+        """Even if they differ in opposite directions, so that the sum of all differs by nothing."""
+        of = Simulated(Machine(0.01))
+        self.tasks(of, {"n1": times(1.2, "twin"), "n2": times(0.8, "twin")}, count=2)
+        made = self.gate(2, "REFUSED, nothing was judged: no node can be trusted to compare: n1: ")
+        self.assertIsNone(made)
+
+    def test_of_one_node_the_judge_voids_the_row_alone(self) -> None:
+        self.tasks(Simulated(Machine(0.01)), {"n1": times(1.2, "twin")}, count=1)
+        made = self.gate(0)
+        self.assertEqual(self.verdicts(made), {ROWS[0]: "void", ROWS[1]: "pass"})
+
+    def test_healthy_nodes_are_seldom_named(self) -> None:
+        named = 0
+        for seed in range(40):
+            of = Simulated(Machine(0.2), seed)
+            samples = [
+                dataclasses.replace(s, node=node_of(n))
+                for n, own in of.rounds().items()
+                for s in own
+            ]
+            named += bool(nodes.differing(samples, ROWS, of.settings))
+        self.assertLessEqual(named, 1)
+
+
+class Hostile(OfGate):
+    def of_task(self, number: int, attempt: int) -> Path:
+        (file,) = self.folder.glob(f"parts/0.{number}/{attempt:03}/*/bench.json")
+        return file
+
+    def test_a_torn_part_costs_its_rounds_and_is_named(self) -> None:
+        self.tasks(Simulated(Machine(0.01)))
+        file = self.of_task(4, 1)
+        file.write_text(file.read_text()[:-99])
+        made = self.gate(1, "of n2 is not used", "67 of 72 rounds", "missing: rounds 25 to 29")
+        self.assertEqual(made["fleet"]["nodes"]["n2"]["rounds"], 24 - 5)
+        self.assertEqual(set(self.verdicts(made).values()), {"pass"})
+
+    def test_a_missing_node(self) -> None:
+        self.tasks(Simulated(Machine(0.01)))
+        for number in range(2, FIRST, 3):
+            shutil.rmtree(self.folder / "parts" / f"0.{number}")
+        made = self.gate(1, "48 of 72 rounds")
+        self.assertEqual(sorted(made["fleet"]["nodes"]), ["n1", "n2"])
+        self.assertEqual((made["settings"]["first"], made["settings"]["looks"]), (8, [40]))
+
+    def test_a_doubled_round_counts_once(self) -> None:
+        """The first attempt's, whatever the second says."""
+        of = Simulated(Machine(0.01))
+        self.tasks(of)
+        expected = self.gate(0)
+        slow = times(3.0, "head")
+        again = {n: [slow(s) for s in own] for n, own in of.rounds().items() if n % 2}
+        self.write("1.0/000", again, "n1")
+        self.assertEqual({**self.gate(0), "seconds": 0}, {**expected, "seconds": 0})
+
+    def test_samples_that_are_none_void_their_node(self) -> None:
+        for spoil in ({TIME: "x"}, {TIME: -1}, {TIME: 0}, {"allocator": "foo"}):
+            self.tasks(Simulated(Machine(0.01)))
+            file = self.of_task(1, 1)
+            made = json.loads(file.read_text())
+            made["benchmarks"][3].update(spoil)
+            file.write_text(json.dumps(made))
+            self.gate(0, "VOID NODE n2: its samples cannot be read: ")
+            shutil.rmtree(self.folder / "parts")
+
+    def test_other_requests_are_refused(self) -> None:
+        self.tasks(Simulated(Machine(0.01)))
+        file = self.of_task(1, 1)
+        file.write_text(file.read_text().replace('"digest": "', '"digest": "x'))
+        self.assertIsNone(self.gate(2, "different requests"))
+
+    def test_too_few_rounds_decide_nothing(self) -> None:
+        self.tasks(Simulated(Machine(0.01)))
+        for number in range(4, FIRST):
+            shutil.rmtree(self.folder / "parts" / f"0.{number}")
+        self.assertIsNone(
+            self.gate(2, "4 rounds of the first stage and 20 of the second are too few")
+        )
+
+    def test_other_machines_are_judged_by_themselves(self) -> None:
+        of = Simulated(Machine(0.01), first=24)
+        self.fleet(of)
+        slow = times(1.2, "head")
+        for begin in range(0, 24 * PERIOD, PERIOD):
+            other = begin // PERIOD % 2
+            own = {n: of.rounds()[n] for n in range(begin, begin + PERIOD)}
+            if other:
+                own = {n: [slow(s) for s in samples] for n, samples in own.items()}
+            self.write(f"0.{begin // PERIOD}/000", own, f"n{other}", cpu=f"CPU {other}")
+        made = self.gate(1, "CPU: class1 CPU 0, class2 CPU 1")
+        self.assertEqual(set(self.verdicts(made).values()), {"pass"})
+        second = json.loads((self.folder / "class2" / "gate.json").read_text())
+        self.assertEqual(self.verdicts(second)[ROWS[0]], "fail")
+
+    def test_a_class_that_cannot_be_judged_is_undecided(self) -> None:
+        of = Simulated(Machine(0.01))
+        self.tasks(of)
+        file = self.of_task(0, 0)
+        file.write_text(file.read_text().replace('"cpu": "one"', '"cpu": "two"'))
+        self.gate(0, "class1: REFUSED, nothing was judged: ", "are too few")
+        self.fleet(of, "--strict")
+        self.gate(findings.UNDECIDED)
+
+
+class Words(unittest.TestCase):
+    def test_stages_of_a_fleet(self) -> None:
+        for settings, period, total in ((judge.QUICK, 6, 72), (judge.Settings(), 16, 256)):
+            self.assertEqual(gates.period_of(settings), period)
+            self.assertEqual(settings.first * period, total)
+            stages = Counter(rounds.stage(n, period) for n in range(total))
+            self.assertEqual(stages[0], settings.first)
+        self.assertEqual(
+            rounds.ranges(range(0, 14), 99, 6),
+            [(0, 0), (1, 5), (6, 6), (7, 11), (12, 12), (13, 13)],
+        )
+
+    def test_options_that_are_not_for_a_fleet(self) -> None:
+        # words: allow jargon: an option.
+        for words in (["--judge=x"], ["--budget=3"], ["--out=x"], ["--driver=x"], ["--tier=exact"]):
+            with self.assertRaises(Refusal):
+                gates.options_of(words, Path("x"))
+        self.assertEqual(gates.options_of(["--quick"], Path("x")).tier, "timed")
+
+    def test_fewest_rounds_that_tell_of_a_sick_node(self) -> None:
+        """With one fewer, not even the most different copy is told."""
+        draw = random.Random(1)
+        for count, told in (
+            (nodes.fewest_rounds(2, 10), True),
+            (nodes.fewest_rounds(2, 10) - 1, False),
+        ):
+            machine = Machine(0.001, effects={})
+            part = machine(Order("x", ROWS, 2 * count, 1, 0))
+            spread = [dataclasses.replace(s, node=f"n{s.block[1] % 2}") for s in part.samples]
+            slow = times(1.5, "twin")
+            samples = [slow(s) if s.node == "n1" else s for s in spread]
+            draw.shuffle(samples)
+            found = nodes.differing(samples, ROWS, judge.QUICK)
+            self.assertEqual(list(found), ["n1"] if told else [])
+
+
+if __name__ == "__main__":
+    unittest.main()
