@@ -4,7 +4,7 @@
 # usage: [VARIABLE=value …] scripts/fleet.sh        after `make`; `make fleet` does both
 #   DO=submit|status|collect|cancel   (default: submit, wait, and collect; DO=submit alone does not wait)
 #   RUN=folder                 of the fleet, for all but DO=submit
-#   WORK=bench|check|harden|gate   what the nodes do (default: bench)
+#   WORK=bench|check|harden|gate|try   what the nodes do (default: bench)
 #   BATCH=n                    rounds of a task (default: 1; of the gate: of both its stages in proportion)
 #   AT_ONCE=n                  so many tasks at a time (default: no limit)
 #   SBATCH="--partition=big --time=30"   further options of sbatch, split at blanks; quotes mean nothing
@@ -12,6 +12,7 @@
 #                              as in scripts/bench.sh. REPS is the number of rounds.
 #   CHECKS PROFILE MISUSES SIZES RUNS
 #                              as in scripts/check.sh. With WORK=check, REPS=n makes all checks n times.
+#   CMD RUNS                   as in scripts/try.sh
 #   BASE HEAD                  as in scripts/gate.sh, which has no OUT of its own here. ARGS="--blocks n" has more rounds.
 #   OUT=dir                    a folder that all nodes see under the same path (default: results)
 #   B=dir                      where the driver was built (default: build)
@@ -46,8 +47,15 @@ esac
 case ${WORK:-} in
 '' | bench) command=run ;;
 check | harden | gate) command=$WORK ;;
+try)
+  command=try
+  [ -n "${CMD:-}" ] || {
+    echo "fleet.sh: which command? make fleet WORK=try CMD='./program argument'" >&2
+    exit 2
+  }
+  ;;
 *)
-  printf '%s\n' "fleet.sh: WORK is bench, check, harden or gate, not '$WORK'" >&2
+  printf '%s\n' "fleet.sh: WORK is bench, check, harden, gate or try, not '$WORK'" >&2
   exit 2
   ;;
 esac
@@ -67,6 +75,11 @@ run)
 gate)
   # shellcheck source=scripts/gate_words.sh
   . "${root}scripts/gate_words.sh"
+  ;;
+try)
+  # shellcheck source=scripts/try_words.sh
+  . "${root}scripts/try_words.sh"
+  set -- "$@" --shell -- "$CMD"
   ;;
 *)
   # shellcheck source=scripts/check_words.sh

@@ -10,7 +10,6 @@
 # The exit code is that of the driver (build/spanbench try --help), or, if that is 0, of the plots
 # and of the page, report.html.
 
-# shellcheck disable=SC2086  # PRELOAD and ARGS are split at blanks on purpose
 set -euf
 # shellcheck source=scripts/variables.sh
 . "$(dirname "$0")/variables.sh"
@@ -22,16 +21,8 @@ if [ -z "${CMD:-}" ]; then
 fi
 
 set -- --out "${OUT:-${root}results}"
-[ -z "${ALLOCATORS:-}" ] || set -- "$@" --allocators "$ALLOCATORS"
-[ -z "${RUNS:-}" ] || set -- "$@" --runs "$RUNS"
-[ -z "${SEED:-}" ] || set -- "$@" --seed "$SEED"
-[ -z "${TIMEOUT:-}" ] || set -- "$@" --timeout "$TIMEOUT"
-! is_yes RIVALS "${RIVALS:-}" || set -- "$@" --rivals
-if preload_is_one; then set -- "$@" --preload "$PRELOAD"; else
-  hint_at_blanks
-  for library in ${PRELOAD:-}; do set -- "$@" --preload "$library"; done
-fi
-for option in ${ARGS:-}; do set -- "$@" "$option"; done
+# shellcheck source=scripts/try_words.sh
+. "${root}scripts/try_words.sh"
 
 run_driver try "$@" --shell -- "$CMD"
 [ -n "$run" ] && [ "$code" -lt 2 ] || exit "$code"

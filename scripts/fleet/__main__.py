@@ -15,7 +15,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it
 
 from bench_results import Unusable, plural, printable
 from fleet import asked as asking
-from fleet import cli, jobs, machines, slurm, verdicts
+from fleet import cli, jobs, machines, slurm, tries, verdicts
 from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
@@ -31,8 +31,15 @@ SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
     "check": [PAGE, ("junit.py",)],
     "harden": [PAGE],
     "gate": [PAGE],
+    "try": [("verdicts/try_verdict.py",), PAGE, ("verdicts/try_plot.py",)],
 }
-COUNTED = {"run": "sample", "check": "verdict", "harden": "misuse", "gate": "sample"}
+COUNTED = {
+    "run": "sample",
+    "check": "verdict",
+    "harden": "misuse",
+    "gate": "sample",
+    "try": "run",
+}
 FINDING = 1
 
 
@@ -165,7 +172,8 @@ class Fleet:
             if work in SAMPLES:
                 made = collect(self.folder, parts, self.asked, show)
             else:
-                made = verdicts.collect(self.folder, parts, work, self.asked, show)
+                seed = int(self.fleet["seed"])
+                made = verdicts.collect(self.folder, parts, work, seed, self.asked, show)
         except OSError as problem:
             kept = "all parts are kept: mend that, and collect again"
             raise Unusable(
@@ -241,6 +249,8 @@ def status(fleet: Fleet) -> int:
 
 def prepare(options: argparse.Namespace) -> Path:
     driver = options.driver.absolute()
+    if options.work == "try" and not options.rounds:
+        return tries.prepare(options.out, driver, options.words)
     if options.work != "gate":
         return asking.prepare(options.out, driver, options.work, options.words, options.rounds)
     if options.rounds:

@@ -21,6 +21,12 @@ FILE = "fleet.json"
 # Options of the driver that a fleet sets itself, or that mean nothing to it.
 OURS = ("--out", "--rounds", "--cells", "--directory-to", "--rivals", "--benchmark_out")
 FIRST_ONLY = ("--long-rest",)  # beside the samples, once
+# Options without a value.
+FLAGS = (
+    *("--quick", "--brief", "--one-seed", "--no-timeline", "--verbose", "--tap", "--whole"),
+    *("--tunings", "--higher-is-better", "--same-output", "--any-output", "--shell"),
+    *("--smallest-limit", "--rivals"),
+)
 
 
 class Refusal(Exception):
@@ -30,14 +36,13 @@ class Refusal(Exception):
 def split(words: Sequence[str]) -> list[tuple[str, str]]:
     """Options and their values: --name=value, or --name and, of those that have one, the next word."""
     found: list[tuple[str, str]] = []
-    flags = ("--quick", "--brief", "--one-seed", "--no-timeline", "--verbose", "--tap", "--whole")
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
             raise Refusal(f"'{word}' is not an option")
         name, equals, value = word.partition("=")
-        if not equals and name not in flags:
+        if not equals and name not in FLAGS:
             if not rest:
                 raise Refusal(f"{name} wants a value")
             value = rest.pop(0)
@@ -85,6 +90,26 @@ def into_bundle(option: str, value: str, number: int) -> tuple[str, tuple[Path, 
     return f"{name}{equals}{to}", (source, to)
 
 
+def bundled(
+    options: Sequence[tuple[str, str]], with_files: Collection[str]
+) -> tuple[list[tuple[str, str]], list[tuple[Path, str]]]:
+    """The options as they are on the nodes, and the files that some of them name, for the bundle."""
+    there: list[tuple[str, str]] = []
+    files: list[tuple[Path, str]] = []
+    for number, (name, value) in enumerate(options):
+        if name in with_files:
+            value, file = into_bundle(name, value, number)
+            files += [file] if file else []
+        there.append((name, value))
+    return there, files
+
+
+def allocators_of(driver: Path, options: Sequence[tuple[str, str]]) -> set[str]:
+    """Those that are named, or all that are here."""
+    chosen = re.split("[, ]+", dict(options).get("--allocators", "").strip())
+    return set(filter(None, chosen)) or {p.name for p in (driver.parent / "cell").iterdir()}
+
+
 def refuse_ours(options: Sequence[tuple[str, str]]) -> None:
     for name, _ in options:
         if name == "--rivals":
@@ -106,9 +131,11 @@ def plan_of_run(driver: Path, options: Sequence[tuple[str, str]]) -> dict[str, A
 def plan_of_verdicts(
     work: str, options: Sequence[tuple[str, str]], count: int | None
 ) -> dict[str, Any]:
-    """Likewise, of check or harden. Of harden, a round is one of its runs of each misuse."""
+    """Likewise, of check, harden or try. Of harden, a round is one of its runs of each misuse, of try one of each
+    row."""
     of = dict(options)
-    runs = of.get("--runs", "5") if work == "harden" else str(count or 1)
+    usual = {"harden": "5", "try": "10"}
+    runs = of.get("--runs", usual[work]) if work in usual else str(count or 1)
     seed = of.get("--seed", "1")
     for name, text in (("--runs", runs), ("--seed", seed)):
         if not (
@@ -140,20 +167,13 @@ def prepare(out: Path, driver: Path, work: str, words: Sequence[str], count: int
     refuse_ours(options)
     if count and work != "check":
         raise Refusal("--rounds is for --work check; run takes --repetitions, and harden --runs")
-    files: list[tuple[Path, str]] = []
-    there: list[tuple[str, str]] = []
-    for number, (name, value) in enumerate(options):
-        if name == "--preload" or (name == "--sizes" and work == "run"):
-            value, file = into_bundle(name, value, number)
-            files += [file] if file else []
-        there.append((name, value))
+    there, files = bundled(options, ("--preload", *["--sizes"] * (work == "run")))
     if work == "run":
         plan = plan_of_run(driver, options)
         names = {row.split("/")[1] for row in plan["rows"]}
     else:
         plan = plan_of_verdicts(work, options, count)
-        chosen = re.split("[, ]+", dict(options).get("--allocators", "").strip())
-        names = set(filter(None, chosen)) or {p.name for p in (driver.parent / "cell").iterdir()}
+        names = allocators_of(driver, options)
     document = {
         "work": work,
         "words": words_of(work, there, plan),

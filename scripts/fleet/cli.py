@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     )
     submit.add_argument(
         "--work",
-        choices=("run", "check", "harden", "gate"),
+        choices=("run", "check", "harden", "gate", "try"),
         default="run",
         help="a command of the driver, or the gate (default: run)",
     )
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         "words",
         nargs="*",
         metavar="-- OPTION",
-        help="options of spanbench run, check, harden or gate, after --",
+        help="options of spanbench run, check, harden, gate or try, after --; of try, a program after another --",
     )
     bare = "no plots, page, answer and table of the results"
     submit.add_argument("--bare", action="store_true", help=f"with --collect: {bare}")

@@ -102,6 +102,22 @@ MUTANTS = [
         "test_what_was_cut_off",
     ),
     (
+        "fleet: a row that fails on one node fails",
+        "scripts/fleet/tries.py",
+        'if row["cause"] is not None and own["cause"] is None:',
+        "if False:",
+        f"{FLEET}:Programs.test_a_row_that_fails_on_one_node_fails",
+        "test_a_row_that_fails",
+    ),
+    (
+        "fleet: runs of a program have the numbers of their rounds",
+        "scripts/fleet/tries.py",
+        '"round": r["round"] + first,',
+        '"round": r["round"],',
+        f"{FLEET}:Programs.test_rounds_of_tasks_become_one_comparison",
+        "test_rounds_of_tasks",
+    ),
+    (
         "fleet: a finding of one round of checks is a finding",
         "scripts/fleet/verdicts.py",
         'if result["finding"] and not first["finding"]:',

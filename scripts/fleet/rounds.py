@@ -66,16 +66,20 @@ FILES = {
     "check": "conformance.json",
     "harden": "hardening.json",
     "gate": "bench.json",
+    "try": "program.json",
 }
-SAMPLES = ("run", "gate")  # what measures samples; a round of other work is a run of its own
+SAMPLES = ("run", "gate")  # what measures samples
+BATCHES = (*SAMPLES, "try")  # the driver measures several rounds in one run; of other work, one
 
 
 def whole_of(asked: Any, document: Any) -> list[int]:
     """The rounds that a part has as a whole; `asked` is fleet.json. A round of checks or misuses is a run of its own,
-    with the round's seed."""
+    with the round's seed. Runs of a program have the seed of their first round."""
     if asked["work"] in SAMPLES:
         return whole(document, asked["rows"], asked["each"])
     number = int(document["seed"]) - int(asked["seed"])
+    if asked["work"] == "try":
+        return list(range(number, number + int(document["rounds"])))
     return [number] if document["complete"] and document["results"] else []
 
 

@@ -132,7 +132,8 @@ class Task:
             seed = self.asked["seeds"][rounds.stage(first, self.asked["period"])]
             return [f"--seed={seed}", f"--rounds={first}..{last}"]
         if self.asked["work"] != "run":
-            return [f"--seed={self.asked['seed'] + first}"]
+            runs = [f"--runs={last - first + 1}"] if self.asked["work"] == "try" else []
+            return [f"--seed={self.asked['seed'] + first}", *runs]
         beside: list[str] = ["--no-timeline"] if first else self.asked["first_words"]
         return [f"--rounds={first}..{last}", *beside]
 
@@ -141,7 +142,12 @@ class Task:
         self.say_who(part)
         arms = self.arms(part) if self.asked["work"] == "gate" else []
         words = [str(self.folder / "bundle" / "spanbench"), *self.asked["words"]]
-        words += [*arms, *self.words_of(first, last), f"--out={part}"]
+        words += [
+            *arms,
+            *self.words_of(first, last),
+            f"--out={part}",
+            *self.asked.get("program", []),
+        ]
         self.child = subprocess.Popen(words, cwd=self.folder / "bundle", stdin=subprocess.DEVNULL)
         if self.signal:
             self.child.send_signal(signal.SIGTERM)
@@ -158,7 +164,7 @@ class Task:
 
     def run(self) -> int:
         there = {n for part in self.parts.glob("[0-9]*") for n in self.is_whole(part)}
-        longest = len(rounds.of(self.batch)) if self.asked["work"] in rounds.SAMPLES else 1
+        longest = len(rounds.of(self.batch)) if self.asked["work"] in rounds.BATCHES else 1
         todo = rounds.ranges(
             set(rounds.of(self.batch)) - there, longest, self.asked.get("period", 0)
         )

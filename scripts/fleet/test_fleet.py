@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from driving import ROOT, SPANBENCH, clean_environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from fleet import asked, machines, rounds, task, verdicts
+from fleet import asked, machines, rounds, task, tries, verdicts
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen
 
@@ -261,6 +262,70 @@ class Verdicts(unittest.TestCase):
         for text in ("x", "-1", "1001"):
             with self.assertRaises(asked.Refusal):
                 asked.plan_of_verdicts("harden", [("--runs", text)], None)
+
+
+class Programs(InFolder):
+    def document(self, seed: int, count: int, cause: Any = None) -> dict[str, Any]:
+        rows = [{"name": n, "cause": None, "absent": False} for n in ("system", "a")]
+        rows[1]["cause"] = cause
+        runs = [{"row": r["name"], "round": n} for n in range(count) for r in rows]
+        own = {"seed": seed, "rounds": count, "complete": cause is None, "machine": MACHINE}
+        return {**own, "rows": rows, "runs": runs}
+
+    def put(self, name: str, made: Any, node: str, curve: str = "") -> None:
+        folder = self.folder / "parts" / name / "20260101T000000Z-x"
+        folder.mkdir(parents=True)
+        (folder / "program.json").write_text(json.dumps(made))
+        (folder / "memory.csv").write_text(curve)
+        task.save(folder.parent / "node.json", {"node": node, "seconds": time.time()})
+
+    def test_rounds_of_tasks_become_one_comparison(self) -> None:
+        self.put("0.0/000", self.document(7, 2), "n1", "of round 0")
+        self.put("0.1/000", self.document(9, 1), "n2", "of round 2")  # a task that was killed
+        self.put("1.0/000", self.document(9, 2), "n3")
+        asked_ = {"work": "try", "seed": 7}
+        parts = Reader(self.folder, asked_).look(True)
+        self.assertEqual([p.rounds for p in parts], [[0, 1], [2], [2, 3]])
+        made = verdicts.collect(self.folder, parts, "try", 7, Asked([], 1, 5), lambda a, b: None)
+        self.assertEqual(made.missing(Asked([], 1, 5)), [4])
+        self.assertEqual((made.samples, made.failed), (8, 0))
+        joined = json.loads((self.folder / "class1" / "program.json").read_text())
+        found = [(r["round"], r["row"], r["node"]) for r in joined["runs"]]
+        nodes = ("n1", "n1", "n2", "n3")
+        self.assertEqual(found, [(n, r, nodes[n]) for n in range(4) for r in ("system", "a")])
+        self.assertEqual((joined["rounds"], joined["complete"]), (4, True))
+        self.assertEqual((self.folder / "class1" / "memory.csv").read_text(), "of round 0")
+
+    def test_a_row_that_fails_on_one_node_fails(self) -> None:
+        self.put("0.0/000", self.document(1, 1), "n1")
+        self.put("0.1/000", self.document(2, 1, "it crashed"), "n2")
+        parts = Reader(self.folder, {"work": "try", "seed": 1}).look(True)
+        made = verdicts.collect(self.folder, parts, "try", 1, Asked([], 1, 2), lambda a, b: None)
+        self.assertEqual(made.failed, 1)
+        joined = json.loads((self.folder / "class1" / "program.json").read_text())
+        self.assertEqual([r["cause"] for r in joined["rows"]], [None, "it crashed (on n2)"])
+
+    def test_words_and_files(self) -> None:
+        options, program = tries.split(["--runs=3", "--shell", "--", "a b", "--", "c"])
+        self.assertEqual(
+            (options, program), ([("--runs", "3"), ("--shell", "")], ["a b", "--", "c"])
+        )
+        for words in (["--runs=3"], ["--runs=3", "--"], ["--budget=3", "--", "x"], ["x"]):
+            with self.assertRaises(asked.Refusal):
+                tries.split(words)
+        mine = self.folder / "mine"
+        mine.write_text("")
+        self.assertEqual(tries.file_of(["./mine", "x"], self.folder, False), self.folder / "mine")
+        self.assertEqual(tries.file_of(["./mine 'x"], self.folder, True), None)
+        self.assertEqual(tries.file_of(["./mine x"], self.folder, True), self.folder / "mine")
+        self.assertEqual(tries.file_of(["for x in y"], self.folder, True), None)
+        self.assertEqual(tries.file_of(["env"], self.folder, False), Path(str(shutil.which("env"))))
+        with self.assertRaises(asked.Refusal):
+            tries.file_of(["./none"], self.folder, False)
+        with self.assertRaisesRegex(asked.Refusal, "no path with blanks"):
+            tries.prepare(self.folder / "a b", SPANBENCH, ["--", "true"])
+        self.assertEqual(tries.located([("--cwd", "/x/../y")]), [("--cwd", "/y")])
+        self.assertEqual(tries.located([]), [("--cwd", os.getcwd())])
 
 
 class Node(InFolder):

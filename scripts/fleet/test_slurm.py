@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
+import jsonschema
 from driving import BUILD, CELLS, ROOT, SPANBENCH, run, slow
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -149,6 +150,30 @@ class Verdicts(OnSlurm):
             ]
 
         self.assertEqual(told(folder / "class1" / "hardening.json"), told(local))
+        self.assertTrue((folder / "class1" / "report.html").exists())
+
+    def test_a_program_runs_where_its_user_runs_it(self) -> None:
+        (self.out / "input").write_text("what it reads")
+        words = ["--allocators", "system gomalloc", "--runs=5", "--seed=3", "--shell"]
+        words += ["--input", str(self.out / "input"), "--cwd", str(self.out)]
+        self.out = Path(tempfile.mkdtemp(prefix="fleet-"))  # LD_PRELOAD splits at blanks
+        self.addCleanup(shutil.rmtree, self.out, ignore_errors=True)
+        folder = self.submit(*words, "--", "cat; ls input", of=("--work=try", "--batch=2"))
+        done = self.fleet("collect", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("5 of 5 rounds, 10 runs, 0 failed", done.stdout, said)
+        self.assertRegex(done.stdout, r"(?m)^ *gomalloc .*x$")
+        document = json.loads((folder / "class1" / "program.json").read_text())
+        schema = json.loads((ROOT / "results" / "program.schema.json").read_text())
+        jsonschema.Draft202012Validator(schema).validate(document)
+        rounds = [(r["round"], r["row"]) for r in document["runs"]]
+        self.assertEqual(
+            sorted(rounds), sorted((n, r) for n in range(5) for r in ("gomalloc", "system"))
+        )
+        self.assertEqual(
+            {r["output_bytes"] for r in document["runs"]}, {len("what it readsinput\n")}
+        )
         self.assertTrue((folder / "class1" / "report.html").exists())
 
     def test_checks_are_made_with_a_seed_for_each_round(self) -> None:

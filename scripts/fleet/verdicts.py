@@ -1,12 +1,14 @@
-"""Parts of checks and of misuses become one: conformance.json or hardening.json for each class of machines, as one run of
-the driver stores it; and who ran what, in nodes.json. The joining is pure."""
+"""Parts of checks, misuses or programs become one for each class of machines. It is the file that one run of the driver
+stores: conformance.json, hardening.json or program.json. And nodes.json says who ran what. The joining is pure."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
 import bench_results
+from fleet import tries
 from fleet.collect import Asked, Collected
 from fleet.machines import Classes, Node
 from fleet.parts import Part, chosen, read
@@ -59,21 +61,37 @@ def join_misuses(documents: Sequence[Any]) -> tuple[Any, list[str]]:
     return joined, []
 
 
-JOIN = {"check": join_checks, "harden": join_misuses}
+JOIN = {"check": join_checks, "harden": join_misuses, "try": tries.join}
+
+
+def failures(work: str, joined: Any) -> int:
+    """Findings; of a program, rows without a result, if the allocator is there."""
+    if work == "try":
+        return sum(r["cause"] is not None and not r["absent"] for r in joined["rows"])
+    return sum(bool(r.get("finding")) for r in joined["results"])
 
 
 def collect(
-    folder: Path, parts: list[Part], work: str, asked: Asked, show: Callable[[int, int], None]
+    folder: Path,
+    parts: list[Part],
+    work: str,
+    seed: int,
+    asked: Asked,
+    show: Callable[[int, int], None],
 ) -> Collected:
-    """As of samples (collect.py)."""
+    """As of samples (collect.py). `seed`: of the first round."""
     made = Collected(Classes(), [p.note for p in parts if p.note])
     documents: dict[str, list[Any]] = {}
+    curves: dict[str, Path] = {}
     count = chosen(parts, asked.repetitions)
     for done, (part, wanted) in enumerate(count):
         show(done, len(count))
         assert part.file
         try:
             document = read(part.file)
+            if work == "try":
+                first = int(document["seed"]) - seed
+                document = tries.only(document, first, wanted, part.node)
             of = made.classes.get(document["machine"])
             documents.setdefault(of.name, []).append(document)
         except SPOILED as problem:
@@ -82,14 +100,19 @@ def collect(
             continue
         of.nodes.setdefault(part.node, Node(document["machine"])).rounds += len(wanted)
         of.rounds.update(wanted)
+        if 0 in wanted:
+            curves[of.name] = part.file.with_name(tries.CURVES)
     for of in made.classes:
         joined, differ = JOIN[work](documents[of.name])
         made.problems += [f"{of.name}: {x}" for x in differ]
-        made.samples += len(joined["results"])
-        made.failed += sum(bool(r.get("finding")) for r in joined["results"])
+        made.samples += len(joined["runs" if work == "try" else "results"])
+        made.failed += failures(work, joined)
         made.files[of.name] = folder / of.name
         made.files[of.name].mkdir(exist_ok=True)
         save(folder / of.name / FILES[work], joined)
         nodes = {n: {"rounds": x.rounds, "machine": x.machine} for n, x in of.nodes.items()}
         save(folder / of.name / "nodes.json", nodes)
+        (folder / of.name / tries.CURVES).unlink(missing_ok=True)
+        if of.name in curves and curves[of.name].exists():
+            shutil.copyfile(curves[of.name], folder / of.name / tries.CURVES)
     return made
