@@ -572,6 +572,8 @@ static void audit(struct mcache *c, unsigned spanclass) {
 
 /* Makes a cache whole that a thread left in the middle of anything. */
 static void audit_all(struct mcache *c) {
+    if (!c->pages.base) /* it was being taken */
+        c->pages.free = 0;
     c->pages.scavenged &= c->pages.free;
     spancache_audit(&c->spans);
 #ifdef GOMALLOC_HARDENED

@@ -565,10 +565,10 @@ static bool grow_in_place(struct mspan *s, size_t n) {
 static void shorten(struct mspan *s, size_t n) {
     const size_t had    = s->npages;
     const uintptr_t end = s->base + n * PAGE_BYTES;
-    s->npages           = n; /* first: in a forked child, no page is free and the block's */
+    s->npages           = n;    /* first: in a forked child, no page is free and the block's, */
+    count(counter(s), n - had); /* nor free and counted as in use */
     arena_set(end, mapped_pages(had) - mapped_pages(n), NULL, 0);
     free_pages(end, had - n);
-    count(counter(s), n - had);
 }
 
 bool mheap_resize_large(struct mspan *s, size_t n) {

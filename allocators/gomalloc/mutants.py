@@ -1010,10 +1010,30 @@ MUTANTS = [
     (
         "waiting: what goes back is no longer in use",
         SPANCACHE,
-        "atomic_fetch_sub_explicit(&mheap.inuse_pages, pages, memory_order_relaxed);",
-        "(void)pages;",
+        "atomic_fetch_sub_explicit(&mheap.inuse_pages, s->npages, memory_order_relaxed);",
+        ";",
         WAITING,
         "all of it goes back",
+    ),
+    (
+        "waiting: before it is free, or a forked child counts it as in use",
+        SPANCACHE,
+        """            atomic_fetch_sub_explicit(&mheap.inuse_pages, s->npages, memory_order_relaxed);
+            lock_in_order();
+            pagealloc_free(&mheap.pages, s->base, s->npages, false);""",
+        """            pagealloc_free(&mheap.pages, s->base, s->npages, false);
+            lock_in_order();
+            atomic_fetch_sub_explicit(&mheap.inuse_pages, s->npages, memory_order_relaxed);""",
+        AFTER_FORK,
+        "none is free and counted as in use",
+    ),
+    (
+        "fork: a block of pages that was being taken is none",
+        MCACHE,
+        "    if (!c->pages.base) /* it was being taken */",
+        "    if (0) /* it was being taken */",
+        AFTER_FORK,
+        "pages without an address",
     ),
     (
         "waiting: with its descriptor",

@@ -101,18 +101,18 @@ static void give_back(struct spancache *c, size_t keep) {
     enum { AT_ONCE = 8 };
     while (c->some && c->pages > keep) {
         struct mspan *dead[AT_ONCE];
-        unsigned n   = 0;
-        size_t pages = 0;
+        unsigned n = 0;
         lock_acquire(&mheap.lock);
         for (; n < AT_ONCE && c->some && c->pages > keep; n++) {
             struct mspan *s = dead[n] = take_next(c);
-            pages += s->npages;
             mheap_unmap_span(s);
+            /* relaxed: a statistic. Each before it is free: a forked child counts no free page as
+             * in use. */
+            atomic_fetch_sub_explicit(&mheap.inuse_pages, s->npages, memory_order_relaxed);
+            lock_in_order();
             pagealloc_free(&mheap.pages, s->base, s->npages, false);
         }
         mheap_note_dirty();
-        /* relaxed: a statistic. Before the lock is free, for a fork counts these pages, too. */
-        atomic_fetch_sub_explicit(&mheap.inuse_pages, pages, memory_order_relaxed);
         lock_release(&mheap.lock);
         while (n > 0)
             fixalloc_free(&mheap.few, dead[--n]);

@@ -2,27 +2,35 @@
  * has a case, which is the same each time. test_fork_steps.c stops anywhere, and at most places
  * seldom.
  *
- * fixalloc.c and mcentral.c are here once more, with a step where the order of two stores matters.
- * At a step the process forks, as if the thread had stopped there. */
+ * fixalloc.c, mcentral.c and spancache.c are here once more, with a step where the order of two
+ * stores matters. At a step the process forks, as if the thread had stopped there. */
 #include "lock.h"
 
 static void step(void);
 #define lock_in_order() step()
 
 /* Copies of their own, so that the parts that the test is linked with stay what they are. */
-#define fixalloc_alloc      stepped_fixalloc_alloc
-#define fixalloc_free       stepped_fixalloc_free
-#define fixalloc_trim       stepped_fixalloc_trim
-#define fixalloc_after_fork stepped_fixalloc_after_fork
-#define mcentrals           stepped_mcentrals
-#define mcentral_take       stepped_mcentral_take
-#define mcentral_push       stepped_mcentral_push
-#define mcentral_remove     stepped_mcentral_remove
-#define mcentral_uncache    stepped_mcentral_uncache
-#define mcentral_after_fork stepped_mcentral_after_fork
+#define fixalloc_alloc        stepped_fixalloc_alloc
+#define fixalloc_free         stepped_fixalloc_free
+#define fixalloc_trim         stepped_fixalloc_trim
+#define fixalloc_after_fork   stepped_fixalloc_after_fork
+#define mcentrals             stepped_mcentrals
+#define mcentral_take         stepped_mcentral_take
+#define mcentral_push         stepped_mcentral_push
+#define mcentral_remove       stepped_mcentral_remove
+#define mcentral_uncache      stepped_mcentral_uncache
+#define mcentral_after_fork   stepped_mcentral_after_fork
+#define spancache_alloc_large stepped_spancache_alloc_large
+#define spancache_alloc_small stepped_spancache_alloc_small
+#define spancache_free        stepped_spancache_free
+#define spancache_flush       stepped_spancache_flush
+#define spancache_audit       stepped_spancache_audit
 
 #include "fixalloc.c" // NOLINT(bugprone-suspicious-include)
 #include "mcentral.c" // NOLINT(bugprone-suspicious-include)
+#undef fixalloc_free
+void fixalloc_free(struct fixalloc *, void *memory);
+#include "spancache.c" // NOLINT(bugprone-suspicious-include): its descriptors are the heap's
 
 #include "gomalloc.h"
 #include "mcache.h"
@@ -88,22 +96,36 @@ static void wait_for(int which) {
 struct work {
     void (*begin)(void);
     void (*end)(void); /* in the parent; may be NULL */
+    bool late;         /* when the thread has no cache of its own any more */
 };
+
+/* Its destructor comes after that of the caches' key, which was made first. */
+static pthread_key_t late;
+
+static void stop(const struct work *work) {
+    work->begin();
+    atomic_fetch_add(&turn, 1);
+    wait_for(2);
+    if (work->end)
+        work->end();
+}
 
 static void *stop_there(void *argument) {
     const struct work *work = argument;
     gom_free(gom_malloc(SIZE));
     others = mcache_current;
-    work->begin();
-    atomic_store(&turn, 1);
-    wait_for(2);
-    if (work->end)
-        work->end();
+    if (work->late)
+        pthread_setspecific(late, work);
+    else
+        stop(work);
     return NULL;
 }
 
-static int status_beside(void (*begin)(void), void (*end)(void), bool (*is_good)(void)) {
-    struct work work = {begin, end};
+static void stop_late(void *work) {
+    stop(work);
+}
+
+static int status_of_work(struct work work, bool (*is_good)(void)) {
     pthread_t thread;
     atomic_store(&turn, 0);
     if (pthread_create(&thread, NULL, stop_there, &work) != 0)
@@ -113,6 +135,10 @@ static int status_beside(void (*begin)(void), void (*end)(void), bool (*is_good)
     atomic_store(&turn, 2);
     pthread_join(thread, NULL);
     return status;
+}
+
+static int status_beside(void (*begin)(void), void (*end)(void), bool (*is_good)(void)) {
+    return status_of_work((struct work){begin, end, false}, is_good);
 }
 
 static struct gom_memstats trimmed(void) {
@@ -207,8 +233,38 @@ static bool pages_come_back(void) {
     return no_page_is_lost() && mheap.away[0].owner == 0;
 }
 
+/* The cache of those that have none of their own is taking a block of pages: it knows which are
+ * free, but not where. */
+static void begin_taking_a_block(void) {
+    others = mcache_enter();
+    mheap_flush_cache(&others->pages);
+    others->pages.free = UINT64_MAX;
+}
+
+static void end_taking_a_block(void) {
+    others->pages.free = 0;
+    mcache_leave(others);
+}
+
+static void allocate_late(void) {
+    for (size_t n = 16; n <= SIZE_MAX_SMALL; n *= 2)
+        gom_free(memset(gom_malloc(n), 1, n));
+}
+
+/* The child uses that cache, too. */
+static bool block_is_forgotten(void) {
+    struct work work = {allocate_late, NULL, true};
+    pthread_t thread;
+    atomic_store(&turn, 1);
+    return pthread_create(&thread, NULL, stop_there, &work) == 0 && pthread_join(thread, NULL) == 0;
+}
+
 static void test_other_thread(void) {
     gom_free(gom_malloc(LARGE)); /* the heap has pages */
+    pthread_key_create(&late, stop_late);
+    IS(status_of_work((struct work){begin_taking_a_block, end_taking_a_block, true},
+                      block_is_forgotten),
+       0, "pages without an address, in the cache that threads share, are forgotten");
     IS(status_beside(fill_list, NULL, nothing_is_in_use), 0,
        "what another thread's lists held comes back");
     IS(status_beside(keep_spans, count_spans, no_span_is_lost), 0,
@@ -252,7 +308,7 @@ static bool objects_are_whole(void) {
     if (atomic_load(&objects.lock.word) != 0)
         return false;
     for (unsigned i = 0; i < 3 * OBJECTS; i++) {
-        unsigned char *p = fixalloc_alloc(&objects);
+        unsigned char *p = stepped_fixalloc_alloc(&objects);
         if ((uintptr_t)p % OBJECT || (((uintptr_t)p ^ (uintptr_t)object[0]) >= FIXALLOC_REGION))
             return false;
         memset(p, 1, OBJECT);
@@ -278,14 +334,14 @@ static void look_at_objects(void) {
 static void test_objects(void) {
     for (unsigned i = 0; i < OBJECTS; i++)
         // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): there is memory
-        memset(object[i] = fixalloc_alloc(&objects), 0x5a, OBJECT);
+        memset(object[i] = stepped_fixalloc_alloc(&objects), 0x5a, OBJECT);
     steps = 0;
     worst = 0;
     for (unsigned i = 1; i < OBJECTS; i += 3) {
         void *freed = object[i];
         object[i]   = NULL;
         at_step     = look_at_objects;
-        fixalloc_free(&objects, freed);
+        stepped_fixalloc_free(&objects, freed);
         at_step = NULL;
     }
     OK(worst == 0 && steps > 0, "an object that is being freed: the chain is whole, at %u steps",
@@ -354,11 +410,47 @@ static void test_spans(void) {
     }
 }
 
+/* --- free spans on their way back --- */
+
+enum { WAITING = 12, LENGTH = 3 };
+static struct spancache kept;
+static size_t uncounted_before;
+
+/* Pages that are used, and not counted as in use. */
+static size_t uncounted(void) {
+    return mheap.sys_pages - mheap.pages.free_pages - atomic_load(&mheap.inuse_pages);
+}
+
+/* No page is free and counted as in use, and no more than one span is lost. */
+static bool pages_are_counted(void) {
+    hold(&mheap.lock);
+    mheap_after_fork();
+    return uncounted() - uncounted_before <= LENGTH;
+}
+
+static void look_at_pages(void) {
+    fork_at_step(pages_are_counted);
+}
+
+static void test_spans_going_back(void) {
+    steps = 0;
+    worst = 0;
+    for (unsigned i = 0; i < WAITING; i++)
+        spancache_free(&kept, mheap_alloc_large(LENGTH, 1, SPAN_LARGE, false, NULL));
+    uncounted_before = uncounted();
+    at_step          = look_at_pages;
+    spancache_flush(&kept);
+    at_step = NULL;
+    OK(worst == 0 && steps >= 2 * WAITING,
+       "free spans go back: none is free and counted as in use, at %u steps", steps);
+}
+
 int main(void) {
     test_own_lock();
     test_other_thread();
     test_objects();
     test_spans();
+    test_spans_going_back();
     return tap_done();
 }
 #endif
