@@ -137,10 +137,24 @@ static NOINLINE void *allocate_more(size_t size, unsigned kind) {
     return size <= HOLD_SMALL ? small(size, kind, 0) : large(size, kind, 0, 0);
 }
 
-/* The list is not empty. The fast path does nothing before it knows that all is well. */
-static HOT void *allocate_from(struct freelist *l, const struct hold_class *k, unsigned offset,
-                               size_t size, unsigned kind) {
-    const uintptr_t slot = (uintptr_t)l->head, next = seal_next(slot);
+/* Of a wide block, the compiler would rather compute it twice, and needs more registers for that.
+ */
+static HOT const struct hold_class *class_of(size_t spanclass, unsigned offset) {
+    const struct hold_class *k = &hold_classes[spanclass];
+    if (offset == HOLD_WIDE)
+        __asm__("" : "+r"(k));
+    return k;
+}
+
+/* The fast path does nothing before it knows that all is well. */
+static HOT void *allocate_from(size_t size, unsigned kind, unsigned offset) {
+    const size_t spanclass     = hold_spanclass[size / 8];
+    const struct hold_class *k = class_of(spanclass, offset);
+    struct freelist *l         = &mcache_current->list[spanclass];
+    const uintptr_t slot       = (uintptr_t)l->head;
+    if (UNLIKELY(!slot))
+        return allocate_more(size, kind);
+    const uintptr_t next = seal_next(slot);
     if (UNLIKELY(!seal_is_slot(next)) || UNLIKELY(!quarantine_is_clean(slot, k, offset)))
         return allocate_more(size, kind);
     l->head = os_pointer(next);
@@ -149,16 +163,18 @@ static HOT void *allocate_from(struct freelist *l, const struct hold_class *k, u
     return hold_make(slot, k, offset, size, kind);
 }
 
-static HOT void *allocate(size_t size, unsigned kind) {
-    if (UNLIKELY(size >= SMALL_MAX))
-        return allocate_more(size, kind);
-    const size_t spanclass     = hold_spanclass[size / 8];
-    const struct hold_class *k = &hold_classes[spanclass];
-    struct freelist *l         = &mcache_current->list[spanclass];
-    if (UNLIKELY(!l->head))
-        return allocate_more(size, kind);
-    return size <= HOLD_SHORT ? allocate_from(l, k, HOLD_NARROW, size, kind)
-                              : allocate_from(l, k, HOLD_WIDE, size, kind);
+static HOT void *allocate_wide(size_t size, unsigned kind) {
+    return LIKELY(size < SMALL_MAX) ? allocate_from(size, kind, HOLD_WIDE)
+                                    : allocate_more(size, kind);
+}
+
+/* Apart, here and at free: so the short ones spend no register on it. */
+static NOINLINE FAST_ALIGNED void *malloc_wide(size_t size) {
+    return allocate_wide(size, ORIGIN_MALLOC);
+}
+
+static NOINLINE FAST_ALIGNED void *new_wide(size_t size, unsigned kind) {
+    return allocate_wide(size, kind);
 }
 
 /* The slots of a class are aligned to the largest power of two that divides their size. */
@@ -184,7 +200,7 @@ static void *aligned(size_t alignment, size_t size, unsigned kind) {
 }
 
 FAST_ALIGNED void *hardened_malloc(size_t size) {
-    return allocate(size, ORIGIN_MALLOC);
+    return size <= HOLD_SHORT ? allocate_from(size, ORIGIN_MALLOC, HOLD_NARROW) : malloc_wide(size);
 }
 
 void *hardened_new(size_t alignment, size_t size, enum hardened_origin origin) {
@@ -192,7 +208,7 @@ void *hardened_new(size_t alignment, size_t size, enum hardened_origin origin) {
         return no_memory();
     const unsigned kind = hold_kind(alignment, origin);
     if (LIKELY(!alignment))
-        return allocate(size, kind);
+        return size <= HOLD_SHORT ? allocate_from(size, kind, HOLD_NARROW) : new_wide(size, kind);
     if (alignment > HOLD_WIDE)
         return aligned(alignment, size, kind);
     if (size > HOLD_SMALL)
@@ -274,43 +290,36 @@ static void match_size(const struct hold *h, size_t size, const char *verb) {
         reproach_size(h->block, verb, size);
 }
 
-/* A block in a slot of this cache's class. False: the words around it are damaged. */
-static HOT bool free_from(struct mcache *c, size_t spanclass, unsigned offset, uintptr_t block,
-                          size_t size, uint64_t header) {
-    const struct hold_class *k = &hold_classes[spanclass];
-    const uintptr_t slot       = block - offset;
-    if (UNLIKELY(!hold_class_is_whole(block, k, offset, size, header)))
+/* A block in a slot of this class, without an alignment, that suits; and the list has room. False:
+ * look closer, nothing was done. */
+static HOT bool free_from(struct mcache *c, size_t spanclass, void *block, size_t size,
+                          enum hardened_origin origin, unsigned offset) {
+    const uintptr_t address = (uintptr_t)block, slot = address - offset;
+    const struct hold_class *k = class_of(spanclass, offset);
+    struct freelist *l         = &c->list[spanclass];
+    /* Budget: 0 for class 0, too. The word before the page may not be mapped. */
+    if (UNLIKELY(!l->now.budget) || UNLIKELY(!(address & (PAGE_BYTES - 8))))
+        return false;
+    __builtin_prefetch(os_pointer(address + k->last)); /* where it ends only the header tells */
+    const uint64_t header = seal_load(address - 8);
+    const size_t has      = seal_says_of(address, header) ^ seal_says(0, origin);
+    if (UNLIKELY(has > UINT16_MAX) || (size != ANY_SIZE && UNLIKELY(size != has)) ||
+        UNLIKELY(!hold_class_is_whole(address, k, offset, has, header)))
         return false;
     end_slot(slot, k, offset);
     void *leaves = quarantine_swap(&c->quarantine, spanclass, k, os_pointer(slot));
     if (LIKELY(leaves != NULL))
-        freelist_push(&c->list[spanclass], leaves);
+        freelist_push(l, leaves);
     else
         quarantine_count(&c->quarantine, spanclass);
     return true;
 }
 
-/* Of a block in a slot, without an alignment, that suits; and the list has room. False: look
- * closer, nothing was done. */
-static HOT bool free_fast(void *block, size_t size, enum hardened_origin origin) {
+/* 0: the page does not tell. */
+static HOT size_t spanclass_of(const void *block) {
     const uintptr_t address    = (uintptr_t)block;
     const struct heap_arena *a = address >> ARENA_SHIFT < ARENAS ? arena_of(address) : NULL;
-    if (UNLIKELY(!a))
-        return false;
-    const size_t spanclass     = arena_page_class(a, address);
-    const struct hold_class *k = &hold_classes[spanclass];
-    struct mcache *c           = mcache_current;
-    /* Budget: 0 for class 0, too. The word before the page may not be mapped. */
-    if (UNLIKELY(!c->list[spanclass].now.budget) || UNLIKELY(!(address & (PAGE_BYTES - 8))))
-        return false;
-    __builtin_prefetch(os_pointer(address + k->last)); /* where it ends only the header tells */
-    const uint64_t header = seal_load(address - 8);
-    const uint64_t says   = seal_says_of(address, header) ^ origin;
-    const size_t has      = says >> SEAL_SIZE_SHIFT;
-    if (UNLIKELY(says & ~seal_says(UINT16_MAX, 0)) || (size != ANY_SIZE && UNLIKELY(size != has)))
-        return false;
-    return k->bytes <= HOLD_SHORT_SLOT ? free_from(c, spanclass, HOLD_NARROW, address, has, header)
-                                       : free_from(c, spanclass, HOLD_WIDE, address, has, header);
+    return LIKELY(a != NULL) ? arena_page_class(a, address) : 0;
 }
 
 static NOINLINE void free_as(void *block, unsigned kind, size_t size) {
@@ -332,15 +341,35 @@ static NOINLINE void free_other(void *block) {
     give(&h, false, CALLER);
 }
 
-FAST_ALIGNED void hardened_free(void *block) {
-    if (UNLIKELY(!free_fast(block, ANY_SIZE, ORIGIN_MALLOC)))
+static NOINLINE FAST_ALIGNED void free_wide(void *block, size_t spanclass) {
+    if (UNLIKELY(!free_from(mcache_current, spanclass, block, ANY_SIZE, ORIGIN_MALLOC, HOLD_WIDE)))
         free_other(block);
+}
+
+FAST_ALIGNED void hardened_free(void *block) {
+    const size_t spanclass = spanclass_of(block);
+    if (spanclass >= HOLD_SPANCLASS_WIDE)
+        free_wide(block, spanclass);
+    else if (UNLIKELY(!free_from(mcache_current, spanclass, block, ANY_SIZE, ORIGIN_MALLOC,
+                                 HOLD_NARROW)))
+        free_other(block);
+}
+
+static NOINLINE FAST_ALIGNED void free_wide_as(void *block, size_t spanclass, size_t size,
+                                               enum hardened_origin origin) {
+    if (UNLIKELY(!free_from(mcache_current, spanclass, block, size, origin, HOLD_WIDE)))
+        free_as(block, hold_kind(0, origin), size);
 }
 
 FAST_ALIGNED void hardened_free_as(void *block, size_t alignment, size_t size,
                                    enum hardened_origin origin) {
-    if (UNLIKELY(alignment) || UNLIKELY(!free_fast(block, size, origin)))
+    const size_t spanclass = spanclass_of(block);
+    if (UNLIKELY(alignment))
         free_as(block, hold_kind(alignment, origin), size);
+    else if (spanclass >= HOLD_SPANCLASS_WIDE)
+        free_wide_as(block, spanclass, size, origin);
+    else if (UNLIKELY(!free_from(mcache_current, spanclass, block, size, origin, HOLD_NARROW)))
+        free_as(block, hold_kind(0, origin), size);
 }
 
 size_t hardened_usable_size(void *block) {

@@ -27,6 +27,7 @@ static struct hold_class class_of(unsigned bytes) {
 }
 
 void hold_begin(void) {
+    assert(class_to_size[HOLD_SPANCLASS_WIDE / 2 - 1] == HOLD_SHORT_SLOT);
     hold_classes[0] = class_of(QUARANTINE_WITHIN);
     for (unsigned i = 2; i < SPAN_CLASSES; i++)
         hold_classes[i] = class_of(class_to_size[i / 2]);

@@ -16,14 +16,15 @@
 #define HOLD_HOT inline __attribute__((always_inline))
 
 enum {
-    HOLD_LINK       = 8, /* bytes of the link of a free slot */
-    HOLD_TAIL_LEAST = 1, /* bytes of the secret behind a block, at least, */
-    HOLD_TAIL_MOST  = 8, /* and at most */
-    HOLD_NARROW     = 8, /* bytes before a block of a short slot */
-    HOLD_WIDE       = 16,
-    HOLD_SHORT_SLOT = 24, /* bytes of the longest short slot, and */
-    HOLD_SHORT      = HOLD_SHORT_SLOT - HOLD_NARROW - HOLD_TAIL_LEAST, /* of its longest block */
-    HOLD_SMALL      = SIZE_MAX_SMALL - HOLD_WIDE - HOLD_TAIL_LEAST,    /* of any slot's */
+    HOLD_LINK           = 8, /* bytes of the link of a free slot */
+    HOLD_TAIL_LEAST     = 1, /* bytes of the secret behind a block, at least, */
+    HOLD_TAIL_MOST      = 8, /* and at most */
+    HOLD_NARROW         = 8, /* bytes before a block of a short slot */
+    HOLD_WIDE           = 16,
+    HOLD_SHORT_SLOT     = 24, /* bytes of the longest short slot, and */
+    HOLD_SPANCLASS_WIDE = 8,  /* the first of longer ones */
+    HOLD_SHORT = HOLD_SHORT_SLOT - HOLD_NARROW - HOLD_TAIL_LEAST, /* of its longest block */
+    HOLD_SMALL = SIZE_MAX_SMALL - HOLD_WIDE - HOLD_TAIL_LEAST,    /* of any slot's */
 };
 
 /* What a large span's descriptor has in place of bitmaps. */
@@ -187,8 +188,8 @@ static HOLD_HOT bool hold_find(struct hold *h, uintptr_t address) {
     if (__builtin_expect(h->span->elem_bytes != 0, 1)) {
         header              = seal_load(address - 8);
         const uint64_t says = seal_says_of(address, header);
-        h->size             = says >> SEAL_SIZE_SHIFT;
-        h->kind             = says & UINT8_MAX;
+        h->size             = seal_size(says);
+        h->kind             = seal_kind(says);
         if (__builtin_expect(says >> SEAL_SAYS_BITS != 0, 0))
             return false;
     } else {

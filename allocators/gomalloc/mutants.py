@@ -98,8 +98,8 @@ MUTANTS = [
     (
         "hardened: the origin of a block, for the fast path",
         HARDENED,
-        "seal_says_of(address, header) ^ origin;",
-        "(seal_says_of(address, header) & ~(uint64_t)HOLD_ORIGIN);",
+        "seal_says_of(address, header) ^ seal_says(0, origin);",
+        "(seal_says_of(address, header) & ~seal_says(0, HOLD_ORIGIN));",
         HARDENED_TEST,
         "delete of a block of malloc",
     ),
@@ -114,10 +114,10 @@ MUTANTS = [
     (
         "hardened: the fast path looks at the header",
         HARDENED,
-        "UNLIKELY(says & ~seal_says(UINT16_MAX, 0))",
-        "UNLIKELY(says & 0)",
+        "UNLIKELY(has > UINT16_MAX)",
+        "UNLIKELY(has & 0)",
         HARDENED_TEST,
-        "a double free",
+        "free of a block of new",
     ),
     (
         "hardened: the header before a block",

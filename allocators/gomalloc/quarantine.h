@@ -90,15 +90,16 @@ static inline uintptr_t quarantine_second(uintptr_t slot, const struct hold_clas
  * predicted wrongly too often. */
 static HOLD_HOT void quarantine_wipe(uintptr_t slot, const struct hold_class *k, unsigned offset) {
     const quarantine_pair zero = {0};
+    const uintptr_t last       = slot + offset + k->last;
     seal_store(slot + HOLD_LINK, 0);
     if (offset == HOLD_NARROW) {
-        seal_store(slot + k->bytes - 8, 0);
+        seal_store(last, 0);
         return;
     }
     *quarantine_at(slot + 16) = zero;
     if (!k->places) {
-        *quarantine_at(slot + k->bytes - 32) = zero;
-        *quarantine_at(slot + k->bytes - 16) = zero;
+        *quarantine_at(last - 24) = zero;
+        *quarantine_at(last - 8)  = zero;
         return;
     }
     const uintptr_t second      = quarantine_second(slot, k);
@@ -113,12 +114,13 @@ static HOLD_HOT void quarantine_wipe(uintptr_t slot, const struct hold_class *k,
 /* Is it as it was left? */
 static HOLD_HOT bool quarantine_is_clean(uintptr_t slot, const struct hold_class *k,
                                          unsigned offset) {
-    const uint64_t word = seal_load(slot + HOLD_LINK);
+    const uint64_t word  = seal_load(slot + HOLD_LINK);
+    const uintptr_t last = slot + offset + k->last;
     if (offset == HOLD_NARROW)
-        return !(word | seal_load(slot + k->bytes - 8));
+        return !(word | seal_load(last));
     quarantine_pair sum = *quarantine_at(slot + 16);
     if (!k->places) {
-        sum |= *quarantine_at(slot + k->bytes - 32) | *quarantine_at(slot + k->bytes - 16);
+        sum |= *quarantine_at(last - 24) | *quarantine_at(last - 8);
     } else {
         const uintptr_t second = quarantine_second(slot, k);
         sum |= *quarantine_at(slot + 32) | *quarantine_at(slot + 48);

@@ -62,7 +62,7 @@ static _Noreturn void die_of_underflow(const struct hold *h, const char *verb) {
 static _Noreturn void die_of_damage(struct hold *h, const char *verb) {
     uint64_t header = hold_before(h) ? seal_load(h->block - 8) : 0;
     uint64_t says   = seal_says_of(h->block, header);
-    h->size         = says >> SEAL_SIZE_SHIFT;
+    h->size         = seal_size(says);
     if (!h->span->elem_bytes) {
         h->size = hold_large_of(h->span)->size;
         const uint64_t wanted =

@@ -9,6 +9,7 @@
 #define GOMALLOC_SEAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,8 +19,9 @@ struct seal_secrets {
     uint64_t no_slot;         /* the bits that no slot's address has: no secret */
 };
 
-/* Set once, before there is a slot. */
-extern struct seal_secrets seal_secrets;
+/* Set once, before there is a slot. Hidden here, too, so that no register is spent on their
+ * address. */
+extern struct seal_secrets seal_secrets __attribute__((visibility("hidden")));
 void seal_begin(void);
 
 /* Random bits of the system's. */
@@ -38,11 +40,20 @@ static inline void seal_store(uintptr_t address, uint64_t word) {
 
 /* --- of a block --- */
 
-enum { SEAL_SAYS_BITS = 24, SEAL_SIZE_SHIFT = 8 };
+enum { SEAL_SAYS_BITS = 24, SEAL_SIZE_BITS = 16 };
 
-/* What a header says: the kind, and the lowest 16 bits of the size. */
+/* What a header says: the lowest bits of the size, and the kind. Of a block in a slot that malloc
+ * made, that is its size. */
 static inline uint64_t seal_says(uint64_t size, unsigned kind) {
-    return (size & UINT16_MAX) << SEAL_SIZE_SHIFT | kind;
+    return (uint64_t)kind << SEAL_SIZE_BITS | (size & UINT16_MAX);
+}
+
+static inline size_t seal_size(uint64_t says) {
+    return says & UINT16_MAX;
+}
+
+static inline unsigned seal_kind(uint64_t says) {
+    return says >> SEAL_SIZE_BITS & UINT8_MAX;
 }
 
 static inline uint64_t seal_header(uintptr_t block, uint64_t says) {
