@@ -6,7 +6,7 @@
 #                              (default: where this branch began, and the gomalloc of this tree)
 #   QUICK=1                    a minute or two, for large changes (1 or yes; 0, no or nothing: the whole)
 #   TIER=exact|timed|all       counts, or time and memory, or both (default: all)
-#   WORKLOADS="tiny small"     THREADS="1 2"   (default: all; 1 and 2)
+#   WORKLOADS="tiny api"       THREADS="1 2"   workloads and groups (default: scripts/gate/README.md)
 #   SEED=n TIMEOUT=s           seed, limit in seconds of one sample
 #   OUT=dir                    where the directory of the run is made (default: results)
 #   ARGS="--strict"            further options, split at blanks: build/spanbench gate --help

@@ -10,9 +10,22 @@
  *     pairs of instructions, each of which waits for the one before;
  *   - tiny/2 madvise 1000: at every 1000th malloc of a thread, a system call;
  *   - small/2 leak 1000: at every 1000th malloc of a thread, another block of the size is lost;
- *   - large/1 rss 1048576: so many bytes are mapped and written at the start.
+ *   - large/1 rss 1048576: so many bytes are mapped and written at the start;
+ *   - seldom/1 pause 1000000 1000: at every 1000000th malloc of a thread, it sleeps so many
+ *     microseconds;
+ *   - lock_convoy/4 refill 32 500: a thread has a cache of 32 blocks. At each malloc that finds it
+ *     empty, and at each free that finds twice as many in it, 500 pairs of instructions move 32;
+ *   - lock_convoy/4 convoy 32 500: the same, behind one lock for all threads;
+ *   - calloc_dirty/1 calloc 100: at each calloc, 100 pairs of instructions;
+ *   - calloc_fresh/1 clear 1: calloc writes zeros into all of the block, whatever is in it;
+ *   - realloc_huge/1 copy 1: each realloc moves to another block;
+ *   - larson/1 foreign 100: at each free of a block of another thread, 100 pairs of instructions;
+ *   - hand_over_pairs/2 strand 2: each second block that another thread frees is lost;
+ *   - small/2 keep 1000: from the 1000th free of a thread on without a malloc, none gives the block
+ *     back.
  *
- * The row is that of the cell's own command line; any other program has none, and no cost.
+ * The workload may be a star, for all of them; a star alone is each row. The row is that of the
+ * cell's own command line; any other program has none, and no cost.
  *
  * Calls before the constructor (the loader's, other libraries' constructors) are served from a
  * static buffer: which functions are WRAPPED's is not known yet. */
@@ -22,7 +35,9 @@
 #include <limits.h>
 #include <link.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,6 +46,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef PLAN /* for tools that look at the file alone */
@@ -105,8 +121,22 @@ static struct {
 
 static unsigned period = UINT_MAX; /* mallocs of a thread from one payment to the next */
 static unsigned pairs;             /* of instructions */
-static bool calls, leaks;
+static bool calls, leaks, pauses;
+static struct timespec pause_time;
 static _Thread_local unsigned since_paid;
+
+/* What a malloc or a free looks at. Most plans have nothing of it. */
+static struct {
+    bool any;
+    unsigned cached, moving; /* blocks of a refill, and its pairs of instructions */
+    bool locks;
+    bool marks;        /* of whom a block is */
+    unsigned foreign;  /* pairs */
+    unsigned stranded; /* one in so many */
+    unsigned kept;     /* frees in a row before it */
+} hooks;
+static unsigned calloc_pairs;
+static bool clears, copies;
 
 /* A chain that the processor cannot overlap with what surrounds it. */
 static void spin(unsigned n) {
@@ -125,15 +155,111 @@ static __attribute__((noinline)) void pay(size_t size) {
         spin(pairs);
     if (calls) /* of no effect: the default advice, on a page of this library */
         syscall(SYS_madvise, (uintptr_t)early.bytes & ~(uintptr_t)(PAGE - 1), PAGE, MADV_NORMAL);
+    if (pauses)
+        nanosleep(&pause_time, NULL);
     static void *volatile lost;
     if (leaks)
         lost = wrapped.malloc(size);
+}
+
+/* --- a slow path, and a lock in it --- */
+
+static pthread_mutex_t slow_path = PTHREAD_MUTEX_INITIALIZER;
+static _Thread_local unsigned cached;
+
+static void move(void) {
+    cached = hooks.cached;
+    if (hooks.locks)
+        pthread_mutex_lock(&slow_path);
+    if (hooks.moving)
+        spin(hooks.moving);
+    if (hooks.locks)
+        pthread_mutex_unlock(&slow_path);
+}
+
+/* --- whose a block is, by a mark in a table --- */
+
+enum { OWNERS = 1 << 18, MARKS = 255 };
+
+/* Two blocks may share a place, and threads a mark: then a free costs what another would. */
+static atomic_uchar owner[OWNERS];
+static atomic_uint marked; /* threads */
+static _Thread_local unsigned char mark;
+
+static unsigned char own_mark(void) {
+    if (!mark) /* relaxed: the number is all there is to it */
+        mark = (unsigned char)(1 +
+                               atomic_fetch_add_explicit(&marked, 1, memory_order_relaxed) % MARKS);
+    return mark;
+}
+
+static atomic_uchar *owner_of(const void *block) {
+    const uintptr_t number = (uintptr_t)block / alignof(max_align_t);
+    return &owner[(number ^ number / OWNERS) % OWNERS];
+}
+
+/* --- hooks --- */
+
+static _Thread_local unsigned freed_in_a_row, freed_foreign;
+
+static __attribute__((noinline)) void after_malloc(const void *block) {
+    freed_in_a_row = 0;
+    if (hooks.cached) {
+        if (!cached)
+            move();
+        cached--;
+    }
+    if (hooks.marks) /* relaxed, as below: who has the block has it by the program's own order */
+        atomic_store_explicit(owner_of(block), own_mark(), memory_order_relaxed);
+}
+
+/* False: the block of another thread is lost. */
+static bool free_foreign(void) {
+    if (hooks.foreign)
+        spin(hooks.foreign);
+    return !hooks.stranded || ++freed_foreign % hooks.stranded;
+}
+
+/* False: the block is not given back. */
+static __attribute__((noinline)) bool before_free(const void *block) {
+    if (!block)
+        return true;
+    if (hooks.cached && ++cached > 2 * hooks.cached)
+        move();
+    if (hooks.marks && atomic_load_explicit(owner_of(block), memory_order_relaxed) != own_mark() &&
+        !free_foreign())
+        return false;
+    return !hooks.kept || ++freed_in_a_row <= hooks.kept;
 }
 
 static void hold(size_t bytes) {
     char *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (size_t at = 0; block != MAP_FAILED && at < bytes; at += PAGE)
         block[at] = 1;
+}
+
+static void plant_hook(const char *what, unsigned number, unsigned second) {
+    const bool locks = strcmp(what, "convoy") == 0;
+    if (locks || strcmp(what, "refill") == 0) {
+        hooks.cached = number;
+        hooks.moving = second;
+        hooks.locks  = locks;
+    } else if (strcmp(what, "foreign") == 0) {
+        hooks.marks   = true;
+        hooks.foreign = number;
+    } else if (strcmp(what, "strand") == 0) {
+        hooks.marks    = true;
+        hooks.stranded = number;
+    } else if (strcmp(what, "keep") == 0) {
+        hooks.kept = number;
+    } else if (strcmp(what, "calloc") == 0) {
+        calloc_pairs = number;
+    } else if (strcmp(what, "clear") == 0) {
+        clears = true;
+    } else if (strcmp(what, "copy") == 0) {
+        copies = true;
+    }
+    hooks.any = hooks.cached || hooks.marks || hooks.kept;
 }
 
 static void plant(const char *what, unsigned long number, unsigned long second) {
@@ -148,7 +274,20 @@ static void plant(const char *what, unsigned long number, unsigned long second) 
         leaks  = true;
     } else if (strcmp(what, "rss") == 0) {
         hold(number);
+    } else if (strcmp(what, "pause") == 0) {
+        period     = (unsigned)number;
+        pauses     = true;
+        pause_time = (struct timespec){(time_t)(second / 1000000), (long)(second % 1000000) * 1000};
+    } else {
+        plant_hook(what, (unsigned)number, (unsigned)second);
     }
+}
+
+/* A row of the plan, as said above. */
+static bool is_row(const char *planted, const char *row) {
+    if (strcmp(planted, "*") == 0 || strcmp(planted, row) == 0)
+        return true;
+    return strncmp(planted, "*/", 2) == 0 && strcmp(planted + 1, strchr(row, '/')) == 0;
 }
 
 /* The cell's row, "small/1", from its command line; "" in any other program. */
@@ -182,7 +321,7 @@ static void read_plan(void) {
         char planted[64], what[16];
         unsigned long number = 0, second = 0;
         if (sscanf(each, " %63s %15s %lu %lu", planted, what, &number, &second) >= 3 &&
-            strcmp(planted, row) == 0)
+            is_row(planted, row))
             plant(what, number, second);
     }
 }
@@ -222,19 +361,40 @@ EXPORT void *malloc(size_t size) {
     void *block = wrapped.malloc(size);
     if (__builtin_expect(++since_paid >= period, 0))
         pay(size);
+    if (__builtin_expect(hooks.any, 0))
+        after_malloc(block);
     return block;
 }
 
 EXPORT void *calloc(size_t count, size_t size) {
-    return wrapped.calloc(count, size);
+    void *block = wrapped.calloc(count, size);
+    if (calloc_pairs)
+        spin(calloc_pairs);
+    if (clears && block)
+        memset(block, 0, count * size);
+    return block;
 }
 
 EXPORT void free(void *block) {
+    if (__builtin_expect(hooks.any, 0) && !before_free(block))
+        return;
     if (__builtin_expect(!is_early(block), 1))
         wrapped.free(block);
 }
 
+static void *move_to(void *block, size_t size) {
+    void *new = wrapped.malloc(size);
+    if (new) {
+        const size_t had = wrapped.malloc_usable_size(block);
+        memcpy(new, block, had < size ? had : size);
+        wrapped.free(block);
+    }
+    return new;
+}
+
 EXPORT void *realloc(void *block, size_t size) {
+    if (copies && block && size && wrapped.malloc_usable_size && !is_early(block))
+        return move_to(block, size);
     if (wrapped.realloc && !is_early(block))
         return wrapped.realloc(block, size);
     void *new = wrapped.malloc(size);

@@ -83,7 +83,7 @@ def prepare(out: Path, driver_: Path, words: Sequence[str]) -> Path:
         period = period_of(settings)
         total = settings.first * period
         second = total - settings.first
-        settings = dataclasses.replace(settings, looks=(second,)).checked(len(sides.rows))
+        settings = dataclasses.replace(settings, looks=(second,)).checked(len(sides.asked.timed))
         # A cell finds the library that was built with it by its own place, so it is not taken from the copies.
         adapter = both.base.adapter
         of = {"base": both.base, "head": both.head}
@@ -91,7 +91,7 @@ def prepare(out: Path, driver_: Path, words: Sequence[str]) -> Path:
         suffix = "" if adapter else ".so"
         files = [(source, f"{ARMS_FOLDER}/{n}{suffix}") for n, source in sources.items()]
         cells = asking.cells_of(driver_, set())
-        names = [row.replace("/", f"/{arm}/", 1) for row in sides.rows for arm in ARMS]
+        names = [row.replace("/", f"/{arm}/", 1) for row in sides.asked.timed for arm in ARMS]
         folder = asking.new_fleet(
             out,
             driver_,
@@ -100,7 +100,7 @@ def prepare(out: Path, driver_: Path, words: Sequence[str]) -> Path:
             {
                 "work": "gate",
                 "words": [
-                    *driver.words_of(sides.rows, gate.options.timeout),
+                    *driver.words_of(sides.asked.timed, gate.options.timeout),
                     f"--repetitions={total}",
                 ],
                 "first_words": [],
@@ -113,9 +113,9 @@ def prepare(out: Path, driver_: Path, words: Sequence[str]) -> Path:
                 "gate": {
                     "options": [*words, *located],
                     **gate.arms(both),
-                    "rows": sides.rows,
+                    "rows": sides.asked.timed,
                     "settings": dataclasses.asdict(settings),
-                    "said": sides.strangers,
+                    "said": sides.facts,
                 },
             },
         )

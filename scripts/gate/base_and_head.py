@@ -17,11 +17,11 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable, Optional
+from typing import Any, Iterable, Optional
 
 import program
-from bench_results import CORE
 from gate.findings import Refusal
+from gate.rows import Workload
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOMALLOC = "libgomalloc.so"
@@ -254,15 +254,24 @@ class Arms:
             if sha256(file) != self.sums[of]:
                 raise Refusal(f"the gate is broken, or the disk: {file} is not a copy of {of}")
 
-    def check_descriptions(self, described: dict[str, object]) -> dict[str, str]:
-        """Refuses what is not a malloc library. Returns the groups of the workloads, by name."""
+    def check_descriptions(self, described: dict[str, Any]) -> dict[str, Workload]:
+        """Refuses what is not a malloc library. Returns the workloads, by name."""
         for name, source in (("base", self.base), ("head", self.head), ("twin", self.base)):
             one = described.get(name)
             said = one if isinstance(one, dict) else {"broken": "the driver does not know it"}
             why = said.get("broken") or said.get("skipped")
             if why:
                 raise Refusal(f"{name}, {source.label}, cannot be measured: {why}")
-        base = described["base"]
-        assert isinstance(base, dict)
-        groups = {str(w["name"]): str(w.get("group", CORE)) for w in base["workloads"]}
-        return dict(sorted(groups.items()))
+        known: dict[str, Workload] = {}
+        for name, source in (("head", self.head), ("base", self.base)):
+            for w in described[name]["workloads"]:
+                of_both = known.get(w["name"], Workload())
+                lacks = f"{source.label} has no {w['missing']}" if w.get("missing") else ""
+                known[w["name"]] = Workload(
+                    w.get("group", of_both.group),
+                    w.get("least_threads", of_both.least_threads),
+                    w.get("most_threads", of_both.most_threads),
+                    w.get("threads_per_cpu", of_both.threads_per_cpu),
+                    lacks or of_both.missing,
+                )
+        return dict(sorted(known.items()))

@@ -20,7 +20,7 @@ from typing import Any, Callable, Sequence
 
 import stored_file
 from gate import base_and_head, deterministic
-from gate.counting import KINDS, Counting, Work, works
+from gate.counting import KINDS, Counting, Work, works_by_default
 from gate.findings import Finding, Refusal
 
 ROOT = base_and_head.ROOT
@@ -145,12 +145,12 @@ def commit_of_library(root: Path = ROOT) -> str:
 
 
 def measure(build: Path, directory: Path) -> Stored:
-    """Counts this tree's library anew, in all workloads."""
+    """Counts this tree's library anew, in the workloads that a gate counts by default."""
     commit = commit_of_library()
     counting = Counting(build / "cell" / "system", directory)
     times = deterministic.REPEATS + deterministic.CONFIRM
     rows = {}
-    for work in works(counting.cell, None, SEED):
+    for work in works_by_default(counting.cell, SEED):
         try:
             (rows[work],) = deterministic.count(
                 counting, [build / base_and_head.GOMALLOC], work, times, KINDS
@@ -166,7 +166,7 @@ def write(stored: Stored, file: Path = FILE) -> None:
 
 def check_rows(stored: Stored, build: Path) -> None:
     """Refuses a base that did not count what the cell offers now: no row more, none less."""
-    offered = set(works(build / "cell" / "system", None, SEED))
+    offered = set(works_by_default(build / "cell" / "system", SEED))
     if offered != set(stored.rows):
         lists = [
             ", ".join(sorted(f"{w.workload} ({w.ops} operations)" for w in some)) or "nothing"

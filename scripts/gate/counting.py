@@ -25,11 +25,16 @@ from typing import Any, Iterator, Optional, Sequence
 import bench_results
 import program
 from bench_results import CORE
+from gate import rows
 from gate.findings import Refusal
 
-TIMED_SPAN = "sample_timed_span"  # harness/cell/sample.h
+# Functions of the cell: a thread's timed operations (harness/cell/sample.h), and what threads do that run
+# within these, one after the other (workloads/timed/family.h).
+TIMED_SPAN = "sample_timed_span"
+WITHIN = "family_span"
 KINDS = ("instructions", "calls")
 TIMEOUT = 300  # seconds for one process. The slowest allocator that was tried needs 10.
+# In workloads of the core.
 MAX_OPS = 100_000  # of tiny requests: half a second under callgrind
 # Times as many of huge requests. Then one system call more in 1000 operations is several.
 TIMES_USUAL = 5
@@ -79,9 +84,15 @@ def described_workloads(cell: Path) -> list[dict[str, Any]]:
     return workloads
 
 
-def usual_operations(cell: Path) -> dict[str, int]:
-    """Of each workload that the cell describes."""
-    return {w["name"]: int(w["ops"]) for w in described_workloads(cell)}
+def operations(cell: Path) -> dict[str, int]:
+    """How many are counted of each workload that the cell describes. Of those beyond the core, as many as
+    in a sample of the gate."""
+    return {
+        w["name"]: min(MAX_OPS, TIMES_USUAL * int(w["ops"]))
+        if w.get("group", CORE) == CORE
+        else int(w["brief_ops"])
+        for w in described_workloads(cell)
+    }
 
 
 def beyond_core(cell: Path) -> set[str]:
@@ -89,16 +100,24 @@ def beyond_core(cell: Path) -> set[str]:
     return {w["name"] for w in described_workloads(cell) if w.get("group", CORE) != CORE}
 
 
+def core(cell: Path) -> list[str]:
+    others = beyond_core(cell)
+    return [w for w in operations(cell) if w not in others]
+
+
 def works(cell: Path, workloads: Optional[Sequence[str]], seed: int) -> list[Work]:
     """The work of each row, by what the cell says of its workloads; none named: of the core."""
-    usual = usual_operations(cell)
-    if workloads is None:
-        others = beyond_core(cell)
-        workloads = [w for w in usual if w not in others]
-    unknown = [w for w in workloads if w not in usual]
+    ops = operations(cell)
+    workloads = core(cell) if workloads is None else workloads
+    unknown = [w for w in workloads if w not in ops]
     if unknown:
-        raise Refusal(f"{cell} has no workload {', '.join(unknown)}; it has {', '.join(usual)}")
-    return [Work(w, min(MAX_OPS, TIMES_USUAL * usual[w]), seed) for w in workloads]
+        raise Refusal(f"{cell} has no workload {', '.join(unknown)}; it has {', '.join(ops)}")
+    return [Work(w, ops[w], seed) for w in workloads]
+
+
+def works_by_default(cell: Path, seed: int) -> list[Work]:
+    """Those of the core, and what shows by counts what the core does not."""
+    return works(cell, rows.counted_by_default(core(cell), operations(cell)), seed)
 
 
 def required() -> None:
@@ -163,7 +182,8 @@ class Counting:
             tool = ["strace", "-f", "-ff", "-o", f"{into}/log", "-E", f"LD_PRELOAD={library}"]
         else:
             tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={into}/callgrind.out"]
-            tool += ["--collect-atstart=no", f"--toggle-collect={TIMED_SPAN}"]
+            tool += ["--collect-atstart=no"]
+            tool += [f"--toggle-collect={function}" for function in (TIMED_SPAN, WITHIN)]
         return [*self.layout, *tool, *run]
 
     def start(self, kind: str, library: Path, work: Work, into: Path) -> subprocess.Popen[bytes]:

@@ -67,12 +67,13 @@ LIMITS = {
 }
 OPTIONAL = ("rss_purged_bytes",)  # an allocator that cannot be asked has none
 CALLS_PER_1000 = 0.5  # fewer than one more for 1000 operations: one-time work of start-up
+CALLS_LEAST = 4.0  # likewise, of operations that are large and few
 CALLS_RELATIVE = 0.01
 
 
 def limit(metric: str, ops: int) -> Limit:
     if metric.startswith("syscalls."):
-        return Limit("calls", CALLS_RELATIVE, CALLS_PER_1000 * ops / 1000)
+        return Limit("calls", CALLS_RELATIVE, max(CALLS_LEAST, CALLS_PER_1000 * ops / 1000))
     return LIMITS[metric]
 
 

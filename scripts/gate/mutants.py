@@ -9,6 +9,7 @@ DETERMINISTIC = "scripts/gate/test_deterministic.py"
 GATE = "scripts/gate/test_gate.py"
 BASELINE = "scripts/gate/test_baseline.py"
 REPORT = "scripts/gate/test_report.py"
+ROWS = "scripts/gate/test_rows.py"
 
 MUTANTS = [
     (
@@ -78,8 +79,8 @@ MUTANTS = [
     (
         "the gate looks whether all was compared",
         "scripts/gate/run.py",
-        "                done.first, done.second, rows, done.failed, settings, repeat\n            )\n            check",
-        "                done.first, done.second, rows, done.failed, settings, repeat\n            )\n            timed = timed[1:]\n            check",
+        "                done.first, done.second, asked.timed, done.failed, settings, repeat\n            )\n            check",
+        "                done.first, done.second, asked.timed, done.failed, settings, repeat\n            )\n            timed = timed[1:]\n            check",
         f"{GATE}:EndToEnd.test_identical_libraries",
         "",
     ),
@@ -137,6 +138,54 @@ MUTANTS = [
         "    if offered != set(stored.rows):",
         "    if False:",
         f"{BASELINE}:Program.test_rows_that_are_not_those_of_the_cell_are_refused",
+        "",
+    ),
+    (
+        "what threads do within the timed span is counted",
+        "scripts/gate/counting.py",
+        "for function in (TIMED_SPAN, WITHIN)]",
+        "for function in (TIMED_SPAN,)]",
+        "scripts/gate_proof/test_kinds.py:Found.test_slower_free_of_an_ended_threads_block",
+        "",
+    ),
+    (
+        "the default rows are more than the core's",
+        "scripts/gate/rows.py",
+        "    if not words and not quick:",
+        "    if False:",
+        f"{ROWS}:Chosen.test_default",
+        "",
+    ),
+    (
+        "counts alone do not see what only time shows",
+        "scripts/gate/rows.py",
+        "bool(kind.counted) and counts",
+        "counts",
+        f"{ROWS}:NotSeen.test_counts_alone",
+        "",
+    ),
+    (
+        "a kind is seen where all its rows are",
+        "scripts/gate/rows.py",
+        "counts.issuperset(kind.counted)",
+        "not counts.isdisjoint(kind.counted)",
+        f"{ROWS}:NotSeen.test_each_row_of_a_kind_is_needed",
+        "",
+    ),
+    (
+        "what a run does not see is among its first lines",
+        "scripts/gate/report.py",
+        '    parts += [f"gate: {f}" for f in facts if f.startswith(NOT_SEEN)]\n',
+        "",
+        f"{REPORT}:Table.test_first_line",
+        "",
+    ),
+    (
+        "a run says what it does not see",
+        "scripts/gate/run.py",
+        "*self.facts(both, done), blind,",
+        "*self.facts(both, done),",
+        f"{GATE}:EndToEnd.test_identical_libraries",
         "",
     ),
     (

@@ -68,9 +68,15 @@ def has_exact_tier(document: dict[str, Any]) -> bool:
     return document["tier"] == "exact" or (document["tier"] == "all" and not left_out)
 
 
+def counted_rows(document: dict[str, Any]) -> list[str]:
+    """The rows that the run was to count. Older runs have those of all their workloads."""
+    of_rows = [row.partition("/")[0] + "/threads:1" for row in document["rows"]]
+    return list(dict.fromkeys(document.get("counted", of_rows)))
+
+
 def check_exact(document: dict[str, Any], found: list[Finding]) -> None:
     """Each workload is counted in every metric, or has its one finding for why not."""
-    asked = {row.partition("/")[0] + "/threads:1" for row in document["rows"]}
+    asked = set(counted_rows(document))
     for row in sorted(asked if has_exact_tier(document) else ()):
         metrics = Counter(f.metric for f in found if f.row == row)
         absent = sorted({*deterministic.LIMITS} - {*deterministic.OPTIONAL} - {*metrics})

@@ -9,6 +9,7 @@ from typing import Optional
 
 import junit
 from gate.findings import VERDICTS, Finding, verdict
+from gate.rows import NOT_SEEN
 
 MOST_ANNOTATIONS = 10  # GitHub shows so many of a kind and step
 # For people; gate.json and accepted.json have the names on the left.
@@ -22,6 +23,7 @@ NAMES = {
     "minor_faults": "minor faults",
 }
 NULL_RUN = "base and head are the same file: a null run, in which nothing can be worse"
+FIRST = (NULL_RUN, NOT_SEEN)  # facts that begin so are among the first lines
 LOUD = ("fail", "void", "inconclusive", "accepted")
 COLOURS = {"fail": 31, "void": 35, "inconclusive": 33, "accepted": 33, "improved": 32}
 
@@ -229,10 +231,12 @@ def headline(findings: list[Finding], strict: bool) -> str:
 
 def text(findings: list[Finding], strict: bool, facts: list[str], colour: bool) -> str:
     parts = [f"gate: {NULL_RUN}"] * (NULL_RUN in facts)
-    parts += ["gate: " + headline(findings, strict), *tables(findings, colour)]
+    parts += ["gate: " + headline(findings, strict)]
+    parts += [f"gate: {f}" for f in facts if f.startswith(NOT_SEEN)]
+    parts += tables(findings, colour)
     said = remarks(findings)
     parts += ["", *said] if said else []
-    parts += ["", *(f for f in facts if f != NULL_RUN)]
+    parts += ["", *(f for f in facts if not f.startswith(FIRST))]
     return "\n".join(parts)
 
 
@@ -255,6 +259,7 @@ def markdown_table(tier: Tier, listed: list[Finding]) -> list[str]:
 def markdown(findings: list[Finding], strict: bool, facts: list[str]) -> str:
     """Has all findings. Those without a change are folded."""
     lines = [f"### Gate: {escape(headline(findings, strict))}"]
+    lines += [x for f in facts if f.startswith(FIRST) for x in ("", escape(f))]
     for tier in TIERS:
         shown, unchanged = split(tier.of(findings))
         if shown or unchanged:
@@ -267,7 +272,7 @@ def markdown(findings: list[Finding], strict: bool, facts: list[str]) -> str:
     said = remarks(findings)
     if said:
         lines += ["", "```", *(x.replace("```", "'''") for x in said), "```"]
-    lines += ["", *(f"- {escape(x)}" for x in facts), ""]
+    lines += ["", *(f"- {escape(x)}" for x in facts if not x.startswith(FIRST)), ""]
     return "\n".join(lines)
 
 

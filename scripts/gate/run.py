@@ -14,18 +14,13 @@ from pathlib import Path
 from typing import Callable, Optional
 
 import bench_results
-from gate import accepted, base_and_head, campaign, deterministic, judge, rejudge, report
-from gate.cli import chosen_workloads, settings_of, thread_counts
+from gate import accepted, base_and_head, campaign, cli, deterministic, judge, rejudge, report, rows
 from gate.document import ARMS, DESCRIBED, FILE, Result
 from gate.driver import Driver, Progress
 from gate.findings import Finding, Refusal, check_coverage
 from gate.rejudge import NO_EXACT_TIER
 from program import IN_SOURCES, duration
 
-BLIND = (
-    "counts alone: what only several threads show, as contention and their caches, is not seen; "
-    "TIER=all measures that, too"
-)
 BUSY = 0.05  # share of the CPUs that others may take before that is said
 
 
@@ -35,10 +30,9 @@ class Sides:
 
     both: base_and_head.Arms
     drive: Driver
-    names: list[str]  # of the workloads
-    rows: list[str]
+    asked: rows.Rows
     settings: judge.Settings
-    strangers: list[str]  # what is to be said of accepted.json
+    facts: list[str]  # what is not seen, what is left out, what is to be said of accepted.json
 
 
 class Gate:
@@ -89,16 +83,17 @@ class Gate:
         both = base_and_head.Arms.of(base, head, folder / ARMS)
         drive = Driver(self.driver, folder, both.copy_into, o.timeout, Progress(sys.stderr))
         known = workloads_of(both, drive, folder / DESCRIBED)
-        names = chosen_workloads(o.workloads, known)
-        rows = [f"{w}/threads:{n}" for w in names for n in thread_counts(o.threads)]
-        settings = settings_of(o).checked(len(rows))
+        asked = self.asked(both, known)
+        settings = cli.settings_of(o).checked(len(asked.timed) or 1)
         print(f"gate: base: {bench_results.printable(base.label)}", file=sys.stderr)
         print(f"gate: head: {bench_results.printable(head.label)}", file=sys.stderr)
+        blind = what_is_not_seen(asked.counted, asked.timed, o)
+        print(f"gate: {blind}", file=sys.stderr)
         if both.sums["base"] == both.sums["head"]:
             self.refuse_what_nobody_asked_for(base)
             print(f"gate: {report.NULL_RUN}", file=sys.stderr)
         strangers = accepted.strangers(self.entries, list(known))
-        return Sides(both, drive, names, rows, settings, strangers)
+        return Sides(both, drive, asked, settings, [blind, *asked.left_out, *strangers])
 
     def arms(self, both: base_and_head.Arms) -> dict[str, dict[str, str]]:
         """For gate.json."""
@@ -110,31 +105,55 @@ class Gate:
     def measure(self, folder: Path) -> Result:
         o = self.options
         sides = self.sides(folder)
-        both, names, rows, settings = sides.both, sides.names, sides.rows, sides.settings
+        both, asked, settings = sides.both, sides.asked, sides.settings
         repeat = self.repeat(self.word(both.base), self.word(both.head))
-        findings = self.exact(both, names, folder, repeat)
+        findings = self.exact(both, asked.counted, folder, repeat)
         result = Result(findings, [], [], [], {})
         done: Optional[campaign.Campaign] = None
-        if o.tier != "exact":
-            done = campaign.run(rows, settings, o.seed, sides.drive, time.monotonic)
+        if asked.timed:
+            done = campaign.run(asked.timed, settings, o.seed, sides.drive, time.monotonic)
             timed, result.numbers = judge.findings(
-                done.first, done.second, rows, done.failed, settings, repeat
+                done.first, done.second, asked.timed, done.failed, settings, repeat
             )
-            check_coverage(timed, judge.asked(done.first, rows))
+            check_coverage(timed, judge.asked(done.first, asked.timed))
             findings += timed
             result.parts = done.parts
-        result.facts = self.facts(both, done) + sides.strangers
+        result.facts = self.facts(both, done) + sides.facts
         if self.left_out:
             result.facts.append(self.left_out)
         result.document = {
             **self.arms(both),
             "quick": o.quick,
             "seed": o.seed,
-            "rows": rows,
+            "rows": asked.timed or [rows.row_name(w, 1) for w in asked.counted],
+            "counted": [rows.row_name(w, 1) for w in asked.counted],
             "settings": dataclasses.asdict(settings),
             "budget_spent": done.budget_spent if done else False,
         }
         return result
+
+    def asked(self, both: base_and_head.Arms, known: dict[str, rows.Workload]) -> rows.Rows:
+        """What is compared, of what there is."""
+        o = self.options
+        asked = rows.chosen(
+            cli.workloads(o.workloads),
+            cli.thread_counts(o.threads),
+            known,
+            cpus=len(os.sched_getaffinity(0)),
+            quick=o.quick,
+        )
+        if both.base.adapter and o.tier != "timed":
+            why = "it compares libraries, not adapters: give files, BASE=/path/liba.so HEAD=/path/libb.so"
+            if o.tier == "exact":
+                raise Refusal(why)
+            self.left_out = NO_EXACT_TIER + why
+        if both.base.adapter or o.tier == "timed":
+            asked = dataclasses.replace(asked, counted=[])
+        if o.tier == "exact":
+            asked = dataclasses.replace(asked, timed=[])
+        if not asked.counted and not asked.timed:
+            raise Refusal("; ".join(asked.left_out) or "nothing of it can be compared")
+        return asked
 
     def refuse_what_nobody_asked_for(self, base: base_and_head.Source) -> None:
         """Base and head are one file, which may be measured where the user says so."""
@@ -154,14 +173,7 @@ class Gate:
     def exact(
         self, both: base_and_head.Arms, names: list[str], folder: Path, repeat: Callable[[str], str]
     ) -> list[Finding]:
-        tier = self.options.tier
-        if tier == "timed":
-            return []
-        if both.base.adapter:
-            why = "it compares libraries, not adapters: give files, BASE=/path/liba.so HEAD=/path/libb.so"
-            if tier == "exact":
-                raise Refusal(why)
-            self.left_out = NO_EXACT_TIER + why
+        if not names:
             return []
         work = folder / "exact"
         work.mkdir()
@@ -186,13 +198,24 @@ class Gate:
         ]
         if both.sums["base"] == both.sums["head"]:
             said.append(report.NULL_RUN)
-        said += campaign_facts(done) if done else [BLIND]
-        return said
+        return said + (campaign_facts(done) if done else [])
 
 
-def workloads_of(both: base_and_head.Arms, drive: Driver, folder: Path) -> dict[str, str]:
-    """Their groups by their names, as the driver describes the arms. Copies are not kept: of those that cannot be
-    measured the source is named."""
+def what_is_not_seen(counted: list[str], timed: list[str], options: argparse.Namespace) -> str:
+    """And what the user can do about it."""
+    more = {
+        "without WORKLOADS and THREADS": options.workloads or options.threads,
+        f"without TIER={options.tier}": options.tier != "all",
+        "without QUICK=1": options.quick,
+    }
+    hints = [hint for hint, is_asked in more.items() if is_asked]
+    end = f"a gate {' and '.join(hints)} sees more" if hints else ""
+    return rows.not_seen(counted, timed, bool(options.workloads or options.threads), end)
+
+
+def workloads_of(both: base_and_head.Arms, drive: Driver, folder: Path) -> dict[str, rows.Workload]:
+    """As the driver describes the arms. Copies are not kept: of those that cannot be measured the
+    source is named."""
     files = folder / "files"
     try:
         return both.check_descriptions(drive.describe(both.copy_into(files)))
@@ -228,8 +251,7 @@ def campaign_facts(done: campaign.Campaign) -> list[str]:
     if done.budget_spent:
         said.append(f"the budget of {duration(settings.budget_seconds)} ended the second stage")
     elif len(done.parts) > len(settings.looks):
-        rows = sorted({s.row for s in done.second})
-        if campaign.imprecise(done, rows):
+        if campaign.imprecise(done, sorted({s.row for s in done.second})):
             said.append(
                 f"the second stage ended after its {settings.looks[-1]} blocks, and not all rows were "
                 "precise by then: --blocks and --budget give it more"
@@ -248,7 +270,8 @@ def judge_again(gate: Gate, run: Path) -> Result:
     findings = [dataclasses.replace(f, repeat=repeat(f.row)) for f in again.exact + again.timed]
     facts = [f"base: {stored['base']['what']}", f"head: {stored['head']['what']}"]
     facts += [report.NULL_RUN] * (stored["base"]["sha256"] == stored["head"]["sha256"])
-    facts += campaign_facts(again.done) if again.done.parts else [BLIND]
+    facts += campaign_facts(again.done) if again.done.parts else []
+    facts += [f for f in stored["facts"] if f.startswith(rows.NOT_SEEN)]
     facts += [f for f in stored["facts"] if f.startswith(NO_EXACT_TIER)]
     facts += stored.get("fleet", {"facts": []})["facts"]
     return Result(findings, again.numbers, again.done.parts, facts, {})

@@ -4,11 +4,13 @@ import os
 import subprocess
 import unittest
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from driving import DriverTest
 from gate import base_and_head
 from gate.findings import Refusal
+from gate.rows import Workload
 
 # A project whose "library" is what its Makefile writes.
 MAKEFILE = """B ?= build
@@ -219,8 +221,21 @@ class Copies(DriverTest):
         both = self.arms()
         good = {"workloads": [{"name": "tiny"}]}
         self.assertEqual(
-            both.check_descriptions({"base": good, "head": good, "twin": good}), {"tiny": "core"}
+            both.check_descriptions({"base": good, "head": good, "twin": good}),
+            {"tiny": Workload("core")},
         )
+        convoy: dict[str, Any] = {
+            "name": "convoy",
+            "group": "threads",
+            "least_threads": 4,
+            "threads_per_cpu": 2,
+        }
+        lacks = {"workloads": [{**convoy, "missing": "calloc"}]}
+        has = {"workloads": [{**convoy, "missing": None}]}
+        for base, head, who in ((lacks, has, both.base.label), (has, lacks, both.head.label)):
+            (found,) = both.check_descriptions({"base": base, "head": head, "twin": base}).values()
+            self.assertEqual((found.group, found.least_threads), ("threads", 4))
+            self.assertEqual((found.threads_per_cpu, found.missing), (2, f"{who} has no calloc"))
         for name in ("base", "head", "twin"):
             described = {"base": good, "head": good, "twin": good, name: {"broken": "not taken"}}
             with self.assertRaisesRegex(Refusal, f"{name}, .* cannot be measured: not taken"):

@@ -129,7 +129,7 @@ class Program(DriverTest):
     def setUpClass(cls) -> None:
         directory = Path(run("mktemp", "-d").stdout.strip())
         cls.addClassCleanup(run, "rm", "-rf", directory)
-        cls.usual = {"tiny": counting.usual_operations(BUILD / "cell" / "system")["tiny"]}
+        cls.usual = {"tiny": counting.operations(BUILD / "cell" / "system")["tiny"]}
         with mock.patch.object(
             baseline_file, "commit_of_library", return_value="0" * 40
         ), cls.offered():
@@ -138,7 +138,7 @@ class Program(DriverTest):
     @classmethod
     def offered(cls, **more: int) -> "mock._patch[mock.Mock]":
         """As if the cell had no more workloads."""
-        return mock.patch.object(counting, "usual_operations", return_value={**cls.usual, **more})
+        return mock.patch.object(counting, "operations", return_value={**cls.usual, **more})
 
     def check(self, base: Stored, build: Path = BUILD) -> tuple[int, str]:
         file, work = self.directory / "baseline.json", self.directory / "directory"

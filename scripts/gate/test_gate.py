@@ -247,10 +247,13 @@ class EndToEnd(GateTest):
         result = self.compare(*SHORT, env=environment)
         self.assertIn(result.returncode, (0, 1), result.stderr)
         self.assertIn("a null run", result.stdout)
+        blind = r"gate: not seen: \d+ of \d+ kinds .*; a gate without WORKLOADS and THREADS and "
+        for said in (result.stderr, "\n".join(result.stdout.splitlines()[:3])):
+            self.assertRegex(said, f"(?m)^{blind}without TIER=timed and without QUICK=1 sees more$")
         self.assertRegex(result.stderr, r"gate: all rows: \d+ of 36 samples")
         self.assertNotIn("\033", result.stdout + result.stderr)
         document = self.result()
-        self.assertEqual(document["rows"], ["tiny/threads:1"])
+        self.assertEqual((document["rows"], document["counted"]), (["tiny/threads:1"], []))
         self.assertEqual(document["base"]["sha256"], document["head"]["sha256"])
         metrics = [f["metric"] for f in document["findings"]]
         self.assertEqual(
@@ -288,6 +291,7 @@ class EndToEnd(GateTest):
         again = self.gate("--judge", folder)
         self.assertEqual(again.returncode, result.returncode, again.stderr)
         self.assertIn("a null run", again.stdout)
+        self.assertRegex(again.stdout, r"(?m)^gate: not seen: \d+ of \d+ kinds ")
         unread = run_unread(*GATE, "--judge", folder)
         self.assertEqual((unread.returncode, unread.stderr), (result.returncode, ""))
         table = [x for x in result.stdout.splitlines() if x.startswith("  tiny")]
@@ -327,6 +331,20 @@ class EndToEnd(GateTest):
         self.assertIn("mimalloc", objects["twin"])
         self.assertIn("libc", objects["head"])
 
+    def test_workload_that_does_not_take_one_thread(self) -> None:
+        """It has the threads that it takes, and no counts."""
+        words = ("--workloads", "lock_convoy", "--first", "6", "--blocks", "9", "--budget", "1")
+        result = self.compare("--quick", *words)
+        self.assertIn(result.returncode, (0, 1), result.stderr)
+        document = self.result()
+        convoy = max(4, 2 * len(os.sched_getaffinity(0)))
+        self.assertEqual(document["rows"], [f"lock_convoy/threads:{convoy}"])
+        self.assertEqual(document["counted"], [])
+        self.assertIn("lock_convoy is not counted: it takes 4 threads", result.stdout)
+        self.assertEqual(
+            self.gate("--judge", self.out / "latest-gate").returncode, result.returncode
+        )
+
     def test_command_of_the_driver(self) -> None:
         words = ("gate", "--out", self.out, "--base", self.base, "--head", self.head)
         self.assertIn("gate: ", run(SPANBENCH, *words, *SHORT).stdout)
@@ -361,6 +379,7 @@ class Refusals(GateTest):
             (["--base", self.base, "--blocks", "5"], "can never fail"),
             (["--base", self.base, "--budget", "nan"], "--budget"),
             (["--base", self.base, "--workloads", ","], "--workloads"),
+            (["--base", self.base, "--workloads", "lock_convoy"], "it takes 4 to "),
             (["--base", self.base, "--accepted", "/nonexistent"], "/nonexistent"),
         ]
         for words, says in cases:

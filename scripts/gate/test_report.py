@@ -81,10 +81,15 @@ class Table(unittest.TestCase):
         self.assertIn("\033[31mFAIL", report.text(FOUND, False, [], True))
 
     def test_first_line(self) -> None:
-        lines = report.text([PLAIN], True, ["a fact", report.NULL_RUN], False).splitlines()
+        facts = ["a fact", report.NULL_RUN, "not seen: a slower calloc"]
+        lines = report.text([PLAIN], True, facts, False).splitlines()
         self.assertEqual(lines[0], f"gate: {report.NULL_RUN}")
         self.assertEqual(lines[1], "gate: PASS: no regression; 1 comparison of 1 row: 1 pass")
-        self.assertEqual(lines[-1], "a fact")
+        self.assertEqual(lines[2], "gate: not seen: a slower calloc")
+        self.assertEqual((lines[-1], sum("not seen" in x for x in lines)), ("a fact", 1))
+        folded = report.markdown([PLAIN], True, facts)
+        self.assertLess(folded.index("not seen: a slower calloc"), folded.index("| row |"))
+        self.assertEqual((folded.count("not seen"), folded.count("null run")), (1, 1))
         for verdict, says in (
             ("fail", "FAIL: worse in small/threads:1 ns/op +0.5 %; 1"),
             ("inconclusive", "INCONCLUSIVE: too noisy to decide small/threads:1 ns/op +0.5 %; 1"),

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from gate.judge import QUICK
+from gate.rows import KINDS
 from gate.stats import p_differs
 
 Record = dict[str, Any]
@@ -217,6 +218,16 @@ def replay_claims(replays: Sequence[Record]) -> list[Claim]:
     ]
 
 
+def kind_claims(runs: Sequence[Record]) -> list[Claim]:
+    """Each kind of regression that the gate names was planted, and was found by its default rows."""
+    claims = []
+    for kind in KINDS:
+        own = [r for r in runs if r["kind"] == kind.what]
+        found = sum(1 for r in own if r["found"])
+        claims.append(Claim(f"{kind.what}: found", found, len(own), 1, found == len(own)))
+    return claims
+
+
 def told(shown: bool, words: str) -> tuple[bool, str]:
     return shown, f"{'shown' if shown else 'NOT SHOWN':<11} {words}"
 
@@ -235,5 +246,6 @@ def summary(kinds: dict[str, list[Record]]) -> tuple[bool, list[str]]:
         lines += [told(*plant_counts(effect, runs)), *of(power_claims(effect, runs))]
     for what in ("instructions", "rss", "madvise"):
         lines += of(exact_claims(what, [t for t in kinds.get("exact", []) if t["what"] == what]))
+    lines += of(kind_claims(kinds.get("kinds", [])))
     lines += of(replay_claims(kinds.get("replay", [])))
     return all(shown for shown, _ in lines), [line for _, line in lines]

@@ -4,6 +4,14 @@ PROOF = "scripts/gate_proof/test_proof.py"
 
 MUTANTS = [
     (
+        "a kind is found where all its rows show it",
+        "scripts/gate_proof/kinds.py",
+        "return all(s.is_among(found) for s in self.shown)",
+        "return any(s.is_among(found) for s in self.shown)",
+        "scripts/gate_proof/test_kinds.py:Planted.test_found_is_in_each_row_that_must_show_it",
+        "",
+    ),
+    (
         "the rows of a window begin independently",
         "scripts/gate_proof/replay.py",
         "{row: draw.randrange(len(blocks)) for row in rows}",

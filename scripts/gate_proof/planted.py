@@ -24,7 +24,7 @@ PLAN_BYTES = 1024  # there
 # Mallocs from one spin to the next: many, for beside its pairs a spin costs what its fences wait for.
 PERIOD = 500
 # Instructions of a spin beside its pairs: the call, which kind it is, two fences. By gcc 12; counted.
-PAYMENT = 19
+PAYMENT = 21
 PAYMENTS = 500  # in a sample, at least
 FIRST_GUESS = 50  # pairs an operation
 GUESSES = 20
@@ -38,13 +38,13 @@ NO_BUILTINS = [f"-fno-builtin-{name}" for name in ("malloc", "calloc", "realloc"
 class Plant:
     """One cost in one row."""
 
-    row: str  # "small/threads:2"
-    what: str  # spin, madvise, leak, rss
+    row: str  # "small/threads:2"; "*/threads:2": of each workload; "*": each row
+    what: str  # spin, madvise, leak, and so on
     numbers: tuple[int, ...]
 
     def __str__(self) -> str:
-        workload, _, threads = self.row.partition("/threads:")
-        return f"{workload}/{threads} {self.what} {' '.join(map(str, self.numbers))}"
+        row = self.row.replace("/threads:", "/")
+        return f"{row} {self.what} {' '.join(map(str, self.numbers))}"
 
 
 def spin(row: str, pairs: int, period: int = PERIOD) -> Plant:

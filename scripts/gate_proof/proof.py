@@ -4,6 +4,7 @@
   power   runs with spins planted in some rows: those are found, and no other row fails
   exact   planted instructions, memory and system calls: found by the counts every time
   replay  long recordings of identical libraries, judged from many random places
+  kinds   a planted regression of each kind that the gate says it sees: found by its default rows
 
 Each run is recorded as soon as it ends. Started again, the proof goes on where it was; --summary
 measures nothing. Seeds are --seed and those that follow it, by the number of the run.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import os
 import random
 import shutil
@@ -30,16 +32,16 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it i
 
 import program
 import stored_file
-from gate import base_and_head, baseline_file, deterministic, judge
-from gate_proof import evidence, planted, replay, run_gate
+from gate import base_and_head, baseline_file, counting, deterministic, judge
+from gate_proof import evidence, kinds, planted, replay, run_gate
 from gate.campaign import Order
 from gate.counting import Counting, Counts, works
 from gate.driver import Driver, Progress
-from gate.findings import PASS, REGRESSION, SIGNALLED, Finding, Interrupted, Refusal
+from gate.findings import PASS, REGRESSION, SIGNALLED, Finding, Interrupted, Refusal, restored
 from gate_proof.ledger import Ledger, Record
 
 ROOT = base_and_head.ROOT
-PARTS = ("null", "exact", "power", "replay")
+PARTS = ("null", "exact", "power", "replay", "kinds")
 # Named, not found: the ledger is of these rows, and those of a new workload do not add up with them.
 ROWS = tuple(f"{w}/threads:{n}" for w in ("tiny", "small", "large") for n in (1, 2))
 
@@ -63,8 +65,8 @@ TIME = "ns_per_op"
 # What measures and judges: a ledger holds what one version of these did.
 JUDGING = (
     "gate/__main__ gate/base_and_head gate/campaign gate/cli gate/counting gate/deterministic "
-    "gate/document gate/driver gate/findings gate/judge gate_proof/planted gate_proof/replay gate/run "
-    "gate/samples gate/stats"
+    "gate/document gate/driver gate/findings gate/judge gate_proof/kinds gate_proof/planted "
+    "gate_proof/replay gate/rows gate/run gate/samples gate/stats"
 ).split()
 # Beside the cells: what orders, starts and counts the samples, and what is planted.
 DRIVING = (
@@ -139,6 +141,7 @@ class Proof:
         self.ledger = ledger
         self.directory = directory
         self.build = (ROOT / os.environ.get("B", "build")).resolve()
+        self.cell = self.build / "cell" / "system"
         self.shared_object = self.build / base_and_head.GOMALLOC
 
     def gate(self, base: Path, head: Path, seed: int, *more: str) -> Any:
@@ -183,9 +186,9 @@ class Proof:
         workload, _, threads = plant.row.partition("/threads:")
         if threads != "1":
             return None
-        counting = Counting(self.build / "cell" / "system", self.directory)
-        (work,) = works(counting.cell, [workload], self.options.seed)
-        counted = deterministic.count(counting, [base, head], work, 1, ["instructions"])
+        (work,) = works(self.cell, [workload], self.options.seed)
+        counts = Counting(self.cell, self.directory)
+        counted = deterministic.count(counts, [base, head], work, 1, ["instructions"])
         before, after = (deterministic.values(c, "instructions")[0] for c in counted)
         period, pairs = plant.numbers
         spun = 1000 * (2 * pairs + planted.PAYMENT) / period
@@ -298,6 +301,21 @@ class Proof:
             record.update(failed=counted["fail"], verdicts=dict(counted))
             self.ledger.add("replay", {**record, "others_cpu_share": part.others_cpu_share})
 
+    def kinds(self) -> None:
+        """What counts must find, by the counts of a default gate; what time and memory must, by all the
+        rows that it times."""
+        every = kinds.regressions(kinds.convoy_threads(counting.described_workloads(self.cell)))
+        done = {r["name"] for r in self.ledger.of("kinds")}
+        for number, regression in enumerate(r for r in every if r.name not in done):
+            base = planted.build(self.shared_object, regression.base, self.directory / "base.so")
+            head = planted.build(self.shared_object, [regression.head], self.directory / "head.so")
+            tier = "exact" if regression.by_counts else "timed"
+            seed = self.options.seed + len(done) + number
+            document = self.gate(base, head, seed, "--tier", tier)
+            self.ledger.add("kinds", kind_record(document, regression))
+            found = "found" if self.ledger.of("kinds")[-1]["found"] else "MISSED"
+            say(f"{regression.kind}: {regression.name}: {found}")
+
     def recording(self, seed: int) -> Any:
         folder = self.directory / "recording"
         shutil.rmtree(folder, ignore_errors=True)
@@ -324,6 +342,29 @@ def null_record(document: Any) -> Record:
         },
         "others_cpu_share": [p["others_cpu_share"] for p in document["parts"]],
     }
+
+
+def kind_record(document: Any, regression: kinds.Regression) -> Record:
+    found = [restored(f) for f in document["findings"]]
+    rows = [s.row for s in regression.shown]
+    return {
+        "name": regression.name,
+        "kind": regression.kind,
+        "seed": document["seed"],
+        "seconds": document["seconds"],
+        "rows": document["counted"] if regression.by_counts else document["rows"],
+        "found": regression.is_found(found),
+        "failing": [
+            {"row": f.row, "metric": f.metric, "change": finite(f.change)}
+            for f in found
+            if f.verdict == "fail" and f.row in rows
+        ],
+        "others_cpu_share": [p["others_cpu_share"] for p in document["parts"]],
+    }
+
+
+def finite(value: float) -> Optional[float]:
+    return value if math.isfinite(value) else None
 
 
 def power_record(document: Any, effect: float, rows: Sequence[str]) -> Record:

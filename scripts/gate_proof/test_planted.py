@@ -68,6 +68,72 @@ class Plants(DriverTest):
             added = counts[metric] - plain[metric]
             self.assertLess(abs(added - size), 3 * deterministic.PAGE, metric)
 
+    def instructions(self, workload: str, *plants: Plant) -> float:
+        """Of an operation."""
+        library = self.built("b.so", *plants)
+        return self.counted(library, "instructions", workload=workload)["instructions"] / 1000
+
+    def test_pause(self) -> None:
+        library = self.built("b.so", Plant("tiny/threads:1", "pause", (50_000, 1)))
+        counts = self.counted(library, "calls")
+        self.assertEqual(counts["syscalls.clock_nanosleep"], (WARM_UP + OPS) // 50_000)
+
+    def test_refill_and_its_lock(self) -> None:
+        """In bursts, one malloc in 32 moves blocks, and one free in 33; two sweeps free up to two blocks for
+        each malloc. Where a malloc follows each free, next to none does."""
+
+        def plant(what: str, pairs: int) -> Plant:
+            return Plant("*", what, (32, pairs))
+
+        free, paid, locked = (
+            self.instructions("collector", p)
+            for p in (plant("refill", 0), plant("refill", 1000), plant("convoy", 1000))
+        )
+        moves = (paid - free) / 2000
+        self.assertTrue(1 / 32 < moves < 1 / 32 + 2 / 33, moves)
+        self.assertTrue(10 < (locked - paid) / moves < 200, locked - paid)
+        calm = self.instructions("tiny", plant("refill", 1000))
+        self.assertLess(abs(calm - self.instructions("tiny", plant("refill", 0))), 1)
+
+    def test_free_of_another_threads_block(self) -> None:
+        """In tiny there is none; in larson most are."""
+        plants = [Plant("*", "foreign", (pairs,)) for pairs in (0, 100)]
+        none, none_either = (self.instructions("tiny", p) for p in plants)
+        self.assertLess(abs(none - none_either), 1)
+        without, paid = (self.instructions("larson", p) for p in plants)
+        self.assertTrue(0.5 < (paid - without) / 200 < 1.1, paid - without)
+        plain = self.counted(self.built("a.so"), "calls", workload="larson")
+        library = self.built("b.so", Plant("*", "strand", (2,)))
+        lost = self.counted(library, "calls", workload="larson")
+        added = lost["rss_peak_bytes"] - plain["rss_peak_bytes"]
+        self.assertGreater(added, OPS / 4 * 500 / 2, "blocks of 500 bytes")
+
+    def test_calloc(self) -> None:
+        plain, paid = (
+            self.instructions("calloc_dirty", *p) for p in ((), (Plant("*", "calloc", (100,)),))
+        )
+        self.assertTrue(200 <= paid - plain < 210, paid - plain)
+
+    def test_keep(self) -> None:
+        """Of the 65536 blocks at the end."""
+        plain = self.counted(self.built("a.so"), "calls")
+        counts = self.counted(self.built("b.so", Plant("*", "keep", (1000,))), "calls")
+        added = {m: counts[m] - plain[m] for m in ("rss_purged_bytes", "rss_peak_bytes")}
+        self.assertGreater(added["rss_purged_bytes"], 64_000 * 8)
+        self.assertLess(abs(added["rss_peak_bytes"]), 10 * deterministic.PAGE)
+
+    def test_stars(self) -> None:
+        for row, text, is_meant in (
+            ("*", "*", True),
+            ("*/threads:1", "*/1", True),
+            ("*/threads:2", "*/2", False),
+            ("*/threads:11", "*/11", False),
+        ):
+            plant = planted.madvise(row, 1000)
+            self.assertEqual(str(plant), f"{text} madvise 1000")
+            calls = self.counted(self.built("b.so", plant), "calls")["syscalls.madvise"]
+            self.assertEqual(calls > 100, is_meant, row)
+
     def test_other_rows_pay_nothing(self) -> None:
         plain = self.counted(self.built("a.so"))
         others = [
@@ -78,6 +144,8 @@ class Plants(DriverTest):
                 ("madvise", (1,)),
                 ("leak", (1,)),
                 ("rss", (1 << 20,)),
+                ("convoy", (1, 100)),
+                ("keep", (1,)),
             )
         ]
         counts = self.counted(self.built("b.so", *others))

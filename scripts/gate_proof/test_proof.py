@@ -22,6 +22,7 @@ from gate import campaign, stats
 from gate_proof import evidence, planted, proof, replay, simulation
 from gate.findings import Finding, Interrupted, Refusal
 from gate.judge import Settings
+from gate.rows import KINDS
 from gate_proof.ledger import Ledger, Record
 from gate_proof.proof import Proof
 
@@ -63,7 +64,15 @@ class Kept(DriverTest):
             ("lib.so", "library"),
             *(
                 (f"scripts/gate/{module}.py", "gate")
-                for module in ("__main__", "cli", "document", "run", "judge", "deterministic")
+                for module in (
+                    "__main__",
+                    "cli",
+                    "document",
+                    "rows",
+                    "run",
+                    "judge",
+                    "deterministic",
+                )
             ),
             *(
                 (f"harness/{part}.c", "harness")
@@ -140,6 +149,7 @@ class Shown(unittest.TestCase):
             "power": [power_run(e) for e in (0.05, 0.10) for _ in range(15)],
             "exact": [trial(w) for w in ("instructions", "rss", "madvise") for _ in range(20)],
             "replay": [recording(0), recording(50)],
+            "kinds": [{"kind": kind.what, "found": True} for kind in KINDS],
         }
 
     def shown(self) -> bool:
@@ -178,7 +188,7 @@ class Shown(unittest.TestCase):
             self.kinds[kind] = all_of_it
 
     def test_too_few(self) -> None:
-        for kind, fewer in (("null", 29), ("power", 29), ("exact", 59)):
+        for kind, fewer in (("null", 29), ("power", 29), ("exact", 59), ("kinds", -1)):
             all_of_it = self.kinds[kind]
             self.kinds[kind] = all_of_it[:fewer]
             self.assertFalse(self.shown(), kind)
@@ -190,6 +200,7 @@ class Shown(unittest.TestCase):
             "power": power_run(0.10, "pass"),
             "exact": trial("rss", False),
             "replay": recording(2, 100),
+            "kinds": {"kind": KINDS[0].what, "found": False},
         }
         for kind, record in wrong.items():
             self.kinds[kind].append(record)
