@@ -31,10 +31,11 @@ need_driver
 need_results
 
 set -- --out "${OUT:-${root}results}"
-# shellcheck source=scripts/bench_words.sh
-. "${root}scripts/bench_words.sh"
+command=run
+# shellcheck source=scripts/driver_words.sh
+. "${root}scripts/driver_words.sh"
 
-run_driver run "$@"
+run_driver "$command" "$@"
 if [ "$code" -gt 128 ]; then
   [ -z "$run" ] || printf '%s\n' "bench.sh: what was finished says: ${root}scripts/answer.py '$run'" >&2
   exit "$code"

@@ -51,8 +51,8 @@ if [ "$tsan" ]; then
   # The first race ends the cell, and its last line says where it is.
   export TSAN_OPTIONS="halt_on_error=1 ${TSAN_OPTIONS:-}"
 fi
-# shellcheck source=scripts/check_words.sh
-. "${root}scripts/check_words.sh"
+# shellcheck source=scripts/driver_words.sh
+. "${root}scripts/driver_words.sh"
 run_driver "$command" "$@"
 [ -n "$run" ] || exit "$code" # nothing was judged, or it could not be saved; the driver said why
 "${root}scripts/report/__main__.py" --if-possible "$run" >/dev/null || true # it said why

@@ -68,10 +68,6 @@ for option in ${SBATCH:-}; do set -- "$@" "--sbatch=$option"; done
 [ "$command" != check ] || [ -z "${REPS:-}" ] || set -- "$@" --rounds="$REPS"
 set -- submit --work="$command" --driver="$driver" --out="${OUT:-${root}results}" "$@" --
 case $command in
-run)
-  # shellcheck source=scripts/bench_words.sh
-  . "${root}scripts/bench_words.sh"
-  ;;
 gate)
   # shellcheck source=scripts/gate_words.sh
   . "${root}scripts/gate_words.sh"
@@ -82,8 +78,8 @@ try)
   set -- "$@" --shell -- "$CMD"
   ;;
 *)
-  # shellcheck source=scripts/check_words.sh
-  . "${root}scripts/check_words.sh"
+  # shellcheck source=scripts/driver_words.sh
+  . "${root}scripts/driver_words.sh"
   ;;
 esac
 fleet "$@"
