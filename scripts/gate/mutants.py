@@ -183,8 +183,8 @@ MUTANTS = [
     (
         "a run says what it does not see",
         "scripts/gate/run.py",
-        "*self.facts(both, done), blind,",
-        "*self.facts(both, done),",
+        "settings, [blind, *asked.left_out",
+        "settings, [*asked.left_out",
         f"{GATE}:EndToEnd.test_identical_libraries",
         "",
     ),

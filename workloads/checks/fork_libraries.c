@@ -26,7 +26,7 @@
 enum { MANY = 200, FEW = 60 };
 
 /* What fits a thread's cache, and what each allocator takes from all threads' memory. */
-enum { SHORT_LINE = 50000, LONG_LINE = 3000000 };
+enum { SHORT_LINE = 50000, LONG_LINE = 600000 };
 
 /* --- stdio --- */
 
