@@ -425,7 +425,8 @@ class Needs(DriverTest):
         self.assertEqual(self.without("/sys", "list").returncode, 0)
 
     def test_small_stack(self) -> None:
-        for kib in (16, 255):
+        """With 16 KiB the loader itself has too little in 3 of 100 runs, for any program."""
+        for kib in (32, 255):
             for command in ("run", "check", "harden", "list", "help", "version", "gate"):
                 shell = f'ulimit -s {kib} && exec env -i "$0" "$@"'
                 result = run("sh", "-c", shell, SPANBENCH, command)
