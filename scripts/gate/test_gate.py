@@ -130,7 +130,7 @@ class Document(GateTest):
             ({"findings": [f for f in found if f not in counts]}, "no counts of "),
             ({"findings": [*found, counts[0]]}, "twice"),
             ({"findings": [*found, {**counts[0], "row": "x/threads:1"}]}, "not asked for"),
-            ({"rows": [*document["rows"], "small/threads:1"]}, "no counts of "),
+            ({"counted": [*document["counted"], "small/threads:1"]}, "no counts of "),
             (
                 {
                     "rows": [*document["rows"], "tiny/threads:2"],
