@@ -162,8 +162,21 @@ def readable(whole: Any, name: str) -> tuple[list[Sample], dict[str, str]]:
         try:
             samples += parse({**whole, "benchmarks": own}, name).samples
         except ValueError as problem:
+            refuse_if_head_alone(whole, name, node, own, problem)
             void[node] = f"its samples cannot be read: {problem}"
     return samples, void
+
+
+def refuse_if_head_alone(
+    whole: Any, name: str, node: str, own: list[Any], problem: ValueError
+) -> None:
+    """A node is void for what base and its copy say. Else a head could choose where it is judged."""
+    others = [e for e in own if e.get("allocator") != "head"]
+    try:
+        parse({**whole, "benchmarks": others}, name)
+    except ValueError:
+        return
+    raise findings.Refusal(f"{node}: head's samples cannot be read: {problem}")
 
 
 def power(done: campaign.Campaign, count: int) -> list[str]:
@@ -210,16 +223,24 @@ def facts(
 
 
 def untrusted(whole: Any, name: str, rows: list[str], settings: judge.Settings) -> dict[str, str]:
-    """Returns the nodes whose rounds are void, and why. Raises findings.Refusal, if no other is left."""
+    """Returns the nodes whose rounds are void, and why. Raises findings.Refusal, if no other is left, or if head failed
+    where nothing else did and would not be judged."""
     samples, void = readable(whole, name)
     void |= nodes.failing(samples)
     good = [s for s in samples if s.node not in void]
     failed = check_failures(good)
     void |= nodes.differing([s for s in good if s.row not in failed], rows, settings)
+    unseen = failed.keys() - check_failures(s for s in good if s.node not in void).keys()
+    for row in sorted(unseen):
+        raise findings.Refusal(f"{row}: head failed, on void nodes alone: {failed[row]}")
     if not {e["node"] for e in whole["benchmarks"]} - void.keys():
         said = "; ".join(f"{node}: {why}" for node, why in sorted(void.items()))
         raise findings.Refusal(f"no node can be trusted to compare: {said}")
     return void
+
+
+class TooFew(findings.Refusal):
+    """Rounds: more of them would be judged."""
 
 
 def judge_class(asked: Any, folder: Path, name: str, gate: Gate) -> Result:
@@ -237,7 +258,7 @@ def judge_class(asked: Any, folder: Path, name: str, gate: Gate) -> Result:
         done = campaign.Campaign(rows, settings.checked(len(rows)), gate.options.seed)
     except findings.Refusal as problem:
         there = f"{plural(blocks[0], 'round')} of the first stage and {blocks[1]} of the second"
-        raise findings.Refusal(f"{there} are too few: {problem}") from problem
+        raise TooFew(f"{there} are too few: {problem}") from problem
     for stage in STAGES:
         done.add(load(files[stage], stage))
     repeat = gate.repeat(of["base"]["again"], of["head"]["again"])
@@ -283,17 +304,19 @@ def seconds_since(own: Any) -> float:
 def judge_all(
     fleet: Path, asked: Any, classes: Sequence[Class], folders: dict[str, Path], colour: bool
 ) -> tuple[list[str], int]:
-    """What is to be said, and the gravest exit code of all classes. A class that cannot be judged passes nothing."""
+    """What is to be said, and the gravest exit code of all classes. A class that cannot be judged passes nothing. If it
+    has too few rounds, the others' codes stand, but with --strict."""
     try:
         gate = gate_of(asked["gate"]["options"], fleet / "bundle" / "spanbench")
     except findings.Refusal as problem:
         raise Refusal(str(problem)) from problem
-    said, codes = [], []
+    said, codes, refused = [], [], False
     for of in classes:
         try:
             made = judge_class(asked, folders[of.name], of.name, gate)
         except findings.Refusal as problem:
             said.append(f"gate: {of.name}: REFUSED, nothing was judged: {problem}")
+            refused |= not isinstance(problem, TooFew)
             continue
         strict = gate.options.strict
         codes.append(findings.exit_code(made.findings, strict))
@@ -302,5 +325,7 @@ def judge_all(
         return said, findings.WRONG_USE if classes else findings.PASS
     if findings.REGRESSION in codes:
         return said, findings.REGRESSION
+    if refused:
+        return said, findings.WRONG_USE
     undecided = gate.options.strict and len(codes) < len(classes)
     return said, findings.UNDECIDED if undecided else max(codes)

@@ -6,6 +6,30 @@ GATES = "scripts/fleet/test_gates.py"
 
 MUTANTS = [
     (
+        "fleet: head's failure does not void its node",
+        "scripts/gate/nodes.py",
+        'by_node(s for s in samples if s.arm != "head")',
+        "by_node(samples)",
+        f"{GATES}:Sick.test_a_head_that_made_other_requests_voids_no_node",
+        "test_a_head_that_made_other_requests",
+    ),
+    (
+        "fleet: a failure of head on a void node is not forgotten",
+        "scripts/fleet/gates.py",
+        "for row in sorted(unseen):",
+        "for row in ():",
+        f"{GATES}:Sick.test_a_head_that_fails_on_a_void_node_is_not_forgotten",
+        "without its rounds",
+    ),
+    (
+        "fleet: a class that is refused passes nothing",
+        "scripts/fleet/gates.py",
+        "refused |= not isinstance(problem, TooFew)",
+        "pass",
+        f"{GATES}:Sick.test_a_class_that_is_refused_passes_nothing",
+        "The other class passes",
+    ),
+    (
         "fleet: the gate decides on fresh rounds alone",
         "scripts/fleet/rounds.py",
         "return int(period == 0 or number % period > 0)",

@@ -43,6 +43,13 @@ def times(factor: float, arm: str, *, metric: str = TIME, row: str = ROWS[0]) ->
     return changed
 
 
+def other_requests(s: Sample) -> Sample:
+    """As the driver says it of head."""
+    if s.arm != "head":
+        return s
+    return dataclasses.replace(s, values={}, failure="digest: 1, not 2")
+
+
 class Simulated:
     """A local campaign, whose second stage has one look and all rows."""
 
@@ -357,6 +364,35 @@ class Sick(OfGate):
         made = self.gate(1)
         self.assertEqual(set(self.verdicts(made, "samples").values()), {"fail"})
 
+    def test_a_head_that_fails_on_a_void_node_is_not_forgotten(self) -> None:
+        """The copy differs in one row, and head dies in the other: without its rounds, all would pass."""
+        differs = times(1.4, "twin")
+
+        def change(s: Sample) -> Sample:
+            if s.arm == "head" and s.row == ROWS[1]:
+                return dataclasses.replace(s, values={}, failure="a byte")
+            return differs(s)
+
+        self.tasks(Simulated(Machine(0.01)), {"n1": change})
+        self.assertIsNone(self.gate(2, "head failed, on void nodes alone: a byte"))
+
+    def test_a_head_that_made_other_requests_voids_no_node(self) -> None:
+        self.tasks(Simulated(Machine(0.01)), {"n1": other_requests})
+        self.assertIsNone(self.gate(2, "digest: 1, not 2; no comparison was made"))
+
+    def test_a_class_that_is_refused_passes_nothing(self) -> None:
+        """The other class passes."""
+        of = Simulated(Machine(0.01), first=24)
+        self.fleet(of)
+        for begin in range(0, 24 * PERIOD, PERIOD):
+            other = begin // PERIOD % 2
+            own = {n: of.rounds()[n] for n in range(begin, begin + PERIOD)}
+            if other:
+                own = {n: [other_requests(s) for s in all_of] for n, all_of in own.items()}
+            self.write(f"0.{begin // PERIOD}/000", own, f"n{other}", cpu=f"CPU {other}")
+        made = self.gate(2, "class2: REFUSED, nothing was judged: ", "digest: 1, not 2")
+        self.assertEqual(set(self.verdicts(made).values()), {"pass"})
+
     def test_if_all_are_sick_nothing_is_judged(self) -> None:
         """Even if they differ in opposite directions, so that the sum of all differs by nothing."""
         of = Simulated(Machine(0.01))
@@ -414,14 +450,20 @@ class Hostile(OfGate):
         self.assertEqual({**self.gate(0), "seconds": 0}, {**expected, "seconds": 0})
 
     def test_samples_that_are_none_void_their_node(self) -> None:
-        for spoil in ({TIME: "x"}, {TIME: -1}, {TIME: 0}, {"allocator": "foo"}):
-            self.tasks(Simulated(Machine(0.01)))
-            file = self.of_task(1, 1)
-            made = json.loads(file.read_text())
-            made["benchmarks"][3].update(spoil)
-            file.write_text(json.dumps(made))
-            self.gate(0, "VOID NODE n2: its samples cannot be read: ")
-            shutil.rmtree(self.folder / "parts")
+        spoilt: list[dict[str, Any]] = [{TIME: "x"}, {TIME: -1}, {TIME: 0}, {"allocator": "foo"}]
+        for spoil in spoilt:
+            for arm in ARMS:
+                self.tasks(Simulated(Machine(0.01)))
+                file = self.of_task(1, 1)
+                made = json.loads(file.read_text())
+                next(e for e in made["benchmarks"] if e["allocator"] == arm).update(spoil)
+                file.write_text(json.dumps(made))
+                if arm == "head" and "allocator" not in spoil:
+                    self.gate(2, "REFUSED, nothing was judged: n2: head's samples cannot be read: ")
+                else:
+                    self.gate(0, "VOID NODE n2: its samples cannot be read: ")
+                shutil.rmtree(self.folder / "parts")
+                shutil.rmtree(self.folder / "class1", ignore_errors=True)
 
     def test_other_requests_are_refused(self) -> None:
         self.tasks(Simulated(Machine(0.01)))
