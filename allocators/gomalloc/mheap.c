@@ -207,7 +207,9 @@ static void free_pages(uintptr_t base, size_t n) {
 /* Under the lock. */
 static void take_block(struct pagecache *c) {
     /* The base comes last: until then a forked child sees no block. */
-    c->base = pagealloc_take_block(&mheap.pages, &c->free, &c->scavenged);
+    const uintptr_t base = pagealloc_take_block(&mheap.pages, &c->free, &c->scavenged);
+    lock_in_order();
+    c->base = base;
 }
 
 static bool try_refill(struct pagecache *c) {
@@ -567,6 +569,7 @@ static void shorten(struct mspan *s, size_t n) {
     const uintptr_t end = s->base + n * PAGE_BYTES;
     s->npages           = n;    /* first: in a forked child, no page is free and the block's, */
     count(counter(s), n - had); /* nor free and counted as in use */
+    lock_in_order();
     arena_set(end, mapped_pages(had) - mapped_pages(n), NULL, 0);
     free_pages(end, had - n);
 }
