@@ -19,7 +19,8 @@
  *   - calloc_dirty/1 calloc 100: at each calloc, 100 pairs of instructions;
  *   - calloc_fresh/1 clear 1: calloc writes zeros into all of the block, whatever is in it;
  *   - realloc_huge/1 copy 1: each realloc moves to another block;
- *   - larson/1 foreign 100: at each free of a block of another thread, 100 pairs of instructions;
+ *   - larson/1 foreign 100: at each free of a block of another thread, 100 pairs of instructions.
+ *     Only malloc notes who got a block; those of other functions count as another thread's;
  *   - hand_over_pairs/2 strand 2: each second block that another thread frees is lost;
  *   - small/2 keep 1000: from the 1000th free of a thread on without a malloc, none gives the block
  *     back.

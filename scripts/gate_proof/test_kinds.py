@@ -98,8 +98,8 @@ class Found(DriverTest):
         beyond = [w for w in default().counted if w not in ("tiny", "small", "large")]
         findings = self.compare(GOMALLOC, GOMALLOC, *beyond)
         self.assertEqual({f.row for f in findings}, {f"{w}/threads:1" for w in beyond})
-        # Not "pass" alone: counts that the helper thread's clock has spread do not decide, on a loaded machine.
-        bad = [f"{f.name}: {f.note}" for f in findings if f.verdict == "fail"]
+        # A note may stand: the helper thread's clock spreads counts on a loaded machine, and they do not decide then.
+        bad = [f"{f.name}: {f.verdict}: {f.note}" for f in findings if f.verdict != "pass"]
         self.assertEqual(bad, [])
 
     @slow
