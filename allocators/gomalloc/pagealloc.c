@@ -86,26 +86,37 @@ static pallocsum summary_after(enum change change, const struct palloc_chunk *ch
     return chunk_summary(chunk->used);
 }
 
+/* Is `above`, which covers the changed entry and others, the same as before? It is if its longest
+ * run was not in that entry, and no longer one is now. For a run from beyond the entry takes part
+ * in it by its start or its end. (Of several entries that changed, each did so at one of them.) */
+static bool stays(pallocsum above, pallocsum before, pallocsum after) {
+    return sum_max(before) < sum_max(above) && sum_max(after) <= sum_max(above) &&
+           sum_start(before) == sum_start(after) && sum_end(before) == sum_end(after);
+}
+
 /* Brings the summaries up to date with the bitmaps of n pages from `base` on; stops climbing where
  * nothing changes. */
 static void update(struct pagealloc *p, uintptr_t base, size_t n, enum change change) {
     size_t first = chunk_of(base), last = chunk_of(base + n * PAGE_BYTES - 1);
-    bool changed = false;
+    bool changed     = false;
+    pallocsum before = 0, after = 0; /* of the last one looked at */
     FOR_EACH_CHUNK(base, n) {
         pallocsum *const at = entry(p, SUMMARY_LEVELS - 1, c);
-        const pallocsum sum = summary_after(change, chunk_at(p, c), *at, from, k);
-        changed |= *at != sum;
-        *at = sum;
+        before              = *at;
+        *at = after = summary_after(change, chunk_at(p, c), before, from, k);
+        changed |= before != after;
     }
     for (unsigned level = SUMMARY_LEVELS - 1; level > 0 && changed; level--) {
         changed = false;
         first >>= FAN_SHIFT;
         last >>= FAN_SHIFT;
         for (size_t i = first; i <= last; i++) {
-            const pallocsum sum = merge(entry(p, level, i << FAN_SHIFT), entry_pages(level));
             pallocsum *const at = entry(p, level - 1, i);
-            changed |= *at != sum;
-            *at = sum;
+            if (stays(*at, before, after))
+                return;
+            before = *at;
+            *at = after = merge(entry(p, level, i << FAN_SHIFT), entry_pages(level));
+            changed |= before != after;
         }
     }
 }
@@ -207,27 +218,28 @@ static void narrow(struct first_free *f, uintptr_t base, size_t pages) {
         *f = (struct first_free){base, last};
 }
 
-/* Walks down the levels. On each it looks at the entries below the one chosen above, from the one
- * with the search address on. It carries the run of free pages that ends where the next entry
- * begins. Ends at an address, or in a chunk that has room. */
+/* Begins with the chunk of the search address and goes on to the end of the eight that it is one
+ * of, then so on the level above. From an entry that has room it goes down again. It carries the
+ * run of free pages that ends where the next entry begins. Ends at an address, or in a chunk that
+ * has room. (Go looks at that one chunk, and then begins at the root.) */
 static uintptr_t find(struct pagealloc *p, size_t n, struct first_free *first) {
-    size_t i = 0;
-    for (unsigned level = 0; level < SUMMARY_LEVELS; level++) {
+    const size_t region = region_of(p->search);
+    unsigned level      = region < REGIONS && p->region[region] ? SUMMARY_LEVELS - 1 : 0;
+    size_t i            = level ? chunk_of(p->search) : p->first_region;
+    if (!level && region > i)
+        i = region;
+    for (size_t run = 0;;) {
         const size_t pages   = entry_pages(level);
         const unsigned shift = REGION_SHIFT - FAN_SHIFT * level;
-        size_t j             = level ? i << FAN_SHIFT : p->first_region;
-        const size_t end     = level ? j + FAN_OUT : p->end_region;
-        if (p->search >> shift > j)
-            j = p->search >> shift;
-        size_t run           = 0;
-        const pallocsum *sum = level && j < end ? entry(p, level, j) : NULL;
-        for (; j < end; j++) {
-            const pallocsum here = level ? *sum++ : p->root[j];
+        const size_t end     = level ? (i | (FAN_OUT - 1)) + 1 : p->end_region;
+        const pallocsum *sum = i < end ? entry(p, level, i) : NULL;
+        for (; i < end; i++) {
+            const pallocsum here = *sum++;
             if (here == 0) {
                 run = 0;
                 continue;
             }
-            const uintptr_t base = (uintptr_t)j << shift;
+            const uintptr_t base = (uintptr_t)i << shift;
             const size_t start   = sum_start(here);
             narrow(first, base, pages);
             if (run + start >= n)
@@ -236,9 +248,20 @@ static uintptr_t find(struct pagealloc *p, size_t n, struct first_free *first) {
                 break;
             run = start == pages ? run + pages : sum_end(here);
         }
-        if (j >= end)
-            return 0; /* only at the root: below, the level above has promised a place */
-        i = j;
+        if (i < end && level == SUMMARY_LEVELS - 1)
+            break;
+        if (i < end) {
+            i <<= FAN_SHIFT;
+            level++;
+            run = 0; /* with it, there is no room where the entry starts */
+            continue;
+        }
+        do {
+            if (level == 0)
+                return 0;
+            i >>= FAN_SHIFT;
+            level--;
+        } while (level && i % FAN_OUT == 0);
     }
     struct palloc_chunk *chunk = chunk_at(p, i);
     const int page             = chunk_find(chunk->used, n);

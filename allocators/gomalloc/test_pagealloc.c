@@ -209,6 +209,23 @@ static void spoil_and_mend(void) {
     pagealloc_mend(&p);
 }
 
+/* Each summary is what is told from all bits. */
+static bool summaries_agree(void) {
+    static pallocsum was[2][sizeof p.region[0]->sum / sizeof(pallocsum)];
+    const size_t first       = region_of(BASE);
+    const pallocsum root[]   = {p.root[first], p.root[first + 1]};
+    const uintptr_t searched = p.search;
+    for (size_t r = 0; r < 2; r++)
+        memcpy(was[r], p.region[first + r]->sum, sizeof was[r]);
+    pagealloc_mend(&p);
+    p.search = searched;
+    for (size_t r = 0; r < 2; r++)
+        if (root[r] != p.root[first + r] ||
+            memcmp(was[r], p.region[first + r]->sum, sizeof was[r]) != 0)
+            return false;
+    return true;
+}
+
 static void test_model(unsigned unit_shift) {
 #if defined(__SANITIZE_THREAD__)
     enum { STEPS = 50000 }; /* one thread: nothing for it to find, and slow */
@@ -235,11 +252,11 @@ static void test_model(unsigned unit_shift) {
                           : kind < 63 && i % 8 == 0 ? grow_some(&grown)
                           : i % 512 == 0            ? counts_agree()
                                                     : true;
-        if (!good)
+        if (!good || (i % 127 == 126 && !summaries_agree()))
             at = i;
     }
     IS(at, STEPS, "each of %d random operations gives what the model gives", STEPS);
-    OK(counts_agree(), "the counts agree at the end");
+    OK(counts_agree() && summaries_agree(), "the counts and summaries agree at the end");
     while (count)
         step_free();
     OK(counts_agree() && model_find(grown) == 0, "all is free after all is freed");
