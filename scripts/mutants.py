@@ -140,6 +140,22 @@ MUTANTS = [
         "test_conformance",
     ),
     (
+        "page: a column is hidden with its allocator",
+        "scripts/report/tables.py",
+        'return Cell(allocator, "word", allocator=allocator)',
+        'return Cell(allocator, "word")',
+        "scripts/report/test_kinds.py",
+        "test_conformance",
+    ),
+    (
+        "page: a program that is linked with another allocator has names of its own",
+        "scripts/report/catalogue.py",
+        "{programs_table.LIBC: SYSTEM, programs_table.REFERENCE: LINKED}",
+        "{programs_table.LIBC: SYSTEM}",
+        MORE_KINDS,
+        "linked_with_another",
+    ),
+    (
         "page: the data end no script",
         "scripts/report/data.py",
         r"""Markup(text.replace("<", "\\u003c").replace(">", "\\u003e")""",

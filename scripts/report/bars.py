@@ -80,7 +80,7 @@ def bars(study: Study, p: Place, names: dict[str, str]) -> Markup:
                 svg.text(LAYOUT["left"] - 8, 4, names[name], "name"),
                 svg.text(LAYOUT["right"] + 8, 4, f"{answer.number(told.total)} MiB", "value"),
                 class_="mark",
-                data_a=study.run.allocators.index(name),
+                data_a=name,
                 transform=f"translate(0 {svg.number(top + LAYOUT['row'] * (i + 0.5))})",
             )
         )

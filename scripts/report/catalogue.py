@@ -21,13 +21,17 @@ from report.model import Page, Part, Section
 from report.study import ratio, tie_said
 from report.summary import Sentence, key_of
 from report.svg import Markup
-from report.tables import Cell, Line, Table
+from report.tables import Cell, Line, Table, column_of
 
 MEASURES = {
     "time": Measure("time", lambda s: s.get("time", 0.0)),
     "memory": Measure("memory", lambda s: s.get("memory", 0.0)),
 }
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 HEADS = {"time": "time", "memory": "peak memory"}
+# How rows are called on the page. SYSTEM is the C library's malloc in every program, also in one that is linked with
+# another allocator: there it is preloaded, and the program without a preload is LINKED.
+SYSTEM, LINKED = programs_table.REFERENCE, "as linked"
 WORDS = {"better": "less", "worse": "more", "tie": "tie", "": "?"}
 LOOKS = {"better": "good", "worse": "bad", "tie": "plain", "": "weak"}
 LEGEND = [
@@ -35,6 +39,7 @@ LEGEND = [
     ("hollow", "a tie with it, or nothing can be told"),
     ("interval", "interval"),
 ]
+RATES = "Of a program that tells how much it does in a second, as 5592/s, the time is that of one of it."
 MEANING = (
     "Each number is a multiple of what the program needs with the C library's malloc (system), with its interval; "
     "below 1 is better. Ratios are of runs of one round. A difference is claimed if it is shown to be above "
@@ -55,6 +60,21 @@ class Program:
     @property
     def base(self) -> str:
         return self.measured.reference
+
+    def label(self, row: str) -> str:
+        """How the page calls a row of this program."""
+        if not self.measured.linked:
+            return row
+        return {programs_table.LIBC: SYSTEM, programs_table.REFERENCE: LINKED}.get(row, row)
+
+    @property
+    def why_linked(self) -> str:
+        if not self.measured.linked:
+            return ""
+        said = f'{self.name} is linked with {self.measured.linked}, which serves it in the row "{LINKED}".'
+        if self.label(self.base) == SYSTEM:
+            return f"{said} Its base is the C library's malloc all the same, preloaded."
+        return f"{said} The C library's malloc was not measured with it, so that row is its base."
 
 
 def rows_of(document: Any, measured: programs_table.Measured) -> list[Row]:
@@ -94,14 +114,10 @@ def row_named(q: Question, name: str) -> Optional[Row]:
 
 
 def allocators_of(programs: list[Program]) -> list[str]:
-    """All but what numbers are multiples of, in every program."""
-    names = {r.allocator for p in programs for q in p.questions.values() for r in q.rows}
-    names |= {printable(n) for p in programs for n in p.measured.causes}
-    return sorted(names - {programs_table.LIBC, programs_table.REFERENCE}) + (
-        [programs_table.REFERENCE]
-        if any(p.base != programs_table.REFERENCE for p in programs)
-        else []
-    )
+    """As the page calls them, without the C library's malloc; the programs as they are linked last."""
+    names = {p.label(r.allocator) for p in programs for q in p.questions.values() for r in q.rows}
+    names |= {p.label(printable(n)) for p in programs for n in p.measured.causes}
+    return sorted(names - {SYSTEM, LINKED}) + [LINKED] * (LINKED in names)
 
 
 # --- the matrix -------------------------------------------------------------------------------------
@@ -109,8 +125,9 @@ def allocators_of(programs: list[Program]) -> list[str]:
 
 def cell_of(p: Program, kind: str, name: str) -> Cell:
     q = p.questions[kind]
-    row, base = row_named(q, name), row_named(q, p.base)
-    if name in p.measured.causes:
+    row = next((r for r in q.rows if p.label(r.allocator) == name), None)
+    base = row_named(q, p.base)
+    if name in map(p.label, p.measured.causes):
         return Cell("no result", "weak")
     if row is base and base:
         return Cell("1 is the base", "plain")
@@ -122,13 +139,23 @@ def cell_of(p: Program, kind: str, name: str) -> Cell:
     return Cell(said, LOOKS[found.verdict], key_of("program", p.name))
 
 
+def absolute(p: Program, kind: str) -> str:
+    """What the base needs. Of a program that tells how much it does in a second, the time of one of it."""
+    said = programs_table.absolute(p.measured, kind)
+    if kind != "time" or p.measured.unit != "/s" or said == "-":
+        return said
+    seconds = statistics.median(p.measured.costs[kind][p.base])
+    scale, unit = next((x for x in UNITS if seconds >= x[0]), UNITS[-1])
+    return f"{answer.number(seconds / scale)} {unit} ({said})"
+
+
 def matrix(programs: list[Program], kind: str) -> Table:
     names = allocators_of(programs)
-    heads = ["program", Cell(programs_table.REFERENCE, "word"), *(Cell(n, "word") for n in names)]
+    heads = ["program", Cell(f"with {SYSTEM}", "word"), *map(column_of, names)]
     made = Table(f"{HEADS[kind].capitalize()} of programs and allocators", heads)
     for p in programs:
         cells = [cell_of(p, kind, n) for n in names]
-        base = Cell(programs_table.absolute(p.measured, kind), "word")
+        base = Cell(absolute(p, kind), "word")
         made.lines.append(Line(None, None, [p.name, base, *cells]))
     return made
 
@@ -140,18 +167,18 @@ def picture(p: Program, kind: str) -> Optional[Markup]:
     if not known or not base:
         return None
     known.sort(key=lambda item: (item[1].middle, item[0].allocator))
-    names = answer.short_names([r.allocator for r, _ in known], dots.NAME_WIDTH)
+    names = answer.short_names([p.label(r.allocator) for r, _ in known], dots.NAME_WIDTH)
     drawn = []
     for row, of in known:
-        n = answer.number
+        n, name = answer.number, p.label(row.allocator)
         mark = "" if row is base else {"tie": " tie", "": " ?"}.get(of.verdict, "")
         told = "the base" if row is base else WORDS[of.verdict]
-        tip = f"{row.allocator}: {HEADS[kind]} {n(of.middle)} times ({n(of.low)} to {n(of.high)}); {told}"
+        tip = f"{name}: {HEADS[kind]} {n(of.middle)} times ({n(of.low)} to {n(of.high)}); {told}"
         value = dots.Value(of.middle, of.low, of.high, of.verdict)
-        drawn.append(dots.Dot(names[row.allocator], -1, value, n(of.middle) + mark, tip))
+        drawn.append(dots.Dot(names[name], name, value, n(of.middle) + mark, tip))
     return dots.drawn(
         drawn,
-        f"{HEADS[kind]}, multiples of {p.base} (left is better)",
+        f"{HEADS[kind]}, multiples of {p.label(p.base)} (left is better)",
         f"{HEADS[kind]} of {p.name} under each allocator; the table beside it has the numbers",
         True,
     )
@@ -161,10 +188,10 @@ def table_of(p: Program) -> Table:
     heads = ["allocator"]
     for kind in MEASURES:
         heads += [f"{HEADS[kind]}, times", "interval", Cell("told", "word")]
-    made = Table(f"{p.name} under each allocator: multiples of {p.base}", heads)
+    made = Table(f"{p.name} under each allocator: multiples of {p.label(p.base)}", heads)
     names = list(dict.fromkeys(r.allocator for q in p.questions.values() for r in q.rows))
     for name in names:
-        cells: list[str] = [name]
+        cells: list[str] = [p.label(name)]
         for q in p.questions.values():
             row, base = row_named(q, name), row_named(q, p.base)
             found = ratio(q, row, base) if row and base else None
@@ -177,7 +204,7 @@ def table_of(p: Program) -> Table:
                 n = answer.number
                 said = told.get(found.verdict, WORDS[found.verdict])
                 cells += [n(found.middle), f"{n(found.low)} to {n(found.high)}", Cell(said, "word")]
-        made.lines.append(Line(None, None, cells))
+        made.lines.append(Line(p.label(name), None, cells))
     return made
 
 
@@ -257,8 +284,16 @@ def agreement_section(document: Any) -> Section:
 
 def sections(programs: list[Program], agreed: Any) -> list[Section]:
     first = Section("matrix", "What does each allocator cost each program?", MEANING)
+    notes = {"memory": "", "time": RATES if any(p.measured.unit == "/s" for p in programs) else ""}
+    linked = [p.why_linked for p in programs if p.measured.linked]
     first.parts = [
-        Part(f"matrix-{kind}", HEADS[kind].capitalize(), [], matrix(programs, kind))
+        Part(
+            f"matrix-{kind}",
+            HEADS[kind].capitalize(),
+            [],
+            matrix(programs, kind),
+            note=" ".join(filter(None, [*linked, notes[kind]])),
+        )
         for kind in MEASURES
     ]
     second = Section(
@@ -269,12 +304,9 @@ def sections(programs: list[Program], agreed: Any) -> list[Section]:
     )
     for p in programs:
         drawn = [x for kind in MEASURES if (x := picture(p, kind))]
-        linked = (
-            f": linked with {p.measured.linked}, so the base is {p.base}"
-            if p.measured.linked
-            else ""
+        second.parts.append(
+            Part(key_of("program", p.name), p.name, drawn, table_of(p), note=p.why_linked)
         )
-        second.parts.append(Part(key_of("program", p.name), p.name + linked, drawn, table_of(p)))
     return [first, second, *([agreement_section(agreed)] if agreed else [])]
 
 
@@ -292,6 +324,8 @@ def gaps_of(programs: list[Program]) -> list[Sentence]:
         if not p.document.get("complete", True):
             said = f"INTERRUPTED: not all runs of {p.name} are here."
             found.insert(0, Sentence(key_of("s-interrupted", p.name), "gap", said))
+        if p.label(p.base) == LINKED:
+            found.append(Sentence(key_of("s-linked", p.name), "caution", p.why_linked))
     return found
 
 
@@ -312,7 +346,7 @@ def page(documents: Mapping[str, Any], agreed: Any, problems: Mapping[str, str])
         Sentence(key_of("s-file", name), "gap", printable(f"Not shown: {name}: {why}."))
         for name, why in problems.items()
     ] + gaps_of(programs)
-    said = [sentence(programs, n) for n in allocators_of(programs) if n != programs_table.REFERENCE]
+    said = [sentence(programs, n) for n in allocators_of(programs) if n != LINKED]
     findings = [Sentence(f"s-allocator-{i}", "finding", s) for i, s in enumerate(said)]
     if agreed:
         findings += [
@@ -335,4 +369,5 @@ def page(documents: Mapping[str, Any], agreed: Any, problems: Mapping[str, str])
         sections=sections(programs, agreed),
         facts=facts_of(own, first),
         command=command(programs),
+        allocators=[SYSTEM, *allocators_of(programs)],
     )

@@ -98,7 +98,7 @@ def dot(c: Change, name: str, found: Ratio) -> dots.Dot:
     told = said.get(found.verdict, "nothing can be told")
     tip = f"{c.label}: {NAMES[q.measure.name]} of B {n(found.middle)} times A's ({n(found.low)} to {n(found.high)}); {told}"
     mark = {"tie": " tie", "": " ?"}.get(found.verdict, "")
-    return dots.Dot(name, -1, value, n(found.middle) + mark, tip)
+    return dots.Dot(name, c.name, value, n(found.middle) + mark, tip)
 
 
 def picture(listed: list[Change]) -> Markup:
@@ -129,7 +129,7 @@ def line(c: Change) -> Optional[Line]:
     cells = [c.label, str(c.threads), NAMES[q.measure.name]]
     cells += [shown(s.median, q.measure) for s in sizes if s]
     cells += [n(found.middle), f"{n(found.low)} to {n(found.high)}", Cell(said, "word")]
-    return Line(None, None, cells)
+    return Line(c.name, None, cells)
 
 
 def sentence(workload: str, threads: int, listed: list[Change]) -> Sentence:
@@ -250,4 +250,5 @@ def page(a: Results, b: Results, facts: tuple[Facts, Facts], names: tuple[str, s
         sections=[section],
         facts=together(*facts),
         command="",
+        allocators=[n for n in a.allocators if n in {c.name for c in found}],
     )

@@ -105,17 +105,25 @@ def axis_title(q: Question, base: Optional[Row]) -> str:
 
 @dataclass(frozen=True)
 class Dot:
-    """A line of a picture of dots. `place`: of the allocator, which the reader may hide."""
+    """A line of a picture of dots. `allocator`: what the reader hides it by; `name`: what is written, which may be
+    shorter."""
 
     name: str
-    place: int
+    allocator: Optional[str]
     value: Value
     text: str
     tip: str
 
 
-def drawn(rows: list[Dot], title: str, label: str, one: bool, **attributes: svg.Value) -> Markup:
-    """From the top. `one`: there is a line at 1."""
+def numbers(of: Value) -> str:
+    return " ".join(f"{v:.4g}" for v in (of.low, of.middle, of.high))
+
+
+def drawn(
+    rows: list[Dot], title: str, label: str, one: bool, kind: str = "rows", **attributes: svg.Value
+) -> Markup:
+    """From the top. `one`: there is a line at 1. `kind`: how page-draw.js draws it again; rows have their numbers with
+    them."""
     seen = [v for r in rows for v in (r.value.low, r.value.middle, r.value.high)]
     x = scale.around(seen + [1.0] * one, LAYOUT["left"], LAYOUT["right"], log=True)
     top, bottom = LAYOUT["top"], LAYOUT["top"] + LAYOUT["row"] * len(rows)
@@ -132,7 +140,8 @@ def drawn(rows: list[Dot], title: str, label: str, one: bool, **attributes: svg.
                 svg.text(LAYOUT["left"] - 8, 4, row.name, "name"),
                 svg.text(LAYOUT["right"] + 8, 4, row.text, "value"),
                 class_="mark",
-                data_a=row.place,
+                data_a=row.allocator,
+                data_v=numbers(row.value) if kind == "rows" else None,
                 transform=f"translate(0 {svg.number(y)})",
             )
         )
@@ -145,6 +154,7 @@ def drawn(rows: list[Dot], title: str, label: str, one: bool, **attributes: svg.
         *lines,
         *marks,
         class_="plot",
+        data_kind=kind,
         **attributes,
     )
 
@@ -160,7 +170,7 @@ def dots(study: Study, p: Place, q: Question, names: dict[str, str]) -> Markup:
     lines = [
         Dot(
             names[row.allocator],
-            places(row.allocator),
+            row.allocator,
             value := values[row.allocator],
             value_text(value, q.measure, row is base) + "*" * (row.allocator in best),
             tip_of(row.allocator, value, q, row, base),
@@ -173,7 +183,7 @@ def dots(study: Study, p: Place, q: Question, names: dict[str, str]) -> Markup:
         axis_title(q, base),
         f"{name} of each allocator on {p.workload}; the table beside it has the numbers",
         bool(base),
-        data_kind="dots",
+        "dots",
         data_workload=p.workload,
         data_measure=p.asked.index(q),
     )
@@ -261,7 +271,7 @@ def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
                     "label" if beaten else "label front",
                 ),
                 class_="mark",
-                data_a=study.run.allocators.index(name),
+                data_a=name,
             )
         )
     whose = f"multiples of {base.allocator}'s" if base else "as measured"

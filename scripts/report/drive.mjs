@@ -48,6 +48,13 @@ const alike = (one, other) => {
   const a = one.split(/[ |,]/), b = other.split(/[ |,]/);
   return a.length === b.length && a.every((x, i) => x === b[i] || Math.abs(parseFloat(x.replace("translate(", "")) - parseFloat(b[i].replace("translate(", ""))) <= 1);
 };
+// What is seen of an allocator: its lines of pictures and tables, and the columns that have it in their head.
+const seenOf = (page, name) => page.evaluate((n) => {
+  const there = (selector) => [...document.querySelectorAll(selector)].filter((e) => e.dataset.a === n);
+  const cells = there("thead th").flatMap((th) => [...th.closest("table").rows].map((line) => line.cells[th.cellIndex]));
+  const shown = (list) => list.filter((e) => e.checkVisibility() && getComputedStyle(e).display !== "none").length; // of a g, the first says nothing
+  return { marks: shown(there(".mark")), panels: shown(there("svg.small")), lines: shown(there("tbody tr")), cells: shown(cells) };
+}, name);
 const visible = (page, selector) => page.$$eval(selector, (e) => e.filter((x) => x.checkVisibility()).length);
 const values = (page, workload) => page.$$eval(`svg[data-kind=dots][data-workload=${workload}][data-measure="0"] .mark:not([hidden])`, (m) => m.map((x) => [x.querySelector(".name").textContent, x.querySelector(".value").textContent]));
 
@@ -73,9 +80,10 @@ if (bench === "--first") {
   process.exit(0);
 }
 let page = await open(bench);
-await check("it draws what was drawn without it", async (expect) => {
-  const plain = await places(await open(bench, { javaScriptEnabled: false })), switched = await places(page);
-  expect(plain.length > 8 && plain.length === switched.length, "other pictures");
+const drawn = [bench, ...others.filter((f) => /try|together|compare/.test(basename(f)))];
+for (const file of drawn) await check(`it draws what was drawn without it: ${basename(file)}`, async (expect) => {
+  const plain = await places(await open(file, { javaScriptEnabled: false })), switched = await places(await open(file));
+  expect(plain.length > 2 && plain.length === switched.length, "other pictures");
   plain.forEach((p, i) => p.forEach((mark, j) => expect(alike(mark, switched[i][j]), `${mark} became ${switched[i][j]}`)));
 });
 await check("switch the workload", async (expect) => {
@@ -166,6 +174,52 @@ await check("keyboard alone", async (expect) => {
   await keys.keyboard.press("Space");
   const focus = await keys.evaluate(() => document.activeElement.outerHTML.slice(0, 80));
   expect(await holds(keys, "hide="), `${keys.url()}, at ${focus}`);
+});
+// On pages of other kinds, by keys alone: the list is opened, an allocator hidden, and the view linked.
+const HIDDEN = { try: ["scudo", ["marks", "lines"]], together: ["scudo", ["marks", "panels", "lines", "cells"]], check: ["poor", ["lines", "cells"]],
+  harden: ["poor", ["lines", "cells"]], compare: ["scudo", ["marks", "lines"]] };
+for (const [kind, [name, kinds]] of Object.entries(HIDDEN)) for (const file of others.filter((f) => basename(f, ".html") === kind)) {
+  await check(`hide an allocator by keys: ${kind}`, async (expect) => {
+    const keys = await open(file), before = await seenOf(keys, name), heights = await places(keys);
+    for (const k of kinds) expect(before[k] > 0, `nothing to hide: ${k}`);
+    const to = async (test) => {
+      for (let i = 0; i < 300; i++) {
+        await keys.keyboard.press("Tab");
+        if (await keys.evaluate(test, name)) return;
+      }
+      throw new Error("it is not reached");
+    };
+    await to(() => document.activeElement.matches("#controls summary"));
+    await keys.keyboard.press("Enter");
+    await to((n) => document.activeElement.matches(".choice") && document.activeElement.value === n);
+    await keys.keyboard.press("Space");
+    const after = await seenOf(keys, name);
+    expect(Object.values(after).every((n) => n === 0), `still seen: ${JSON.stringify(after)}`);
+    expect(await holds(keys, `hide=${name}`), keys.url());
+    expect(/1 hidden/.test(await keys.textContent("#controls summary")), "the list does not say that one is hidden");
+    expect((await keys.evaluate(() => document.activeElement.value)) === name, "the focus is lost");
+    if (kinds.includes("marks")) expect(JSON.stringify(heights) !== JSON.stringify(await places(keys)), "the pictures keep a gap");
+    for (const said of await violations(keys)) expect(false, said);
+    const there = await open(file, {}, await keys.evaluate(() => location.hash));
+    expect(JSON.stringify(await seenOf(there, name)) === JSON.stringify(after), "the link shows something else");
+    await shot(keys, `${kind}-hidden`);
+    await keys.keyboard.press("Space");
+    expect(JSON.stringify(await seenOf(keys, name)) === JSON.stringify(before), "it does not come back");
+    expect(JSON.stringify(await places(keys)) === JSON.stringify(heights), "it comes back elsewhere");
+  });
+}
+await check("what a link leads to is shown", async (expect) => {
+  const file = others.find((f) => basename(f) === "check.html");
+  const there = await open(file, {}, "#at=f-poor-a_2eone&hide=poor,good");
+  expect(await there.$eval("#f-poor-a_2eone", (e) => e.checkVisibility()), "its line is hidden");
+  expect((await seenOf(there, "good")).cells === 0, "another is shown, too");
+});
+await check("no column that is hidden is copied", async (expect) => {
+  const copied = await open(others.find((f) => basename(f) === "check.html"), {}, "#at=matrix-all&hide=poor");
+  await copied.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await copied.click("#matrix-all .csv");
+  const text = await copied.evaluate(() => navigator.clipboard.readText());
+  expect(text.startsWith("check,good,the promise\na.one,ok,"), text);
 });
 await check("narrow", async (expect) => {
   for (const file of [bench, ...others]) {

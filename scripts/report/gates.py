@@ -35,7 +35,7 @@ def dot(f: Finding, name: str) -> dots.Dot:
     interval = words.interval(f)
     told = f"{f.row} {words.name(f.metric)}: {words.change(f)}"
     return dots.Dot(
-        name, -1, value, said, told + (f" ({interval})" if interval else "") + f", {f.verdict}"
+        name, None, value, said, told + (f" ({interval})" if interval else "") + f", {f.verdict}"
     )
 
 

@@ -98,7 +98,7 @@ def pictures(entries: Sequence[Entry], metric: str) -> list[Markup]:
                     changes += 1
         label = f"{row.row}, {metric_name(metric)}: from {values[0]:.4g} to {values[-1]:.4g}, {plural(changes, 'change')}"
         hidden = shared(key, {}, frame(x, y, "commits, by date", []))
-        made.append(Markup(hidden + panel(row.row, -1, label, key, svg.title(label), *marks)))
+        made.append(Markup(hidden + panel(row.row, label, key, svg.title(label), *marks)))
     return made
 
 

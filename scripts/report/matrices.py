@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from answer import listed
@@ -11,7 +12,7 @@ from bench_results import plural, printable
 from report.facts import Facts, facts_of
 from report.model import Page, Part, Section
 from report.summary import Sentence, key_of
-from report.tables import Cell, Line, Table
+from report.tables import Cell, Line, Table, column_of
 
 # The word in a cell of the conformance matrix, its class, and what it means.
 WORDS = {
@@ -116,11 +117,11 @@ def conformance_lines(document: Any) -> tuple[list[Line], list[Line], list[Line]
             why = text(r.get("known") or {}, "why")
             if r["verdict"] == "recorded":
                 row = [name, printable(check["name"]), text(r, "choice"), text(r, "clause")]
-                chosen.append(Line(None, None, row, key))
+                chosen.append(Line(name, None, row, key))
             elif leads:
                 row = [name, printable(check["name"]), word, text(r, "clause"), text(r, "expected")]
                 row += [text(r, "seen"), why, text(r, "repeat")]
-                failed.append(Line(None, None, row, key))
+                failed.append(Line(name, None, row, key))
         said = printable(check["summary"])
         matrix.append(Line(None, None, [printable(check["name"]), *cells, Cell(said, "word")]))
     failed.sort(key=lambda line: line.cells[2] != "FAIL")
@@ -142,7 +143,7 @@ def conformance(document: Any) -> Page:
     first = Section("matrix", "Which promises does each keep?", meaning)
     table = Table(
         "Checks and allocators",
-        ["check", *(Cell(n, "word") for n in [*names, "the promise"])],
+        ["check", *map(column_of, names), Cell("the promise", "word")],
         matrix,
     )
     first.parts.append(Part("matrix-all", "All checks", [], table))
@@ -168,6 +169,7 @@ def conformance(document: Any) -> Page:
         sections=[first, second, *([third] if chosen else [])],
         facts=facts,
         command=command("check-whole" if document.get("whole") else "check", document, names, keys),
+        allocators=names,
     )
 
 
@@ -184,8 +186,7 @@ def about(verb: str, document: Any, more: str) -> str:
 def words_table(caption: str, heads: list[str], lines: list[Line]) -> Table:
     """All of it is text."""
     turned = [
-        Line(None, None, [x.cells[0], *(Cell(str(c), "word") for c in x.cells[1:])], x.key)
-        for x in lines
+        replace(x, cells=[x.cells[0], *(Cell(str(c), "word") for c in x.cells[1:])]) for x in lines
     ]
     return Table(caption, [heads[0], *(Cell(h, "word") for h in heads[1:])], turned)
 
@@ -230,7 +231,7 @@ def examples(results: list[Any]) -> list[Line]:
             key = "" if seen else key_of("f", name, misuse)
             seen.add(run["outcome"])
             row = [name, misuse, text(run, "outcome"), text(run, "what"), text(run, "seen")]
-            lines.append(Line(None, None, [*row, text(run, "repeat")], key))
+            lines.append(Line(name, None, [*row, text(run, "repeat")], key))
     return lines
 
 
@@ -253,7 +254,7 @@ def hardening(document: Any) -> Page:
     first = Section("matrix", "What does each make of each misuse?", meaning)
     table = Table(
         "Misuses and allocators",
-        ["misuse", *(Cell(n, "word") for n in [*names, "what it is"])],
+        ["misuse", *map(column_of, names), Cell("what it is", "word")],
         lines,
     )
     first.parts.append(Part("matrix-all", "All misuses", [], table))
@@ -273,4 +274,5 @@ def hardening(document: Any) -> Page:
         sections=[first, second],
         facts=facts,
         command=command("harden", document, names, {"RUNS": "runs", "SEED": "seed"}),
+        allocators=names,
     )

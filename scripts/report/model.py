@@ -24,6 +24,7 @@ class Part:
     pictures: list[Markup]
     table: Optional[Table]
     command: str = ""
+    note: str = ""  # what must be known to read it
     workload: str = ""
     shown: bool = True
     threads: int = 0  # of the pictures; 0: of all numbers that were measured
@@ -52,7 +53,8 @@ class Page:
     meaning: str = ""
     more: list[Sentence] = field(default_factory=list)  # of workloads outside of the core
     data: dict[str, Any] = field(default_factory=data.nothing)
-    allocators: list[str] = field(default_factory=list)
+    allocators: list[str] = field(default_factory=list)  # what a reader may hide, by name
+    rows: str = "Allocators"  # what they are
     workloads: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)

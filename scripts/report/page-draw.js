@@ -70,6 +70,8 @@ const drawing = (data, state) => {
     };
   };
 
+  const isHidden = (a) => state.hide.has(data.allocators[a]);
+
   // --- what is known -----------------------------------------------------------------------------
   const indexed = new Map();
   const pairs = (key, m) => {
@@ -104,7 +106,7 @@ const drawing = (data, state) => {
     const found = new Map();
     for (const row of data.places[key].rows) {
       const a = row[0];
-      if (state.hide.has(a)) continue;
+      if (isHidden(a)) continue;
       if (to >= 0) {
         const p = pair(key, m, a, to);
         if (p) found.set(a, p);
@@ -135,10 +137,11 @@ const drawing = (data, state) => {
     return make("text", { y: bottom + 29, class: "title" }, title);
   };
   const markOf = (svg, a) => {
-    let mark = svg.querySelector(`.mark[data-a="${a}"]`);
+    const name = data.allocators[a];
+    let mark = all(".mark", svg).find((m) => m.dataset.a === name);
     if (!mark) {
       mark = svg.querySelector(".mark").cloneNode(true);
-      mark.dataset.a = a;
+      mark.dataset.a = name;
       svg.append(mark);
     }
     mark.removeAttribute("hidden");
@@ -152,39 +155,51 @@ const drawing = (data, state) => {
     group.append(said);
   };
 
+  // Lines from the top, with their axis: of each its mark, and low, middle and high. `one`: there is a line at 1.
+  const stacked = (svg, lines, one, title) => {
+    const x = around(lines.flatMap(([, ...v]) => v).concat(one ? [1] : []), L.left, L.right, state.scale !== "linear");
+    const bottom = L.top + L.row * lines.length, middleLine = svg.querySelector(".one");
+    lines.forEach(([mark, low, middle, high], i) => {
+      set(mark, { transform: `translate(0 ${L.top + L.row * (i + 0.5)})` });
+      set(mark.querySelector(".interval"), { x1: x.at(low), x2: x.at(high) });
+      set(mark.querySelector("circle"), { cx: x.at(middle) });
+    });
+    resize(svg, bottom + L.axis);
+    under(svg.querySelector(".axis"), x, L.top, bottom, title);
+    if (!middleLine) return;
+    middleLine.toggleAttribute("hidden", !one);
+    set(middleLine, { x1: x.at(1), x2: x.at(1), y2: bottom });
+  };
+  // What was drawn, less what is hidden.
+  const rows = (svg) => {
+    all(".mark", svg).forEach((m) => m.toggleAttribute("hidden", state.hide.has(m.dataset.a)));
+    const lines = all(".mark:not([hidden])", svg).map((m) => [m, ...m.dataset.v.split(" ").map(Number)]);
+    stacked(svg, lines, true, svg.querySelector(".axis .title").textContent);
+  };
+
   const dots = (svg, key, workload) => {
     const m = Number(svg.dataset.measure);
     const [name, unit, better, worse] = data.measures[workload][m];
     const to = ranked(key, m, base()) ? base() : -1;
     const of = values(key, m, to);
     const order = [...of.keys()].sort((a, b) => of.get(a).middle - of.get(b).middle || a - b);
-    const seen = [...of.values()].flatMap((v) => [v.low, v.middle, v.high]).concat(to >= 0 ? [1] : []);
-    const x = around(seen, L.left, L.right, state.scale !== "linear");
-    const bottom = L.top + L.row * order.length;
     begin(svg);
-    order.forEach((a, i) => {
+    const lines = order.map((a) => {
       const v = of.get(a), mark = markOf(svg, a);
       const best = data.places[key].best[m].includes(a) ? "*" : "";
       const unsure = v.told === TOLD.tie || v.told === TOLD.nothing;
       const relative = number(v.middle) + (a === to ? "" : v.told === TOLD.tie ? " tie" : v.told === TOLD.nothing ? " ?" : "");
       const told = a === to ? "the base" : { 1: better, "-1": worse, 0: "a tie", 2: "nothing can be told" }[v.told];
-      set(mark, { transform: `translate(0 ${L.top + L.row * (i + 0.5)})` });
-      set(mark.querySelector(".interval"), { x1: x.at(v.low), x2: x.at(v.high) });
-      set(mark.querySelector("circle"), { cx: x.at(v.middle), class: unsure ? "hollow" : "dot" });
+      set(mark.querySelector("circle"), { class: unsure ? "hollow" : "dot" });
       mark.querySelector(".name").textContent = data.names[a];
       mark.querySelector(".value").textContent = (v.told === null ? `${long(v.middle)} ${unit}` : relative) + best;
       const whose = to >= 0 ? ` times ${data.allocators[to]}'s` : ` ${unit}`;
       mark.querySelector("title").textContent =
         `${data.allocators[a]}: ${name} ${number(v.middle)}${whose} (${number(v.low)} to ${number(v.high)})` + (told ? `; ${told}` : "");
+      return [mark, v.low, v.middle, v.high];
     });
-    resize(svg, bottom + L.axis);
     const title = to >= 0 ? `multiples of ${data.allocators[to]}` : unit;
-    under(svg.querySelector(".axis"), x, L.top, bottom, `${name}, ${title} (left is better)`);
-    const one = svg.querySelector(".one");
-    if (one) {
-      one.toggleAttribute("hidden", to < 0);
-      set(one, { x1: x.at(1), x2: x.at(1), y2: bottom });
-    }
+    stacked(svg, lines, to >= 0, `${name}, ${title} (left is better)`);
   };
 
   const slots = (wanted, top, bottom) => {
@@ -251,7 +266,7 @@ const drawing = (data, state) => {
   };
 
   const bars = (svg, key) => {
-    const rows = data.places[key].bytes.filter((r) => !state.hide.has(r[0])).sort((p, q) => p[1] - q[1] || p[0] - q[0]);
+    const rows = data.places[key].bytes.filter((r) => !isHidden(r[0])).sort((p, q) => p[1] - q[1] || p[0] - q[0]);
     const x = around(rows.map((r) => r[1]), L.left, L.right, false);
     const bottom = L.top + L.row * rows.length;
     begin(svg);
@@ -281,7 +296,8 @@ const drawing = (data, state) => {
   const redraw = (svg) => {
     const { kind, workload } = svg.dataset;
     if (!kind || !svg.querySelector(".mark")) return;
-    ({ dots, pareto, bars })[kind](svg, `${workload}/${threadsOf(workload)}`, workload);
+    if (kind === "rows") rows(svg);
+    else ({ dots, pareto, bars })[kind](svg, `${workload}/${threadsOf(workload)}`, workload);
   };
 
   return { TOLD, number, seen, pair, threadsOf, redraw };

@@ -9,6 +9,9 @@
   const { TOLD, number, seen, pair, threadsOf, redraw } = drawing(data, state);
 
   // --- the state, the controls, the address ------------------------------------------------------
+  const selects = [["workload", "w"], ["threads", "t"], ["relative", "rel"], ["scale", "scale"]].filter(([id]) => byId(id));
+  const couple = byId("pair") ? ["one", "other"] : [];
+  const names = all(".choice").map((box) => box.value); // of what may be hidden
   const shownAtFirst = new Map(all(".part").map((p) => [p, !p.hidden]));
   const chosen = (part) => {
     const workload = part.dataset.workload;
@@ -17,32 +20,37 @@
     if (state.w === "*") return true;
     return state.w === `is:${workload}` || state.w === `group:${data.groups[workload]}`;
   };
+  const isHidden = (element) => state.hide.has(element.dataset.a);
+  // A column of a table is hidden by its head.
+  const hideColumns = (part) => {
+    for (const head of all("thead th[data-a]", part))
+      for (const line of head.closest("table").rows) line.cells[head.cellIndex].hidden = isHidden(head);
+  };
   const apply = () => {
     for (const part of all(".part")) {
       part.hidden = !chosen(part);
       if (part.hidden) continue;
       all("svg.plot", part).forEach(redraw);
-      all("svg.small", part).forEach((s) => s.toggleAttribute("hidden", state.hide.has(Number(s.dataset.a))));
+      all("svg.small", part).forEach((s) => s.toggleAttribute("hidden", isHidden(s)));
+      hideColumns(part);
       const at = part.querySelector(".at span");
       if (at && data.main[part.dataset.workload]) at.textContent = threadsOf(part.dataset.workload);
       for (const line of all("tbody tr", part)) {
         const other = at && state.t !== "*" && line.dataset.t && line.dataset.t !== at.textContent;
-        line.hidden = state.hide.has(Number(line.dataset.a)) || Boolean(other);
+        line.hidden = isHidden(line) || Boolean(other);
       }
     }
-    byId("workload").value = state.w;
-    byId("threads").value = state.t;
-    byId("relative").value = state.rel;
-    byId("scale").value = state.scale;
-    all(".choice").forEach((box) => { box.checked = !state.hide.has(Number(box.value)); });
-    compare();
+    for (const [id, key] of selects) byId(id).value = state[key];
+    all(".choice").forEach((box) => { box.checked = !state.hide.has(box.value); });
+    if (names.length) byId("hidden").textContent = state.hide.size ? `: ${state.hide.size} hidden` : "";
+    if (couple.length) compare();
   };
   const address = (at) => {
     const said = new URLSearchParams();
     if (at) said.set("at", at);
     for (const k of ["w", "t", "rel", "scale"]) if (state[k]) said.set(k, state[k]);
-    if (state.hide.size) said.set("hide", [...state.hide].map((a) => encodeURIComponent(data.allocators[a])).join(","));
-    const pairSaid = [byId("one").value, byId("other").value];
+    if (state.hide.size) said.set("hide", [...state.hide].map(encodeURIComponent).join(","));
+    const pairSaid = couple.map((id) => byId(id).value);
     if (pairSaid.join() !== firstPair.join()) said.set("pair", pairSaid.join(","));
     const view = said.toString();
     return view === `at=${at}` ? at : view;
@@ -52,15 +60,12 @@
     const hash = location.hash.slice(1);
     if (!hash.includes("=")) return hash;
     const said = new URLSearchParams(hash);
-    state.w = known(byId("workload"), said.get("w") || "");
-    state.t = known(byId("threads"), said.get("t") || "");
-    state.rel = known(byId("relative"), said.get("rel") || "");
-    state.scale = known(byId("scale"), said.get("scale") || "");
+    for (const [id, key] of selects) state[key] = known(byId(id), said.get(key) || "");
     const hidden = (said.get("hide") || "").split(",").map(decodeURIComponent);
-    state.hide = new Set(hidden.map((n) => data.allocators.indexOf(n)).filter((a) => a >= 0));
-    const [one, other] = (said.get("pair") || "").split(",");
-    if (known(byId("one"), one)) byId("one").value = one;
-    if (known(byId("other"), other)) byId("other").value = other;
+    state.hide = new Set(hidden.filter((n) => names.includes(n)));
+    (said.get("pair") || "").split(",").forEach((value, i) => {
+      if (couple[i] && known(byId(couple[i]), value)) byId(couple[i]).value = value;
+    });
     return said.get("at") || "";
   };
   const go = (id) => {
@@ -73,11 +78,15 @@
         state.w = `is:${e.dataset.workload}`;
         apply();
       }
+      if (isHidden(e)) {
+        state.hide.delete(e.dataset.a);
+        apply();
+      }
     }
     there.classList.add("target");
     there.scrollIntoView();
   };
-  const say = (text) => { byId("status").textContent = text; };
+  const say = (text) => { if (names.length) byId("status").textContent = text; };
   const copy = async (text, done) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -178,39 +187,42 @@
     button.hidden = false;
     button.addEventListener("click", () => {
       const lines = all("tr:not([hidden])", button.closest("table"));
-      copy(lines.map((l) => [...l.cells].map((c) => quoted(c.textContent)).join(",")).join("\n") + "\n", "The table is copied as CSV.");
+      copy(lines.map((l) => [...l.cells].filter((c) => !c.hidden).map((c) => quoted(c.textContent)).join(",")).join("\n") + "\n", "The table is copied as CSV.");
     });
   }
 
   // --- begin -------------------------------------------------------------------------------------
   const candidates = [...new Set(Object.keys(data.places).flatMap((k) => data.places[k].rows.map((r) => r[0])))].sort((a, b) => a - b);
-  for (const id of ["one", "other"])
+  for (const id of couple)
     for (const a of candidates) byId(id).append(new Option(data.allocators[a], a));
   const others = candidates.filter((a) => a !== data.base);
-  if (others.length) byId("one").value = others[0];
-  if (data.base >= 0) byId("other").value = data.base;
-  const firstPair = [byId("one").value, byId("other").value];
-  byId("pair").hidden = candidates.length < 2;
-  byId("controls").hidden = !candidates.length;
-  for (const [id, key] of [["workload", "w"], ["threads", "t"], ["relative", "rel"], ["scale", "scale"]]) byId(id).addEventListener("change", changed(key));
-  for (const id of ["one", "other"]) byId(id).addEventListener("change", update);
+  if (couple.length && others.length) byId("one").value = others[0];
+  if (couple.length && data.base >= 0) byId("other").value = data.base;
+  const firstPair = couple.map((id) => byId(id).value);
+  if (couple.length) byId("pair").hidden = candidates.length < 2;
+  for (const [id, key] of selects) byId(id).addEventListener("change", changed(key));
+  for (const id of couple) byId(id).addEventListener("change", update);
   for (const box of all(".choice")) {
     box.addEventListener("change", () => {
-      if (box.checked) state.hide.delete(Number(box.value));
-      else state.hide.add(Number(box.value));
+      if (box.checked) state.hide.delete(box.value);
+      else state.hide.add(box.value);
       update();
     });
   }
-  byId("controls").addEventListener("reset", (event) => {
-    event.preventDefault();
-    Object.assign(state, { w: "", t: "", rel: "", scale: "", hide: new Set() });
-    update();
-    say("All is as at first.");
-  });
-  byId("link").addEventListener("click", () => {
-    history.replaceState(null, "", `#${address("")}`);
-    copy(location.href, "The link is copied.");
-  });
+  if (names.length) {
+    byId("controls").hidden = false;
+    if (!document.querySelector("svg[data-kind]")) byId("scale").parentElement.hidden = true;
+    byId("controls").addEventListener("reset", (event) => {
+      event.preventDefault();
+      Object.assign(state, { w: "", t: "", rel: "", scale: "", hide: new Set() });
+      update();
+      say("All is as at first.");
+    });
+    byId("link").addEventListener("click", () => {
+      history.replaceState(null, "", `#${address("")}`);
+      copy(location.href, "The link is copied.");
+    });
+  }
   for (const anchor of all(".anchor")) {
     const id = anchor.getAttribute("href").slice(1);
     anchor.addEventListener("click", (event) => {

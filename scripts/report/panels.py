@@ -19,10 +19,8 @@ MOST_POINTS = 90  # of a line over time
 Line = list[tuple[float, float]]
 
 
-def panel(
-    name: str, place: int, label: str, behind: str, *parts: str, dash: Optional[str] = None
-) -> Markup:
-    """`behind`: the address of the grey lines."""
+def panel(name: str, label: str, behind: str, *parts: str) -> Markup:
+    """`name`: its head, and what the reader hides it by. `behind`: the address of the grey lines."""
     return svg.picture(
         WIDTH,
         HEIGHT,
@@ -31,7 +29,7 @@ def panel(
         svg.element("use", href=f"#{behind}"),
         *parts,
         class_="small",
-        data_a=place,
+        data_a=name,
     )
 
 
@@ -105,9 +103,8 @@ def throughput(study: Study, workload: str) -> list[Markup]:
             ]
             said.append(f"{t}: {middle:.4g}")
         label = f"{name}, million operations a second by threads: {', '.join(said)}"
-        place = study.run.allocators.index(name)
         line = own(key, lines, name)
-        found.append(panel(name, place, label, key, svg.title(label), line, *marks))
+        found.append(panel(name, label, key, svg.title(label), line, *marks))
     return found
 
 
@@ -208,16 +205,14 @@ def over_time(
     p = study.places.get((workload, threads))
     live = max((r.median("live_bytes") / MIB for r in p.allocators), default=0.0) if p else 0.0
     rows = {name: p.row(name) if p else None for name in lines}
-    places = {name: study.run.allocators.index(name) for name in lines}
     key = key_of("behind-time", workload)
     marks = marks_of(study, workload, threads)
-    return of_lines(key, lines, places, "MiB above the start", live, rows, marks)
+    return of_lines(key, lines, "MiB above the start", live, rows, marks)
 
 
 def of_lines(
     key: str,
     lines: dict[str, Line],
-    places: dict[str, int],
     unit: str,
     live: float = 0.0,
     rows: Optional[dict[str, Optional[Row]]] = None,
@@ -244,7 +239,7 @@ def of_lines(
         peak = max(b for _, b in lines[name])
         label = f"{name}, {unit} over {lines[name][-1][0]:.3g} seconds: at most {peak:.4g}{said}"
         line = own(key, drawn, name)
-        found.append(panel(name, places[name], label, key, svg.title(label), line, *over, *levels))
+        found.append(panel(name, label, key, svg.title(label), line, *over, *levels))
     return found
 
 

@@ -103,8 +103,7 @@ def panels(study: Study, p: Place) -> list[Markup]:
     for name in sorted(found):
         said = ", ".join(f"{f.name} {f.resident:.3g} (live {f.live:.3g})" for f in found[name])
         label = f"{name}, MiB above the start after each phase: {said}"
-        at = study.run.allocators.index(name)
-        made.append(panel(name, at, label, key, svg.title(label), own(key, lines, name)))
+        made.append(panel(name, label, key, svg.title(label), own(key, lines, name)))
     return made
 
 
@@ -123,5 +122,5 @@ def table(study: Study, p: Place) -> Optional[Table]:
     for name, of in found.items():
         by_name = {f.name: f.resident for f in of}
         cells = [long(by_name[n]) if n in by_name else NONE for n in names]
-        made.lines.append(TableLine(study.run.allocators.index(name), None, [name, *cells]))
+        made.lines.append(TableLine(name, None, [name, *cells]))
     return made

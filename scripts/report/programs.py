@@ -57,7 +57,7 @@ def picture(verdict: Verdict, metric: Metric) -> Markup:
         )
         tip = f"{row.name}: {shown(median(row, metric), metric)}, {answer.number(middle)} times ({answer.number(low)} to {answer.number(high)}); {said}"
         value = dots.Value(middle, low, high, told)
-        drawn.append(dots.Dot(names[row.name], -1, value, number, tip))
+        drawn.append(dots.Dot(names[row.name], row.name, value, number, tip))
     drawn.sort(key=lambda d: (d.value.middle, d.name))
     whose = (
         "the first build" if verdict.results.of_two_builds else reference.name if reference else ""
@@ -85,7 +85,7 @@ def table(verdict: Verdict, metric: Metric) -> Table:
         )  # few runs have no interval
         cells.append(" to ".join(map(answer.number, ratio[1:])) if ratio and known else "-")
         said = Cell(claim_of(verdict, metric, row)[1], "word")
-        made.lines.append(Line(None, None, [*cells, said, str(len(row.values[metric.name]))]))
+        made.lines.append(Line(row.name, None, [*cells, said, str(len(row.values[metric.name]))]))
     return made
 
 
@@ -97,8 +97,7 @@ def over_time(
         for r in results.good
         if (c := curves.get((r.name, 0))) and c.seconds
     }
-    places = {name: -1 for name in lines}
-    return panels.of_lines("behind-program", lines, places, "MiB") if lines else []
+    return panels.of_lines("behind-program", lines, "MiB") if lines else []
 
 
 def sections(verdict: Verdict, curves: Mapping[tuple[str, int], Curve]) -> list[Section]:
@@ -157,4 +156,6 @@ def page(results: try_results.Results, curves: Mapping[tuple[str, int], Curve]) 
         sections=sections(verdict, curves),
         facts=facts_of(own, document),
         command=command(document),
+        allocators=[r.name for r in results.good],
+        rows="Builds" if results.of_two_builds else "Allocators",
     )

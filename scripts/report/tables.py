@@ -23,14 +23,18 @@ long = table.number  # three digits, and no exponent
 
 
 class Cell(str):
-    """Text with a class, and an address in the page that it leads to."""
+    """Text with a class, and an address in the page that it leads to. `allocator`: of the head of a column, what the
+    reader hides the column by."""
 
     look: str
     leads_to: str
+    allocator: Optional[str]
 
-    def __new__(cls, said: str, look: str = "", leads_to: str = "") -> Cell:
+    def __new__(
+        cls, said: str, look: str = "", leads_to: str = "", allocator: Optional[str] = None
+    ) -> Cell:
         made = super().__new__(cls, said)
-        made.look, made.leads_to = look, leads_to
+        made.look, made.leads_to, made.allocator = look, leads_to, allocator
         return made
 
 
@@ -44,14 +48,20 @@ def cell_of(cell: str) -> Markup:
 
 def head_of(head: str) -> Markup:
     """Likewise, of a column."""
-    return element("th", head, scope="col", class_=getattr(head, "look", None) or None)
+    of = head if isinstance(head, Cell) else Cell(head)
+    return element("th", head, scope="col", class_=of.look or None, data_a=of.allocator)
+
+
+def column_of(allocator: str) -> Cell:
+    """The head of a column that the reader may hide."""
+    return Cell(allocator, "word", allocator=allocator)
 
 
 @dataclass(frozen=True)
 class Line:
     """`allocator` and `threads` are what the reader's choice hides. `key`: its address in the page."""
 
-    allocator: Optional[int]
+    allocator: Optional[str]
     threads: Optional[int]
     cells: Sequence[str]
     key: str = ""
@@ -108,7 +118,7 @@ def speed_and_memory(study: Study, workload: str) -> Table:
             cells = [row.label, str(p.threads), *scaled(absolute(row, p.time.measure), 1.0)]
             cells += [*scaled(absolute(row, p.memory.measure), MIB)]
             cells.append(Cell(beaten_by(p, row), "word"))
-            made.lines.append(Line(study.run.allocators.index(row.allocator), p.threads, cells))
+            made.lines.append(Line(row.allocator, p.threads, cells))
     return made
 
 
@@ -146,7 +156,7 @@ def relative(study: Study, workload: str) -> Table:
             cells = [row.label, str(p.threads)]
             for q, base in zip(p.asked, bases):
                 cells += verdict(q, row, base) if base else [NONE, NONE, "the base is not ranked"]
-            made.lines.append(Line(study.run.allocators.index(row.allocator), p.threads, cells))
+            made.lines.append(Line(row.allocator, p.threads, cells))
     return made
 
 
@@ -162,7 +172,7 @@ def throughput(study: Study, workload: str) -> Table:
             start = first.row(row.allocator)
             times = row.median("ops_per_second") / start.median("ops_per_second") if start else 0
             cells.append(f"{times:.2f}" if start else NONE)
-            made.lines.append(Line(study.run.allocators.index(row.allocator), p.threads, cells))
+            made.lines.append(Line(row.allocator, p.threads, cells))
     return made
 
 
@@ -187,7 +197,7 @@ def resident(study: Study, workload: str) -> Table:
             parts = [shown(of.parts.get(k)) for k in ("start", "live", *known)]
             cells = [row.label, str(p.threads), long(of.total), *parts]
             cells += [shown(of.freed), shown(of.purged)]
-            made.lines.append(Line(study.run.allocators.index(row.allocator), p.threads, cells))
+            made.lines.append(Line(row.allocator, p.threads, cells))
     return made
 
 
@@ -210,5 +220,5 @@ def over_time(
         at = dict(marks.get((name, threads), []))
         cells = [name, str(threads), long(s.seconds[-1]), *map(long, sizes)]
         cells += [long(at[n]) if n in at else NONE for n in names]
-        made.lines.append(Line(study.run.allocators.index(name), None, cells))
+        made.lines.append(Line(name, None, cells))
     return made if made.lines else None

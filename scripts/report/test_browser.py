@@ -72,7 +72,7 @@ class Browser(DriverTest):
         result = run(self.node, DRIVE, MODULES, self.chromium, shots, *pages)
         self.assertEqual(result.returncode, 0, result.stderr)
         found = json.loads(result.stdout)
-        self.assertGreater(len(found), 15)
+        self.assertGreater(len(found), 30)
         for case, problems in found:
             with self.subTest(case):
                 self.assertEqual(problems, [])

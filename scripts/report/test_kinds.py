@@ -147,6 +147,9 @@ class Kinds(DriverTest):
             '<td class="plain"><a href="#f-good-a_2ethree">choice</a></td>',
         ):
             self.assertIn(cell, text)
+        self.assertIn('<th scope="col" class="word" data-a="poor">poor</th>', text)
+        self.assertIn('<tr data-a="poor" id="f-poor-a_2eone">', text)
+        self.assertIn('<input type="checkbox" class="choice" value="poor" checked>', text)
         for key in ("f-poor-a_2eone", "f-good-a_2etwo", "f-good-a_2ethree"):
             self.assertEqual(text.count(f'id="{key}"'), 1)
         self.assertEqual(made.command, "make check ALLOCATORS='good poor' PROFILE=all SEED=1")

@@ -166,6 +166,46 @@ class Pages(PageTest):
             self.recounted(text.replace("less time in 1 of", "less time in 0 of"), *files)[0], 1
         )
 
+    def test_a_program_that_is_linked_with_another(self) -> None:
+        """A name means the same in every program, and is the head of one column."""
+        linked, rate = program({"system": 1.0, "glibc": 2.0, "quick": 1.0}), program(
+            {"system": 2.0, "quick": 1.0}
+        )
+        linked["rows"][0]["processes"] = [{"malloc": "/lib/libother.so.2", "replaced": False}]
+        rate["program"].update(metric="x", higher_is_better=True)
+        for run_ in rate["runs"]:
+            run_["metric"] = 1000 / run_["wall_seconds"]
+        files = [self.put("one.json", linked), self.put("two.json", rate)]
+        text = self.text(self.directory)
+        self.assertEqual(self.recounted(text, *files)[0], 0)
+        made = write.page_of_folder(self.directory)
+        time, memory_ = made.sections[0].parts
+        assert time.table and memory_.table
+        self.assertEqual(time.table.heads, ["program", "with system", "quick", "as linked"])
+        one, two = (line.cells for line in time.table.lines)
+        self.assertRegex(one[1], r"^2\.\d\d s$")
+        self.assertRegex(one[2] + one[3], "^0.50 less .*0.50 less")
+        self.assertRegex(two[1], r"^2\.0\d ms \(49\d\.?\d*/s\)$|^1\.9\d ms \(5\d\d\.?\d*/s\)$")
+        self.assertEqual(two[3], "-")
+        why = 'one is linked with libother.so.2, which serves it in the row "as linked". Its base is the C library\'s'
+        self.assertIn(why, time.note)
+        self.assertIn(why, memory_.note)
+        self.assertIn("in a second, as 5592/s", time.note)
+        self.assertNotIn("5592", memory_.note)
+        table = made.sections[1].parts[0].table
+        assert table
+        self.assertEqual({x.allocator for x in table.lines}, {"system", "as linked", "quick"})
+        self.assertEqual(made.allocators, ["system", "quick", "as linked"])
+
+    def test_a_linked_program_without_the_c_library(self) -> None:
+        linked = program({"system": 1.0, "quick": 1.0})
+        linked["rows"][0]["processes"] = [{"malloc": "/lib/libother.so.2", "replaced": False}]
+        self.put("one.json", linked)
+        told = said(write.page_of_folder(self.directory))
+        self.assertIn(
+            "The C library's malloc was not measured with it, so that row is its base.", told
+        )
+
     def test_stored_programs(self) -> None:
         """With the run of make bench that lies in their folder, on one page."""
         text = self.text(PROGRAMS)
@@ -200,7 +240,8 @@ class Pages(PageTest):
         self.assertIn("Not shown: A program: ", said(made))
         self.assertIn("Of each kind, one run is shown. Left out: old.", said(made))
         self.assertIn('<a href="#c2-f-poor-a_2eone">FAIL</a>', text)
-        self.assertEqual(made.allocators, ["a", "system"], "its pictures can be switched")
+        self.assertEqual(made.data["allocators"], ["a", "system"], "its pictures can be switched")
+        self.assertEqual(made.allocators, ["a", "system", "good", "poor"], "all can be hidden")
         files = [
             self.directory / f"run-{n}" / f"{n}.json" for n in ("conformance", "hardening", "why")
         ]

@@ -46,7 +46,7 @@ def prefixed(page: Page, prefix: str) -> Page:
 
 def page(chapters: list[tuple[str, Page]], name: str, gaps: list[Sentence]) -> Page:
     """`chapters`: the name and the page of each run, the run of make bench first if there is one: its pictures are
-    what a reader can switch."""
+    what a reader can switch. What is hidden is hidden in all chapters."""
     made = [(title, prefixed(of, f"c{i}-") if i else of) for i, (title, of) in enumerate(chapters)]
     first = chapters[0][1]
     return replace(
@@ -59,6 +59,7 @@ def page(chapters: list[tuple[str, Page]], name: str, gaps: list[Sentence]) -> P
         more=[],
         sections=[],
         facts=Facts([], [], [], {}, {}),
+        allocators=list(dict.fromkeys(n for _, of in chapters for n in of.allocators)),
         chapters=made,
         prefix="all-",
     )
