@@ -185,7 +185,9 @@ class Builder:
             "time",
             "Who gives memory back, and when?",
             "RSS above the start in MiB, sampled from outside in one pass: the live set is built, replaced "
-            "block by block, freed, and purged. " + told,
+            "block by block, freed, and purged. "
+            + told
+            + " They are medians of other passes, so they may be above the most that this one shows.",
             legend=[
                 (look, f"{said}{instants}" if look == "phase" else said)
                 for look, said in TIME_LINES
@@ -213,7 +215,6 @@ def page(
     b = Builder(s, series, told)
     found = summary.findings(s)
     core = [f for f in found if f.group == CORE]
-    others = summary.at_other_threads(s) if core else []
     gaps = summary.gaps(s, bool(series), series_problem)
     if s.base and s.base != BASE:
         text = f"{BASE} was not measured, or failed: numbers are multiples of {s.base}'s."
@@ -230,7 +231,7 @@ def page(
         files="bench.json and timeline.csv",
         gaps=gaps,
         findings=(core or found) + summary.from_answer(s),
-        more=others + [f for f in found if core and f.group != CORE],
+        more=summary.folds(s, found) if core else [],
         meaning=summary.MEANING,
         sections=made,
         facts=told,

@@ -39,7 +39,6 @@ LEGEND = [
     ("hollow", "a tie with it, or nothing can be told"),
     ("interval", "interval"),
 ]
-RATES = "Of a program that tells how much it does in a second, as 5592/s, the time is that of one of it."
 MEANING = (
     "Each number is a multiple of what the program needs with the C library's malloc (system), with its interval; "
     "below 1 is better. Ratios are of runs of one round. A difference is claimed if it is shown to be above "
@@ -71,10 +70,10 @@ class Program:
     def why_linked(self) -> str:
         if not self.measured.linked:
             return ""
-        said = f'{self.name} is linked with {self.measured.linked}, which serves it in the row "{LINKED}".'
+        said = f'{self.name} is linked with {self.measured.linked}: "{LINKED}" is the program without a preload.'
         if self.label(self.base) == SYSTEM:
             return f"{said} Its base is the C library's malloc all the same, preloaded."
-        return f"{said} The C library's malloc was not measured with it, so that row is its base."
+        return f"{said} The C library's malloc was not measured with it, so that is its base."
 
 
 def rows_of(document: Any, measured: programs_table.Measured) -> list[Row]:
@@ -135,8 +134,12 @@ def cell_of(p: Program, kind: str, name: str) -> Cell:
     if not found:
         return Cell("-", "plain")
     n = answer.number
-    said = f"{n(found.middle)} {WORDS[found.verdict]} ({n(found.low)} to {n(found.high)})"
-    return Cell(said, LOOKS[found.verdict], key_of("program", p.name))
+    return Cell(
+        f"{n(found.middle)} {WORDS[found.verdict]}",
+        LOOKS[found.verdict],
+        key_of("program", p.name),
+        below=f"({n(found.low)} to {n(found.high)})",
+    )
 
 
 def absolute(p: Program, kind: str) -> str:
@@ -151,12 +154,11 @@ def absolute(p: Program, kind: str) -> str:
 
 def matrix(programs: list[Program], kind: str) -> Table:
     names = allocators_of(programs)
-    heads = ["program", Cell(f"with {SYSTEM}", "word"), *map(column_of, names)]
+    heads = ["program", f"with {SYSTEM}", *map(column_of, names)]
     made = Table(f"{HEADS[kind].capitalize()} of programs and allocators", heads)
     for p in programs:
         cells = [cell_of(p, kind, n) for n in names]
-        base = Cell(absolute(p, kind), "word")
-        made.lines.append(Line(None, None, [p.name, base, *cells]))
+        made.lines.append(Line(None, None, [p.name, absolute(p, kind), *cells]))
     return made
 
 
@@ -284,7 +286,9 @@ def agreement_section(document: Any) -> Section:
 
 def sections(programs: list[Program], agreed: Any) -> list[Section]:
     first = Section("matrix", "What does each allocator cost each program?", MEANING)
-    notes = {"memory": "", "time": RATES if any(p.measured.unit == "/s" for p in programs) else ""}
+    rates = [p.name for p in programs if p.measured.unit == "/s"]
+    said = f"{answer.listed(rates)}: time is one second, divided by the rate in brackets."
+    notes = {"memory": "", "time": said if rates else ""}
     linked = [p.why_linked for p in programs if p.measured.linked]
     first.parts = [
         Part(

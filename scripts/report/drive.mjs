@@ -221,6 +221,13 @@ await check("no column that is hidden is copied", async (expect) => {
   const text = await copied.evaluate(() => navigator.clipboard.readText());
   expect(text.startsWith("check,good,the promise\na.one,ok,"), text);
 });
+await check("no column is cut", async (expect) => {
+  for (const file of [bench, ...others]) {
+    const wide = await open(file, { viewport: { width: 1200, height: 900 } }, file === bench ? "#w=*" : "");
+    const cut = await wide.$$eval(".scroll", (tables) => tables.filter((t) => t.checkVisibility() && t.scrollWidth > t.clientWidth + 1).map((t) => t.getAttribute("aria-label")));
+    expect(!cut.length, `${basename(file)}: ${cut.join("; ")}`);
+  }
+});
 await check("narrow", async (expect) => {
   for (const file of [bench, ...others]) {
     const narrow = await open(file, { viewport: { width: 390, height: 844 } });

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 import palette
 from report import data, facts
-from report.summary import Sentence
+from report.summary import Fold, Sentence
 from report.svg import Markup
 from report.tables import Table
 
@@ -51,7 +51,7 @@ class Page:
     facts: facts.Facts
     command: str
     meaning: str = ""
-    more: list[Sentence] = field(default_factory=list)  # of workloads outside of the core
+    more: list[Fold] = field(default_factory=list)  # other numbers of threads, and workloads
     data: dict[str, Any] = field(default_factory=data.nothing)
     allocators: list[str] = field(default_factory=list)  # what a reader may hide, by name
     rows: str = "Allocators"  # what they are

@@ -235,20 +235,21 @@ def of_lines(
         held = [(x.at(at), y.at(b)) for at, b in live_line(row, mine)]
         over = [svg.polyline(held, class_="live")] if held else []
         over += marked(mine, names_of(marks or {}), x)
+        said = f"; medians of the samples: {said}" if said else ""
         said += "".join(f"; {name} at {at:.3g} s" for name, at in mine)
         peak = max(b for _, b in lines[name])
-        label = f"{name}, {unit} over {lines[name][-1][0]:.3g} seconds: at most {peak:.4g}{said}"
+        label = f"{name}, {unit} over {lines[name][-1][0]:.3g} seconds of one pass: at most {peak:.4g}{said}"
         line = own(key, drawn, name)
         found.append(panel(name, label, key, svg.title(label), line, *over, *levels))
     return found
 
 
 def levels_of(row: Optional[Row], y: scale.Scale) -> tuple[list[Markup], str]:
-    marks, said = [], ""
+    marks, said = [], []
     for i, (counter, name) in enumerate(LEVELS):
         above = row.above_start(counter) if row else None
         if above:
             at = y.at(max(0.0, above.median / MIB))
             marks.append(svg.line(RIGHT - 10 + 4 * i, at, RIGHT - 6 + 4 * i, at, f"level level{i}"))
-            said += f", {name} {above.median / MIB:.4g}"
-    return marks, said
+            said.append(f"{name} {above.median / MIB:.4g}")
+    return marks, ", ".join(said)

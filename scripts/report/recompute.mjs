@@ -51,7 +51,7 @@ const expect = (what, text, values, shown = text.match(/-?\d[\d,]*\.?\d*(e-?\d+)
   (shown.length === values.length && shown.every((s, i) => near(s.replaceAll(",", ""), values[i]))) || wrong.push(`${what}: it says ${text}, the samples ${values}`);
 const list = (said) => (said ? said.split(/, ?| and /) : []).sort().join();
 const beats = (a, b) => ["time", "memory"].some((o) => better.has(`${o} ${a} ${b}`)) && ["time", "memory"].every((o) => better.has(`${o} ${a} ${b}`) || (!better.has(`${o} ${b} ${a}`) && ratio(a, b, o)[0] <= 1.02));
-const BEST = /threads?, (\S+) (?:is fastest: an operation takes|takes least memory:) (\S+) (ns|us|MiB)(?: above the start)?(?:, (\S+) times (\S+)'s \(95 % interval: (.*?)\))?\. (?:Tied with it: (.*) \()?/, SEEN = /\((?:a difference of ([\d.]+) %|only a factor of ([\d.]+))/;
+const BEST = /threads?, (.*?) (?:(is fastest|takes least memory): |tie (?:as the fastest|for least memory) \(.*?\)\. The lowest median is (\S+)'s: )(?:an operation takes )?(\S+) (ns|us|MiB)(?: above the start)?(?:, (\S+) times (\S+)'s \(95 % interval: (.*?)\))?\./, SEEN = /\((?:a difference of ([\d.]+) %|only a factor of ([\d.]+))/;
 for (const [, of, text] of page.matchAll(/<li id="s-(time|memory|front)-[^>]*>(.*?) <a /g)) {
   const said = plain(text), place = said.match(/^On (.*?) at (\d+) /).slice(1).join("|"), all = ranked(place), left = all.filter((b) => !all.some((a) => beats(a, b)));
   if (++sentences && of === "front" && list(said.match(/threads?, (.*) (is|are) not clearly/)?.[1]) !== list(left.map(name).join()) && left.length < all.length) wrong.push(`${said}: not ${left}`);
@@ -59,8 +59,8 @@ for (const [, of, text] of page.matchAll(/<li id="s-(time|memory|front)-[^>]*>(.
   const best = all.reduce((a, b) => (quartiles(b, of)[0] < quartiles(a, of)[0] ? b : a)), ties = all.filter((k) => k !== best && !better.has(`${of} ${best} ${k}`));
   const m = said.match(BEST), seen = Math.max(...ties.map((k) => smallest(differences(best, k, of), levels.get(place)))), [, percent, factor] = said.match(SEEN) ?? [];
   const told = percent ? Number(percent) : factor ? 100 * factor - 100 : Infinity, nobody = /no allocator is shown/.test(said) && ties.length === all.length - 1;
-  if (!nobody && (!m || m[1] !== name(best) || list(m[7]) !== list(ties.map(name).join()))) wrong.push(`${said}: the samples say ${name(best)}, tied with ${ties.map(name)}`);
-  else if (!nobody) expect(said, `${m[2]} ${m[4] ?? ""} ${m[6] ?? ""}`, [quartiles(best, of, { ns: 1, us: 1e3, MiB: MIB }[m[3]])[0], ...(m[4] ? ratio(best, `${place}|${m[5]}`, of) : [])]);
+  if (!nobody && (!m || list(m[1]) !== list([best, ...ties].map(name).join()) || (m[3] ?? m[1]) !== name(best))) wrong.push(`${said}: the samples say ${name(best)}, tied with ${ties.map(name)}`);
+  else if (!nobody) expect(said, `${m[4]} ${m[6] ?? ""} ${m[8] ?? ""}`, [quartiles(best, of, { ns: 1, us: 1e3, MiB: MIB }[m[5]])[0], ...(m[6] ? ratio(best, `${place}|${m[7]}`, of) : [])]);
   if (ties.length && told !== seen && Math.abs(told / seen - 1) > 0.15) wrong.push(`${said}: ${seen} would have been seen`); // both are drawn
 }
 const flat = (of, unit) => (key) => [[quartiles(key, of, unit)[0]], quartiles(key, of, unit).slice(1)];

@@ -29,7 +29,7 @@ const why = ({ processes }) => {
   const third = (k) => begin + ((at.seconds - begin) * k) / 6, low = Math.min(...points.filter((p) => p.seconds >= third(2) && p.seconds <= third(3)).map((p) => p.live));
   const S = "([\\d.]+ [KMG]?i?B)", live = at.requested + at.slack;
   const numbers = [
-    [`^Live at ([\\d.]+) s, by count: ${S} in (\\d+) blocks?, of (\\d+) allocations? until then; ${S}`, [at.seconds, at.live, at.blocks, at.made, at.rss]], [`live bytes fell from ${S} to ${S}`, [peak, at.live]],
+    [`^Live at ([\\d.]+) s, by count: ${S} in (\\d+) blocks?, of (\\d+) allocations? until then; of this, ${S} are resident. All resident memory is ${S}\\.`, [at.seconds, at.live, at.blocks, at.made, at.live - at.untouched, at.rss]], [`live bytes fell from ${S} to ${S}`, [peak, at.live]],
     [`pin ${S} of free memory`, [at.fragments]], [`but ${S} of free memory, without`, [at.kept]], [`beside ${S} of live bytes`, [at.live]], [`grow to the end, to ${S}, by ${S} in the last two thirds of ([\\d.]+) s`, [at.live, at.live - low, at.seconds - begin]],
     [`hold ${S} of free memory \\(${S} in all; the most that was ever live is ${S}`, [free, at.arenas_memory || at.heap, peak]], [`^In use: (\\d+) % of the memory are live blocks, ${S}`, [(100 * live) / at.rss, at.live]],
     [`larger than what was asked for, ${S} in all`, [at.slack]], [`^Huge pages: ${S}`, [at.huge]], [`^Memory outside malloc: ${S} .*; malloc has ${S} live`, [at.outside, at.live]], [`^Stacks: ${S}`, [at.stacks]],

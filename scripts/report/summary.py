@@ -27,6 +27,11 @@ BEST = {
     "memory": "takes least memory",
     "peak": "has the lowest peak of memory",
 }
+TIED = {
+    "time": "tie as the fastest",
+    "memory": "tie for least memory",
+    "peak": "tie for the lowest peak of memory",
+}
 NONE_BETTER = {
     "time": "no allocator is shown to be faster than another",
     "memory": "no allocator is shown to take less memory than another",
@@ -43,6 +48,16 @@ class Sentence:
     kind: str
     text: str
     group: str = ""
+    threads: int = 0  # 0: of none or all
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Sentences that a reader may fold away; `open`: at first they are there."""
+
+    title: str
+    sentences: list[Sentence]
+    open: bool
 
 
 def key_of(*parts: object) -> str:
@@ -99,14 +114,11 @@ def best_sentence(study: Study, p: Place, q: Question) -> str:
         return f"On {at}, {fewest} of each are too few to tell {q.measure.name} apart; more repetitions do."
     if len(best) == len(q.rows):
         return f"On {at}, {NONE_BETTER[q.measure.name]} ({told})."
-    said = f"On {at}, {first.allocator} {BEST[q.measure.name]}: {value_said(q, first)}"
-    said += relative_said(q, first, study.base or "") + "."
-    ties = [r.allocator for r in best[1:]]
-    if ties:
-        said += f" Tied with it: {answer.listed(ties)} ({told})."
-    else:
-        said += " All others are worse for sure."
-    return said
+    value = value_said(q, first) + relative_said(q, first, study.base or "")
+    if len(best) == 1:
+        return f"On {at}, {first.allocator} {BEST[q.measure.name]}: {value}. All others are worse for sure."
+    names = answer.listed([r.allocator for r in best])
+    return f"On {at}, {names} {TIED[q.measure.name]} ({told}). The lowest median is {first.allocator}'s: {value}."
 
 
 def front_sentence(p: Place) -> str:
@@ -122,12 +134,15 @@ def front_sentence(p: Place) -> str:
 
 def of_place(study: Study, p: Place) -> list[Sentence]:
     found = [
-        Sentence(key_of("s", q.measure.name, p.workload, p.threads), "finding", said, p.group)
+        Sentence(
+            key_of("s", q.measure.name, p.workload, p.threads), "finding", said, p.group, p.threads
+        )
         for q in p.asked
         if (said := best_sentence(study, p, q))
     ]
     if said := front_sentence(p):
-        found.append(Sentence(key_of("s-front", p.workload, p.threads), "finding", said, p.group))
+        key = key_of("s-front", p.workload, p.threads)
+        found.append(Sentence(key, "finding", said, p.group, p.threads))
     return found
 
 
@@ -141,6 +156,19 @@ def at_other_threads(study: Study) -> list[Sentence]:
     places = [p for p in study.places.values() if p.group == CORE]
     others = [p for p in places if p.threads != study.main_threads(p.workload)]
     return [s for p in others for s in of_place(study, p)]
+
+
+def folds(study: Study, found: list[Sentence]) -> list[Fold]:
+    """What is said beside the core at its main number of threads; `found` is all at the main ones. Of the core it stands
+    open: a reader looks for it."""
+    made = []
+    others = at_other_threads(study)
+    for t in dict.fromkeys(sorted(s.threads for s in others)):
+        made.append(Fold(f"At {plural(t, 'thread')}", [s for s in others if s.threads == t], True))
+    for group in dict.fromkeys(s.group for s in found if s.group != CORE):
+        title = f"Workloads of the group {group}"
+        made.append(Fold(title, [s for s in found if s.group == group], False))
+    return made
 
 
 def gaps(study: Study, series_there: bool, series_problem: str) -> list[Sentence]:

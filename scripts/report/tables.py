@@ -24,17 +24,23 @@ long = table.number  # three digits, and no exponent
 
 class Cell(str):
     """Text with a class, and an address in the page that it leads to. `allocator`: of the head of a column, what the
-    reader hides the column by."""
+    reader hides the column by. `below`: more text, small, on a line of its own."""
 
     look: str
+    below: str
     leads_to: str
     allocator: Optional[str]
 
     def __new__(
-        cls, said: str, look: str = "", leads_to: str = "", allocator: Optional[str] = None
+        cls,
+        said: str,
+        look: str = "",
+        leads_to: str = "",
+        allocator: Optional[str] = None,
+        below: str = "",
     ) -> Cell:
         made = super().__new__(cls, said)
-        made.look, made.leads_to, made.allocator = look, leads_to, allocator
+        made.look, made.leads_to, made.allocator, made.below = look, leads_to, allocator, below
         return made
 
 
@@ -43,7 +49,8 @@ def cell_of(cell: str) -> Markup:
     if not isinstance(cell, Cell):
         return element("td", cell)
     inner = element("a", cell, href=f"#{cell.leads_to}") if cell.leads_to else escaped(str(cell))
-    return element("td", inner, class_=cell.look or None)
+    below = [" ", element("small", cell.below)] if cell.below else []
+    return element("td", inner, *below, class_=cell.look or None)
 
 
 def head_of(head: str) -> Markup:

@@ -4,6 +4,7 @@ finds the same in their sentences."""
 import copy
 import json
 import random
+import re
 import shutil
 import unittest
 from pathlib import Path
@@ -132,6 +133,24 @@ class Pages(PageTest):
             self.recounted(text.replace("to the end, to 5", "to the end, to 6"), file)[0], 1
         )
 
+    def test_live_memory_that_is_not_resident(self) -> None:
+        """By count it is live; the layers have it not."""
+        of = memory()
+        for p in of["processes"][0]["points"]:
+            p["untouched"] = 2 * MIB
+            p["live"] += 2 * MIB
+        file = self.put("why.json", of)
+        text = self.text(self.directory)
+        told = re.search(
+            r"by count: (\S+) MiB in 10 blocks, .*; of this, (\S+) MiB are resident", text
+        )
+        assert told
+        self.assertAlmostEqual(float(told[1]) - 2, float(told[2]), delta=0.11)
+        self.assertEqual(self.recounted(text, file)[0], 0)
+        wrong = text.replace(f"of this, {told[2]} MiB", f"of this, {told[1]} MiB")
+        self.assertEqual(self.recounted(wrong, file)[0], 1)
+        self.assertIn('<th scope="row">beside it: live, not resident</th><td>2 MiB</td>', text)
+
     def test_memory_that_was_not_all_seen(self) -> None:
         end = {**memory()["end"], "interrupted": True}
         self.put("why.json", memory(end=end, not_counted="it is static"))
@@ -158,9 +177,10 @@ class Pages(PageTest):
         self.assertIn("No result: other with quick: ", told)
         self.assertIn("Not shown: spoiled.json: not JSON", told)
         self.assertRegex(
-            text, r'<td class="good"><a href="#program-one">0\.50 less \(0\.49 to 0\.5[01]\)</a>'
+            text,
+            r'<td class="good"><a href="#program-one">0\.50 less</a> <small>\(0\.49 to 0\.5[01]\)</small></td>',
         )
-        self.assertRegex(text, r'<td class="plain"><a href="#program-one">1\.00 tie ')
+        self.assertRegex(text, r'<td class="plain"><a href="#program-one">1\.00 tie</a> ')
         self.assertEqual(self.recounted(text, *files)[0], 0)
         self.assertEqual(
             self.recounted(text.replace("less time in 1 of", "less time in 0 of"), *files)[0], 1
@@ -184,14 +204,14 @@ class Pages(PageTest):
         self.assertEqual(time.table.heads, ["program", "with system", "quick", "as linked"])
         one, two = (line.cells for line in time.table.lines)
         self.assertRegex(one[1], r"^2\.\d\d s$")
-        self.assertRegex(one[2] + one[3], "^0.50 less .*0.50 less")
+        self.assertEqual(one[2:], ["0.50 less", "0.50 less"])
         self.assertRegex(two[1], r"^2\.0\d ms \(49\d\.?\d*/s\)$|^1\.9\d ms \(5\d\d\.?\d*/s\)$")
         self.assertEqual(two[3], "-")
-        why = 'one is linked with libother.so.2, which serves it in the row "as linked". Its base is the C library\'s'
+        why = 'one is linked with libother.so.2: "as linked" is the program without a preload. Its base is the C library\'s'
         self.assertIn(why, time.note)
         self.assertIn(why, memory_.note)
-        self.assertIn("in a second, as 5592/s", time.note)
-        self.assertNotIn("5592", memory_.note)
+        self.assertIn("two: time is one second, divided by the rate in brackets.", time.note)
+        self.assertNotIn("rate", memory_.note)
         table = made.sections[1].parts[0].table
         assert table
         self.assertEqual({x.allocator for x in table.lines}, {"system", "as linked", "quick"})
@@ -202,9 +222,7 @@ class Pages(PageTest):
         linked["rows"][0]["processes"] = [{"malloc": "/lib/libother.so.2", "replaced": False}]
         self.put("one.json", linked)
         told = said(write.page_of_folder(self.directory))
-        self.assertIn(
-            "The C library's malloc was not measured with it, so that row is its base.", told
-        )
+        self.assertIn("The C library's malloc was not measured with it, so that is its base.", told)
 
     def test_stored_programs(self) -> None:
         """With the run of make bench that lies in their folder, on one page."""

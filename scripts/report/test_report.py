@@ -83,7 +83,8 @@ def large_run() -> "tuple[dict[str, Any], str]":
 
 
 def said(p: model.Page) -> str:
-    return "\n".join(s.text for s in (*p.gaps, *p.findings, *p.more))
+    folded = [s for fold in p.more for s in fold.sentences]
+    return "\n".join(s.text for s in (*p.gaps, *p.findings, *folded))
 
 
 class Sentences(unittest.TestCase):
@@ -105,10 +106,20 @@ class Sentences(unittest.TestCase):
     def test_a_tie_says_what_would_have_been_seen(self) -> None:
         text = said(page_of(document(noisy({"system": 10.0, "a": 5.0, "b": 5.0}, noise=0.05))))
         found = re.search(
-            r"Tied with it: [ab] \(a difference of (\d+) % would have been seen\)", text
+            r"On tiny at 1 thread, (?:a and b|b and a) tie as the fastest \(a difference of (\d+) % would have been seen\)\. "
+            r"The lowest median is [ab]'s: an operation takes",
+            text,
         )
         assert found, text
         self.assertTrue(5 <= int(found[1]) <= 25, found[1])
+
+    def test_each_number_of_threads_is_open(self) -> None:
+        entries = [e for t in (1, 2, 4) for e in noisy({"system": 10.0, "a": 5.0}, threads=t)]
+        made = page_of(document(entries))
+        self.assertEqual([f.title for f in made.more], ["At 1 thread", "At 4 threads"])
+        for fold, at in zip(made.more, ("1 thread", "4 threads")):
+            self.assertTrue(fold.open and len(fold.sentences) == 3)
+            self.assertTrue(all(s.text.startswith(f"On tiny at {at}, ") for s in fold.sentences))
 
     def test_all_alike(self) -> None:
         text = said(page_of(document(noisy({"system": 10.0, "a": 10.0}))))
@@ -149,7 +160,9 @@ class Sentences(unittest.TestCase):
         own = [{"name": "tiny", "summary": "s"}, {"name": "w", "summary": "t", "group": "threads"}]
         made = page_of(document(entries, workloads=own))
         self.assertIn("On w at 1 thread, a has the lowest peak of memory", said(made))
-        self.assertEqual({s.group for s in made.more}, {"threads"})
+        (fold,) = made.more
+        self.assertEqual((fold.title, fold.open), ("Workloads of the group threads", False))
+        self.assertEqual({s.group for s in fold.sentences}, {"threads"})
         shown = {part.workload: part.shown for s in made.sections for part in s.parts}
         self.assertEqual(shown, {"tiny": True, "w": False})
 
@@ -437,7 +450,10 @@ class WholePage(DriverTest):
         self.assertRegex(result.stdout, r"^27 sentences and 100 numbers are recomputed; 0 disagree")
         for right, wrong in (
             ("0.35 times system", "0.36 times system"),
-            ("Tied with it: gomalloc,", "Tied with it:"),
+            (
+                "gomalloc, jemalloc and tcmalloc tie as the fastest",
+                "jemalloc and tcmalloc tie as the fastest",
+            ),
         ):
             self.assertIn(right, text)
             self.assertEqual(self.recompute(text.replace(right, wrong)).returncode, 1)
@@ -493,7 +509,10 @@ class WholePage(DriverTest):
             of, head + f"tiny,a,1,0.5,{2 * MIB},{3 * MIB}\ntiny,a,1,0.6,{4 * MIB},{3 * MIB}\n"
         )
         self.assertNotIn("Memory over time is not shown", text)
-        self.assertIn("a, MiB above the start over 0.6 seconds: at most 3", text)
+        self.assertIn(
+            "a, MiB above the start over 0.6 seconds of one pass: at most 3; medians of the samples: all live ",
+            text,
+        )
 
     def test_the_same_bytes_again(self) -> None:
         of = document(noisy({"system": 10.0, "a": 5.0}))

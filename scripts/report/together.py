@@ -20,7 +20,7 @@ def prefixed(page: Page, prefix: str) -> Page:
     def cell(of: str) -> str:
         if not isinstance(of, Cell) or not of.leads_to:
             return of
-        return Cell(str(of), of.look, prefix + of.leads_to)
+        return Cell(str(of), of.look, prefix + of.leads_to, of.allocator, of.below)
 
     def line(of: Line) -> Line:
         return replace(of, cells=[cell(c) for c in of.cells], key=of.key and prefix + of.key)
@@ -39,7 +39,7 @@ def prefixed(page: Page, prefix: str) -> Page:
         prefix=prefix,
         gaps=sentences(page.gaps),
         findings=sentences(page.findings),
-        more=sentences(page.more),
+        more=[replace(f, sentences=sentences(f.sentences)) for f in page.more],
         sections=[section(s) for s in page.sections],
     )
 

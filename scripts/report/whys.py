@@ -114,6 +114,9 @@ def parts_table(process: Process, at: Point) -> Table:
         made.lines.append(Line(None, None, cells))
     total = ["all", size(at.rss), percent(at.rss, at.rss), size(max(p.rss for p in process.points))]
     made.lines.append(Line(None, None, total))
+    beside = max(p.parts["untouched"] for p in process.points)
+    row = ["beside it: live, not resident", size(at.parts["untouched"]), "", size(beside)]
+    made.lines.append(Line(None, None, row))
     return made
 
 
@@ -141,8 +144,9 @@ def sections(results: Results, verdict: Verdict) -> list[Section]:
     first = Section(
         "parts",
         "Whose is the resident memory?",
-        "Layers are what is resident, from live blocks at the bottom up. The dotted line is what is live, by count. The "
-        "dashed line is the instant that is judged.",
+        "Layers are what is resident, from live blocks at the bottom up. The dotted line is what is live, by count: "
+        "above the live layers, as a block that was not written to yet is not resident. The dashed line is the instant that "
+        "is judged.",
     )
     drawn = picture(process, verdict)
     first.parts.append(
@@ -202,7 +206,8 @@ def page(results: Results, document: Any) -> Page:
     at, process = verdict.at, results.largest
     counted = (
         f"Live at {at.seconds:.2f} s, by count: {size(at.live)} in {plural(at.blocks, 'block')}, of "
-        f"{plural(at.made, 'allocation')} until then; {size(at.rss)} are resident."
+        f"{plural(at.made, 'allocation')} until then; of this, {size(at.live - at.parts['untouched'])} are resident. All "
+        f"resident memory is {size(at.rss)}."
     )
     words = [verdict.sentence, verdict.advice, counted]
     name = printable(str(document["allocator"] or "the program's own"))
