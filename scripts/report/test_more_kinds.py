@@ -22,6 +22,7 @@ from verdicts.test_why_verdict import point
 
 PROGRAMS = ROOT / "results" / "programs"
 RECOUNT = ROOT / "scripts" / "report" / "recount.mjs"
+RECOUNT_HISTORY = RECOUNT.with_name("recount-history.mjs")
 Place = tuple[Any, ...]
 
 
@@ -371,6 +372,103 @@ class Phases(unittest.TestCase):
 
 
 class History(DriverTest):
+    def recounted(self, text: str, *files: Path) -> int:
+        node = shutil.which("node")
+        if not node:
+            self.skipTest("node is not installed")
+        page = self.directory / "page.html"
+        page.write_text(text)
+        return run(node, RECOUNT_HISTORY, page, *files, env=clean_environment()).returncode
+
+    def made(self, lines: list[dict[str, Any]]) -> "tuple[Path, model.Page, str]":
+        file = self.directory / "history.jsonl"
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        page = write.page_of_folder(self.directory)
+        text = write.rendered(page)
+        assert text
+        return file, page, text
+
+    def test_sets_of_tools(self) -> None:
+        """A set has one number on the page; a step between two is marked, and does not count as a change."""
+
+        def line(commit: str, day: int, tools: str, instructions: float) -> dict[str, Any]:
+            counts = {"instructions": instructions, "minor_faults": 100, "syscalls.mmap": 9}
+            return {
+                "schema": 1, "commit": commit * 40, "date": f"2026-01-0{day}T00:00:00Z",
+                "key": {"compiler": "cc", "kernel": "7", "harness": tools},
+                "rows": {"tiny": {"ops": 1000, "seed": 1, "processes": 8, "counts": counts}},
+            }  # fmt: skip
+
+        lines = [
+            line("a", 1, "one", 50e3), line("b", 2, "one", 60e3), line("b", 2, "two", 70e3), line("c", 3, "two", 70e3),
+            line("d", 4, "three", 90e3), line("e", 5, "four", 90e3),
+        ]  # fmt: skip
+        file, page, text = self.made(lines)
+        self.assertEqual(
+            [s.text for s in page.findings],
+            [
+                "5 commits of gomalloc were counted, from 2026-01-01 to 2026-01-05, by 4 sets of tools and harness; 1 commit "
+                "is in more than one set. Only counts of one set are compared.",
+                "instructions an operation: 1 change in 1 row beyond the gate's limit; the last: tiny/threads:1, +20.0 % at "
+                "bbbbbbbb (2026-01-02).",
+                "Between sets, 2 counts step by more than the gate's limit. Tools or harness changed there, too: the table of "
+                "steps says whose each is, as far as it is known.",
+            ],
+        )
+        _, sets, steps, first, *_ = page.sections[0].parts
+        assert sets.table and steps.table and first.table
+        self.assertEqual(
+            [x.cells[:2] for x in sets.table.lines],
+            [["1", "2"], ["2", "2"], ["3", "1"], ["4", "1"]],
+        )
+        self.assertEqual(
+            [x.cells[4] for x in sets.table.lines], ["it is the first"] + ["harness"] * 3
+        )
+        row = ["tiny/threads:1", "instructions an operation"]
+        self.assertEqual(
+            [x.cells for x in steps.table.lines],
+            [
+                [*row, "1 to 2", "60.0", "70.0", "+16.7 %", "the tools': it is the same commit"],
+                [
+                    *row,
+                    "2 to 3",
+                    "70.0",
+                    "90.0",
+                    "+28.6 %",
+                    "not known: tools and gomalloc changed",
+                ],
+            ],
+        )
+        self.assertEqual([x.cells[1] for x in first.table.lines], ["1", "2", "3", "4"])
+        self.assertEqual(
+            first.note, "The gate's limit: 0.5 %. All processes must lie further apart than that."
+        )
+        self.assertEqual(first.pictures[0].count('class="step"'), 2)
+        self.assertEqual(self.recounted(text, file), 0)
+        for right, wrong in (
+            ("5 commits of", "6 commits of"),
+            ("1 commit is in", "2 commits are in"),
+            ("1 change in 1 row", "2 changes in 1 row"),
+            ("+20.0 % at bbbbbbbb", "+21.0 % at bbbbbbbb"),
+            ("at bbbbbbbb (", "at aaaaaaaa ("),
+            ("Between sets, 2 counts", "Between sets, 3 counts"),
+        ):
+            self.assertIn(right, text)
+            self.assertEqual(self.recounted(text.replace(right, wrong), file), 1, wrong)
+
+    def test_a_row_that_a_set_has_not(self) -> None:
+        """The others keep their numbers."""
+        stored = [
+            json.loads(x) for x in (ROOT / "results" / "history.jsonl").read_text().splitlines()
+        ]
+        first, last = stored[0], stored[-1]
+        del first["rows"]["tiny"]["counts"]["minor_faults"]
+        _, page, _ = self.made([first, last])
+        (faults,) = [p for p in page.sections[0].parts if p.heading == "minor page faults"]
+        assert faults.table
+        tiny = [x.cells[1] for x in faults.table.lines if x.cells[0] == "tiny/threads:1"]
+        self.assertEqual(tiny, ["2"])
+
     def test_the_stored_one(self) -> None:
         """As scripts/history.py, which counts the same changes."""
         made = write.page_of(ROOT / "results" / "history.jsonl")
@@ -388,6 +486,7 @@ class History(DriverTest):
         self.assertRegex(said(made), r"^\d+ commits of gomalloc were counted, from 2026-")
         found = Elements(text)
         self.assertEqual(len(found.keys), len(set(found.keys)))
+        self.assertEqual(self.recounted(text, ROOT / "results" / "history.jsonl"), 0)
 
     def test_what_is_none(self) -> None:
         file = self.directory / "history.jsonl"
