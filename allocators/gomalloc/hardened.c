@@ -4,6 +4,7 @@
 
 #include "fast.h"
 #include "gomalloc.h"
+#include "guard.h"
 #include "helper.h"
 #include "hold.h"
 #include "huge.h"
@@ -80,9 +81,14 @@ static uintptr_t take(unsigned spanclass) {
     return slot;
 }
 
+/* Of a block that begins so far behind its slot. */
+static unsigned spanclass_of_size(size_t size, unsigned offset) {
+    return 2 * size_to_class(size + offset + HOLD_TAIL_LEAST);
+}
+
 static void *small(size_t size, unsigned kind, unsigned noscan) {
     const unsigned offset    = size <= HOLD_SHORT ? HOLD_NARROW : HOLD_WIDE;
-    const unsigned spanclass = 2 * size_to_class(size + offset + HOLD_TAIL_LEAST) + noscan;
+    const unsigned spanclass = spanclass_of_size(size, offset) + noscan;
     const uintptr_t slot     = take(spanclass);
     if (UNLIKELY(!slot))
         return no_memory();
@@ -105,7 +111,46 @@ static size_t offset_of(size_t alignment, size_t bytes) {
 }
 
 /* What large() shall do besides. */
-enum { LARGE_NOSCAN = 1, LARGE_ZERO = 2 };
+enum { LARGE_NOSCAN = 1, LARGE_ZERO = 2, LARGE_GUARD = 4 };
+
+/* Bytes that a guard takes at least; 0: not of such a block, or not now. */
+static size_t guard_of(size_t size, size_t offset, unsigned how) {
+    const size_t page = os_page_bytes();
+    if (offset != HOLD_WIDE || page > PAGE_BYTES || is_huge((size + page) / PAGE_BYTES + 2))
+        return 0;
+    return how & LARGE_GUARD || guard_is_due(GUARD_LARGE) ? page : 0;
+}
+
+/* Moves a new block to the end of its pages, but for those that nobody may touch from now on. It is
+ * written first. Parts of memory that was not touched before they were parted never become one
+ * mapping again. */
+static void guard(struct hold *h, size_t page) {
+    struct hold_large *l  = hold_large_of(h->span);
+    const uintptr_t after = h->block + h->size + HOLD_TAIL_LEAST;
+    const size_t bytes    = (h->end - after) / page * page;
+    h->end -= bytes;
+    h->block  = (h->end - h->size - HOLD_TAIL_LEAST) & -(uintptr_t)HOLD_WIDE;
+    l->offset = (uint32_t)hold_before(h);
+    hold_write(h);
+    if (guard_set(h->end, bytes))
+        l->guard = (uint32_t)bytes;
+    else
+        h->end += bytes;
+}
+
+/* The pages are the block's. False: too many mappings, it is as before. */
+static bool unguard(struct hold *h) {
+    struct hold_large *l = hold_large_of(h->span);
+    const size_t bytes   = mspan_span_bytes(h->span);
+    if (!l->guard)
+        return true;
+    if (!guard_lift(h->start, bytes))
+        return false;
+    l->guard = 0;
+    h->end   = h->start + bytes;
+    hold_write(h); /* where the secret ends is told by them */
+    return true;
+}
 
 /* `spare`: bytes of address space behind it, to grow into. */
 static NOINLINE void *large(size_t size, unsigned kind, size_t spare, unsigned how) {
@@ -114,27 +159,36 @@ static NOINLINE void *large(size_t size, unsigned kind, size_t spare, unsigned h
     if (size > PTRDIFF_MAX - PAGE_BYTES - OFFSET_MOST - spare)
         return no_memory();
     sweep();
-    const size_t all  = offset + size + HOLD_TAIL_LEAST + spare;
+    const size_t page = spare ? 0 : guard_of(size, offset, how);
+    const size_t all  = offset + size + HOLD_TAIL_LEAST + spare + page;
     const bool noscan = how & LARGE_NOSCAN;
     void *pages       = how & LARGE_ZERO ? large_zeroed(all, noscan)
                                          : large_alloc(all, alignment ? alignment : 1, noscan, NULL);
     if (!pages)
         return NULL;
-    const uintptr_t base = (uintptr_t)pages;
-    struct mspan *s      = arena_span(base);
-    s->has_spare         = spare != 0;
+    struct mspan *s = arena_span((uintptr_t)pages);
+    s->has_spare    = spare != 0;
     *hold_large_of(s) =
         (struct hold_large){.size = size, .offset = (uint32_t)offset, .kind = (uint8_t)kind};
-    const struct hold h = {.start = base,
-                           .block = base + offset,
-                           .end   = base + mspan_span_bytes(s),
-                           .size  = size,
-                           .kind  = kind};
+    struct hold h = {.span  = s,
+                     .start = s->base,
+                     .block = s->base + offset,
+                     .end   = hold_large_end(s),
+                     .size  = size,
+                     .kind  = kind};
+    if (page)
+        guard(&h, page);
     return hold_write(&h);
 }
 
 static NOINLINE void *allocate_more(size_t size, unsigned kind) {
-    return size <= HOLD_SMALL ? small(size, kind, 0) : large(size, kind, 0, 0);
+    if (size > HOLD_SMALL)
+        return large(size, kind, 0, 0);
+    void *guarded = NULL;
+    if (size >= GUARD_LEAST && !mcache_current->list[spanclass_of_size(size, HOLD_WIDE)].head &&
+        guard_is_due(GUARD_SMALL))
+        guarded = large(size, kind, 0, LARGE_GUARD);
+    return guarded ? guarded : small(size, kind, 0);
 }
 
 /* Of a wide block, the compiler would rather compute it twice, and needs more registers for that.
@@ -390,13 +444,13 @@ static bool resize(struct hold *h, size_t size) {
         return fits;
     }
     const size_t offset = hold_before(h);
-    if (size <= HOLD_SMALL || size > PTRDIFF_MAX - PAGE_BYTES - OFFSET_MOST ||
+    if (size <= HOLD_SMALL || size > PTRDIFF_MAX - PAGE_BYTES - OFFSET_MOST || !unguard(h) ||
         !large_resize(s, offset + size + HOLD_TAIL_LEAST))
         return false;
     hold_large_of(s)->size = h->size = size;
     h->start                         = s->base;
     h->block                         = s->base + offset;
-    h->end                           = s->base + mspan_span_bytes(s);
+    h->end                           = hold_large_end(s);
     return true;
 }
 

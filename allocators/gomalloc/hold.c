@@ -2,6 +2,7 @@
 
 #ifdef GOMALLOC_HARDENED
 
+#include "guard.h"
 #include "quarantine.h"
 
 struct hold_class hold_classes[SPAN_CLASSES];
@@ -29,6 +30,7 @@ static struct hold_class class_of(unsigned bytes) {
 void hold_begin(void) {
     assert(class_to_size[HOLD_SPANCLASS_WIDE / 2 - 1] == HOLD_SHORT_SLOT);
     hold_classes[0] = class_of(QUARANTINE_WITHIN);
+    hold_classes[1] = class_of(GUARD_LEAST);
     for (unsigned i = 2; i < SPAN_CLASSES; i++)
         hold_classes[i] = class_of(class_to_size[i / 2]);
     for (unsigned i = 0; i < SMALL_MAX / 8; i++) {

@@ -31,6 +31,7 @@ enum {
 struct hold_large {
     uint64_t size;   /* that was asked for */
     uint32_t offset; /* of the block from the first page; 0: there is no header */
+    uint32_t guard;  /* bytes at the end of the last pages that nobody may touch (guard.h) */
     uint8_t kind;
     bool is_cut;      /* realloc has made a shorter one of it */
     bool is_released; /* it waits in quarantine without its memory */
@@ -49,7 +50,8 @@ struct hold_class {
 
 _Static_assert(sizeof(struct hold_class) == 16, "and none is in two cache lines");
 
-extern struct hold_class hold_classes[SPAN_CLASSES]; /* [0]: of the begin of a large block */
+/* [0]: of the begin of a large block; [1]: of one that is shorter than that */
+extern struct hold_class hold_classes[SPAN_CLASSES];
 
 /* The span class of a block, by its size / 8. */
 extern uint8_t hold_spanclass[SMALL_MAX / 8];
@@ -66,6 +68,11 @@ struct hold {
 
 static inline struct hold_large *hold_large_of(struct mspan *s) {
     return (struct hold_large *)s->bits;
+}
+
+/* Where the part of a large span ends that its block may have. */
+static inline uintptr_t hold_large_end(struct mspan *s) {
+    return s->base + mspan_span_bytes(s) - hold_large_of(s)->guard;
 }
 
 /* Where blocks begin in the slots of a class. */
@@ -175,7 +182,7 @@ static HOLD_HOT bool hold_locate(struct hold *h, uintptr_t address) {
         return slot < s->nelems && hold_may_begin(s->elem_bytes, address - h->start);
     }
     h->start = s->base;
-    h->end   = s->base + mspan_span_bytes(s);
+    h->end   = hold_large_end(s);
     return atomic_load_explicit(&s->word, memory_order_relaxed) == span_word(SPAN_LARGE, 1) &&
            address == s->base + hold_large_of(s)->offset;
 }

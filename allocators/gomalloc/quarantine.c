@@ -2,6 +2,7 @@
 
 #ifdef GOMALLOC_HARDENED
 
+#include "guard.h"
 #include "mcache.h"
 #include "mheap.h"
 #include "reproach.h"
@@ -46,27 +47,36 @@ static void look(const void *slot, unsigned spanclass) {
 
 /* --- large spans --- */
 
+/* What is known of a block, and from where on: its begin, with the words before it. */
+static const struct hold_class *large_class(struct mspan *s, uintptr_t *from) {
+    const struct hold_large *l = hold_large_of(s);
+    *from                      = s->base + (l->offset ? l->offset - HOLD_WIDE : 0);
+    return &hold_classes[l->guard && l->size < QUARANTINE_WITHIN];
+}
+
 static void large_wipe(struct mspan *s) {
-    seal_store(s->base, 0);
-    quarantine_wipe(s->base, &hold_classes[0], HOLD_WIDE);
+    uintptr_t from;
+    const struct hold_class *k = large_class(s, &from);
+    seal_store(from, 0);
+    quarantine_wipe(from, k, HOLD_WIDE);
 }
 
 /* The secret behind the block stays, and is looked at, too. */
 static void large_look(struct mspan *s) {
     const struct hold_large *l = hold_large_of(s);
-    const struct hold h        = {.start = s->base,
-                                  .block = s->base + l->offset,
-                                  .end   = s->base + mspan_span_bytes(s),
-                                  .size  = l->size};
+    const struct hold h        = {
+               .start = s->base, .block = s->base + l->offset, .end = hold_large_end(s), .size = l->size};
+    uintptr_t from;
+    const struct hold_class *k = large_class(s, &from);
     if (l->is_released)
         return;
-    if (seal_load(s->base))
-        reproach_write(os_pointer(s->base), first_set(s->base, 8));
-    if (!quarantine_is_clean(s->base, &hold_classes[0], HOLD_WIDE))
-        reproach_write(os_pointer(s->base), quarantine_stain(s->base, &hold_classes[0]));
+    if (seal_load(from))
+        reproach_write(os_pointer(from), first_set(from, 8));
+    if (!quarantine_is_clean(from, k, HOLD_WIDE))
+        reproach_write(os_pointer(from), quarantine_stain(from, k));
     const uint64_t header = seal_header(h.block, seal_says(l->size, l->kind));
-    if (h.block + h.size >= s->base + QUARANTINE_WITHIN + 8 && hold_overflow(&h, header))
-        reproach_write(os_pointer(s->base), h.block + h.size);
+    if (h.block + h.size >= from + k->bytes + 8 && hold_overflow(&h, header))
+        reproach_write(os_pointer(from), h.block + h.size);
 }
 
 /* Pages of one part of the heap of so many. */
@@ -82,29 +92,41 @@ static size_t resident(struct mspan *s) {
     return hold_large_of(s)->is_released ? 0 : s->npages;
 }
 
+/* Lets everybody touch all of it again. False: too many mappings, these addresses are lost. */
+static bool large_open(struct mspan *s) {
+    const size_t bytes         = mspan_span_bytes(s);
+    const struct hold_large *l = hold_large_of(s);
+    if (l->guard ? guard_lift(s->base, bytes)
+                 : !l->is_released || os_protect(os_pointer(s->base), bytes, true))
+        return true;
+    os_release(os_pointer(s->base), bytes);
+    return false;
+}
+
 /* Takes out what waits at a place; true: pages went back to the heap. */
 static bool large_leave(struct mcache *c, struct mspan *s) {
     const bool is_released = hold_large_of(s)->is_released;
     c->quarantine.large_pages -= resident(s);
     large_look(s);
+    if (!large_open(s))
+        return false;
     *hold_large_of(s) = (struct hold_large){0}; /* as of a span that was none yet */
     if (!is_released && s->npages <= SPANCACHE_PAGES)
         return spancache_free(&c->spans, s);
-    if (is_released && !os_protect(os_pointer(s->base), mspan_span_bytes(s), true))
-        return false; /* too many mappings: these addresses are lost */
     mheap_free_large(s);
     return true;
 }
 
-/* Of what is too long to wait, and of what the program wants shorter, the memory goes back to the
- * system, and any access is a fault. */
+/* The memory goes back to the system of what is too long to wait, of what the program wants
+ * shorter, and of a short block with a guard. Then any access is a fault. */
 static void large_come(struct mspan *s) {
-    void *pages        = os_pointer(s->base);
-    const size_t bytes = mspan_span_bytes(s);
-    hold_large_of(s)->is_released =
-        (s->npages > large_room(QUARANTINE_LONGEST) || hold_large_of(s)->is_cut) &&
-        os_release(pages, bytes);
-    if (hold_large_of(s)->is_released)
+    struct hold_large *l = hold_large_of(s);
+    void *pages          = os_pointer(s->base);
+    const size_t bytes   = mspan_span_bytes(s);
+    l->is_released       = (s->npages > large_room(QUARANTINE_LONGEST) || l->is_cut ||
+                      (l->guard && l->size <= HOLD_SMALL)) &&
+                     os_release(pages, bytes);
+    if (l->is_released)
         os_protect(pages, bytes, false);
     else
         large_wipe(s);

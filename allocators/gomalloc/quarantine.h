@@ -38,7 +38,8 @@ enum {
      * at its end. If it is longer than both, the second lies at a secret place. */
     QUARANTINE_PIECE  = 64,
     QUARANTINE_WITHIN = 4096, /* of a large block, they lie within these: memory that the program
-                                 has never touched shall not be touched here */
+                                 has never touched shall not be touched here. Of a shorter one,
+                                 within GUARD_LEAST */
 };
 
 struct quarantine {

@@ -3,14 +3,18 @@
  * depends on chance: what is at random decides which of several ways is taken, and each leads
  * there. */
 #include "gomalloc.h"
+#include "guard.h"
 #include "hardened.h"
 #include "options.h"
+#include "os.h"
 #include "seal.h"
 #include "tap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,6 +137,107 @@ static void underflow_large(void) {
     unsigned char *p = keep(gom_malloc(LARGE));
     flip(p - 3);
     gom_free(p);
+}
+
+/* --- pages that nobody may touch --- */
+
+/* As after a long pause: the next block may have a guard. */
+static unsigned char *make_guarded(size_t size) {
+    atomic_store_explicit(&guard_next, 0, memory_order_relaxed);
+    return keep(gom_malloc(size));
+}
+
+static void make_no_guards(void) {
+    atomic_store_explicit(&guard_next, UINT64_MAX / 2, memory_order_relaxed);
+}
+
+enum { READ = 64, SHORT = 3000 };
+
+static void read_behind(size_t size) {
+    const volatile unsigned char *p = make_guarded(size);
+    for (unsigned i = 0; i < READ; i++)
+        (void)p[size + i];
+}
+
+static void read_behind_large(void) {
+    read_behind(LARGE);
+}
+
+static void read_behind_short(void) {
+    read_behind(SHORT);
+}
+
+static void read_after_short(void) { /* its memory is gone, too */
+    const volatile unsigned char *p = make_guarded(SHORT);
+    gom_free(keep((void *)p));
+    (void)p[SHORT / 2];
+}
+
+static void write_after_guarded(void) { /* its first byte lies anywhere in a page */
+    unsigned char *p = make_guarded(LARGE);
+    gom_free(p);
+    flip(p);
+    gom_trim(0);
+}
+
+/* All of a block is its owner's, and of the length that it has. */
+static void use_guarded(size_t size) {
+    unsigned char *p = make_guarded(size);
+    memset(p, 0x5a, gom_usable_size(p));
+    if (gom_realloc(p, PTRDIFF_MAX / 2))
+        abort();
+    for (size_t new = size; new < 3 * size; new += size / 2) {
+        p = gom_realloc(p, new);
+        if (gom_usable_size(p) != new || p[size - 1] != 0x5a)
+            abort();
+        memset(p, 0x5a, new);
+    }
+    p = gom_realloc(p, size / 2);
+    if (p[size / 2 - 1] != 0x5a)
+        abort();
+    memset(p, 0x5a, size / 2);
+    gom_free(p);
+    atomic_store_explicit(&guard_next, 0, memory_order_relaxed);
+    p = gom_calloc(1, size);
+    for (size_t i = 0; i < size; i++)
+        if (p[i])
+            abort();
+    memset(p, 0x5a, size);
+    gom_free(p);
+}
+
+static void guarded_is_whole(void) {
+    for (size_t size = GUARD_LEAST; size < 2000000; size = size * 9 / 8 + 1)
+        use_guarded(size);
+    gom_trim(0);
+    for (size_t size = GUARD_LEAST; size < 2000000; size = size * 9 / 8 + 1)
+        use_guarded(size);
+}
+
+/* Until the kernel refuses more; some kernels have more than so many. */
+static void take_all_mappings(void) {
+    enum { PAIRS = 40000 };
+    const size_t page   = os_page_bytes();
+    unsigned char *area = os_map(2 * PAIRS * page);
+    for (unsigned i = 0; i < PAIRS; i++)
+        if (!os_protect(area + 2 * i * page, page, false))
+            return;
+}
+
+static void no_mapping_is_left(void) {
+    enum { BLOCKS = 32 };
+    unsigned char *p[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++)
+        p[i] = make_guarded(LARGE);
+    take_all_mappings();
+    for (unsigned i = 0; i < BLOCKS; i++)
+        gom_free(p[i]);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        memset(p[i] = make_guarded(LARGE + i * SHORT), 0x5a, LARGE + i * SHORT);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        gom_free(p[i]);
+    gom_trim(0);
+    guarded_is_whole();
 }
 
 /* --- bad frees --- */
@@ -402,6 +507,12 @@ static const struct {
     {"the header of a short block", underflow_short, "underflow: a write before a block"},
     {"the word before the header", underflow_word, "underflow: a write before a block"},
     {"a byte before a large block", underflow_large, "underflow: a write before a block"},
+    {"a read behind a large block", read_behind_large, FAULT},
+    {"a read behind a shorter one", read_behind_short, FAULT},
+    {"a read of it after its free", read_after_short, FAULT},
+    {"a write to a guarded block after its free", write_after_guarded, "write after free"},
+    {"all of a guarded block is its owner's", guarded_is_whole, NULL},
+    {"no mapping is left for a guard", no_mapping_is_left, NULL},
     {"a double free", double_small, "free of a block that is free already (double free?)"},
     {"a double free after others", double_late, "free already"},
     {"a double free of an aligned block", double_aligned, "free already"},
@@ -505,6 +616,55 @@ static void test_anywhere(void) {
        least, BLOCKS);
 }
 
+/* Takes what can be had in a row, and more only as time passes. */
+static unsigned take_guards(enum guard_use use, unsigned *most) {
+    const uint64_t begin = os_about_now_ns();
+    unsigned n           = 0;
+    while (guard_is_due(use))
+        n++;
+    *most = GUARDS_AT_ONCE + (unsigned)((os_about_now_ns() - begin) / GUARD_NS) + 1;
+    return n;
+}
+
+static void test_guards_pace(void) {
+    unsigned most, rest;
+    atomic_store_explicit(&guard_next, 0, memory_order_relaxed);
+    const unsigned small = take_guards(GUARD_SMALL, &most);
+    OK(small >= GUARDS_AT_ONCE - GUARDS_KEPT && small <= most - GUARDS_KEPT,
+       "guards of short blocks have a pace: %u", small);
+    const unsigned large = take_guards(GUARD_LARGE, &rest);
+    OK(large >= GUARDS_KEPT && large + small <= most + rest - GUARDS_AT_ONCE + 1,
+       "what is left is for large blocks: %u", large);
+}
+
+static unsigned mappings(void) {
+    static char text[1 << 16];
+    const int fd   = open("/proc/self/maps", O_RDONLY);
+    unsigned lines = 0;
+    for (ssize_t n; (n = read(fd, text, sizeof text)) > 0;)
+        for (ssize_t i = 0; i < n; i++)
+            lines += text[i] == '\n';
+    close(fd);
+    return lines;
+}
+
+static void test_guards_are_bounded(void) {
+    enum { BLOCKS = GUARDS_MOST + 300, OTHERS = 100 };
+    static unsigned char *p[BLOCKS];
+    const unsigned before = mappings();
+    for (unsigned i = 0; i < BLOCKS; i++)
+        p[i] = make_guarded(LARGE);
+    const unsigned with = mappings() - before;
+    OK(with > GUARDS_MOST && with <= 2 * GUARDS_MOST + OTHERS,
+       "there is a limit to guards: %u mappings more", with);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        gom_free(p[i]);
+    gom_trim(0);
+    const unsigned after = mappings();
+    OK(after <= before + OTHERS, "they go with their blocks: %u mappings at first, %u now", before,
+       after);
+}
+
 static void test_wiped(void) {
     unsigned char *p = keep(gom_malloc(100));
     unsigned left    = 0;
@@ -538,6 +698,7 @@ static void test_secrets(void) {
 }
 
 int main(void) {
+    make_no_guards(); /* but where a case wants one */
     test_secrets();
     test_cases();
     test_handler();
@@ -547,6 +708,8 @@ int main(void) {
     test_quarantine(LARGE, 100);
     test_order();
     test_anywhere();
+    test_guards_pace();
+    test_guards_are_bounded();
     test_wiped();
     return tap_done();
 }

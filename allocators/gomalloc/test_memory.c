@@ -1,6 +1,7 @@
 /* Memory: what is asked of the operating system, what comes back, and what happens if it has none.
  * Each part in a process of its own, so that none inherits the heap of another. */
 #include "gomalloc.h"
+#include "guard.h"
 #include "hardened.h"
 #include "mheap.h"
 #include "options.h"
@@ -131,7 +132,10 @@ static void in_small_space(int megabytes) {
     }
     if (n == MOST || errno != ENOMEM)
         _exit(9);
-    if (bytes < (size_t)megabytes << 19) /* half of the space must be usable */
+    /* Half of the space must be usable. Hardened, the first ones have guards: two pages each. */
+    enum { GUARDED = GUARDS_AT_ONCE - GUARDS_KEPT };
+    const size_t guards = HARDENED ? GUARDED * (2 * 8192 - 4096) : 0;
+    if (bytes + guards < (size_t)megabytes << 19)
         _exit(8);
     if (gom_malloc((size_t)megabytes << 20) || errno != ENOMEM)
         _exit(7);

@@ -5,6 +5,7 @@
  */
 #include "arena.h"
 #include "gomalloc.h"
+#include "guard.h"
 #include "hardened.h"
 #include "hold.h"
 #include "huge.h"
@@ -565,6 +566,9 @@ static void test_in_handler(enum interrupted what) {
 int main(int argc, char **argv) {
     const unsigned count      = sizeof scenarios / sizeof *scenarios;
     const unsigned long reads = argc > 1 ? strtoul(argv[1], NULL, 10) : READS;
+#ifdef GOMALLOC_HARDENED /* a block with a guard counts as a large one: none has */
+    atomic_store_explicit(&guard_next, UINT64_MAX / 2, memory_order_relaxed);
+#endif
     test_large();
     for (int what = 0; what < INTERRUPTED; what++)
         test_in_handler((enum interrupted)what);
