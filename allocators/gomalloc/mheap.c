@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "hardened.h"
 #include "huge.h"
+#include "link.h"
 #include "os.h"
 #include "persistent.h"
 #include "quarantine.h"
@@ -123,8 +124,11 @@ static void begin(void) {
            os_page_bytes() > (size_t)PAGE_BYTES << mheap.pages.unit_shift)
         mheap.pages.unit_shift++;
     mheap.base_random = os_is_randomised() ? os_random(RANDOM_BASE) : 0;
-    if (HARDENED)
-        hardened_begin();
+#ifdef GOMALLOC_HARDENED
+    hardened_begin();
+#else
+    link_begin();
+#endif
 }
 
 /* n pages more. True: mheap.lock is held, so that the caller takes what it needs before another

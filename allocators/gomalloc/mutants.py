@@ -62,7 +62,23 @@ HARDENED_TEST = "test-gomalloc-hardened/" + HERE + "test_hardened"
 GO_CASE = "test_page_allocator_passes_the_tests_of_go"
 
 MUTANTS = [
-    # --- hardened: each mechanism, switched off ---
+    # --- misuses: each mechanism, switched off ---
+    (
+        "links: malloc follows none that a program wrote",
+        HERE + "link.c",
+        "    link_secret = link_secret_of(os_random(RANDOM_LINKS));",
+        "    link_secret = 0;",
+        HERE + "test_hardened",
+        "malloc follows no link that leaves the heap",
+    ),
+    (
+        "links: an address that is mixed with the secret is none",
+        LINK,
+        "    return (random & ~(ones << 1 | 7)) | ones;",
+        "    return random & 0xff0;",
+        HERE + "test_hardened",
+        "malloc follows no link that leaves the heap",
+    ),
     (
         "hardened: secrets are drawn",
         HERE + "seal.c",

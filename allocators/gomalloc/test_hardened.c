@@ -1,7 +1,7 @@
 /* The hardened build: what a misuse ends with. Each mechanism has a misuse that only it stops. Each
  * runs in a child of its own, which must die of it and say why, or must not die. Nothing here
  * depends on chance: what is at random decides which of several ways is taken, and each leads
- * there. */
+ * there. In the normal build: a damaged link. */
 #include "gomalloc.h"
 #include "guard.h"
 #include "hardened.h"
@@ -18,10 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef GOMALLOC_HARDENED
-
-enum { LARGE = 100000, HUGE_BLOCK = 65 << 20, MANY = 3000 };
-
 /* A compiler knows what free means, but not this. */
 static void *volatile kept;
 
@@ -29,6 +25,35 @@ static unsigned char *keep(void *block) {
     kept = block;
     return kept;
 }
+
+static char said[4096];
+
+/* Runs it in a child; the signal that it died of, 0: none. What it said is in `said`. */
+static int end_of(void (*misuse)(void)) {
+    int fd[2], status = 0;
+    if (pipe(fd) != 0)
+        return -1;
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        dup2(fd[1], STDERR_FILENO);
+        misuse();
+        _exit(0);
+    }
+    close(fd[1]);
+    size_t n = 0;
+    for (ssize_t got; (got = read(fd[0], said + n, sizeof said - 1 - n)) > 0;)
+        n += (size_t)got;
+    said[n] = '\0';
+    close(fd[0]);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+#ifdef GOMALLOC_HARDENED
+
+enum { LARGE = 100000, HUGE_BLOCK = 65 << 20, MANY = 3000 };
 
 static void flip(unsigned char *at) {
     *(volatile unsigned char *)at ^= 0xa5;
@@ -457,31 +482,6 @@ static void mismatch_allowed(void) {
 
 /* --- the tests --- */
 
-static char said[4096];
-
-/* Runs it in a child; the signal that it died of, 0: none. What it said is in `said`. */
-static int end_of(void (*misuse)(void)) {
-    int fd[2], status = 0;
-    if (pipe(fd) != 0)
-        return -1;
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(60);
-        dup2(fd[1], STDERR_FILENO);
-        misuse();
-        _exit(0);
-    }
-    close(fd[1]);
-    size_t n = 0;
-    for (ssize_t got; (got = read(fd[0], said + n, sizeof said - 1 - n)) > 0;)
-        n += (size_t)got;
-    said[n] = '\0';
-    close(fd[0]);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
-
 static const char FAULT[] = "fault";
 
 static const struct {
@@ -716,7 +716,53 @@ int main(void) {
 
 #else
 
+enum { SIZE = 64, BLOCKS = 8 };
+
+static uint64_t target[SIZE / 8];
+
+/* Over the link of the block that the next malloc gives. The second one would give what it says. */
+static void follow(const void *next) {
+    unsigned char *p = keep(gom_malloc(SIZE));
+    signal(SIGSEGV, SIG_DFL); /* a sanitiser has a handler */
+    gom_free(p);
+    *(const void *volatile *)(void *)p = next;
+    keep(gom_malloc(SIZE));
+    keep(gom_malloc(SIZE));
+}
+
+static void write_after_free(void) {
+    follow(target);
+}
+
+static void link_to_a_live_block(void) {
+    follow(keep(gom_malloc(SIZE)));
+}
+
+static void link_of_zeros(void) {
+    follow(NULL);
+}
+
+/* Eight bytes behind each of some blocks, of which the one behind is free or is damaged. */
+static void overflow_into_links(void) {
+    unsigned char *p[BLOCKS];
+    const void *const next = target;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        p[i] = keep(gom_malloc(SIZE));
+    signal(SIGSEGV, SIG_DFL);
+    for (unsigned i = 1; i < BLOCKS; i += 2)
+        gom_free(p[i]);
+    for (unsigned i = 0; i < BLOCKS; i += 2)
+        memcpy(keep(p[i]) + SIZE, &next, sizeof next);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        keep(gom_malloc(SIZE));
+}
+
 int main(void) {
+    IS(end_of(write_after_free), SIGSEGV, "malloc follows no link that leaves the heap");
+    IS(end_of(overflow_into_links), SIGSEGV, "nor one that eight bytes of overflow wrote");
+    IS(end_of(link_to_a_live_block), SIGSEGV,
+       "nor one to a live block, which would be given twice");
+    IS(end_of(link_of_zeros), SIGSEGV, "nor does one of zeros end a list");
     tap_skip("misuses", "in the hardened build");
     return tap_done();
 }
