@@ -88,7 +88,7 @@ class Formats(unittest.TestCase):
             [sys.executable, TABLE, "--format=x", EXAMPLE], capture_output=True, text=True
         )
         self.assertEqual(wrong.returncode, 2)
-        self.assertIn("'markdown', 'csv', 'json'", wrong.stderr)
+        self.assertIn("markdown, csv, json", wrong.stderr.replace("'", ""))
 
 
 if __name__ == "__main__":
