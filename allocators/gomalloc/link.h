@@ -29,8 +29,8 @@ extern uintptr_t link_secret __attribute__((visibility("hidden")));
 /* Once, before the heap has an object. */
 void link_begin(void);
 
-/* Makes it of random bits. An address mixed with it is none: on x86-64 (bits 63 and 62 differ) nor
- * on arm64 (55 and 54 do, and it ignores the others). Objects stay aligned. */
+/* Makes it of random bits. An address mixed with it is none. On x86-64 bits 63 and 62 differ, on
+ * arm64, which ignores the higher ones, 55 and 54. Objects stay aligned. */
 static inline uintptr_t link_secret_of(uint64_t random) {
     const uintptr_t ones = (uintptr_t)1 << 62 | (uintptr_t)1 << 54;
     return (random & ~(ones << 1 | 7)) | ones;
