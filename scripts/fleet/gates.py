@@ -28,7 +28,7 @@ from fleet.asked import Refusal
 from fleet.machines import Class
 from fleet.parts import read
 from gate import accepted, campaign, cli, document, driver, findings, judge, nodes, rejudge, report
-from gate import stats
+from gate import strata
 from gate.campaign import FIRST
 from gate.document import Result
 from gate.run import Gate, campaign_facts
@@ -180,7 +180,7 @@ def refuse_if_head_alone(
 
 
 def power(done: campaign.Campaign, count: int) -> list[str]:
-    """What all nodes find, and what one of them would find with its share of the rounds."""
+    """What all nodes find, and what the best of them would find with its share of the rounds."""
     settings = done.settings
     comparisons = len(done.rows) * len(judge.METRICS)
     stages = settings.first, settings.looks[-1]
@@ -189,13 +189,14 @@ def power(done: campaign.Campaign, count: int) -> list[str]:
         if row in done.failed:
             continue
         c = judge.compare(done.first + done.second, row, judge.METRICS[0], settings)
-        together, alone = (
-            stats.smallest_change(c.effect.scale, first, second, comparisons, c.margin, c.target)
-            for first, second in (stages, (stages[0] // count, stages[1] // count))
-        )
+        limits = comparisons, c.margin, c.target
+        together = strata.smallest_change(c.head_base, stages[0], stages[1], *limits)
+        sizes = strata.sizes_of(c.head_base)
+        shares = zip(c.head_base, strata.split(stages[0], sizes), strata.split(stages[1], sizes))
+        alone = min(strata.smallest_change([d], n, m, *limits) for d, n, m in shares)
         one = report.percent(alone) if math.isfinite(alone) else "nothing"
         said.append(f"{row} {report.percent(together)} ({one})")
-    head = "power gained: the least change of time that all nodes find, and what one finds with its share: "
+    head = "power gained: the least change of time that all nodes find, and what the best alone finds with its share: "
     return [head + ", ".join(said)] if said else []
 
 

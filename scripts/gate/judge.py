@@ -204,8 +204,8 @@ def asked(samples: Iterable[Sample], rows: Iterable[str]) -> list[tuple[str, str
 
 def smallest(c: Comparison, second: int, comparisons: int, settings: Settings) -> float:
     """The smallest change of this row that the two stages together find."""
-    return stats.smallest_change(
-        c.effect.scale, settings.first, second, comparisons, c.margin, c.target
+    return strata.smallest_change(
+        c.head_base, settings.first, second, comparisons, c.margin, c.target
     )
 
 

@@ -37,6 +37,22 @@ MUTANTS = [
         "",
     ),
     (
+        "gate: the smallest change over nodes has the noise of each",
+        "scripts/gate/strata.py",
+        "    return tuple(own.get(i, shared) for i in range(len(strata)))",
+        "    return (effect(strata).scale,) * len(strata)",
+        f"{STRATA}:Power.test_the_smallest_change_is_found_as_often_as_it_says",
+        "test_the_smallest_change",
+    ),
+    (
+        "gate: a finding's smallest change is that of its nodes",
+        "scripts/gate/judge.py",
+        "        c.head_base, settings.first, second,",
+        "        [[d for node in c.head_base for d in node]], settings.first, second,",
+        f"{STRATA}:Power.test_the_judge_asks_the_nodes",
+        "test_the_judge",
+    ),
+    (
         "gate: what is equal on both sides speaks for no change",
         "scripts/gate/strata.py",
         "order = np.lexsort((d <= 0, np.abs(d)))",
@@ -351,8 +367,8 @@ MUTANTS = [
     (
         "the smallest change is not promised too small",
         "scripts/gate/stats.py",
-        "math.exp(math.log1p(margin) + needed * scale) - 1",
-        "math.exp(math.log1p(margin) + needed * scale * 0.8) - 1",
+        "return math.inf if math.isinf(found) else found * scale",
+        "return math.inf if math.isinf(found) else found * scale * 0.8",
         f"{STATS}:SmallestChange.test_is_found_as_often_as_it_says",
         "",
     ),

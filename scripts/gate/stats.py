@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 from scipy import stats
@@ -96,11 +96,27 @@ def smallest_change(
     A candidate is what is suspected, and what may be the target or more. The 95 % interval of the
     first stage lies below a change as large as the target in one of 40 cases only. That holds however
     few its blocks are."""
+
+    def needed(blocks: int, level: float, power: float) -> float:
+        found = needed_shift(blocks, level, power)
+        return math.inf if math.isinf(found) else found * scale
+
+    return smallest_by(needed, first, second, comparisons, margin, target)
+
+
+def smallest_by(
+    needed: Callable[[int, float, float], float],
+    first: int,
+    second: int,
+    comparisons: int,
+    margin: float,
+    target: float,
+) -> float:
+    """Likewise. `needed`: the shift that so many blocks find, at a level and with a power."""
     each = 1 - (1 - POWER) / 2
 
     def change(blocks: int, level: float) -> float:
-        needed = needed_shift(blocks, level, each)
-        return math.inf if math.isinf(needed) else math.exp(math.log1p(margin) + needed * scale) - 1
+        return math.exp(math.log1p(margin) + needed(blocks, level, each)) - 1
 
     candidate = min(change(first, CANDIDATE), target)
     return max(candidate, change(second, FALSE_RATE / comparisons))

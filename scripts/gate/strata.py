@@ -24,11 +24,15 @@ from typing import Any, Sequence
 import numpy as np
 import numpy.typing as npt
 
+import paired
 from gate import stats
 from paired import LEVEL, Effect
 
 Strata = Sequence[Sequence[float]]  # of each node, one number a round
 Numbers = npt.NDArray[Any]
+DRAWS = 1000  # of rounds
+STEPS = 12  # of the search
+FEWEST = 4  # rounds that show a node's noise
 FINEST = 1000  # weights are whole numbers up to this; any weights give an exact test
 
 
@@ -126,3 +130,79 @@ def effect(strata: Strata) -> Effect:
     if below:  # a sum below it is too small to be luck
         low, high = reaching(up, of_up, below), reaching(down, of_down, below)
     return Effect(sum(sizes), middle, low, high)
+
+
+def scales(strata: Strata) -> tuple[float, ...]:
+    """The noise of each node: the standard deviation that its interval belongs to, or that of its rounds, if there are too
+    few for an interval. Nodes with fewer than FEWEST share one, that of their interval together. If even that has no
+    ends, it is that of all rounds."""
+    own = {
+        i: stats.effect(d).scale if stats.rank_sum_below(len(d)) else paired.scale_of(d)
+        for i, d in enumerate(strata)
+        if len(d) >= FEWEST
+    }
+    few = [d for i, d in enumerate(strata) if i not in own]
+    shared = effect(few).scale if few else 0.0
+    if math.isinf(shared):
+        shared = effect(strata).scale
+    return tuple(own.get(i, shared) for i in range(len(strata)))
+
+
+def split(total: int, sizes: Sequence[int]) -> tuple[int, ...]:
+    """So many rounds over the nodes, in proportion to their rounds."""
+    ends = [round(total * upto / sum(sizes)) for upto in np.cumsum((0, *sizes))]
+    return tuple(end - begin for begin, end in zip(ends, ends[1:]))
+
+
+@lru_cache(maxsize=4096)
+def needed_shift(
+    sizes: tuple[int, ...], noise: tuple[float, ...], level: float, power: float
+) -> float:
+    """By how much normal rounds of nodes with this noise must be shifted, so that the test at this level rejects with
+    this power; infinite: it never can. It is found by drawing, always from the same numbers. A node with many rounds has
+    too many to draw; then all nodes have fewer. The shift goes with the root of their number."""
+    most = max(sizes)
+    if most > stats.DRAWN_BLOCKS:
+        fewer = tuple(max(1, round(n * stats.DRAWN_BLOCKS / most)) for n in sizes)
+        return needed_shift(fewer, noise, level, power) * math.sqrt(sum(fewer) / sum(sizes))
+    known = at_most(sizes)
+    below = int(np.searchsorted(known, level, side="right"))
+    if not below or not all(map(math.isfinite, noise)):
+        return math.inf
+    random = np.random.default_rng(1)
+    drawn = [scale * random.standard_normal((DRAWS, n)) for n, scale in zip(sizes, noise)]
+
+    def is_found(shift: float) -> bool:
+        missing = np.zeros(DRAWS)  # weight of the rounds that are not up
+        for weight, rounds in zip(weights(sizes), drawn):
+            d = rounds + shift
+            order = np.argsort(np.abs(d), axis=1)
+            down = np.take_along_axis(d, order, axis=1) <= 0
+            missing += weight * (down @ np.arange(1, d.shape[1] + 1))
+        return bool((missing < below).mean() >= power)
+
+    high = max(max(noise), math.ulp(0.0))
+    while not is_found(high):
+        high *= 2
+    low = 0.0
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_found(middle) else (middle, high)
+    return high
+
+
+def smallest_change(
+    strata: Strata, first: int, second: int, comparisons: int, margin: float, target: float
+) -> float:
+    """The smallest change that is found, if nodes are as noisy as in these rounds, and share the blocks of the two stages
+    as these. stats.py says what it is."""
+    if len(strata) == 1:
+        scale = stats.effect(strata[0]).scale
+        return stats.smallest_change(scale, first, second, comparisons, margin, target)
+    noise, sizes = scales(strata), sizes_of(strata)
+
+    def needed(blocks: int, level: float, power: float) -> float:
+        of = [(n, scale) for n, scale in zip(split(blocks, sizes), noise) if n]
+        return needed_shift(tuple(n for n, _ in of), tuple(s for _, s in of), level, power)
+
+    return stats.smallest_by(needed, first, second, comparisons, margin, target)

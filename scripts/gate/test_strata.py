@@ -4,17 +4,28 @@ import itertools
 import math
 import random
 import unittest
+from statistics import NormalDist
 from typing import Any, Callable
 
 import numpy as np
 from scipy import stats as scipy_stats
 
-from gate import stats, strata
+from gate import judge, stats, strata
+
+TRIALS = 300  # of a campaign
 
 
 def drawn(draw: random.Random, shift: float, *nodes: tuple[int, float]) -> list[list[float]]:
     """Of nodes with so many rounds and such noise."""
     return [[draw.gauss(shift, scale) for _ in range(size)] for size, scale in nodes]
+
+
+class Fixed:
+    """Rounds without luck."""
+
+    @staticmethod
+    def normal(count: int, scale: float) -> list[float]:
+        return [NormalDist(0, scale).inv_cdf((i + 0.5) / count) for i in range(count)]
 
 
 class Exact(unittest.TestCase):
@@ -160,17 +171,58 @@ class Power(unittest.TestCase):
         self.assertLess(self.rejected(stratified, 0, 0.01), 10)
 
     def test_the_smallest_change_is_found_as_often_as_it_says(self) -> None:
+        """What is drawn here is the oracle: the gate's two stages, on nodes that are alike and on nodes that are not."""
+        margin, comparisons = 0.01, 24
         draw = random.Random(17)
-        scale, margin, comparisons = 0.02, 0.01, 24
-        change = stats.smallest_change(scale, 12, 48, comparisons, margin, math.inf)
-        found = 0
-        for _ in range(200):
-            first = drawn(draw, math.log1p(change), *((4, scale),) * 3)
-            second = drawn(draw, math.log1p(change), *((16, scale),) * 3)
-            found += strata.p_worse(first, margin) < stats.CANDIDATE and (
-                strata.p_worse(second, margin) < stats.FALSE_RATE / comparisons
-            )
-        self.assertGreater(found, 0.91 * 200)
+        for noise in ((0.02, 0.02, 0.02), (0.01, 0.15, 0.15), (0.01, 0.02, 0.2)):
+            seen = [Fixed.normal(60, scale) for scale in noise]
+            change = strata.smallest_change(seen, 12, 48, comparisons, margin, math.inf)
+
+            def found(true: float) -> float:
+                count = 0
+                for _ in range(TRIALS):
+                    first = drawn(draw, math.log1p(true), *((4, scale) for scale in noise))
+                    second = drawn(draw, math.log1p(true), *((16, scale) for scale in noise))
+                    count += strata.p_worse(first, margin) < stats.CANDIDATE and (
+                        strata.p_worse(second, margin) < stats.FALSE_RATE / comparisons
+                    )
+                return count / TRIALS
+
+            self.assertGreater(found(change), 0.92, noise)
+            # Nor is it larger than it need be.
+            less = math.expm1(math.log1p(margin) + 0.7 * (math.log1p(change) - math.log1p(margin)))
+            self.assertLess(found(less), 0.92, noise)
+
+    def test_the_judge_asks_the_nodes(self) -> None:
+        nodes = [Fixed.normal(20, scale) for scale in (0.01, 0.15, 0.15)]
+        e = strata.effect(nodes)
+        time = judge.METRICS[0]
+        c = judge.Comparison(
+            "small/threads:1", time, 1, 1, 0.01, 9.0, nodes, nodes, nodes, e, e, None
+        )
+        own = judge.smallest(c, 48, 24, judge.QUICK)
+        limits = (judge.QUICK.first, 48, 24, 0.01, 9.0)
+        self.assertEqual(own, strata.smallest_change(nodes, *limits))
+        self.assertGreater(own, 1.5 * stats.smallest_change(e.scale, *limits))
+        joined = [[d for node in nodes for d in node]]
+        self.assertNotAlmostEqual(own, strata.smallest_change(joined, *limits), places=3)
+
+    def test_few_rounds_tell_of_their_own_node(self) -> None:
+        quiet, loud = strata.scales([Fixed.normal(4, 0.01), Fixed.normal(4, 0.2)])
+        self.assertAlmostEqual(loud / quiet, 20)
+
+    def test_nodes_with_few_rounds_share_their_noise(self) -> None:
+        quiet, loud = (Fixed.normal(40, scale) for scale in (0.01, 0.2))
+        few = [loud[i::20] for i in range(20)]
+        noise = strata.scales([quiet, *few])
+        self.assertLess(noise[0], 0.02)
+        self.assertEqual(len(set(noise[1:])), 1)
+        self.assertGreater(noise[1], 0.1)
+
+    def test_rounds_are_split_in_proportion(self) -> None:
+        self.assertEqual(strata.split(12, (24, 24, 24)), (4, 4, 4))
+        self.assertEqual(strata.split(10, (1, 2, 2)), (2, 4, 4))
+        self.assertEqual(sum(strata.split(11, (7, 7, 7, 1))), 11)
 
 
 if __name__ == "__main__":
