@@ -2,9 +2,11 @@
 
 #include "persistent.h"
 
+#include <stddef.h>
 #include <string.h>
 
-struct heap_arena *_Atomic arenas[ARENAS];
+struct arena_table arenas;
+_Static_assert(offsetof(struct heap_arena, page_class) == 0, "as arena_class has it");
 size_t arena_sys;
 
 /* relaxed: who sees an outdated bound misses the newest arenas, no more. */
@@ -31,14 +33,15 @@ struct mspan *arena_span_checked(uintptr_t address) {
 
 bool arena_prepare(uintptr_t base, size_t bytes) {
     for (size_t i = base >> ARENA_SHIFT; i <= (base + bytes - 1) >> ARENA_SHIFT; i++) {
-        if (atomic_load_explicit(&arenas[i], memory_order_relaxed))
+        if (atomic_load_explicit(&arenas.distance[i], memory_order_relaxed))
             continue;
         struct heap_arena *a = persistent_alloc(sizeof *a, 1);
         if (!a)
             return false;
         arena_sys += sizeof *a;
-        /* release: whoever reads the pointer at all finds zeros behind it */
-        atomic_store_explicit(&arenas[i], a, memory_order_release);
+        /* release: whoever reads the distance at all finds zeros there */
+        atomic_store_explicit(&arenas.distance[i], (uintptr_t)a - (uintptr_t)&arenas.no_class,
+                              memory_order_release);
         extend_bounds(i);
     }
     return true;

@@ -4,6 +4,7 @@
 #ifndef GOMALLOC_ARENA_H
 #define GOMALLOC_ARENA_H
 
+#include "os.h"
 #include "sizeclasses.h"
 
 #include <stdatomic.h>
@@ -25,21 +26,37 @@ struct heap_arena {
 };
 
 /* 16 MiB of address space, of which one page is resident for each 32 GiB of the heap's. */
-extern struct heap_arena *_Atomic arenas[ARENAS];
+struct arena_table {
+    /* How far from no_class the maps of an arena lie, in bytes. 0: there is no such arena. */
+    _Atomic uintptr_t distance[ARENAS];
+    /* What arena_class finds where no arena is: always 0. */
+    _Atomic uint8_t no_class[ARENA_PAGES];
+};
+extern struct arena_table arenas __attribute__((visibility("hidden")));
 
 /* NULL: no page of the heap lies near. The address has no more than ADDRESS_BITS. relaxed, here and
  * below: whoever got the address from malloc, or from somebody who did, comes after the stores. For
  * any other address there is no right answer. */
 static inline struct heap_arena *arena_of(uintptr_t address) {
-    return atomic_load_explicit(&arenas[address >> ARENA_SHIFT], memory_order_relaxed);
+    const uintptr_t distance =
+        atomic_load_explicit(&arenas.distance[address >> ARENA_SHIFT], memory_order_relaxed);
+    return distance ? os_pointer((uintptr_t)&arenas.no_class + distance) : NULL;
 }
 
 static inline unsigned arena_page(uintptr_t address) {
     return address >> PAGE_SHIFT & (ARENA_PAGES - 1);
 }
 
-static inline unsigned arena_page_class(const struct heap_arena *a, uintptr_t address) {
-    return atomic_load_explicit(&a->page_class[arena_page(address)], memory_order_relaxed);
+/* The class of an address's page, as page_class has it; 0, too, where no arena is. It asks no
+ * question: an arena begins with its map of classes, so that each distance leads to such a map. */
+static inline unsigned arena_class(uintptr_t address) {
+    uintptr_t map =
+        atomic_load_explicit(&arenas.distance[address >> ARENA_SHIFT], memory_order_relaxed) +
+        (uintptr_t)&arenas;
+    __asm__("" : "+r"(map)); /* so added up, the rest is one operand: gcc 12 adds all three else */
+    const _Atomic uint8_t *class =
+        os_pointer(map + offsetof(struct arena_table, no_class) + arena_page(address));
+    return atomic_load_explicit(class, memory_order_relaxed);
 }
 
 /* The span of a page of the heap. */

@@ -34,14 +34,10 @@ static inline void fast_free(void *block) {
         hardened_free(block);
         return;
     }
-    const uintptr_t address    = (uintptr_t)block;
-    const struct heap_arena *a = arena_of(address);
-    if (__builtin_expect(a != NULL, 1)) {
-        struct freelist *l = &mcache_current->list[arena_page_class(a, address)];
-        if (__builtin_expect(l->now.budget, 1)) { /* 0 for class 0, too */
-            freelist_push(l, block);
-            return;
-        }
+    struct freelist *l = &mcache_current->list[arena_class((uintptr_t)block)];
+    if (__builtin_expect(l->now.budget, 1)) { /* 0 for class 0, too */
+        freelist_push(l, block);
+        return;
     }
     free_more(block);
 }

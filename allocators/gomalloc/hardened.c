@@ -371,9 +371,8 @@ static HOT bool free_from(struct mcache *c, size_t spanclass, void *block, size_
 
 /* 0: the page does not tell. */
 static HOT size_t spanclass_of(const void *block) {
-    const uintptr_t address    = (uintptr_t)block;
-    const struct heap_arena *a = address >> ARENA_SHIFT < ARENAS ? arena_of(address) : NULL;
-    return LIKELY(a != NULL) ? arena_page_class(a, address) : 0;
+    const uintptr_t address = (uintptr_t)block;
+    return address >> ARENA_SHIFT < ARENAS ? arena_class(address) : 0;
 }
 
 static NOINLINE void free_as(void *block, unsigned kind, size_t size) {

@@ -208,9 +208,8 @@ static void free_other(void *block, const void *caller) {
 }
 
 NOINLINE void free_more(void *block) {
-    const void *caller         = CALLER;
-    const struct heap_arena *a = arena_of((uintptr_t)block);
-    const unsigned spanclass   = a ? arena_page_class(a, (uintptr_t)block) : 0;
+    const void *caller       = CALLER;
+    const unsigned spanclass = arena_class((uintptr_t)block);
     if (!spanclass) {
         free_other(block, caller);
         return;
