@@ -259,6 +259,7 @@ static void test_flags(void) {
 }
 
 int main(void) {
+    test_flags(); /* first, for blocks that are too short are overrun by what follows */
     test_sizes();
     test_too_much();
     test_calloc();
@@ -267,6 +268,5 @@ int main(void) {
     test_realloc_usable();
     test_aligned();
     test_errno();
-    test_flags();
     return tap_done();
 }

@@ -171,7 +171,7 @@ class Power(unittest.TestCase):
         self.assertLess(self.rejected(stratified, 0, 0.01), 10)
 
     def test_the_smallest_change_is_found_as_often_as_it_says(self) -> None:
-        """What is drawn here is the oracle: the gate's two stages, on nodes that are alike and on nodes that are not."""
+        # The oracle is what is drawn here: the gate's two stages, on nodes that are alike and on others.
         margin, comparisons = 0.01, 24
         draw = random.Random(17)
         for noise in ((0.02, 0.02, 0.02), (0.01, 0.15, 0.15), (0.01, 0.02, 0.2)):
