@@ -14,7 +14,7 @@ from report.summary import key_of
 
 WIDTH, HEIGHT = 176, 135
 LEFT, RIGHT, TOP, BOTTOM = 40, 168, 22, 108
-MOST_POINTS = 90  # of a line over time
+MOST_POINTS = 64  # of a line over time: one for two pixels
 
 Line = list[tuple[float, float]]
 
