@@ -7,6 +7,7 @@
 #   WORK=bench|check|harden|gate|try   what the nodes do (default: bench)
 #   BATCH=n                    rounds of a task (default: 1; of the gate: of both its stages in proportion)
 #   AT_ONCE=n                  so many tasks at a time (default: no limit)
+#   CPUS=n                     of WORK=gate: that a node may use; other nodes do no work (default: by Slurm)
 #   SBATCH="--partition=big --time=30"   further options of sbatch, split at blanks; quotes mean nothing
 #   QUICK ALLOCATORS WORKLOADS GROUP THREADS PRELOAD REPS SEED TIMEOUT SIZES LONG_REST THP ARGS
 #                              as in scripts/bench.sh. REPS is the number of rounds.
@@ -64,6 +65,7 @@ need_results
 for option in ${SBATCH:-}; do set -- "$@" "--sbatch=$option"; done
 [ -n "${DO:-}" ] || set -- "$@" --collect
 [ -z "${BATCH:-}" ] || set -- "$@" --batch="$BATCH"
+[ -z "${CPUS:-}" ] || set -- "$@" --cpus="$CPUS"
 [ -z "${AT_ONCE:-}" ] || set -- "$@" --at-once="$AT_ONCE"
 [ "$command" != check ] || [ -z "${REPS:-}" ] || set -- "$@" --rounds="$REPS"
 set -- submit --work="$command" --driver="$driver" --out="${OUT:-${root}results}" "$@" --

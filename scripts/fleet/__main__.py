@@ -249,13 +249,19 @@ def status(fleet: Fleet) -> int:
 
 def prepare(options: argparse.Namespace) -> Path:
     driver = options.driver.absolute()
+    if options.cpus and options.work != "gate":
+        raise Refusal("--cpus is for --work gate: its default rows follow the number of CPUs")
     if options.work == "try" and not options.rounds:
         return tries.prepare(options.out, driver, options.words)
     if options.work != "gate":
         return asking.prepare(options.out, driver, options.work, options.words, options.rounds)
     if options.rounds:
         raise Refusal("--rounds is for --work check; the gate takes --first and --blocks")
-    made: Path = of_the_gate().prepare(options.out, driver, options.words)
+    gates = of_the_gate()
+    cpus = gates.cpus_of(options.words, driver, options.cpus, options.sbatch)
+    if cpus:
+        complain(f"fleet: rows for nodes of {plural(cpus, 'usable CPU')}; others do no work")
+    made: Path = gates.prepare(options.out, driver, options.words, cpus)
     return made
 
 

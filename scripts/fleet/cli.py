@@ -57,6 +57,12 @@ def parser() -> argparse.ArgumentParser:
         type=count,
         help="of --work check: all checks so many times, each with another seed (default: 1)",
     )
+    submit.add_argument(
+        "--cpus",
+        type=count,
+        help="of --work gate: that a node may use, for which the default rows are chosen (default: what Slurm says of most "
+        "nodes)",
+    )
     submit.add_argument("--at-once", type=count, help="so many tasks at a time (default: no limit)")
     submit.add_argument(
         "--sbatch",

@@ -127,8 +127,9 @@ class Cluster:
         key.chmod(0o600)
         ports = free_ports(1 + len(self.nodes))
         host = socket.gethostname().split(".")[0]
+        cpus = len(os.sched_getaffinity(0))
         lines = [
-            f"NodeName={n} NodeHostname={host} NodeAddr=127.0.0.1 Port={p} CPUs=2 State=UNKNOWN"
+            f"NodeName={n} NodeHostname={host} NodeAddr=127.0.0.1 Port={p} CPUs={cpus} State=UNKNOWN"
             for n, p in zip(self.nodes, ports[1:])
         ]
         (self.folder / "slurm.conf").write_text(

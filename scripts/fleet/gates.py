@@ -18,12 +18,12 @@ import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, Collection, Iterable, Sequence
+from typing import Any, Collection, Iterable, Optional, Sequence
 
 import stored_file
 from bench_results import plural
 from fleet import asked as asking
-from fleet import rounds
+from fleet import rounds, slurm
 from fleet.asked import Refusal
 from fleet.machines import Class
 from fleet.parts import read
@@ -57,11 +57,30 @@ def options_of(words: Sequence[str], driver: Path) -> Any:
     return made
 
 
-def gate_of(words: Sequence[str], driver: Path) -> Gate:
+def gate_of(words: Sequence[str], driver: Path, cpus: Optional[int] = None) -> Gate:
     options = options_of(words, driver)
     if options.accepted and not options.accepted.is_file():
         raise Refusal(f"there is no {options.accepted}")
-    return Gate(options, accepted.load(options.accepted or RESULTS / "accepted.json"))
+    return Gate(options, accepted.load(options.accepted or RESULTS / "accepted.json"), cpus)
+
+
+def rows_follow_cpus(words: Sequence[str], driver: Path) -> bool:
+    """Whether other rows are compared on a machine with another number of CPUs. Raises Refusal."""
+    try:
+        options = options_of(words, driver)
+    except findings.Refusal as problem:
+        raise Refusal(str(problem)) from problem
+    return not (options.threads and (options.workloads or options.quick))
+
+
+def cpus_of(
+    words: Sequence[str], driver: Path, given: Optional[int], sbatch: Sequence[str]
+) -> Optional[int]:
+    """The number for which the rows are chosen: what the user says, or what most nodes have. None: they do not depend on
+    it. Raises Refusal and slurm.Trouble."""
+    if given or not rows_follow_cpus(words, driver):
+        return given
+    return slurm.most_usual(slurm.cpus_of_nodes(sbatch))
 
 
 def period_of(settings: judge.Settings) -> int:
@@ -69,11 +88,12 @@ def period_of(settings: judge.Settings) -> int:
     return 1 + math.ceil(settings.looks[-1] / settings.first)
 
 
-def prepare(out: Path, driver_: Path, words: Sequence[str]) -> Path:
-    """Makes the folder of a fleet with its bundle. `words`: options of the gate. Raises Refusal."""
+def prepare(out: Path, driver_: Path, words: Sequence[str], cpus: Optional[int]) -> Path:
+    """Makes the folder of a fleet with its bundle. `words`: options of the gate. `cpus`: of a node; others do no work.
+    None: any number. Raises Refusal."""
     with tempfile.TemporaryDirectory(prefix="fleet-gate-") as place:
         try:
-            gate = gate_of(words, driver_)
+            gate = gate_of(words, driver_, cpus)
             sides = gate.sides(Path(place))
         except findings.Refusal as problem:
             raise Refusal(str(problem)) from problem
@@ -110,6 +130,7 @@ def prepare(out: Path, driver_: Path, words: Sequence[str]) -> Path:
                 "period": period,
                 "seeds": [campaign.seed_of(gate.options.seed, stage) for stage in (0, 1)],
                 "suffix": suffix,
+                "cpus": cpus,
                 "gate": {
                     "options": [*words, *located],
                     **gate.arms(both),

@@ -6,9 +6,12 @@ of output files, so the tasks open their logs themselves.
 
 from __future__ import annotations
 
+import argparse
+import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
@@ -81,3 +84,39 @@ def waiting(name: str) -> list[Waiting]:
 
 def cancel(name: str) -> None:
     command("scancel", "--me", f"--name={name}")
+
+
+def where(options: Sequence[str]) -> tuple[str, str]:
+    """Returns the partitions and the list of nodes that options of sbatch name; "": none."""
+    made = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    made.add_argument("-p", "--partition", default=os.environ.get("SBATCH_PARTITION", ""))
+    made.add_argument("-w", "--nodelist", default="")
+    try:
+        found, _ = made.parse_known_args(list(options))
+    except argparse.ArgumentError as problem:  # an option without its value
+        raise Trouble(f"options of sbatch: {problem}") from problem
+    return found.partition, found.nodelist
+
+
+def cpus_of_nodes(options: Sequence[str]) -> dict[str, int]:
+    """As Slurm says, of each node where a job with these options of sbatch may run: of its partitions, or of the
+    default one."""
+    partition, nodes = where(options)
+    words = [f"--partition={partition}"] * bool(partition) + [f"--nodes={nodes}"] * bool(nodes)
+    shown = command("sinfo", "--noheader", "--Node", "--format=%P|%N|%c", *words)
+    lines = [line.strip().split("|") for line in shown.splitlines() if line.strip()]
+    usual = [line for line in lines if line[0].endswith("*")]  # of the default partition
+    try:
+        return {node: int(cpus) for _, node, cpus in (not partition and usual) or lines}
+    except ValueError as problem:
+        raise Trouble(f"sinfo said no CPUs of nodes, but '{shown.strip()[:200]}'") from problem
+
+
+def most_usual(cpus: dict[str, int]) -> int:
+    """What most nodes have; of two as usual, the smaller."""
+    if not cpus:
+        raise Trouble(
+            "sinfo names no node where these tasks could run: give CPUS=n, or other options of sbatch"
+        )
+    counts = Counter(cpus.values())
+    return min(counts, key=lambda n: (-counts[n], n))

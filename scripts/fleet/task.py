@@ -67,6 +67,17 @@ def differences(folder: Path, manifest: dict[str, Any]) -> list[str]:
     return found
 
 
+def other_cpus(asked: dict[str, Any]) -> list[str]:
+    """Why this node cannot measure the rows: they were chosen for another number of CPUs."""
+    wanted, usable = asked.get("cpus"), len(os.sched_getaffinity(0))
+    if wanted in (None, usable):
+        return []
+    return [
+        f"the rows of the gate are for {wanted} CPUs, and it may use {usable}: submit with CPUS={usable}, or give WORKLOADS "
+        "and THREADS"
+    ]
+
+
 class Task:
     def __init__(self, folder: Path, submission: str) -> None:
         self.folder = folder
@@ -172,7 +183,7 @@ class Task:
             print("task: all its rounds are whole")
             return 0
         manifest = json.loads((self.folder / "bundle" / "manifest.json").read_text())
-        found = differences(self.folder, manifest)
+        found = differences(self.folder, manifest) + other_cpus(self.asked)
         save(self.folder / "nodes" / f"{self.node}.json", {"node": self.node, "refused": found})
         if found:
             print("".join(f"task: {self.node} does no work: {x}\n" for x in found), file=sys.stderr)

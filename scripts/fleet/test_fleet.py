@@ -1,5 +1,6 @@
 """The fleet without a cluster: what counts, what is missing, what is odd; and what is said where it cannot be done."""
 
+import io
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import time
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from driving import ROOT, SPANBENCH, clean_environment, run
 
@@ -345,6 +347,32 @@ class Node(InFolder):
         self.assertIn("differs from the submitter's: another library", differs)
         (other,) = task.differences(self.folder, {"architecture": "vax", "files": {}})
         self.assertIn("not vax", other)
+
+    def test_a_node_with_other_cpus_measures_no_rows_that_follow_them(self) -> None:
+        usable = len(os.sched_getaffinity(0))
+        (self.folder / "bundle").mkdir()
+        for name in ("jobs", "nodes"):
+            (self.folder / name).mkdir()
+        task.save(
+            self.folder / "bundle" / "manifest.json",
+            {"architecture": os.uname().machine, "files": {}},
+        )
+        task.save(self.folder / "jobs" / "0.json", {"batches": [[0, 0]]})
+        variables = {"SLURM_ARRAY_TASK_ID": "0", "SLURMD_NODENAME": "n1"}
+        for cpus, measures in ((usable, True), (None, True), (usable + 1, False)):
+            task.save(self.folder / "fleet.json", {"work": "gate", "period": 6, "cpus": cpus})
+            with mock.patch.dict(os.environ, variables):
+                made = task.Task(self.folder, "0")
+            with mock.patch.object(made, "measure", return_value=0) as measure, mock.patch(
+                "sys.stderr", io.StringIO()
+            ) as said:
+                code = made.run()
+            self.assertEqual((code, measure.called), (0, True) if measures else (2, False))
+            refused = json.loads((self.folder / "nodes" / "n1.json").read_text())["refused"]
+            self.assertEqual(len(refused), not measures)
+            wanted = f"for {usable + 1} CPUs, and it may use {usable}: submit with CPUS={usable}"
+            self.assertEqual(wanted in "".join(refused), not measures)
+            self.assertEqual(wanted in said.getvalue(), not measures)
 
 
 class Words(InFolder):

@@ -3,22 +3,25 @@
 import dataclasses
 import json
 import math
+import os
 import random
 import shutil
 import unittest
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Optional
+from unittest import mock
 
 import jsonschema
 from driving import ROOT, run_python
 
-from fleet import gates, rounds, task
+from fleet import gates, rounds, slurm, task
 from fleet.asked import Refusal
 from fleet.test_fleet import MACHINE, InFolder
 from gate import campaign, findings, judge, nodes, strata
 from gate.campaign import Order
 from gate.samples import ARMS, Sample
+from gate.test_rows import KNOWN
 from gate_proof.simulation import Machine
 
 FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
@@ -522,6 +525,57 @@ class Words(unittest.TestCase):
             with self.assertRaises(Refusal):
                 gates.options_of(words, Path("x"))
         self.assertEqual(gates.options_of(["--quick"], Path("x")).tier, "timed")
+
+    def test_rows_are_chosen_for_the_nodes(self) -> None:
+        """Not for the machine that submits."""
+        both = mock.Mock(base=mock.Mock(adapter=False))
+        for cpus in (1, 2, 8, 64):
+            with mock.patch("os.access", return_value=True):
+                gate = gates.gate_of([], Path("x"), cpus)
+            chosen = gate.asked(both, KNOWN).timed
+            self.assertIn(f"lock_convoy/threads:{max(4, 2 * cpus)}", chosen)
+            self.assertEqual("small/threads:2" in chosen, cpus > 1)
+
+    def cpus(
+        self,
+        shown: str,
+        *words: str,
+        given: int = 0,
+        sbatch: tuple[str, ...] = (),
+        **environment: str,
+    ) -> Any:
+        """As submit finds them, and the words for sinfo."""
+        own = {k: v for k, v in os.environ.items() if k != "SBATCH_PARTITION"}
+        with mock.patch.object(slurm, "command", return_value=shown) as asked, mock.patch.dict(
+            os.environ, {**own, **environment}, clear=True
+        ):
+            found = gates.cpus_of(words, Path("x"), given or None, sbatch)
+        return found, [call.args[4:] for call in asked.call_args_list]
+
+    def test_cpus_of_the_nodes(self) -> None:
+        shown = "debug*|n1|2\ndebug*|n2|8\ndebug*|n3|8\nbig|n3|8\nbig|n4|64\nbig|n5|64\nbig|n6|64\n"
+        self.assertEqual(self.cpus(shown), (8, [()]), "of the default partition")
+        for words in (
+            ["--partition=big"],
+            ["-p", "big"],
+            ["-pbig", "--time=3", "--partition", "big"],
+        ):
+            found = self.cpus(shown, sbatch=tuple(words))
+            self.assertEqual(found, (64, [("--partition=big",)]), words)
+        found = self.cpus(shown, SBATCH_PARTITION="big")
+        self.assertEqual(found, (64, [("--partition=big",)]))
+        found = self.cpus("debug*|n1|2\n", sbatch=("--nodelist=n1",))
+        self.assertEqual(found, (2, [("--nodes=n1",)]))
+        self.assertEqual(self.cpus("a|n1|8\na|n2|2\nb|n1|8\n"), (2, [()]), "of two, the smaller")
+        for more in ("--quick", "--workloads=tiny"):
+            said = ("--threads=1", more)
+            self.assertEqual(self.cpus(shown, *said), (None, []), "whatever the nodes have")
+            self.assertEqual(self.cpus(shown, *said, given=4), (4, []))
+        for option in ("--threads=1", "--workloads=tiny", "--quick"):
+            self.assertEqual(self.cpus(shown, option), (8, [()]), option)
+        for spoilt, sbatch in (("", ()), ("debug*|n1|x\n", ()), (shown, ("-p",))):
+            with self.assertRaises(slurm.Trouble):
+                self.cpus(spoilt, sbatch=sbatch)
 
     def test_fewest_rounds_that_tell_of_a_sick_node(self) -> None:
         """With one fewer, not even the most different copy is told."""

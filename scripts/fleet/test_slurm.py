@@ -270,6 +270,23 @@ class Gate(OnSlurm):
         left = {n for n, of in document["fleet"]["nodes"].items() if of["void"] is None}
         self.assertNotIn("n2", left)
 
+    def test_rows_are_for_the_cpus_that_slurm_says(self) -> None:
+        """And nodes with others do no work."""
+        usable = len(os.sched_getaffinity(0))
+        words = [w for w in self.OPTIONS if not w.startswith("--threads")]
+        words += [self.accepted, f"--base={self.library}", f"--head={self.library}"]
+        with self.cluster.drained():
+            folder = self.submit(*words, of=("--work=gate",))
+            file = folder / "fleet.json"
+            asked = json.loads(file.read_text())
+            self.assertEqual(asked["cpus"], usable)
+            file.write_text(json.dumps({**asked, "cpus": usable + 1}))
+        done = self.fleet("collect", "--bare", folder)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("0 of 54 rounds", done.stdout)
+        says = f"n[123] did no work: the rows of the gate are for {usable + 1} CPUs, and it may use"
+        self.assertRegex(done.stdout, says)
+
     def test_adapters(self) -> None:
         """One of them with a library that was built beside it."""
         folder = self.gate("--base=gomalloc", "--head=system")

@@ -38,9 +38,16 @@ class Sides:
 class Gate:
     """One run."""
 
-    def __init__(self, options: argparse.Namespace, entries: list[accepted.Entry]) -> None:
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        entries: list[accepted.Entry],
+        cpus: Optional[int] = None,
+    ) -> None:
+        """`cpus`: of the machines that measure (default: those that this process may use)."""
         self.options = options
         self.entries = entries
+        self.cpus = cpus or len(os.sched_getaffinity(0))
         self.driver = (
             options.driver or base_and_head.ROOT / os.environ.get("B", "build") / "spanbench"
         ).resolve()
@@ -139,7 +146,7 @@ class Gate:
             cli.workloads(o.workloads),
             cli.thread_counts(o.threads),
             known,
-            cpus=len(os.sched_getaffinity(0)),
+            cpus=self.cpus,
             quick=o.quick,
         )
         if both.base.adapter and o.tier != "timed":
