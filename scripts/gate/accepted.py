@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gate import deterministic, judge
+from gate.counting import TIMED_CALLS
 from gate.findings import Finding, Refusal
 
 ROW = re.compile(r"\*|[\w-]+/threads:[1-9]\d*")
-METRICS = dict.fromkeys([*(m.name for m in judge.METRICS), *deterministic.LIMITS])
+METRICS = dict.fromkeys([*(m.name for m in judge.METRICS), *deterministic.LIMITS, TIMED_CALLS])
 KEYS = ("row", "metric", "reason", "until")
 
 

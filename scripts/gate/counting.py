@@ -1,6 +1,9 @@
 """Counts of one sample that no clock enters. callgrind counts instructions. strace counts system calls and
 the bytes that they make accessible. Page faults and memory are from the cell's own record.
 
+Of long rows, those of the timed operations are a count of their own, in which start-up is not: there a call in a million
+operations shows. The cell's own clocks are the marks in strace's log.
+
 Callgrind replaces no malloc, so the library under test is really executed. It counts within the one
 function that holds the timed operations. strace sees the whole process, and nothing is subtracted.
 """
@@ -38,6 +41,9 @@ TIMEOUT = 300  # seconds for one process. The slowest allocator that was tried n
 MAX_OPS = 100_000  # of tiny requests: half a second under callgrind
 # Times as many of huge requests. Then one system call more in 1000 operations is several.
 TIMES_USUAL = 5
+# Operations of a long row, in which a call more in a million of them is one or more.
+LONG = 1_000_000
+TIMED_CALLS = "timed_syscalls"
 STARVED = 1 / 2  # of that time. A process that waited longer for a processor says nothing.
 TAIL = 300  # characters of a failed process's last words
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}  # and nothing else
@@ -248,7 +254,8 @@ class Counting:
             )
         if kind == "calls":
             logs = [path.read_text("utf-8", "replace") for path in sorted(at.glob("log.*"))]
-            return Sample({**calls(logs), **memory(record)}, str(record["digest"]))
+            timed = timed_calls(logs) if work.ops >= LONG else {}
+            return Sample({**calls(logs), **timed, **memory(record)}, str(record["digest"]))
         found = instructions(err)
         if found is None:
             return Failure(
@@ -349,6 +356,20 @@ def calls(logs: Sequence[str]) -> Counts:
     counts: Counts = {f"syscalls.{name}": float(n) for name, n in kinds.items()}
     counts["bytes_mapped"] = float(mapped(logs))
     return counts
+
+
+# What the cell asks just before a span of operations and just after it: of the warm-up, then of the timed ones.
+SPAN = re.compile(r"^clock_gettime\(CLOCK_THREAD_CPUTIME_ID, .*\n", re.MULTILINE)
+
+
+def timed_calls(logs: Sequence[str]) -> Counts:
+    """Those of one thread in its timed operations, without the cell's clocks. None, if another calls the marks too."""
+    for log in logs:
+        parts = SPAN.split(log)
+        if len(parts) == 5:
+            names = re.findall(r"^(\w+)\(", parts[3], re.MULTILINE)
+            return {TIMED_CALLS: float(sum(name != "clock_gettime" for name in names))}
+    return {}
 
 
 def memory(record: dict[str, Any]) -> Counts:

@@ -21,6 +21,7 @@ NAMES = {
     "writable_live_bytes": "writable",
     "bytes_mapped": "bytes mapped",
     "minor_faults": "minor faults",
+    "timed_syscalls": "timed calls",
 }
 NULL_RUN = "base and head are the same file: a null run, in which nothing can be worse"
 FIRST = (NULL_RUN, NOT_SEEN)  # facts that begin so are among the first lines

@@ -37,6 +37,7 @@ KINDS = (
     Kind("a lock in the slow path", ("collector",)),
     Kind("a leak of one block in a thousand", ("seldom",), (("seldom", 1),)),
     Kind("1 ms of work in a million operations", ("seldom",), (("seldom", 1),)),
+    Kind("a system call in a million operations", ("seldom",)),
     Kind("memory that stays when all is freed", ("small",), (("small", 1),)),
     Kind("time without more instructions", (), (("small", 1),)),
     Kind("a pause of 1 ms in a million operations", (), (("seldom", 1),)),

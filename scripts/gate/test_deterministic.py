@@ -55,6 +55,27 @@ class Verdict(unittest.TestCase):
             c = Comparison("syscalls.madvise", ops, [7] * 8, [7 + more] * 8)
             self.assertEqual(c.verdict, verdict, (ops, more))
 
+    def test_a_call_in_a_million_operations(self) -> None:
+        """One more is found, where counts repeat. Where they do not, the usual limit of calls says what is open."""
+        seldom = 1 << 21
+
+        def verdict(base: Sequence[float], head: Sequence[float], ops: int = seldom) -> str:
+            return Comparison(counting.TIMED_CALLS, ops, list(base), list(head)).verdict
+
+        for ops, more in ((1_000_000, 1), (seldom, 2), (3_000_000, 3)):
+            for base in (0, 40):
+                self.assertEqual(verdict([base] * 8, [base + more] * 8, ops), "fail")
+                self.assertEqual(verdict([base + more] * 8, [base] * 8, ops), "improved")
+                self.assertEqual(verdict([base] * 8, [base + more - 1] * 8, ops), "pass")
+        wide: list[float] = [0, 5, 300, 20, 0, 7, 9, 40]
+        self.assertEqual(verdict(wide, wide[::-1]), "pass")
+        self.assertEqual(verdict([0] * 8, wide), "pass")
+        self.assertEqual(verdict([0] * 8, [0] + [1100] * 7), "inconclusive")
+        self.assertEqual(verdict([0] * 3, [0, 9000, 0]), "inconclusive")
+        c = Comparison(counting.TIMED_CALLS, seldom, [0] * 8, wide)
+        self.assertEqual(c.smallest, 300)
+        self.assertIn("demoted: not repeatable", c.note)
+
     def test_kind_of_call_that_the_base_never_makes(self) -> None:
         c = comparison([0] * 8, [100] * 8, "syscalls.madvise")
         finding = c.finding("small/threads:1", "again")
@@ -150,6 +171,16 @@ class OfOne(unittest.TestCase):
             metrics = {c.metric for c in deterministic.comparisons(work, *both)}
             self.assertEqual("rss_purged_bytes" in metrics, there)
             self.assertLessEqual({"bytes_mapped", "rss_peak_bytes", "instructions"}, metrics)
+
+    def test_calls_of_the_timed_operations_with_an_older_base(self) -> None:
+        """Which has no count of them, and that is not none."""
+        old = {"bytes_mapped": 5.0, "syscalls.mmap": 4.0}
+        new = {**old, counting.TIMED_CALLS: 7.0}
+        for base, head, there in ((old, new, False), (new, new, True)):
+            compared = deterministic.comparisons(
+                Work("seldom", 1 << 21, 1), {"calls": [base] * 3}, {"calls": [head] * 3}
+            )
+            self.assertEqual(counting.TIMED_CALLS in {c.metric for c in compared}, there)
 
 
 class Fake(Counting):
@@ -267,6 +298,20 @@ exit_group(0)                           = ?
         self.assertEqual(counts["syscalls.madvise"], 2)
         self.assertEqual((counts["syscalls.brk"], counts["syscalls.mmap"]), (3, 2))
         self.assertNotIn("syscalls.exited", counts)
+
+    def test_calls_of_the_timed_operations(self) -> None:
+        clock = "clock_gettime(CLOCK_MONOTONIC, {tv_sec=1, tv_nsec=2}) = 0\n"
+        mark = clock.replace("MONOTONIC", "THREAD_CPUTIME_ID")
+        own = "clock_gettime(0xfffcd52e /* CLOCK_??? */, {tv_sec=0, tv_nsec=2}) = 0\n"
+        call = "madvise(0x1000, 4096, MADV_DONTNEED) = 0\n"
+        warm_up = own + mark + clock + 3 * call + clock + mark + own
+        for calls in (0, 1, 5):
+            timed = mark + clock + calls * call + clock + mark
+            log = self.LOG + warm_up + call + timed + own + 2 * call
+            for logs in ([log], [self.LOG, log]):
+                self.assertEqual(counting.timed_calls(logs), {counting.TIMED_CALLS: calls})
+        for odd in (self.LOG, self.LOG + warm_up, log + mark):
+            self.assertEqual(counting.timed_calls([odd]), {})
 
     def test_a_span_that_was_never_entered_is_no_count(self) -> None:
         self.assertIsNone(counting.instructions("==1== Collected : 0\n"))

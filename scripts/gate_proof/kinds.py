@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Sequence
 
 from gate import deterministic
+from gate.counting import TIMED_CALLS
 from gate.findings import Finding
 from gate_proof.planted import Plant
 
@@ -126,6 +127,13 @@ def regressions(convoy: int) -> tuple[Regression, ...]:
             "spin",
             (MILLION, MILLION),
             counted("seldom", "instructions"),
+        ),
+        of(
+            "a system call at each millionth malloc",
+            "a system call in a million operations",
+            "madvise",
+            (MILLION,),
+            counted("seldom", TIMED_CALLS),
         ),
         of(
             "what is freed in a row is kept",

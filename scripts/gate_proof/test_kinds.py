@@ -91,7 +91,7 @@ class Found(DriverTest):
 
     @slow
     def test_all_that_counts_must_find(self) -> None:
-        self.found_by_counts("calloc", "clear", "convoy", "copy", "leak", "spin", "keep")
+        self.found_by_counts("calloc", "clear", "convoy", "copy", "leak", "madvise", "spin", "keep")
 
     @slow
     def test_identical_libraries_pass_in_all_default_rows(self) -> None:
