@@ -31,7 +31,7 @@ from gate import accepted, campaign, cli, document, driver, findings, judge, nod
 from gate import strata
 from gate.campaign import FIRST
 from gate.document import Result
-from gate.run import Gate, campaign_facts
+from gate.run import Gate, campaign_facts, what_is_not_seen
 from gate.samples import ARMS, MIRRORED, Sample, check_failures, load, parse
 from program import RESULTS
 
@@ -296,7 +296,8 @@ def judge_class(asked: Any, folder: Path, name: str, gate: Gate) -> Result:
     head += [report.NULL_RUN] * (of["base"]["sha256"] == of["head"]["sha256"])
     listed = {n: {"rounds": k, "void": void.get(n)} for n, k in sorted((counted + lost).items())}
     result = Result(found, numbers, done.parts, [], {})
-    result.facts = [*head, *campaign_facts(done), *own, *of["said"], *said]
+    blind = what_is_not_seen([], rows, gate.options, found)
+    result.facts = [*head, *campaign_facts(done), *own, blind, *of["said"], *said]
     result.document = {
         "base": of["base"],
         "head": of["head"],

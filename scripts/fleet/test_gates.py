@@ -407,6 +407,9 @@ class Sick(OfGate):
         self.tasks(Simulated(Machine(0.01)), {"n1": times(1.2, "twin")}, count=1)
         made = self.gate(0)
         self.assertEqual(self.verdicts(made), {ROWS[0]: "void", ROWS[1]: "pass"})
+        (blind,) = [x for x in made["facts"] if x.startswith("not seen: ")]
+        self.assertIn("time without more instructions", blind)
+        self.assertIn(f"; not judged: {ROWS[0]}; a gate ", blind)
 
     def test_healthy_nodes_are_seldom_named(self) -> None:
         named = 0

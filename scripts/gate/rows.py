@@ -1,16 +1,17 @@
 """Which rows the gate compares: those of the core, and what else shows a kind of regression. Pure.
 
-KINDS is the list. A gate that leaves rows out, or counts alone, says which kinds it does not see.
+KINDS is the list. A gate that leaves rows out, counts alone, or cannot judge a row says which kinds it does not see.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, Mapping, Sequence
+from typing import Collection, Iterable, Mapping, Sequence
 
 from bench_results import CORE
-from gate.findings import Refusal
+from gate.findings import TIERS, Finding, Refusal
 
+EXACT, TIMED, MEMORY = TIERS
 BY_CPU = 0  # as many threads as the workload wants for each CPU
 USUAL_THREADS = (1, 2)
 NOT_SEEN = "not seen: "  # a fact that begins so is among the first lines
@@ -27,6 +28,7 @@ class Kind:
     what: str
     counted: tuple[str, ...] = ()
     timed: tuple[tuple[str, int], ...] = ()  # workload and threads
+    tier: str = TIMED  # of these rows, what shows it: time or memory
 
 
 # Each has planted libraries in scripts/gate_proof/kinds.py, which the default rows must find.
@@ -35,16 +37,16 @@ KINDS = (
     Kind("a slower realloc", ("realloc_steps", "realloc_huge")),
     Kind("a slower free of a block whose thread has ended", ("larson",)),
     Kind("a lock in the slow path", ("collector",)),
-    Kind("a leak of one block in a thousand", ("seldom",), (("seldom", 1),)),
+    Kind("a leak of one block in a thousand", ("seldom",), (("seldom", 1),), MEMORY),
     Kind("1 ms of work in a million operations", ("seldom",), (("seldom", 1),)),
     Kind("a system call in a million operations", ("seldom",)),
-    Kind("memory that stays when all is freed", ("small",), (("small", 1),)),
+    Kind("memory that stays when all is freed", ("small",), (("small", 1),), MEMORY),
     Kind("time without more instructions", (), (("small", 1),)),
     Kind("a pause of 1 ms in a million operations", (), (("seldom", 1),)),
     Kind("a slower free of a running thread's block", (), (("hand_over_pairs", 2),)),
     Kind("threads that wait for a lock of the slow path", (), (("lock_convoy", BY_CPU),)),
-    Kind("memory of blocks that another thread frees", (), (("hand_over_pairs", 2),)),
-    Kind("memory that stays at two threads only", (), (("small", 2),)),
+    Kind("memory of blocks that another thread frees", (), (("hand_over_pairs", 2),), MEMORY),
+    Kind("memory that stays at two threads only", (), (("small", 2),), MEMORY),
 )
 
 
@@ -153,26 +155,66 @@ def chosen(
     return Rows(counted, list(dict.fromkeys(timed)), left_out)
 
 
-def unseen(counted: Iterable[str], timed: Iterable[str]) -> list[str]:
-    """The kinds that these counts and rows do not show."""
-    counts, rows = set(counted), set(timed)
-    workloads = {row.partition("/")[0] for row in rows}
+Judged = tuple[str, str]  # of a Finding: what it is by, such as MEMORY, and its row
 
-    def is_timed(row: tuple[str, int]) -> bool:
+
+def not_judged(found: Iterable[Finding]) -> set[Judged]:
+    """What has a finding that tells nothing; of a row whose samples failed, all."""
+    made = set()
+    for f in found:
+        if f.metric == "samples" and f.tier != EXACT:
+            made |= {(TIMED, f.row), (MEMORY, f.row)}
+        elif f.metric == "samples" or f.verdict in ("void", "inconclusive"):
+            made.add((f.tier, f.row))
+    return made
+
+
+def unseen(
+    counted: Iterable[str], timed: Iterable[str], without: Collection[Judged] = ()
+) -> list[Kind]:
+    """The kinds that these counts and rows do not show. `without`: those that were not judged."""
+    counts = {w for w in counted if (EXACT, row_name(w, 1)) not in without}
+    rows = set(timed)
+
+    def is_timed(row: tuple[str, int], tier: str) -> bool:
         name, threads = row
-        return row_name(name, threads) in rows if threads else name in workloads
+        own = [r for r in rows if r.partition("/")[0] == name and (tier, r) not in without]
+        return row_name(name, threads) in own if threads else bool(own)
 
     def is_seen(kind: Kind) -> bool:
         by_counts = bool(kind.counted) and counts.issuperset(kind.counted)
-        return by_counts or (bool(kind.timed) and all(map(is_timed, kind.timed)))
+        return by_counts or (bool(kind.timed) and all(is_timed(r, kind.tier) for r in kind.timed))
 
-    return [kind.what for kind in KINDS if not is_seen(kind)]
+    return [kind for kind in KINDS if not is_seen(kind)]
 
 
-def not_seen(counted: Iterable[str], timed: Iterable[str], is_own: bool, more: str) -> str:
-    """What a run does not show, in a line; `more`: how it would. With rows of the user's own, how many kinds."""
-    kinds = unseen(counted, timed)
+def because(kinds: Iterable[Kind], without: Collection[Judged]) -> list[str]:
+    """The rows without which these are not seen."""
+    workloads = {
+        (tier, w)
+        for kind in kinds
+        for tier, names in ((EXACT, kind.counted), (kind.tier, [name for name, _ in kind.timed]))
+        for w in names
+    }
+    return sorted({row for tier, row in without if (tier, row.partition("/")[0]) in workloads})
+
+
+def not_seen(
+    counted: Sequence[str],
+    timed: Sequence[str],
+    is_own: bool,
+    more: str,
+    found: Iterable[Finding] = (),
+) -> str:
+    """What a run that found this does not show, in a line; `more`: how it would. With rows of the user's own, how many
+    kinds."""
+    without = not_judged(found)
+    kinds = unseen(counted, timed, without)
     if not kinds:
         return f"{NOT_SEEN}{RARE}"
-    named = f"{len(kinds)} of {len(KINDS)} kinds of regression" if is_own else ", ".join(kinds)
-    return f"{NOT_SEEN}{named}{'; ' if more else ''}{more}"
+    names = [kind.what for kind in kinds]
+    said = [f"{len(kinds)} of {len(KINDS)} kinds of regression" if is_own else ", ".join(names)]
+    asked = unseen(counted, timed)
+    rows = because((k for k in kinds if k not in asked), without)
+    said += [f"not judged: {', '.join(rows)}"] * bool(rows) + [more] * bool(more)
+    return NOT_SEEN + "; ".join(said)

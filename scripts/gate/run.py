@@ -32,7 +32,7 @@ class Sides:
     drive: Driver
     asked: rows.Rows
     settings: judge.Settings
-    facts: list[str]  # what is not seen, what is left out, what is to be said of accepted.json
+    facts: list[str]  # what is left out, what is to be said of accepted.json
 
 
 class Gate:
@@ -94,13 +94,11 @@ class Gate:
         settings = cli.settings_of(o).checked(len(asked.timed) or 1)
         print(f"gate: base: {bench_results.printable(base.label)}", file=sys.stderr)
         print(f"gate: head: {bench_results.printable(head.label)}", file=sys.stderr)
-        blind = what_is_not_seen(asked.counted, asked.timed, o)
-        print(f"gate: {blind}", file=sys.stderr)
         if both.sums["base"] == both.sums["head"]:
             self.refuse_what_nobody_asked_for(base)
             print(f"gate: {report.NULL_RUN}", file=sys.stderr)
         strangers = accepted.strangers(self.entries, list(known))
-        return Sides(both, drive, asked, settings, [blind, *asked.left_out, *strangers])
+        return Sides(both, drive, asked, settings, [*asked.left_out, *strangers])
 
     def arms(self, both: base_and_head.Arms) -> dict[str, dict[str, str]]:
         """For gate.json."""
@@ -125,7 +123,8 @@ class Gate:
             check_coverage(timed, judge.asked(done.first, asked.timed))
             findings += timed
             result.parts = done.parts
-        result.facts = self.facts(both, done) + sides.facts
+        blind = what_is_not_seen(asked.counted, asked.timed, o, findings)
+        result.facts = [*self.facts(both, done), blind, *sides.facts]
         if self.left_out:
             result.facts.append(self.left_out)
         result.document = {
@@ -208,8 +207,10 @@ class Gate:
         return said + (campaign_facts(done) if done else [])
 
 
-def what_is_not_seen(counted: list[str], timed: list[str], options: argparse.Namespace) -> str:
-    """And what the user can do about it."""
+def what_is_not_seen(
+    counted: list[str], timed: list[str], options: argparse.Namespace, found: list[Finding]
+) -> str:
+    """By what was found of these rows; and what the user can do about it."""
     more = {
         "without WORKLOADS and THREADS": options.workloads or options.threads,
         f"without TIER={options.tier}": options.tier != "all",
@@ -217,7 +218,7 @@ def what_is_not_seen(counted: list[str], timed: list[str], options: argparse.Nam
     }
     hints = [hint for hint, is_asked in more.items() if is_asked]
     end = f"a gate {' and '.join(hints)} sees more" if hints else ""
-    return rows.not_seen(counted, timed, bool(options.workloads or options.threads), end)
+    return rows.not_seen(counted, timed, bool(options.workloads or options.threads), end, found)
 
 
 def workloads_of(both: base_and_head.Arms, drive: Driver, folder: Path) -> dict[str, rows.Workload]:

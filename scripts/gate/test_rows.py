@@ -1,10 +1,12 @@
 """Which rows are compared, and what a run says that it does not see."""
 
 import unittest
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from gate import rows
-from gate.findings import Refusal
+from gate import cli, judge, rows, run
+from gate.findings import Finding, Refusal
 from gate.rows import BY_CPU, KINDS, Workload
 
 CORE = ("large", "small", "tiny")
@@ -115,7 +117,7 @@ class NotSeen(unittest.TestCase):
     def test_the_core_alone(self) -> None:
         """What a gate of the core's six rows did not see, counts and all."""
         self.assertEqual(
-            set(rows.unseen(CORE, OF_CORE)),
+            {k.what for k in rows.unseen(CORE, OF_CORE)},
             {k.what for k in KINDS}
             - {
                 "memory that stays when all is freed",
@@ -129,11 +131,82 @@ class NotSeen(unittest.TestCase):
         for kind in KINDS:
             for name in kind.counted:
                 less = [w for w in made.counted if w != name]
-                self.assertIn(kind.what, rows.unseen(less, []))
+                self.assertIn(kind, rows.unseen(less, []))
             for name, threads in kind.timed:
                 is_it = f"{name}/threads:{threads if threads != BY_CPU else 4}"
                 self.assertIn(is_it, made.timed)
-                self.assertIn(kind.what, rows.unseen([], [r for r in made.timed if r != is_it]))
+                self.assertIn(kind, rows.unseen([], [r for r in made.timed if r != is_it]))
+
+
+def finding(tier: str, row: str, verdict: str, metric: str = "ns_per_op") -> Finding:
+    return Finding(tier, row, metric, "", 1, 1, 0, None, None, 0, None, verdict, "", "again")
+
+
+class AfterJudging(unittest.TestCase):
+    def not_seen(self, made: rows.Rows, *found: Finding) -> str:
+        return rows.not_seen(made.counted, made.timed, False, "", found)
+
+    def test_rows_that_could_not_be_judged(self) -> None:
+        """Of each kind, each that shows it alone."""
+        made = chosen()
+        for verdict, judged in (
+            *(("pass", True), ("fail", True), ("improved", True), ("accepted", True)),
+            *(("void", False), ("inconclusive", False)),
+        ):
+            said = self.not_seen(made, finding("timed", "small/threads:1", verdict))
+            self.assertEqual("time without more instructions" not in said, judged, said)
+            self.assertEqual("; not judged: small/threads:1" not in said, judged, said)
+            self.assertNotIn("memory that stays when all is freed", said)
+            said = self.not_seen(made, finding("timed", "lock_convoy/threads:4", verdict))
+            self.assertEqual("threads that wait for a lock" not in said, judged, said)
+            said = self.not_seen(made, finding("exact", "calloc_fresh/threads:1", verdict))
+            self.assertEqual("a slower calloc" not in said, judged, said)
+        for tier in ("timed", "exact"):  # either will do
+            said = self.not_seen(made, finding(tier, "seldom/threads:1", "inconclusive"))
+            self.assertNotIn("1 ms of work", said)
+        both = [finding(t, "seldom/threads:1", "void") for t in ("timed", "exact")]
+        self.assertIn("1 ms of work", self.not_seen(made, *both))
+
+    def test_memory_of_a_row_is_judged_by_itself(self) -> None:
+        said = self.not_seen(chosen(), finding("memory", "small/threads:2", "inconclusive"))
+        expected = "memory that stays at two threads only; not judged: small/threads:2"
+        self.assertEqual(said, rows.NOT_SEEN + expected)
+
+    def test_a_row_whose_samples_failed(self) -> None:
+        said = self.not_seen(
+            chosen(), finding("timed", "hand_over_pairs/threads:2", "fail", "samples")
+        )
+        self.assertIn("a slower free of a running thread's block", said)
+        self.assertIn("memory of blocks that another thread frees", said)
+        said = self.not_seen(chosen(), finding("exact", "larson/threads:1", "fail", "samples"))
+        self.assertIn("a slower free of a block whose thread has ended", said)
+
+    def test_what_was_not_asked_for_is_not_said_to_be_undecided(self) -> None:
+        said = rows.not_seen(
+            ["seldom"], [], True, "more", [finding("timed", "tiny/threads:1", "inconclusive")]
+        )
+        self.assertNotIn("not judged", said)
+
+    def test_a_run_says_it_of_what_it_judged(self) -> None:
+        options = cli.parser().parse_args(["--tier", "exact", "--driver=/bin/true"])
+        for verdict, seen in (("pass", True), ("inconclusive", False)):
+            gate = run.Gate(options, [])
+            asked = rows.Rows(COUNTED, [], [])
+            both = mock.Mock()
+            sides = run.Sides(both, mock.Mock(), asked, judge.QUICK, ["a fact"])
+            found = [finding("exact", "larson/threads:1", verdict, "instructions")]
+            with mock.patch.multiple(
+                gate,
+                sides=lambda _: sides,
+                exact=lambda *_: found,
+                facts=lambda *_: [],
+                arms=lambda _: {},
+                word=lambda _: "it",
+            ):
+                blind, fact = gate.measure(Path("x")).facts
+            self.assertEqual(fact, "a fact")
+            self.assertTrue(blind.startswith(rows.NOT_SEEN))
+            self.assertEqual("whose thread has ended" not in blind, seen, blind)
 
 
 if __name__ == "__main__":
