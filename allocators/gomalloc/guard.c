@@ -3,6 +3,7 @@
 #ifdef GOMALLOC_HARDENED
 
 #include "os.h"
+#include "sizeclasses.h"
 
 _Atomic uint64_t guard_next;
 
@@ -11,6 +12,9 @@ static _Atomic unsigned guards;
 /* The generic cell rate algorithm: guard_next lies ahead of the clock by as many steps as were
  * taken in a row. relaxed throughout: a heuristic. */
 bool guard_is_due(enum guard_use use) {
+    if (os_page_bytes() >= PAGE_BYTES ||
+        atomic_load_explicit(&guards, memory_order_relaxed) >= GUARDS_MOST)
+        return false;
     const uint64_t ahead = GUARDS_AT_ONCE - (use == GUARD_SMALL ? GUARDS_KEPT : 0);
     const uint64_t now   = os_about_now_ns();
     uint64_t next        = atomic_load_explicit(&guard_next, memory_order_relaxed), from;

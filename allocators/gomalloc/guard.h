@@ -2,10 +2,12 @@
  * such a block is a fault, at once.
  *
  * A guarded block is a large one that ends where its pages end, but for the words behind it. Large
- * blocks are guarded, and so is one of GUARD_LEAST bytes or more whose list is empty. Each guard
- * costs two system calls, 6 us together, and two mappings. So there is a pace: GUARDS_AT_ONCE in a
- * row, then one each GUARD_NS, which is less than a percent of a processor's time. And there is a
- * limit: GUARDS_MOST at a time. Thread-safe, without a lock. */
+ * blocks are guarded, but for aligned and huge ones, and so is one of GUARD_LEAST bytes or more
+ * whose list is empty. Each guard costs two mappings and two system calls, 6 us together. A short
+ * block's costs two more calls, and page faults, for its memory goes back. So there is a pace:
+ * GUARDS_AT_ONCE in a row, then one each GUARD_NS. And there is a limit: GUARDS_MOST at a time.
+ * Where the kernel's pages are as long as the heap's there are none. Thread-safe, without a lock.
+ */
 #ifndef GOMALLOC_GUARD_H
 #define GOMALLOC_GUARD_H
 

@@ -116,7 +116,7 @@ enum { LARGE_NOSCAN = 1, LARGE_ZERO = 2, LARGE_GUARD = 4 };
 /* Bytes that a guard takes at least; 0: not of such a block, or not now. */
 static size_t guard_of(size_t size, size_t offset, unsigned how) {
     const size_t page = os_page_bytes();
-    if (offset != HOLD_WIDE || page > PAGE_BYTES || is_huge((size + page) / PAGE_BYTES + 2))
+    if (offset != HOLD_WIDE || page >= PAGE_BYTES || is_huge((size + page) / PAGE_BYTES + 2))
         return 0;
     return how & LARGE_GUARD || guard_is_due(GUARD_LARGE) ? page : 0;
 }
@@ -186,8 +186,11 @@ static NOINLINE void *allocate_more(size_t size, unsigned kind) {
         return large(size, kind, 0, 0);
     void *guarded = NULL;
     if (size >= GUARD_LEAST && !mcache_current->list[spanclass_of_size(size, HOLD_WIDE)].head &&
-        guard_is_due(GUARD_SMALL))
-        guarded = large(size, kind, 0, LARGE_GUARD);
+        guard_is_due(GUARD_SMALL)) {
+        const int before = errno;
+        guarded          = large(size, kind, 0, LARGE_GUARD);
+        errno            = before; /* that there is none is no failure */
+    }
     return guarded ? guarded : small(size, kind, 0);
 }
 

@@ -2,11 +2,11 @@
 
 #ifndef GOMALLOC_HARDENED
 
-uintptr_t link_secret;
+struct link_secret link_secret;
 
 /* The same each time in a process: links that there are stay right. */
 void link_begin(void) {
-    link_secret = link_secret_of(os_random(RANDOM_LINKS));
+    link_secret.word = link_secret_of(os_random(RANDOM_LINKS));
 }
 
 #endif

@@ -117,8 +117,13 @@ static bool add_regions(uintptr_t base, size_t bytes) {
     return true;
 }
 
-/* Before the first growth. */
+/* Before the first growth and the first huge block, once, whatever comes of these: what secrets
+ * have sealed must stay right. Under grow_lock. */
 static void begin(void) {
+    static bool has_begun;
+    if (has_begun)
+        return;
+    has_begun = true;
     /* Of a kernel's page beyond a word of the bitmap, os_release refuses the parts. */
     while (mheap.pages.unit_shift < PAGECACHE_SHIFT &&
            os_page_bytes() > (size_t)PAGE_BYTES << mheap.pages.unit_shift)
@@ -134,8 +139,7 @@ static void begin(void) {
 /* n pages more. True: mheap.lock is held, so that the caller takes what it needs before another
  * thread does, which may want as much. */
 static bool grow(size_t n) {
-    if (!mheap.sys_pages)
-        begin();
+    begin();
     const uintptr_t base = map_pages(&n);
     if (!base)
         return false;
@@ -346,6 +350,7 @@ static uintptr_t map_huge(size_t n, size_t alignment) {
     if (!base)
         return 0;
     lock_acquire(&mheap.grow_lock);
+    begin();
     const bool prepared = arena_prepare(base, 1);
     lock_release(&mheap.grow_lock);
     if (prepared)

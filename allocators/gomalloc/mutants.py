@@ -66,8 +66,8 @@ MUTANTS = [
     (
         "links: malloc follows none that a program wrote",
         HERE + "link.c",
-        "    link_secret = link_secret_of(os_random(RANDOM_LINKS));",
-        "    link_secret = 0;",
+        "    link_secret.word = link_secret_of(os_random(RANDOM_LINKS));",
+        "    link_secret.word = 0;",
         HERE + "test_hardened",
         "malloc follows no link that leaves the heap",
     ),
@@ -289,6 +289,14 @@ MUTANTS = [
         "the first blocks of a span lie anywhere in it",
     ),
     (
+        "hardened: a huge block may be the first",
+        MHEAP,
+        "    begin();\n    const bool prepared",
+        "    const bool prepared",
+        HARDENED_TEST,
+        "a huge block may be the first",
+    ),
+    (
         "hardened: large blocks have a guard",
         HARDENED,
         "return how & LARGE_GUARD || guard_is_due(GUARD_LARGE) ? page : 0;",
@@ -299,8 +307,8 @@ MUTANTS = [
     (
         "hardened: so have shorter ones, where a list is empty",
         HARDENED,
-        "        guard_is_due(GUARD_SMALL))",
-        "        0 && guard_is_due(GUARD_SMALL))",
+        "        guard_is_due(GUARD_SMALL)) {",
+        "        0 && guard_is_due(GUARD_SMALL)) {",
         HARDENED_TEST,
         "a read behind a shorter one",
     ),
