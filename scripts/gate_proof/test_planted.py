@@ -50,13 +50,13 @@ class Plants(DriverTest):
         self.assertEqual(counts["rss_peak_bytes"], plain["rss_peak_bytes"])
 
     def test_leak(self) -> None:
-        """Of blocks of 16 bytes, few; but each keeps a page from going back when the rest does."""
+        """Of blocks of 16 bytes, few; but each keeps a page from going back when the rest does, and few share one."""
         plain = self.counted(self.built("a.so"), "calls")
         library = self.built("b.so", planted.leak("tiny/threads:1", 1000))
         counts = self.counted(library, "calls")
         lost = (WARM_UP + OPS) // 1000
         added = counts["rss_purged_bytes"] - plain["rss_purged_bytes"]
-        self.assertGreater(added, lost * deterministic.PAGE)
+        self.assertGreater(added, lost * deterministic.PAGE / 2)
         self.assertLess(abs(counts["rss_peak_bytes"] - plain["rss_peak_bytes"]), added)
 
     def test_resident_memory(self) -> None:
