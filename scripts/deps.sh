@@ -22,7 +22,7 @@ cd "$(dirname "$0")/.."
 tools="gcc g++ make libc6-dev libbenchmark-dev libjansson-dev python3 python3-jinja2 elfutils"
 plots=python3-matplotlib
 gate_tools="git $plots python3-scipy python3-statsmodels python3-jsonschema valgrind strace"
-test_tools="perl clang clang-format clang-tidy shellcheck black mypy python3-tap
+test_tools="procps perl clang clang-format clang-tidy shellcheck black mypy python3-tap
   libbenchmark-tools redis-server nodejs python3-yaml golang-go spin musl-tools mandoc pkg-config"
 all_tools="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 # Without a browser, its tests are skipped. A node that is not the distribution's may have an npm of its own, and
