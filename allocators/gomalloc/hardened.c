@@ -189,7 +189,7 @@ static NOINLINE void *allocate_more(size_t size, unsigned kind) {
         guard_is_due(GUARD_SMALL)) {
         const int before = errno;
         guarded          = large(size, kind, 0, LARGE_GUARD);
-        errno            = before; /* that there is none is no failure */
+        errno            = before; /* that there is none is not a failure */
     }
     return guarded ? guarded : small(size, kind, 0);
 }

@@ -1,7 +1,7 @@
 /* The link from a free object to the next one on its list: in its first word, mixed with a secret.
  * So a program that writes a word over it makes no link. An address becomes one that no program
  * has, and any other word one that hardly is mapped. malloc reads the word there before it returns
- * such an address, and faults. It is no seal: who changes a part of the word, or copies another
+ * such an address, and faults. It is not a seal: who changes a part of the word, or copies another
  * free block's, makes a link to another place of the heap. A leaf.
  *
  * In the hardened build the word is sealed (seal.h), and checked before it is followed
