@@ -11,6 +11,7 @@ from typing import Any
 
 from driving import SPANBENCH, DriverTest, run, slow
 
+PATIENCE = 10  # seconds
 MOST = 1000
 
 # It does have an end here, lest a broken driver takes the machine along: so many processes in all, which
@@ -67,8 +68,14 @@ class Forks(DriverTest):
         self.addCleanup(run, "pkill", "-KILL", "-x", self.bomb.name)
 
     def alive(self) -> int:
-        states = run("ps", "-C", self.bomb.name, "-o", "stat=").stdout.split()
-        return sum(not state.startswith("Z") for state in states)
+        """What was killed may take a moment to go; what was not stays."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            states = run("ps", "-C", self.bomb.name, "-o", "stat=").stdout.split()
+            count = sum(not state.startswith("Z") for state in states)
+            if not count or time.monotonic() > end:
+                return count
+            time.sleep(0.1)
 
     def explode(self, way: str, most: int, *words: Any) -> "subprocess.CompletedProcess[str]":
         command = [SPANBENCH, *words, "--", self.bomb, way, most]
