@@ -2,11 +2,9 @@
 
 #include "persistent.h"
 
-#include <stddef.h>
 #include <string.h>
 
 struct arena_table arenas;
-_Static_assert(offsetof(struct heap_arena, page_class) == 0, "as arena_class has it");
 size_t arena_sys;
 
 /* relaxed: who sees an outdated bound misses the newest arenas, no more. */
@@ -25,10 +23,7 @@ void arena_bounds(size_t *first, size_t *end) {
 }
 
 struct mspan *arena_span_checked(uintptr_t address) {
-    if (address >> ARENA_SHIFT >= ARENAS)
-        return NULL;
-    struct heap_arena *a = arena_of(address);
-    return a ? atomic_load_explicit(&a->span[arena_page(address)], memory_order_relaxed) : NULL;
+    return address >> ARENA_SHIFT < ARENAS ? arena_span(address) : NULL;
 }
 
 bool arena_prepare(uintptr_t base, size_t bytes) {
@@ -40,7 +35,7 @@ bool arena_prepare(uintptr_t base, size_t bytes) {
             return false;
         arena_sys += sizeof *a;
         /* release: whoever reads the distance at all finds zeros there */
-        atomic_store_explicit(&arenas.distance[i], (uintptr_t)a - (uintptr_t)&arenas.no_class,
+        atomic_store_explicit(&arenas.distance[i], (uintptr_t)a - (uintptr_t)&arenas.none,
                               memory_order_release);
         extend_bounds(i);
     }

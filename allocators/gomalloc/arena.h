@@ -27,41 +27,43 @@ struct heap_arena {
 
 /* 16 MiB of address space, of which one page is resident for each 32 GiB of the heap's. */
 struct arena_table {
-    /* How far from no_class the maps of an arena lie, in bytes. 0: there is no such arena. */
+    /* How far from `none` an arena lies, in bytes. 0: there is no such arena. */
     _Atomic uintptr_t distance[ARENAS];
-    /* What arena_class finds where no arena is: always 0. */
-    _Atomic uint8_t no_class[ARENA_PAGES];
+    /* What is read where no arena is: always zeros. */
+    struct heap_arena none;
 };
 extern struct arena_table arenas __attribute__((visibility("hidden")));
 
-/* NULL: no page of the heap lies near. The address has no more than ADDRESS_BITS. relaxed, here and
- * below: whoever got the address from malloc, or from somebody who did, comes after the stores. For
- * any other address there is no right answer. */
+/* The arena of an address of ADDRESS_BITS, or `none` where no page of the heap lies near. It takes
+ * no branch. relaxed, here and below: whoever got the address from malloc, or from somebody who
+ * did, comes after the stores. For any other address there is no right answer. */
+static inline struct heap_arena *arena_at(uintptr_t address) {
+    uintptr_t at =
+        atomic_load_explicit(&arenas.distance[address >> ARENA_SHIFT], memory_order_relaxed) +
+        (uintptr_t)&arenas;
+    __asm__("" : "+r"(at)); /* so added up, the rest is one operand: gcc 12 adds all three else */
+    return os_pointer(at + offsetof(struct arena_table, none));
+}
+
+/* NULL in place of `none`. */
 static inline struct heap_arena *arena_of(uintptr_t address) {
-    const uintptr_t distance =
-        atomic_load_explicit(&arenas.distance[address >> ARENA_SHIFT], memory_order_relaxed);
-    return distance ? os_pointer((uintptr_t)&arenas.no_class + distance) : NULL;
+    struct heap_arena *a = arena_at(address);
+    return a == &arenas.none ? NULL : a;
 }
 
 static inline unsigned arena_page(uintptr_t address) {
     return address >> PAGE_SHIFT & (ARENA_PAGES - 1);
 }
 
-/* The class of an address's page, as page_class has it; 0, too, where no arena is. It asks no
- * question: an arena begins with its map of classes, so that each distance leads to such a map. */
+/* The class of an address's page, as page_class has it; 0, too, where no arena is. */
 static inline unsigned arena_class(uintptr_t address) {
-    uintptr_t map =
-        atomic_load_explicit(&arenas.distance[address >> ARENA_SHIFT], memory_order_relaxed) +
-        (uintptr_t)&arenas;
-    __asm__("" : "+r"(map)); /* so added up, the rest is one operand: gcc 12 adds all three else */
-    const _Atomic uint8_t *class =
-        os_pointer(map + offsetof(struct arena_table, no_class) + arena_page(address));
-    return atomic_load_explicit(class, memory_order_relaxed);
+    return atomic_load_explicit(&arena_at(address)->page_class[arena_page(address)],
+                                memory_order_relaxed);
 }
 
-/* The span of a page of the heap. */
+/* The span of a page of the heap; NULL where no arena is. */
 static inline struct mspan *arena_span(uintptr_t address) {
-    return atomic_load_explicit(&arena_of(address)->span[arena_page(address)],
+    return atomic_load_explicit(&arena_at(address)->span[arena_page(address)],
                                 memory_order_relaxed);
 }
 

@@ -168,11 +168,9 @@ static inline bool hold_may_begin(unsigned slot_bytes, uintptr_t offset) {
 
 /* Fills in all but the size and kind; false: no block of a live slot or span can begin there. */
 static HOLD_HOT bool hold_locate(struct hold *h, uintptr_t address) {
-    const struct heap_arena *a = address >> ARENA_SHIFT < ARENAS ? arena_of(address) : NULL;
-    struct mspan *s =
-        a ? atomic_load_explicit(&a->span[arena_page(address)], memory_order_relaxed) : NULL;
-    h->span  = s;
-    h->block = address;
+    struct mspan *s = address >> ARENA_SHIFT < ARENAS ? arena_span(address) : NULL;
+    h->span         = s;
+    h->block        = address;
     if (!s)
         return false;
     if (__builtin_expect(s->elem_bytes != 0, 1)) {

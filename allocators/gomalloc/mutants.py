@@ -2465,8 +2465,8 @@ EQUIVALENT = [
     (
         "arenas: who reads the pointer finds zeros",
         ARENA,
-        "(uintptr_t)&arenas.no_class,\n                              memory_order_release)",
-        "(uintptr_t)&arenas.no_class,\n                              memory_order_relaxed)",
+        "(uintptr_t)&arenas.none,\n                              memory_order_release)",
+        "(uintptr_t)&arenas.none,\n                              memory_order_relaxed)",
         "nobody has written there: the zeros are the kernel's, and the mapping comes before the pointer "
         "on each system that has memory",
     ),
