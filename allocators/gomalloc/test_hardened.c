@@ -172,10 +172,6 @@ static unsigned char *make_guarded(size_t size) {
     return keep(gom_malloc(size));
 }
 
-static void make_no_guards(void) {
-    atomic_store_explicit(&guard_next, UINT64_MAX / 2, memory_order_relaxed);
-}
-
 enum { READ = 64, SHORT = 3000 };
 
 static void read_behind(size_t size) {
@@ -708,7 +704,7 @@ static void huge_comes_first(void) {
 
 int main(void) {
     IS(end_of(huge_comes_first), 0, "a huge block may be the first: its seals stay right");
-    make_no_guards(); /* but where a case wants one */
+    guard_never(); /* but where a case wants one */
     test_secrets();
     test_cases();
     test_handler();

@@ -1,6 +1,7 @@
 /* Threads: those that end, those that only free, those that allocate while they end or while others
  * fork; and the identities of the statistics meanwhile. */
 #include "gomalloc.h"
+#include "guard.h"
 #include "hardened.h"
 #include "tap.h"
 
@@ -176,6 +177,7 @@ static void test_statistics(void) {
 
 static void test_busy_statistics(void) {
     void *held[HELD];
+    guard_never();
     for (unsigned i = 0; i < HELD; i++)
         held[i] = gom_malloc(HELD_BYTES - HARDENED_AROUND);
     pthread_t thread[4];
