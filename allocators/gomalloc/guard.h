@@ -27,7 +27,7 @@ enum {
 /* Of a block that would be large anyway, or else. */
 enum guard_use { GUARD_LARGE, GUARD_SMALL };
 
-/* Is it time for another? If so, the caller makes it now. */
+/* May there be another, and is it time? If so, the caller makes it now. */
 bool guard_is_due(enum guard_use);
 
 /* Nobody may touch these bytes, whole pages of the kernel's, from now on. False: there are too many

@@ -181,6 +181,18 @@ class OfGate(InFolder):
                 own = {n: [changed(s) for s in all_rounds[n]] for n in numbers}
                 self.write(f"0.{begin // PERIOD}/{attempt:03}", own, node)
 
+    def two_classes(self, change: Change) -> None:
+        """Of machines with a CPU of their own, in turn; `change`: what is otherwise on the second."""
+        of = Simulated(Machine(0.01), first=24)
+        self.fleet(of)
+        all_rounds = of.rounds()
+        for task in range(24):
+            other = task % 2
+            changed = change if other else lambda s: s
+            numbers = range(task * PERIOD, (task + 1) * PERIOD)
+            own = {n: [changed(s) for s in all_rounds[n]] for n in numbers}
+            self.write(f"0.{task}/000", own, f"n{other}", cpu=f"CPU {other}")
+
     def gate(self, code: int, *says: str) -> Any:
         """Collects, and returns gate.json of the first class."""
         done = run_python(FLEET, "collect", "--bare", "--now", self.folder)
@@ -385,14 +397,7 @@ class Sick(OfGate):
 
     def test_a_class_that_is_refused_passes_nothing(self) -> None:
         """The other class passes."""
-        of = Simulated(Machine(0.01), first=24)
-        self.fleet(of)
-        for begin in range(0, 24 * PERIOD, PERIOD):
-            other = begin // PERIOD % 2
-            own = {n: of.rounds()[n] for n in range(begin, begin + PERIOD)}
-            if other:
-                own = {n: [other_requests(s) for s in all_of] for n, all_of in own.items()}
-            self.write(f"0.{begin // PERIOD}/000", own, f"n{other}", cpu=f"CPU {other}")
+        self.two_classes(other_requests)
         made = self.gate(2, "class2: REFUSED, nothing was judged: ", "digest: 1, not 2")
         self.assertEqual(set(self.verdicts(made).values()), {"pass"})
 
@@ -486,15 +491,7 @@ class Hostile(OfGate):
         )
 
     def test_other_machines_are_judged_by_themselves(self) -> None:
-        of = Simulated(Machine(0.01), first=24)
-        self.fleet(of)
-        slow = times(1.2, "head")
-        for begin in range(0, 24 * PERIOD, PERIOD):
-            other = begin // PERIOD % 2
-            own = {n: of.rounds()[n] for n in range(begin, begin + PERIOD)}
-            if other:
-                own = {n: [slow(s) for s in samples] for n, samples in own.items()}
-            self.write(f"0.{begin // PERIOD}/000", own, f"n{other}", cpu=f"CPU {other}")
+        self.two_classes(times(1.2, "head"))
         made = self.gate(1, "CPU: class1 CPU 0, class2 CPU 1")
         self.assertEqual(set(self.verdicts(made).values()), {"pass"})
         second = json.loads((self.folder / "class2" / "gate.json").read_text())
