@@ -172,41 +172,29 @@ void *realloc(void *p, size_t n) {
 }
 """
 AWAIT_LOOK = """
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
-#include <stdlib.h>
-/* How often spanbench, the parent, went to sleep. */
-static long rests(void) {
-    char status[64], line[4096];
-    long n = 0;
-    snprintf(status, sizeof status, "/proc/%d/status", (int)getppid());
-    FILE *f = fopen(status, "r");
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, "voluntary_ctxt_switches:", 24) == 0)
-            n = atol(line + 24);
-    if (f)
-        fclose(f);
-    return n;
-}
-/* Until it has this process's counters, and has slept a few times since: so it has looked at them,
- * however busy the machine is. */
+/* Until a look has begun and ended: each opens this process's list of mappings once, so it is over when
+ * the next one begins, however busy the machine is. The list is held open: else the kernel may forget
+ * what is watched. */
 static void await_look(void) {
-    char maps[64], book[64], line[4096];
-    int found = 0;
-    snprintf(maps, sizeof maps, "/proc/%d/maps", (int)getppid());
-    snprintf(book, sizeof book, "/%d.0.book", (int)getpid());
-    for (int tries = 0; !found && tries < 10000; tries++) {
-        FILE *f = fopen(maps, "r");
-        while (f && !found && fgets(line, sizeof line, f))
-            found = strstr(line, book) != NULL;
-        if (f)
-            fclose(f);
-        usleep(1000);
+    char path[64], events[4096] __attribute__((aligned(8)));
+    snprintf(path, sizeof path, "/proc/%d/smaps", (int)getpid());
+    const int list = open(path, O_RDONLY), watch = inotify_init1(IN_NONBLOCK);
+    inotify_add_watch(watch, path, IN_OPEN);
+    for (int opened = 0; opened < 2;) {
+        struct pollfd p = {watch, POLLIN, 0};
+        if (poll(&p, 1, 60000) <= 0)
+            break;
+        const ssize_t size = read(watch, events, sizeof events);
+        for (ssize_t at = 0; at < size; opened++)
+            at += sizeof(struct inotify_event) + ((struct inotify_event *)(events + at))->len;
     }
-    const long before = rests();
-    for (int tries = 0; found && rests() < before + 4 && tries < 60000; tries++)
-        usleep(1000);
+    close(watch);
+    close(list);
 }
 """
 CXX = """
