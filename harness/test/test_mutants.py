@@ -296,6 +296,20 @@ class Lists(unittest.TestCase):
             with self.subTest(m.promise):
                 self.assertNotEqual(m.applied((ROOT / m.file).read_text()), "")
 
+    def test_no_case_is_named_by_what_its_first_words_hide(self) -> None:
+        # TAP has the first words of a method in the place of its name, where there are any.
+        for m in mutants():
+            path = m.test.partition(":")[0]
+            if not path.endswith(".py") or not m.case:
+                continue
+            methods = [
+                f
+                for f in ast.walk(ast.parse((ROOT / path).read_text()))
+                if isinstance(f, ast.FunctionDef) and f.name.startswith("test") and m.case in f.name
+            ]
+            with self.subTest(m.promise):
+                self.assertTrue(not methods or not all(map(ast.get_docstring, methods)), m.case)
+
 
 TOY_TEST = """
 import os, pathlib, time, unittest

@@ -527,7 +527,7 @@ class Words(unittest.TestCase):
         self.assertEqual(gates.options_of(["--quick"], Path("x")).tier, "timed")
 
     def test_rows_are_chosen_for_the_nodes(self) -> None:
-        """Not for the machine that submits."""
+        # Not for the machine that submits.
         both = mock.Mock(base=mock.Mock(adapter=False))
         for cpus in (1, 2, 8, 64):
             with mock.patch("os.access", return_value=True):
