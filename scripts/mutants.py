@@ -8,6 +8,7 @@ ANSWER = "scripts/test_answer.py"
 PLOT = "scripts/test_plot.py"
 
 REPORT = "scripts/report/test_report.py"
+RECOUNTS = "scripts/report/test_recounts.py:Recounts"
 MORE_KINDS = "scripts/report/test_more_kinds.py:Pages"
 
 MUTANTS = [
@@ -538,5 +539,37 @@ MUTANTS = [
         "    if (!shown)\n",
         "harness/test/test_driver.py:Trouble.test_interrupt_leaves_the_terminal_clean",
         "",
+    ),
+    (
+        "page: of two runs, it says how much each change is",
+        "scripts/report/compare.py",
+        "({NAMES[c.question.measure.name]} {answer.number(r.middle)} times)",
+        "({NAMES[c.question.measure.name]} {answer.number(r.high)} times)",
+        RECOUNTS,
+        "test_two_runs",
+    ),
+    (
+        "page: of a program, the interval has both its ends",
+        "scripts/report/programs.py",
+        '" to ".join(map(answer.number, ratio[1:]))',
+        '" to ".join(map(answer.number, ratio[:2]))',
+        RECOUNTS,
+        "test_two_builds",
+    ),
+    (
+        "page: of the gate, what has failed comes first",
+        "scripts/gate/report.py",
+        "grave = by_effect([f for f in findings if f.verdict == of])",
+        "grave = by_effect([f for f in findings if f.verdict != of])",
+        RECOUNTS,
+        "test_a_gate",
+    ),
+    (
+        "page: of a program with its own metric, the metric is named once",
+        "scripts/verdicts/try_claims.py",
+        'removeprefix("of the ")',
+        'removeprefix("of ")',
+        RECOUNTS,
+        "test_a_metric_of_its_own",
     ),
 ]

@@ -17,6 +17,7 @@
 
 All but `__main__` and `write` is pure.
 
-page.js and page-draw.js change what is shown, from the numbers that `data` gives. They compute no statistics. recompute.mjs (bench),
-recount-history.mjs and recount.mjs (others) share no code with any of it, and recompute a page. drive.mjs does what a reader does.
+page.js and page-draw.js change what is shown, from the numbers that `data` gives. They compute no statistics. recompute.mjs
+(bench) and recount*.mjs (others) recompute a page. They share recounting.mjs, and no code with any of the above. drive.mjs does
+what a reader does.
 """

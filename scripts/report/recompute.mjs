@@ -1,11 +1,9 @@
 // Recomputes a page from its bench.json alone, with code of its own: each sentence on speed, memory and the front, and
 // random numbers of the tables. Ends with 1 if any disagree. For the core, and six rounds or more. recount.mjs: other kinds.
-import { readFileSync } from "node:fs";
+import { discoveries, effect, json, near, pageOf, plain, quantile, random, seeded, smallest, sum, tail } from "./recounting.mjs";
 const [, , file, pageFile, count = 100, seed = 1] = process.argv; // usage: node recompute.mjs BENCH_JSON PAGE [COUNT [SEED]]
-const { context, benchmarks } = JSON.parse(readFileSync(file)), own = context.spanbench, MIB = 2 ** 20;
-const entities = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
-const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => entities[e] ?? e).trim();
-const page = readFileSync(pageFile, "utf8"), rows = new Map(), wrong = [], sum = (v) => v.reduce((s, x) => s + x, 0);
+const { context, benchmarks } = json(file), own = context.spanbench, MIB = 2 ** 20;
+const { text: page } = pageOf(pageFile), rows = new Map(), wrong = [];
 const add = (key, e) => rows.set(key, [...(rows.get(key) ?? []), e]);
 benchmarks.forEach((e) => add(`${e.workload}|${e.threads}|${e.allocator}`, e));
 const above = (what) => (e) => e[`rss_${what}_bytes`] - e.rss_start_bytes;
@@ -15,38 +13,22 @@ const OF = { time: (e) => e.ns_per_op, memory: above("live"), drained: above("dr
   kept: (e) => above("live")(e) - e.usable_bytes + (e.untouched_bytes ?? 0) };
 const floors = own.allocators.filter((a) => a.floor).map((a) => a.name), name = (key) => key.split("|")[2], good = (key) => rows.get(key).filter((e) => !e.error_occurred);
 const ranked = (place) => [...rows.keys()].filter((k) => k.startsWith(`${place}|`) && good(k).length === rows.get(k).length && !floors.includes(name(k)));
-const sorted = (values) => [...values].sort((a, b) => a - b);
-const quantile = (v, q, s = sorted(v), at = q * (s.length - 1), i = Math.floor(at)) => s[i] + (at - i) * ((s[i + 1] ?? s[i]) - s[i]);
 const quartiles = (key, of, unit = 1) => [0.5, 0.25, 0.75].map((q) => quantile(good(key).map((e) => OF[of](e) / unit), q));
 const differences = (a, b, of) => good(a).map((e) => [e, good(b).find((o) => o.block === e.block)]).filter(([, o]) => o)
   .map(([e, o]) => Math.log(OF[of](e) / OF[of](o)));
-const ways = (n, w = n ? ways(n - 1) : [1]) => (n ? Array.from({ length: w.length + n }, (_, i) => (w[i] ?? 0) + (w[i - n] ?? 0)) : w);
-const shares = (n, seen = 0) => ways(n).map((w) => (seen += w) / 2 ** n); // of all signs, with a rank sum of at most 0, 1, 2 ...
-const walsh = (d) => sorted(d.flatMap((x, i) => d.slice(i).map((y) => (x + y) / 2))), below = (n, p) => shares(n).filter((s) => s <= p).length;
-const effect = (d, w = walsh(d), k = below(d.length, 0.025)) => [quantile(w, 0.5), w[k - 1], w[w.length - k]];
 const ratio = (a, b, of) => effect(differences(a, b, of)).map(Math.exp);
 const distance = (place) => Math.abs(Math.log(place.split("|")[1] / own.machine.cpus_usable)) + place.split("|")[1] * 1e-9;
 const places = [...new Set([...rows.keys()].map((k) => k.replace(/\|[^|]*$/, "")))], least = Math.min(...places.map(distance)), better = new Set(), levels = new Map();
 const tell = (of_places, rate, pairs = []) => { // all pairs at these places, together
   for (const place of of_places) for (const of of ["time", "memory"]) ranked(place).forEach((one, i, list) => list.slice(i + 1).forEach((other) => {
-    const d = differences(one, other, of), up = sum(d) > 0, beyond = d.map((x) => (up ? x : -x) - Math.log(1.02));
-    const down = sum(beyond.sort((x, y) => Math.abs(x) - Math.abs(y)).map((x, r) => (x <= 0 ? r + 1 : 0)));
-    pairs.push({ said: `${of} ${up ? other : one} ${up ? one : other}`, p: Math.min(1, 2 * shares(d.length)[down]) });
+    const d = differences(one, other, of), up = sum(d) > 0;
+    pairs.push({ said: `${of} ${up ? other : one} ${up ? one : other}`, p: Math.min(1, 2 * tail(d.map((x) => (up ? x : -x) - Math.log(1.02)))) });
   }));
-  const found = pairs.sort((a, b) => a.p - b.p).findLastIndex((x, i) => x.p <= (rate * (i + 1)) / pairs.length) + 1;
-  pairs.slice(0, found).forEach((x) => better.add(x.said));
-  of_places.forEach((p) => levels.set(p, (rate * Math.max(1, found)) / pairs.length));
+  const [found, level] = discoveries(pairs, rate);
+  found.forEach((x) => better.add(x.said)), of_places.forEach((p) => levels.set(p, level));
 };
 tell(places.filter((p) => distance(p) === least), 0.05), tell(places.filter((p) => distance(p) !== least), 0.01);
-let state = Number(seed), sentences = 0; const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
-const normal = () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
-const needed = new Map(); // by rounds and level: the shift that the test finds 95 times in 100, by simulation
-const draw = (n, level, k = below(n, level / 2)) => (k ? quantile(Array.from({ length: 3000 }, () => -walsh(Array.from({ length: n }, normal))[k - 1]), 0.95) : Infinity);
-const smallest = (d, level, n = d.length, [, low, high] = effect(d)) => {
-  if (!needed.has(`${n} ${level}`)) needed.set(`${n} ${level}`, draw(n, level));
-  return 100 * Math.expm1(Math.log(1.02) + needed.get(`${n} ${level}`) * ((high - low) / 2 / 1.95996 / Math.sqrt(Math.PI / 3 / n)));
-};
-const near = (shown, v) => Math.abs(Number(shown) - v) <= 0.501 * 10 ** (Number(shown.split("e")[1] ?? 0) - (shown.split("e")[0].split(".")[1] ?? "").length);
+let sentences = 0; seeded(seed);
 const expect = (what, text, values, shown = text.match(/-?\d[\d,]*\.?\d*(e-?\d+)?/g) ?? []) =>
   (shown.length === values.length && shown.every((s, i) => near(s.replaceAll(",", ""), values[i]))) || wrong.push(`${what}: it says ${text}, the samples ${values}`);
 const list = (said) => (said ? said.split(/, ?| and /) : []).sort().join();
@@ -57,7 +39,7 @@ for (const [, of, text] of page.matchAll(/<li id="s-(time|memory|front)-[^>]*>(.
   if (++sentences && of === "front" && list(said.match(/threads?, (.*) (is|are) not clearly/)?.[1]) !== list(left.map(name).join()) && left.length < all.length) wrong.push(`${said}: not ${left}`);
   if (of === "front") continue;
   const best = all.reduce((a, b) => (quartiles(b, of)[0] < quartiles(a, of)[0] ? b : a)), ties = all.filter((k) => k !== best && !better.has(`${of} ${best} ${k}`));
-  const m = said.match(BEST), seen = Math.max(...ties.map((k) => smallest(differences(best, k, of), levels.get(place)))), [, percent, factor] = said.match(SEEN) ?? [];
+  const m = said.match(BEST), seen = Math.max(...ties.map((k) => 100 * smallest(differences(best, k, of), levels.get(place) / 2, 0.02))), [, percent, factor] = said.match(SEEN) ?? [];
   const told = percent ? Number(percent) : factor ? 100 * factor - 100 : Infinity, nobody = /no allocator is shown/.test(said) && ties.length === all.length - 1;
   if (!nobody && (!m || list(m[1]) !== list([best, ...ties].map(name).join()) || (m[3] ?? m[1]) !== name(best))) wrong.push(`${said}: the samples say ${name(best)}, tied with ${ties.map(name)}`);
   else if (!nobody) expect(said, `${m[4]} ${m[6] ?? ""} ${m[8] ?? ""}`, [quartiles(best, of, { ns: 1, us: 1e3, MiB: MIB }[m[5]])[0], ...(m[6] ? ratio(best, `${place}|${m[7]}`, of) : [])]);

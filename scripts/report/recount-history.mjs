@@ -1,10 +1,9 @@
 // Recomputes the sentences of the page of a history from its lines alone, with code of its own: how many commits and sets,
 // which counts changed by more than the gate's limit, and which step from set to set. Ends with 1 if any disagree.
 import { readFileSync } from "node:fs";
+import { median, named, pageOf } from "./recounting.mjs";
 const [, , pageFile, ...files] = process.argv; // usage: node recount-history.mjs PAGE HISTORY_JSONL...
-const page = readFileSync(pageFile, "utf8"), wrong = [], byIdentity = new Map();
-const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&#39;|&#x27;/g, "'").replace(/&#34;|&quot;/g, '"').replace(/&amp;/g, "&").trim();
-const sentences = [...page.matchAll(/<li id="s-history-\d+" class="finding">(.*?) <a /g)].map((m) => plain(m[1]));
+const wrong = [], byIdentity = new Map(), sentences = pageOf(pageFile).sentences("finding");
 for (const line of files.flatMap((f) => readFileSync(f, "utf8").split("\n").filter(Boolean))) {
   const entry = JSON.parse(line);
   entry.set = JSON.stringify(Object.entries(entry.key).sort());
@@ -17,7 +16,6 @@ const order = [...sets.values()].sort((a, b) => {
   const [one, other] = [a, b].map((s) => s[0].date + s[s.length - 1].date);
   return one < other ? -1 : one > other ? 1 : 0;
 });
-const median = (values, s = [...values].sort((a, b) => a - b), n = s.length) => (s[Math.floor((n - 1) / 2)] + s[Math.floor(n / 2)]) / 2;
 const MIB = 2 ** 20, ROOM = 64 * 4096;
 // Of a count: its name on the page, the part of it and the amount that the gate lets pass.
 const COUNTS = {
@@ -59,7 +57,7 @@ for (const [count, [, part, least]] of Object.entries(COUNTS)) for (const worklo
 }
 const expect = (said, good) => good || wrong.push(`${said}: the lines say otherwise`);
 const commits = new Set(entries.map((e) => e.commit)), twice = [...commits].filter((c) => entries.filter((e) => e.commit === c).length > 1).length;
-const dates = entries.map((e) => e.date.slice(0, 10)), named = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+const dates = entries.map((e) => e.date.slice(0, 10));
 const first = `${named(commits.size, "commit")} of gomalloc ${commits.size === 1 ? "was" : "were"} counted, from ${dates[0]} to ${dates[dates.length - 1]}, by ${named(sets.size, "set")} of tools and harness; ` +
   `${twice ? `${named(twice, "commit")} ${twice === 1 ? "is" : "are"}` : "none is"} in more than one set.`;
 expect(sentences[0], sentences[0]?.startsWith(first));

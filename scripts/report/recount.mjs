@@ -1,9 +1,8 @@
 // Recomputes the sentences of a page from JSON alone, with code of its own: of check, harden, why (the numbers in them)
 // and real programs (six rounds or more). Prints what disagrees, and ends with 1. recompute.mjs: make bench.
-import { readFileSync } from "node:fs";
+import { count, discoveries, json, pageOf, sum, tail } from "./recounting.mjs";
 const [, , pageFile, ...files] = process.argv; // usage: node recount.mjs PAGE JSON...
-const page = readFileSync(pageFile, "utf8"), wrong = [], entities = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" }, plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => entities[e] ?? e).trim();
-const sentences = [...page.matchAll(/<li id="[^"]*" class="finding">(.*?) <a /g)].map((m) => plain(m[1])), count = (list, test) => list.filter(test).length, sum = (v) => v.reduce((s, x) => s + x, 0), UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+const wrong = [], sentences = pageOf(pageFile).sentences("finding"), UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 let seen = 0; const compare = (said, shown, values) => { // sizes in bytes; each number must be as near as its digits allow
   const off = shown.some((text, i) => {
     const [, digits, unit] = text.match(/^(-?[\d.,]+)(?: (B|KiB|MiB|GiB))?$/), [, exponent = 0] = digits.match(/\.(\d+)$/)?.map((x) => x.length) ?? [];
@@ -57,24 +56,18 @@ const costs = (doc, what) => {
   });
   return found;
 };
-const tail = (d) => { // of Wilcoxon's signed ranks, twice the mean rank of equals
-  const sizes = d.map(Math.abs), rank = sizes.map((s) => 2 * count(sizes, (t) => t < s) + count(sizes, (t) => t === s) + 1), down = sum(rank.filter((_, i) => d[i] <= 0));
-  const ways = rank.reduce((w, r) => Array.from({ length: w.length + r }, (_, i) => (w[i] ?? 0) + (w[i - r] ?? 0)), [1]);
-  return sum(ways.slice(0, down + 1)) / 2 ** d.length;
-};
 const programs = (docs) => {
   const pairs = [], bases = docs.map((doc) => (costs(doc, "time").has("glibc") ? "glibc" : "system"));
   docs.forEach((doc, n) => ["time", "peak memory"].forEach((what) => [...costs(doc, what)].forEach(([one, a], i, list) => list.slice(i + 1).forEach(([other, b]) => {
     const d = [...a].filter(([round]) => b.has(round)).map(([round, x]) => x - b.get(round)), up = sum(d) > 0;
     if (d.length) pairs.push({ n, what, less: up ? other : one, more: up ? one : other, p: Math.min(1, 2 * tail(d.map((x) => (up ? x : -x) - Math.log(1.02)))) });
   }))));
-  pairs.sort((a, b) => a.p - b.p);
-  const told = pairs.slice(0, pairs.findLastIndex((x, i) => x.p <= (0.05 * (i + 1)) / pairs.length) + 1);
+  const [told] = discoveries(pairs, 0.05);
   for (const said of sentences) {
     const m = said.match(/^(\S+), compared with the C library's malloc: less time in (\d+) of (\d+) programs?, more in (\d+); less peak memory in (\d+) of (\d+) programs?, more in (\d+);/);
     if (m) compare(said, m.slice(2), ["time", "peak memory"].flatMap((what) => [count(told, (t) => t.what === what && t.less === m[1] && t.more === bases[t.n]), count(docs, (doc, n) => costs(doc, what).has(m[1])), count(told, (t) => t.what === what && t.more === m[1] && t.less === bases[t.n])]));
   }
 };
-const documents = files.map((f) => JSON.parse(readFileSync(f))), real = documents.filter((doc) => "program" in doc);
+const documents = files.map(json), real = documents.filter((doc) => "program" in doc);
 for (const doc of documents) for (const [key, of] of Object.entries({ checks: check, misuses: harden, processes: why, heaps: (doc) => [heap, structure].forEach((of) => of(doc)), pairs: agreement })) if (key in doc) of(doc);
 if (real.length) programs(real); console.log([...wrong, `${seen} statements are recomputed; ${wrong.length} disagree`].join("\n")), process.exitCode = wrong.length || !seen ? 1 : 0;

@@ -101,11 +101,11 @@ class PageTest(DriverTest):
         file.write_text(of if isinstance(of, str) else json.dumps(of))
         return file
 
-    def recounted(self, page: str, *files: Path) -> "tuple[int, str]":
+    def recounted(self, page: str, *files: Path, program: Path = RECOUNT) -> "tuple[int, str]":
         node = shutil.which("node")
         if not node:
             self.skipTest("node is not installed")
-        result = run(node, RECOUNT, self.put("page.html", page), *files, env=clean_environment())
+        result = run(node, program, self.put("page.html", page), *files, env=clean_environment())
         return result.returncode, result.stdout
 
     def text(self, folder: Path) -> str:
@@ -371,14 +371,9 @@ class Phases(unittest.TestCase):
         )
 
 
-class History(DriverTest):
-    def recounted(self, text: str, *files: Path) -> int:
-        node = shutil.which("node")
-        if not node:
-            self.skipTest("node is not installed")
-        page = self.directory / "page.html"
-        page.write_text(text)
-        return run(node, RECOUNT_HISTORY, page, *files, env=clean_environment()).returncode
+class History(PageTest):
+    def of_history(self, text: str, file: Path) -> int:
+        return self.recounted(text, file, program=RECOUNT_HISTORY)[0]
 
     def made(self, lines: list[dict[str, Any]]) -> "tuple[Path, model.Page, str]":
         file = self.directory / "history.jsonl"
@@ -444,7 +439,7 @@ class History(DriverTest):
             first.note, "The gate's limit: 0.5 %. All processes must lie further apart than that."
         )
         self.assertEqual(first.pictures[0].count('class="step"'), 2)
-        self.assertEqual(self.recounted(text, file), 0)
+        self.assertEqual(self.of_history(text, file), 0)
         for right, wrong in (
             ("5 commits of", "6 commits of"),
             ("1 commit is in", "2 commits are in"),
@@ -454,7 +449,7 @@ class History(DriverTest):
             ("Between sets, 2 counts", "Between sets, 3 counts"),
         ):
             self.assertIn(right, text)
-            self.assertEqual(self.recounted(text.replace(right, wrong), file), 1, wrong)
+            self.assertEqual(self.of_history(text.replace(right, wrong), file), 1, wrong)
 
     def test_a_row_that_a_set_has_not(self) -> None:
         """The others keep their numbers."""
@@ -486,7 +481,7 @@ class History(DriverTest):
         self.assertRegex(said(made), r"^\d+ commits of gomalloc were counted, from 2026-")
         found = Elements(text)
         self.assertEqual(len(found.keys), len(set(found.keys)))
-        self.assertEqual(self.recounted(text, ROOT / "results" / "history.jsonl"), 0)
+        self.assertEqual(self.of_history(text, ROOT / "results" / "history.jsonl"), 0)
 
     def test_what_is_none(self) -> None:
         file = self.directory / "history.jsonl"

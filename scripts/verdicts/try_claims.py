@@ -210,7 +210,7 @@ def change(claim: Claim) -> str:
     metric = claim.pair.metric
     ends = sorted((abs(math.expm1(e.low)), abs(math.expm1(e.high))))
     if math.expm1(e.location) >= 1:  # "2.5 times the time" is easier to read than "150 % more"
-        noun = metric.more.removeprefix("more ").removeprefix("of ")
+        noun = metric.more.removeprefix("more ").removeprefix("of the ")
         return f"{math.exp(e.location):.1f} times the {noun} ({math.exp(e.low):.1f}..{math.exp(e.high):.1f})"
     words = metric.less if claim.less else metric.more
     return f"{percent(math.expm1(e.location))} % {words} ({percent(ends[0])}..{percent(ends[1])})"

@@ -1,0 +1,77 @@
+// What the programs share that recompute a page: its sentences and tables, what must stand there, and the statistics of
+// pairs. It has nothing of the code that makes pages.
+import { readFileSync } from "node:fs";
+export const json = (file) => JSON.parse(readFileSync(file, "utf8"));
+const ENTITIES = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
+export const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => ENTITIES[e] ?? e).trim();
+export const pageOf = (file, text = readFileSync(file, "utf8")) => ({
+  text,
+  sentences: (kind) => [...text.matchAll(new RegExp(`<li id="[^"]*" class="${kind}">(.*?) <a class="anchor"`, "gs"))].map((m) => plain(m[1])),
+  tables: [...text.matchAll(/<caption>(.*?) <button.*?<tbody>(.*?)<\/tbody>/gs)].map(([, caption, body]) => ({
+    caption: plain(caption),
+    rows: [...body.matchAll(/<tr.*?<\/tr>/gs)].map(([row]) => [...row.matchAll(/<t[hd].*?<\/t[hd]>/gs)].map((c) => plain(c[0]))),
+  })),
+});
+
+export const sum = (values) => values.reduce((s, x) => s + x, 0), count = (list, test) => list.filter(test).length;
+export const sorted = (values) => [...values].sort((a, b) => a - b);
+export const quantile = (v, q, s = sorted(v), at = q * (s.length - 1), i = Math.floor(at)) => s[i] + (at - i) * ((s[i + 1] ?? s[i]) - s[i]);
+export const median = (values) => quantile(values, 0.5);
+export const listed = (names, last = names.at(-1)) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${last}` : last ?? "");
+export const named = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+
+// Wilcoxon's signed ranks: in how many ways ranks have each sum, and how probable so small a sum below zero is. Equals share
+// the mean of their ranks; all ranks are doubled, so that it is whole.
+const ways = (ranks) => ranks.reduce((w, r) => Array.from({ length: w.length + r }, (_, i) => (w[i] ?? 0) + (w[i - r] ?? 0)), [1]);
+export const tail = (d, sizes = d.map(Math.abs)) => {
+  const ranks = sizes.map((s) => 2 * count(sizes, (t) => t < s) + count(sizes, (t) => t === s) + 1);
+  return sum(ways(ranks).slice(0, sum(ranks.filter((_, i) => d[i] <= 0)) + 1)) / 2 ** d.length;
+};
+export const below = (n, level, seen = 0) => count(ways(Array.from({ length: n }, (_, i) => i + 1)), (w) => (seen += w) <= level * 2 ** n);
+export const walsh = (d) => sorted(d.flatMap((x, i) => d.slice(i).map((y) => (x + y) / 2)));
+// Hodges and Lehmann's estimate and its 95 % interval; of fewer than six there is none.
+export const effect = (d, w = walsh(d), k = below(d.length, 0.025)) => [median(w), ...(k ? [w[k - 1], w[w.length - k]] : [-Infinity, Infinity])];
+// Benjamini and Hochberg: those whose p is small enough, and the p that one more would need.
+export const discoveries = (pairs, rate) => {
+  const order = [...pairs].sort((a, b) => a.p - b.p), found = order.findLastIndex((x, i) => x.p <= (rate * (i + 1)) / order.length) + 1;
+  return [order.slice(0, found), (rate * Math.max(1, found)) / Math.max(1, order.length)];
+};
+let state = 1; // of the random numbers
+export const seeded = (seed) => (state = Number(seed));
+export const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
+const normal = () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random()), needed = new Map();
+// The difference, a fraction, that the test at this level finds in 95 of 100 runs that scatter as d, by simulation.
+export const smallest = (d, level, margin, n = d.length, k = below(n, level), [, low, high] = effect(d)) => {
+  if (!k) return Infinity;
+  if (!needed.has(`${n} ${k}`)) needed.set(`${n} ${k}`, quantile(Array.from({ length: 3000 }, () => -walsh(Array.from({ length: n }, normal))[k - 1]), 0.95));
+  return Math.expm1(Math.log1p(margin) + needed.get(`${n} ${k}`) * ((high - low) / 2 / 1.95996 / Math.sqrt(Math.PI / 3 / n)));
+};
+
+// What must stand somewhere: words, with the numbers between them. text`B takes ${2.5} s` is a list of both; a list may be
+// within another. `drawn` marks what comes of random numbers, here and there.
+export const text = (words, ...values) => words.flatMap((word, i) => [word, ...(i < values.length ? [values[i]] : [])]).flat(Infinity);
+export const join = (lists, last = " and ", between = ", ") => lists.flatMap((x, i) => [i === 0 ? "" : i === lists.length - 1 ? last : between, ...x]);
+export const drawn = (value) => ({ value });
+export const near = (shown, v) => Math.abs(Number(shown) - v) <= 0.501 * 10 ** (Number(shown.split("e")[1] ?? 0) - (shown.split("e")[0].split(".")[1] ?? "").length);
+const escaped = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), NUMBER = "([+-]?\\d[\\d,]*\\.?\\d*(?:e-?\\d+)?)";
+export const agrees = (shown, parts) => {
+  const numbers = parts.filter((p) => typeof p !== "string");
+  const found = shown.match(new RegExp(`^${parts.map((p) => (typeof p === "string" ? escaped(p) : NUMBER)).join("")}$`));
+  return Boolean(found) && numbers.every((n, i) => {
+    const told = found[i + 1].replaceAll(",", "");
+    return n.value === undefined ? near(told, n) : near(told, n.value) || Math.abs(told / n.value - 1) <= 0.15;
+  });
+};
+// The end: a page must have these sentences and no other, and `many` of the cells that are given, chosen at random.
+const words = (parts) => parts.map((p) => (p.value ?? p)).join("");
+export const judged = (sentences, expected, cells, many = 100) => {
+  const wrong = sentences.filter((said) => !expected.some((parts) => agrees(said, parts))).map((said) => `${said}: the file says otherwise`);
+  wrong.push(...expected.filter((parts) => !sentences.some((said) => agrees(said, parts))).map((parts) => `Not said: ${words(parts)}`));
+  const left = [...cells], looked = Math.min(many, left.length);
+  for (let i = 0; i < looked; i++) {
+    const [[where, shown, parts]] = left.splice(Math.floor(random() * left.length), 1);
+    if (!agrees(shown, parts)) wrong.push(`${where}: it says ${shown}, the file ${words(parts)}`);
+  }
+  console.log([...wrong, `${sentences.length} sentences and ${looked} cells are recomputed; ${wrong.length} disagree`].join("\n"));
+  process.exitCode = wrong.length || !sentences.length ? 1 : 0;
+};
