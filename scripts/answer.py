@@ -275,11 +275,11 @@ def is_all(rows: list[Row], q: Question) -> bool:
 
 
 def which(a: Answer, rows: list[Row]) -> str:
-    """The one with the least median, and those that tie with it."""
+    """Who is best, or who tie, the least median first."""
+    names = [a.name(r) for r in rows]
     if len(rows) > MARKED:
-        return f"{a.name(rows[0])} (tied: {len(rows) - 1} more, marked *)"
-    tied = ", ".join(a.name(r) for r in rows[1:])
-    return f"{a.name(rows[0])} (tied: {tied})" if tied else a.name(rows[0])
+        return f"{names[0]} and {len(rows) - 1} more tie, marked *"
+    return listed(names) + " tie" * (len(rows) > 1)
 
 
 def best_sentence(a: Answer, title: str, measure: Measure) -> str:
