@@ -265,10 +265,10 @@ static uintptr_t find(struct pagealloc *p, size_t n, struct first_free *first) {
     }
     struct palloc_chunk *chunk = chunk_at(p, i);
     const int page             = chunk_find(chunk->used, n);
-    const int lowest           = chunk_find(chunk->used, 1);
-    narrow(first, page_address(i, (unsigned)lowest), 1);
     if (page < 0)
         os_die("page summaries and bitmaps disagree", os_pointer(page_address(i, 0)));
+    if (first->base == page_address(i, 0)) /* no chunk before it has a free page */
+        narrow(first, page_address(i, (unsigned)chunk_find(chunk->used, 1)), 1);
     return page_address(i, (unsigned)page);
 }
 

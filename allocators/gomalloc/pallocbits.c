@@ -1,9 +1,13 @@
 #include "pallocbits.h"
 
-/* The longest run of set bits, if it is longer than `most`; else `most`. */
+/* Are there free pages between the first and the last used one of a word? (Go's test.) */
+static bool has_hole(uint64_t used) {
+    used >>= __builtin_ctzll(used);
+    return used & (used + 1);
+}
+
+/* The longest run of set bits, if it is longer than `most`, below 64; else `most`. */
 static unsigned longest_run(uint64_t bits, unsigned most) {
-    if (most >= 64)
-        return most;
     for (bits = bits_runs(bits, most + 1); bits; bits &= bits >> 1)
         most++;
     return most;
@@ -26,7 +30,7 @@ pallocsum chunk_summary(const uint64_t used[CHUNK_WORDS]) {
     }
     max = run > max ? run : max;
     for (unsigned w = 0; w < CHUNK_WORDS && max < 62; w++)
-        if (used[w] && ~used[w])
+        if (used[w] && has_hole(used[w]))
             max = longest_run(~used[w], max);
     return sum_pack(start, max, run);
 }
@@ -82,44 +86,43 @@ int chunk_find(const uint64_t used[CHUNK_WORDS], size_t n) {
             run += 64;
             continue;
         }
-        if (n <= 64) {
+        run = (unsigned)__builtin_clzll(x);
+        if (n <= 64 && (n <= run || has_hole(x))) {
             const uint64_t begin = bits_runs(~x, (unsigned)n);
             if (begin)
                 return (int)(w * 64) + __builtin_ctzll(begin);
         }
-        run = (unsigned)__builtin_clzll(x);
     }
     return NO_PAGES;
 }
 
-/* The number of the word that bit *from lies in; the bits of it that [*from, *from + *n) covers.
- * Moves on behind them. */
-static unsigned next_word(unsigned *from, unsigned *n, uint64_t *mask) {
-    const unsigned w = *from / 64, room = 64 - *from % 64, k = *n < room ? *n : room;
-    *mask = bits_mask(*from % 64, k);
-    *from += k;
-    *n -= k;
-    return w;
+/* For each word w that [from, from + n) touches: the bits of it that lie there. */
+#define FOR_EACH_WORD(from, n)                                                                     \
+    const unsigned end = (from) + (n);                                                             \
+    unsigned w         = (from) / 64;                                                              \
+    uint64_t mask      = ~(uint64_t)0 << (from) % 64;                                              \
+    for (; w * 64 < end && (mask &= w == end / 64 ? bits_below(end) : ~(uint64_t)0, true);         \
+         w++, mask = ~(uint64_t)0)
+
+static uint64_t bits_below(unsigned end) {
+    return ((uint64_t)1 << end % 64) - 1;
 }
 
 void chunk_set(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n) {
-    for (uint64_t mask; n;) {
-        const unsigned w = next_word(&from, &n, &mask);
+    FOR_EACH_WORD(from, n) {
         bits[w] |= mask;
     }
 }
 
 void chunk_clear(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n) {
-    for (uint64_t mask; n;) {
-        const unsigned w = next_word(&from, &n, &mask);
+    FOR_EACH_WORD(from, n) {
         bits[w] &= ~mask;
     }
 }
 
 unsigned chunk_count(const uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n) {
     unsigned count = 0;
-    for (uint64_t mask; n;) {
-        const unsigned w = next_word(&from, &n, &mask);
+    FOR_EACH_WORD(from, n) {
         if (bits[w] & mask)
             count += (unsigned)__builtin_popcountll(bits[w] & mask);
     }
