@@ -58,6 +58,7 @@ void pagealloc_add_region(struct pagealloc *p, size_t region, struct palloc_regi
 /* The summary of eight entries that cover `pages` each: less than 2^21, so none is SUM_ALL_FREE. */
 static pallocsum merge(const pallocsum sum[FAN_OUT], size_t pages) {
     size_t start = SIZE_MAX, max = 0, run = 0;
+#pragma GCC unroll 8
     for (unsigned i = 0; i < FAN_OUT; i++) {
         const pallocsum s   = sum[i];
         const size_t before = s & SUM_MASK, within = s >> SUM_BITS & SUM_MASK;
@@ -106,7 +107,10 @@ static void update(struct pagealloc *p, uintptr_t base, size_t n, enum change ch
         *at = after = summary_after(change, chunk_at(p, c), before, from, k);
         changed |= before != after;
     }
-    for (unsigned level = SUMMARY_LEVELS - 1; level > 0 && changed; level--) {
+#pragma GCC unroll 4 /* so that what an entry's address needs of its level is constant */
+    for (unsigned level = SUMMARY_LEVELS - 1; level > 0; level--) {
+        if (!changed)
+            return;
         changed = false;
         first >>= FAN_SHIFT;
         last >>= FAN_SHIFT;

@@ -17,6 +17,7 @@ static unsigned longest_run(uint64_t bits, unsigned most) {
  * not be looked at. */
 pallocsum chunk_summary(const uint64_t used[CHUNK_WORDS]) {
     unsigned start = CHUNK_PAGES, max = 0, run = 0;
+#pragma GCC unroll 8
     for (unsigned w = 0; w < CHUNK_WORDS; w++) {
         const uint64_t x = used[w];
         if (x == 0) {
