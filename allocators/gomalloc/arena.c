@@ -48,7 +48,7 @@ void arena_clear(uintptr_t address) {
         arena_set(address & -((uintptr_t)1 << ARENA_SHIFT), ARENA_PAGES, NULL, 0);
 }
 
-void arena_set(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
+static void set_pages(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
     while (n) {
         struct heap_arena *a = arena_of(base);
         const size_t from    = arena_page(base);
@@ -60,4 +60,16 @@ void arena_set(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
         base += (end - from) * PAGE_BYTES;
         n -= end - from;
     }
+}
+
+void arena_set(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
+    if (n != 1) {
+        set_pages(base, n, s, page_class);
+        return;
+    }
+    /* Of a large span, without the loop. */
+    struct heap_arena *a = arena_of(base);
+    const unsigned page  = arena_page(base);
+    atomic_store_explicit(&a->span[page], s, memory_order_relaxed);
+    atomic_store_explicit(&a->page_class[page], (uint8_t)page_class, memory_order_relaxed);
 }
