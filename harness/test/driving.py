@@ -91,10 +91,14 @@ def cell_names() -> list[str]:
     return sorted(p.name for p in CELLS.iterdir() if p.suffix != ".skip")
 
 
-def run(*command: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+def run(*command: Any, timeout: float = 600, **options: Any) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end and keeps its output. A hang fails the test after ten minutes."""
     return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=600, **options
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        **options,
     )
 
 

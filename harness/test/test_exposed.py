@@ -5,12 +5,13 @@ allocator than `base`. A fourth is for what needs a large heap: one in so many o
 
 import functools
 import json
+import os
 import re
 import statistics
 import tempfile
 import unittest
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Iterable, NamedTuple, Optional
 
 from driving import FAULTY, ROOT, adapter_keys, at_once, cell, run, slow
 
@@ -88,54 +89,99 @@ def planted() -> dict[str, Planted]:
     return found
 
 
-def sample(
-    name: str, workload: str, ops: int, *before: Any, threads: int = 1
-) -> Optional[dict[str, Any]]:
-    """The cell's record; None: the workload needs what the allocator lacks. So many threads, or as few or
-    many as the workload takes."""
+def threads_of(workload: str, wanted: int) -> int:
+    """So many, or as few or many as the workload takes."""
     takes = workloads()[workload]
-    threads = min(max(threads, takes["least_threads"]), takes["most_threads"])
-    words = ["--run", workload, "--ops", ops, "--seed", SEED, "--threads", threads]
-    result = run(*before, FAULTY / name, *words)
-    if result.returncode == 2:
+    return int(min(max(wanted, takes["least_threads"]), takes["most_threads"]))
+
+
+def words(workload: str, ops: int, threads: int) -> list[str]:
+    return ["--run", workload, "--ops", f"{ops}", "--seed", SEED, "--threads", f"{threads}"]
+
+
+def missing(code: int, who: str) -> bool:
+    """Whether the workload needs what the allocator lacks."""
+    assert code in (0, 2), f"{who} ended with {code}"
+    return code == 2
+
+
+def counted(text: str, ops: int) -> Counts:
+    """From what callgrind wrote."""
+    names = re.search(r"^events: (.*)$", text, re.M)
+    totals = re.search(r"^(?:summary|totals): (.*)$", text, re.M)
+    assert names and totals, "callgrind counted nothing"
+    found = [*map(int, totals[1].split()), *[0] * 9]  # it leaves out the last ones if they are 0
+    events = dict(zip(names[1].split(), found))
+    return Counts({**events, LOCKS: calls_of(LOCKS, text)}, ops)
+
+
+class Way(NamedTuple):
+    """How a count of an allocator is taken, of all workloads. Several measures may share it."""
+
+    name: str
+    options: tuple[str, ...]  # of callgrind
+    part: int
+
+
+def count(way: Way) -> dict[str, Counts]:
+    """All samples are copies of one process before main: allocators/faulty/bench/base.h."""
+    ops = {w: max(1, of["brief_ops"] // way.part) for w, of in workloads().items()}
+    samples = " ".join(f"{w} {n} {threads_of(w, 1)}" for w, n in ops.items())
+    with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/%p"]
+        result = run(
+            *[*tool, f"--toggle-collect={SPAN}", *way.options, FAULTY / way.name],
+            *words("each", 1, 1),
+            env={**os.environ, "BASE_SAMPLES": samples},
+            timeout=3600,  # of all
+        )
+        assert result.returncode == 0, f"{way}: {result.stderr}"
+        ended = re.findall(r"^(\d+) (\d+)$", result.stdout, re.M)
+        assert len(ended) == len(ops), f"{way}: {result.stdout}{result.stderr}"
+        counts = {}
+        for (process, status), workload in zip(ended, ops):
+            code = os.waitstatus_to_exitcode(int(status))
+            if not missing(code, f"{way}, {workload}: {result.stderr}"):
+                text = (Path(directory) / process).read_text()
+                counts[workload] = counted(text, ops[workload])
+        return counts
+
+
+@functools.cache
+def recorded(name: str, workload: str, threads: int) -> Optional[dict[str, Any]]:
+    """The cell's own record. None: the workload needs what the allocator lacks."""
+    ops = workloads()[workload]["quick_ops"]
+    result = run(FAULTY / name, *words(workload, ops, threads_of(workload, threads)))
+    if missing(result.returncode, f"{name}, {workload}: {result.stderr}"):
         return None
-    assert result.returncode == 0, f"{name}, {workload}: {result.stderr}"
     record: dict[str, Any] = json.loads(result.stdout)
     return record
 
 
-@functools.cache
-def count(name: str, workload: str, options: tuple[str, ...], part: int) -> Optional[Counts]:
-    """Two measures with the same options share it."""
-    ops = max(1, workloads()[workload]["brief_ops"] // part)
-    with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
-        out = Path(directory) / "callgrind.out"
-        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
-        if not sample(name, workload, ops, *tool, f"--toggle-collect={SPAN}", *options):
-            return None
-        text = out.read_text()
-    names = re.search(r"^events: (.*)$", text, re.M)
-    totals = re.search(r"^(?:summary|totals): (.*)$", text, re.M)
-    assert names and totals, f"{name}, {workload}: callgrind counted nothing"
-    counted = [*map(int, totals[1].split()), *[0] * 9]  # it leaves out the last ones if they are 0
-    events = dict(zip(names[1].split(), counted))
-    return Counts({**events, LOCKS: calls_of(LOCKS, text)}, ops)
-
-
-@functools.cache
-def measure(name: str, workload: str, what: str, part: int) -> Optional[float]:
-    if what in RECORD:
-        threads = 2 if what == "shared" else 1
-        record = sample(name, workload, workloads()[workload]["quick_ops"], threads=threads)
-        return RECORD[what](record) if record else None
-    options, value = CALLGRIND[what]
-    counts = count(name, workload, tuple(options), part)
-    return value(counts) if counts else None
-
-
-def factor(name: str, workload: str) -> Optional[float]:
+def ways(name: str) -> list[Way]:
+    """Of the allocator and of what it is compared with."""
     p = planted()[name]
-    base, bad = (measure(who, workload, p.measure, int(p.part)) for who in (p.base, name))
+    if p.measure in RECORD:
+        return []
+    options = tuple(CALLGRIND[p.measure][0])
+    return [Way(who, options, int(p.part)) for who in (p.base, name)]
+
+
+def counts_of(names: Iterable[str]) -> dict[Way, dict[str, Counts]]:
+    """Each once."""
+    wanted = list(dict.fromkeys(way for name in names for way in ways(name)))
+    return dict(zip(wanted, at_once(count, wanted)))
+
+
+def factor(name: str, workload: str, counts: dict[Way, dict[str, Counts]]) -> Optional[float]:
+    p = planted()[name]
+    if p.measure in RECORD:
+        threads = 2 if p.measure == "shared" else 1
+        records = [recorded(who, workload, threads) for who in (p.base, name)]
+        base, bad = (RECORD[p.measure](r) if r else None for r in records)
+    else:
+        found = [counts[way].get(workload) for way in ways(name)]
+        base, bad = (CALLGRIND[p.measure][1](c) if c else None for c in found)
     return bad / base if base and bad else None
 
 
@@ -149,15 +195,16 @@ class Exposed(unittest.TestCase):
 
     def test_one_is_exposed(self) -> None:
         """That the measures work at all, in a second; all of them is for `make test-all`."""
-        self.assertGreater(factor("realloc_faults", "realloc_huge") or 0, 2)
-        self.assertLess(factor("realloc_faults", "realloc_geometric") or 9, 1.5)
+        self.assertGreater(factor("realloc_faults", "realloc_huge", {}) or 0, 2)
+        self.assertLess(factor("realloc_faults", "realloc_geometric", {}) or 9, 1.5)
 
     @slow
     def test_each_is_exposed_by_its_own_workload_and_by_no_other_as_well(self) -> None:
+        counts = counts_of(planted())
         for name, p in planted().items():
             own = p.workload
             with self.subTest(name, exposed_by=own, measure=p.measure):
-                all_of = at_once(lambda w: (w, factor(name, w)), workloads())
+                all_of = at_once(lambda w: (w, factor(name, w, counts)), workloads())
                 factors = {w: f for w, f in all_of if f is not None}
                 told = ", ".join(
                     f"{w} {f:.2f}" for w, f in sorted(factors.items(), key=lambda x: -x[1])[:4]
