@@ -194,30 +194,19 @@ static NOINLINE void *allocate_more(size_t size, unsigned kind) {
     return guarded ? guarded : small(size, kind, 0);
 }
 
-/* Of a wide block, the compiler would rather compute it twice, and needs more registers for that.
- */
-static HOT const struct hold_class *class_of(size_t spanclass, unsigned offset) {
-    const struct hold_class *k = &hold_classes[spanclass];
-    if (offset == HOLD_WIDE)
-        __asm__("" : "+r"(k));
-    return k;
-}
-
 /* The fast path does nothing before it knows that all is well. */
 static HOT void *allocate_from(size_t size, unsigned kind, unsigned offset) {
-    const size_t spanclass     = hold_spanclass[size / 8];
-    const struct hold_class *k = class_of(spanclass, offset);
-    struct freelist *l         = &mcache_current->list[spanclass];
-    const uintptr_t slot       = (uintptr_t)l->head;
+    struct freelist *l   = (void *)((char *)mcache_current + hold_list[size / 8]);
+    const uintptr_t slot = (uintptr_t)l->head;
     if (UNLIKELY(!slot))
         return allocate_more(size, kind);
     const uintptr_t next = seal_next(slot);
-    if (UNLIKELY(!seal_is_slot(next)) || UNLIKELY(!quarantine_is_clean(slot, k, offset)))
+    if (UNLIKELY(!seal_is_slot(next)) || UNLIKELY(!quarantine_is_clean(slot, &l->its, offset)))
         return allocate_more(size, kind);
     l->head = os_pointer(next);
     lock_in_order(); /* the slot is off the list before it loses its link: fork.c */
     l->now.mallocs++;
-    return hold_make(slot, k, offset, size, kind);
+    return hold_make(slot, &l->its, offset, size, kind);
 }
 
 static HOT void *allocate_wide(size_t size, unsigned kind) {
@@ -352,8 +341,9 @@ static void match_size(const struct hold *h, size_t size, const char *verb) {
 static HOT bool free_from(struct mcache *c, size_t spanclass, void *block, size_t size,
                           enum hardened_origin origin, unsigned offset) {
     const uintptr_t address = (uintptr_t)block, slot = address - offset;
-    const struct hold_class *k = class_of(spanclass, offset);
-    struct freelist *l         = &c->list[spanclass];
+    struct freelist *l = &c->list[spanclass];
+    __asm__("" : "+r"(l)); /* gcc 12 would rather compute it twice */
+    const struct hold_class *k = &l->its;
     /* Budget: 0 for class 0, too. The word before the page may not be mapped. */
     if (UNLIKELY(!l->now.budget) || UNLIKELY(!(address & (PAGE_BYTES - 8))))
         return false;
@@ -365,17 +355,25 @@ static HOT bool free_from(struct mcache *c, size_t spanclass, void *block, size_
         return false;
     end_slot(slot, k, offset);
     void *leaves = quarantine_swap(&c->quarantine, spanclass, k, os_pointer(slot));
-    if (LIKELY(leaves != NULL))
-        freelist_push(l, leaves);
-    else
+    if (LIKELY(leaves != NULL)) {
+        link_set(leaves, l->head);
+        lock_in_order(); /* as in freelist_push */
+        l->head = leaves;
+        l->now.budget--;
+    } else {
         quarantine_count(&c->quarantine, spanclass);
+    }
     return true;
+}
+
+/* Can it be an address? */
+static HOT bool may_be(const void *block) {
+    return (uintptr_t)block >> ARENA_SHIFT < ARENAS;
 }
 
 /* 0: the page does not tell. */
 static HOT size_t spanclass_of(const void *block) {
-    const uintptr_t address = (uintptr_t)block;
-    return address >> ARENA_SHIFT < ARENAS ? arena_class(address) : 0;
+    return arena_class((uintptr_t)block);
 }
 
 static NOINLINE void free_as(void *block, unsigned kind, size_t size) {
@@ -403,6 +401,10 @@ static NOINLINE FAST_ALIGNED void free_wide(void *block, size_t spanclass) {
 }
 
 FAST_ALIGNED void hardened_free(void *block) {
+    if (UNLIKELY(!may_be(block))) {
+        free_other(block);
+        return;
+    }
     const size_t spanclass = spanclass_of(block);
     if (spanclass >= HOLD_SPANCLASS_WIDE)
         free_wide(block, spanclass);
@@ -419,7 +421,7 @@ static NOINLINE FAST_ALIGNED void free_wide_as(void *block, size_t spanclass, si
 
 FAST_ALIGNED void hardened_free_as(void *block, size_t alignment, size_t size,
                                    enum hardened_origin origin) {
-    const size_t spanclass = spanclass_of(block);
+    const size_t spanclass = LIKELY(may_be(block)) ? spanclass_of(block) : 0;
     if (UNLIKELY(alignment))
         free_as(block, hold_kind(alignment, origin), size);
     else if (spanclass >= HOLD_SPANCLASS_WIDE)

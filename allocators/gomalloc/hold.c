@@ -6,7 +6,7 @@
 #include "quarantine.h"
 
 struct hold_class hold_classes[SPAN_CLASSES];
-uint8_t hold_spanclass[SMALL_MAX / 8];
+uint16_t hold_list[SMALL_MAX / 8];
 
 static unsigned waiting(unsigned bytes) {
     unsigned n = QUARANTINE_SLOTS;
@@ -36,7 +36,8 @@ void hold_begin(void) {
     for (unsigned i = 0; i < SMALL_MAX / 8; i++) {
         const unsigned most  = 8 * i + 7;
         const unsigned space = most <= HOLD_SHORT ? HOLD_NARROW : HOLD_WIDE;
-        hold_spanclass[i]    = (uint8_t)(2 * size_to_class(most + space + HOLD_TAIL_LEAST));
+        const unsigned class = size_to_class(most + space + HOLD_TAIL_LEAST);
+        hold_list[i]         = (uint16_t)(2 * class * HOLD_LIST_BYTES);
     }
 }
 

@@ -53,8 +53,9 @@ _Static_assert(sizeof(struct hold_class) == 16, "and none is in two cache lines"
 /* [0]: of the begin of a large block; [1]: of one that is shorter than that */
 extern struct hold_class hold_classes[SPAN_CLASSES];
 
-/* The span class of a block, by its size / 8. */
-extern uint8_t hold_spanclass[SMALL_MAX / 8];
+/* Where the list of a block's span class begins in a struct mcache, by its size / 8. */
+extern uint16_t hold_list[SMALL_MAX / 8];
+enum { HOLD_LIST_BYTES = 32 }; /* sizeof(struct freelist) */
 
 /* Once, before there is a slot. */
 void hold_begin(void);

@@ -13,7 +13,8 @@
 
 #define NOINLINE __attribute__((noinline))
 
-_Static_assert(sizeof(struct freelist) == 16, "size_to_list8 is generated for this");
+_Static_assert(sizeof(struct freelist) == (HARDENED ? HOLD_LIST_BYTES : LIST8_BYTES),
+               "size_to_list8 is generated for this, hold_list is made for it");
 _Static_assert(offsetof(struct mcache, list) == 0, "size_to_list8 holds offsets from here");
 
 _Static_assert(sizeof(struct mcache_class) == 32, "and none is in two cache lines");
@@ -80,6 +81,9 @@ static void renew_books(struct mcache *c, unsigned spanclass, unsigned length, u
     of->frees += frees + (of->given - n->budget);
     n->mallocs = 0;
     n->budget  = 0;
+#ifdef GOMALLOC_HARDENED
+    c->list[spanclass].its = hold_classes[spanclass]; /* not before the heap has begun */
+#endif
     lock_in_order();
     of->length = (uint16_t)length;
     of->given  = (uint16_t)most_frees;

@@ -39,6 +39,9 @@ union freelist_counts {
 struct freelist {
     void *head;
     union freelist_counts now;
+#ifdef GOMALLOC_HARDENED
+    struct hold_class its; /* a copy of hold_classes', in the same line of the processor's cache */
+#endif
 };
 
 struct mcache {

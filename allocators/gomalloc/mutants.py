@@ -210,7 +210,7 @@ MUTANTS = [
     (
         "hardened: a free slot is looked at when somebody gets it",
         HARDENED,
-        "if (UNLIKELY(!seal_is_slot(next)) || UNLIKELY(!quarantine_is_clean(slot, k, offset)))",
+        "if (UNLIKELY(!seal_is_slot(next)) || UNLIKELY(!quarantine_is_clean(slot, &l->its, offset)))",
         "if (UNLIKELY(!seal_is_slot(next)))",
         HARDENED_TEST,
         "a write after the free",

@@ -16,7 +16,7 @@ from __future__ import annotations
 PAGE = 8192
 MAX_SMALL = 32768
 SMALL_MAX = 1024  # requests up to this are looked up in granules of 8 bytes, above of 128
-LIST_BYTES = 16  # sizeof(struct freelist), asserted in mcache.c
+LIST_BYTES = 16  # LIST8_BYTES of sizeclasses.h
 
 
 def alignment(size: int) -> int:
