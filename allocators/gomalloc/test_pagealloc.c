@@ -209,21 +209,79 @@ static void spoil_and_mend(void) {
     pagealloc_mend(&p);
 }
 
-/* Each summary is what is told from all bits. */
-static bool summaries_agree(void) {
-    static pallocsum was[2][sizeof p.region[0]->sum / sizeof(pallocsum)];
-    const size_t first       = region_of(BASE);
-    const pallocsum root[]   = {p.root[first], p.root[first + 1]};
-    const uintptr_t searched = p.search;
-    for (size_t r = 0; r < 2; r++)
-        memcpy(was[r], p.region[first + r]->sum, sizeof was[r]);
-    pagealloc_mend(&p);
-    p.search = searched;
-    for (size_t r = 0; r < 2; r++)
-        if (root[r] != p.root[first + r] ||
-            memcmp(was[r], p.region[first + r]->sum, sizeof was[r]) != 0)
+/* Is there a unit to scavenge among the first so many pages? */
+static bool model_is_dirty(size_t pages) {
+    for (size_t from = 0; from < pages; from += unit())
+        if (unit_is_dirty(from))
+            return true;
+    return false;
+}
+
+/* Who looks for units to scavenge misses none. */
+static bool dirty_is_noted(void) {
+    for (size_t from = 0; from < MODEL_PAGES; from += unit()) {
+        const size_t c = address(from) >> CHUNK_SHIFT, r = region_of(address(from));
+        if (unit_is_dirty(from) &&
+            (r >= p.dirty_end || !(p.region[r]->dirty[c % REGION_CHUNKS / 64] >> c % 64 & 1)))
             return false;
+    }
     return true;
+}
+
+/* Each summary and count is what is told from all bits. All is as it was afterwards: what is wrong
+ * must not be mended here. */
+static bool summaries_agree(void) {
+    static pallocsum sum[2][sizeof p.region[0]->sum / sizeof(pallocsum)];
+    static uint64_t dirty[2][sizeof p.region[0]->dirty / sizeof(uint64_t)];
+    static struct pagealloc was;
+    const size_t first = region_of(BASE);
+    memcpy(&was, &p, sizeof was);
+    for (size_t r = 0; r < 2; r++) {
+        memcpy(sum[r], p.region[first + r]->sum, sizeof sum[r]);
+        memcpy(dirty[r], p.region[first + r]->dirty, sizeof dirty[r]);
+    }
+    bool good = dirty_is_noted();
+    pagealloc_mend(&p);
+    good &= was.free_pages == p.free_pages && was.scavenged_pages == p.scavenged_pages;
+    for (size_t r = 0; r < 2; r++) {
+        struct palloc_region *told = p.region[first + r];
+        good &= was.root[first + r] == p.root[first + r];
+        good &= memcmp(sum[r], told->sum, sizeof sum[r]) == 0;
+        memcpy(told->sum, sum[r], sizeof sum[r]);
+        memcpy(told->dirty, dirty[r], sizeof dirty[r]);
+    }
+    memcpy(&p, &was, sizeof p);
+    return good;
+}
+
+/* What is wrong is seen, twice: the look does not mend it. */
+static bool is_seen(void) {
+    return !summaries_agree() && !summaries_agree();
+}
+
+static void test_summaries_agree(void) {
+    struct palloc_region *region = p.region[region_of(BASE)];
+    uint64_t dirty[REGION_CHUNKS / 64];
+    const size_t end = p.dirty_end;
+    p.free_pages++;
+    OK(is_seen(), "a wrong count of free pages is seen");
+    p.free_pages--;
+    p.scavenged_pages--;
+    OK(is_seen(), "one of scavenged pages is");
+    p.scavenged_pages++;
+    while (count && !model_is_dirty(MODEL_PAGES / 2))
+        step_free();
+    memcpy(dirty, region->dirty, sizeof dirty);
+    memset(region->dirty, 0, sizeof dirty);
+    OK(is_seen(), "so is a dirty chunk that nobody would look at");
+    memcpy(region->dirty, dirty, sizeof dirty);
+    p.dirty_end = region_of(BASE);
+    OK(is_seen(), "and one beyond the end");
+    p.dirty_end = end;
+    p.region[region_of(BASE)]->sum[0]++;
+    OK(is_seen(), "and a wrong summary");
+    p.region[region_of(BASE)]->sum[0]--;
+    OK(summaries_agree(), "and nothing else is");
 }
 
 static void test_model(unsigned unit_shift) {
@@ -257,6 +315,7 @@ static void test_model(unsigned unit_shift) {
     }
     IS(at, STEPS, "each of %d random operations gives what the model gives", STEPS);
     OK(counts_agree() && summaries_agree(), "the counts and summaries agree at the end");
+    test_summaries_agree();
     while (count)
         step_free();
     OK(counts_agree() && model_find(grown) == 0, "all is free after all is freed");
