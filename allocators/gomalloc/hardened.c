@@ -290,11 +290,18 @@ static HOT void end_slot(uintptr_t slot, const struct hold_class *k, unsigned of
     lock_in_order(); /* before it waits: a forked child looks */
 }
 
+/* Places of a list's class begin so many behind the first: a list has as many bytes. */
+static HOT size_t row_of(const struct mcache *c, const struct freelist *l) {
+    _Static_assert(sizeof *l == QUARANTINE_SLOTS, "so that nothing need be multiplied");
+    return (uintptr_t)l - (uintptr_t)c->list;
+}
+
 static void give_slot(uintptr_t slot, unsigned spanclass, const void *caller) {
     const struct hold_class *k = &hold_classes[spanclass];
     end_slot(slot, k, hold_offset(k->bytes));
     struct mcache *c     = mcache_enter();
-    void *leaves         = quarantine_swap(&c->quarantine, spanclass, k, os_pointer(slot));
+    const size_t row     = row_of(c, &c->list[spanclass]);
+    void *leaves         = quarantine_swap(&c->quarantine, row, k, os_pointer(slot));
     const bool gave_back = leaves && mcache_free_more(c, spanclass, leaves);
     if (!leaves)
         quarantine_count(&c->quarantine, spanclass);
@@ -336,13 +343,19 @@ static void match_size(const struct hold *h, size_t size, const char *verb) {
         reproach_size(h->block, verb, size);
 }
 
+/* A slot has come to a place where none waited. */
+static NOINLINE void count_waiting(struct mcache *c, const struct freelist *l) {
+    quarantine_count(&c->quarantine, (unsigned)(l - c->list));
+}
+
 /* A block in a slot of this class, without an alignment, that suits; and the list has room. False:
  * look closer, nothing was done. */
-static HOT bool free_from(struct mcache *c, size_t spanclass, void *block, size_t size,
-                          enum hardened_origin origin, unsigned offset) {
+static HOT bool free_from(size_t spanclass, void *block, size_t size, enum hardened_origin origin,
+                          unsigned offset) {
     const uintptr_t address = (uintptr_t)block, slot = address - offset;
+    struct mcache *c   = mcache_current;
     struct freelist *l = &c->list[spanclass];
-    __asm__("" : "+r"(l)); /* gcc 12 would rather compute it twice */
+    __asm__("" : "+r"(l)); /* else gcc 12 keeps all that leads there in registers */
     const struct hold_class *k = &l->its;
     /* Budget: 0 for class 0, too. The word before the page may not be mapped. */
     if (UNLIKELY(!l->now.budget) || UNLIKELY(!(address & (PAGE_BYTES - 8))))
@@ -354,14 +367,14 @@ static HOT bool free_from(struct mcache *c, size_t spanclass, void *block, size_
         UNLIKELY(!hold_class_is_whole(address, k, offset, has, header)))
         return false;
     end_slot(slot, k, offset);
-    void *leaves = quarantine_swap(&c->quarantine, spanclass, k, os_pointer(slot));
+    void *leaves = quarantine_swap(&c->quarantine, row_of(c, l), k, os_pointer(slot));
     if (LIKELY(leaves != NULL)) {
         link_set(leaves, l->head);
         lock_in_order(); /* as in freelist_push */
         l->head = leaves;
         l->now.budget--;
     } else {
-        quarantine_count(&c->quarantine, spanclass);
+        count_waiting(c, l);
     }
     return true;
 }
@@ -396,7 +409,7 @@ static NOINLINE void free_other(void *block) {
 }
 
 static NOINLINE FAST_ALIGNED void free_wide(void *block, size_t spanclass) {
-    if (UNLIKELY(!free_from(mcache_current, spanclass, block, ANY_SIZE, ORIGIN_MALLOC, HOLD_WIDE)))
+    if (UNLIKELY(!free_from(spanclass, block, ANY_SIZE, ORIGIN_MALLOC, HOLD_WIDE)))
         free_other(block);
 }
 
@@ -408,14 +421,13 @@ FAST_ALIGNED void hardened_free(void *block) {
     const size_t spanclass = spanclass_of(block);
     if (spanclass >= HOLD_SPANCLASS_WIDE)
         free_wide(block, spanclass);
-    else if (UNLIKELY(!free_from(mcache_current, spanclass, block, ANY_SIZE, ORIGIN_MALLOC,
-                                 HOLD_NARROW)))
+    else if (UNLIKELY(!free_from(spanclass, block, ANY_SIZE, ORIGIN_MALLOC, HOLD_NARROW)))
         free_other(block);
 }
 
 static NOINLINE FAST_ALIGNED void free_wide_as(void *block, size_t spanclass, size_t size,
                                                enum hardened_origin origin) {
-    if (UNLIKELY(!free_from(mcache_current, spanclass, block, size, origin, HOLD_WIDE)))
+    if (UNLIKELY(!free_from(spanclass, block, size, origin, HOLD_WIDE)))
         free_as(block, hold_kind(0, origin), size);
 }
 
@@ -426,7 +438,7 @@ FAST_ALIGNED void hardened_free_as(void *block, size_t alignment, size_t size,
         free_as(block, hold_kind(alignment, origin), size);
     else if (spanclass >= HOLD_SPANCLASS_WIDE)
         free_wide_as(block, spanclass, size, origin);
-    else if (UNLIKELY(!free_from(mcache_current, spanclass, block, size, origin, HOLD_NARROW)))
+    else if (UNLIKELY(!free_from(spanclass, block, size, origin, HOLD_NARROW)))
         free_as(block, hold_kind(0, origin), size);
 }
 

@@ -122,6 +122,12 @@ static HOLD_HOT void *hold_write(const struct hold *h) {
     return os_pointer(h->block);
 }
 
+/* Of a tail whose lowest so many bytes are the block's. Where the number may be anything, a shift
+ * does it: it takes a step more, but looks nowhere. */
+static const uint64_t hold_mask[HOLD_TAIL_MOST] = {
+    ~UINT64_C(0),       ~UINT64_C(0) << 8,  ~UINT64_C(0) << 16, ~UINT64_C(0) << 24,
+    ~UINT64_C(0) << 32, ~UINT64_C(0) << 40, ~UINT64_C(0) << 48, ~UINT64_C(0) << 56};
+
 /* The same of a new block without an alignment, so that what it holds does not matter. `offset`:
  * hold_offset of its slot, which is a constant for the fast paths, here and below. */
 static HOLD_HOT void *hold_make(uintptr_t slot, const struct hold_class *k, unsigned offset,
@@ -132,7 +138,7 @@ static HOLD_HOT void *hold_make(uintptr_t slot, const struct hold_class *k, unsi
     if (offset == HOLD_WIDE)
         seal_store(slot, seal_before(header));
     seal_store(block - 8, header);
-    seal_store(block + tail, seal_tail(header) & ~(uint64_t)0 << 8 * (size - tail));
+    seal_store(block + tail, seal_tail(header) & hold_mask[size - tail]);
     return os_pointer(block);
 }
 

@@ -194,7 +194,7 @@ MUTANTS = [
     (
         "hardened: a freed slot waits",
         HARDENED,
-        "    void *leaves = quarantine_swap(&c->quarantine, spanclass, k, os_pointer(slot));",
+        "    void *leaves = quarantine_swap(&c->quarantine, row_of(c, l), k, os_pointer(slot));",
         "    void *leaves = os_pointer(slot);",
         HARDENED_TEST,
         "a freed block of 40 bytes has no new owner at once",
@@ -218,8 +218,8 @@ MUTANTS = [
     (
         "hardened: what waits is looked at",
         QUARANTINE,
-        "        if (q->slot[spanclass][at])\n            look(",
-        "        if (0 && q->slot[spanclass][at])\n            look(",
+        "        if (row[at])\n            look(",
+        "        if (0 && row[at])\n            look(",
         HARDENED_TEST,
         "the same, found while it waits",
     ),

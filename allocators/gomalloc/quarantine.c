@@ -163,10 +163,11 @@ static unsigned next_class(const struct quarantine *q, unsigned hand) {
     return SPAN_CLASSES;
 }
 
-static void sweep_class(const struct quarantine *q, unsigned spanclass) {
+static void sweep_class(struct quarantine *q, unsigned spanclass) {
+    void **row = quarantine_row(q, spanclass);
     for (unsigned at = 0; at <= hold_classes[spanclass].waiting; at++)
-        if (q->slot[spanclass][at])
-            look(q->slot[spanclass][at], spanclass);
+        if (row[at])
+            look(row[at], spanclass);
 }
 
 /* From `hand` on: a class, or one large span, for its memory may be in no cache of the processor.
@@ -197,11 +198,12 @@ static void count_one_free(struct mcache *c, unsigned spanclass) {
 
 static void flush_class(struct mcache *c, unsigned spanclass) {
     struct quarantine *q = &c->quarantine;
+    void **row           = quarantine_row(q, spanclass);
     for (unsigned at = 0; at <= hold_classes[spanclass].waiting; at++) {
-        void *slot = q->slot[spanclass][at];
+        void *slot = row[at];
         if (!slot)
             continue;
-        q->slot[spanclass][at] = NULL;
+        row[at] = NULL;
         count_one_free(c, spanclass);
         look(slot, spanclass);
         mcache_free_counted(c, spanclass, slot);
@@ -226,7 +228,7 @@ void quarantine_audit(struct quarantine *q, bool (*is_free)(const void *, unsign
     memset(q->count, 0, sizeof q->count);
     for (unsigned i = 0; i < SPAN_CLASSES; i++)
         for (unsigned at = 0; at < QUARANTINE_SLOTS; at++) {
-            void **slot = &q->slot[i][at];
+            void **slot = &quarantine_row(q, i)[at];
             if (!*slot)
                 continue;
             if (!is_free(*slot, i)) {

@@ -46,13 +46,13 @@ enum {
 };
 
 struct quarantine {
-    uint64_t random;                            /* the state of a generator */
-    uint64_t some[(SPAN_CLASSES + 63) / 64];    /* classes that a slot waits of */
-    uint16_t count[SPAN_CLASSES];               /* slots that wait */
-    uint16_t hand;                              /* where the last sweep ended */
-    struct mspan *large[QUARANTINE_LARGE];      /* NULL: nothing waits there */
-    size_t large_pages;                         /* resident */
-    void *slot[SPAN_CLASSES][QUARANTINE_SLOTS]; /* NULL: nothing waits there */
+    uint64_t random;                             /* the state of a generator */
+    uint64_t some[(SPAN_CLASSES + 63) / 64];     /* classes that a slot waits of */
+    uint16_t count[SPAN_CLASSES];                /* slots that wait */
+    uint16_t hand;                               /* where the last sweep ended */
+    struct mspan *large[QUARANTINE_LARGE];       /* NULL: nothing waits there */
+    size_t large_pages;                          /* resident */
+    void *slot[SPAN_CLASSES * QUARANTINE_SLOTS]; /* NULL: nothing waits there */
 };
 
 struct mcache;
@@ -62,13 +62,19 @@ static inline uint64_t quarantine_random(struct quarantine *q) {
     return q->random = q->random * QUARANTINE_FACTOR + 1;
 }
 
+/* The places of a class. */
+static inline void **quarantine_row(struct quarantine *q, size_t spanclass) {
+    return &q->slot[spanclass * QUARANTINE_SLOTS];
+}
+
 /* A slot has come to a place where none waited. */
 void quarantine_count(struct quarantine *, size_t spanclass);
 
-/* Puts a slot of class k in; returns the one that leaves for it, or NULL: then quarantine_count. */
-static HOLD_HOT void *quarantine_swap(struct quarantine *q, size_t spanclass,
-                                      const struct hold_class *k, void *slot) {
-    void **at    = &q->slot[spanclass][quarantine_random(q) >> 59 & k->waiting];
+/* Puts a slot of class k in, whose places begin at `row`; returns the one that leaves for it, or
+ * NULL: then quarantine_count. */
+static HOLD_HOT void *quarantine_swap(struct quarantine *q, size_t row, const struct hold_class *k,
+                                      void *slot) {
+    void **at    = &q->slot[row + (quarantine_random(q) >> 59 & k->waiting)];
     void *before = *at;
     *at          = slot;
     return before;
