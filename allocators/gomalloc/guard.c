@@ -36,10 +36,14 @@ bool guard_set(uintptr_t from, size_t bytes) {
     return false;
 }
 
+void guard_give_up(void) {
+    atomic_fetch_sub_explicit(&guards, 1, memory_order_relaxed);
+}
+
 bool guard_lift(uintptr_t from, size_t bytes) {
     if (!os_protect(os_pointer(from), bytes, true))
         return false;
-    atomic_fetch_sub_explicit(&guards, 1, memory_order_relaxed);
+    guard_give_up();
     return true;
 }
 

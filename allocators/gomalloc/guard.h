@@ -38,6 +38,9 @@ bool guard_set(uintptr_t from, size_t bytes);
  * many mappings, it is as before. */
 bool guard_lift(uintptr_t from, size_t bytes);
 
+/* The span is given up, for its guard cannot be lifted: it is no longer one of those that count. */
+void guard_give_up(void);
+
 /* The time from which on the next one counts. Tests set it to 0: as after a long pause. */
 extern _Atomic uint64_t guard_next;
 

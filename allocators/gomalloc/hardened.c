@@ -162,8 +162,9 @@ static NOINLINE void *large(size_t size, unsigned kind, size_t spare, unsigned h
     const size_t page = spare ? 0 : guard_of(size, offset, how);
     const size_t all  = offset + size + HOLD_TAIL_LEAST + spare + page;
     const bool noscan = how & LARGE_NOSCAN;
-    void *pages       = how & LARGE_ZERO ? large_zeroed(all, noscan)
-                                         : large_alloc(all, alignment ? alignment : 1, noscan, NULL);
+    void *pages       = how & LARGE_GUARD  ? large_alloc_optional(all)
+                        : how & LARGE_ZERO ? large_zeroed(all, noscan)
+                                           : large_alloc(all, alignment ? alignment : 1, noscan, NULL);
     if (!pages)
         return NULL;
     struct mspan *s = arena_span((uintptr_t)pages);

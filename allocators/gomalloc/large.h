@@ -11,7 +11,10 @@
  * gets the note of mcache_alloc_large. */
 void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *dirty);
 
-/* The same, and all of it is zero, also where it is longer than needed. */
+/* The same of one that the caller can do without: the thread keeps what it has cached. */
+void *large_alloc_optional(size_t size);
+
+/* As large_alloc, and all of it is zero, also where it is longer than needed. */
 void *large_zeroed(size_t size, bool noscan);
 
 /* Ends the life of a span; of two threads that do, one ends the process. `grown`: the program has a

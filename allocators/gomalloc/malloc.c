@@ -93,14 +93,15 @@ static void clear_dirty(const struct mspan *s, const uint64_t *dirty) {
     }
 }
 
-void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *dirty) {
+/* `flushes`: if memory is short, the thread's cache goes back first. */
+static void *take_large(size_t size, size_t alignment, bool noscan, uint64_t *dirty, bool flushes) {
     if (size > PTRDIFF_MAX - PAGE_BYTES)
         return no_memory();
     const size_t n   = size ? pages_of(size) : 1;
     struct mcache *c = mcache_enter();
     struct mspan *s  = mcache_alloc_large(c, n, alignment, noscan, dirty);
-    if (UNLIKELY(!s)) {
-        mcache_flush(c); /* memory is short: what this thread has cached may help */
+    if (UNLIKELY(!s) && flushes) {
+        mcache_flush(c); /* what this thread has cached may help */
         s = mcache_alloc_large(c, n, alignment, noscan, dirty);
     }
     if (LIKELY(s)) {
@@ -117,6 +118,16 @@ void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *dirty) {
         clear_dirty(s, dirty);
     return os_pointer(s->base);
 }
+
+void *large_alloc(size_t size, size_t alignment, bool noscan, uint64_t *dirty) {
+    return take_large(size, alignment, noscan, dirty, true);
+}
+
+#ifdef GOMALLOC_HARDENED
+void *large_alloc_optional(size_t size) {
+    return take_large(size, 1, SCAN, NULL, false);
+}
+#endif
 
 NOINLINE void *large_zeroed(size_t size, bool noscan) {
     uint64_t dirty[MHEAP_NOTE_WORDS];

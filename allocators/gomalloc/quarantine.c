@@ -99,6 +99,8 @@ static bool large_open(struct mspan *s) {
     if (l->guard ? guard_lift(s->base, bytes)
                  : !l->is_released || os_protect(os_pointer(s->base), bytes, true))
         return true;
+    if (l->guard)
+        guard_give_up();
     os_release(os_pointer(s->base), bytes);
     return false;
 }

@@ -5,6 +5,7 @@
 #include "gomalloc.h"
 #include "guard.h"
 #include "hardened.h"
+#include "mcache.h"
 #include "options.h"
 #include "os.h"
 #include "seal.h"
@@ -15,6 +16,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,6 +174,28 @@ static unsigned char *make_guarded(size_t size) {
     return keep(gom_malloc(size));
 }
 
+/* The kernel tells, without a fault. */
+static bool is_readable(uintptr_t address) {
+    int fd[2];
+    if (pipe(fd) != 0)
+        abort();
+    const bool is = write(fd[1], os_pointer(address), 1) == 1;
+    close(fd[0]);
+    close(fd[1]);
+    return is;
+}
+
+/* Does it end where nobody may touch what comes? */
+static bool is_guarded(const unsigned char *p, size_t size) {
+    const size_t page = os_page_bytes();
+    return !is_readable(((uintptr_t)p + size + page) & -page);
+}
+
+static void must(bool is_so) {
+    if (!is_so)
+        abort();
+}
+
 enum { READ = 64, SHORT = 3000 };
 
 static void read_behind(size_t size) {
@@ -203,7 +227,10 @@ static void write_after_guarded(void) { /* its first byte lies anywhere in a pag
 
 /* All of a block is its owner's, and of the length that it has. */
 static void use_guarded(size_t size) {
+    if (size <= SIZE_MAX_SMALL)
+        gom_trim(0); /* its list is empty */
     unsigned char *p = make_guarded(size);
+    must(is_guarded(p, size) || os_page_bytes() >= PAGE_BYTES);
     memset(p, 0x5a, gom_usable_size(p));
     if (gom_realloc(p, PTRDIFF_MAX / 2))
         abort();
@@ -235,30 +262,133 @@ static void guarded_is_whole(void) {
         use_guarded(size);
 }
 
-/* Until the kernel refuses more; some kernels have more than so many. */
-static void take_all_mappings(void) {
-    enum { PAIRS = 40000 };
-    const size_t page   = os_page_bytes();
-    unsigned char *area = os_map(2 * PAIRS * page);
-    for (unsigned i = 0; i < PAIRS; i++)
+/* How many mappings the kernel allows; 0: it does not say. */
+static unsigned long mappings_most(void) {
+    char text[32] = "";
+    const int fd  = open("/proc/sys/vm/max_map_count", O_RDONLY);
+    const bool is = read(fd, text, sizeof text - 1) > 0;
+    close(fd);
+    return is ? strtoul(text, NULL, 10) : 0;
+}
+
+enum { MAPPINGS_TRIED = 300000 /* the kernel's books of so many are 60 MiB */ };
+
+/* Until the kernel refuses more. Where they begin. */
+static unsigned char *take_all_mappings(void) {
+    const unsigned long pairs = mappings_most() / 2 + 1;
+    const size_t page         = os_page_bytes();
+    unsigned char *area       = os_map(2 * pairs * page);
+    for (unsigned long i = 0; i < pairs; i++)
         if (!os_protect(area + 2 * i * page, page, false))
-            return;
+            return area;
+    abort();
 }
 
 static void no_mapping_is_left(void) {
-    enum { BLOCKS = 32 };
+    enum { BLOCKS = 32, STEP = SHORT + 1 /* odd: they end anywhere */ };
     unsigned char *p[BLOCKS];
     for (unsigned i = 0; i < BLOCKS; i++)
-        p[i] = make_guarded(LARGE);
-    take_all_mappings();
+        must(is_guarded(p[i] = make_guarded(LARGE), LARGE));
+    unsigned char *area = take_all_mappings();
     for (unsigned i = 0; i < BLOCKS; i++)
         gom_free(p[i]);
-    for (unsigned i = 0; i < BLOCKS; i++)
-        memset(p[i] = make_guarded(LARGE + i * SHORT), 0x5a, LARGE + i * SHORT);
+    unsigned guarded = 0;
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        memset(p[i] = make_guarded(LARGE + i * STEP), 0x5a, LARGE + i * STEP);
+        guarded += is_guarded(p[i], LARGE + i * STEP);
+    }
+    must(guarded < BLOCKS); /* those that went have left room for some */
     for (unsigned i = 0; i < BLOCKS; i++)
         gom_free(p[i]);
     gom_trim(0);
+    os_unmap(area, 2 * (mappings_most() / 2 + 1) * os_page_bytes());
     guarded_is_whole();
+}
+
+static void test_no_mapping(void) {
+    static const char what[]  = "no mapping is left for a guard";
+    const unsigned long count = mappings_most();
+    if (count == 0 || count > MAPPINGS_TRIED)
+        tap_skip(what, "vm.max_map_count is not known, or above 300,000");
+    else if (os_page_bytes() >= PAGE_BYTES)
+        tap_skip(what, "the kernel's pages are as long as the heap's: there are no guards");
+    else
+        IS(end_of(no_mapping_is_left), 0, "%s", what);
+}
+
+/* The kernel refuses to make memory writable: ENOMEM, as if there were too many mappings. (0 bytes
+ * would mean none at all to Linux, for valgrind.) */
+static void limit_data(rlim_t bytes) {
+    struct rlimit limit;
+    must(getrlimit(RLIMIT_DATA, &limit) == 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    must(setrlimit(RLIMIT_DATA, &limit) == 0);
+}
+
+/* A guard that stays where memory is short takes no other's place. */
+static void guards_that_stay(void) {
+    static unsigned char *p[GUARDS_MOST];
+    for (unsigned i = 0; i < GUARDS_MOST; i++)
+        must(is_guarded(p[i] = make_guarded(LARGE), LARGE));
+    must(!is_guarded(make_guarded(LARGE), LARGE)); /* so many are the most */
+    limit_data(1);
+    unsigned char *longer = gom_realloc(p[0], LARGE + SHORT); /* NULL: it is as it was */
+    p[0]                  = longer ? longer : p[0];
+    for (unsigned i = 0; i < GUARDS_MOST; i++)
+        gom_free(p[i]);
+    gom_trim(0);
+    limit_data(RLIM_INFINITY);
+    for (unsigned i = 0; i < GUARDS_MOST; i++)
+        must(is_guarded(p[i] = make_guarded(LARGE), LARGE));
+    for (unsigned i = 0; i < GUARDS_MOST; i++)
+        gom_free(p[i]);
+    gom_trim(0);
+    guarded_is_whole();
+}
+
+static bool data_is_limited(void) {
+    const size_t page = os_page_bytes();
+    void *memory      = os_map(page);
+    os_protect(memory, page, false);
+    limit_data(1);
+    const bool is = !os_protect(memory, page, true);
+    limit_data(RLIM_INFINITY);
+    os_unmap(memory, page);
+    return is;
+}
+
+static void test_guards_that_stay(void) {
+    static const char what[] = "a guard that cannot be lifted takes no other's place";
+    if (os_page_bytes() >= PAGE_BYTES)
+        tap_skip(what, "the kernel's pages are as long as the heap's: there are no guards");
+    else if (!data_is_limited())
+        tap_skip(what, "the kernel does not keep RLIMIT_DATA here");
+    else
+        IS(end_of(guards_that_stay), 0, "%s", what);
+}
+
+/* A guard is optional: where memory is short for it, the thread keeps its cache. */
+static void no_memory_for_a_guard(void) {
+    unsigned char *p = keep(gom_malloc(SHORT));
+    keep(gom_malloc(SHORT)); /* stays, so that its span does */
+    keep(gom_malloc(100));
+    struct rlimit limit = {0};
+    must(getrlimit(RLIMIT_AS, &limit) == 0);
+    limit.rlim_cur = 1;
+    must(setrlimit(RLIMIT_AS, &limit) == 0);
+    for (size_t size = 4 << 20; size >= SHORT; size /= 2)
+        while (keep(gom_malloc(size)))
+            continue;
+    while (keep(gom_malloc(1000))) /* of one page */
+        continue;
+    gom_free(p);
+    gom_trim(0);
+    keep(gom_malloc(100));
+    const struct freelist *l = &mcache_current->list[2 * size_to_class(100 + HARDENED_AROUND)];
+    const void *const head   = l->head;
+    must(head != NULL);
+    must(make_guarded(SHORT) != NULL);
+    must(l->head == head);
 }
 
 /* --- bad frees --- */
@@ -508,7 +638,7 @@ static const struct {
     {"a read of it after its free", read_after_short, FAULT},
     {"a write to a guarded block after its free", write_after_guarded, "write after free"},
     {"all of a guarded block is its owner's", guarded_is_whole, NULL},
-    {"no mapping is left for a guard", no_mapping_is_left, NULL},
+    {"no memory is left for one", no_memory_for_a_guard, NULL},
     {"a double free", double_small, "free of a block that is free already (double free?)"},
     {"a double free after others", double_late, "free already"},
     {"a double free of an aligned block", double_aligned, "free already"},
@@ -715,7 +845,9 @@ int main(void) {
     test_order();
     test_anywhere();
     test_guards_pace();
+    test_no_mapping();
     test_guards_are_bounded();
+    test_guards_that_stay();
     test_wiped();
     return tap_done();
 }
