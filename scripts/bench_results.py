@@ -560,10 +560,15 @@ def load(path: Path) -> Results:
     return read(path / "bench.json" if path.is_dir() else path, parse, "a run of spanbench")
 
 
+def no_number(name: str) -> None:
+    """Of NaN and Infinity, which Python reads and JSON does not have: no picture can show them."""
+    raise ValueError(f"{name} is not a number")
+
+
 def read(file: Path, parsed: Callable[[Any], T], what: str) -> T:
     """A file of JSON, which is to be `what`. Raises Unusable."""
     try:
-        return parsed(json.loads(file.read_bytes().decode("utf-8")))
+        return parsed(json.loads(file.read_bytes().decode("utf-8"), parse_constant=no_number))
     except Unusable:
         raise
     except OSError as problem:

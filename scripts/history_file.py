@@ -79,7 +79,8 @@ def entry(text: str) -> Entry:
     check(bool(key) and all(isinstance(v, str) for v in key.values()), "the key is not of strings")
     rows = {Work(w, r["ops"], r["seed"]): unpacked(r) for w, r in document["rows"].items()}
     check(bool(rows), "no rows")
-    check(all(type(n) is int and n > 0 for w in rows for n in (w.ops, w.seed)), "no operations")
+    numbers = [n for w in rows for n in (w.ops, w.seed)]
+    check(all(type(n) is int and 0 < n < 2**64 for n in numbers), "no operations")
     return Entry(commit, date, tuple(sorted(key.items())), rows)
 
 

@@ -572,4 +572,28 @@ MUTANTS = [
         RECOUNTS,
         "test_a_metric_of_its_own",
     ),
+    (
+        "page: what another version of spanbench wrote is not guessed at",
+        "scripts/report/write.py",
+        "if document.get(key, SCHEMA) != SCHEMA:",
+        "if document.get(key, SCHEMA) is None:",
+        "scripts/report/test_kinds.py:Kinds",
+        "test_another_schema",
+    ),
+    (
+        "page: of the gate, an end without a number is not drawn",
+        "scripts/report/gates.py",
+        "if v is not None and math.isfinite(v) else",
+        "if v is not None else",
+        "scripts/report/test_kinds.py:Kinds",
+        "test_an_interval_that_is_no_number",
+    ),
+    (
+        "results: NaN is refused, which JSON has not",
+        "scripts/bench_results.py",
+        ", parse_constant=no_number)",
+        ")",
+        "scripts/report/test_kinds.py:Kinds",
+        "test_an_interval_that_is_no_number",
+    ),
 ]

@@ -29,7 +29,7 @@ LEGEND = [
 
 
 def dot(f: Finding, name: str) -> dots.Dot:
-    low, high = (f.change if v is None else v for v in (f.low, f.high))
+    low, high = (v if v is not None and math.isfinite(v) else f.change for v in (f.low, f.high))
     value = dots.Value(1 + f.change, 1 + low, 1 + high, DRAWN.get(f.verdict, "tie"))
     said = f"{words.change(f)} {SHORT.get(f.verdict, f.verdict)}".rstrip()
     interval = words.interval(f)

@@ -180,6 +180,42 @@ class Kinds(DriverTest):
         with self.assertRaisesRegex(Unusable, "nothing was compared"):
             write.page_of(self.directory / "gate.json")
 
+    def test_an_interval_that_is_no_number(self) -> None:
+        file = self.directory / "gate.json"
+        for end, why in (
+            ("NaN", "NaN is not a number"),
+            ("-Infinity", "-Infinity is not a number"),
+            ("1e999", ""),
+        ):
+            of = {**gate(), "findings": [finding("ns_per_op", "fail", 0.1, low=7.5)]}
+            file.write_text(json.dumps(of).replace("7.5", end))
+            if why:
+                with self.assertRaisesRegex(Unusable, f"gate.json: not a run: {why}"):
+                    write.page_of(file)
+                continue
+            text = write.rendered(write.page_of(file))
+            assert text
+            self.assertIn('data-v="1.1 1.1 1.11"', text)
+
+    def test_another_schema(self) -> None:
+        for name, of, key in (
+            ("conformance.json", conformance(), "schema"),
+            ("hardening.json", hardening(), "schema"),
+            ("gate.json", gate(), "schema_version"),
+        ):
+            folder = self.directory / name.removesuffix(".json")
+            folder.mkdir()
+            (folder / name).write_text(json.dumps({**of, key: 2}))
+            why = f"its {key} is 2, and this spanbench knows 1 alone"
+            with self.assertRaisesRegex(Unusable, f"{name}: .*{why}"):
+                write.page_of_folder(folder)
+            with self.assertRaisesRegex(Unusable, why):
+                write.page_of(folder / name)
+        (self.directory / "good").mkdir()
+        (self.directory / "good" / "gate.json").write_text(json.dumps(gate()))
+        made = write.page_of_folder(self.directory)
+        self.assertIn("its schema is 2, and this spanbench knows 1 alone", self.said(made))
+
     def test_a_stored_program(self) -> None:
         made = write.page_of(REDIS)
         words = "\n".join(s.text for s in made.findings)

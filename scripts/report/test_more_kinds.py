@@ -8,7 +8,7 @@ import re
 import shutil
 import unittest
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, Optional
 
 import heap_pages
 from bench_results import MIB, Unusable
@@ -21,6 +21,7 @@ from test_heap_pages import DUMP
 from verdicts.test_why_verdict import point
 
 PROGRAMS = ROOT / "results" / "programs"
+HISTORY = ROOT / "results" / "history.jsonl"
 RECOUNT = ROOT / "scripts" / "report" / "recount.mjs"
 RECOUNT_HISTORY = RECOUNT.with_name("recount-history.mjs")
 Place = tuple[Any, ...]
@@ -272,6 +273,15 @@ class Pages(PageTest):
 VALUES: list[Any] = [None, "<b>x</b>", -1, 0, 1e300, float("nan"), [], {}, True, 10**400]
 
 
+# In a picture, where a number must be.
+NO_NUMBER = r' (data-v|[xyrd][12]?|c[xy]|points|width|height|transform)="[^"]*\b(nan|inf)\b'
+
+
+def written(of: Any) -> str:
+    """A history has a document a line."""
+    return "".join(f"{json.dumps(x)}\n" for x in of) if isinstance(of, list) else json.dumps(of)
+
+
 def places(of: Any, at: Place = ()) -> Iterator[Place]:
     """Of all members, and of the first of each list."""
     inner = (
@@ -311,23 +321,41 @@ class Broken(DriverTest):
             "program.json": program({"system": 2.0, "quick": 1.0}, rounds=3),
             "gcc.json": program({"system": 2.0, "quick": 1.0}, rounds=3),
             "heap.json": heap(),
+            "history.jsonl": [json.loads(x) for x in HISTORY.read_text().splitlines()[-3:]],
         }
         for name, of in documents.items():
             for spoiled in broken(of, random.Random(name), 60):
                 for old in self.directory.iterdir():
                     old.unlink()
-                (self.directory / name).write_text(json.dumps(spoiled))
+                (self.directory / name).write_text(written(spoiled))
                 try:
-                    text = write.rendered(write.page_of_folder(self.directory))
+                    self.is_clean(write.rendered(write.page_of_folder(self.directory)))
                 except Unusable as problem:
                     self.assertIn(str(self.directory), str(problem))
-                    continue
-                assert text
-                self.assertNotIn("<b>x", text)
-            for end in (1, len(json.dumps(of)) // 2):
-                (self.directory / name).write_text(json.dumps(of)[:end])
+            for end in (1, len(written(of)) // 2):
+                (self.directory / name).write_text(written(of)[:end])
                 with self.assertRaises(Unusable):
                     write.page_of_folder(self.directory)
+
+    def is_clean(self, text: Optional[str]) -> None:
+        assert text
+        self.assertNotIn("<b>x", text)
+        self.assertNotRegex(text, NO_NUMBER)
+
+    def test_two_runs_of_which_one_is_spoiled(self) -> None:
+        runs = [document(noisy({"system": 10.0, "a": 5.0}, rounds=3, seed=n)) for n in (1, 2)]
+        for i, of in enumerate(runs):
+            for spoiled in broken(of, random.Random(i), 60):
+                both = [self.directory / f"{n}" for n in range(2)]
+                for n, folder in enumerate(both):
+                    folder.mkdir(exist_ok=True)
+                    (folder / "bench.json").write_text(json.dumps(spoiled if n == i else runs[n]))
+                try:
+                    self.is_clean(write.rendered(write.comparison(*both)))
+                except Unusable as problem:
+                    self.assertRegex(
+                        str(problem), rf"{self.directory}|the runs (made other|have no)"
+                    )
 
 
 class Phases(unittest.TestCase):
@@ -453,9 +481,7 @@ class History(PageTest):
 
     def test_a_row_that_a_set_has_not(self) -> None:
         """The others keep their numbers."""
-        stored = [
-            json.loads(x) for x in (ROOT / "results" / "history.jsonl").read_text().splitlines()
-        ]
+        stored = [json.loads(x) for x in HISTORY.read_text().splitlines()]
         first, last = stored[0], stored[-1]
         del first["rows"]["tiny"]["counts"]["minor_faults"]
         _, page, _ = self.made([first, last])
@@ -466,14 +492,12 @@ class History(PageTest):
 
     def test_the_stored_one(self) -> None:
         """As scripts/history.py, which counts the same changes."""
-        made = write.page_of(ROOT / "results" / "history.jsonl")
+        made = write.page_of(HISTORY)
         text = write.rendered(made)
         assert text
         changes = made.sections[0].parts[0].table
         assert changes
-        told = run(
-            ROOT / "scripts" / "history.py", "table", "--store", ROOT / "results" / "history.jsonl"
-        )
+        told = run(ROOT / "scripts" / "history.py", "table", "--store", HISTORY)
         drawn = set(histories.METRICS.values())
         for line in changes.lines:
             self.assertIn(line.cells[1], drawn)
@@ -481,11 +505,18 @@ class History(PageTest):
         self.assertRegex(said(made), r"^\d+ commits of gomalloc were counted, from 2026-")
         found = Elements(text)
         self.assertEqual(len(found.keys), len(set(found.keys)))
-        self.assertEqual(self.of_history(text, ROOT / "results" / "history.jsonl"), 0)
+        self.assertEqual(self.of_history(text, HISTORY), 0)
 
     def test_what_is_none(self) -> None:
         file = self.directory / "history.jsonl"
-        for content, why in (("", "no commit"), ("{}\n", "not a line of a history")):
+        (line, *_) = HISTORY.read_text().splitlines(keepends=True)
+        endless = re.sub('"ops": *[0-9]+', f'"ops":{10**400}', line)
+        self.assertNotEqual(endless, line)
+        for content, why in (
+            ("", "no commit"),
+            ("{}\n", "not a line of a history"),
+            (endless, "no operations"),
+        ):
             file.write_text(content)
             with self.assertRaisesRegex(Unusable, why):
                 write.page_of_folder(self.directory)
