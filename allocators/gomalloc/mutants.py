@@ -409,12 +409,12 @@ MUTANTS = [
         "guards of short blocks have a pace",
     ),
     (
-        "hardened: there is a limit to guards",
+        "hardened: threads that come at once find the limit to guards, too",
         HERE + "guard.c",
         "memory_order_relaxed) < GUARDS_MOST &&",
         "memory_order_relaxed) < 2 * GUARDS_MOST &&",
         HARDENED_TEST,
-        "there is a limit to guards",
+        "finds the limit, too",
     ),
     (
         "hardened: a handler of the signal that allocates does not begin again and again",

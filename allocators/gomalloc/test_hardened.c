@@ -793,6 +793,23 @@ static void test_guards_are_bounded(void) {
        after);
 }
 
+/* As threads that asked before any of them had one. */
+static void test_guards_at_once(void) {
+    enum { ASKED = GUARDS_MOST + 300 };
+    static uintptr_t set[ASKED];
+    const size_t bytes = os_page_bytes();
+    const uintptr_t at = (uintptr_t)os_map(ASKED * bytes);
+    unsigned n         = 0;
+    must(at);
+    for (unsigned i = 0; i < ASKED; i++)
+        if (guard_set(at + i * bytes, bytes))
+            set[n++] = at + i * bytes;
+    OK(n > 0 && n <= GUARDS_MOST, "who comes at once finds the limit, too: %u guards", n);
+    for (unsigned i = 0; i < n; i++)
+        must(guard_lift(set[i], bytes));
+    os_unmap((void *)at, ASKED * bytes);
+}
+
 static void test_wiped(void) {
     unsigned char *p = keep(gom_malloc(100));
     unsigned left    = 0;
@@ -847,6 +864,7 @@ int main(void) {
     test_guards_pace();
     test_no_mapping();
     test_guards_are_bounded();
+    test_guards_at_once();
     test_guards_that_stay();
     test_wiped();
     return tap_done();
