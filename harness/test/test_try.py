@@ -174,6 +174,20 @@ class Truth(TryTest):
 
 
 class Options(TryTest):
+    def test_a_path_that_ld_so_would_split(self) -> None:
+        # Through a link, which is gone afterwards.
+        folder, temporary = self.directory / "a b:c $LIB", self.directory / "tmp"
+        folder.mkdir()
+        temporary.mkdir()
+        library = folder / "lib own.so"
+        shutil.copy(BUILD / "libgomalloc.so", library)
+        words = self.start("true", options=("--preload", f"own={library}", "--runs", 1, "--quiet"))
+        result = run(*words, env={**os.environ, "TMPDIR": str(temporary)})
+        self.assertEqual((result.returncode, self.cause("own")), (0, None), result.stderr)
+        (row,) = [r for r in self.program()["rows"] if r["name"] == "own"]
+        self.assertEqual(row["processes"][0]["malloc"], str(library))
+        self.assertEqual(list(temporary.iterdir()), [])
+
     def test_program_gets_what_was_said(self) -> None:
         text = self.directory / "input"
         text.write_text("42 things\n")
@@ -312,6 +326,7 @@ class Options(TryTest):
                 "that ends",
             ),
             (["--ready", "port:x", "--", "true"], "port:NUMBER"),
+            (["--server", "x", "--load", "x", "--ready", "regex:("], "--ready is not an extended"),
             (["--nonsense", "--", "true"], "--help"),
             (["--allocators", "jemaloc", "--", "true"], "did you mean jemalloc"),
         ]

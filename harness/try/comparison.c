@@ -44,7 +44,7 @@ struct server_request comparison_server(const struct comparison *c, size_t row) 
         .server  = comparison_request(c, row),
         .options = c->options,
         .plain   = c->trial.lineup.plain,
-        .library = *r->library ? r->library : NULL,
+        .library = *r->library ? r->preload.path : NULL,
     };
 }
 

@@ -4,6 +4,7 @@
 #include "suggest.h"
 #include "text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,7 +192,11 @@ static bool make_environment(struct row *row, const struct names *variables) {
         good = put(row->environment, &count, row->variable[i]);
     if (good && *row->library) {
         char preload[PATH_MAX + 16];
-        snprintf(preload, sizeof preload, "LD_PRELOAD=%s", row->library);
+        if (!preload_link_open(&row->preload, row->library)) {
+            text_say("cannot make a link to %s: %s", row->library, strerrordesc_np(errno));
+            return false;
+        }
+        snprintf(preload, sizeof preload, "LD_PRELOAD=%s", row->preload.path);
         good = put(row->environment, &count, preload);
     }
     if (!good)
@@ -230,8 +235,10 @@ static void free_list(char **list) {
 }
 
 void lineup_close(struct lineup *l) {
-    for (size_t i = 0; i < l->rows; i++)
+    for (size_t i = 0; i < l->rows; i++) {
+        preload_link_close(&l->row[i].preload);
         free_list(l->row[i].environment);
+    }
     free_list(l->plain);
     free(l->row);
     *l = (struct lineup){0};

@@ -4,6 +4,7 @@
 #define SPANBENCH_TRY_LINEUP_H
 
 #include "measure.h"
+#include "preload_link.h"
 #include "registry.h"
 #include "try_options.h"
 
@@ -15,7 +16,8 @@ enum { LINEUP_VARIABLES = 8 };
 struct row {
     char name[96];
     char allocator[64];
-    char library[PATH_MAX]; /* that is preloaded; "": none, the program's own malloc serves */
+    char library[PATH_MAX];      /* that is preloaded; "": none, the program's own malloc serves */
+    struct preload_link preload; /* what LD_PRELOAD has for it */
     char variable[LINEUP_VARIABLES][256]; /* "NAME=value": of this row alone */
     size_t variables;
     enum start_thp thp;

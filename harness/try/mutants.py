@@ -23,6 +23,22 @@ MUTANTS = [
         "test_pages_that_processes_share_count_once",
     ),
     (
+        "lineup: the link to a library is removed",
+        "harness/try/lineup.c",
+        "        preload_link_close(&l->row[i].preload);\n",
+        "",
+        f"{TRY}:Options.test_a_path_that_ld_so_would_split",
+        "test_a_path_that_ld_so_would_split",
+    ),
+    (
+        "options: what no line can match is refused at once",
+        "harness/try/try_options.c",
+        "text[6])\n        return compile(",
+        "text[6])\n        return true || compile(",
+        f"{TRY}:Options.test_wrong_use_is_said",
+        "test_wrong_use_is_said",
+    ),
+    (
         "memory of a server: without that of the load",
         "harness/try/watch.c",
         "w->left_out && d.process == w->left_out",

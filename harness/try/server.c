@@ -39,8 +39,6 @@ struct serving_run {
     int status;                       /* of the last that asked */
     struct watch *watch;
     double zero; /* when watching began */
-    regex_t ready;
-    bool has_regex;
 };
 
 static bool fail(struct serving_run *r, const char *text) {
@@ -74,13 +72,13 @@ static bool port_answers(unsigned port) {
 }
 
 static bool is_ready(struct serving_run *r) {
-    const char *what = r->request->options->ready;
-    if (strncmp(what, "port:", 5) == 0)
-        return port_answers((unsigned)atoi(what + 5));
-    if (strncmp(what, "file:", 5) == 0)
-        return access(what + 5, F_OK) == 0;
-    return r->has_regex && (regexec(&r->ready, r->server.out.tail, 0, NULL, 0) == 0 ||
-                            regexec(&r->ready, r->server.err.tail, 0, NULL, 0) == 0);
+    const struct try_options *o = r->request->options;
+    if (strncmp(o->ready, "port:", 5) == 0)
+        return port_answers((unsigned)atoi(o->ready + 5));
+    if (strncmp(o->ready, "file:", 5) == 0)
+        return access(o->ready + 5, F_OK) == 0;
+    return regexec(&o->ready_line, r->server.out.tail, 0, NULL, 0) == 0 ||
+           regexec(&o->ready_line, r->server.err.tail, 0, NULL, 0) == 0;
 }
 
 static void take(struct drain *d, const struct pollfd *p) {
@@ -313,8 +311,6 @@ static void stop(struct serving_run *r) {
     m->out_bytes  = out->bytes;
     m->out_hash   = drain_hash(out);
     m->peak_bytes = m->memory.peak.pss;
-    if (r->has_regex)
-        regfree(&r->ready);
 }
 
 static void begin(struct serving_run *r, const struct server_request *request,
@@ -327,9 +323,6 @@ static void begin(struct serving_run *r, const struct server_request *request,
         drain_begin(&parties[i]->out, -1, NULL);
         drain_begin(&parties[i]->err, -1, NULL);
     }
-    const char *ready = request->options->ready;
-    r->has_regex      = strncmp(ready, "regex:", 6) == 0 &&
-                   regcomp(&r->ready, ready + 6, REG_EXTENDED | REG_NOSUB | REG_NEWLINE) == 0;
     if (spawn_interrupted())
         served->run.end = MEASURED_INTERRUPTED;
 }

@@ -200,14 +200,13 @@ static bool parse_variable(const char *text, struct names *variables) {
     return option_add_name("env", variables, text);
 }
 
-static bool parse_metric(const char *text, struct try_options *o) {
+static bool compile(const char *option, const char *text, int flags, regex_t *expression) {
     char why[200];
-    const int error = regcomp(&o->number, text, REG_EXTENDED);
-    o->metric       = text;
+    const int error = regcomp(expression, text, REG_EXTENDED | flags);
     if (!error)
         return true;
-    regerror(error, &o->number, why, sizeof why);
-    text_say("--metric is not an extended regular expression: %s", why);
+    regerror(error, expression, why, sizeof why);
+    text_say("%s is not an extended regular expression: %s", option, why);
     return false;
 }
 
@@ -228,9 +227,10 @@ static bool parse_after(char *text, struct try_options *o) {
 static bool parse_ready(const char *text, struct try_options *o) {
     o->ready         = text;
     const char *port = strncmp(text, "port:", 5) == 0 ? text + 5 : NULL;
+    if (strncmp(text, "regex:", 6) == 0 && text[6])
+        return compile("--ready", text + 6, REG_NOSUB | REG_NEWLINE, &o->ready_line);
     if (port ? atoi(port) > 0 && atoi(port) < 65536 && !port[strspn(port, "0123456789")]
-             : (strncmp(text, "regex:", 6) == 0 && text[6]) ||
-                   (strncmp(text, "file:", 5) == 0 && text[5]))
+             : strncmp(text, "file:", 5) == 0 && text[5])
         return true;
     return option_complain("ready", "port:NUMBER, regex:TEXT or file:PATH", text);
 }
@@ -260,7 +260,7 @@ static bool take(int c, struct try_options *o) {
     case ENV: return parse_variable(optarg, &o->variables);
     case INPUT: o->input = optarg; break;
     case SHELL: o->shell = true; break;
-    case METRIC: return parse_metric(optarg, o);
+    case METRIC: o->metric = optarg; return compile("--metric", optarg, 0, &o->number);
     case HIGHER: o->higher_is_better = true; break;
     case SAME_OUTPUT: o->same_output = true; break;
     case ANY_OUTPUT: o->any_output = true; break;

@@ -31,6 +31,7 @@ struct try_options {
     bool smallest_limit;
     const char *against; /* the other build; NULL: none */
     const char *server, *ready, *load;
+    regex_t ready_line;       /* that of `ready`, if it has one */
     struct names thens;       /* commands after the load */
     const char *traffic;      /* NULL: none */
     double after[TRY_AFTERS]; /* seconds after the last command of `thens` */
