@@ -159,6 +159,22 @@ MUTANTS = [
         "test_difference_that_is_the_allocator_s",
     ),
     (
+        "verdict: rows tie also if one between them does not",
+        "scripts/verdicts/try_verdict.py",
+        "for pair in itertools.combinations(names, 2):\n        if not tie(*pair)",
+        "for pair in zip(names, names[1:]):\n        if not tie(*pair)",
+        f"{VERDICT}:Words.test_no_pair_is_lost",
+        "Neither one that ties",
+    ),
+    (
+        "verdict: differences of rows of which none is the reference are said",
+        "scripts/verdicts/try_verdict.py",
+        "all(reference.name in (a, b) for a, b, _ in differing)",
+        "all(a or reference.name in (a, b) for a, b, _ in differing)",
+        f"{VERDICT}:Words.test_no_pair_is_lost",
+        "Neither one that ties",
+    ),
+    (
         "limits: what overlaps is equal",
         "scripts/verdicts/try_limits.py",
         "or 0) < limit_of(first)",

@@ -37,12 +37,14 @@ if (!builds) for (const name of names.filter((n) => n !== base)) {
   const parts = metrics.map((m) => either(m, name, base)).filter((c) => c && told(c)).map((c) => change(c));
   if (parts.length) expected.push([`${name}: `, ...join(parts, ", "), ` than ${base}.`]);
 }
-if (!builds && enough) for (const m of metrics) { // runs of rows, from the least median up, of which no two differ
-  const order = has(m).sort((a, b) => middle(m, a) - middle(m, b)), equal = (a, b, c = either(m, a, b)) => c && !told(c), groups = [];
-  order.forEach((_, i) => {
-    const end = order.findIndex((x, j) => j > i && !order.slice(i, j).every((y) => equal(y, x))), group = order.slice(i, end < 0 ? order.length : end);
-    if (group.length > 1 && !groups.some((g) => group.every((x) => g.includes(x)))) groups.push(group);
-  });
+if (!builds && enough) for (const m of metrics) { // all rows, from the best median; then each tie, in a group of which no two differ
+  const way = m.name === "metric" && program.higher_is_better ? -1 : 1, order = has(m).sort((a, b) => way * (middle(m, a) - middle(m, b)));
+  const all = order.flatMap((a, i) => order.slice(i + 1).map((b) => either(m, a, b))), equal = (a, b, c = either(m, a, b)) => c && !told(c);
+  const apart = all.filter((c) => c && told(c)), first = all[0], against = apart.filter((c) => way * effect(c.d)[0] > 0), ends = (c) => (c.of ? [c.of.b, c.of.a] : [c.a, c.b]);
+  if (all.every(Boolean) && apart.some((c) => c.a !== base && c.b !== base)) expected.push([`${m.name}, best median first: ${listed(order)}; `, ...(told(first) ? [`${ends(first)[0]}: `, ...change(first), ` than ${ends(first)[1]}; `] : []),
+    ...against.map((c) => `but ${ends(c)[1]} is better than ${ends(c)[0]}, run by run; `), `all pairs differ${apart.length < all.length ? " but those that follow" : ""}.`]);
+  const groups = all.filter((c) => c && !told(c)).map(ends).reduce((made, two) => (made.some((g) => two.every((x) => g.includes(x))) ? made
+    : [...made, order.filter((x) => !two.includes(x)).reduce((g, x) => (g.every((y) => equal(x, y)) ? [...g, x] : g), two)]), []).map((g) => order.filter((x) => g.includes(x)));
   for (const g of groups) expected.push([`${m.name}: ${listed(g)} cannot be told apart (`, ...seen(Math.max(...g.flatMap((a, i) => g.slice(i + 1).map((b) => large(pair(m, a, b) ?? pair(m, b, a)))))), ").",]);
 }
 if (builds && enough) for (const m of metrics) {

@@ -96,14 +96,36 @@ class Recounts(PageTest):
         of["rows"][3]["cause"] = "it crashed"
         self.trial(
             of,
-            "6 sentences and 60 cells",
+            "9 sentences and 60 cells",
             ("quick: 50 % less time", "quick: 40 % less time"),
+            (
+                "time, best median first: quick, system",
+                "time, best median first: system, quick",
+            ),
+            ("all pairs differ but those that follow.", "all pairs differ."),
             ("less time", "more time"),
             ("system and like cannot be told apart", "system, slow and like cannot be told apart"),
             ("slow: 2.6 times the time", "slow: 2.7 times the time"),
             ("No result: bad: it crashed.", "No result: bad: it ended."),
             ('<td class="word">better</td>', '<td class="word">worse</td>'),
             ("<td>0.50</td>", "<td>0.52</td>"),
+        )
+
+    def test_ties_of_rows_between_which_others_lie(self) -> None:
+        """And a metric of which more is better."""
+        of = trial({"system": 1.0, "b": 0.9, "unsteady": 0.85}, metric="x", higher_is_better=True)
+        for one in of["runs"]:
+            if one["row"] == "unsteady":
+                one["wall_seconds"] *= (0.5, 1.4)[one["round"] % 2]
+            one["metric"] = 1 / one["wall_seconds"]
+        self.trial(
+            of,
+            "8 sentences and 60 cells",
+            ("time: unsteady and system cannot be", "time: system and unsteady cannot be"),
+            ("metric: unsteady and system cannot", "metric: b and system cannot"),
+            ("CPU, best median first: unsteady, b", "CPU, best median first: b, unsteady"),
+            ("system; unsteady: 5.6 % less CPU", "system; unsteady: 6.6 % less CPU"),
+            ("than b; all pairs differ.", "than b; all pairs differ but those that follow."),
         )
 
     def test_a_metric_of_its_own(self) -> None:

@@ -126,7 +126,7 @@ def build_burden(folder: Path) -> Path:
 
 def claims_of(verdict: try_claims.Verdict) -> tuple[int, list[str]]:
     """How many comparisons there were, and which of them claim something."""
-    once = [c for key, c in verdict.claims.items() if key[1] < key[2]]
+    once = verdict.once
     return len(once), [f"{c.pair.metric.name}: {try_claims.change(c)}" for c in once if c.differs]
 
 

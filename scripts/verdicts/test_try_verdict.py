@@ -129,6 +129,63 @@ class Words(unittest.TestCase):
         assert claim
         self.assertTrue(claim.differs and claim.less)
 
+    def test_no_pair_is_lost(self) -> None:
+        """Neither one that ties while a row between them differs, nor a difference of two rows of which
+        none is the reference."""
+        chance = random.Random(3)
+
+        def cost(row: str, source: random.Random) -> tuple[float, float]:
+            noise = 0.02 if row != "mimalloc" else 0.4
+            middle = {"jemalloc": 0.9, "mimalloc": 0.86, "tcmalloc": 0.7}.get(row, 1.0)
+            return middle * chance.lognormvariate(0, noise), 100 * MIB * source.lognormvariate(
+                0, 0.005
+            )
+
+        verdict = verdict_of(made(ROWS, 20, cost))
+        said = "\n".join(try_verdict.words(verdict))
+        order = try_verdict.in_order(verdict, try_results.TIME)
+        self.assertEqual(order, ["tcmalloc", "mimalloc", "jemalloc", "system"])
+        self.assertIn("time: mimalloc and system cannot be told apart", said)
+        self.assertIn("time: mimalloc and jemalloc cannot be told apart", said)
+        self.assertRegex(
+            said,
+            r"time, best median first: tcmalloc, mimalloc, jemalloc and system; .*all pairs differ but those that follow\.",
+        )
+        self.assertNotIn("peak memory, best", said)
+        groups = [set(g) for g, _ in try_verdict.groups_of_equals(verdict, try_results.TIME)]
+        for claim in verdict.once:
+            if claim.pair.metric is try_results.TIME:
+                tied = any({claim.pair.one, claim.pair.other} <= g for g in groups)
+                self.assertEqual(tied, not claim.differs, claim.pair)
+
+    def test_pairs_that_contradict_the_medians(self) -> None:
+        """Each round is slower than the one before, and rows are missing in some."""
+        document = made(ROWS[:3], 30, lambda row, _: (1.0, 1e8))
+        for run in document["runs"]:
+            n, row = run["round"], run["row"]
+            run["wall_seconds"] = 1.2**n * {"jemalloc": 1.0, "mimalloc": 1.1, "system": 2}[row]
+        document["runs"] = [
+            r for r in document["runs"] if r["row"] != "mimalloc" or r["round"] < 25
+        ]
+        said = "\n".join(try_verdict.words(verdict_of(document)))
+        self.assertIn("time, best median first: mimalloc, jemalloc and system", said)
+        self.assertIn("but jemalloc is better than mimalloc, run by run; all pairs differ.", said)
+
+    def test_pairs_for_programs(self) -> None:
+        verdict = verdict_of(made(ROWS, 20, cost_of({"jemalloc": 0.8, "mimalloc": 0.6}, {})))
+        pairs: Any = try_verdict.numbers(verdict)["pairs"]
+        self.assertEqual(len(pairs), 3 * 6)
+        (one,) = (
+            p
+            for p in pairs
+            if (p["metric"], {p["one"], p["other"]}) == ("time", {"jemalloc", "mimalloc"})
+        )
+        self.assertEqual((one["one"], one["differs"]), ("jemalloc", True))
+        self.assertLess(one["low"], one["ratio"])
+        self.assertAlmostEqual(one["ratio"], 0.8 / 0.6, delta=0.05)
+        said = "\n".join(try_verdict.words(verdict))
+        self.assertRegex(said, r"time, best .*; mimalloc: 2\d % less time \(.*\) than jemalloc")
+
     def test_too_few_runs_prove_nothing_and_that_is_said(self) -> None:
         said = try_verdict.words(verdict_of(made(ROWS, 3, cost_of({"tcmalloc": 9}, {}))))
         self.assertEqual(len(said), 1)

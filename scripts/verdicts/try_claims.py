@@ -65,8 +65,13 @@ class Verdict:
     interactions: dict[tuple[str, str], Claim] = field(default_factory=dict)
 
     @property
+    def once(self) -> list[Claim]:
+        """Of each pair, in one order."""
+        return list(self.claims.values())[::2]
+
+    @property
     def comparisons(self) -> int:
-        return len(self.claims) // 2 + len(self.interactions)
+        return len(self.once) + len(self.interactions)
 
     def partner(self, row: Row) -> Optional[str]:
         """The row that this one is shown relative to: of the other build, the first under the same

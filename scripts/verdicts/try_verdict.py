@@ -4,7 +4,7 @@
 Runs of one round are compared with each other, in pairs of rows, with the statistics of the gate
 (scripts/gate/stats.py). A difference is claimed if it is proven to be larger than the margin, 1 %. At most
 1 % of the claims of a comparison are false. What cannot be told apart is said to be so, with the
-smallest difference that would have been seen.
+smallest difference that would have been seen. So the words, or --json, tell of each pair what is known.
 """
 
 from __future__ import annotations
@@ -42,22 +42,53 @@ def of_row(verdict: Verdict, row: Row, reference: Row) -> list[str]:
     return [change(claim) for claim in claims if claim and claim.differs]
 
 
+def in_order(verdict: Verdict, metric: Metric) -> list[str]:
+    """Rows that have this metric, from the best median."""
+    rows = [r for r in verdict.results.good if r.values.get(metric.name)]
+    rows.sort(key=lambda r: median(r, metric) * (1 if metric.better_is_less else -1))
+    return [r.name for r in rows]
+
+
 def groups_of_equals(verdict: Verdict, metric: Metric) -> list[tuple[list[str], float]]:
     """Sets of rows of which no two can be told apart, none a part of another, and the smallest
-    difference that would have been seen between any two of each."""
-    rows = [r for r in verdict.results.good if r.values.get(metric.name)]
-    rows.sort(key=lambda r: median(r, metric))
+    difference that would have been seen between any two of each. Each such pair is in one of them.
+    """
+    names = in_order(verdict, metric)
+
+    def tie(one: str, other: str) -> bool:
+        claim = verdict.claim(metric, one, other)
+        return claim is not None and not claim.differs
+
     found: list[list[str]] = []
-    for i in range(len(rows)):
-        group = [rows[i].name]
-        for row in rows[i + 1 :]:
-            claims = [verdict.claim(metric, row.name, name) for name in group]
-            if any(c is None or c.differs for c in claims):
-                break
-            group.append(row.name)
-        if len(group) > 1 and not any(set(group) <= set(g) for g in found):
-            found.append(group)
+    for pair in itertools.combinations(names, 2):
+        if not tie(*pair) or any(set(pair) <= set(g) for g in found):
+            continue
+        group = list(pair)
+        group += [n for n in names if n not in pair and all(tie(n, g) for g in group)]
+        found.append(sorted(group, key=names.index))
     return [(g, max_smallest(verdict, metric, g)) for g in found]
+
+
+def order(verdict: Verdict, metric: Metric, reference: Row) -> list[str]:
+    """A sentence that, with those of the ties, says of each pair what is known. None where those that
+    compare with the reference do."""
+    names = in_order(verdict, metric)
+    pairs = [(a, b, verdict.claim(metric, a, b)) for a, b in itertools.combinations(names, 2)]
+    claims = [(a, b, c) for a, b, c in pairs if c]
+    differing = [(a, b, c) for a, b, c in claims if c.differs]
+    if len(claims) < len(pairs) or all(reference.name in (a, b) for a, b, _ in differing):
+        return []
+    said = [f"{metric.name}, best median first: {joined(names)}"]
+    said += [f"{a}: {change(c)} than {b}" for a, b, c in differing if [a, b] == names[:2]]
+    for a, b, c in differing:  # pairs of runs may say otherwise than the medians
+        if c.less != metric.better_is_less:
+            said.append(f"but {b} is better than {a}, run by run")
+    rest = (
+        "all pairs differ"
+        if len(differing) == len(pairs)
+        else "all pairs differ but those that follow"
+    )
+    return [f"{'; '.join([*said, rest])}."]
 
 
 def max_smallest(verdict: Verdict, metric: Metric, group: list[str]) -> float:
@@ -74,6 +105,7 @@ def of_allocators(verdict: Verdict, reference: Row, enough: bool) -> list[str]:
         if differs:
             lines.append(f"{row.name}: {', '.join(differs)} than {reference.name}.")
     for metric in results.metrics if enough else ():
+        lines += order(verdict, metric, reference)
         for group, smallest in groups_of_equals(verdict, metric):
             lines.append(f"{metric.name}: {joined(group)} cannot be told apart ({seen(smallest)}).")
     return lines
@@ -190,6 +222,21 @@ def title(verdict: Verdict) -> str:
     return f"{heading(results)}{beside}"
 
 
+def of_pair(claim: Claim) -> dict[str, object]:
+    pair, e = claim.pair, claim.pair.effect
+    low, high = (math.exp(v) if math.isfinite(v) else None for v in (e.low, e.high))
+    return {
+        "metric": pair.metric.name,
+        "one": pair.one,
+        "other": pair.other,
+        "ratio": math.exp(e.location),
+        "low": low,
+        "high": high,
+        "differs": claim.differs,
+        "smallest_seen": claim.smallest if math.isfinite(claim.smallest) else None,
+    }
+
+
 def numbers(verdict: Verdict) -> dict[str, object]:
     """Gives programs what the table and the words say."""
     results = verdict.results
@@ -217,6 +264,7 @@ def numbers(verdict: Verdict) -> dict[str, object]:
         "reference": results.reference.name if results.reference else None,
         "rounds": results.rounds,
         "rows": rows,
+        "pairs": [of_pair(claim) for claim in verdict.once],
         "words": words(verdict),
     }
 
