@@ -23,6 +23,14 @@ MUTANTS = [
         "test_pages_that_processes_share_count_once",
     ),
     (
+        "metric: numbers without a ratio are not compared",
+        "scripts/verdicts/try_results.py",
+        "and all(map(has_ratios, runs)):",
+        "and any(map(has_ratios, runs)):",
+        f"{VERDICT}",
+        "test_metric_without_ratios",
+    ),
+    (
         "lineup: the link to a library is removed",
         "harness/try/lineup.c",
         "        preload_link_close(&l->row[i].preload);\n",

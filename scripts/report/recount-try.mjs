@@ -6,11 +6,11 @@ const [, , pageFile, file] = process.argv; // usage: node recount-try.mjs PAGE P
 const page = pageOf(pageFile), { program, rows, runs, rounds, complete } = json(file), good = runs.filter((r) => r.problem === null);
 const later = ["after", "traffic"].flatMap((where) => [...new Set(good.flatMap((r) => Object.keys(r[where] ?? {})))].filter((k) => where === "after" || Number(k) > 0).sort((a, b) => a - b)
   .map((k) => ({ name: `${where} ${k} s`, noun: `memory ${k} s later${where === "traffic" ? " with light traffic" : ""}`, bytes: true, of: (r) => r[where]?.[k] })));
-const metrics = [...(program.metric === null ? [] : [{ name: "metric", noun: "the metric", of: (r) => r.metric }]), { name: "time", noun: "time", seconds: true, of: (r) => r.wall_seconds },
+const bare = good.some((r) => r.metric !== null && r.metric <= 0), metrics = [...(program.metric === null || bare ? [] : [{ name: "metric", noun: "the metric", of: (r) => r.metric }]), { name: "time", noun: "time", seconds: true, of: (r) => r.wall_seconds },
   { name: "CPU", noun: "CPU time", seconds: true, of: (r) => r.user_seconds + r.system_seconds }, { name: "peak memory", noun: "peak memory", bytes: true, of: (r) => r.peak_bytes }, ...later];
 const names = rows.filter((r) => r.cause === null && good.some((x) => x.row === r.name)).map((r) => r.name), base = names.includes("system") ? "system" : names[0];
 const firstOf = (name) => (rows.find((r) => r.name === name).against ? name.replace(/ \(against\)$/, "") : null), builds = rows.some((r) => r.against);
-const values = (m, name) => new Map(good.filter((r) => r.row === name && (m.of(r) ?? null) !== null).map((r) => [r.round, Math.max(m.of(r), 1e-6)]));
+const values = (m, name) => new Map(good.filter((r) => r.row === name && (m.of(r) ?? null) !== null).map((r) => [r.round, m.name === "metric" ? m.of(r) : Math.max(m.of(r), 1e-6)]));
 const middle = (m, name) => median([...values(m, name).values()]), has = (m) => names.filter((n) => values(m, n).size);
 const room = (m, ...of) => (m.bytes ? Math.max(0.01, 2 ** 18 / Math.min(...of.map((n) => middle(m, n)))) : 0.01);
 const logs = (m, a, b, [x, y] = [values(m, a), values(m, b)]) => new Map([...x].filter(([r]) => y.has(r)).map(([r, v]) => [r, Math.log(v / y.get(r))]));
@@ -41,7 +41,7 @@ if (!builds && enough) for (const m of metrics) { // all rows, from the best med
   const way = m.name === "metric" && program.higher_is_better ? -1 : 1, order = has(m).sort((a, b) => way * (middle(m, a) - middle(m, b)));
   const all = order.flatMap((a, i) => order.slice(i + 1).map((b) => either(m, a, b))), equal = (a, b, c = either(m, a, b)) => c && !told(c);
   const apart = all.filter((c) => c && told(c)), first = all[0], against = apart.filter((c) => way * effect(c.d)[0] > 0), ends = (c) => (c.of ? [c.of.b, c.of.a] : [c.a, c.b]);
-  if (all.every(Boolean) && apart.some((c) => c.a !== base && c.b !== base)) expected.push([`${m.name}, best median first: ${listed(order)}; `, ...(told(first) ? [`${ends(first)[0]}: `, ...change(first), ` than ${ends(first)[1]}; `] : []),
+  if (all.every(Boolean) && apart.some((c) => c.a !== base && c.b !== base)) expected.push([`${m.name}, best median first: ${listed(order)}; `, ...(told(first) && !ends(first).includes(base) ? [`${ends(first)[0]}: `, ...change(first), ` than ${ends(first)[1]}; `] : []),
     ...against.map((c) => `but ${ends(c)[1]} is better than ${ends(c)[0]}, run by run; `), `all pairs differ${apart.length < all.length ? " but those that follow" : ""}.`]);
   const groups = all.filter((c) => c && !told(c)).map(ends).reduce((made, two) => (made.some((g) => two.every((x) => g.includes(x))) ? made
     : [...made, order.filter((x) => !two.includes(x)).reduce((g, x) => (g.every((y) => equal(x, y)) ? [...g, x] : g), two)]), []).map((g) => order.filter((x) => g.includes(x)));
@@ -58,6 +58,7 @@ if (builds && enough) for (const m of metrics) {
   else if (yes.length && Math.log1p(most) > size / 2) expected.push([`${m.name}: whose the difference is cannot be told (`, ...seen(most), ")."]);
   else if (yes.length) expected.push([`${m.name}: the difference is the program's: allocators do not change it (`, ...seen(most), ")."]);
 }
+if (bare) expected.push(["metric: it is not compared, for it was 0 or less in some run, and such numbers have no ratio; program.json has them all."]);
 if (pairs.length && !enough) expected.push([`${rounds} run${rounds === 1 ? " of each row is" : "s of each row are"} too few to prove a single difference among ${pairs.length} comparisons; ${fewest} would do: give --runs, a larger --budget, or fewer --allocators.`]);
 const gaps = [...(complete === false ? [["INTERRUPTED: not all runs are here."]] : []), ...rows.filter((r) => r.cause !== null).map((r) => [`No result: ${r.name}: ${r.cause}.`])], cells = [];
 for (const { caption, rows: lines } of page.tables) for (const m of metrics.filter((x) => caption === `${x.name} of each row: medians, and ratios of runs of one round`)) for (const line of lines) {

@@ -139,6 +139,12 @@ class Recounts(PageTest):
             ("better", "worse"),
         )
 
+    def test_a_metric_without_ratios(self) -> None:
+        of = trial({"system": 1.0, "b": 2.6}, metric="x=([0-9]+)")
+        for one in of["runs"]:
+            one["metric"] = 0 if one["row"] == "b" else 1e-9
+        self.trial(of, "2 sentences and 30 cells", ("it was 0 or less", "it was below 0"))
+
     def test_two_builds(self) -> None:
         times = {"system": 1.0, "b": 1.0, "c": 1.0, "system (against)": 1.3, "b (against)": 1.3}
         self.trial(

@@ -207,6 +207,25 @@ class Words(unittest.TestCase):
         self.assertIn("more of the metric", "\n".join(try_verdict.words(verdict)))
         self.assertTrue(try_verdict.table(verdict).splitlines()[1].startswith("  jemalloc"))
 
+    def test_metric_that_is_tiny(self) -> None:
+        document = made(ROWS, 30, cost_of({"jemalloc": 0.5}, {}), metric=True)
+        for run in document["runs"]:
+            run["metric"] *= 1e-10
+        self.assertRegex(
+            "\n".join(try_verdict.words(verdict_of(document))), "jemalloc: 99 % more of the metric"
+        )
+
+    def test_metric_without_ratios_is_not_compared_and_that_is_said(self) -> None:
+        for value in (0, -5):
+            document = made(ROWS, 30, cost_of({"jemalloc": 0.8}, {}), metric=True)
+            document["runs"][-1]["metric"] = value
+            verdict = verdict_of(document)
+            said = "\n".join(try_verdict.words(verdict))
+            self.assertIn("metric: it is not compared", said)
+            self.assertNotRegex(said, "of the metric|metric: [a-z]+ and")
+            self.assertNotIn("metric", try_verdict.table(verdict).splitlines()[0])
+            self.assertIn("less time", said)
+
     def test_rows_without_a_result_are_shown_with_their_cause(self) -> None:
         document = made(ROWS, 12, cost_of({}, {}))
         document["rows"][1]["cause"] = "killed by SIGSEGV"

@@ -70,13 +70,23 @@ class Results:
         return any(r.first for r in self.rows)
 
     @property
+    def without_ratios(self) -> bool:
+        """The program's own number was 0 or less in some run, so it cannot be compared."""
+        return not all(has_ratios(r) for r in self.document["runs"] if r["problem"] is None)
+
+    @property
     def precision(self) -> float:
         return float(self.document["precision"])
 
 
+def has_ratios(run: Any) -> bool:
+    """Of its own number, if it has one."""
+    return run["metric"] is None or run["metric"] > 0
+
+
 def metrics_of(program: Any, runs: list[Any]) -> list[Metric]:
     made = [TIME, CPU, MEMORY]
-    if program["metric"] is not None:
+    if program["metric"] is not None and all(map(has_ratios, runs)):
         less = not program["higher_is_better"]
         made.insert(0, Metric("metric", "", "less of the metric", "more of the metric", less))
     for where, when in LATER.items():
@@ -102,7 +112,11 @@ def values_of(run: Any) -> dict[str, float]:
         },
     }
     # A program that ends at once may have had no tick of CPU time, and no page of its own.
-    return {k: max(float(v), 1e-6) for k, v in found.items() if v is not None}
+    return {
+        k: float(v) if k == "metric" else max(float(v), 1e-6)
+        for k, v in found.items()
+        if v is not None
+    }
 
 
 def row_of(r: Any) -> Row:

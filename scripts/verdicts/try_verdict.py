@@ -79,7 +79,9 @@ def order(verdict: Verdict, metric: Metric, reference: Row) -> list[str]:
     if len(claims) < len(pairs) or all(reference.name in (a, b) for a, b, _ in differing):
         return []
     said = [f"{metric.name}, best median first: {joined(names)}"]
-    said += [f"{a}: {change(c)} than {b}" for a, b, c in differing if [a, b] == names[:2]]
+    for a, b, c in differing:
+        if [a, b] == names[:2] and reference.name not in (a, b):
+            said.append(f"{a}: {change(c)} than {b}")
     for a, b, c in differing:  # pairs of runs may say otherwise than the medians
         if c.less != metric.better_is_less:
             said.append(f"but {b} is better than {a}, run by run")
@@ -128,6 +130,11 @@ def words(verdict: Verdict) -> list[str]:
         lines += try_against.words(verdict) if results.rounds >= fewest else []
     else:
         lines += of_allocators(verdict, reference, results.rounds >= fewest)
+    if results.without_ratios:
+        lines.append(
+            "metric: it is not compared, for it was 0 or less in some run, and such numbers have no "
+            f"ratio; {try_results.FILE} has them all."
+        )
     lines += try_server.words(results)
     lines += try_limits.words(results)
     if pairs and results.rounds < fewest:
