@@ -381,6 +381,14 @@ MUTANTS = [
         "",
     ),
     (
+        "equal sizes share their ranks",
+        "scripts/gate/stats.py",
+        "stats.rankdata(np.abs(moved))",
+        "stats.rankdata(np.abs(moved), 'ordinal')",
+        f"{STATS}:Tests.test_equal_sizes_share_their_ranks",
+        "",
+    ),
+    (
         "a change within the margin is none",
         "scripts/gate/stats.py",
         "signed_rank(tuple(d - math.log1p(margin) for d in differences), ",

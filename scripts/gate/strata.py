@@ -22,14 +22,13 @@ from functools import lru_cache
 from typing import Any, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 import paired
 from gate import stats
+from gate.stats import Numbers
 from paired import LEVEL, Effect
 
 Strata = Sequence[Sequence[float]]  # of each node, one number a round
-Numbers = npt.NDArray[Any]
 DRAWS = 1000  # of rounds
 STEPS = 12  # of the search
 FEWEST = 4  # rounds that show a node's noise
@@ -43,17 +42,10 @@ def weights(sizes: Sequence[int]) -> list[int]:
     return [w // shared for w in whole]
 
 
-@lru_cache(maxsize=None)
 def at_most(sizes: tuple[int, ...]) -> Numbers:
     """How probable a weighted sum of at most 0, 1, 2 … is, if up and down are alike."""
-    found: Numbers = np.ones(1)
-    for size, weight in zip(sizes, weights(sizes)):
-        for rank in range(1, size + 1):  # it is in the sum or not
-            more = np.zeros(len(found) + rank * weight)
-            more[: len(found)] = found / 2
-            more[rank * weight :] += found / 2
-            found = more
-    return np.cumsum(found)
+    of_each = zip(sizes, weights(sizes))
+    return stats.at_most(tuple(rank * w for size, w in of_each for rank in range(1, size + 1)))
 
 
 def sizes_of(strata: Strata) -> tuple[int, ...]:

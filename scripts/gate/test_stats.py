@@ -1,5 +1,6 @@
 """The statistics of the gate: against scipy, against published examples, and on drawn data."""
 
+import itertools
 import math
 import random
 import unittest
@@ -70,6 +71,22 @@ class Tests(unittest.TestCase):
         self.assertEqual(stats.p_worse(d, 0.01), expected)
         mirrored = [-x for x in d]
         self.assertEqual(stats.p_better(mirrored, 0.01), expected)
+
+    def test_equal_sizes_share_their_ranks(self) -> None:
+        # All signs that there could be, one by one.
+        draw = random.Random(12)
+        for _ in range(30):
+            d = [draw.choice((-1, 0, 1)) * draw.randint(1, 3) for _ in range(draw.randint(1, 9))]
+            sizes = [abs(x) for x in d if x]
+            ranks = scipy_stats.rankdata(sizes)
+            up = sum(r for r, x in zip(ranks, filter(None, d)) if x > 0)
+            signs = itertools.product((0, 1), repeat=len(sizes))
+            sums = [sum(r for r, sign in zip(ranks, s) if sign) for s in signs]
+            greater = sum(s >= up for s in sums) / len(sums)
+            less = sum(s <= up for s in sums) / len(sums)
+            both = min(1, 2 * min(greater, less))
+            for alternative, p in (("greater", greater), ("less", less), ("two-sided", both)):
+                self.assertAlmostEqual(stats.signed_rank(tuple(d), alternative), p, msg=str(d))
 
     def test_change_within_the_margin_is_none(self) -> None:
         self.assertEqual(stats.p_worse([0.009] * 20, 0.01), 1.0)
