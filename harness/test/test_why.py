@@ -506,6 +506,39 @@ class Books(WhyTest):
         )
 
 
+class Wrapped(WhyTest):
+    """Programs that start many others before the one that matters, as shims of pyenv do."""
+
+    SHORT = "for i in $(seq {}); do /bin/true; done; "
+
+    def script(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(f"#!/bin/bash\n{text}\n")
+        path.chmod(0o755)
+        return path
+
+    def test_short_processes_take_no_looks_from_a_long_one(self) -> None:
+        """Each of them costs a look once. If others had to wait for that, it would be for 2 s and more."""
+        document = self.why("--", self.script("before", self.SHORT.format(400) + "exec sleep 1.5"))
+        self.assertGreater(document["processes_seen"], 400)
+        (found,) = [p for p in document["processes"] if p["command"] == "sleep"]
+        self.assertGreaterEqual(found["looks"], 10)
+        self.assertEqual(found["looks"], len(found["points"]))
+
+    def test_the_largest_of_many_that_nobody_looked_at(self) -> None:
+        """All begin and end between two looks. There are places for 64."""
+        source = "#include <stdlib.h>\n#include <string.h>\n"
+        source += "int main(void) { memset(malloc(9 << 20), 1, 9 << 20); return 0; }\n"
+        big = self.build("big", source)
+        short = self.SHORT.format(100)
+        document = self.why(
+            "--interval", "600", "--", self.script("between", f"{short} {big}; {short} exit 0")
+        )
+        largest = max(document["processes"], key=lambda p: int(p["peak_rss"]))
+        self.assertEqual((largest["command"], largest["looks"]), ("big", 1))
+        self.assertGreaterEqual(largest["points"][0]["live"], 9 << 20)
+
+
 class Stacks(WhyTest):
     """A block of 60 MiB beside a stack. What the thread used is its own, and no more."""
 

@@ -29,6 +29,12 @@ double books_now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+double books_cpu(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 static void empty(int folder) {
     DIR *dir = fdopendir(dup(folder));
     for (const struct dirent *entry; dir && (entry = readdir(dir));)
@@ -109,19 +115,6 @@ static void free_book(struct process_book *p) {
     free(p);
 }
 
-/* A place for one more: of those that have ended, the smallest makes room. */
-static struct process_book **place(struct books *b) {
-    struct process_book **worst = NULL;
-    if (b->count < BOOKS_MOST)
-        return &b->book[b->count++];
-    for (size_t i = 0; i < b->count; i++)
-        if (!b->book[i]->shared && (!worst || b->book[i]->peak < (*worst)->peak))
-            worst = &b->book[i];
-    if (worst)
-        free_book(*worst);
-    return worst;
-}
-
 static const struct why_shared *map(const char *path) {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat s;
@@ -131,51 +124,6 @@ static const struct why_shared *map(const char *path) {
     if (fd >= 0)
         close(fd);
     return at == MAP_FAILED ? NULL : at;
-}
-
-static void begin(struct books *b, pid_t pid, int image) {
-    struct process_book *p = calloc(1, sizeof *p);
-    char path[256];
-    if (!p)
-        return;
-    *p = (struct process_book){.pid = pid, .image = image, .every = 1};
-    name_file(b, p, "book", path, sizeof path);
-    p->shared         = map(path);
-    const bool filled = p->shared && atomic_load_explicit(&p->shared->state, memory_order_acquire);
-    struct process_book **at = filled ? place(b) : NULL;
-    p->point                 = at ? calloc(BOOKS_POINTS, sizeof *p->point) : NULL;
-    p->name                  = at ? calloc(WHY_NAMES, sizeof *p->name) : NULL;
-    if (!p->point || !p->name) {
-        if (p->shared)
-            munmap((void *)p->shared, sizeof *p->shared);
-        p->shared = NULL;
-        if (!at)
-            free_book(p);
-        else
-            *at = p;
-        return;
-    }
-    p->parent   = p->shared->parent;
-    p->no_sizes = atomic_load(&p->shared->state) == WHY_NO_SIZES;
-    snprintf(p->object, sizeof p->object, "%.2000s", p->shared->object);
-    *at = p;
-    b->seen++;
-}
-
-static void find_new(struct books *b) {
-    DIR *dir = opendir(b->folder);
-    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
-        int pid, image, length = 0;
-        bool known = false;
-        if (sscanf(entry->d_name, "%d.%d.book%n", &pid, &image, &length) != 2 || !length)
-            continue;
-        for (size_t i = 0; i < b->count && !known; i++)
-            known = b->book[i]->pid == pid && b->book[i]->image == image;
-        if (!known)
-            begin(b, pid, image);
-    }
-    if (dir)
-        closedir(dir);
 }
 
 static void read_line(const char *path, char *text, size_t size) {
@@ -222,15 +170,34 @@ static void keep_point(struct process_book *p, const struct split *s) {
     p->temporary          = p->looks++ % p->every != 0;
 }
 
+/* It is gone, or a zombie: without memory. */
+static bool has_ended(pid_t pid) {
+    char path[64], size[8] = "0";
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    read_line(path, size, sizeof size);
+    return strncmp(size, "0", 1) == 0;
+}
+
+/* One that nobody looked at while it lived: as its program is called, which is its first mapping.
+ */
+static void name_by_file(struct process_book *p, const struct mappings *maps) {
+    const char *slash = strrchr(maps->item[0].name, '/');
+    snprintf(p->command, sizeof p->command, "%.15s", slash ? slash + 1 : "");
+    text_clean(p->command);
+}
+
 /* What the process wrote at its end, and then its files go. */
 static void finish(struct books *b, struct process_book *p) {
     static struct split s;
     char path[256];
+    const double before = books_cpu() - b->paid;
     name_file(b, p, "maps", path, sizeof path);
     if (atomic_load_explicit(&p->shared->state, memory_order_acquire) == WHY_ENDED &&
         mappings_read(&b->maps, path)) {
         p->exited = true;
-        s.at      = books_now() - b->began;
+        if (!*p->command)
+            name_by_file(p, &b->maps);
+        s.at = books_now() - b->began;
         split_take(p->shared, &b->maps, 0, b->short_folder, &s);
         p->unsure = atomic_load_explicit(&p->shared->unsure, memory_order_relaxed);
         read_names(p, &s);
@@ -240,18 +207,105 @@ static void finish(struct books *b, struct process_book *p) {
     munmap((void *)p->shared, sizeof *p->shared);
     p->shared = NULL;
     unlink(path);
-    /* A child may still copy the file, and so has it. The name stays: a next image takes another.
-     */
+    /* A child may still copy the file, and so has it. While the process lives, the name stays: a
+     * next image takes another. */
     name_file(b, p, "book", path, sizeof path);
     unlink(path);
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const int fd =
+        has_ended(p->pid) ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);
+    b->paid = books_cpu() - before;
+}
+
+/* A place for one more: of those that have ended, the smallest makes room. */
+static struct process_book **place(struct books *b) {
+    struct process_book **worst = NULL;
+    if (b->count < BOOKS_MOST)
+        return &b->book[b->count++];
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->book[i]->shared && has_ended(b->book[i]->pid))
+            finish(b, b->book[i]);
+        if (!b->book[i]->shared && (!worst || b->book[i]->peak < (*worst)->peak))
+            worst = &b->book[i];
+    }
+    if (worst)
+        free_book(*worst);
+    return worst;
+}
+
+static struct process_book *open_book(const struct books *b, pid_t pid, int image) {
+    struct process_book *p = calloc(1, sizeof *p);
+    char path[256];
+    if (!p)
+        return NULL;
+    *p = (struct process_book){.pid = pid, .image = image, .every = 1};
+    name_file(b, p, "book", path, sizeof path);
+    p->shared = map(path);
+    if (!p->shared && has_ended(pid))
+        unlink(path); /* a name that stayed */
+    p->point = calloc(BOOKS_POINTS, sizeof *p->point);
+    p->name  = calloc(WHY_NAMES, sizeof *p->name);
+    if (p->shared && p->point && p->name &&
+        atomic_load_explicit(&p->shared->state, memory_order_acquire))
+        return p;
+    if (p->shared)
+        munmap((void *)p->shared, sizeof *p->shared);
+    free_book(p);
+    return NULL;
+}
+
+static void begin(struct books *b, pid_t pid, int image) {
+    struct process_book *p   = open_book(b, pid, image);
+    struct process_book **at = p ? place(b) : NULL;
+    if (!at) {
+        if (p)
+            munmap((void *)p->shared, sizeof *p->shared), free_book(p);
+        return;
+    }
+    p->parent   = p->shared->parent;
+    p->no_sizes = atomic_load(&p->shared->state) == WHY_NO_SIZES;
+    snprintf(p->object, sizeof p->object, "%.2000s", p->shared->object);
+    *at = p;
+    b->seen++;
+}
+
+/* Of two processes with one number, the older has ended. */
+static bool is_known(const struct books *b, pid_t pid, int image) {
+    for (size_t i = 0; i < b->count; i++)
+        if (b->book[i]->shared && b->book[i]->pid == pid && b->book[i]->image == image)
+            return true;
+    return false;
+}
+
+static void find_new(struct books *b) {
+    const double before = books_cpu() - b->paid;
+    DIR *dir            = opendir(b->folder);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        int pid, image, length = 0;
+        if (sscanf(entry->d_name, "%d.%d.book%n", &pid, &image, &length) == 2 && length &&
+            !is_known(b, pid, image))
+            begin(b, pid, image);
+    }
+    if (dir)
+        closedir(dir);
+    b->paid = books_cpu() - before;
 }
 
 static bool is_replaced(const struct books *b, const struct process_book *p) {
     for (size_t i = 0; i < b->count; i++)
-        if (b->book[i]->pid == p->pid && b->book[i]->image > p->image)
+        if (b->book[i]->shared && b->book[i]->pid == p->pid && b->book[i]->image > p->image)
+            return true;
+    return false;
+}
+
+/* Are these mappings the program's whose book it is? After exec they are another's, and the new
+ * book may not be found yet. */
+static bool has_book(const struct mappings *maps, const struct process_book *p) {
+    char name[48];
+    snprintf(name, sizeof name, "/%d.%d.book", (int)p->pid, p->image);
+    for (size_t i = 0; i < maps->count; i++)
+        if (strstr(maps->item[i].name, name))
             return true;
     return false;
 }
@@ -266,13 +320,12 @@ static void look_at(struct books *b, struct process_book *p) {
     s.at = books_now() - b->began;
     snprintf(path, sizeof path, "/proc/%d/smaps", (int)p->pid);
     if (atomic_load(&p->shared->state) == WHY_ENDED || !mappings_read(&b->maps, path)) {
-        snprintf(path, sizeof path, "/proc/%d/statm", (int)p->pid);
-        char gone[8] = "0";
-        read_line(path, gone, sizeof gone);
-        if (strncmp(gone, "0", 1) == 0)
+        if (has_ended(p->pid))
             finish(b, p);
         return;
     }
+    if (!has_book(&b->maps, p))
+        return;
     snprintf(path, sizeof path, "/proc/%d/comm", (int)p->pid);
     read_line(path, p->command, sizeof p->command);
     if (p->no_sizes)
@@ -285,6 +338,7 @@ static void look_at(struct books *b, struct process_book *p) {
 }
 
 void books_look(struct books *b) {
+    b->paid = 0;
     find_new(b);
     for (size_t i = 0; i < b->count; i++)
         if (b->book[i]->shared)

@@ -39,6 +39,7 @@ struct books {
     struct process_book *book[BOOKS_MOST];
     size_t count;
     size_t seen; /* processes, also those that were not kept */
+    double paid; /* CPU time of the last look, in seconds, that each process takes once */
     struct mappings maps;
     double began;
 };
@@ -55,5 +56,6 @@ void books_close(struct books *);
 void books_free(struct books *);
 
 double books_now(void);
+double books_cpu(void); /* of this thread: a busy machine makes a look longer, and no dearer */
 
 #endif

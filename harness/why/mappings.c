@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, BATCH = 8192 };
+enum { PAGE = PRESENT_PAGE, BATCH = 8192 };
 
 static struct mapping *add(struct mappings *m) {
     if (m->count == m->room) {
@@ -55,6 +56,11 @@ bool mappings_read(struct mappings *m, const char *path) {
     if (f)
         fclose(f);
     return m->count > 0;
+}
+
+void mappings_present(const void *start, size_t bytes, unsigned char *page) {
+    if (mincore((void *)start, bytes, page) != 0)
+        memset(page, 1, bytes / PRESENT_PAGE);
 }
 
 void mappings_free(struct mappings *m) {

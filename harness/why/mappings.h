@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { PRESENT_PAGE = 4096 };
+
 struct mapping {
     uint64_t start, end;
     char rights[5];    /* "rw-p" */
@@ -25,5 +27,9 @@ void mappings_free(struct mappings *);
 
 /* Bytes of a range that are resident, by pagemap; below 0: that cannot be read. */
 int64_t mappings_resident(int pagemap, uint64_t start, uint64_t end);
+
+/* Which pages of this process's own mapping of a file exist: the others hold zeros, and to read one
+ * would make it. `page` gets a byte for each; where that cannot be known, all exist. */
+void mappings_present(const void *start, size_t bytes, unsigned char *page);
 
 #endif

@@ -78,6 +78,22 @@ MUTANTS = [
         "test_more_processes",
     ),
     (
+        "why: what each process costs once takes no looks from others",
+        "harness/why/observe.c",
+        "books_cpu() - before - b->paid;",
+        "books_cpu() - before;",
+        f"{WHY}:Wrapped",
+        "costs a look once",
+    ),
+    (
+        "why: who has ended makes room",
+        "harness/why/books.c",
+        "if (b->book[i]->shared && has_ended(b->book[i]->pid))",
+        "if (b->book[i]->shared && b->book[i]->no_sizes)",
+        f"{WHY}:Wrapped",
+        "between two looks",
+    ),
+    (
         "why: what was seen is kept while the program runs",
         "harness/why/observe.c",
         "        if (o->looked)\n            o->looked(o->arg);\n",

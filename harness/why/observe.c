@@ -21,7 +21,7 @@
 
 /* Seconds. */
 static const double shortest    = 0.01;
-static const double share       = 25;  /* a look takes at most one part in so many of the time */
+static const double share       = 25;  /* looks take at most one part in so many of the time */
 static const double linger      = 5;   /* for what the program left behind, a daemon */
 static const double grace       = 2;   /* from SIGTERM to SIGKILL */
 static const double look_why    = 0.3; /* after so long without a book it is asked why */
@@ -58,13 +58,6 @@ static pid_t start(struct observation *o, const char *folder) {
         waitpid(child, NULL, 0);
     close(report[0]);
     return o->error ? -1 : child;
-}
-
-/* A busy machine makes a look longer, and no dearer. */
-static double cpu_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* False: there is no child any more. What lost its parent is one, because this process is its
@@ -127,9 +120,9 @@ static bool is_over(struct observation *o, double now, double ended_at, bool ali
 static void rest_until(struct observation *o, int pidfd, double until) {
     static struct descendant found[DESCENDANTS_MOST + 1];
     for (double now = books_now(), part; now < until && !o->too_many; now = books_now()) {
-        const double before = cpu_now();
+        const double before = books_cpu();
         o->too_many         = descendants_list(found, DESCENDANTS_MOST + 1) > DESCENDANTS_MOST;
-        part                = (cpu_now() - before) * share;
+        part                = (books_cpu() - before) * share;
         part                = part < count_often ? count_often : part;
         part                = part > until - now ? until - now : part;
         struct pollfd p     = {pidfd, POLLIN, 0};
@@ -144,9 +137,9 @@ static void watch(struct observation *o, struct books *b, pid_t child) {
     double ended_at = 0, next_word = 2;
     bool asked = false;
     for (;;) {
-        const double before = cpu_now();
+        const double before = books_cpu();
         books_look(b);
-        const double cost  = cpu_now() - before;
+        const double cost  = books_cpu() - before - b->paid;
         const double after = books_now();
         const bool alive   = reap(o, child);
         if (o->ended && ended_at == 0)

@@ -28,9 +28,16 @@ static int by_address(const void *a, const void *b) {
 }
 
 static size_t collect(const struct why_shared *book, struct part *part, struct sampled *s) {
+    enum { ON_PAGE = PRESENT_PAGE / sizeof book->sample[0] };
+    static unsigned char present[sizeof book->sample / PRESENT_PAGE];
     const unsigned level = atomic_load(&book->level);
     size_t count         = 0;
+    mappings_present(book->sample, sizeof book->sample, present);
     for (unsigned i = 0; i < WHY_SAMPLES; i++) {
+        if (!present[i / ON_PAGE]) {
+            i += ON_PAGE - 1;
+            continue;
+        }
         const uint64_t block   = atomic_load_explicit(&book->sample[i].block, memory_order_relaxed);
         const uint64_t size    = atomic_load_explicit(&book->sample[i].size, memory_order_relaxed);
         const uint64_t address = why_block_address(block), usable = size >> WHY_SLACK_BITS;

@@ -30,6 +30,8 @@ struct taking {
     pid_t pid;
     int pagemap;
     struct sampled *sampled;
+    uint64_t *region; /* those that the book has */
+    unsigned regions;
     uint64_t arena[MOST_ARENAS];
     int64_t huge_in_live, huge_in_free, huge_outside;
     unsigned looked, zero, zero_live; /* pages of huge pages */
@@ -49,13 +51,26 @@ static bool is_arena(const struct taking *t, const struct mapping *m) {
            m->end - m->start <= UINT64_C(64) << ARENA_SHIFT;
 }
 
+/* Pages of the book that nobody wrote to are not made by looking at them. */
+static void read_regions(struct taking *t) {
+    enum { ON_PAGE = PRESENT_PAGE / sizeof t->book->region[0] };
+    unsigned char present[sizeof t->book->region / PRESENT_PAGE];
+    mappings_present(t->book->region, sizeof t->book->region, present);
+    for (unsigned i = 0; i < WHY_REGIONS; i++) {
+        const uint64_t seen = present[i / ON_PAGE]
+                                  ? atomic_load_explicit(&t->book->region[i], memory_order_relaxed)
+                                  : 0;
+        if (seen)
+            t->region[t->regions++] = seen;
+    }
+}
+
 static bool has_blocks(const struct taking *t, const struct mapping *m) {
     if (is_arena(t, m))
         return true;
-    for (unsigned i = 0; i < WHY_REGIONS; i++) {
-        const uint64_t seen = atomic_load_explicit(&t->book->region[i], memory_order_relaxed);
-        const uint64_t base = seen >> 16 << 20;
-        if (seen && base + (seen >> 8 & 255) * PAGE < m->end &&
+    for (unsigned i = 0; i < t->regions; i++) {
+        const uint64_t seen = t->region[i], base = seen >> 16 << 20;
+        if (base + (seen >> 8 & 255) * PAGE < m->end &&
             base + (seen & 255) * PAGE + PAGE > m->start)
             return true;
     }
@@ -354,12 +369,15 @@ void split_take(const struct why_shared *book, const struct mappings *maps, pid_
                 const char *folder, struct split *s) {
     static struct sampled sampled;
     static struct taking t;
+    static uint64_t region[WHY_REGIONS];
     int64_t blocks[WHY_CLASSES] = {0};
     char path[64];
     double slack = 0;
     *s           = (struct split){.at = s->at};
     t         = (struct taking){.book = book, .maps = maps, .split = s, .pid = pid, .pagemap = -1};
     t.sampled = &sampled;
+    t.region  = region;
+    read_regions(&t);
     snprintf(path, sizeof path, "/proc/%d/pagemap", (int)pid);
     if (pid > 0)
         t.pagemap = open(path, O_RDONLY | O_CLOEXEC);
