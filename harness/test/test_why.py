@@ -412,6 +412,17 @@ class Planted(WhyTest):
                 with self.subTest(source.stem, allocator=name):
                     self.judge(source, [], "--allocator", name)
 
+    def test_the_example_of_the_readme(self) -> None:
+        text = (ROOT / "harness" / "why" / "README.md").read_text()
+        compile_it, run_it = re.findall("    \\$ (.*)", text)[:2]
+        program = str(self.folder / "example")
+        done = run(
+            "sh", "-c", f"{compile_it} -Wall -Werror".replace("/tmp/leak", program), cwd=ROOT
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(run_it, "build/spanbench why -- /tmp/leak")
+        self.assertTrue(Path(program).exists())
+
     def test_who_leaks(self) -> None:
         source = ROOT / "harness" / "why" / "planted" / "leak.c"
         program = self.build("leak", source.read_text())
@@ -537,6 +548,38 @@ class Wrapped(WhyTest):
         largest = max(document["processes"], key=lambda p: int(p["peak_rss"]))
         self.assertEqual((largest["command"], largest["looks"]), ("big", 1))
         self.assertGreaterEqual(largest["points"][0]["live"], 9 << 20)
+
+
+class Inside(WhyTest):
+    """CPython takes memory for small objects by mmap, unless its own allocator is off."""
+
+    SCRIPT = (
+        "import time; held = [object() for _ in range(400000)]; time.sleep(1.5)",
+        "import time; held = b'x' * (9 << 20); time.sleep(1.5)",
+    )
+
+    def ask(self, script: str, value: str) -> tuple[Any, str]:
+        out = Path(tempfile.mkdtemp(dir=self.folder))
+        words = ["--", "/usr/bin/python3", "-c", script]
+        done = spanbench("why", "--out", out, *words, env={**os.environ, "PYTHONMALLOC": value})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (process,) = json.loads((out / "latest-why" / "why.json").read_text())["processes"]
+        return process["inner"], done.stdout
+
+    def test_pymalloc(self) -> None:
+        inner, said = self.ask(self.SCRIPT[0], "pymalloc")
+        self.assertRegex(inner[0], "pymalloc.* PYTHONMALLOC=malloc")
+        self.assertRegex(
+            said, "(?s)^Memory outside malloc.*ask again.*\ninside: CPython's pymalloc"
+        )
+        self.assertNotIn("No malloc can help", said)
+        inner, said = self.ask(self.SCRIPT[0], "malloc")
+        self.assertEqual(inner, [])
+        self.assertNotRegex(said, "outside malloc|inside:")
+
+    def test_it_is_told_whatever_the_answer_is(self) -> None:
+        _, said = self.ask(self.SCRIPT[1], "pymalloc")
+        self.assertRegex(said, "(?s)^In use.*\ninside: CPython's pymalloc")
 
 
 class Stacks(WhyTest):

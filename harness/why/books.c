@@ -1,5 +1,6 @@
 #include "books.h"
 
+#include "serving.h"
 #include "text.h"
 
 #include <dirent.h>
@@ -19,8 +20,9 @@
 #define PREFIX "spanbench-why-"
 
 enum {
-    ROOM       = 256 << 20, /* bytes; less is left to others */
-    MOST_TRIES = 100,
+    ROOM        = 256 << 20, /* bytes; less is left to others */
+    MOST_TRIES  = 100,
+    LEAST_ASKED = 2 << 20,
 };
 
 double books_now(void) {
@@ -310,6 +312,24 @@ static bool has_book(const struct mappings *maps, const struct process_book *p) 
     return false;
 }
 
+/* Allocators of its own are in a program from when it has grown beyond its libraries. What it loads
+ * later makes it larger. */
+static void read_inner(struct books *b, struct process_book *p, int64_t rss) {
+    static struct serving s;
+    if (rss < 2 * (p->asked ? p->asked : LEAST_ASKED))
+        return;
+    const double before = books_cpu() - b->paid;
+    serving_find(p->pid, &(struct serving_question){.brief = true}, &s);
+    if (s.state != SERVING_STARTING) {
+        p->asked  = rss;
+        p->inners = 0;
+    }
+    for (size_t i = 0; i < s.notes && p->asked == rss && p->inners < BOOKS_INNER; i++)
+        if (s.note[i].kind == SERVING_INNER)
+            snprintf(p->inner[p->inners++], sizeof p->inner[0], "%s", s.note[i].text);
+    b->paid = books_cpu() - before;
+}
+
 static void look_at(struct books *b, struct process_book *p) {
     static struct split s;
     char path[64];
@@ -335,6 +355,7 @@ static void look_at(struct books *b, struct process_book *p) {
     read_names(p, &s);
     keep_point(p, &s);
     p->peak = s.rss > p->peak ? s.rss : p->peak;
+    read_inner(b, p, s.rss);
 }
 
 void books_look(struct books *b) {

@@ -9,6 +9,7 @@
 
 enum {
     BOOKS_MOST   = 64,  /* processes; of more, the largest are kept */
+    BOOKS_INNER  = 4,   /* allocators inside of a process that it is noted to have */
     BOOKS_POINTS = 256, /* of each: where there are more, every other is dropped */
 };
 
@@ -25,6 +26,9 @@ struct process_book {
     size_t points;
     unsigned every, looks; /* of the looks, one in so many is kept */
     bool temporary;        /* the last point is none of these */
+    int64_t asked;         /* resident when it was last asked what else is inside */
+    char inner[BOOKS_INNER][320];
+    size_t inners;
     int64_t peak;
     struct {
         int32_t thread;

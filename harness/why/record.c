@@ -50,14 +50,16 @@ static json_t *point_of(const struct process_book *p, const struct split *s) {
 }
 
 static json_t *process_of(const struct process_book *p, const char *object) {
-    json_t *points = json_array();
+    json_t *points = json_array(), *inner = json_array();
+    for (size_t i = 0; i < p->inners; i++)
+        json_array_append_new(inner, text(p->inner[i]));
     for (size_t i = 0; i < p->points; i++)
         json_array_append_new(points, point_of(p, &p->point[i]));
-    return json_pack("{s:i, s:i, s:i, s:o, s:o, s:b, s:b, s:b, s:I, s:I, s:o}", "pid", (int)p->pid,
-                     "parent", (int)p->parent, "image", p->image, "command", text(p->command),
-                     "allocator", text(object), "sizes_known", !p->no_sizes, "exact", !p->unsure,
-                     "exited", p->exited, "peak_rss", (json_int_t)p->peak, "looks",
-                     (json_int_t)p->looks, "points", points);
+    return json_pack("{s:i, s:i, s:i, s:o, s:o, s:b, s:b, s:b, s:I, s:I, s:o, s:o}", "pid",
+                     (int)p->pid, "parent", (int)p->parent, "image", p->image, "command",
+                     text(p->command), "allocator", text(object), "sizes_known", !p->no_sizes,
+                     "exact", !p->unsure, "exited", p->exited, "peak_rss", (json_int_t)p->peak,
+                     "looks", (json_int_t)p->looks, "inner", inner, "points", points);
 }
 
 json_t *record_make(const struct observation *o, const struct books *b, const char *allocator) {

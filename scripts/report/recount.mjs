@@ -22,7 +22,7 @@ const harden = ({ results }, ends = (r) => Object.keys(r.outcomes)) => { for (co
     if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [count(own, (r) => ends(r).every((o) => ["access", "call", "later"].includes(o))), count(own, (r) => ends(r).some((o) => !["unsupported", "void", "not run"].includes(o))), count(own, (r) => r.outcomes.corrupt)]);
 } };
 const why = ({ processes }) => {
-  const { points } = processes.filter((p) => p.points.length).reduce((a, b) => (b.peak_rss > a.peak_rss ? b : a)), [begin, end] = [points[0].seconds, points.at(-1).seconds];
+  const { points, looks } = processes.filter((p) => p.points.length).reduce((a, b) => (b.peak_rss > a.peak_rss ? b : a)), [begin, end] = [points[0].seconds, points.at(-1).seconds];
   const late = points.filter((p) => p.seconds >= end - 0.2 * (end - begin) && p.seconds <= end - 0.03 * (end - begin)), those = late.length ? late : points.slice(-2);
   const at = those.findLast((p) => p.rss >= 0.95 * Math.max(...those.map((q) => q.rss))), peak = Math.max(...points.map((p) => p.live)), free = at.kept + at.fragments;
   const third = (k) => begin + ((at.seconds - begin) * k) / 6, low = Math.min(...points.filter((p) => p.seconds >= third(2) && p.seconds <= third(3)).map((p) => p.live));
@@ -30,9 +30,9 @@ const why = ({ processes }) => {
   const numbers = [
     [`^Live at ([\\d.]+) s, by count: ${S} in (\\d+) blocks?, of (\\d+) allocations? until then; of this, ${S} are resident. All resident memory is ${S}\\.`, [at.seconds, at.live, at.blocks, at.made, at.live - at.untouched, at.rss]], [`live bytes fell from ${S} to ${S}`, [peak, at.live]],
     [`pin ${S} of free memory`, [at.fragments]], [`but ${S} of free memory, without`, [at.kept]], [`beside ${S} of live bytes`, [at.live]], [`grow to the end, to ${S}, by ${S} in the last two thirds of ([\\d.]+) s`, [at.live, at.live - low, at.seconds - begin]],
-    [`hold ${S} of free memory \\(${S} in all; the most that was ever live is ${S}`, [free, at.arenas_memory || at.heap, peak]], [`^In use: (\\d+) % of the memory are live blocks, ${S}`, [(100 * live) / at.rss, at.live]],
+    [`hold ${S} of free memory \\(${S} in all; the most that was ever live is ${S}`, [free, at.arenas_memory || at.heap, peak]], [`^In use: (\\d+) % of the memory beside code and files are live blocks, ${S}`, [(100 * live) / (at.rss - at.files), at.live]],
     [`larger than what was asked for, ${S} in all`, [at.slack]], [`^Huge pages: ${S}`, [at.huge]], [`^Memory outside malloc: ${S} .*; malloc has ${S} live`, [at.outside, at.live]], [`^Stacks: ${S}`, [at.stacks]],
-    [`^Hardly any memory: ${S} beside code and files \\(${S} in all`, [at.rss - at.files, at.rss]], [`But (\\d+) % of the memory are free`, [(100 * free) / at.rss]],
+    [`^Hardly any memory: ${S} beside code and files \\(${S} in all`, [at.rss - at.files, at.rss]], [`But (\\d+) % of the memory are free`, [(100 * free) / at.rss]], [`^Too few looks for an answer: (\\d+) looks?.* It had ${S} then`, [looks, at.rss]],
   ];
   for (const said of sentences) for (const [pattern, values] of numbers) if (said.match(pattern)) compare(said, said.match(pattern).slice(1), values);
 };

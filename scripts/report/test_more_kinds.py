@@ -32,7 +32,8 @@ def memory(command: str = "leak", **more: Any) -> dict[str, Any]:
     points = [point(i / 10, requested=5 + i / 2) for i in range(101)]
     process = {
         "pid": 1, "parent": 0, "image": 0, "command": command, "allocator": "/lib/libc.so.6", "sizes_known": True,
-        "exact": True, "exited": True, "peak_rss": points[-1]["rss"], "points": points,
+        "exact": True, "exited": True, "peak_rss": points[-1]["rss"], "looks": 101, "inner": [],
+        "points": points,
     }  # fmt: skip
     end = {
         "by_itself": True,

@@ -209,7 +209,12 @@ def page(results: Results, document: Any) -> Page:
         f"{plural(at.made, 'allocation')} until then; of this, {size(at.live - at.parts['untouched'])} are resident. All "
         f"resident memory is {size(at.rss)}."
     )
-    words = [verdict.sentence, verdict.advice, counted]
+    words = [
+        verdict.sentence,
+        verdict.advice,
+        counted,
+        *(f"Inside: {text}." for text in process.inner),
+    ]
     name = printable(str(document["allocator"] or "the program's own"))
     served = Library(name, "not told", printable(process.allocator), "")
     run = [("version of spanbench", text(document, "version"))]

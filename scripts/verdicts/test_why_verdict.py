@@ -76,7 +76,7 @@ class OverTime(unittest.TestCase):
             lambda t: {"requested": 6, "kept": 0} if t < 0.5 else {"requested": 0.1, "kept": 5.9}
         )
         title, resident, live = why_verdict.over_time(found)
-        self.assertEqual(title, "over 10 s, from 0 to 8 MiB:")
+        self.assertEqual(title, "over 10 s, 101 looks, from 0 to 8 MiB:")
         self.assertEqual(resident, "  resident  " + "█" * 48)
         self.assertEqual(live, "  live      " + "▇" * 24 + "▁" * 24)
 
@@ -170,7 +170,47 @@ class Kinds(unittest.TestCase):
                 "points": [point(0.1, requested=9)],
             }
         )
-        self.assertEqual(why_verdict.judge(one).kind, "live")
+        found = why_verdict.judge(one)
+        self.assertEqual(found.kind, "few")
+        self.assertIn("1 look. It had 11 MiB then; the largest part, 82 %, is live", found.sentence)
+
+    def test_few_looks(self) -> None:
+        """Whatever they show: of many looks, only some are kept as points."""
+        long = process(lambda t: {"requested": 5 + 50 * t})
+        for points in (long.points[:4], long.points[::30]):
+            seen = dataclasses.replace(long, points=points, looks=4)
+            found = why_verdict.judge(seen)
+            self.assertEqual(found.kind, "few", found.sentence)
+            self.assertIn("4 looks in", found.sentence)
+            lines = why_verdict.report(why_results.Results(Path(), [], [seen], 1))
+            self.assertFalse([line for line in lines if "█" in line], lines)
+            self.assertNotEqual(why_verdict.judge(dataclasses.replace(seen, looks=5)).kind, "few")
+
+    def test_code_and_files(self) -> None:
+        """A server that has no data yet: what is live does not say where its memory is."""
+        said = self.expect("small", lambda t: {"requested": 1.2, "kept": 0.4, "files": 12})
+        self.assertIn("1.6 MiB beside code and files (13.6 MiB in all)", said)
+        said = self.expect("live", lambda t: {"requested": 30, "kept": 10, "files": 360})
+        self.assertIn("75 % of the memory beside code and files are live", said)
+        self.expect("leak", lambda t: {"requested": 1.5 + 3 * t, "files": 40})
+
+    def test_what_is_in_use_without_malloc(self) -> None:
+        """It is the answer if it is more than what is live, or grows."""
+        for part in ("outside", "stacks"):
+            shape = {"requested": 15, part: 14}
+            self.expect("live", lambda t, s=shape: s)  # type: ignore[misc]
+            self.expect(part, lambda t, s=shape: {**s, "requested": 13})  # type: ignore[misc]
+            self.expect(part, lambda t, p=part: {"requested": 15, p: 4 + 10 * t})  # type: ignore[misc]
+
+    def test_an_allocator_inside(self) -> None:
+        """Its memory is outside of malloc only as long as it is on."""
+        plain = process(lambda t: {"requested": 3, "outside": 20})
+        python = dataclasses.replace(plain, inner=("CPython's pymalloc: PYTHONMALLOC=malloc",))
+        self.assertIn("No malloc can help", why_verdict.judge(plain).advice)
+        told = why_verdict.report(why_results.Results(Path(), [], [python], 1))
+        self.assertNotIn("No malloc can help", "\n".join(told))
+        self.assertIn("ask again: malloc then has these objects", told[1])
+        self.assertEqual(told[-1], "inside: CPython's pymalloc: PYTHONMALLOC=malloc")
 
 
 class Files(unittest.TestCase):

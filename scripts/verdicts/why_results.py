@@ -66,7 +66,9 @@ class Process:
     allocator: str
     points: list[Point]
     peak: float
+    looks: int  # of many, `points` has some
     exact: bool = True  # live bytes are
+    inner: tuple[str, ...] = ()  # allocators inside of it that malloc does not see, in words
 
     @property
     def is_glibc(self) -> bool:
@@ -124,13 +126,15 @@ def point_of(value: Any) -> Point:
 
 
 def process_of(value: Any) -> Process:
-    return Process(
+    return Process(  # older files tell neither how exact it is, nor looks, nor what is inside
         pid=int(value["pid"]),
         command=str(value["command"]),
         allocator=str(value["allocator"]),
         points=[point_of(p) for p in value["points"]],
         peak=float(value["peak_rss"]),
-        exact=bool(value.get("exact", True)),  # older files do not tell
+        looks=int(value.get("looks", len(value["points"]))),
+        exact=bool(value.get("exact", True)),
+        inner=tuple(str(text) for text in value.get("inner", ())),
     )
 
 

@@ -15,8 +15,13 @@ from verdicts import why_results
 from bench_results import MIB
 from verdicts.why_results import PARTS, Point, Process, Results
 
+# Of fewer looks, one may be of any instant: at its start, or at its end.
+FEW_LOOKS = 5
 # A part is the answer if it is this large: of the memory without code and files.
 LARGE = 0.25
+# Hardly any: less than this in all, or than this part of the memory while that is not much either.
+LITTLE = 1 * MIB
+LITTLE_BESIDE_FILES = 16 * MIB
 # Slack is: of the live bytes. Ordinary programs lose 5 to 15 %.
 MUCH_SLACK = 0.17
 # Live memory grows if each part of the run ends above the one before, by this in all.
@@ -37,7 +42,7 @@ BARS, COLUMNS = "▁▂▃▄▅▆▇█", 48  # of memory over time, in a term
 
 @dataclass
 class Verdict:
-    kind: str  # leak, filling, fragmentation, arenas, kept, huge, outside, stacks, slack, live or small
+    kind: str  # few, leak, filling, fragmentation, arenas, kept, huge, outside, stacks, slack, live, small
     sentence: str
     advice: str
     at: Point
@@ -239,6 +244,16 @@ def slack(point: Point) -> Verdict:
     )
 
 
+def outside_advice(process: Process) -> str:
+    look = "Look at who calls mmap: strace -f -k -e mmap."
+    if not process.inner:
+        return f"{look} No malloc can help."
+    return (
+        "This may be objects of the program's own allocator, which is told below. Where that can be turned off, do so and "
+        f"ask again: malloc then has these objects, and another one may help. Else: {look[0].lower()}{look[1:]}"
+    )
+
+
 def other(process: Process, last: int, part: str) -> Verdict:
     point = process.points[last]
     value = point.parts[part]
@@ -253,7 +268,7 @@ def other(process: Process, last: int, part: str) -> Verdict:
         "outside": (
             f"Memory outside malloc: {size(value)} come from mmap and the like{grows}; malloc has "
             f"{size(point.live)} live.",
-            "Look at who calls mmap: strace -f -k -e mmap. No malloc can help.",
+            outside_advice(process),
         ),
         "stacks": (
             f"Stacks: {size(value)} are stacks of threads{grows}.",
@@ -263,11 +278,34 @@ def other(process: Process, last: int, part: str) -> Verdict:
     return Verdict(part, text[0], text[1], point)
 
 
+def few(process: Process, point: Point) -> Verdict:
+    seconds = process.points[-1].seconds - process.points[0].seconds
+    looks = "1 look" if process.looks == 1 else f"{process.looks} looks in {seconds:.2g} s"
+    part, words = max(PARTS.items(), key=lambda p: point.parts[p[0]])
+    return Verdict(
+        "few",
+        f"Too few looks for an answer: {looks}. It had {size(point.rss)} then; the largest part, "
+        f"{percent(point.parts[part], point.rss)}, is {words}.",
+        "It was there for too short a time, or --interval is long. Let it run for longer, with more of the same work.",
+        point,
+    )
+
+
+def own_of(point: Point) -> float:
+    """Of the memory, what has no file."""
+    return max(1.0, point.rss - point.parts["files"])
+
+
+def is_little(point: Point) -> bool:
+    own = own_of(point)
+    return own < LITTLE or (own < LITTLE_BESIDE_FILES and own < LARGE * point.rss)
+
+
 def in_use(point: Point) -> Verdict:
     return Verdict(
         "live",
-        f"In use: {percent(point.parts['requested'] + point.parts['slack'], point.rss)} of the memory are live "
-        f"blocks, {size(point.live)}, and they do not grow; {by_class(point)}.",
+        f"In use: {percent(point.parts['requested'] + point.parts['slack'], own_of(point))} of the memory beside code "
+        f"and files are live blocks, {size(point.live)}, and they do not grow; {by_class(point)}.",
         "If that is too much: fewer or smaller objects. An allocator can save little.",
         point,
     )
@@ -277,24 +315,29 @@ def judge(process: Process) -> Verdict:
     last = judged(process)
     point = process.points[last]
     parts = point.parts
-    own = max(1.0, point.rss - parts["files"])
-    if own < LEAST_GROWTH:
+    own = own_of(point)
+    if process.looks < FEW_LOOKS:
+        return few(process, point)
+    if own >= LITTLE and (found := leak(process, last)):
+        return found
+    if is_little(point):
         return Verdict(
             "small",
             f"Hardly any memory: {size(own)} beside code and files ({size(point.rss)} in all).",
-            "There is nothing to explain.",
+            "There is little to explain.",
             point,
         )
-    if found := leak(process, last):
-        return found
     weights = {
         "free": parts["kept"] + parts["fragments"],
         "huge": parts["huge"],
         "outside": parts["outside"],
         "stacks": parts["stacks"],
     }
-    name, weight = max(weights.items(), key=lambda w: w[1])
     live = parts["requested"] + parts["slack"]
+    for name in ("outside", "stacks"):  # in use, too: the answer if they are more, or grow
+        if weights[name] < live and not is_large(growth(process, last, name), weights[name]):
+            weights[name] = 0
+    name, weight = max(weights.items(), key=lambda w: w[1])
     odd = parts["slack"] >= MUCH_SLACK * max(1.0, live)
     # Headers and gaps of the smallest blocks: not worth a word beside slack, unless blocks went.
     fell = point.live < FALLEN * max(p.live for p in process.points)
@@ -337,7 +380,7 @@ def over_time(process: Process) -> list[str]:
     points = process.points
     top = max(max(p.rss, p.live) for p in points)
     return [
-        f"over {points[-1].seconds:.3g} s, from 0 to {size(top)}:",
+        f"over {points[-1].seconds - points[0].seconds:.3g} s, {process.looks} looks, from 0 to {size(top)}:",
         f"  resident  {bars([(p.seconds, p.rss) for p in points], top)}",
         f"  live      {bars([(p.seconds, p.live) for p in points], top)}",
     ]
@@ -349,11 +392,12 @@ def report(results: Results) -> list[str]:
     lines = [verdict.sentence, verdict.advice, ""]
     if len(results.processes) > 1:
         lines.insert(0, f"{process.title}, the largest of {results.seen} processes:")
-    lines += table(verdict.at) + over_time(process)
+    lines += table(verdict.at) + ([] if verdict.kind == "few" else over_time(process))
     lines.append(
         f"live, counted: {size(verdict.at.live)}, blocks: {verdict.at.blocks}, allocations until then: "
         f"{verdict.at.made}; served by {process.allocator}"
     )
+    lines += [f"inside: {text}" for text in process.inner]
     if not process.exact:
         lines.append("it gave blocks other sizes than it promises, so live bytes may be off")
     return lines
