@@ -61,6 +61,14 @@ MUTANTS = [
         "test_options",
     ),
     (
+        "who: what a process started before exec stands below it",
+        "harness/who/report.c",
+        "        above = became[above];\n",
+        "        return above;\n",
+        f"{WHO}:Following.test_what_it_started_before_exec_is_below_it",
+        "gone before it could be looked at",
+    ),
+    (
         "serving: the switch of pymalloc is known",
         "harness/serving/remarks.c",
         "off |= strcmp(value, r->off[j]) == 0;",

@@ -413,6 +413,18 @@ class Following(WhoTest):
         self.assertEqual(sum(counts[:-1]) + 1, counts[-1], "the sum has each of them")
         self.assertEqual(len(lines), 4, done.stdout)
 
+    def test_what_it_started_before_exec_is_below_it(self) -> None:
+        """Also what it started as a program that was gone before it could be looked at."""
+        step = "(/bin/true; :); exec"
+        for _ in range(3):
+            done = spanbench(
+                "who", "--", "sh", "-c", f"{step} bash -c '{step} sh -c \"{step} env true\"'"
+            )
+            lines = done.stdout.splitlines()
+            self.assertEqual([line for line in lines[1:-1] if line[0] != " "], [], done.stdout)
+            self.assertRegex(lines[0], r"^\w+ \(\d+")
+            self.assertGreater(len(lines), 3)
+
     def test_what_reads_otherwise_has_a_line(self) -> None:
         """Served by another allocator, or with another option of it."""
         inner = "'/bin/true; :'"

@@ -219,21 +219,39 @@ static size_t print_node(struct printing *p, FILE *to, int number, int depth,
 
 /* NOLINTEND(misc-no-recursion) */
 
+/* Whose child it is. What a process started before an exec, and before it could be looked at,
+ * stands below what it became. */
+static int above_of(const struct printing *p, const int *became, size_t number) {
+    int above = p->seen->process[number].above;
+    while (above != SEEN_NONE && !was_seen(&p->seen->process[above]) &&
+           became[above] != SEEN_NONE && became[above] != (int)number)
+        above = became[above];
+    return above;
+}
+
 static bool link_children(struct printing *p) {
     const size_t count = p->seen->count;
     p->first           = malloc((count + 1) * sizeof *p->first);
     p->next            = malloc((count + 1) * sizeof *p->next);
-    if (!p->first || !p->next)
+    int *became        = malloc((count + 1) * sizeof *became);
+    if (!p->first || !p->next || !became) {
+        free(became);
         return false;
-    for (size_t i = 0; i < count; i++)
-        p->first[i] = p->next[i] = SEEN_NONE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct seen_process *it = &p->seen->process[i];
+        p->first[i] = p->next[i] = became[i] = SEEN_NONE;
+        if (it->above != SEEN_NONE && it->pid == p->seen->process[it->above].pid)
+            became[it->above] = (int)i;
+    }
     for (size_t i = count; i-- > 0;) {
-        const int above = p->seen->process[i].above;
+        const int above = above_of(p, became, i);
         if (above == SEEN_NONE)
             continue;
         p->next[i]      = p->first[above];
         p->first[above] = (int)i;
     }
+    free(became);
     return true;
 }
 
