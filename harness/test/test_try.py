@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -14,8 +15,10 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
-from driving import BUILD, SPANBENCH, cell_names, run, slow
+from driving import BUILD, ROOT, SPANBENCH, cell_names, run, run_python, slow
 from trying import MIB, PYTHON, TryTest, parts_of, processes_with
+
+VERDICT = ROOT / "scripts" / "verdicts" / "try_verdict.py"
 
 # Touches so many MiB in a child, which then lives for 100 ms.
 IN_A_CHILD = """
@@ -143,6 +146,19 @@ class Truth(TryTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         said = self.attempt(program).stderr
         self.assertRegex(said, "without a preload, .*/libgomalloc.so.* serves malloc")
+        (row,) = self.program()["rows"]
+        (note,) = row["notes"]
+        hint = re.search(r"not the C library; .* add --preload (glibc=/\S*/libc\S*)$", note)
+        assert hint, note
+        verdict = run_python(VERDICT, self.out / "latest-try").stdout
+        self.assertIn(f"system: {note}.", verdict)
+        more = self.attempt(program, options=("--runs", 1, "--quiet", "--preload", hint[1]))
+        self.assertEqual(more.returncode, 0, more.stderr)
+        (served,) = [
+            r["processes"][-1]["malloc"] for r in self.program()["rows"] if r["name"] == "glibc"
+        ]
+        self.assertRegex(served, "libc.so")
+        self.assertRegex(self.program()["rows"][0]["notes"][0], "not the C library$")
         self.assertNotIn("without a preload", self.attempt("true").stderr)
 
     def test_what_cannot_be_preloaded_gives_no_row_and_says_why(self) -> None:
@@ -272,6 +288,61 @@ class Options(TryTest):
             self.attempt("sh", "-c", script, options=more, rows="system,jemalloc")
             self.assertIn(said, self.cause("jemalloc"))
 
+    def notes(self, *variants: str, program: tuple[Any, ...] = ("true",)) -> dict[str, str]:
+        rows = [word for v in variants for word in ("--row", v)]
+        options = ("--runs", 1, "--quiet", *rows)
+        done = self.attempt(*program, options=options, rows="system,jemalloc,mimalloc,gomalloc")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = {r["name"]: r["notes"] for r in self.program()["rows"]}
+        for name, said in found.items():
+            for note in said:
+                self.assertIn(f"{name}: {note}", done.stderr)
+        return {name: "; ".join(found[name]) for name in found}
+
+    def test_options_that_nothing_reads(self) -> None:
+        bad = {
+            "system:MALLOC_ARENA=2": "names MALLOC_ARENA:",
+            "system:MALLOC_TRIM_THRESHOLD=1": "names MALLOC_TRIM_THRESHOLD:",
+            "system:MALLOC_CONF=narenas:1": "names MALLOC_CONF: .* another allocator's",
+            "system:GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.malloc.tcach=0": "glibc.malloc.tcach of",
+            "jemalloc:MALLOC_CONF=narenas:2,dirty_decay:0": "names the option dirty_decay of MALLOC_CONF",
+            "jemalloc:MALLOC_CONF=dirty_decay_ms:soon": "it complains: <jemalloc>: .*dirty_decay_ms:soon",
+            "mimalloc:MIMALLOC_RESET_DELY=0": "names MIMALLOC_RESET_DELY:",
+            "gomalloc:GOMALLOC_RETAI=0": "names GOMALLOC_RETAI:",
+        }
+        good = (
+            "system:MALLOC_ARENA_MAX=2",
+            "system:GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.malloc.tcache_count=0",
+            "jemalloc:MALLOC_CONF=dirty_decay_ms:0,narenas:2",
+            "mimalloc:MIMALLOC_RESET_DELAY=0",
+            "gomalloc:GOMALLOC_RETAIN=0",
+        )
+        found = self.notes(*bad, *good)
+        for name, said in bad.items():
+            self.assertRegex(found[name], said)
+        for name, note in found.items():
+            self.assertTrue(name in bad or not note, f"{name}: {note}")
+
+    def test_options_of_the_program_itself(self) -> None:
+        """Its own variables may have values of any form."""
+        variants = (
+            "system:PYTHONMALLOC=malloc",
+            "system:PYTHONHASHSEED=1 PYTHONPATH=a:b,no_such_key=d",
+        )
+        found = self.notes(*variants, program=(PYTHON, "-c", "print(1)"))
+        self.assertEqual({name: note for name, note in found.items() if note}, {})
+
+    @slow
+    def test_tunings_are_read(self) -> None:
+        """Each is of this version of its allocator or of another."""
+        tunings = json.loads((ROOT / "harness" / "try" / "tunings.json").read_text())
+        rows = ("system", "jemalloc", "mimalloc", "gomalloc")
+        mine = [t for t in tunings if t["allocator"] in rows]
+        found = self.notes(*(f"{t['allocator']}:{v}" for t in mine for v in t["variables"].split()))
+        for t in mine:
+            notes = [found[f"{t['allocator']}:{v}"] for v in t["variables"].split()]
+            self.assertIn("", notes, t)
+
     @slow
     def test_rows_of_variables_and_tunings(self) -> None:
         name = "system:MALLOC_ARENA_MAX=2"
@@ -341,6 +412,10 @@ class Options(TryTest):
             result = run(SPANBENCH, *words)
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertIn("--same-output", result.stdout)
+            files = set(re.findall(r"[\w-]+\.(?:tsv|csv|json)", result.stdout))
+            self.assertIn("tunings.json", files)
+            for name in files - {"program.json"}:
+                self.assertTrue((ROOT / "harness" / "try" / name).exists(), name)
         self.assertIn("spanbench try", run(SPANBENCH, "help").stdout)
 
 

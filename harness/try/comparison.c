@@ -13,6 +13,13 @@ void comparison_say(const char *row, const char *text) {
     text_say("%s: %s", row, text);
 }
 
+void comparison_note(struct row *row, const char *text) {
+    if (row->notes == NOTES)
+        return;
+    snprintf(row->note[row->notes++], sizeof row->note[0], "%s", text);
+    comparison_say(row->name, text);
+}
+
 void comparison_fail(struct row *row, const char *cause) {
     snprintf(row->cause, sizeof row->cause, "%s", cause);
     comparison_say(row->name, cause);

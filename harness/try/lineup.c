@@ -136,6 +136,8 @@ static bool add_tunings(struct lineup *l, const struct try_options *o,
             good = add_variant(l, known, name, variables);
         }
     }
+    for (size_t r = before; r < l->rows; r++)
+        l->row[r].documented = true;
     json_decref(all);
     return good;
 }

@@ -8,7 +8,7 @@
 #include "registry.h"
 #include "try_options.h"
 
-enum { LINEUP_VARIABLES = 8 };
+enum { LINEUP_VARIABLES = 8, NOTES = 4, NOTE_BYTES = 700 };
 
 /* Ends the names of rows of the other build. */
 #define LINEUP_AGAINST " (against)"
@@ -21,7 +21,10 @@ struct row {
     char variable[LINEUP_VARIABLES][256]; /* "NAME=value": of this row alone */
     size_t variables;
     enum start_thp thp;
-    bool unwatched;     /* its memory is not watched: what does watching cost? */
+    bool unwatched;               /* its memory is not watched: what does watching cost? */
+    bool documented;              /* of tunings.json: its options exist, if not in each version */
+    char note[NOTES][NOTE_BYTES]; /* what a reader of its numbers must know */
+    size_t notes;
     char cause[1024];   /* why there are no results; "": there are */
     bool against;       /* of the other build, --against */
     bool absent;        /* it could not even be tried: nothing was found about the program */

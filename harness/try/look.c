@@ -81,6 +81,34 @@ static void read_names(struct look_process *p) {
     text_clean(p->comm);
 }
 
+/* A file that a process maps as code is an object of it. */
+static void note_file(struct look *look, const char *path) {
+    const size_t length = strlen(path) + 1;
+    for (size_t at = 0; at < look->files_length; at += strlen(look->files + at) + 1)
+        if (strcmp(look->files + at, path) == 0)
+            return;
+    if (length > sizeof look->files - look->files_length) {
+        look->files_lost = true;
+        return;
+    }
+    memcpy(look->files + look->files_length, path, length);
+    look->files_length += length;
+}
+
+static void note_files(struct look *look, pid_t pid) {
+    char path[64], line[PATH_MAX + 128], rights[8];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f)) {
+        char *file                = strchr(line, '/');
+        line[strcspn(line, "\n")] = '\0';
+        if (file && sscanf(line, "%*s %7s", rights) == 1 && strchr(rights, 'x'))
+            note_file(look, file);
+    }
+    if (f)
+        fclose(f);
+}
+
 static void identify(struct look *look, const char *library, pid_t pid) {
     static struct serving serving;
     struct memory_counters counters;
@@ -94,6 +122,7 @@ static void identify(struct look *look, const char *library, pid_t pid) {
     const pid_t parent = status_of(pid, "PPid:");
     p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
     read_names(p);
+    note_files(look, pid);
     snprintf(p->object, sizeof p->object, "%s", serving.object);
     p->system         = serving_is_named(&serving, "system");
     const bool served = !library || serving_is(&serving, library);

@@ -9,7 +9,7 @@
 
 #include "measure.h"
 
-enum { LOOK_PROCESSES = 200 };
+enum { LOOK_PROCESSES = 200, LOOK_FILES_BYTES = 1 << 17 };
 
 /* A cause of the library, whatever the program is. */
 #define LOOK_NO_MALLOC "the library does not serve malloc"
@@ -31,6 +31,9 @@ struct look {
     size_t processes; /* entries; the first are of the program's own process */
     size_t more;      /* that were not kept */
     bool traced;
+    char files[LOOK_FILES_BYTES]; /* paths of the objects of all, each with its zero */
+    size_t files_length;
+    bool files_lost; /* some were not kept */
 };
 
 /* `library`: the absolute path of what must serve; NULL: whatever does. */

@@ -1,9 +1,24 @@
 /* The first run of each row, which is not timed. */
 #include "comparison.h"
+#include "process.h"
 #include "progress.h"
-#include "text.h"
+#include "unread.h"
 
+#include <dlfcn.h>
+#include <gnu/libc-version.h>
 #include <string.h>
+
+/* How a row of the C library's malloc is added; "": there is one. */
+static void c_library_hint(const struct lineup *l, char *text, size_t size) {
+    Dl_info found;
+    const char *file = dladdr((void *)gnu_get_libc_version, &found) ? found.dli_fname : NULL;
+    const char *base = file ? process_base_name(file) : "libc.so.6";
+    *text            = '\0';
+    for (size_t i = 0; i < l->rows; i++)
+        if (strcmp(process_base_name(l->row[i].library), base) == 0)
+            return;
+    snprintf(text, size, "; to compare with that, add --preload glibc=%s", file ? file : base);
+}
 
 static void judge_identity(struct comparison *c, size_t row, const struct look *l) {
     struct row *r   = &c->trial.lineup.row[row];
@@ -27,15 +42,27 @@ static void judge_identity(struct comparison *c, size_t row, const struct look *
         /* Of one that nobody asked for, that is not a finding. */
         r->absent = !c->options->common.allocators.count && strcmp(why, LOOK_NO_MALLOC) == 0;
     } else if (own && !*r->library && *own->object && !own->system && !c->notes++) {
-        snprintf(text, sizeof text, "without a preload, %s serves malloc in this program",
-                 own->object);
-        comparison_say(r->name, text);
+        char hint[PATH_MAX + 64];
+        c_library_hint(&c->trial.lineup, hint, sizeof hint);
+        snprintf(text, sizeof text,
+                 "without a preload, %s serves malloc in this program, not the C library%s",
+                 own->object, hint);
+        comparison_note(r, text);
     } else if (unserved && !c->notes++) {
         snprintf(text, sizeof text,
                  "%zu of %zu processes were not served by it: %s (%s); program.json lists all",
                  unserved, processes, why, whose);
-        comparison_say(r->name, text);
+        comparison_note(r, text);
     }
+}
+
+static void judge_options(struct row *r, const struct look *l) {
+    char text[NOTE_BYTES];
+    for (size_t i = 0; i < r->variables && !*r->cause && !r->documented; i++)
+        if (unread_variable(l, r->variable[i], text, sizeof text))
+            comparison_note(r, text);
+    if (r->variables && unread_complaint(&l->run, text, sizeof text))
+        comparison_note(r, text);
 }
 
 static void know_first(struct known *known, const struct look *look) {
@@ -77,6 +104,7 @@ static void look_at(struct comparison *c, size_t row) {
     } else {
         comparison_know(c, row, &look.run);
         judge_identity(c, row, &look);
+        judge_options(r, &look);
     }
     if (!problem && look.run.left_behind && !*r->cause && !c->notes++)
         comparison_say(

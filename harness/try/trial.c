@@ -232,6 +232,10 @@ static json_t *describe_row(const struct trial *t, size_t i) {
     json_object_set_new(o, "library", trial_text(row->library));
     json_object_set_new(o, "variables", own);
     json_object_set_new(o, "cause", trial_text(row->cause));
+    json_t *notes = json_array();
+    for (size_t n = 0; n < row->notes; n++)
+        json_array_append_new(notes, trial_text(row->note[n]));
+    json_object_set_new(o, "notes", notes);
     json_object_set_new(o, "absent", json_boolean(row->absent));
     json_object_set_new(o, "against", json_boolean(row->against));
     if (t->limits[i])

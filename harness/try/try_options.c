@@ -107,7 +107,7 @@ void try_options_usage(FILE *to) {
         "                       switches transparent huge pages off, watch=off does not watch\n"
         "                       memory\n"
         "  --rivals             also the newer builds that 'make rivals' fetched\n"
-        "  --tunings            also try the options that people reach for (tunings.tsv)\n"
+        "  --tunings            also try the options that people reach for (tunings.json)\n"
         "  --runs N             so many runs of each row, at most %d\n"
         "  --precision PERCENT  go on until the 95 %% intervals are within this (default: %g)\n"
         "  --budget SECONDS     but begin no further round after this (default: %d)\n"

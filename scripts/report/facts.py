@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench_results import member, printable, text
+from programs_table import REFERENCE, linked_with
 
 MACHINE = {
     "cpu": "CPU",
@@ -71,7 +72,9 @@ def library_of_row(row: Any) -> dict[str, Any]:
     """A row of `spanbench try`, as the other commands list an allocator."""
     if row["cause"] is not None:
         return {"name": row["name"], "skipped": row["cause"]}
-    return {"name": row["name"], "object": row["library"] or "the program's own"}
+    served = linked_with([{**row, "name": REFERENCE}]) if row["library"] is None else ""
+    own = f"the program's own, {served}" if served else "the program's own"
+    return {"name": row["name"], "object": row["library"] or own}
 
 
 def facts_of(own: dict[str, Any], context: Any) -> Facts:

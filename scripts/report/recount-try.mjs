@@ -67,5 +67,6 @@ for (const { caption, rows: lines } of page.tables) for (const m of metrics.filt
   cells.push([where, line[1], m.bytes ? mib(v) : m.seconds ? (v >= 1 ? text`${v} s` : text`${v * 1e3} ms`) : [v]], [where, line[2], e ? [e[0]] : ["-"]]);
   cells.push([where, line[3], e && Number.isFinite(e[1] + e[2]) ? text`${e[1]} to ${e[2]}` : ["-"]], [where, line[4], verdict], [where, line[5], [values(m, name).size]]);
 }
+for (const r of rows.filter((x) => names.includes(x.name))) expected.push(...(r.notes ?? []).map((note) => [`${r.name}: ${note}.`]));
 expected.push(...ofServers(good, names), ...ofLimits(rows, names, program));
 judged([...page.sentences("finding"), ...page.sentences("gap")], [...expected, ...gaps], cells);

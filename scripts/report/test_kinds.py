@@ -226,6 +226,18 @@ class Kinds(DriverTest):
         assert text
         self.assertIn("would have been seen", text)
 
+    def test_what_serves_a_program_without_a_preload(self) -> None:
+        of = json.loads(REDIS.read_text())
+        (system,) = (r for r in of["rows"] if r["name"] == "system")
+        made = [write.page_of(REDIS)]
+        for process in system["processes"]:
+            process["malloc"] = "/lib/libc.so.6"
+        file = self.directory / "program.json"
+        file.write_text(json.dumps(of))
+        made.append(write.page_of(file))
+        objects = [{x.name: x.object for x in m.facts.libraries}["system"] for m in made]
+        self.assertEqual(objects, ["the program's own, libjemalloc.so.2", "the program's own"])
+
     def test_what_is_none_of_them(self) -> None:
         file = self.directory / "x.json"
         for text, why in (

@@ -42,6 +42,7 @@ class Row:
     values: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     limit: Any = None  # the smallest that is enough, if somebody asked for it
     first: Optional[str] = None  # of a row of the other build: the row of the first
+    notes: tuple[str, ...] = ()  # what a reader of its numbers must know
 
     @property
     def good(self) -> bool:
@@ -121,7 +122,9 @@ def values_of(run: Any) -> dict[str, float]:
 
 def row_of(r: Any) -> Row:
     first = r["name"].removesuffix(AGAINST) if r.get("against") else None
-    return Row(r["name"], r["library"], r["cause"], limit=r.get("smallest_limit"), first=first)
+    row = Row(r["name"], r["library"], r["cause"], limit=r.get("smallest_limit"), first=first)
+    row.notes = tuple(r.get("notes", ()))
+    return row
 
 
 def of_document(path: Path, document: Any) -> Results:

@@ -135,6 +135,7 @@ def words(verdict: Verdict) -> list[str]:
             "metric: it is not compared, for it was 0 or less in some run, and such numbers have no "
             f"ratio; {try_results.FILE} has them all."
         )
+    lines += [f"{row.name}: {note}." for row in results.good for note in row.notes]
     lines += try_server.words(results)
     lines += try_limits.words(results)
     if pairs and results.rounds < fewest:
@@ -264,7 +265,7 @@ def numbers(verdict: Verdict) -> dict[str, object]:
                 "high": ratio[2] if ratio and finite else None,
                 "differs": bool(claim and claim.differs),
             }
-        rows[row.name] = {"cause": row.cause, "metrics": of}
+        rows[row.name] = {"cause": row.cause, "notes": list(row.notes), "metrics": of}
         if limit := try_limits.limit_of(row):
             rows[row.name]["smallest_limit_bytes"] = limit["bytes"]
     return {
