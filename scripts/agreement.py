@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any
 
 import comparing
-from bench_results import Results, Unusable
+from bench_results import Results, Unusable, plural
 from comparing import Question
 
 APART = 1.05  # A ratio in a program.
@@ -140,8 +140,8 @@ def words(answers: list[Answer], run: Results, name: str) -> list[str]:
     """For people."""
     threads = run.of_core(True).main_threads
     lines = [
-        f"Do the synthetic workloads agree? Compared with {name} at {threads} threads are {len(answers)} pairs "
-        "of allocators",
+        f"Do the synthetic workloads agree? Compared with {name} at {plural(threads, 'thread')} {'is' if len(answers) == 1 else 'are'} "
+        f"{plural(len(answers), 'pair')} of allocators",
         f"that differ by over {APART - 1:.0%} in a program, with no run of one among those of the other.",
     ]
     if not answers:

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Runs the catalogue of real programs, workloads/programs/, under each allocator by `spanbench try`, and
-prints a table: the time and the peak memory of each, relative to the C library's malloc.
+"""Runs the catalogue of real programs, workloads/programs/, under each allocator by `spanbench try`.
+Prints tables: the time and the peak memory of each, and the memory of servers after their load. All are
+relative to the C library's malloc.
 
 `make bench-programs` does both. The choice is told by variables, as for `make bench`: PROGRAMS,
 ALLOCATORS, PRELOAD, RIVALS, QUICK, RUNS, SEED, TIMEOUT, OUT, ARGS. What a program needs is made once, in

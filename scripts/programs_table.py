@@ -1,24 +1,43 @@
 """The tables of a run of the catalogue (programs.py), and where the core agrees with it (agreement.py). Reads
-what `spanbench try` wrote for each program."""
+what `spanbench try` wrote for each program. The page (report/catalogue.py) has the same numbers from here."""
 
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 import agreement
 import bench_results
+import comparing
 import program
 import stored_file
+from bench_results import Row
+from comparing import Measure, Question
 
 REFERENCE = "system"
 # In place of it, where the program is linked with another allocator: the C library, preloaded.
 LIBC = "glibc"
+# What a program is called that runs with the allocator it is linked with, where that is not the C library's.
+LINKED = "as linked"
 AGREEMENT = "agreement.json"
+WIDTH = 110  # of a sentence below the tables
+MANY = 4  # rows of which the same is said are told together
+
+
+HEADS = {"time": "time", "memory": "peak memory", "after": "memory after"}
+
+
+def measure_of(kind: str) -> Measure:
+    return Measure(kind, lambda sample: sample.get(kind, 0.0))
+
+
+MEASURES = {kind: measure_of(kind) for kind in HEADS}
 
 
 @dataclass
@@ -26,16 +45,29 @@ class Measured:
     """A program, with what each allocator made of it."""
 
     name: str
-    # "time" and "memory"; in each, for each row, a value for each run
-    costs: dict[str, dict[str, list[float]]]
+    # By a key of HEADS, the rows that have it: a sample for each run that ended well and tells it. "after" is of servers:
+    # the memory so many seconds after the load, the last that was read.
+    questions: dict[str, Question]
     causes: dict[str, str]  # of rows without a result
     # The time is in "s", is the inverse of "/s", or, "", is a number of the program's own.
     unit: str
     linked: str = ""  # what serves it without a preload, if that is not the C library
+    seconds_after: float = 0.0  # of "after"
+
+    @property
+    def costs(self) -> dict[str, dict[str, list[float]]]:
+        """By kind and row, a value for each run."""
+        return {
+            kind: {r.allocator: [s[kind] for s in r.samples] for r in q.rows}
+            for kind, q in self.questions.items()
+        }
 
     @property
     def reference(self) -> str:
-        return LIBC if LIBC in self.costs["time"] else REFERENCE
+        return LIBC if self.row("time", LIBC) else REFERENCE
+
+    def row(self, kind: str, name: str) -> Optional[Row]:
+        return next((r for r in self.questions[kind].rows if r.allocator == name), None)
 
 
 def number(value: Any) -> Optional[float]:
@@ -43,28 +75,52 @@ def number(value: Any) -> Optional[float]:
     return None if value is None else float(value)
 
 
+def last_after(run: Any) -> tuple[float, Optional[float]]:
+    """The seconds after the load at which the memory was read last, and what it was."""
+    found = [(float(s), float(size)) for s, size in run.get("after", {}).items() if float(s) > 0]
+    return max(found, default=(0.0, None))
+
+
+def question_of(name: str, kind: str, rows: dict[str, Row]) -> Question:
+    """The best first, as in comparing.py."""
+    ordered = sorted(
+        rows.values(), key=lambda r: (statistics.median(s[kind] for s in r.samples), r.allocator)
+    )
+    return Question(name, 1, MEASURES[kind], ordered)
+
+
 def of_document(stem: str, document: Any) -> Measured:
     its = document["program"]
     metric = its["metric"] is not None
     rate = metric and its["higher_is_better"]
-    costs: dict[str, dict[str, list[float]]] = {"time": {}, "memory": {}}
+    causes = {str(row["name"]): str(row["cause"]) for row in document["rows"] if row["cause"]}
+    rows: dict[str, dict[str, Row]] = {kind: {} for kind in HEADS}
+    seconds = 0.0
     for run in document["runs"]:
-        if run["problem"] is not None:
+        name = str(run["row"])
+        if run["problem"] is not None or name in causes:
             continue
         value = number(run["metric"] if metric else run["wall_seconds"])
         if rate:
             value = 1 / value if value else None
-        for what, cost in (("time", value), ("memory", number(run["peak_bytes"]))):
-            if cost is not None:  # of a row that is not watched, no memory is known
-                costs[what].setdefault(str(run["row"]), []).append(cost)
-    causes = {str(row["name"]): str(row["cause"]) for row in document["rows"] if row["cause"]}
-    for name in causes:
-        for kind in costs.values():
-            kind.pop(name, None)
-    unit = "/s" if rate else "" if metric else "s"
-    if not any(costs.values()) and not causes:
+        seconds, after = last_after(run)
+        costs = {"time": value, "memory": number(run["peak_bytes"]), "after": after}
+        for kind, cost in costs.items():
+            if cost is None:  # of a row that is not watched, no memory is known
+                continue
+            row = rows[kind].setdefault(name, Row(stem, name, 1, floor=False))
+            at = {"block": float(run["round"])} if "round" in run else {}
+            row.samples.append({**at, kind: cost})
+    if not any(rows.values()) and not causes:
         raise ValueError("no run of a program is in it")
-    return Measured(stem, costs, causes, unit, linked_with(document["rows"]))
+    questions = {kind: question_of(stem, kind, of_kind) for kind, of_kind in rows.items()}
+    unit = "/s" if rate else "" if metric else "s"
+    return Measured(stem, questions, causes, unit, linked_with(document["rows"]), seconds)
+
+
+def tell_apart(all_of_them: list[Measured]) -> None:
+    """Which pairs differ, all pairs of all programs accounted for together."""
+    comparing.tell_apart([q for m in all_of_them for q in m.questions.values()])
 
 
 def read(path: Path) -> Measured:
@@ -81,6 +137,13 @@ def read(path: Path) -> Measured:
         ) from problem
 
 
+def label(measured: Measured, row: str) -> str:
+    """How people read of a row: "system" is the C library's malloc in every program."""
+    if not measured.linked:
+        return row
+    return {LIBC: REFERENCE, REFERENCE: LINKED}.get(row, row)
+
+
 def linked_with(rows: list[Any]) -> str:
     for row in rows:
         if row["name"] != REFERENCE:
@@ -93,19 +156,14 @@ def linked_with(rows: list[Any]) -> str:
     return ""
 
 
-def overlap(one: list[float], other: list[float]) -> bool:
-    return min(one) <= max(other) and min(other) <= max(one)
-
-
-def cell(values: Optional[list[float]], base: Optional[list[float]]) -> str:
-    """ "1.02x"; "~1.02x" if some run of one lies among the other's."""
-    if not values or not base:
+def cell(measured: Measured, kind: str, name: str) -> str:
+    """ "1.02x" of the base, by the runs of one round; "~1.02x" if the two are not told apart."""
+    row, base = measured.row(kind, name), measured.row(kind, measured.reference)
+    q = measured.questions[kind]
+    found = comparing.ratio(row, base, q.measure) if row and base else None
+    if not found or not row or not base:
         return "-"
-    middle = statistics.median(base)
-    if not middle:
-        return "-"
-    ratio = statistics.median(values) / middle
-    return f"{'~' if values is not base and overlap(values, base) else ''}{ratio:.2f}x"
+    return f"{'~' if row is not base and q.tied(row, base) else ''}{math.exp(found.location):.2f}x"
 
 
 def absolute(measured: Measured, kind: str) -> str:
@@ -113,7 +171,7 @@ def absolute(measured: Measured, kind: str) -> str:
     if not base:
         return "-"
     middle = statistics.median(base)
-    if kind == "memory":
+    if kind != "time":
         return (
             f"{middle / 2**20:.0f} MiB" if middle >= 2**20 * 10 else f"{middle / 2**20:.1f} MiB"
         )
@@ -122,27 +180,55 @@ def absolute(measured: Measured, kind: str) -> str:
     return f"{middle:.2f} s" if measured.unit else f"{middle:.4g}"
 
 
+def left_of_peak(measured: Measured) -> str:
+    """What is left of each row's own peak when the load has ended: does the program become smaller? "": not known."""
+    costs = measured.costs
+    left: dict[str, list[str]] = {}  # by what is left, who
+    for name in sorted(costs["after"], key=lambda n: (n != measured.reference, n)):
+        peak = costs["memory"].get(name)
+        if peak and statistics.median(peak):
+            share = statistics.median(costs["after"][name]) / statistics.median(peak)
+            left.setdefault(f"{share:.0%}", []).append(label(measured, name))
+    if not left:
+        return ""
+    most = max(left, key=lambda share: len(left[share]))
+    few = {share: names for share, names in left.items() if share != most or len(names) < MANY}
+    said = [f"{name} {share}" for share, names in few.items() for name in names]
+    if most not in few:
+        said.append(f"{'all others' if few else 'each'} {most}")
+    when = f"{measured.seconds_after:g} s after its load"
+    return f"{measured.name}: left of its own peak {when}: {', '.join(said)}"
+
+
 def table(all_of_them: list[Measured]) -> str:
-    """Two tables, a line for each program."""
+    """A table for each kind of cost, a line for each program that has it."""
+    tell_apart(all_of_them)
     names = sorted({n for m in all_of_them for kind in m.costs.values() for n in kind})
     names = [n for n in names if n not in (REFERENCE, LIBC)]
     lines = []
-    for kind, head in (("time", "time"), ("memory", "peak memory")):
+    for kind, head in HEADS.items():
+        there = [m for m in all_of_them if kind != "after" or m.costs[kind]]
+        if not there:
+            continue
         rows = [[head, REFERENCE, *names]]
-        for one in all_of_them:
-            base = one.costs[kind].get(one.reference)
-            cells = [cell(one.costs[kind].get(n), base) for n in names]
-            rows.append([one.name, absolute(one, kind), *cells])
+        for one in there:
+            rows.append([one.name, absolute(one, kind), *(cell(one, kind, n) for n in names)])
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         for row in rows:
             first = row[0].ljust(widths[0])
             rest = [word.rjust(width) for word, width in zip(row[1:], widths[1:])]
             lines.append("  ".join([first, *rest]).rstrip())
         lines.append("")
+    for said in filter(None, map(left_of_peak, all_of_them)):
+        lines += textwrap.wrap(said, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     lines += [as_linked(m) for m in all_of_them if m.linked]
     lines += causes(all_of_them)
-    lines.append(f"Relative to {REFERENCE}, the C library's malloc: below 1x is better.")
-    lines.append("~: some runs of one lie among the other's, so this is not told apart.")
+    lines.append(
+        f"Relative to {REFERENCE}, the C library's malloc, by runs of one round: below 1x is better."
+    )
+    lines.append(
+        f"~: no difference above {comparing.INTEREST:.0%} is shown. All pairs of all programs are accounted for."
+    )
     return "\n".join(lines)
 
 
@@ -160,12 +246,11 @@ def as_linked(measured: Measured) -> str:
     if measured.reference == REFERENCE:
         return f"{measured.name}: {REFERENCE} is {measured.linked} here, with which it is linked"
     cells = [
-        cell(kind.get(REFERENCE), kind.get(measured.reference)) for kind in measured.costs.values()
+        f"{told} {head}"
+        for kind, head in HEADS.items()
+        if (told := cell(measured, kind, REFERENCE)) != "-"
     ]
-    return (
-        f"{measured.name}: as it is linked, with {measured.linked}: "
-        f"{cells[0]} time, {cells[1]} peak memory"
-    )
+    return f"{measured.name}: {LINKED}, with {measured.linked}: {', '.join(cells)}"
 
 
 def stored(folder: Path) -> list[Measured]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -10,12 +11,14 @@ import tempfile
 import textwrap
 import time
 import unittest
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import programs
 import programs_table
 from driving import ROOT, DriverTest, clean_environment, run
+from report import catalogue
 
 SCRIPT = ROOT / "scripts" / "programs.py"
 
@@ -269,48 +272,60 @@ class Run(DriverTest):
 
 
 class Numbers(unittest.TestCase):
-    def table(self, runs: list[tuple[str, Any, Any]], more_is_better: bool = False) -> str:
-        """Of rows, with the program's number and the peak of memory."""
+    def measured(
+        self, runs: list[tuple[str, Any, Any]], more_is_better: bool = False, **more: Any
+    ) -> programs_table.Measured:
+        """Of rows, with the program's number and the peak of memory. The nth run of a row is of the nth round."""
         names = list(dict.fromkeys(name for name, _, _ in runs))
-        document = {
+        rounds: Counter[str] = Counter()
+        document: dict[str, Any] = {
             "program": {"metric": "tps", "higher_is_better": more_is_better},
             "rows": [{"name": n, "cause": None} for n in names],
-            "runs": [
-                {"problem": None, "row": n, "metric": m, "wall_seconds": 1, "peak_bytes": peak}
-                for n, m, peak in runs
-            ],
+            "runs": [],
         }
+        for n, m, peak in runs:
+            run_ = {"problem": None, "row": n, "round": rounds[n], "wall_seconds": 1, **more}
+            document["runs"].append({**run_, "metric": m, "peak_bytes": peak})
+            rounds[n] += 1
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "x.json"
             path.write_text(json.dumps(document))
-            return programs_table.table([programs_table.read(path)])
+            return programs_table.read(path)
+
+    def table(self, runs: list[tuple[str, Any, Any]], more_is_better: bool = False) -> str:
+        return programs_table.table([self.measured(runs, more_is_better)])
 
     def test_a_number_of_which_more_is_better(self) -> None:
         """Twice as many transactions a second are half the cost. Of none at all, the cost is not known."""
         runs = [("system", 100, 1), ("a", 200, 1), ("a", None, 1), ("b", 0, 1)]
-        self.assertRegex(self.table(runs, True), r"100/s +0.50x +-\n")
+        self.assertRegex(self.table(runs, True), r"100/s +~0.50x +-\n")
 
     def test_a_number_of_which_less_is_better(self) -> None:
-        self.assertRegex(self.table([("system", 7.25, 1), ("a", 14.5, 1)]), r"(?m)^x +7.25 +2.00x$")
+        self.assertRegex(
+            self.table([("system", 7.25, 1), ("a", 14.5, 1)]), r"(?m)^x +7.25 +~2.00x$"
+        )
         self.assertRegex(self.table([("system", 0, 1), ("a", 14.5, 1)]), r"(?m)^x +0 +-$")
 
     def test_a_row_that_is_not_watched_has_no_memory(self) -> None:
         mib = 1 << 20
         runs = [("system", 2, 20 * mib), ("a", 2, 40 * mib), ("system:watch=off", 2, None)]
-        self.assertRegex(self.table(runs), r"(?m)^x +20 MiB +2.00x +-$")
+        self.assertRegex(self.table(runs), r"(?m)^x +20 MiB +~2.00x +-$")
         self.assertRegex(self.table([("system", 2, None), ("a", 2, 40 * mib)]), r"(?m)^x +- +-$")
 
     def test_a_program_that_is_linked_with_another(self) -> None:
-        costs = {"system": [1.0], "glibc": [2.0], "a": [3.0]}
-        one = programs_table.Measured("x", {"time": costs, "memory": costs}, {}, "s", "libother.so")
+        runs = [(n, v + i / 1000, 1) for n, v in (("system", 1.0), ("a", 3.0)) for i in range(3)]
+        libc = [("glibc", 2.0 + i / 1000, 1) for i in range(3)]
+        one = self.measured(runs + libc)
+        one.linked = "libother.so"
         shown = programs_table.table([one])
-        self.assertRegex(shown, r"(?m)^x +2.00 s +1.50x$")
-        self.assertIn("x: as it is linked, with libother.so: 0.50x time, 0.50x peak", shown)
-        del costs["glibc"]
+        self.assertRegex(shown, r"(?m)^x +2.001 +1.50x$")
+        self.assertIn("x: as linked, with libother.so: 0.50x time, ~1.00x peak memory", shown)
+        self.assertEqual(set(programs_table.core_names(one)["time"]), {"a", "system"})
+        self.assertEqual(programs_table.core_names(one)["time"]["system"], [2.0, 2.001, 2.002])
+        one = self.measured(runs)
+        one.linked = "libother.so"
         self.assertIn("x: system is libother.so here", programs_table.table([one]))
-        self.assertEqual(programs_table.core_names(one)["time"], {"a": [3.0]})
-        costs["glibc"] = [2.0]
-        self.assertEqual(programs_table.core_names(one)["time"], {"a": [3.0], "system": [2.0]})
+        self.assertEqual(set(programs_table.core_names(one)["time"]), {"a"})
         rows: list[Any] = [
             {
                 "name": "system",
@@ -328,9 +343,54 @@ class Numbers(unittest.TestCase):
         self.assertEqual(programs_table.linked_with(rows), "libc.mine.so")
 
     def test_what_is_told_apart(self) -> None:
-        self.assertEqual(programs_table.cell([2.0, 3.0], [4.0, 5.0]), "0.56x")
-        self.assertEqual(programs_table.cell([2.0, 4.5], [4.0, 5.0]), "~0.72x")
-        self.assertEqual(programs_table.cell(None, [4.0]), "-")
+        """A machine that becomes slow slows both rows of a round. Their ranges overlap all the same."""
+        slow = [1.0, 1.2, 1.4, 1.7, 2.0, 2.2, 2.5, 2.9, 3.3, 3.7, 4.8]
+        runs = [("system", v, 1) for v in slow] + [("a", 0.9 * v, 1) for v in slow]
+        noise = [("b", v, 1) for v in (1.1, 1.1, 1.5, 1.6, 2.2, 2.0, 2.8, 2.6, 3.6, 3.4, 5.3)]
+        self.assertRegex(self.table(runs + noise), r"(?m)^x +2.2 +0.90x +~1.0\dx$")
+        self.assertRegex(self.table(runs[:2] + runs[11:13]), r"(?m)^x +1.1 +0.90x$")
+        one = self.measured(runs)
+        self.assertEqual(programs_table.cell(one, "time", "gone"), "-")
+
+    def test_the_page_has_the_same_numbers(self) -> None:
+        """Those of all stored programs, and what ties."""
+        stored = programs_table.stored(ROOT / "results" / "programs")
+        shown = programs_table.table(stored)
+        documents = {
+            m.name: json.loads((ROOT / "results" / "programs" / f"{m.name}.json").read_text())
+            for m in stored
+        }
+        made = catalogue.page(documents, None, {})
+        seen = 0
+        for part, block in zip(made.sections[0].parts, shown.split("\n\n")):
+            heads, *lines = (re.split(r"  +", line) for line in block.splitlines())
+            assert part.table
+            self.assertEqual(len(lines), len(part.table.lines))
+            for words, line in zip(lines, part.table.lines):
+                cells = dict(zip(part.table.heads, line.cells))
+                for head, word in list(zip(heads, words))[2:]:
+                    middle, told = str(cells[head]).split()
+                    expected = f"{'~' if told == 'tie' else ''}{middle}x"
+                    self.assertEqual(word, expected, f"{words[0]}, {heads[0]}, {head}")
+                    seen += 1
+        self.assertEqual(seen, (12 + 12 + 4) * 9)
+
+    def test_what_is_left_of_the_peak(self) -> None:
+        """The last reading after the load counts. A row whose peak is not known has none."""
+        mib = 1 << 20
+        after = {"0": 90 * mib, "10": 25 * mib, "2": 80 * mib}
+        rows = [("system", 50), ("a", 100), *((n, 200) for n in "bcde")]
+        runs = [(name, 1, peak * mib) for name, peak in rows for _ in range(3)]
+        one = self.measured([*runs, ("f", 1, None)], after=after)
+        said = "x: left of its own peak 10 s after its load: system 50%, a 25%, all others 12%"
+        self.assertEqual(programs_table.left_of_peak(one), said)
+        shown = programs_table.table([one])
+        self.assertIn(said, shown)
+        self.assertRegex(shown, r"(?m)^memory after +system +a +b +c +d +e +f$")
+        self.assertRegex(shown, r"(?m)^x +25 MiB( +~1.00x){6}$")
+        one = self.measured(runs[6:], after=after)
+        self.assertIn("after its load: each 12%", programs_table.left_of_peak(one))
+        self.assertNotIn("after", self.table(runs))
 
 
 if __name__ == "__main__":

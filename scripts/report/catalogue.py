@@ -10,10 +10,10 @@ from typing import Any, Mapping, Optional
 
 import agreement
 import answer
-import comparing
 import programs_table
 from bench_results import Row, Unusable, plural, printable
-from comparing import FALSE_RATE, INTEREST, Measure, Question
+from comparing import FALSE_RATE, INTEREST, Question
+from programs_table import HEADS
 from report import dots
 from report.facts import facts_of, library_of_row
 from report.matrices import text
@@ -23,15 +23,10 @@ from report.summary import Sentence, key_of
 from report.svg import Markup
 from report.tables import Cell, Line, Table, column_of
 
-MEASURES = {
-    "time": Measure("time", lambda s: s.get("time", 0.0)),
-    "memory": Measure("memory", lambda s: s.get("memory", 0.0)),
-}
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
-HEADS = {"time": "time", "memory": "peak memory"}
 # How rows are called on the page. SYSTEM is the C library's malloc in every program, also in one that is linked with
 # another allocator: there it is preloaded, and the program without a preload is LINKED.
-SYSTEM, LINKED = programs_table.REFERENCE, "as linked"
+SYSTEM, LINKED = programs_table.REFERENCE, programs_table.LINKED
 WORDS = {"better": "less", "worse": "more", "tie": "tie", "": "?"}
 LOOKS = {"better": "good", "worse": "bad", "tie": "plain", "": "weak"}
 LEGEND = [
@@ -49,12 +44,16 @@ MEANING = (
 
 @dataclass
 class Program:
-    """`questions`: by a key of MEASURES. `base`: the row that numbers are multiples of."""
+    """`base`: the row that numbers are multiples of."""
 
     name: str
     document: Any
     measured: programs_table.Measured
-    questions: dict[str, Question]
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        """By a key of HEADS."""
+        return self.measured.questions
 
     @property
     def base(self) -> str:
@@ -62,9 +61,7 @@ class Program:
 
     def label(self, row: str) -> str:
         """How the page calls a row of this program."""
-        if not self.measured.linked:
-            return row
-        return {programs_table.LIBC: SYSTEM, programs_table.REFERENCE: LINKED}.get(row, row)
+        return programs_table.label(self.measured, row)
 
     @property
     def why_linked(self) -> str:
@@ -76,36 +73,13 @@ class Program:
         return f"{said} The C library's malloc was not measured with it, so that is its base."
 
 
-def rows_of(document: Any, measured: programs_table.Measured) -> list[Row]:
-    """With a sample for each run that ended well."""
-    metric = document["program"]["metric"] is not None
-    rate = metric and document["program"]["higher_is_better"]
-    found: dict[str, Row] = {}
-    for run in document["runs"]:
-        name = str(run["row"])
-        if run["problem"] is not None or name in measured.causes:
-            continue
-        value = run["metric"] if metric else run["wall_seconds"]
-        sample = {"block": float(run["round"])}
-        if value:
-            sample["time"] = 1 / float(value) if rate else float(value)
-        if run["peak_bytes"] is not None:
-            sample["memory"] = float(run["peak_bytes"])
-        row = found.setdefault(name, Row(measured.name, name, 1, floor=False))
-        row.samples.append(sample)
-    return list(found.values())
-
-
-def asked(name: str, rows: list[Row], measure: Measure) -> Question:
-    known = [r for r in rows if comparing.by_round(r, measure)]
-    known.sort(key=lambda r: (statistics.median(map(measure.of, r.samples)), r.allocator))
-    return Question(name, 1, measure, known)
-
-
 def program_of(name: str, document: Any) -> Program:
-    measured = programs_table.of_document(name, document)
-    rows = rows_of(document, measured)
-    return Program(name, document, measured, {k: asked(name, rows, m) for k, m in MEASURES.items()})
+    return Program(name, document, programs_table.of_document(name, document))
+
+
+def servers(programs: list[Program]) -> list[Program]:
+    """Those of which the memory after the load is known."""
+    return [p for p in programs if p.questions["after"].rows]
 
 
 def row_named(q: Question, name: str) -> Optional[Row]:
@@ -157,6 +131,8 @@ def matrix(programs: list[Program], kind: str) -> Table:
     heads = ["program", f"with {SYSTEM}", *map(column_of, names)]
     made = Table(f"{HEADS[kind].capitalize()} of programs and allocators", heads)
     for p in programs:
+        if kind == "after" and not p.questions[kind].rows:
+            continue
         cells = [cell_of(p, kind, n) for n in names]
         made.lines.append(Line(None, None, [p.name, absolute(p, kind), *cells]))
     return made
@@ -188,13 +164,15 @@ def picture(p: Program, kind: str) -> Optional[Markup]:
 
 def table_of(p: Program) -> Table:
     heads = ["allocator"]
-    for kind in MEASURES:
+    kinds = [kind for kind in HEADS if p.questions[kind].rows]
+    for kind in kinds:
         heads += [f"{HEADS[kind]}, times", "interval", Cell("told", "word")]
     made = Table(f"{p.name} under each allocator: multiples of {p.label(p.base)}", heads)
-    names = list(dict.fromkeys(r.allocator for q in p.questions.values() for r in q.rows))
+    asked = [p.questions[kind] for kind in kinds]
+    names = list(dict.fromkeys(r.allocator for q in asked for r in q.rows))
     for name in names:
         cells: list[str] = [p.label(name)]
-        for q in p.questions.values():
+        for q in asked:
             row, base = row_named(q, name), row_named(q, p.base)
             found = ratio(q, row, base) if row and base else None
             if row is base and base:
@@ -216,7 +194,7 @@ def table_of(p: Program) -> Table:
 def sentence(programs: list[Program], name: str) -> str:
     """How often an allocator is better and worse than the C library's."""
     said = []
-    for kind in MEASURES:
+    for kind in HEADS:
         told: Counter[str] = Counter()
         for p in programs:
             q = p.questions[kind]
@@ -224,6 +202,8 @@ def sentence(programs: list[Program], name: str) -> str:
             found = ratio(q, row, base) if row and base and row is not base else None
             told[found.verdict if found else "none"] += 1
         total = sum(told.values()) - told["none"]
+        if not total and kind == "after":  # of servers alone
+            continue
         part = f"less {HEADS[kind]} in {told['better']} of {plural(total, 'program')}, more in {told['worse']}"
         said.append(part)
     return f"{name}, compared with the C library's malloc: {'; '.join(said)}; all else ties."
@@ -288,7 +268,13 @@ def sections(programs: list[Program], agreed: Any) -> list[Section]:
     first = Section("matrix", "What does each allocator cost each program?", MEANING)
     rates = [p.name for p in programs if p.measured.unit == "/s"]
     said = f"{answer.listed(rates)}: time is one second, divided by the rate in brackets."
-    notes = {"memory": "", "time": said if rates else ""}
+    seconds = sorted({p.measured.seconds_after for p in servers(programs)})
+    when = answer.listed([f"{s:g}" for s in seconds], "or")
+    notes = {
+        "time": said if rates else "",
+        "memory": "",
+        "after": f"Of servers, {when} s after the load. Compare it with the peak: has the program become smaller?",
+    }
     linked = [p.why_linked for p in programs if p.measured.linked]
     first.parts = [
         Part(
@@ -298,7 +284,8 @@ def sections(programs: list[Program], agreed: Any) -> list[Section]:
             matrix(programs, kind),
             note=" ".join(filter(None, [*linked, notes[kind]])),
         )
-        for kind in MEASURES
+        for kind in HEADS
+        if kind != "after" or seconds
     ]
     second = Section(
         "programs",
@@ -307,7 +294,7 @@ def sections(programs: list[Program], agreed: Any) -> list[Section]:
         legend=LEGEND,
     )
     for p in programs:
-        drawn = [x for kind in MEASURES if (x := picture(p, kind))]
+        drawn = [x for kind in HEADS if (x := picture(p, kind))]
         second.parts.append(
             Part(key_of("program", p.name), p.name, drawn, table_of(p), note=p.why_linked)
         )
@@ -345,13 +332,18 @@ def page(documents: Mapping[str, Any], agreed: Any, problems: Mapping[str, str])
     programs = [program_of(printable(name), d) for name, d in documents.items()]
     if not programs:
         raise Unusable("no result of a program is in it")
-    comparing.tell_apart([q for p in programs for q in p.questions.values()])
+    programs_table.tell_apart([p.measured for p in programs])
     gaps = [
         Sentence(key_of("s-file", name), "gap", printable(f"Not shown: {name}: {why}."))
         for name, why in problems.items()
     ] + gaps_of(programs)
     said = [sentence(programs, n) for n in allocators_of(programs) if n != LINKED]
     findings = [Sentence(f"s-allocator-{i}", "finding", s) for i, s in enumerate(said)]
+    findings += [
+        Sentence(key_of("s-left", p.name), "finding", f"{printable(left)}.")
+        for p in servers(programs)
+        if (left := programs_table.left_of_peak(p.measured))
+    ]
     if agreed:
         findings += [
             Sentence(f"s-agreement-{i}", "finding", s)

@@ -1,6 +1,6 @@
 // Recomputes the sentences of a page from JSON alone, with code of its own: of check, harden, why (the numbers in them)
 // and real programs (six rounds or more). Prints what disagrees, and ends with 1. recompute.mjs: make bench.
-import { count, discoveries, json, pageOf, sum, tail } from "./recounting.mjs";
+import { count, discoveries, json, median, pageOf, sum, tail } from "./recounting.mjs";
 const [, , pageFile, ...files] = process.argv; // usage: node recount.mjs PAGE JSON...
 const wrong = [], sentences = pageOf(pageFile).sentences("finding"), UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 let seen = 0; const compare = (said, shown, values) => { // sizes in bytes; each number must be as near as its digits allow
@@ -51,23 +51,28 @@ const agreement = ({ pairs }) => sentences.forEach((said) => {
 const costs = (doc, what) => {
   const { metric, higher_is_better: rate } = doc.program, failed = doc.rows.filter((r) => r.cause).map((r) => r.name), found = new Map();
   doc.runs.filter((r) => r.problem === null && !failed.includes(r.row)).forEach((run) => {
-    const time = metric ? run.metric && (rate ? 1 / run.metric : run.metric) : run.wall_seconds, value = what === "time" ? time : run.peak_bytes;
+    const time = metric ? run.metric && (rate ? 1 / run.metric : run.metric) : run.wall_seconds, last = Math.max(0, ...Object.keys(run.after ?? {}).map(Number)), value = { time, "peak memory": run.peak_bytes, "memory after": last ? run.after[last] : 0 }[what];
     if (value) found.set(run.row, (found.get(run.row) ?? new Map()).set(run.round, Math.log(value)));
   });
   return found;
 };
-const programs = (docs) => {
+const KINDS = ["time", "peak memory", "memory after"], shares = (doc, { program, rows } = doc, of = (what, name) => median([...costs(doc, what).get(name)?.values() ?? []])) => { // by row, what is left of its peak
+  const own = rows.find((r) => r.name === "system")?.processes?.find((p) => !p.replaced)?.malloc ?? "libc.so", linked = !/\/?(libc[.-]|ld-musl)/.test(own);
+  return new Map([...costs(doc, "memory after").keys()].filter((name) => costs(doc, "peak memory").has(name)).map((name) => [linked ? { glibc: "system", system: "as linked" }[name] ?? name : name, 100 * Math.exp(of("memory after", name) - of("peak memory", name))]));
+};
+const programs = (docs, names) => {
   const pairs = [], bases = docs.map((doc) => (costs(doc, "time").has("glibc") ? "glibc" : "system"));
-  docs.forEach((doc, n) => ["time", "peak memory"].forEach((what) => [...costs(doc, what)].forEach(([one, a], i, list) => list.slice(i + 1).forEach(([other, b]) => {
+  docs.forEach((doc, n) => KINDS.forEach((what) => [...costs(doc, what)].forEach(([one, a], i, list) => list.slice(i + 1).forEach(([other, b]) => {
     const d = [...a].filter(([round]) => b.has(round)).map(([round, x]) => x - b.get(round)), up = sum(d) > 0;
     if (d.length) pairs.push({ n, what, less: up ? other : one, more: up ? one : other, p: Math.min(1, 2 * tail(d.map((x) => (up ? x : -x) - Math.log(1.02)))) });
   }))));
   const [told] = discoveries(pairs, 0.05);
   for (const said of sentences) {
-    const m = said.match(/^(\S+), compared with the C library's malloc: less time in (\d+) of (\d+) programs?, more in (\d+); less peak memory in (\d+) of (\d+) programs?, more in (\d+);/);
-    if (m) compare(said, m.slice(2), ["time", "peak memory"].flatMap((what) => [count(told, (t) => t.what === what && t.less === m[1] && t.more === bases[t.n]), count(docs, (doc, n) => costs(doc, what).has(m[1])), count(told, (t) => t.what === what && t.more === m[1] && t.less === bases[t.n])]));
+    const m = said.match(/^(\S+), compared with the C library's malloc: less time in (\d+) of (\d+) programs?, more in (\d+); less peak memory in (\d+) of (\d+) programs?, more in (\d+)(?:; less memory after in (\d+) of (\d+) programs?, more in (\d+))?; all/), left = said.match(/^(\S+): left of its own peak [\d.]+ s after its load: (.*)\.$/), own = left ? shares(docs[names.indexOf(left[1])]) : new Map();
+    if (m) compare(said, m.slice(2).filter(Boolean), KINDS.slice(0, m[8] ? 3 : 2).flatMap((what) => [count(told, (t) => t.what === what && t.less === m[1] && t.more === bases[t.n]), count(docs, (doc, n) => costs(doc, what).has(m[1])), count(told, (t) => t.what === what && t.more === m[1] && t.less === bases[t.n])]));
+    if (left) { const told = left[2].split(", ").map((x) => x.match(/^(.*) (\d+)%$/).slice(1)), others = [...own.keys()].filter((n) => !told.some(([name]) => name === n)), flat = told.flatMap(([name, share]) => (own.has(name) ? [[share, own.get(name)]] : others.map((n) => [share, own.get(n)]))); compare(said, flat.map(([share]) => share), flat.length === own.size ? flat.map(([, value]) => value) : []); }
   }
 };
 const documents = files.map(json), real = documents.filter((doc) => "program" in doc);
 for (const doc of documents) for (const [key, of] of Object.entries({ checks: check, misuses: harden, processes: why, heaps: (doc) => [heap, structure].forEach((of) => of(doc)), pairs: agreement })) if (key in doc) of(doc);
-if (real.length) programs(real); console.log([...wrong, `${seen} statements are recomputed; ${wrong.length} disagree`].join("\n")), process.exitCode = wrong.length || !seen ? 1 : 0;
+if (real.length) programs(real, files.filter((_, i) => real.includes(documents[i])).map((file) => file.replace(/.*\/|\.json$/g, ""))); console.log([...wrong, `${seen} statements are recomputed; ${wrong.length} disagree`].join("\n")), process.exitCode = wrong.length || !seen ? 1 : 0;
