@@ -140,12 +140,10 @@ class Answer:
         return any(comparing.enough(q.rows) for q in self.questions.values())
 
     @property
-    def few(self) -> str:
-        """With so few samples, what is not told apart need not be alike; "": there are enough."""
+    def few(self) -> int:
+        """With so few samples, what is not told apart need not be alike; 0: there are enough."""
         fewest = min((len(r.samples) for r in self.at_these_threads if r.samples), default=0)
-        if not self.comparable or fewest >= paired.FEWEST:
-            return ""
-        return f"too few samples to tell apart ({fewest}); more repetitions do"
+        return fewest if self.comparable and fewest < paired.FEWEST else 0
 
     def open(self, q: Question) -> bool:
         """So few samples told none apart."""
@@ -288,7 +286,7 @@ def best_sentence(a: Answer, title: str, measure: Measure) -> str:
         if not q.rows:
             return ""
         if a.open(q) and len(q.rows) > 1:
-            return a.few.partition(";")[0]
+            return f"too few samples to tell apart ({a.few})"
         if is_all(q.best(), q) and a.comparable:
             return "all tie"
         return which(a, q.best()) if a.comparable else a.name(q.rows[0])
@@ -361,7 +359,7 @@ def purge_sentence(a: Answer) -> str:
     if rest := list(above)[len(named) :]:
         said.append(f"{'the others' if said else 'all'} keep at most {amount(above[rest[0]])}")
     if without := [a.name(r) for r in rows if a.name(r) not in above]:
-        said.append(f"{listed(without)} cannot be told")
+        said.append(f"of {listed(without)} no call for that is known")
     were = f"{workload}; {amount(live)} were live"
     return (
         f"All freed and told to give back ({were}): {', '.join(said)}.{kept_elsewhere(a, workload)}"
@@ -425,6 +423,17 @@ def sentences(a: Answer) -> list[str]:
 # --- the whole ------------------------------------------------------------------------------------
 
 
+def marks_said(a: Answer) -> str:
+    """What * means, and what it means if a column has none."""
+    if not a.few:
+        return " *: best, or tied." if a.comparable else ""
+    asked = [q for q in a.questions.values() if q.rows]
+    if not any(q.apart for q in asked):
+        return f" Too few samples to tell apart ({a.few}); more repetitions do."
+    without = "; none: none is told apart" if any(map(a.open, asked)) else ""
+    return f" *: best, or too few samples to tell from it ({a.few}){without}. More repetitions do."
+
+
 def head_lines(a: Answer) -> list[str]:
     """What the numbers are."""
     cpus = plural(a.run.facts.cpus, "CPU")
@@ -435,11 +444,7 @@ def head_lines(a: Answer) -> list[str]:
     said += f"At {plural(a.threads, 'thread')} ({cpus}), {sample_count(a.at_these_threads)} each. "
     said += "Lower is better. Time: a free, a malloc and a write. "
     said += f"Memory: RSS minus that at the start ({start(a)})."
-    if a.few:
-        marked = any(q.apart for q in a.questions.values())
-        said += f" *: best, or {a.few}." if marked else f" {a.few[0].upper()}{a.few[1:]}."
-    elif a.comparable:
-        said += " *: best, or tied."
+    said += marks_said(a)
     if any(r.failures and r.samples for r in a.at_these_threads):
         said += " !: a sample failed."
     if not a.base:

@@ -301,6 +301,14 @@ MUTANTS = [
         "test_a_row_that_is_not_watched_has_no_memory",
     ),
     (
+        "answer: the legend says what a column without a mark is",
+        "scripts/answer.py",
+        "if any(map(a.open, asked)) else",
+        "if not asked else",
+        ANSWER,
+        "The legend says what a column without",
+    ),
+    (
         "answer: what the run's groups measure is not missing",
         "scripts/answer.py",
         "if group not in groups]",

@@ -201,9 +201,22 @@ class Sentences(unittest.TestCase):
 
     def test_few_samples_that_tell_something(self) -> None:
         text = text_of(made_up(samples(["system", "b", "c"], rounds=3, noise=0.001)))
-        self.assertIn("*: best, or too few samples to tell apart (3); more repetitions do.", text)
+        said = "*: best, or too few samples to tell from it (3). More repetitions do."
+        self.assertIn(said, text)
         self.assertIn("Fastest: all workloads: system.", text)
         self.assertNotIn("Tied", text)
+
+    def test_few_samples_that_tell_something_in_one_column(self) -> None:
+        """The legend says what a column without a mark is."""
+        rows = samples(["system", "b"], ["tiny", "small"], [1], rounds=3, noise=0.001)
+        for e in rows:
+            if e["workload"] == "small":
+                e["rss_live_bytes"] = e["rss_start_bytes"] + 20 * MIB
+        text = text_of(made_up(rows))
+        said = "*: best, or too few samples to tell from it (3); none: none is told apart. More repetitions do."
+        self.assertIn(said, text)
+        self.assertIn("tiny: system; small: too few samples to tell apart (3).", text)
+        self.assertIn("system 10.0 ns* 20.0 MiB* 9.99 ns* 20.0 MiB b", text)
 
     def test_all_are_alike(self) -> None:
         rows = [entry(n, 10, block=k) for n in "abc" for k in range(9)]
@@ -238,7 +251,7 @@ class Sentences(unittest.TestCase):
                 del e["rss_purged_bytes"]
         said = (
             "e keeps 11.0 MiB, d keeps 10.0 MiB, c keeps 9.00 MiB, the others keep at most 8.00 MiB, "
-            "f cannot be told."
+            "of f no call for that is known."
         )
         self.assertIn(said, text_of(made_up(rows)))
 
