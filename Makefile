@@ -39,7 +39,7 @@
 #:     QUICK=1 PROGRAMS="redis gcc" ALLOCATORS="a b" PRELOAD=./libfoo.so RUNS=n SEED=n TIMEOUT=s OUT=dir
 #: make gate         is this tree's gomalloc worse than the main branch's?
 #:     BASE=ref HEAD=ref        or libraries, BASE=./liba.so, or allocators, BASE=mimalloc
-#:     QUICK=1                  a minute or two; only large changes are found
+#:     QUICK=1                  a minute or two (8 without it), longer on a busy machine; only large changes are found
 #:     TIER=exact|timed|all     WORKLOADS="tiny small" THREADS="1 2" SEED=n TIMEOUT=s OUT=dir
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
 #: make fleet        make bench on the nodes of a cluster, through Slurm (scripts/fleet/README.md)

@@ -4,7 +4,8 @@
 # usage: [VARIABLE=value …] scripts/gate.sh         after `make`; `make gate` does both
 #   BASE=…  HEAD=…             a git ref, ./libfoo.so, or an allocator of `build/spanbench list`
 #                              (default: where this branch began, and the gomalloc of this tree)
-#   QUICK=1                    a minute or two, for large changes (1 or yes; 0, no or nothing: the whole)
+#   QUICK=1                    a minute or two, longer on a busy machine, for large changes (1 or yes; 0, no or
+#                              nothing: the whole)
 #   TIER=exact|timed|all       counts, or time and memory, or both (default: all)
 #   WORKLOADS="tiny api"       THREADS="1 2"   workloads and groups (default: scripts/gate/README.md)
 #   SEED=n TIMEOUT=s           seed, limit in seconds of one sample

@@ -100,13 +100,13 @@ def how_long(made: argparse.ArgumentParser) -> None:
     add(
         "--first",
         type=int,
-        metavar="BLOCKS",
+        metavar="ROUNDS",
         help=f"of the first stage, over all rows {by_default(lambda s: s.first)}",
     )
     add(
         "--blocks",
         type=int,
-        metavar="BLOCKS",
+        metavar="ROUNDS",
         help="of the second stage, over rows in doubt, at most "
         + by_default(lambda s: s.looks[-1]),
     )
@@ -114,7 +114,7 @@ def how_long(made: argparse.ArgumentParser) -> None:
         "--budget",
         type=float,
         metavar="SECONDS",
-        help="after which no more blocks are added " + by_default(lambda s: s.budget_seconds),
+        help="after which no more rounds are added " + by_default(lambda s: s.budget_seconds),
     )
     add(
         "--timeout",

@@ -66,10 +66,10 @@ class Settings:
         if not 0 < self.margin < self.target < 10:
             wrong = f"margin {self.margin:.1%} and target {self.target:.1%}: 0 < margin < target"
         elif 2.0**-self.first >= stats.CANDIDATE or not stats.rank_sum_below(self.first):
-            wrong = f"{self.first} blocks in the first stage have no 95 % interval; give 6 or more"
+            wrong = f"{self.first} rounds in the first stage have no 95 % interval; give 6 or more"
         elif not self.looks or self.looks[-1] < fewest:
             wrong = (
-                f"at most {max(self.looks, default=0)} blocks in the second stage can never fail any "
+                f"at most {max(self.looks, default=0)} rounds in the second stage can never fail any "
                 f"of {rows * len(METRICS)} comparisons: p is never small enough; give {fewest} or "
                 "more"
             )

@@ -22,8 +22,9 @@ from gate.findings import Finding, Refusal, check_coverage, restored, verdict
 from gate.samples import load
 
 SCHEMA = base_and_head.ROOT / "results" / "gate.schema.json"
-# A fact of a run, and why. words: allow jargon: runs that are stored have it.
-NO_EXACT_TIER = "no exact tier: "
+# A fact of a run, and why.
+NO_COUNTS = "no counts: "
+OF_OLD_RUNS = "no exact tier: "  # what they say in its place. words: allow jargon: they are stored.
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def settings_of(document: dict[str, Any]) -> judge.Settings:
 
 
 def has_exact_tier(document: dict[str, Any]) -> bool:
-    left_out = any(fact.startswith(NO_EXACT_TIER) for fact in document["facts"])
+    left_out = any(fact.startswith((NO_COUNTS, OF_OLD_RUNS)) for fact in document["facts"])
     return document["tier"] == "exact" or (document["tier"] == "all" and not left_out)
 
 

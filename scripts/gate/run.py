@@ -18,7 +18,7 @@ from gate import accepted, base_and_head, campaign, cli, deterministic, judge, r
 from gate.document import ARMS, DESCRIBED, FILE, Result
 from gate.driver import Driver, Progress
 from gate.findings import Finding, Refusal, check_coverage
-from gate.rejudge import NO_EXACT_TIER
+from gate.rejudge import NO_COUNTS, OF_OLD_RUNS
 from program import IN_SOURCES, duration
 
 BUSY = 0.05  # share of the CPUs that others may take before that is said
@@ -149,10 +149,10 @@ class Gate:
             quick=o.quick,
         )
         if both.base.adapter and o.tier != "timed":
-            why = "it compares libraries, not adapters: give files, BASE=/path/liba.so HEAD=/path/libb.so"
+            why = "counts are of libraries, not of adapters: give files, BASE=/path/liba.so HEAD=/path/libb.so"
             if o.tier == "exact":
                 raise Refusal(why)
-            self.left_out = NO_EXACT_TIER + why
+            self.left_out = NO_COUNTS + why
         if both.base.adapter or o.tier == "timed":
             asked = dataclasses.replace(asked, counted=[])
         if o.tier == "exact":
@@ -241,7 +241,7 @@ def campaign_facts(done: campaign.Campaign) -> list[str]:
     settings = done.settings
     said.append(
         f"time: more than {report.percent(settings.margin, '')} slower is a regression, "
-        f"{report.percent(settings.target, '')} must not be missed; {settings.first} blocks of all "
+        f"{report.percent(settings.target, '')} must not be missed; {settings.first} rounds of all "
         f"rows, then up to {settings.looks[-1]} of rows in doubt; seed {done.seed}"
     )
     shares = [p.others_cpu_share for p in done.parts if p.others_cpu_share is not None]
@@ -257,11 +257,14 @@ def campaign_facts(done: campaign.Campaign) -> list[str]:
     if absent:
         said.append(f"not compared, because base or head has none: {', '.join(absent)}")
     if done.budget_spent:
-        said.append(f"the budget of {duration(settings.budget_seconds)} ended the second stage")
+        said.append(
+            f"the budget of {duration(settings.budget_seconds)} ended the second stage, which has {settings.looks[0]} "
+            "rounds whatever they take"
+        )
     elif len(done.parts) > len(settings.looks):
         if campaign.imprecise(done, sorted({s.row for s in done.second})):
             said.append(
-                f"the second stage ended after its {settings.looks[-1]} blocks, and not all rows were "
+                f"the second stage ended after its {settings.looks[-1]} rounds, and not all rows were "
                 "precise by then: --blocks and --budget give it more"
             )
     return said
@@ -280,6 +283,6 @@ def judge_again(gate: Gate, run: Path) -> Result:
     facts += [report.NULL_RUN] * (stored["base"]["sha256"] == stored["head"]["sha256"])
     facts += campaign_facts(again.done) if again.done.parts else []
     facts += [f for f in stored["facts"] if f.startswith(rows.NOT_SEEN)]
-    facts += [f for f in stored["facts"] if f.startswith(NO_EXACT_TIER)]
+    facts += [f for f in stored["facts"] if f.startswith((NO_COUNTS, OF_OLD_RUNS))]
     facts += stored.get("fleet", {"facts": []})["facts"]
     return Result(findings, again.numbers, again.done.parts, facts, {})

@@ -10,6 +10,7 @@ from gate.campaign import Order
 from gate.findings import PASS, REGRESSION, UNDECIDED, Refusal, check_coverage, exit_code
 from gate.findings import verdict
 from gate.report import headline
+from gate.run import campaign_facts
 from gate.judge import METRICS, QUICK, Settings
 from gate.samples import Part, Sample
 from gate_proof.simulation import MIB, ROWS, Machine, all_keys, gate, verdicts
@@ -195,6 +196,9 @@ class Stages(unittest.TestCase):
         done, found = gate(machine, settings=replace(Settings(), budget_seconds=200))
         self.assertEqual([o.blocks for o in machine.orders], [16, 20])
         self.assertTrue(done.budget_spent)
+        said = "; ".join(campaign_facts(done))
+        self.assertIn("16 rounds of all rows, then up to 240 of rows in doubt", said)
+        self.assertIn("the budget of 3 min 20 s ended the second stage, which has 20 rounds", said)
         self.assertIn("inconclusive", verdicts(found, TIME).values())
 
     def test_only_rows_in_doubt_are_measured_again(self) -> None:
