@@ -1,11 +1,9 @@
 // Recomputes the sentences of the page of a history from its lines alone, with code of its own: how many commits and sets,
 // which counts changed by more than the gate's limit, and which step from set to set. Ends with 1 if any disagree.
-import { readFileSync } from "node:fs";
-import { median, named, pageOf } from "./recounting.mjs";
+import { median, named, pageOf, parsed, read } from "./recounting.mjs";
 const [, , pageFile, ...files] = process.argv; // usage: node recount-history.mjs PAGE HISTORY_JSONL...
 const wrong = [], byIdentity = new Map(), sentences = pageOf(pageFile).sentences("finding");
-for (const line of files.flatMap((f) => readFileSync(f, "utf8").split("\n").filter(Boolean))) {
-  const entry = JSON.parse(line);
+for (const entry of files.flatMap((f) => read(f).split("\n").filter(Boolean).map((line) => parsed(f, line)))) {
   entry.set = JSON.stringify(Object.entries(entry.key).sort());
   byIdentity.set(`${entry.commit} ${entry.set}`, entry); // the later line counts
 }

@@ -1,10 +1,18 @@
 // What the programs share that recompute a page: its sentences and tables, what must stand there, and the statistics of
 // pairs. It has nothing of the code that makes pages.
 import { readFileSync } from "node:fs";
-export const json = (file) => JSON.parse(readFileSync(file, "utf8"));
+import { basename } from "node:path";
+const refuse = (why) => (console.error(`${basename(process.argv[1])}: ${why}`), process.exit(2));
+export const read = (file) => {
+  try { return readFileSync(file ?? "", "utf8"); } catch ({ code }) { return refuse(file ? `cannot read ${file} (${code}); make report RUN=… writes the page of a run` : "name a page and its files: results/README.md"); }
+};
+export const parsed = (file, text) => {
+  try { return JSON.parse(text); } catch ({ message }) { return refuse(`${file} is not JSON: ${message}`); }
+};
+export const json = (file) => parsed(file, read(file));
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
 export const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => ENTITIES[e] ?? e).trim();
-export const pageOf = (file, text = readFileSync(file, "utf8")) => ({
+export const pageOf = (file, text = read(file)) => ({
   text,
   sentences: (kind) => [...text.matchAll(new RegExp(`<li id="[^"]*" class="${kind}">(.*?) <a class="anchor"`, "gs"))].map((m) => plain(m[1])),
   tables: [...text.matchAll(/<caption>(.*?) <button.*?<tbody>(.*?)<\/tbody>/gs)].map(([, caption, body]) => ({

@@ -4,13 +4,14 @@ import copy
 import json
 import math
 import random
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
 
 import paired
 from bench_results import MIB
-from driving import ROOT
+from driving import ROOT, clean_environment, run
 from report import write
 from report.test_kinds import MACHINE, finding, gate
 from report.test_more_kinds import PROGRAMS, PageTest, program
@@ -86,6 +87,38 @@ class Recounts(PageTest):
             self.assertTrue(right in text, right)
             page = text.replace(right, wrong)
             self.assertEqual(self.recounted(page, *files, program=program)[0], 1, wrong)
+
+    def test_a_file_that_is_not_there(self) -> None:
+        """One line names it, and what writes pages. A file that is not JSON has a line, too."""
+        node = shutil.which("node")
+        if not node:
+            self.skipTest("node is not installed")
+        gone = Path("gone/report.html")
+        spoiled, page = self.put("x.json", "{"), self.put("x.html", "")
+        programs = [
+            p for p in HERE.glob("reco*.mjs") if p.stem not in ("recounting", "recount-try-memory")
+        ]
+        self.assertEqual(len(programs), 6)
+        cases: list[tuple[list[Path], str]] = [
+            (
+                [gone, gone],
+                f"cannot read {gone} (ENOENT); make report RUN=… writes the page of a run",
+            ),
+            ([page, gone], f"cannot read {gone} (ENOENT)"),
+            ([page, spoiled], f"{spoiled} is not JSON: "),
+            ([], "name a page and its files: results/README.md"),
+        ]
+        for program in programs:
+            for words, said in cases:
+                if program.stem == "recompute":
+                    words = words[::-1]
+                if program.stem == "recount-compare":
+                    words = [*words, *words[1:]]
+                result = run(node, program, *words, env=clean_environment())
+                line = result.stderr.strip()
+                self.assertEqual((result.returncode, result.stdout), (2, ""), f"{program}: {line}")
+                self.assertTrue(line.startswith(f"{program.name}: {said}"), f"{program}: {line}")
+                self.assertEqual(len(line.splitlines()), 1, line)
 
     def trial(self, of: dict[str, Any], counts: str, *wrongs: tuple[str, str]) -> None:
         file = self.put("program.json", of)
