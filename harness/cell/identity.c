@@ -1,6 +1,7 @@
 #include "identity.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -83,13 +84,16 @@ static void check_owner(const struct allocator *claimed, const char *expected, s
                     has.path, expected);
     } else if (!claimed->object) {
         if (has.base != libc.base)
-            PROBLEM(id, "malloc belongs to %s, expected the C library: is LD_PRELOAD set?",
+            PROBLEM(id,
+                    "malloc belongs to %s, expected the C library: is LD_PRELOAD set, or has the "
+                    "adapter in allocators/ no .object?",
                     has.path);
     } else if (!*claimed->object) {
         if (has.base != cell.base)
             PROBLEM(id, "malloc belongs to %s, expected the cell itself", has.path);
     } else if (strncmp(base_name(has.path), claimed->object, strlen(claimed->object)) != 0) {
-        PROBLEM(id, "malloc belongs to %s, expected %s", has.path, claimed->object);
+        PROBLEM(id, "malloc belongs to %s, expected %s, the .object in allocators/%s.c", has.path,
+                claimed->object, program_invocation_short_name);
     }
     if (has.base == cell.base && !(claimed->flags & (ALLOCATOR_FLOOR | ALLOCATOR_PLANTED)))
         PROBLEM(id,

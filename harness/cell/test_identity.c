@@ -60,7 +60,8 @@ static void test_in_cell(void) {
     OK(proven(a, NULL), "a planted bug may: %s", id.problem);
     a.object = "libfoo.so";
     OK(!proven(a, NULL), "but not under another name");
-    CONTAINS(id.problem, "expected libfoo.so", "and the name is said");
+    CONTAINS(id.problem, "expected libfoo.so, the .object in allocators/test_identity.c",
+             "and the name is said, with its place");
     a        = system_has;
     a.object = ALLOCATOR_IN_CELL;
     a.flags  = ALLOCATOR_PLANTED;

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Sequence
 
 SECONDS = 120.0  # that a command may take
+NO_CLUSTER = (
+    "; a fleet needs a cluster: run this on one of its nodes. make bench measures one machine"
+)
 
 
 class Trouble(Exception):
@@ -46,7 +49,10 @@ def command(*words: str) -> str:
         raise Trouble(f"{words[0]} does not answer after {SECONDS:g} s") from problem
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise Trouble(f"{words[0]}: {said[-1]}")
+        # Slurm's commands are installed, but no cluster is configured here.
+        alone = "configuration source" in done.stderr
+        why = said[-1].removeprefix(f"{words[0]}: ")
+        raise Trouble(f"{words[0]}: {why}{NO_CLUSTER if alone else ''}")
     return done.stdout
 
 

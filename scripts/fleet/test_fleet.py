@@ -409,7 +409,18 @@ class Words(InFolder):
             (there / name).chmod(0o755)
         (self.folder / "fleet.json").write_text("{")
         fake = {"PATH": f"{there}:{os.environ['PATH']}"}
+        alone = self.folder / "alone"
+        alone.mkdir()
+        said = "sbatch: fatal: Could not establish a configuration source"
+        (alone / "sbatch").write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+        (alone / "sbatch").chmod(0o755)
+        no_cluster = {"PATH": f"{alone}:{os.environ['PATH']}"}
         cases: list[tuple[list[Any], dict[str, str], str]] = [
+            (
+                ["submit", "--", "--quick"],
+                no_cluster,
+                f"fleet: {said}; a fleet needs a cluster: run",
+            ),
             (["submit", "--", "--quick"], {"PATH": "/nonexistent"}, "there is no sbatch here"),
             (["submit", "--", "--quick"], fake, "sbatch: slurm: no controller"),
             (["status", self.folder / "none"], {}, "it has no fleet.json"),
