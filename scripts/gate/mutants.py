@@ -23,8 +23,8 @@ MUTANTS = [
     (
         "gate: the test over nodes is exact",
         "scripts/gate/strata.py",
-        "for size, weight in zip(sizes, weights(sizes)):",
-        "for size, weight in zip(sizes, [1] * len(sizes)):",
+        "of_each = zip(sizes, weights(sizes))",
+        "of_each = zip(sizes, [1] * len(sizes))",
         f"{STRATA}:Exact.test_the_distribution_is_that_of_all_signs",
         "test_the_distribution",
     ),
