@@ -335,7 +335,8 @@ static NOINLINE bool is_error(void) {
 }
 
 static void match(const struct hold *h, unsigned kind, unsigned mask, const char *verb) {
-    if (UNLIKELY((h->kind ^ kind) & mask) && is_error())
+    const unsigned has = hold_alignment(h->kind) ? h->kind : h->kind & HOLD_ORIGIN;
+    if (UNLIKELY((has ^ kind) & mask) && is_error())
         reproach_kind(h->block, verb, kind);
 }
 
@@ -454,21 +455,31 @@ size_t hardened_usable_size(void *block) {
 static bool resize(struct hold *h, size_t size) {
     struct mspan *s   = h->span;
     const size_t room = h->end - h->block - HOLD_TAIL_LEAST;
-    if (s->elem_bytes) {
-        const bool fits = size <= room && (size > room / 2 || s->elem_bytes <= 3 * HOLD_WIDE);
-        if (fits)
-            h->size = size;
-        return fits;
-    }
+    if (s->elem_bytes)
+        return size <= room && (size > room / 2 || s->elem_bytes <= 3 * HOLD_WIDE);
     const size_t offset = hold_before(h);
+    if (offset >= PAGE_BYTES && size > room)
+        return false; /* of a span that moves, the page map knows the first page alone */
     if (size <= HOLD_SMALL || size > PTRDIFF_MAX - PAGE_BYTES - OFFSET_MOST || !unguard(h) ||
         !large_resize(s, offset + size + HOLD_TAIL_LEAST))
         return false;
-    hold_large_of(s)->size = h->size = size;
-    h->start                         = s->base;
-    h->block                         = s->base + offset;
-    h->end                           = hold_large_end(s);
+    h->start = s->base;
+    h->block = s->base + offset;
+    h->end   = hold_large_end(s);
     return true;
+}
+
+/* A block of realloc's where one of malloc and its like was: it has no alignment any more. */
+static void *remake(struct hold *h, size_t size) {
+    const unsigned slot = h->span->elem_bytes;
+    const bool is_far   = slot && hold_before(h) != hold_offset(slot);
+    h->size             = size;
+    h->kind             = (is_far ? HOLD_FORMER << HOLD_ORIGIN_BITS : 0) | ORIGIN_MALLOC;
+    if (!slot) {
+        hold_large_of(h->span)->size = size;
+        hold_large_of(h->span)->kind = (uint8_t)h->kind;
+    }
+    return hold_write(h);
 }
 
 /* As in malloc.c: address space to grow into. */
@@ -488,17 +499,11 @@ void *hardened_realloc(void *block, size_t size) {
     }
     struct hold h = hold_of(block, "realloc");
     match(&h, ORIGIN_MALLOC, HOLD_ORIGIN, "realloc");
-    if (!hold_alignment(h.kind) && resize(&h, size)) /* what comes has no alignment */
-        return hold_write(&h);
+    if (resize(&h, size))
+        return remake(&h, size);
     void *moved = allocate_growing(h.size, size);
-    if (!moved) { /* a block that is too long will do */
-        if (size > h.size)
-            return NULL;
-        if (!h.span->elem_bytes)
-            hold_large_of(h.span)->size = size;
-        h.size = size;
-        return hold_write(&h);
-    }
+    if (!moved) /* a block that is too long will do */
+        return size > h.size ? NULL : remake(&h, size);
     memcpy(moved, block, h.size < size ? h.size : size);
     if (!h.span->elem_bytes)
         hold_large_of(h.span)->is_cut = size < h.size;

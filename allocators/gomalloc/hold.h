@@ -82,8 +82,9 @@ static inline unsigned hold_offset(unsigned slot_bytes) {
 }
 
 /* The kind of a block: in the lowest bits its origin, above them 0, or 1 and the logarithm of the
- * alignment that was asked for. */
-enum { HOLD_ORIGIN_BITS = 2, HOLD_ORIGIN = (1 << HOLD_ORIGIN_BITS) - 1 };
+ * alignment that was asked for. What realloc leaves in place has none any more. In a slot it may
+ * begin where others do not, which the fast paths of free must know: that is HOLD_FORMER. */
+enum { HOLD_ORIGIN_BITS = 2, HOLD_ORIGIN = (1 << HOLD_ORIGIN_BITS) - 1, HOLD_FORMER = 63 };
 
 static inline unsigned hold_kind(size_t alignment, unsigned origin) {
     return alignment ? (unsigned)(__builtin_ctzll(alignment) + 1) << HOLD_ORIGIN_BITS | origin
@@ -92,7 +93,8 @@ static inline unsigned hold_kind(size_t alignment, unsigned origin) {
 
 /* The alignment that was asked for; 0: none. */
 static inline size_t hold_alignment(unsigned kind) {
-    return (size_t)1 << (kind >> HOLD_ORIGIN_BITS) >> 1;
+    const unsigned number = kind >> HOLD_ORIGIN_BITS;
+    return number == HOLD_FORMER ? 0 : (size_t)1 << number >> 1;
 }
 
 /* The whole word that ends with the secret behind a block; its lower bytes may be the block's.

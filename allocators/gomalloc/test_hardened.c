@@ -142,6 +142,12 @@ static void overflow_far_aligned(void) { /* more than has a header */
     gom_free(p);
 }
 
+static void overflow_aligned_shrunk(void) {
+    unsigned char *p = keep(gom_realloc(keep(gom_aligned_alloc(256, 300)), 290));
+    flip(p + 290);
+    gom_free(p);
+}
+
 static void underflow_header(void) {
     unsigned char *p = keep(gom_malloc(100));
     flip(p - 1);
@@ -484,6 +490,18 @@ static void free_other_alignment(void) {
     gom_free_aligned_sized(keep(gom_aligned_alloc(64, 128)), 128, 128);
 }
 
+static void free_former_alignment(void) { /* what comes of realloc has none */
+    unsigned char *p = keep(gom_aligned_alloc(64, 128));
+    must(keep(gom_realloc(p, 128)) == p);
+    gom_free_aligned_sized(p, 64, 128);
+}
+
+static void free_former_alignment_large(void) {
+    unsigned char *p = keep(gom_aligned_alloc(64, LARGE));
+    must(keep(gom_realloc(p, LARGE)) == p);
+    gom_free_aligned_sized(p, 64, LARGE);
+}
+
 /* --- free memory --- */
 
 static void write_after(size_t size, size_t at) {
@@ -598,6 +616,59 @@ static void all_match(void) {
     gom_free_sized(NULL, 3);
 }
 
+static const struct {
+    size_t alignment, size;
+} aligned_blocks[] = {
+    {8, 10},          {16, 40},        {64, 128},        {256, 300},         {1024, 5000},
+    {16, LARGE},      {64, LARGE},     {4096, LARGE},    {8192, LARGE},      {1 << 16, LARGE},
+    {1 << 20, LARGE}, {8, 10 * LARGE}, {64, HUGE_BLOCK}, {4096, HUGE_BLOCK}, {1 << 20, HUGE_BLOCK},
+};
+
+/* No copy is needed, and the block is one of realloc's from then on. */
+static void aligned_stays(void) {
+    for (unsigned i = 0; i < sizeof aligned_blocks / sizeof *aligned_blocks; i++) {
+        const size_t alignment = aligned_blocks[i].alignment;
+        const size_t size = aligned_blocks[i].size, less = size - size / 8;
+        unsigned char *p = keep(gom_aligned_alloc(alignment, size));
+        p[0] = p[less - 1] = 0x5a;
+        must(keep(gom_realloc(p, size)) == p && gom_usable_size(p) == size);
+        must(keep(gom_realloc(p, less)) == p && gom_usable_size(p) == less);
+        must(keep(gom_realloc(p, less + 1)) == p && p[0] == 0x5a && p[less - 1] == 0x5a);
+        gom_free_sized(p, less + 1);
+        for (unsigned j = 0; size < LARGE && j < MANY; j++) { /* its slot comes again */
+            p = keep(gom_aligned_alloc(alignment, size));
+            must((uintptr_t)p % alignment == 0);
+            memset(p, 0x5a, size);
+            gom_free(p);
+        }
+    }
+}
+
+/* One that lies pages behind the start of its span must be found where realloc puts it. */
+static void aligned_grows(void) {
+    enum { BEFORE = 10 * LARGE };
+    for (size_t alignment = 8; alignment <= 1 << 20; alignment *= 2) {
+        unsigned char *p = keep(gom_aligned_alloc(alignment, BEFORE));
+        memset(p, 0x5a, BEFORE);
+        must(!gom_realloc(p, PTRDIFF_MAX / 2));
+        p = keep(gom_realloc(p, HUGE_BLOCK));
+        must(p[0] == 0x5a && p[BEFORE - 1] == 0x5a);
+        p = keep(gom_realloc(p, 2 * (size_t)HUGE_BLOCK));
+        must(p[0] == 0x5a && p[BEFORE - 1] == 0x5a);
+        gom_free_sized(p, 2 * (size_t)HUGE_BLOCK);
+    }
+}
+
+/* Then a block is as it was. */
+static void aligned_cannot_grow(void) {
+    for (unsigned i = 0; i < sizeof aligned_blocks / sizeof *aligned_blocks; i++) {
+        const size_t size = aligned_blocks[i].size, alignment = aligned_blocks[i].alignment;
+        unsigned char *p = keep(gom_aligned_alloc(alignment, size));
+        must(!gom_realloc(p, PTRDIFF_MAX / 2));
+        gom_free_aligned_sized(p, alignment, size);
+    }
+}
+
 static void mismatch_allowed(void) {
     options[OPTION_MATCH] = 0;
     new_free();
@@ -629,6 +700,7 @@ static const struct {
     {"a byte behind a large block that shrank", overflow_shrunk_large, "a write of 1 byte"},
     {"a byte behind an aligned block", overflow_aligned, "a block of 300 bytes"},
     {"a byte behind one without a header", overflow_far_aligned, "a block of 300 bytes"},
+    {"a byte behind an aligned one that shrank", overflow_aligned_shrunk, "a block of 290 bytes"},
     {"a byte before a block", underflow_header, "underflow: a write before a block"},
     {"the header of a short block", underflow_short, "underflow: a write before a block"},
     {"the word before the header", underflow_word, "underflow: a write before a block"},
@@ -655,6 +727,9 @@ static const struct {
     {"a free with another size", free_size, "mismatch: sized free of 41 bytes"},
     {"a sized free of an aligned block", free_size_of_aligned, "of malloc aligned to 64"},
     {"a free with another alignment", free_other_alignment, "with an alignment of 128 of a block"},
+    {"a free with an alignment that realloc took", free_former_alignment,
+     "with an alignment of 64 of a block of 128 bytes of malloc: 0x"},
+    {"the same of a large block", free_former_alignment_large, "of 100000 bytes of malloc: 0x"},
     {"a write after the free", write_after_short, "write after free"},
     {"the same at the begin of a long block", write_after_long, "write after free"},
     {"the same to all but its begin", write_after_long_all, "write after free"},
@@ -667,6 +742,9 @@ static const struct {
     {"the same, found while it waits", write_to_link_swept, "the link is damaged"},
     {"a handler of the signal allocates from damaged slots", handler_allocates, "write after"},
     {"frees that match are legal", all_match, NULL},
+    {"an aligned block that stays or shrinks is not copied by realloc", aligned_stays, NULL},
+    {"one that grows is found where it is then", aligned_grows, NULL},
+    {"one that cannot grow keeps its alignment", aligned_cannot_grow, NULL},
     {"frees that do not match are, too, if the option says so", mismatch_allowed, NULL},
 };
 

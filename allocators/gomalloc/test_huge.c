@@ -253,6 +253,26 @@ static void fill(size_t *p, size_t from, size_t to) {
         p[i] = i;
 }
 
+/* Hardly a byte was written, and none is copied: what was not touched stays untouched. */
+static void aligned_resized(int shift) {
+    enum { SIZE = 4 };
+    warm_up();
+    const size_t start = rss(), last = 2 * HUGE_BYTES;
+    char *p = gom_aligned_alloc((size_t)1 << shift, SIZE * HUGE_BYTES);
+    if (!p)
+        _exit(1);
+    p[0] = p[last] = 3;
+    if (gom_realloc(p, SIZE * HUGE_BYTES) != p || gom_realloc(p, (SIZE - 1) * HUGE_BYTES) != p)
+        _exit(2);
+    p = gom_realloc(p, 2 * SIZE * HUGE_BYTES);
+    if (!p || p[0] != 3 || p[last] != 3)
+        _exit(3);
+    if (rss() > start + HUGE_BYTES / 2) /* some, where the kernel has huge pages */
+        _exit(4);
+    gom_free_sized(p, 2 * SIZE * HUGE_BYTES);
+    _exit(0);
+}
+
 static bool is_filled(const size_t *p, size_t to) {
     for (size_t i = 0; i < to / sizeof *p; i += 4096 / sizeof *p)
         if (p[i] != i)
@@ -452,6 +472,10 @@ int main(void) {
     IS(status_of(in_child, 0), 0, "a forked child has them, too");
     IS(status_of(resized, false), 0, "realloc moves pages, not bytes: never two blocks resident");
     IS(status_of(resized, true), 0, "also where no address suits at once");
+    static const int shifts[] = {4, 6, 12, 16, 20, 27};
+    for (size_t i = 0; i < sizeof shifts / sizeof *shifts; i++)
+        IS(status_of(aligned_resized, shifts[i]), 0,
+           "realloc copies none with an alignment of 2^%d", shifts[i]);
     for (int call = 0; call < 3; call++)
         IS(status_of(split, call), 0,
            "a block that is several mappings grows, and leaves none behind");
