@@ -37,6 +37,14 @@ MUTANTS = [
         "both name the same object",
     ),
     (
+        "serving: a thread of the kernel is told from what ended",
+        "harness/serving/process.c",
+        "p->kernel  = flags & KERNEL_FLAG;",
+        "p->kernel  = false;",
+        SERVING,
+        "a thread of the kernel is one",
+    ),
+    (
         "serving: privileges of the file are seen",
         "harness/serving/process.c",
         "p->secure = value != 0;",

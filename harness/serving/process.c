@@ -13,6 +13,7 @@
 enum {
     MOST_MAPS        = 1 << 17, /* twice what the kernel allows a process by default */
     MOST_ENVIRONMENT = 4 << 20, /* more than an execve takes by default */
+    KERNEL_FLAG      = 1 << 21, /* PF_KTHREAD of the kernel's sched.h */
 };
 
 int process_open(pid_t pid, const char *file, int flags) {
@@ -41,19 +42,25 @@ bool process_look(pid_t pid, struct process *p) {
         close(fd);
     if (n <= 0)
         return false;
-    text[n]           = '\0';
-    const char *after = strrchr(text, ')'); /* the name before may have any character */
-    const char *name  = strchr(text, '(');
+    text[n] = '\0';
+    return process_parse(text, p);
+}
+
+bool process_parse(const char *stat, struct process *p) {
+    const char *after = strrchr(stat, ')'); /* the name before may have any character */
+    const char *name  = strchr(stat, '(');
     int parent;
+    unsigned flags;
     unsigned long long started;
     if (!after || !name || name > after ||
         sscanf(after + 1,
-               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+               " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
                "%*d %llu",
-               &p->state, &parent, &started) != 3)
+               &p->state, &parent, &flags, &started) != 4)
         return false;
     p->parent  = parent;
     p->started = started;
+    p->kernel  = flags & KERNEL_FLAG;
     snprintf(p->command, sizeof p->command, "%.*s", (int)(after - name - 1), name + 1);
     return true;
 }

@@ -20,6 +20,7 @@ struct process {
     pid_t pid, parent;
     uint64_t started;       /* in ticks since the boot */
     char state;             /* a letter, see proc(5) */
+    bool kernel;            /* it is a thread of the kernel's */
     char command[64];       /* "" for none */
     char program[PATH_MAX]; /* "" if it may not be read */
     struct process_map *map;
@@ -33,8 +34,11 @@ struct process {
     bool auxiliary_read;
 };
 
-/* Reads pid, parent, start, state and command only. False: there is no such process. */
+/* Reads pid, parent, start, state, command and `kernel` only. False: there is no such process. */
 bool process_look(pid_t, struct process *);
+
+/* The same from the text of /proc/PID/stat, but for the pid. */
+bool process_parse(const char *stat, struct process *);
 
 /* Reads the rest; `wide`: it has words of 64 bits. What may not be read stays empty. */
 void process_read(struct process *, bool wide);

@@ -197,10 +197,16 @@ void serving_find(pid_t pid, const struct serving_question *question, struct ser
     s->parent  = l.process.parent;
     s->started = l.process.started;
     snprintf(s->command, sizeof s->command, "%s", l.process.command);
+    s->kernel = l.process.kernel;
+    if (s->kernel) { /* also where nobody but root may see that it has no program */
+        s->state = SERVING_GONE;
+        snprintf(s->why, sizeof s->why, "it is a thread of the kernel, and has no program");
+        return;
+    }
     l.program_fd = process_open(pid, "exe", O_RDONLY);
     if (l.program_fd < 0 && errno == ENOENT) {
         s->state = SERVING_GONE;
-        snprintf(s->why, sizeof s->why, "it has no program: it ends, or is the kernel's own");
+        snprintf(s->why, sizeof s->why, "it has no program: it ends");
         return;
     }
     if (l.program_fd < 0) {

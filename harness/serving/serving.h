@@ -64,6 +64,7 @@ struct serving {
     bool checked;  /* a call in the process is bound to it, which was seen in its memory */
     bool fixed;    /* a static program: no dynamic linker, and nothing can be preloaded */
     bool secure;   /* it runs with privileges of its file: ld.so ignores LD_PRELOAD's paths */
+    bool kernel;   /* it is a thread of the kernel's */
     char libc[16]; /* "glibc", "musl", or "" */
 
     char preload[1024];                /* LD_PRELOAD in its environment */

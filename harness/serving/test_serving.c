@@ -46,6 +46,18 @@ static void test_gone(void) {
     OK(*found.why, "and it says so");
 }
 
+/* As Linux 6 writes them: kthreadd, and a program that chose a name. */
+static void test_stat(void) {
+    struct process p = {0};
+    OK(process_parse("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 1 0 0 20 0 1 0 24 0 0\n", &p) &&
+           p.kernel && p.parent == 0 && p.started == 24 && strcmp(p.command, "kthreadd") == 0,
+       "a thread of the kernel is one");
+    OK(process_parse("7 (a) R (b) S 3 7 7 0 -1 4194560 9 9 0 0 1 1 0 0 20 0 1 0 512 9 9\n", &p) &&
+           !p.kernel && p.parent == 3 && p.started == 512 && strcmp(p.command, "a) R (b") == 0,
+       "a program is none, whatever its name");
+    OK(!process_parse("7 (a) S 3 7\n", &p) && !process_parse("", &p), "less is refused");
+}
+
 /* --- both ways to list the objects ---------------------------------------------------------------
  */
 
@@ -181,6 +193,7 @@ static void test_broken_files(void) {
 int main(void) {
     test_itself();
     test_gone();
+    test_stat();
     test_both_ways((char *[]){"/bin/sleep", "60", NULL});
     test_both_ways((char *[]){"/usr/bin/perl", "-e", "sleep 60", NULL});
     test_preloaded();

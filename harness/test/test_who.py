@@ -373,6 +373,29 @@ class Running(WhoTest):
         self.assertEqual(seen["name"], "gomalloc")
         self.assertTrue(seen["version"] or os.geteuid())
 
+    def test_threads_of_the_kernel(self) -> None:
+        """None of them ended; and who asks need not be root."""
+        flag = 1 << 21  # PF_KTHREAD, in the ninth member of stat: the seventh behind the name
+        found = []
+        for stat_file in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                members = stat_file.read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue  # it ended
+            if int(members[6]) & flag:
+                found.append(int(stat_file.parent.name))
+        if not found:
+            self.skipTest("no thread of the kernel is visible here")
+        root = min(found)  # it stays; others may come and go
+        document = self.who(root, code=1)  # nobody serves
+        self.assertIn("a thread of the kernel", document["processes"][0]["why"])
+        counts = document["counts"]
+        self.assertEqual((counts["known"], counts["unknown"], counts["wrong"]), (0, 0, 0))
+        self.assertGreater(counts["kernel"], 0)
+        self.assertEqual(counts["kernel"] + counts["unseen"], len(document["processes"]))
+        text = spanbench("who", root).stdout
+        self.assertRegex(text, r"^0 processes: 0 known;.* of the kernel, without a program\n$")
+
     def test_no_such_process(self) -> None:
         done = spanbench("who", 2**22 + 1)
         self.assertEqual((done.returncode, done.stdout), (2, ""))

@@ -104,11 +104,12 @@ bool who_print_json(const struct seen *all, const struct who_options *o,
     json_t *list               = json_array();
     for (size_t i = 0; i < all->count; i++)
         json_array_append_new(list, process_of(all, i, o->expect));
-    json_t *made = json_pack(
-        "{s:i, s:b, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:o}", "schema", 1, "complete",
-        !all->overflow, "expected", o->expect ? clean(o->expect) : json_null(), "program",
-        end_of(end), "counts", "known", (json_int_t)v.known, "unknown", (json_int_t)v.unknown,
-        "wrong", (json_int_t)v.wrong, "unseen", (json_int_t)v.unseen, "processes", list);
+    json_t *made =
+        json_pack("{s:i, s:b, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:o}", "schema", 1, "complete",
+                  !all->overflow, "expected", o->expect ? clean(o->expect) : json_null(), "program",
+                  end_of(end), "counts", "known", (json_int_t)v.known, "unknown",
+                  (json_int_t)v.unknown, "wrong", (json_int_t)v.wrong, "unseen",
+                  (json_int_t)v.unseen, "kernel", (json_int_t)v.kernel, "processes", list);
     const bool good = made && json_dumpf(made, stdout, JSON_INDENT(1)) == 0;
     putchar('\n');
     json_decref(made);

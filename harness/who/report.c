@@ -39,7 +39,9 @@ struct who_verdict who_judge(const struct seen *all, const char *expect) {
     struct who_verdict v = {0};
     for (size_t i = 0; i < all->count; i++) {
         const struct seen_process *p = &all->process[i];
-        if (!was_seen(p))
+        if (p->serving && p->serving->kernel)
+            v.kernel++;
+        else if (!was_seen(p))
             v.unseen += !p->replaced;
         else if (*who_wrong(p->serving, expect))
             v.wrong++;
@@ -264,6 +266,9 @@ static void print_sum(const struct who_verdict *v, const struct follow_end *end,
         printf(", %zu not known", v->unknown);
     if (v->unseen)
         printf("; %zu ended before they could be looked at", v->unseen);
+    if (v->kernel)
+        printf("; %zu thread%s of the kernel, without a program", v->kernel,
+               v->kernel == 1 ? "" : "s");
     if (end && end->timed_out)
         printf("; still running after %g s, and ended then", seconds);
     if (end && end->too_many)

@@ -7,9 +7,9 @@
 #include "who_options.h"
 
 /* How many processes are as they were asked to be. Those that nobody could look at before they
- * ended count nowhere. */
+ * ended are `unseen`, and threads of the kernel are `kernel`: they count nowhere else. */
 struct who_verdict {
-    size_t known, unknown, wrong, unseen;
+    size_t known, unknown, wrong, unseen, kernel;
 };
 
 /* Why a process is not what was asked for; "": it is. */
