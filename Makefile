@@ -87,9 +87,9 @@ $(if $(filter history,$(MAKECMDGOALS)),$(call only,KEEP,1 yes 0 no))
 
 B ?= build
 export B
-# Two that build in one folder at once wait for each other. What people run calls make to build, and is
-# not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals compare bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history test test-all lint install uninstall
+# Two that build in one folder at once wait for each other. What people run calls make to build, or builds
+# nothing, and is not kept waiting itself. Who is called by a make that holds the lock has it.
+COMMANDS := rivals table answer report compare bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history test test-all lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B

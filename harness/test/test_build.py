@@ -538,6 +538,30 @@ class Locks(DriverTest):
             self.assertIn("cannot write to '/proc/x'", errors)
             self.assertIn("B=/tmp/build OUT=/tmp/results", errors)
 
+    def test_what_builds_nothing_needs_no_folder(self) -> None:
+        """A stored run is shown wherever it can be read."""
+        example, run_folder = ROOT / "results" / "example", self.directory / "run"
+        shutil.copytree(example, run_folder)
+        before = {path.name for path in run_folder.iterdir()}
+        for target in ("table", "answer", "report"):
+            done = run("make", "B=/proc/x", f"RUN={run_folder}", target, cwd=ROOT)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), target)
+            self.assertTrue(done.stdout, target)
+        done = run("make", f"A={example}", f"B={run_folder}", "compare", cwd=ROOT)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        made = {path.name for path in run_folder.iterdir()} - before
+        self.assertEqual(made - {"report.html"}, {"compare.html"})
+
+    def test_a_page_that_cannot_be_written(self) -> None:
+        example = ROOT / "results" / "example"
+        of_two: list[Any] = [f"--base={example}", example]
+        for words in ([example], of_two):
+            script = ROOT / "scripts" / "report" / "__main__.py"
+            done = run(script, "--out=/proc/x/page.html", *words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("/proc/x/page.html: the page cannot be written: ", done.stderr)
+            self.assertIn("--out=FILE writes it elsewhere", done.stderr)
+
     def test_results_that_cannot_be_written(self) -> None:
         if os.geteuid() == 0:
             self.skipTest("root may write to any folder")

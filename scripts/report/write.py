@@ -332,14 +332,25 @@ def comparison(a: Path, b: Path) -> model.Page:
     return bench_results.read_loosely(bench_of(b), made, f"to be compared with {a}")
 
 
+def save(place: Path, text: str) -> Path:
+    """Whole or not at all, in a folder that may have to be made. Returns the place."""
+    try:
+        place.parent.mkdir(exist_ok=True)
+        stored_file.write(place, text.encode("utf-8"))
+    except OSError as error:
+        what = f"{place}: the page cannot be written: {error.strerror}"
+        raise Unusable(
+            f"{what}; scripts/report/__main__.py --out=FILE writes it elsewhere"
+        ) from error
+    return place
+
+
 def write_comparison(a: Path, b: Path, out: Optional[Path]) -> Optional[Path]:
     """Likewise as `write`, into the folder of b."""
     text = rendered(comparison(a, b))
     if text is None:
         return None
-    place = out or bench_of(b).with_name(COMPARISON)
-    stored_file.write(place, text.encode("utf-8"))
-    return place
+    return save(out or bench_of(b).with_name(COMPARISON), text)
 
 
 def place_of(path: Path) -> Path:
@@ -358,7 +369,4 @@ def write(path: Path, out: Optional[Path]) -> Optional[Path]:
     text = rendered(page_of_folder(path) if path.is_dir() else page_of(path))
     if text is None:
         return None
-    place = out or place_of(path)
-    place.parent.mkdir(exist_ok=True)
-    stored_file.write(place, text.encode("utf-8"))
-    return place
+    return save(out or place_of(path), text)
