@@ -171,6 +171,51 @@ void *realloc(void *p, size_t n) {
     return fresh && p ? memcpy(fresh, p, old < n ? old : n) : fresh;
 }
 """
+# A malloc in the program, which frees nothing, or with -DNEXT calls the next one.
+OWN = """
+#include <dlfcn.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+static _Alignas(16) char heap[256 << 20];
+static size_t used;
+void *malloc(size_t n) {
+#ifdef NEXT
+    static void *(*next)(size_t);
+    if (!next)
+        next = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
+    return next(n);
+#else
+    void *p = heap + __atomic_fetch_add(&used, (n + 15) / 16 * 16, 5);
+    return p;
+#endif
+}
+#ifndef NEXT
+void free(void *p) { }
+void *calloc(size_t c, size_t n) { return malloc(c * n); }
+void *realloc(void *p, size_t n) { return p ? memmove(malloc(n), p, n) : malloc(n); }
+#endif
+int main(void) {
+    for (int i = 0; i < 60; i++) {
+        memset(malloc(1 << 20), 1, 1 << 20);
+        usleep(10000);
+    }
+    return 0;
+}
+"""
+LINKED = """
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+NAMED
+int main(void) {
+    for (int i = 0; i < 60; i++) {
+        memset(malloc(1 << 20), 1, 1 << 20);
+        usleep(10000);
+    }
+    return 0;
+}
+"""
 AWAIT_LOOK = """
 #include <fcntl.h>
 #include <poll.h>
@@ -627,6 +672,50 @@ class BadInput(WhyTest):
         said = self.refuse("--", program, "sleep", code=1)
         self.assertIn("the counter did not take effect", said)
         self.assertIn("static", said)
+
+    def test_a_program_with_a_malloc_of_its_own(self) -> None:
+        own = self.build("own", OWN)
+        said = self.refuse("--", own, code=1)
+        self.assertRegex(
+            said, r"own \(\d+\) has a malloc of its own, which no preloaded one replaces"
+        )
+        self.assertIn("--preload", said)
+        # the shell, which can be counted, is the smaller one
+        said = self.refuse("--", "sh", "-c", f"{own}; true", code=1)
+        self.assertRegex(said, r"own \(\d+\) has a malloc of its own")
+
+    def test_one_that_links_an_allocator(self) -> None:
+        tried = 0
+        for library in ("libjemalloc.a", "libtcmalloc_minimal.a"):
+            if not Path(run("gcc", f"-print-file-name={library}").stdout.strip()).is_absolute():
+                continue
+            words = ["-Wl,-u,malloc", f"-l:{library}", "-lstdc++", "-lm"]
+            name = library.partition(".")[0][3:11]
+            program = self.build(name, LINKED.replace("NAMED", ""), *words)
+            with self.subTest(library):
+                said = self.refuse("--", program, code=1)
+                self.assertRegex(said, name + r" \(\d+\) has a malloc of its own")
+            tried += 1
+        if not tried:
+            self.skipTest("no allocator to link statically is installed")
+
+    def test_one_that_wraps_malloc_is_counted(self) -> None:
+        wraps = self.build("wraps", OWN, "-DNEXT")
+        document = self.why("--", wraps)
+        self.assertGreater(document["processes"][0]["points"][-1]["live"], 50 << 20)
+        self.assertIn("counted as far as it calls the next malloc", document["errors"])
+
+    def test_one_that_names_malloc_has_none(self) -> None:
+        """At a fixed address, the program has a symbol malloc with a value."""
+        named = "void *(*volatile named)(size_t); void name(void) { named = malloc; }"
+        source = LINKED.replace("NAMED", named)
+        names = self.build("names", source, "-no-pie", "-fno-pie")
+        symbols = run("readelf", "--dyn-syms", "--wide", names).stdout
+        if not re.search(r": 0*[1-9a-f][0-9a-f]* .* UND malloc", symbols):
+            self.skipTest("here the symbol has no value")
+        document = self.why("--", names)
+        self.assertGreater(document["processes"][0]["points"][-1]["live"], 50 << 20)
+        self.assertNotIn("of its own", document["errors"])
 
     def test_what_ends_before_it_can_be_asked(self) -> None:
         """It is static, or has privileges: its file tells that, too."""

@@ -267,6 +267,7 @@ static void begin(struct books *b, pid_t pid, int image) {
     }
     p->parent   = p->shared->parent;
     p->no_sizes = atomic_load(&p->shared->state) == WHY_NO_SIZES;
+    p->own      = p->shared->own;
     snprintf(p->object, sizeof p->object, "%.2000s", p->shared->object);
     *at = p;
     b->seen++;

@@ -20,6 +20,7 @@ struct process_book {
     char object[PATH_MAX / 2];       /* the file of its malloc */
     const struct why_shared *shared; /* NULL: it has ended */
     bool no_sizes;                   /* its allocator has no malloc_usable_size: nothing is known */
+    bool own;                        /* the program has a malloc of its own */
     bool unsure;                     /* its allocator's sizes are not what it promised */
     bool exited;                     /* it called exit: the last point was taken by itself, then */
     struct split *point;

@@ -6,6 +6,30 @@ FORKS = "harness/test/test_forks.py:Forks.test_more_processes_than_a_program_may
 
 MUTANTS = [
     (
+        "why: a program with a malloc of its own is not answered for",
+        "harness/why/counter/count.c",
+        "    book->own = next.own;",
+        "    book->own = 0;",
+        f"{WHY}:BadInput.test_a_program_with_a_malloc_of_its_own",
+        "test_a_program_with_a_malloc_of_its_own",
+    ),
+    (
+        "why: who only names malloc has none of its own",
+        "harness/why/counter/next.c",
+        "((const ElfW(Sym) *)symbol)->st_shndx != SHN_UNDEF;",
+        "(first || SHN_UNDEF);",
+        f"{WHY}:BadInput.test_one_that_names_malloc_has_none",
+        "symbol malloc with a value",
+    ),
+    (
+        "why: who calls the next malloc is counted",
+        "harness/why/why.c",
+        "p->own && (!p->points || p->point[p->points - 1].made == 0)",
+        "p->own",
+        f"{WHY}:BadInput.test_one_that_wraps_malloc_is_counted",
+        "test_one_that_wraps_malloc_is_counted",
+    ),
+    (
         "why: a block that another thread frees is freed",
         "harness/why/counter/interpose.c",
         "    count_up(&mine->small[usable / 8].freed);",

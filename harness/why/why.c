@@ -116,6 +116,20 @@ static bool has_points(const struct books *b) {
     return any;
 }
 
+/* Nothing of what it allocated came to the counter. */
+static bool serves_itself(const struct process_book *p) {
+    return p->own && (!p->points || p->point[p->points - 1].made == 0);
+}
+
+/* The process that the answer is about, as a rule; there is one. */
+static const struct process_book *largest(const struct books *b) {
+    const struct process_book *found = b->book[0];
+    for (size_t i = 1; i < b->count; i++)
+        if (b->book[i]->peak > found->peak)
+            found = b->book[i];
+    return found;
+}
+
 /* What was seen so far, as of a run that is interrupted here. */
 static json_t *make_so_far(const void *question) {
     const struct question *q  = question;
@@ -130,7 +144,7 @@ static void save_so_far(void *question) {
     static const double limit_seconds = 0.6;
     struct question *q                = question;
     const double now                  = books_now();
-    if (now < q->next_save || !has_points(&q->books))
+    if (now < q->next_save || !has_points(&q->books) || serves_itself(largest(&q->books)))
         return;
     checkpoint_add(&q->checkpoint);
     checkpoint_renew(&q->checkpoint, -1);
@@ -175,6 +189,16 @@ static const char *problem_of(const struct question *q, char *text, size_t size)
                                "PROGRAM says who serves its malloc)");
         return text;
     }
+    const struct process_book *p = largest(&q->books);
+    if (serves_itself(p)) {
+        snprintf(
+            text, size,
+            "%s (%d) has a malloc of its own, which no preloaded one replaces: its blocks cannot "
+            "be counted from outside. Build it without, and name that allocator by --allocator "
+            "or --preload; or ask its malloc for statistics",
+            *p->command ? p->command : q->path, (int)p->pid);
+        return text;
+    }
     if (has_points(&q->books))
         return NULL;
     if (q->books.book[0]->no_sizes) {
@@ -212,11 +236,24 @@ static void say_end(const struct observation *o) {
                  o->left == 1 ? "" : "es", o->left == 1 ? "is" : "are");
 }
 
+/* Of processes that the answer is not about, or only in part. */
+static void say_own(const struct books *b) {
+    for (size_t i = 0; i < b->count; i++)
+        if (b->book[i]->own)
+            text_say("%s (%d) has a malloc of its own: its blocks are %s", b->book[i]->command,
+                     (int)b->book[i]->pid,
+                     serves_itself(b->book[i]) ? "not counted"
+                                               : "counted as far as it calls the next malloc");
+}
+
 static int answer(struct question *q) {
     const struct observation *o = &q->observation;
     char text[700];
     const char *problem = problem_of(q, text, sizeof text);
     if (problem) {
+        char so_far[PATH_MAX + 16]; /* of before the largest process had a malloc of its own */
+        snprintf(so_far, sizeof so_far, "%s/why.json", q->results.directory);
+        unlink(so_far);
         results_discard(&q->file);
         results_remove(&q->results);
         text_say("%s", problem);
@@ -228,6 +265,7 @@ static int answer(struct question *q) {
         json_dumpf(record, stdout, JSON_INDENT(1)), putchar('\n');
     json_decref(record);
     say_end(o);
+    say_own(&q->books);
     int code = saved ? EXIT_GOOD : EXIT_WRONG_USE;
     if (saved && !q->options.json && !q->options.quiet) {
         const char *const words[] = {q->results.directory, NULL};

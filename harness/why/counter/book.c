@@ -67,6 +67,7 @@ struct why_shared *book_open(const char *object) {
 /* The parts that were used alone: the rest of the file stays without pages. */
 static void copy_used(struct why_shared *to, const struct why_shared *from) {
     const uint32_t names = atomic_load(&from->names_used), slots = atomic_load(&from->slots_used);
+    to->own = from->own;
     memcpy(to->object, from->object, sizeof to->object);
     atomic_store(&to->level, atomic_load(&from->level));
     atomic_store(&to->names_used, names);

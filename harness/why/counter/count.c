@@ -283,6 +283,7 @@ void count_begin(void) {
     atomic_store_explicit(&book->slots_used, 1, memory_order_relaxed);
     atomic_store_explicit(&book->slot[0].used, 1, memory_order_relaxed);
     atomic_store_explicit(&book->names_used, 1, memory_order_relaxed);
+    book->own = next.own;
     /* pairs with the acquire of the driver: it finds all that stands above */
     atomic_store_explicit(&book->state, next.usable ? WHY_COUNTING : WHY_NO_SIZES,
                           memory_order_release);

@@ -95,6 +95,16 @@ static void look_for_promise(void) {
     }
 }
 
+/* In front of the counter there is the program alone. One at a fixed address that takes the address
+ * of malloc has a symbol for it, with a value, which defines nothing. */
+static bool has_own(void) {
+    Dl_info self, info;
+    void *symbol = NULL, *first = dlsym(RTLD_DEFAULT, "malloc");
+    return first && dladdr(&next, &self) && dladdr1(first, &info, &symbol, RTLD_DL_SYMENT) &&
+           info.dli_fbase != self.dli_fbase && symbol &&
+           ((const ElfW(Sym) *)symbol)->st_shndx != SHN_UNDEF;
+}
+
 /* An allocator without malloc_usable_size: that of the next object is not about its blocks. */
 static void look(void) {
     Dl_info info;
@@ -109,6 +119,7 @@ static void look(void) {
     *(void **)&next.pvalloc        = next_find("pvalloc");
     *(void **)&next.usable         = next_find("malloc_usable_size");
     *(void **)&next.getattr        = next_find("pthread_getattr_np");
+    next.own                       = has_own();
     if (dladdr(*(void **)&next.malloc, &info) && info.dli_fname)
         strncpy(next.object, info.dli_fname, sizeof next.object - 1);
     dl_iterate_phdr(see_object, *(void **)&next.malloc);

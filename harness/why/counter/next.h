@@ -21,7 +21,8 @@ struct next {
     size_t (*promised)(size_t, int); /* the usable size for a request; NULL: it does not promise */
     int (*getattr)(pthread_t, pthread_attr_t *); /* pthread_getattr_np; NULL: there is none */
     bool glibc;                                  /* headers of blocks are laid out as in glibc */
-    char object[2048];                           /* its file */
+    bool own;          /* the program has a malloc of its own, in front of the counter */
+    char object[2048]; /* its file */
 };
 
 extern struct next next;

@@ -13,7 +13,7 @@
 #define WHY_FOLDER_VARIABLE "SPANBENCH_WHY" /* in the program's environment: where the files go */
 
 enum {
-    WHY_MAGIC   = 0x33594857, /* "WHY3" */
+    WHY_MAGIC   = 0x34594857, /* "WHY4" */
     WHY_CLASSES = 128,        /* four for each power of two, from 16 bytes on */
     WHY_SLOTS   = 1024,       /* threads that live at once; what is more shares the first */
     WHY_NAMES   = 4096,       /* threads that have a name of their own, over the whole life */
@@ -76,6 +76,8 @@ struct why_shared {
     uint32_t magic;
     _Atomic uint32_t state; /* enum why_state; stored release when all above is there */
     int32_t process, parent;
+    uint32_t
+        own; /* 1: the program has a malloc of its own, and calls the counter at most from there */
     char object[PATH_MAX / 2]; /* the file of the malloc behind the counter */
     _Atomic uint32_t level;    /* of the sample */
     _Atomic uint32_t names_used;
