@@ -117,6 +117,22 @@ class Truth(TryTest):
                 self.assertIn(library, process["malloc"])
                 self.assertIsNone(process["why"])
 
+    def test_an_allocator_inside(self) -> None:
+        """No row replaces pymalloc, unless it is off; a row that has none does not say it is there."""
+        words = (PYTHON, "-I", "-S", "-c", "pass")
+        for value in ("pymalloc", "malloc"):
+            options = ("--runs", 1, "--env", f"PYTHONMALLOC={value}")
+            said = self.attempt(*words, options=options, rows="system,jemalloc").stdout
+            told = [p["inner"] for r in self.program()["rows"] for p in r["processes"]]
+            if value == "malloc":
+                self.assertEqual(told, [[], []])
+                self.assertNotIn("Inside of", said)
+                continue
+            self.assertEqual(len(told), 2)
+            for (inner,) in told:
+                self.assertRegex(inner, "pymalloc: .*PYTHONMALLOC=malloc turns it off")
+            self.assertEqual(said.count("\nInside of python3: CPython's pymalloc: "), 1, said)
+
     def test_programs_that_one_process_becomes(self) -> None:
         """sh becomes a static program: that is what counts. An exec that fails is none."""
         source = self.directory / "static.c"

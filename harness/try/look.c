@@ -129,6 +129,10 @@ static void identify(struct look *look, const char *library, pid_t pid) {
     const char *why   = served ? "" : serving_finding(&serving);
     snprintf(p->why, sizeof p->why, "%s", why ? why : *serving.why ? serving.why : LOOK_NO_MALLOC);
     text_clean(p->object);
+    memset(p->inner, 0, sizeof p->inner);
+    for (size_t i = 0, inner = 0; i < serving.notes && inner < LOOK_INNER; i++)
+        if (serving.note[i].kind == SERVING_INNER)
+            snprintf(p->inner[inner++], sizeof p->inner[0], "%s", serving.note[i].text);
     if (memory_count(pid, &counters))
         p->high_water = counters.high_water;
     if (memory_walk(pid, &walk))

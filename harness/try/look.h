@@ -9,7 +9,7 @@
 
 #include "measure.h"
 
-enum { LOOK_PROCESSES = 200, LOOK_FILES_BYTES = 1 << 17 };
+enum { LOOK_PROCESSES = 200, LOOK_FILES_BYTES = 1 << 17, LOOK_INNER = 2 };
 
 /* A cause of the library, whatever the program is. */
 #define LOOK_NO_MALLOC "the library does not serve malloc"
@@ -17,12 +17,13 @@ enum { LOOK_PROCESSES = 200, LOOK_FILES_BYTES = 1 << 17 };
 struct look_process {
     pid_t pid, parent;
     char comm[64], exe[PATH_MAX];
-    char object[PATH_MAX];      /* that serves malloc; "": not known */
-    bool system;                /* it is the C library's, which serves without a preload */
-    char why[320];              /* the library that was asked for does not serve; "": it does */
-    bool replaced;              /* it became another program by exec, which the next entry is of */
-    size_t order;               /* in which entries were made */
-    int64_t high_water, shared; /* RSS at its most, and what of it is not its own; -1: not known */
+    char object[PATH_MAX];       /* that serves malloc; "": not known */
+    bool system;                 /* it is the C library's, which serves without a preload */
+    char why[320];               /* the library that was asked for does not serve; "": it does */
+    char inner[LOOK_INNER][320]; /* allocators inside that no library replaces; "": no more */
+    bool replaced;               /* it became another program by exec, which the next entry is of */
+    size_t order;                /* in which entries were made */
+    int64_t high_water, shared;  /* RSS at its most, and what of it is not its own; -1: not known */
 };
 
 struct look {

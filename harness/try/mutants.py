@@ -7,6 +7,14 @@ VERDICT = "scripts/verdicts/test_try_verdict.py"
 
 MUTANTS = [
     (
+        "try: an allocator inside of the program is told",
+        "harness/try/look.c",
+        "if (serving.note[i].kind == SERVING_INNER)",
+        "if (serving.note[i].kind == SERVING_PRELOAD)",
+        f"{TRY}:Truth.test_an_allocator_inside",
+        "No row replaces pymalloc",
+    ),
+    (
         "peak: what nobody saw is in the kernel's account of the ended",
         "harness/try/measure.c",
         "if (one <= w->largest + SLACK_BYTES)",

@@ -112,6 +112,10 @@ void trial_add_look(struct trial *t, size_t row, const struct look *l) {
         json_object_set_new(o, "exe", trial_text(p->exe));
         json_object_set_new(o, "malloc", trial_text(p->object));
         json_object_set_new(o, "why", trial_text(p->why));
+        json_t *inner = json_array();
+        for (size_t k = 0; k < LOOK_INNER && *p->inner[k]; k++)
+            json_array_append_new(inner, trial_text(p->inner[k]));
+        json_object_set_new(o, "inner", inner);
         json_object_set_new(o, "replaced", json_boolean(p->replaced));
         json_object_set_new(o, "peak_rss_bytes", bytes_or_null(p->high_water));
         json_array_append_new(list, o);

@@ -68,5 +68,6 @@ for (const { caption, rows: lines } of page.tables) for (const m of metrics.filt
   cells.push([where, line[3], e && Number.isFinite(e[1] + e[2]) ? text`${e[1]} to ${e[2]}` : ["-"]], [where, line[4], verdict], [where, line[5], [values(m, name).size]]);
 }
 for (const r of rows.filter((x) => names.includes(x.name))) expected.push(...(r.notes ?? []).map((note) => [`${r.name}: ${note}.`]));
-expected.push(...ofServers(good, names), ...ofLimits(rows, names, program));
+const inside = rows.filter((x) => names.includes(x.name)).flatMap((x) => (x.processes ?? []).flatMap((own) => (own.inner ?? []).map((text) => `Inside of ${own.comm}: ${text}.`)));
+expected.push(...ofServers(good, names), ...ofLimits(rows, names, program), ...[...new Set(inside)].map((text) => [text]));
 judged([...page.sentences("finding"), ...page.sentences("gap")], [...expected, ...gaps], cells);

@@ -223,6 +223,16 @@ class Recounts(PageTest):
             ("does not print the same", "prints the same"),
         )
 
+    def test_an_allocator_inside(self) -> None:
+        of = trial({"system": 2.0, "quick": 1.0})
+        for row in of["rows"]:
+            row["processes"] = [{"comm": "python3", "inner": ["a pool: A=1 turns it off"]}]
+        self.trial(
+            of,
+            "2 sentences and 30 cells",
+            ("Inside of python3: a pool: A=1", "Inside of python3: a pool: A=2"),
+        )
+
     def test_stored_programs(self) -> None:
         """Those of the repository, of which some are servers."""
         for name, said, right, wrong in (

@@ -138,6 +138,7 @@ def words(verdict: Verdict) -> list[str]:
     lines += [f"{row.name}: {note}." for row in results.good for note in row.notes]
     lines += try_server.words(results)
     lines += try_limits.words(results)
+    lines += inside(results)
     if pairs and results.rounds < fewest:
         lines.append(
             f"{runs_of(results)} {'is' if results.rounds == 1 else 'are'} too few to prove a single difference among "
@@ -145,6 +146,20 @@ def words(verdict: Verdict) -> list[str]:
             "--allocators."
         )
     return lines
+
+
+def inside(results: Results) -> list[str]:
+    """Allocators of the programs' own, which no row replaces. Older files do not tell."""
+    good = {row.name for row in results.good}
+    processes = [
+        p
+        for row in results.document["rows"]
+        if row["name"] in good
+        for p in row.get("processes", ())
+    ]
+    return sorted(
+        {f"Inside of {p['comm']}: {inner}." for p in processes for inner in p.get("inner", ())}
+    )
 
 
 # --- table ----------------------------------------------------------------------------------------
