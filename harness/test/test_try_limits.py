@@ -29,6 +29,17 @@ sys.exit(not (mib >= 80 or 50 <= mib <= 61))
 """
 
 
+# Of the runs with less than 80 MiB but 50 or more, and how many of them ended well.
+ODD = """
+from pathlib import Path
+counter = Path(COUNTER)
+count = len(counter.read_text()) if counter.exists() else 0
+if 50 <= mib < 80:
+    counter.write_text("x" * (count + 1))
+sys.exit(not (mib >= 80 or mib >= 50 and WELL))
+"""
+
+
 class Limits(TryTest):
     def smallest(self, script: str, *before: str) -> Any:
         words = (PYTHON, "-I", "-S", "-c", script)
@@ -56,6 +67,15 @@ class Limits(TryTest):
 
     def test_smallest_limit_that_is_not_the_only_one(self) -> None:
         self.expect_contradiction(self.smallest(CAPRICIOUS))
+
+    def test_chance_is_no_contradiction(self) -> None:
+        """Neither a limit that fails once and never again, nor every second run."""
+        begin, _, _ = CAPRICIOUS.partition("sys.exit")
+        for i, well in enumerate(("count > 0", "count % 2")):
+            counter = repr(str(self.directory / f"count{i}"))
+            limit = self.smallest(begin + ODD.replace("COUNTER", counter).replace("WELL", well))
+            self.assertIsNone(limit["also_enough_bytes"], limit)
+            self.assertTrue(limit["by_chance"], limit)
 
     @slow
     def test_smallest_limit_where_no_control_group_can_be_made(self) -> None:

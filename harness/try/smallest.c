@@ -101,13 +101,18 @@ static void halve(struct search *s) {
     }
 }
 
+/* Does it end so each time? */
+static bool each_time(struct search *s, uint64_t bytes, bool well) {
+    unsigned same = 0;
+    while (same < AGAIN && s->runs < SMALLEST_RUNS && try_limit(s, bytes) == well)
+        same++;
+    return same == AGAIN;
+}
+
 /* What is named must do each time. */
 static void make_sure(struct search *s) {
     for (unsigned rises = 0; rises < RISES && !spawn_interrupted(); rises++) {
-        unsigned good = 0;
-        while (good < AGAIN && try_limit(s, s->good))
-            good++;
-        if (good == AGAIN)
+        if (each_time(s, s->good, true))
             return;
         s->by_chance = true;
         s->fails     = s->good;
@@ -115,11 +120,16 @@ static void make_sure(struct search *s) {
     }
 }
 
+/* One run may be chance. Only if each run says so does less memory suffice where more does not. */
 static void look_around(struct search *s) {
     for (size_t i = 0; i < sizeof below / sizeof *below && !s->good_below; i++) {
         const uint64_t less = (uint64_t)((double)s->fails * below[i]);
-        if (less >= MIB && try_limit(s, less))
+        if (less < MIB || !try_limit(s, less))
+            continue;
+        if (each_time(s, less, true) && each_time(s, s->fails, false))
             s->good_below = less;
+        else
+            s->by_chance = true;
     }
     const uint64_t more = (uint64_t)((double)s->good * above);
     if (!try_limit(s, more))

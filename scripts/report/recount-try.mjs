@@ -69,5 +69,6 @@ for (const { caption, rows: lines } of page.tables) for (const m of metrics.filt
 }
 for (const r of rows.filter((x) => names.includes(x.name))) expected.push(...(r.notes ?? []).map((note) => [`${r.name}: ${note}.`]));
 const inside = rows.filter((x) => names.includes(x.name)).flatMap((x) => (x.processes ?? []).flatMap((own) => (own.inner ?? []).map((text) => `Inside of ${own.comm}: ${text}.`)));
-expected.push(...ofServers(good, names), ...ofLimits(rows, names, program), ...[...new Set(inside)].map((text) => [text]));
+const peak = metrics.find((m) => m.name === "peak memory");
+expected.push(...ofServers(good, names), ...ofLimits(rows, names, program, has(peak).map((n) => [n, middle(peak, n)])), ...[...new Set(inside)].map((text) => [text]));
 judged([...page.sentences("finding"), ...page.sentences("gap")], [...expected, ...gaps], cells);

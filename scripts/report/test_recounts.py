@@ -203,21 +203,26 @@ class Recounts(PageTest):
         for row, its in zip(
             of["rows"],
             (
-                limit(10 * MIB, 9 * MIB, by_chance=True),
+                limit(
+                    10 * MIB, 9 * MIB, by_chance=True, tries=[{"bytes": 6 * MIB, "problem": None}]
+                ),
                 limit(11 * MIB, 9 * MIB, also_enough_bytes=8 * MIB, also_too_small_bytes=12 * MIB),
-                limit(16 * MIB, 15 * MIB, output_compared=False),
+                limit(90 * MIB, 15 * MIB, output_compared=False),
                 limit(None, 0, tries=[{"bytes": 64 * MIB}], problem="killed"),
             ),
         ):
             row["smallest_limit"] = its
         self.trial(
             of,
-            "9 sentences and 60 cells",
+            "11 sentences and 60 cells",
+            ("equal within chance", "equal within the resolution"),
+            ("between 6.00 MiB and 10.0 MiB", "between 9.00 MiB and 10.0 MiB"),
+            ("above the peak memory, of c", "above the peak memory, of b"),
+            ("below the peak memory, of system and b", "below the peak memory, of system"),
             ("system and b 10.0 MiB to 11.0 MiB", "system and b 10.0 MiB to 12.0 MiB"),
-            ("; c 16.0 MiB.", "; c 15.0 MiB."),
+            ("; c 90.0 MiB.", "; c 91.0 MiB."),
             ("d: not even 64.0 MiB", "d: not even 32.0 MiB"),
-            ("a little below 10.0 MiB", "a little below 11.0 MiB"),
-            ("although 9.00 MiB are not", "although 10.0 MiB are not"),
+            ("although 9.00 MiB are not", "although 8.00 MiB are not"),
             ("b: 12.0 MiB were not enough", "b: 13.0 MiB were not enough"),
             ("smallest container: ", "smallest limit: "),
             ("does not print the same", "prints the same"),
@@ -231,6 +236,13 @@ class Recounts(PageTest):
             of,
             "2 sentences and 30 cells",
             ("Inside of python3: a pool: A=1", "Inside of python3: a pool: A=2"),
+        )
+
+    def test_a_limit_that_was_given(self) -> None:
+        self.trial(
+            trial({"system": 1.0, "b": 1.2, "c": 1.4}, limit_bytes=55 * MIB),
+            "6 sentences and 45 cells",
+            ("above the limit of 55.0 MiB: b ", "above the limit of 55.0 MiB: system "),
         )
 
     def test_stored_programs(self) -> None:

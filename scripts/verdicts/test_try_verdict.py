@@ -290,8 +290,48 @@ class Limits(unittest.TestCase):
             self.said(found),
             [
                 "smallest container: jemalloc 38.0 MiB; system and mimalloc 41.0 MiB to 41.5 MiB "
-                "(equal within the resolution)."
+                "(equal within the resolution).",
+                "Limits below the peak memory, of jemalloc, mimalloc and system: pages of files that "
+                "others have read do not count.",
             ],
+        )
+
+    def test_chance_makes_ties(self) -> None:
+        tries = [
+            {"bytes": int(n * MIB), "problem": p} for n, p in ((38, None), (60, None), (41, "x"))
+        ]
+        found = {
+            "jemalloc": limit(60, 59, by_chance=True, tries=tries),
+            "system": limit(40, 39),
+            "mimalloc": limit(70, 69),
+        }
+        first, second, *_ = self.said(found)
+        self.assertEqual(
+            first,
+            "smallest container: system and jemalloc 40.0 MiB to 60.0 MiB (equal within chance); "
+            "mimalloc 70.0 MiB.",
+        )
+        self.assertEqual(
+            second,
+            "jemalloc: between 38.0 MiB and 60.0 MiB, chance decides whether it ends well.",
+        )
+
+    def test_limits_and_peaks(self) -> None:
+        """The peak is 100 MiB."""
+        found = {"system": limit(110, 109), "jemalloc": limit(90, 89)}
+        *_, more, less = self.said(found)
+        self.assertRegex(more, "above the peak memory, of system: page tables .* the limit.$")
+        self.assertRegex(less, "below the peak memory, of jemalloc: pages of files")
+        *_, more, _ = self.said(found, "RLIMIT_DATA")
+        self.assertIn("pages that nobody touched count, too", more)
+
+    def test_a_peak_above_the_limit_that_was_given(self) -> None:
+        document = made(ROWS[:2], 12, cost_of({}, {"mimalloc": 1.1}), limit_bytes=105 * MIB)
+        said = try_limits.words(verdict_of(document).results)
+        self.assertEqual(len(said), 1)
+        self.assertRegex(
+            said[0],
+            r"^Peak memory above the limit of 105 MiB: mimalloc 1[01]\d MiB. Pages of files",
         )
 
     def test_what_is_odd_is_said(self) -> None:
@@ -305,7 +345,8 @@ class Limits(unittest.TestCase):
         for part in (
             "smallest limit of each process's private memory",
             "system: a little below 40.0 MiB, chance decides",
-            "system: 30.0 MiB are enough, too, although 39.0 MiB are not",
+            "system: 30.0 MiB are enough, too, although 39.0 MiB are not, in each of three runs",
+            "Limits below the peak memory, of jemalloc and system: pages of files that others",
             "jemalloc: 55.0 MiB were not enough, although 50.0 MiB were",
             "tcmalloc: not even 8.00 MiB are enough: killed by SIGSEGV",
             "judged by its exit code alone",

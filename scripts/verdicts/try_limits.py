@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
-from verdicts.try_results import Results, Row
+from verdicts.try_results import MEMORY, Results, Row
 from verdicts.try_words import joined, mebibytes
 
 
@@ -19,13 +20,20 @@ def shown(row: Row) -> str:
     return mebibytes(limit["bytes"]) if limit and limit["bytes"] is not None else "-"
 
 
+def reach(row: Row) -> int:
+    """What is certainly too small, or, where a smaller limit was enough in some run, that."""
+    limit = limit_of(row)
+    good = min([limit["bytes"], *(t["bytes"] for t in limit["tries"] if t["problem"] is None)])
+    return int(min(good, limit["too_small_bytes"] or 0))
+
+
 def ties(rows: list[Row]) -> list[list[Row]]:
-    """Rows from the smallest limit up. Two are equal if the bytes between the largest limit that was too
-    small and the smallest that was enough are in part the same."""
+    """Rows from the smallest limit up. Two are equal if the bytes between what was too small and
+    what was surely enough are in part the same."""
     groups: list[list[Row]] = []
     for row in sorted(rows, key=lambda r: int(limit_of(r)["bytes"])):
         first = groups[-1][0] if groups else None
-        if first and (limit_of(row)["too_small_bytes"] or 0) < limit_of(first)["bytes"]:
+        if first and reach(row) < limit_of(first)["bytes"]:
             groups[-1].append(row)
         else:
             groups.append([row])
@@ -39,7 +47,8 @@ def group_words(group: list[Row]) -> str:
     size = mebibytes(sizes[0])
     if mebibytes(sizes[-1]) != size:
         size += f" to {mebibytes(sizes[-1])}"
-    return f"{joined(r.name for r in group)} {size} (equal within the resolution)"
+    within = "chance" if any(limit_of(r)["by_chance"] for r in group) else "the resolution"
+    return f"{joined(r.name for r in group)} {size} (equal within {within})"
 
 
 def remarks(row: Row) -> list[str]:
@@ -49,13 +58,16 @@ def remarks(row: Row) -> list[str]:
         most = max((t["bytes"] for t in limit["tries"]), default=0)
         return [f"{row.name}: not even {mebibytes(most)} are enough: {limit['problem']}."]
     if limit["by_chance"]:
-        said.append(
-            f"{row.name}: a little below {mebibytes(limit['bytes'])}, chance decides whether it ends well."
-        )
+        least = reach(row)
+        where = f"a little below {mebibytes(limit['bytes'])}"
+        if least < (limit["too_small_bytes"] or 0):
+            where = f"between {mebibytes(least)} and {mebibytes(limit['bytes'])}"
+        said.append(f"{row.name}: {where}, chance decides whether it ends well.")
     if limit["also_enough_bytes"] is not None:
         said.append(
             f"{row.name}: {mebibytes(limit['also_enough_bytes'])} are enough, too, although "
-            f"{mebibytes(limit['too_small_bytes'])} are not; more memory does not always help it."
+            f"{mebibytes(limit['too_small_bytes'])} are not, in each of three runs; more memory does not "
+            "always help it."
         )
     if limit["also_too_small_bytes"] is not None:
         said.append(
@@ -65,18 +77,60 @@ def remarks(row: Row) -> list[str]:
     return said
 
 
+def against_peaks(results: Results, rows: list[Row]) -> list[str]:
+    """Why a limit is not the peak memory that the table shows beside it."""
+    of_group = results.document["program"]["limited_by"] == "cgroup"
+    limits = {r.name: limit_of(r)["bytes"] for r in rows}
+    peaks = {r.name: statistics.median(p) for r in rows if (p := r.values[MEMORY.name].values())}
+    more = [name for name, peak in peaks.items() if limits[name] > peak]
+    less = [name for name, peak in peaks.items() if limits[name] < peak]
+    kept = "page tables and other memory of the kernel" if of_group else "pages that nobody touched"
+    said = []
+    if more:
+        said.append(
+            f"Limits above the peak memory, of {joined(more)}: {kept} count, too, and a limit is known to "
+            "2 % or 1 MiB. Size by the limit."
+        )
+    if less:
+        said.append(
+            f"Limits below the peak memory, of {joined(less)}: pages of files that others have read "
+            "do not count."
+        )
+    return said
+
+
+def of_fixed(results: Results) -> list[str]:
+    """Names the rows that passed --limit with a peak above it, and says why they could."""
+    limit = results.document["program"].get("limit_bytes")
+    above = [
+        f"{row.name} {mebibytes(peak)}"
+        for row in results.good
+        if limit
+        and row.values[MEMORY.name]
+        and (peak := statistics.median(row.values[MEMORY.name].values())) > limit
+    ]
+    if not above:
+        return []
+    return [
+        f"Peak memory above the limit of {mebibytes(limit)}: {'; '.join(above)}. Pages of files that others "
+        "have read do not count against a limit."
+    ]
+
+
 def words(results: Results) -> list[str]:
     """A sentence for all, and one for each oddity."""
     tried = [r for r in results.rows if limit_of(r)]
     if not tried:
-        return []
-    groups = ties([r for r in tried if limit_of(r)["bytes"] is not None])
+        return of_fixed(results)
+    found = [r for r in tried if limit_of(r)["bytes"] is not None]
+    groups = ties(found)
     kind = "smallest container"
     if results.document["program"]["limited_by"] != "cgroup":
         kind = "smallest limit of each process's private memory (no control group can be made here)"
     said = [f"{kind}: {'; '.join(map(group_words, groups))}."] if groups else []
     for row in tried:
         said += remarks(row)
+    said += against_peaks(results, found)
     if any(not limit_of(r)["output_compared"] for r in tried):
         said.append(
             "The program does not print the same each time, so limits were judged by its exit code alone."
