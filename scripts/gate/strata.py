@@ -29,6 +29,7 @@ from gate.stats import Numbers
 from paired import LEVEL, Effect
 
 Strata = Sequence[Sequence[float]]  # of each node, one number a round
+
 DRAWS = 1000  # of rounds
 STEPS = 12  # of the search
 FEWEST = 4  # rounds that show a node's noise
