@@ -223,6 +223,14 @@ MUTANTS = [
         "the C library's, and that is said",
     ),
     (
+        "verdict: where differences are proven, the runs were enough",
+        "scripts/verdicts/try_verdict.py",
+        ">= fewest or verdict.proves_any",
+        ">= fewest",
+        f"{VERDICT}:Words.test_many_differences_need_fewer_runs_than_one",
+        "Then nothing says",
+    ),
+    (
         "verdict: rows tie also if one between them does not",
         "scripts/verdicts/try_verdict.py",
         "for pair in itertools.combinations(names, 2):\n        if not tie(*pair)",

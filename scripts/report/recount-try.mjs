@@ -31,7 +31,7 @@ const either = (m, a, b, turned = pair(m, b, a)) => pair(m, a, b) ?? (turned && 
 const told = (c) => differs(c.of ?? c), seen = (s) => (s === Infinity ? [`there are too few runs to see any difference`] : s > 1 ? text`only a factor of ${drawn(1 + s)} would have been seen` : text`a difference of ${drawn(100 * s)} % would have been seen`);
 const change = (c, e = effect(c.d), [l, low, high] = e.map(Math.expm1), ends = [low, high].map(Math.abs).sort((x, y) => x - y)) => l >= 1 ? text`${l + 1} times the ${c.m.noun.replace(/^the /, "")} (${low + 1}..${high + 1})`
   : text`${Math.abs(100 * l)} % ${l < 0 ? "less" : "more"} ${c.m.noun === "the metric" ? "of the metric" : c.m.noun} (${100 * ends[0]}..${100 * ends[1]})`;
-const fewest = Math.ceil(Math.log2((2 * pairs.length) / 0.01)), enough = rounds >= fewest, expected = [];
+const fewest = Math.ceil(Math.log2((2 * pairs.length) / 0.01)), enough = rounds >= fewest || found.length > 0, expected = [];
 if (!names.length) expected.push(["No row has a result."]);
 if (!builds) for (const name of names.filter((n) => n !== base)) {
   const parts = metrics.map((m) => either(m, name, base)).filter((c) => c && told(c)).map((c) => change(c));

@@ -191,6 +191,18 @@ class Words(unittest.TestCase):
         self.assertEqual(len(said), 1)
         self.assertRegex(said[0], "3 runs of each row are too few .*; 1[0-9] would do")
 
+    def test_many_differences_need_fewer_runs_than_one(self) -> None:
+        """Then nothing says that not a single one could be proven, and ties are named."""
+        wide = {"jemalloc": 0.5, "mimalloc": 2.0, "tcmalloc": 4.0}
+        few = verdict_of(made(ROWS, 11, cost_of(wide, {})))
+        self.assertTrue(few.proves_any)
+        said = "\n".join(try_verdict.words(few))
+        self.assertNotIn("too few to prove", said)
+        self.assertIn("time, best median first: jemalloc, system, mimalloc and tcmalloc", said)
+        self.assertIn("cannot be told apart", said)
+        none = "\n".join(try_verdict.words(verdict_of(made(ROWS, 11, cost_of({}, {})))))
+        self.assertIn("11 runs of each row are too few to prove a single", none)
+
     def test_intervals_are_promised_where_there_are_some(self) -> None:
         few, many = (verdict_of(made(ROWS, n, cost_of({}, {}))) for n in (2, 30))
         self.assertNotIn("95 %", try_verdict.title(few))

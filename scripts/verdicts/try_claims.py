@@ -70,6 +70,10 @@ class Verdict:
         return list(self.claims.values())[::2]
 
     @property
+    def proves_any(self) -> bool:
+        return any(c.differs for c in (*self.once, *self.interactions.values()))
+
+    @property
     def comparisons(self) -> int:
         return len(self.once) + len(self.interactions)
 

@@ -125,11 +125,13 @@ def words(verdict: Verdict) -> list[str]:
         return ["No row has a result."]
     pairs = verdict.comparisons
     fewest = stats.fewest_blocks(2 * pairs) if pairs else 0
+    # So many prove one difference that stands alone; several need fewer.
+    enough = results.rounds >= fewest or verdict.proves_any
     lines = []
     if results.of_two_builds:
-        lines += try_against.words(verdict) if results.rounds >= fewest else []
+        lines += try_against.words(verdict) if enough else []
     else:
-        lines += of_allocators(verdict, reference, results.rounds >= fewest)
+        lines += of_allocators(verdict, reference, enough)
     if results.without_ratios:
         lines.append(
             "metric: it is not compared, for it was 0 or less in some run, and such numbers have no "
@@ -139,7 +141,7 @@ def words(verdict: Verdict) -> list[str]:
     lines += try_server.words(results)
     lines += try_limits.words(results)
     lines += inside(results)
-    if pairs and results.rounds < fewest:
+    if pairs and not enough:
         lines.append(
             f"{runs_of(results)} {'is' if results.rounds == 1 else 'are'} too few to prove a single difference among "
             f"{pairs} comparisons; {fewest} would do: give --runs, a larger --budget, or fewer "
