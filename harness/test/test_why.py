@@ -242,6 +242,39 @@ static void await_look(void) {
     close(list);
 }
 """
+# Children that live, and when 64 of them have been looked at, one more with 30 MiB. It leaves without a word,
+# so only a look at it can have told. Each look opens its list of mappings.
+POOL = """
+#include "await_look.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+int main(int argc, char **argv) {
+    int go[2], n = atoi(argv[1]);
+    char byte;
+    pipe(go);
+    for (int i = 0; i <= n; i++) {
+        if (i == n)
+            await_look();
+        if (fork())
+            continue;
+        close(go[1]);
+        if (i == n) {
+            memset(malloc(30 << 20), 1, 30 << 20);
+            await_look();
+            _exit(0);
+        }
+        read(go[0], &byte, 1);
+        exit(0);
+    }
+    close(go[0]);
+    wait(NULL);
+    close(go[1]);
+    while (wait(NULL) > 0)
+        ;
+    return 0;
+}
+"""
 CXX = """
 #include <cstdio>
 #include <cstdlib>
@@ -593,6 +626,14 @@ class Wrapped(WhyTest):
         largest = max(document["processes"], key=lambda p: int(p["peak_rss"]))
         self.assertEqual((largest["command"], largest["looks"]), ("big", 1))
         self.assertGreaterEqual(largest["points"][0]["live"], 9 << 20)
+
+    def test_the_largest_of_many_that_live(self) -> None:
+        """All live at once, and the largest is the last: 64 have a place when it comes."""
+        document = self.why("--", self.build("pool", POOL), 70)
+        self.assertEqual(document["processes_seen"], 72)
+        largest = max(document["processes"], key=lambda p: int(p["peak_rss"]))
+        self.assertGreaterEqual(max(p["live"] for p in largest["points"]), 30 << 20)
+        self.assertFalse(largest["exited"])
 
 
 class Inside(WhyTest):

@@ -220,20 +220,52 @@ static void finish(struct books *b, struct process_book *p) {
     b->paid = books_cpu() - before;
 }
 
-/* A place for one more: of those that have ended, the smallest makes room. */
-static struct process_book **place(struct books *b) {
-    struct process_book **worst = NULL;
-    if (b->count < BOOKS_MOST)
-        return &b->book[b->count++];
-    for (size_t i = 0; i < b->count; i++) {
+static int64_t resident_now(pid_t pid) {
+    char path[64], line[64] = "";
+    long pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    read_line(path, line, sizeof line);
+    return sscanf(line, "%*s %ld", &pages) == 1 ? (int64_t)pages * sysconf(_SC_PAGESIZE) : 0;
+}
+
+static void sweep(struct books *b) {
+    for (size_t i = 0; i < b->count && !b->swept; i++)
         if (b->book[i]->shared && has_ended(b->book[i]->pid))
             finish(b, b->book[i]);
-        if (!b->book[i]->shared && (!worst || b->book[i]->peak < (*worst)->peak))
-            worst = &b->book[i];
+    b->swept = true;
+}
+
+/* The most that was seen of it: at a look, or as it was found. */
+static int64_t size_of(const struct process_book *p) {
+    return p->peak > p->first ? p->peak : p->first;
+}
+
+/* A place for one more: of those that have ended, the smallest makes room; else one that lives, if
+ * the new one is twice as large. It comes back when it has become so itself. */
+static struct process_book **place(struct books *b, pid_t pid) {
+    struct process_book **ended = NULL, **living = NULL;
+    if (b->count < BOOKS_MOST)
+        return &b->book[b->count];
+    sweep(b);
+    for (size_t i = 0; i < b->count; i++) {
+        struct process_book ***worst = b->book[i]->shared ? &living : &ended;
+        if (!*worst || size_of(b->book[i]) < size_of(**worst))
+            *worst = &b->book[i];
     }
-    if (worst)
-        free_book(*worst);
-    return worst;
+    return ended ? ended : 2 * size_of(*living) < resident_now(pid) ? living : NULL;
+}
+
+/* A place of which nobody is seen any more. What was dropped is counted when it comes back. */
+static void clear(struct books *b, struct process_book **at) {
+    if (at == &b->book[b->count]) {
+        b->count++;
+        return;
+    }
+    if ((*at)->shared) {
+        munmap((void *)(*at)->shared, sizeof *(*at)->shared);
+        b->seen--;
+    }
+    free_book(*at);
 }
 
 static struct process_book *open_book(const struct books *b, pid_t pid, int image) {
@@ -258,19 +290,20 @@ static struct process_book *open_book(const struct books *b, pid_t pid, int imag
 }
 
 static void begin(struct books *b, pid_t pid, int image) {
-    struct process_book *p   = open_book(b, pid, image);
-    struct process_book **at = p ? place(b) : NULL;
-    if (!at) {
-        if (p)
-            munmap((void *)p->shared, sizeof *p->shared), free_book(p);
+    struct process_book **at = place(b, pid);
+    struct process_book *p   = at ? open_book(b, pid, image) : NULL;
+    if (!p)
         return;
-    }
     p->parent   = p->shared->parent;
     p->no_sizes = atomic_load(&p->shared->state) == WHY_NO_SIZES;
     p->own      = p->shared->own;
     snprintf(p->object, sizeof p->object, "%.2000s", p->shared->object);
+    p->first = resident_now(pid);
+    clear(b, at);
     *at = p;
     b->seen++;
+    if (has_ended(pid))
+        finish(b, p);
 }
 
 /* Of two processes with one number, the older has ended. */
@@ -284,6 +317,7 @@ static bool is_known(const struct books *b, pid_t pid, int image) {
 static void find_new(struct books *b) {
     const double before = books_cpu() - b->paid;
     DIR *dir            = opendir(b->folder);
+    b->swept            = false;
     for (const struct dirent *entry; dir && (entry = readdir(dir));) {
         int pid, image, length = 0;
         if (sscanf(entry->d_name, "%d.%d.book%n", &pid, &image, &length) == 2 && length &&

@@ -27,6 +27,7 @@ struct process_book {
     size_t points;
     unsigned every, looks; /* of the looks, one in so many is kept */
     bool temporary;        /* the last point is none of these */
+    int64_t first;         /* resident as it was found, with the counter's memory */
     int64_t asked;         /* resident when it was last asked what else is inside */
     char inner[BOOKS_INNER][320];
     size_t inners;
@@ -43,6 +44,7 @@ struct books {
     const char *short_folder; /* its last part, as it stands in mappings */
     struct process_book *book[BOOKS_MOST];
     size_t count;
+    bool swept;  /* those that have ended are known to have */
     size_t seen; /* processes, also those that were not kept */
     double paid; /* CPU time of the last look, in seconds, that each process takes once */
     struct mappings maps;

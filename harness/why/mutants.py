@@ -112,10 +112,18 @@ MUTANTS = [
     (
         "why: who has ended makes room",
         "harness/why/books.c",
-        "if (b->book[i]->shared && has_ended(b->book[i]->pid))",
-        "if (b->book[i]->shared && b->book[i]->no_sizes)",
+        "    if (has_ended(pid))\n        finish(b, p);\n",
+        "",
         f"{WHY}:Wrapped",
         "between two looks",
+    ),
+    (
+        "why: of those that live, the smallest makes room",
+        "harness/why/books.c",
+        "2 * size_of(*living) < resident_now(pid) ? living : NULL;",
+        "2 * size_of(*living) < 0 * resident_now(pid) ? living : NULL;",
+        f"{WHY}:Wrapped",
+        "All live at once",
     ),
     (
         "why: what was seen is kept while the program runs",
