@@ -190,6 +190,14 @@ MUTANTS = [
         "test_the_next_run_removes_what_the_worker_left",
     ),
     (
+        "why: in a short run, the way out is left out, too",
+        "scripts/verdicts/why_verdict.py",
+        "    if len(late) < LATE_LOOKS:",
+        "    if not late:",
+        f"{VERDICT}:Kinds.test_the_way_out_of_a_short_run",
+        "the program was leaving then",
+    ),
+    (
         "why: few looks are told instead of an answer",
         "scripts/verdicts/why_verdict.py",
         "if process.looks < FEW_LOOKS:",

@@ -23,7 +23,7 @@ const harden = ({ results }, ends = (r) => Object.keys(r.outcomes)) => { for (co
 } };
 const why = ({ processes }) => {
   const { points, looks } = processes.filter((p) => p.points.length).reduce((a, b) => (b.peak_rss > a.peak_rss ? b : a)), [begin, end] = [points[0].seconds, points.at(-1).seconds];
-  const late = points.filter((p) => p.seconds >= end - 0.2 * (end - begin) && p.seconds <= end - 0.03 * (end - begin)), those = late.length ? late : points.slice(-2);
+  const late = points.filter((p) => p.seconds >= end - 0.2 * (end - begin) && p.seconds <= end - 0.03 * (end - begin)), those = late.length > 2 ? late : points.slice(0, Math.max(1, points.length - 1)).slice(-3);
   const at = those.findLast((p) => p.rss >= 0.95 * Math.max(...those.map((q) => q.rss))), peak = Math.max(...points.map((p) => p.live)), free = at.kept + at.fragments;
   const third = (k) => begin + ((at.seconds - begin) * k) / 6, low = Math.min(...points.filter((p) => p.seconds >= third(2) && p.seconds <= third(3)).map((p) => p.live));
   const S = "([\\d.]+ [KMG]?i?B)", live = at.requested + at.slack;

@@ -124,6 +124,15 @@ class Kinds(unittest.TestCase):
         """The program frees all at its end."""
         self.expect("live", lambda t: {"requested": 50} if t < 0.98 else {"kept": 50, "live": 0})
 
+    def test_the_way_out_of_a_short_run(self) -> None:
+        """Nine looks: the last fifth has one that counts, and the program was leaving then."""
+        long = process(lambda t: {"requested": 1, "outside": 18 if t < 0.86 else 2})
+        short = dataclasses.replace(
+            long, points=[*long.points[:84:12], long.points[88], long.points[99]], looks=9
+        )
+        found = why_verdict.judge(short)
+        self.assertIn("18 MiB come from mmap", found.sentence)
+
     def test_free_memory(self) -> None:
         self.expect(
             "kept", lambda t: {"requested": 50} if t < 0.4 else {"requested": 2, "kept": 48}

@@ -17,6 +17,8 @@ from verdicts.why_results import PARTS, Point, Process, Results
 
 # Of fewer looks, one may be of any instant: at its start, or at its end.
 FEW_LOOKS = 5
+# Of so many late looks, one is not of the way out.
+LATE_LOOKS = 3
 # A part is the answer if it is this large: of the memory without code and files.
 LARGE = 0.25
 # Hardly any: less than this in all, or than this part of the memory while that is not much either.
@@ -72,7 +74,8 @@ def judged(process: Process) -> int:
         for i, p in enumerate(points)
         if p.seconds >= end - 0.2 * (end - first) and (p.seconds <= end - 0.03 * (end - first))
     ]
-    late = late or list(range(max(0, len(points) - 2), len(points)))
+    if len(late) < LATE_LOOKS:  # in a short run, the way out is a larger part
+        late = list(range(max(0, len(points) - 1 - LATE_LOOKS), max(1, len(points) - 1)))
     most = max(points[i].rss for i in late)
     return max(i for i in late if points[i].rss >= 0.95 * most)
 
