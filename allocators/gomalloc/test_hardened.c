@@ -644,19 +644,22 @@ static void aligned_stays(void) {
     }
 }
 
-/* One that lies pages behind the start of its span must be found where realloc puts it. */
+/* One that lies pages behind the start of its span must be found where realloc puts it. All live at
+ * once: who frees one that has moved gets the next as a copy. */
 static void aligned_grows(void) {
-    enum { BEFORE = 10 * LARGE };
-    for (size_t alignment = 8; alignment <= 1 << 20; alignment *= 2) {
-        unsigned char *p = keep(gom_aligned_alloc(alignment, BEFORE));
-        memset(p, 0x5a, BEFORE);
-        must(!gom_realloc(p, PTRDIFF_MAX / 2));
-        p = keep(gom_realloc(p, HUGE_BLOCK));
-        must(p[0] == 0x5a && p[BEFORE - 1] == 0x5a);
-        p = keep(gom_realloc(p, 2 * (size_t)HUGE_BLOCK));
-        must(p[0] == 0x5a && p[BEFORE - 1] == 0x5a);
-        gom_free_sized(p, 2 * (size_t)HUGE_BLOCK);
+    enum { BEFORE = 10 * LARGE, SHIFTS = 18 }; /* 8 B to 1 MiB */
+    unsigned char *p[SHIFTS];
+    for (unsigned i = 0; i < SHIFTS; i++) {
+        p[i] = keep(gom_aligned_alloc((size_t)8 << i, BEFORE));
+        memset(p[i], 0x5a, BEFORE);
+        must(!gom_realloc(p[i], PTRDIFF_MAX / 2));
+        p[i] = keep(gom_realloc(p[i], HUGE_BLOCK));
+        must(p[i][0] == 0x5a && p[i][BEFORE - 1] == 0x5a);
+        p[i] = keep(gom_realloc(p[i], 2 * (size_t)HUGE_BLOCK));
+        must(p[i][0] == 0x5a && p[i][BEFORE - 1] == 0x5a);
     }
+    for (unsigned i = 0; i < SHIFTS; i++)
+        gom_free_sized(p[i], 2 * (size_t)HUGE_BLOCK);
 }
 
 /* Then a block is as it was. */

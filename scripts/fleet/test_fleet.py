@@ -452,7 +452,7 @@ class Words(InFolder):
         submit = ["submit", "--driver", SPANBENCH, "--out", out, "--batch=2", "--", *words]
         done = run("/usr/bin/python3", FLEET, *submit, env=env)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("sbatch: sbatch: error: no partition", done.stderr)
+        self.assertIn("sbatch: error: no partition", done.stderr)
         folder = Path(done.stdout.splitlines()[0])
         self.assertEqual(list((folder / "jobs").iterdir()), [])
         (there / "sbatch").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{there}/words\necho 17\n')
