@@ -186,14 +186,14 @@ class Kinds(unittest.TestCase):
     def test_few_looks(self) -> None:
         """Whatever they show: of many looks, only some are kept as points."""
         long = process(lambda t: {"requested": 5 + 50 * t})
-        for points in (long.points[:4], long.points[::30]):
-            seen = dataclasses.replace(long, points=points, looks=4)
+        for points in (long.points[:2], long.points[::60]):
+            seen = dataclasses.replace(long, points=points, looks=2)
             found = why_verdict.judge(seen)
             self.assertEqual(found.kind, "few", found.sentence)
-            self.assertIn("4 looks in", found.sentence)
+            self.assertIn("2 looks in", found.sentence)
             lines = why_verdict.report(why_results.Results(Path(), [], [seen], 1))
             self.assertFalse([line for line in lines if "█" in line], lines)
-            self.assertNotEqual(why_verdict.judge(dataclasses.replace(seen, looks=5)).kind, "few")
+            self.assertNotEqual(why_verdict.judge(dataclasses.replace(seen, looks=3)).kind, "few")
 
     def test_code_and_files(self) -> None:
         """A server that has no data yet: what is live does not say where its memory is."""

@@ -15,8 +15,8 @@ from verdicts import why_results
 from bench_results import MIB
 from verdicts.why_results import PARTS, Point, Process, Results
 
-# Of fewer looks, one may be of any instant: at its start, or at its end.
-FEW_LOOKS = 5
+# Of fewer looks, all may be of its start and of its end.
+FEW_LOOKS = 3
 # Of so many late looks, one is not of the way out.
 LATE_LOOKS = 3
 # A part is the answer if it is this large: of the memory without code and files.

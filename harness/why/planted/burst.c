@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < count; i++)
         free(block[i]);
     free(block);
-    usleep(600000);
+    usleep(1000000);
     free(last);
     _exit(0);
 }

@@ -19,6 +19,6 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < count; i++)
         if (i % every)
             free(block[i]);
-    usleep(600000);
+    usleep(1000000);
     _exit(0);
 }

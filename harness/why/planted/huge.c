@@ -19,6 +19,6 @@ int main(int argc, char **argv) {
         for (size_t i = skip; i < size; i += huge)
             block[i] = 1;
     }
-    usleep(500000);
+    usleep(900000);
     _exit(0);
 }

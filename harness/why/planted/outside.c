@@ -17,6 +17,6 @@ int main(int argc, char **argv) {
         free(malloc(1000));
         usleep(20000);
     }
-    usleep(400000);
+    usleep(800000);
     _exit(0);
 }

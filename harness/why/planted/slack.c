@@ -12,6 +12,6 @@ int main(int argc, char **argv) {
     const size_t mib  = argc > 2 ? strtoul(argv[2], NULL, 10) : 32;
     for (size_t left = mib << 20; left > size; left -= size)
         memset(malloc(size), 1, size);
-    usleep(600000);
+    usleep(1000000);
     _exit(0);
 }

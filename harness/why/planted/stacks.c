@@ -16,7 +16,7 @@ __attribute__((noinline)) static int dive(size_t left) {
     memset((char *)frame, (int)left, sizeof frame);
     if (left > sizeof frame)
         return dive(left - sizeof frame) + frame[0];
-    usleep(500000);
+    usleep(900000);
     return frame[1];
 }
 
