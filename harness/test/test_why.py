@@ -606,6 +606,7 @@ class Wrapped(WhyTest):
         path.chmod(0o755)
         return path
 
+    @slow
     def test_short_processes_take_no_looks_from_a_long_one(self) -> None:
         """Each of them costs a look once. If others had to wait for that, it would be for 2 s and more."""
         document = self.why("--", self.script("before", self.SHORT.format(400) + "exec sleep 1.5"))
@@ -627,6 +628,7 @@ class Wrapped(WhyTest):
         self.assertEqual((largest["command"], largest["looks"]), ("big", 1))
         self.assertGreaterEqual(largest["points"][0]["live"], 9 << 20)
 
+    @slow
     def test_the_largest_of_many_that_live(self) -> None:
         """All live at once, and the largest is the last: 64 have a place when it comes."""
         document = self.why("--", self.build("pool", POOL), 70)
@@ -663,6 +665,7 @@ class Inside(WhyTest):
         self.assertEqual(inner, [])
         self.assertNotRegex(said, "outside malloc|inside:")
 
+    @slow
     def test_it_is_told_whatever_the_answer_is(self) -> None:
         _, said = self.ask(self.SCRIPT[1], "pymalloc")
         self.assertRegex(said, "(?s)^In use.*\ninside: CPython's pymalloc")
@@ -725,6 +728,7 @@ class BadInput(WhyTest):
         said = self.refuse("--", "sh", "-c", f"{own}; true", code=1)
         self.assertRegex(said, r"own \(\d+\) has a malloc of its own")
 
+    @slow
     def test_one_that_links_an_allocator(self) -> None:
         tried = 0
         for library in ("libjemalloc.a", "libtcmalloc_minimal.a"):
@@ -740,12 +744,14 @@ class BadInput(WhyTest):
         if not tried:
             self.skipTest("no allocator to link statically is installed")
 
+    @slow
     def test_one_that_wraps_malloc_is_counted(self) -> None:
         wraps = self.build("wraps", OWN, "-DNEXT")
         document = self.why("--", wraps)
         self.assertGreater(document["processes"][0]["points"][-1]["live"], 50 << 20)
         self.assertIn("counted as far as it calls the next malloc", document["errors"])
 
+    @slow
     def test_one_that_names_malloc_has_none(self) -> None:
         """At a fixed address, the program has a symbol malloc with a value."""
         named = "void *(*volatile named)(size_t); void name(void) { named = malloc; }"

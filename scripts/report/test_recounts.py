@@ -11,7 +11,7 @@ from typing import Any
 
 import paired
 from bench_results import MIB
-from driving import ROOT, clean_environment, run
+from driving import ROOT, clean_environment, run, slow
 from report import write
 from report.test_kinds import MACHINE, finding, gate
 from report.test_more_kinds import PROGRAMS, PageTest, program
@@ -88,6 +88,7 @@ class Recounts(PageTest):
             page = text.replace(right, wrong)
             self.assertEqual(self.recounted(page, *files, program=program)[0], 1, wrong)
 
+    @slow
     def test_a_file_that_is_not_there(self) -> None:
         """One line names it, and what writes pages. A file that is not JSON has a line, too."""
         node = shutil.which("node")
@@ -146,6 +147,7 @@ class Recounts(PageTest):
             ("<td>0.50</td>", "<td>0.52</td>"),
         )
 
+    @slow
     def test_ties_of_rows_between_which_others_lie(self) -> None:
         """And a metric of which more is better."""
         of = trial({"system": 1.0, "b": 0.9, "unsteady": 0.85}, metric="x", higher_is_better=True)
@@ -163,6 +165,7 @@ class Recounts(PageTest):
             ("than b; all pairs differ.", "than b; all pairs differ but those that follow."),
         )
 
+    @slow
     def test_a_metric_of_its_own(self) -> None:
         of = trial({"system": 1.0, "b": 2.6}, metric="x=([0-9]+)", higher_is_better=True)
         for one in of["runs"]:
@@ -174,12 +177,14 @@ class Recounts(PageTest):
             ("better", "worse"),
         )
 
+    @slow
     def test_a_metric_without_ratios(self) -> None:
         of = trial({"system": 1.0, "b": 2.6}, metric="x=([0-9]+)")
         for one in of["runs"]:
             one["metric"] = 0 if one["row"] == "b" else 1e-9
         self.trial(of, "2 sentences and 30 cells", ("it was 0 or less", "it was below 0"))
 
+    @slow
     def test_two_builds(self) -> None:
         times = {"system": 1.0, "b": 1.0, "c": 1.0, "system (against)": 1.3, "b (against)": 1.3}
         self.trial(
@@ -198,6 +203,7 @@ class Recounts(PageTest):
             ),
         )
 
+    @slow
     def test_limits(self) -> None:
         of = trial({"system": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}, limited_by="cgroup")
         for row, its in zip(
@@ -228,6 +234,7 @@ class Recounts(PageTest):
             ("does not print the same", "prints the same"),
         )
 
+    @slow
     def test_an_allocator_inside(self) -> None:
         of = trial({"system": 2.0, "quick": 1.0})
         for row in of["rows"]:
@@ -238,6 +245,7 @@ class Recounts(PageTest):
             ("Inside of python3: a pool: A=1", "Inside of python3: a pool: A=2"),
         )
 
+    @slow
     def test_a_limit_that_was_given(self) -> None:
         self.trial(
             trial({"system": 1.0, "b": 1.2, "c": 1.4}, limit_bytes=55 * MIB),
@@ -245,6 +253,7 @@ class Recounts(PageTest):
             ("above the limit of 55.0 MiB: b ", "above the limit of 55.0 MiB: system "),
         )
 
+    @slow
     def test_stored_programs(self) -> None:
         """Those of the repository, of which some are servers."""
         for name, said, right, wrong in (
@@ -302,6 +311,7 @@ class Recounts(PageTest):
                 GATE, self.text(self.directory), [file], "3 sentences and 22 cells", (f"1 {verdict}", f"2 {verdict}")
             )  # fmt: skip
 
+    @slow
     def test_a_gate_and_its_samples(self) -> None:
         """What gate.json says of them is not believed."""
         of = two_stages(self.directory)
