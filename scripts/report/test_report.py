@@ -451,8 +451,8 @@ class WholePage(DriverTest):
         for right, wrong in (
             ("0.35 times system", "0.36 times system"),
             (
-                "gomalloc, jemalloc and tcmalloc tie as the fastest",
-                "jemalloc and tcmalloc tie as the fastest",
+                "gomalloc, mimalloc and tcmalloc tie as the fastest",
+                "mimalloc and tcmalloc tie as the fastest",
             ),
         ):
             self.assertIn(right, text)
