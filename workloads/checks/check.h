@@ -193,6 +193,13 @@ enum { CHECK_KNOWN_SLEEPS_SECONDS = 1, CHECK_KNOWN_NAPS_SECONDS = 4 };
 bool check_child(struct check_run *, void (*body)(struct check_run *, void *arg), void *arg,
                  unsigned seconds, const char *expected);
 
+/* So many children find what goes wrong in one of 200 with a probability of 95 %: (1 - 1/200)^600 =
+ * 0.05. A whole run has so many more that one of 500 is found as well. */
+enum { CHECK_CHILDREN = 600, CHECK_CHILDREN_WHOLE = 1500 };
+static inline unsigned check_children(const struct check_run *c) {
+    return c->whole ? CHECK_CHILDREN_WHOLE : CHECK_CHILDREN;
+}
+
 /* What the child does now, for the failure that says by what signal it was killed. */
 __attribute__((format(printf, 2, 3))) void check_doing(struct check_run *, const char *what, ...);
 

@@ -2,11 +2,10 @@
  * with several, POSIX allows async-signal-safe functions only, and the C library promises malloc.
  */
 #include "check.h"
+#include "noise.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
-#include <time.h>
 
 enum { HELD = 400 };
 static void *held[HELD];
@@ -90,33 +89,18 @@ CHECK(nested, .name = "fork.nested", .kind = CHECK_REQUIRED, .profiles = PROFILE
 
 /* --- while others allocate --- */
 
-/* Relaxed, the store and the load in churn: only that it comes counts. What the threads did is
- * ordered by pthread_join. */
-static atomic_bool stop;
-
-/* Shared with the children: one of them runs. Relaxed, too: it orders nothing. The threads sleep
- * meanwhile, so that a child that spins has the processor to itself, and is soon seen to. */
-static atomic_bool no_child, *child_runs = &no_child;
-
-static void *churn(void *arg) {
-    const struct check_run *c = arg;
-    void *block[64]           = {NULL};
-    for (uint64_t i = 0; !atomic_load_explicit(&stop, memory_order_relaxed); i++) {
-        const uint64_t random = contents_mix(c->seed + i);
-        c->a->free(block[random % 64]);
-        block[random % 64] = c->a->malloc(1 + (random >> 8) % (i % 30 ? 2000 : 500000));
-        while (atomic_load_explicit(child_runs, memory_order_relaxed))
-            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-    }
-    for (size_t i = 0; i < 64; i++)
-        c->a->free(block[i]);
-    return NULL;
+static void churn(struct check_run *c, uint64_t nth) {
+    enum { FEW = 64 };
+    static _Thread_local void *block[FEW];
+    const uint64_t random = contents_mix(c->seed + nth);
+    c->a->free(block[random % FEW]);
+    block[random % FEW] = c->a->malloc(1 + (random >> 8) % (nth % 30 ? 2000 : 500000));
 }
 
 /* Every size class up to 64 KiB. */
 static void use_little(struct check_run *c, void *arg) {
     (void)arg;
-    atomic_store_explicit(child_runs, true, memory_order_relaxed);
+    noise_hush();
     for (size_t i = 0; i < HELD; i += 8)
         c->a->free(held[i]);
     for (size_t size = 1; size < 1 << 16; size = size * 3 / 2 + 1) {
@@ -128,29 +112,28 @@ static void use_little(struct check_run *c, void *arg) {
     }
 }
 
-/* Every few milliseconds one, so that it hits a lock that is held if one is held often. */
 CHECK(storm, .name = "fork.threads", .kind = CHECK_EXTENSION, .profiles = PROFILE_GLIBC,
       .clause  = "no promise of POSIX; the C library keeps it: glibc bug 19431",
       .summary = "the child of a process whose other threads allocate can allocate and free") {
-    enum { THREADS = 3, FORKS = 400 };
-    pthread_t thread[THREADS];
-    void *shared =
-        mmap(NULL, sizeof *child_runs, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        return check_unsupported(c, "no memory can be shared with a child");
-    child_runs = shared;
-    if (!hold(c))
+    if (!hold(c) || !noise_begin(c, (noise_round *const[]){churn, churn, churn, NULL}))
         return;
-    for (size_t i = 0; i < THREADS; i++)
-        if (pthread_create(&thread[i], NULL, churn, c) != 0)
-            return check_unsupported(c, "no thread can be created");
-    for (unsigned i = 0; i < FORKS && c->verdict == CHECK_PASS; i++) {
+    for (unsigned i = 0; i < check_children(c) && c->verdict == CHECK_PASS; i++) {
+        noise_turn(1);
+        noise_pause(c, i);
         check_child(c, use_little, NULL, 1, "a child that works");
-        atomic_store_explicit(child_runs, false, memory_order_relaxed);
+        noise_rest();
     }
-    atomic_store_explicit(&stop, true, memory_order_relaxed);
-    for (size_t i = 0; i < THREADS; i++)
-        pthread_join(thread[i], NULL);
+    noise_end();
+}
+
+/* Relaxed, the store and the load: only that it comes counts. What the threads did is ordered by
+ * pthread_join. */
+static atomic_bool stop;
+
+static void *go_on(void *c) {
+    for (uint64_t i = 0; !atomic_load_explicit(&stop, memory_order_relaxed); i++)
+        churn(c, i);
+    return NULL;
 }
 
 static void nothing(struct check_run *c, void *arg) {
@@ -164,7 +147,7 @@ CHECK(parent, .name = "fork.parent", .kind = CHECK_REQUIRED, .profiles = PROFILE
     enum { THREADS = 2, FORKS = 100 };
     pthread_t thread[THREADS];
     for (size_t i = 0; i < THREADS; i++)
-        if (pthread_create(&thread[i], NULL, churn, c) != 0)
+        if (pthread_create(&thread[i], NULL, go_on, c) != 0)
             return check_unsupported(c, "no thread can be created");
     for (unsigned i = 0; i < FORKS && c->verdict == CHECK_PASS; i++) {
         void *block = c->a->malloc(i * 100 + 1);

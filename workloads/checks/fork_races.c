@@ -1,23 +1,13 @@
 /* fork while other threads allocate, where an allocator's own books are at stake: of threads that
- * begin and end, and of two forks at once. The checks are of the noun `fork`, too.
- *
- * What goes wrong here goes wrong in one child of some hundred. CHILDREN are enough to find what
- * happens to one of 200 with a probability of 95 %: (1 - 1/200)^600 = 0.05. A whole run has so many
- * more that one of 500 is found as well. */
+ * begin and end, and of two forks at once. The checks are of the noun `fork`, too. What goes wrong
+ * here goes wrong in one child of some hundred: hence check_children. */
 #include "check.h"
 #include "noise.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 
-enum { CHILDREN = 600, WHOLE = 1500, FEW = 64, FILLED = 500 };
-
-/* A pause of up to some ten microseconds, so that a fork comes at any moment of the others' work.
- */
-static void pause_some(const struct check_run *c, uint64_t nth) {
-    for (uint64_t i = contents_mix(c->seed + nth) % 20000; i > 0; i--)
-        __asm__ volatile("");
-}
+enum { FEW = 64, FILLED = 500 };
 
 /* What a child does: blocks of all sizes up to 64 KiB and three large ones, live at once. */
 static void begin_life(struct check_run *c, void *arg) {
@@ -45,10 +35,6 @@ static void begin_life(struct check_run *c, void *arg) {
     }
 }
 
-static unsigned children(const struct check_run *c) {
-    return c->whole ? WHOLE : CHILDREN;
-}
-
 static void fork_one(struct check_run *c) {
     check_child(c, begin_life, NULL, 1, "a child that works");
 }
@@ -74,7 +60,7 @@ static void begin_and_end(struct check_run *c, uint64_t nth) {
 /* It never allocated before, and the thread that forks has not either. */
 static void *fork_here(void *arg) {
     static uint64_t nth;
-    pause_some(arg, nth++);
+    noise_pause(arg, nth++);
     fork_one(arg);
     return NULL;
 }
@@ -83,7 +69,7 @@ static void beside_first_blocks(struct check_run *c, void *arg) {
     (void)arg;
     if (!noise_begin(c, (noise_round *const[]){begin_and_end, begin_and_end, NULL}))
         return;
-    for (unsigned i = 0; i < children(c) && c->verdict == CHECK_PASS; i++) {
+    for (unsigned i = 0; i < check_children(c) && c->verdict == CHECK_PASS; i++) {
         pthread_t thread;
         noise_turn(1);
         if (pthread_create(&thread, NULL, fork_here, c) == 0)
@@ -129,10 +115,10 @@ static struct forker {
 static void *fork_in_turns(void *arg) {
     struct forker *f    = arg;
     const uint64_t salt = (uint64_t)(f - forkers) << 32;
-    for (unsigned i = 0; i < children(f->c) / FORKERS; i++) {
+    for (unsigned i = 0; i < check_children(f->c) / FORKERS; i++) {
         while (sem_wait(&f->turn) != 0)
             continue;
-        pause_some(f->c, salt + i);
+        noise_pause(f->c, salt + i);
         if (f->c->verdict == CHECK_PASS)
             fork_one(f->c);
         else
@@ -153,7 +139,7 @@ static void two_beside(struct check_run *c, void *arg) {
         if (pthread_create(&forkers[i].thread, NULL, fork_in_turns, &forkers[i]) != 0)
             return check_unsupported(c, "no thread can be created");
     }
-    for (unsigned i = 0; i < children(c) / FORKERS; i++) {
+    for (unsigned i = 0; i < check_children(c) / FORKERS; i++) {
         noise_turn(FORKERS);
         for (size_t k = 0; k < FORKERS; k++)
             sem_post(&forkers[k].turn);

@@ -73,6 +73,11 @@ void noise_turn(unsigned children) {
         wait_for(&begun);
 }
 
+void noise_pause(const struct check_run *c, uint64_t nth) {
+    for (uint64_t i = contents_mix(c->seed + nth) % 20000; i > 0; i--)
+        __asm__ volatile("");
+}
+
 void noise_hush(void) {
     atomic_fetch_sub_explicit(awaited, 1, memory_order_relaxed);
 }

@@ -20,6 +20,10 @@ bool noise_begin(struct check_run *, noise_round *const rounds[]);
  * called so many times. */
 void noise_turn(unsigned children);
 
+/* A pause of up to some ten microseconds, by the seed and `nth`, so that a fork comes at any moment
+ * of the others' work. */
+void noise_pause(const struct check_run *, uint64_t nth);
+
 /* Called first by each child, or for one that cannot be forked; in any process. */
 void noise_hush(void);
 
