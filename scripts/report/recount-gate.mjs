@@ -1,28 +1,32 @@
-// Recomputes a page of the gate from its gate.json, with code of its own: the verdict and what leads to it, what is said of each
-// row that does not pass, and random cells of the tables. Of the samples beside the file, as far as they are there, medians,
-// changes and intervals are computed anew (not of a fleet: it ranks rounds by node). Ends with 1 if any disagree.
+// Recomputes a page of the gate, with code of its own: from the samples beside gate.json the numbers and the verdict of each row,
+// from those the verdict of all and what leads to it, and what is said of each row that does not pass. Also random cells of the
+// tables. Of counts a run keeps no samples: they must lie beyond their margin, or not, as their verdict says. What would have
+// been found, and whether accepted.json has a failure, is the file's word. So is all of a fleet, which ranks rounds by node,
+// and of a file without its samples; then that is said. Ends with 1 if any disagree.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { agrees, count, effect, json, judged, median, pageOf, sum, text } from "./recounting.mjs";
+import { bySamples } from "./recount-gate-samples.mjs";
+import { agrees, count, json, judged, pageOf, text } from "./recounting.mjs";
 const [, , pageFile, file] = process.argv; // usage: node recount-gate.mjs PAGE GATE_JSON
 const page = pageOf(pageFile), gate = json(file), MIB = 2 ** 20, LOUD = ["fail", "void", "inconclusive", "accepted"], wrong = [];
 const SHORT = { ns_per_op: "ns/op", rss_peak_bytes: "RSS peak", rss_drained_bytes: "RSS freed", rss_purged_bytes: "RSS purged", writable_live_bytes: "writable",
   bytes_mapped: "bytes mapped", minor_faults: "minor faults", timed_syscalls: "timed calls" };
 const nameOf = (m) => (m.startsWith("syscalls.") ? `${m.slice(9)} calls` : (SHORT[m] ?? m));
-const stages = gate.fleet ? [] : (gate.parts ?? []).map((p) => join(dirname(file), p.file)).filter(existsSync).map(json);
-const entries = stages.flatMap((run, i) => run.benchmarks.map((e) => ({ ...e, stage: i ? 2 : 1, round: `${i} ${e.block}` })));
-const again = (f) => { // medians are of the stage that decided, the effect of that or of both
-  const decided = (gate.comparisons ?? []).find((c) => c.row === f.row && c.metric === f.metric)?.decided_in_stage;
-  const own = entries.filter((e) => `${e.workload}/threads:${e.threads}` === f.row && !e.error_occurred), last = own.filter((e) => e.stage === decided);
-  if (f.tier === "exact" || !last.length || stages.length < gate.parts.length) return f;
-  const of = (arm, list) => list.filter((e) => e.allocator === arm).map((e) => e[f.metric]), mean = (v) => sum(v.map(Math.log)) / v.length;
-  const shown = decided === 2 && !["fail", "improved", "void"].includes(f.verdict) ? own : last;
-  const rounds = [...new Set(shown.map((e) => e.round))].map((r) => shown.filter((e) => e.round === r)), d = rounds.map((r) => mean(of("head", r)) - mean(of("base", r)));
-  const [change, low, high] = effect(d).map(Math.expm1);
-  return { ...f, base: median(of("base", last)), head: median(of("head", last)), change, low, high };
+const files = gate.fleet ? [] : (gate.parts ?? []).map((p) => join(dirname(file), p.file)), sampled = files.length > 0 && files.every(existsSync);
+const entries = (sampled ? files.map(json) : []).flatMap((run, i) => run.benchmarks.map((e) => ({ ...e, row: `${e.workload}/threads:${e.threads}`, stage: i ? 2 : 1, round: `${i} ${e.block}` })));
+const { made, missing } = sampled ? bySamples(gate, entries) : { made: [], missing: [] }, isOf = (f) => (x) => f.tier !== "exact" && x.row === f.row && x.metric === f.metric;
+const again = (f, by = made.find(isOf(f))) => (by ? { ...f, ...by, ...(f.verdict === "accepted" && by.verdict === "fail" ? { verdict: f.verdict, note: [f.note] } : {}) } : f);
+const exact = (f, d = f.head - f.base, allowed = f.margin_amount ?? f.margin * f.base) => { // the change is a quotient
+  const change = f.base && Math.abs(d / f.base - f.change) > 1e-9 ? d / f.base : f.change, fits = { fail: d > allowed, accepted: d > allowed, improved: -d > allowed, pass: f.metric === "timed_syscalls" || Math.abs(d) <= allowed };
+  return { ...f, change, verdict: f.metric === "samples" || (fits[f.verdict] ?? true) ? f.verdict : d > allowed ? "fail" : -d > allowed ? "improved" : "pass" };
 };
-const exact = (f, change = f.head / f.base - 1) => (f.tier === "exact" && f.base && Math.abs(change - f.change) > 1e-9 ? { ...f, change } : f); // a quotient
-const findings = gate.findings.map((f) => exact(again(f)));
+const findings = gate.findings.map((f) => ({ note: [], ...(f.tier === "exact" ? exact(f) : again(f)) })).map((f) => ({ ...f, note: [f.note].flat() }));
+findings.forEach((f, i) => f.verdict !== gate.findings[i].verdict && wrong.push([`${f.row} ${f.metric} is ${f.verdict}`]));
+for (const f of gate.findings) for (const [key, v] of Object.entries(made.find(isOf(f)) ?? {})) if (typeof v === "number" && !(Math.abs(f[key] - v) <= 1e-6 * Math.max(1e-3, Math.abs(v)))) wrong.push([`${f.row} ${f.metric}: ${key} is `, v]);
+wrong.push(...missing.map((m) => [m]), ...made.filter((x) => !gate.findings.some((f) => isOf(f)(x))).map((x) => [`${x.row} ${x.metric} is not judged`]));
+if (sampled) wrong.push(...gate.findings.filter((f) => f.tier !== "exact" && !made.some(isOf(f))).map((f) => [`${f.row} ${f.metric} has no samples`]));
+const believed = count(gate.findings, (f) => f.tier !== "exact" && !made.some(isOf(f)));
+if (believed) console.log(`${believed} verdicts are not recomputed: ${gate.fleet ? "they are of a fleet" : "their samples are not beside the file"}`);
 const percent = (v, sign = "+") => (v === null || v === undefined ? ["-"] : [v >= 0 && sign ? "+" : "", 100 * v, " %"]);
 const number = (v, unit) => (v === null ? ["-"] : unit === "bytes" ? text`${v / MIB} MiB` : [v]);
 const amount = (v, unit) => (unit === "bytes" ? (v < 1023.5 * 2 ** 10 ? text`${v / 2 ** 10} KiB` : text`${v / MIB} MiB`) : text`${v} ${v === 1 ? unit.replace(/s$/, "") : unit}`);
@@ -39,7 +43,7 @@ const verdict = [WORDS[whole], ...said, `; ${findings.length} comparison${findin
   !gate.strict && ["void", "inconclusive"].includes(whole) ? " (not an error without --strict)" : ""];
 const remarks = findings.filter((f) => LOUD.includes(f.verdict)).map((f) => {
   const also = [...(nameOf(f.metric) !== f.metric ? [f.metric] : []), ...(f.tier === "exact" ? ["deterministic"] : [])];
-  return [`${f.verdict.toUpperCase()} ${f.row} ${nameOf(f.metric)}${also.length ? ` (${also.join(", ")})` : ""}${f.note ? `: ${f.note}` : ""}`];
+  return [`${f.verdict.toUpperCase()} ${f.row} ${nameOf(f.metric)}${also.length ? ` (${also.join(", ")})` : ""}${f.note.join("") ? ": " : ""}`, ...f.note];
 });
 const cells = [];
 for (const { caption, rows: lines } of page.tables) {
@@ -49,7 +53,7 @@ for (const { caption, rows: lines } of page.tables) {
   mine.sort(worse).forEach((f, i) => {
     const interval = counted ? [] : [f.low === null || f.high === null ? [""] : [...percent(f.low), " .. ", ...percent(f.high)]];
     const limits = ["margin", "smallest"].map((k) => (f[`${k}_amount`] !== null ? amount(f[`${k}_amount`], f.unit) : percent(f[k], "")));
-    const all = [[f.row], [nameOf(f.metric)], number(f.base, f.unit), number(f.head, f.unit), change(f), ...interval, ...limits, [LOUD.includes(f.verdict) ? f.verdict.toUpperCase() : f.verdict], [f.note], [f.repeat]];
+    const all = [[f.row], [nameOf(f.metric)], number(f.base, f.unit), number(f.head, f.unit), change(f), ...interval, ...limits, [LOUD.includes(f.verdict) ? f.verdict.toUpperCase() : f.verdict], f.note, [f.repeat]];
     const line = lines.find((l) => agrees(l[0], all[0]) && agrees(l[1], all[1])) ?? [];
     all.forEach((parts, j) => cells.push([`${caption.split(":")[0]}: ${byName(f)}`, line[j] ?? "nothing", parts]));
   });

@@ -30,7 +30,7 @@ export const named = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 // Wilcoxon's signed ranks: in how many ways ranks have each sum, and how probable so small a sum below zero is. Equals share
 // the mean of their ranks; all ranks are doubled, so that it is whole.
-const ways = (ranks) => ranks.reduce((w, r) => Array.from({ length: w.length + r }, (_, i) => (w[i] ?? 0) + (w[i - r] ?? 0)), [1]);
+const known = new Map(), ways = (ranks, key = sorted(ranks).join()) => known.get(key) ?? known.set(key, ranks.reduce((w, r) => Array.from({ length: w.length + r }, (_, i) => (w[i] ?? 0) + (w[i - r] ?? 0)), [1])).get(key);
 export const tail = (d, sizes = d.map(Math.abs)) => {
   const ranks = sizes.map((s) => 2 * count(sizes, (t) => t < s) + count(sizes, (t) => t === s) + 1);
   return sum(ways(ranks).slice(0, sum(ranks.filter((_, i) => d[i] <= 0)) + 1)) / 2 ** d.length;

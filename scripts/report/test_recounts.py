@@ -1,17 +1,22 @@
 """Programs of their own find in the JSON what the pages of `spanbench try`, the gate and two runs say, and notice what is wrong."""
 
 import copy
+import dataclasses
 import json
-import math
 import random
 import shutil
-import statistics
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
-import paired
 from bench_results import MIB
 from driving import ROOT, clean_environment, run, slow
+from gate import judge
+from gate.campaign import Order
+from gate.document import plain
+from gate.judge import QUICK, Settings
+from gate.samples import Sample
+from gate_proof import simulation
+from gate_proof.simulation import Machine
 from report import write
 from report.test_kinds import MACHINE, finding, gate
 from report.test_more_kinds import PROGRAMS, PageTest, program
@@ -41,37 +46,56 @@ def limit(enough: Any, too_small: int, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def two_stages(folder: Path) -> dict[str, Any]:
-    """A gate.json that two stages decided, and beside it their samples. What failed is of the second alone."""
-    head = {"a": 1.1, "b": 1.0}
-    made = gate()
-    logs: dict[str, list[float]] = {w: [] for w in head}
-    for stage, blocks in ((1, 12), (2, 20)):
-        source = random.Random(stage)
-        entries = [
-            entry(arm, 10 * head[w] ** (arm == "head") * source.uniform(0.99, 1.01), workload=w, block=block)
-            for w in head
-            for block in range(blocks)
-            for arm in ("base", "head")
-        ]  # fmt: skip
-        for one, other in zip(entries[::2], entries[1::2]):
-            logs[one["workload"]].append(math.log(other["ns_per_op"] / one["ns_per_op"]))
-        (folder / f"stage-{stage}.json").write_text(json.dumps(document(entries)))
-    made["parts"] = [{"name": f"{n}", "file": f"stage-{n}.json"} for n in (1, 2)]
-    made["findings"], made["comparisons"] = [], []
-    for w, verdict in (("a", "fail"), ("b", "pass")):
-        of = paired.effect(logs[w][12:] if verdict == "fail" else logs[w])
-        change, low, high = map(math.expm1, (of.location, of.low, of.high))
-        times = [
-            [e["ns_per_op"] for e in entries if (e["allocator"], e["workload"]) == (arm, w)] for arm in ("base", "head")
-        ]  # fmt: skip
-        base, its = map(statistics.median, times)
-        row = f"{w}/threads:1"
-        made["findings"].append(
-            finding("ns_per_op", verdict, change, row=row, low=low, high=high, base=base, head=its)
+class Crashing(Machine):
+    """The head cannot run one row."""
+
+    def sample(self, order: Order, row: str, arm: str, *rest: Any) -> Sample:
+        made = super().sample(order, row, arm, *rest)
+        bad = arm == "head" and row == "tiny/threads:2"
+        return dataclasses.replace(made, values={}, failure="killed by SIGSEGV") if bad else made
+
+
+def entry_of(s: Sample) -> dict[str, Any]:
+    """As the driver does."""
+    workload, _, threads = s.row.partition("/threads:")
+    of = {"workload": workload, "allocator": s.arm, "threads": int(threads), "block": s.block[1]}
+    if s.failure:
+        return {**of, "error_occurred": True, "error_message": s.failure}
+    return {**of, **s.values}
+
+
+def campaign(folder: Path, machine: Machine, settings: Settings = QUICK) -> dict[str, Any]:
+    """A gate.json of simulated samples, which lie beside it."""
+    done, _ = simulation.gate(machine, 1, settings)
+    found, numbers = judge.findings(
+        done.first, done.second, done.rows, done.failed, done.settings, lambda row: f"again {row}"
+    )
+    parts = []
+    for part in done.parts:
+        (folder / f"{part.name}.json").write_text(
+            json.dumps({"benchmarks": [entry_of(s) for s in part.samples]})
         )
-        made["comparisons"].append({"row": row, "metric": "ns_per_op", "decided_in_stage": 2})
-    return made
+        parts.append({"name": part.name, "file": f"{part.name}.json"})
+    counts = finding(
+        "minor_faults", "pass", 0.01, tier="exact", head=101.0, low=None, high=None, margin=0.03
+    )
+    made = {
+        **gate(), "rows": done.rows, "settings": dataclasses.asdict(done.settings), "parts": parts,
+        "findings": [counts, *map(dataclasses.asdict, found)], "comparisons": numbers,
+    }  # fmt: skip
+    whole: dict[str, Any] = plain(made)
+    return concluded(whole)
+
+
+def concluded(of: dict[str, Any]) -> dict[str, Any]:
+    """With the verdict that its findings give."""
+    found = [f["verdict"] for f in of["findings"]]
+    grave = [v for v in ("fail", "void", "inconclusive") if v in found]
+    return {**of, "verdict": grave[0] if grave else "pass", "exit_code": int("fail" in found)}
+
+
+def up(row: str, factor: float = 1.1) -> dict[tuple[str, str, str], float]:
+    return {("head", row, "ns_per_op"): factor}
 
 
 class Recounts(PageTest):
@@ -79,10 +103,9 @@ class Recounts(PageTest):
         self, program: Path, text: str, files: list[Path], counts: str, *wrongs: tuple[str, str]
     ) -> None:
         """And with each of these changes, it does not."""
-        self.assertEqual(
-            self.recounted(text, *files, program=program),
-            (0, f"{counts} are recomputed; 0 disagree\n"),
-        )
+        code, said = self.recounted(text, *files, program=program)
+        last = said.splitlines(keepends=True)[-1]
+        self.assertEqual((code, last), (0, f"{counts} are recomputed; 0 disagree\n"), said)
         for right, wrong in wrongs:
             self.assertTrue(right in text, right)
             page = text.replace(right, wrong)
@@ -97,7 +120,9 @@ class Recounts(PageTest):
         gone = Path("gone/report.html")
         spoiled, page = self.put("x.json", "{"), self.put("x.html", "")
         programs = [
-            p for p in HERE.glob("reco*.mjs") if p.stem not in ("recounting", "recount-try-memory")
+            p
+            for p in HERE.glob("reco*.mjs")
+            if p.stem not in ("recounting", "recount-gate-samples", "recount-try-memory")
         ]
         self.assertEqual(len(programs), 6)
         cases: list[tuple[list[Path], str]] = [
@@ -270,7 +295,7 @@ class Recounts(PageTest):
         of = gate()
         of["machine"] = MACHINE
         of["findings"] += [
-            finding("minor_faults", "pass", None, base=0.0, head=7.0, tier="exact", unit="faults"),
+            finding("minor_faults", "pass", None, base=0.0, head=7.0, tier="exact", unit="faults", margin=0.0, margin_amount=64.0),
             finding("syscalls.mmap", "fail", 0.1, tier="exact", row="tiny/threads:1", low=None, high=None),
             finding("rss_peak_bytes", "void", 0.5, row="tiny/threads:1", unit="bytes", tier="memory", margin_amount=2**18),
             finding("rss_purged_bytes", "improved", -0.2, unit="bytes", tier="memory", base=4e6, head=3.2e6),
@@ -311,25 +336,115 @@ class Recounts(PageTest):
                 GATE, self.text(self.directory), [file], "3 sentences and 22 cells", (f"1 {verdict}", f"2 {verdict}")
             )  # fmt: skip
 
-    @slow
-    def test_a_gate_and_its_samples(self) -> None:
-        """What gate.json says of them is not believed."""
-        of = two_stages(self.directory)
+    def by_samples(self, of: dict[str, Any], page: Optional[str] = None) -> tuple[int, str]:
+        """What is said of a gate.json, and of the page that it makes, or of this page."""
         file = self.put("gate.json", of)
-        changes = [f"{100 * f['change']:+.1f} %" for f in of["findings"]]
-        self.agrees(
-            GATE,
-            self.text(self.directory),
-            [file],
-            "3 sentences and 22 cells",
-            (changes[0], "+11.9 %"),
+        return self.recounted(page or self.text(self.directory), file, program=GATE)
+
+    def sampled(self, machine: Machine, settings: Settings, *verdicts: str) -> dict[str, Any]:
+        of = campaign(self.directory, machine, settings)
+        self.assertLessEqual({*verdicts}, {f["verdict"] for f in of["findings"]})
+        code, said = self.by_samples(of)
+        self.assertRegex(
+            (code, said).__repr__(),
+            r"^\(0, '\d+ sentences and 100 cells are recomputed; 0 disagree",
         )
-        for i, key in enumerate(("change", "low", "base")):
+        return of
+
+    def test_a_gate_and_its_samples(self) -> None:
+        """What gate.json says of them is not believed: a verdict that is not theirs is named."""
+        of = self.sampled(Machine(0.01, effects={**up("small/threads:1"), **up("tiny/threads:1", 0.9)}), QUICK, "fail", "improved")  # fmt: skip
+        page = self.text(self.directory)
+        key = [(f["row"], f["metric"]) for f in of["findings"]]
+        for row, verdict in (
+            ("small/threads:1", "pass"),
+            ("small/threads:1", "inconclusive"),
+            ("tiny/threads:1", "pass"),
+            ("large/threads:2", "fail"),
+        ):
             wrong = copy.deepcopy(of)
-            wrong["findings"][i % 2][key] += 0.2
-            self.put("gate.json", wrong)
-            code, told = self.recounted(self.text(self.directory), file, program=GATE)
-            self.assertEqual(code, 1, told)
+            changed = wrong["findings"][key.index((row, "ns_per_op"))]
+            right, changed["verdict"] = changed["verdict"], verdict
+            wrong = concluded(wrong)
+            for shown in (page, None):  # the page of before, and one that says the same as the file
+                code, said = self.by_samples(wrong, shown)
+                self.assertEqual(code, 1, said)
+                self.assertIn(f"{row} ns_per_op is {right}", said)
+
+    @slow
+    def test_what_else_the_file_may_say_of_its_samples(self) -> None:
+        of = self.sampled(Machine(0.01, effects=up("small/threads:1")), QUICK, "fail")
+        at = {(f["row"], f["metric"]): i for i, f in enumerate(of["findings"])}
+        failed, passed = at["small/threads:1", "ns_per_op"], at["large/threads:2", "rss_peak_bytes"]
+        for i in (failed, passed):
+            for key in ("change", "low", "high", "base", "head", "margin"):
+                wrong = copy.deepcopy(of)
+                wrong["findings"][i][key] = wrong["findings"][i][key] * 1.2 + 0.01
+                wrong["findings"][i]["margin_amount"] = None
+                code, told = self.by_samples(wrong)
+                self.assertEqual(code, 1, f"{i} {key}")
+                self.assertIn(f"{of['findings'][i]['metric']}: {key} is ", told)
+        wrong = copy.deepcopy(of)
+        wrong["findings"][failed]["note"] = "worse than the margin, but not proven over all rows"
+        self.assertEqual(self.by_samples(wrong)[0], 1)
+        for i, said in ((failed, "small/threads:1 ns_per_op is not judged"), (0, "")):
+            wrong = copy.deepcopy(of)
+            del wrong["findings"][i]
+            code, told = self.by_samples(concluded(wrong))
+            self.assertEqual((code, said in told), (int(bool(said)), True), told)
+        wrong = copy.deepcopy(of)
+        wrong["findings"].append({**of["findings"][passed], "row": "small/threads:7"})
+        self.assertIn("small/threads:7 rss_peak_bytes has no samples", self.by_samples(wrong)[1])
+        for change, verdict in ((0.04, "fail"), (-0.04, "improved"), (0.02, "pass")):
+            wrong = copy.deepcopy(of)
+            others = [v for v in ("pass", "fail", "improved") if v != verdict]
+            for lie in others:
+                wrong["findings"][0].update(head=100 * (1 + change), change=change, verdict=lie)
+                code, told = self.by_samples(concluded(wrong))
+                self.assertEqual(code, 1, told)
+                self.assertIn(f"small/threads:1 minor_faults is {verdict}", told)
+        for name in ("stage-2-look-1.json", "stage-1.json"):
+            (self.directory / name).unlink()
+            code, told = self.by_samples(of)
+            self.assertEqual(code, 0, told)
+            self.assertIn(
+                "30 verdicts are not recomputed: their samples are not beside the file\n", told
+            )
+
+    @slow
+    def test_each_verdict_of_the_gate_is_found_in_the_samples(self) -> None:
+        """Of simulated machines, also those that are noisy, drift, or whose copy of the base differs."""
+        twin = {("twin", "small/threads:1", "ns_per_op"): 1.05}
+        far = {**twin, ("head", "small/threads:1", "ns_per_op"): 1.5}
+        between = {("base", "small/threads:1", "ns_per_op"): 0.975, **up("small/threads:1", 1.012)}
+        memory = {("head", "tiny/threads:2", "rss_peak_bytes"): 1.1, ("head", "large/threads:1", "writable_live_bytes"): 1.2}  # fmt: skip
+        for machine, settings, verdicts in (
+            (Machine(0.005), QUICK, ("pass",)),
+            (Machine(0.01, effects=memory), QUICK, ("fail", "pass")),
+            (Machine(0.01, effects=twin), QUICK, ("void",)),
+            (Machine(0.01, effects=far), QUICK, ("fail",)),
+            (Machine(0.003, effects=between), QUICK, ()),
+            (Machine(0.3), dataclasses.replace(QUICK, looks=(13,)), ("inconclusive",)),
+            (Machine(0.02, drift=0.01), Settings(looks=(20, 30)), ()),
+            (Machine(0.02, without={"head": "rss_purged_bytes"}), QUICK, ()),
+            (Crashing(0.01), QUICK, ("fail",)),
+        ):
+            with self.subTest(machine=machine.effects, noise=machine.noise):
+                self.sampled(machine, settings, *verdicts)
+                for file in self.directory.iterdir():
+                    file.unlink()
+
+    @slow
+    def test_an_accepted_failure_is_one(self) -> None:
+        of = self.sampled(Machine(0.01, effects=up("small/threads:1")), QUICK, "fail")
+        why = "accepted until 2026-12-31: a larger cache"
+        for f in of["findings"]:
+            if f["row"] == "small/threads:1" and f["metric"] == "ns_per_op":
+                f.update(verdict="accepted", note=why)
+        code, told = self.by_samples(concluded(of))
+        self.assertEqual(code, 0, told)
+        of["findings"][-1].update(verdict="accepted", note=why)
+        self.assertIn(" is pass", self.by_samples(concluded(of))[1])
 
     def test_two_runs(self) -> None:
         times = {"system": 10.0, "a": 5.0, "b": 7.0, "null": 1.0}
