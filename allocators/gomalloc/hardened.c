@@ -450,9 +450,11 @@ size_t hardened_usable_size(void *block) {
 
 /* --- realloc --- */
 
-/* Without a copy: there is room in the slot, and not too much; or the large span gets longer or
- * shorter. False: it stays as it is. */
+/* Without a copy: it has that size; or there is room in the slot, and not too much; or the large
+ * span gets longer or shorter. False: it stays as it is. */
 static bool resize(struct hold *h, size_t size) {
+    if (size == h->size)
+        return true;
     struct mspan *s   = h->span;
     const size_t room = h->end - h->block - HOLD_TAIL_LEAST;
     if (s->elem_bytes)

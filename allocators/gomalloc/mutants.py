@@ -369,6 +369,14 @@ MUTANTS = [
         "a write to a guarded block after its free",
     ),
     (
+        "hardened: realloc to the size that a guarded block has leaves it where it is",
+        HARDENED,
+        "    if (size == h->size)\n",
+        "    if (false)\n",
+        HARDENED_TEST,
+        "all of a guarded block is its owner's",
+    ),
+    (
         "hardened: realloc lifts the guard",
         HARDENED,
         "!unguard(h) ||",

@@ -238,7 +238,7 @@ static void use_guarded(size_t size) {
     unsigned char *p = make_guarded(size);
     must(is_guarded(p, size) || os_page_bytes() >= PAGE_BYTES);
     memset(p, 0x5a, gom_usable_size(p));
-    if (gom_realloc(p, PTRDIFF_MAX / 2))
+    if (gom_realloc(p, PTRDIFF_MAX / 2) || gom_realloc(p, size) != p)
         abort();
     for (size_t new = size; new < 3 * size; new += size / 2) {
         p = gom_realloc(p, new);
