@@ -10,4 +10,5 @@
 
 `task` runs on a node, from the bundle, with `rounds` beside it. The core (`rounds`, `machines`, and what counts in `parts`)
 is pure. `cluster` starts a Slurm of three nodes for the tests, and for `trials` of the gate.
+`recorded` reads campaigns of the local gate, which `test_replay` splits over nodes.
 """

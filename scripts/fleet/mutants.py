@@ -6,6 +6,14 @@ GATES = "scripts/fleet/test_gates.py"
 
 MUTANTS = [
     (
+        "fleet: a node's rounds weigh by their number",
+        "scripts/gate/strata.py",
+        "round(FINEST / (n + 1))",
+        "round(FINEST / n)",
+        "scripts/fleet/test_replay.py:RecordedReplay.test_on_several_it_is_the_stratified_expectation",
+        "Also of nodes with one task each",
+    ),
+    (
         "fleet: head's failure does not void its node",
         "scripts/gate/nodes.py",
         'by_node(s for s in samples if s.arm != "head")',

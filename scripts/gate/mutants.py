@@ -17,7 +17,7 @@ MUTANTS = [
         "scripts/gate/judge.py",
         "blocks[s.node].add(s.block)",
         'blocks[""].add(s.block)',
-        f"{FLEET}:Replay.test_on_several_it_is_the_stratified_expectation",
+        "scripts/fleet/test_replay.py:SimulatedReplay.test_on_several_it_is_the_stratified_expectation",
         "test_on_several",
     ),
     (
