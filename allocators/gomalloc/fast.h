@@ -21,7 +21,7 @@ static inline void *fast_malloc(size_t size) {
     if (HARDENED)
         return hardened_malloc(size);
     if (__builtin_expect(size <= SMALL_MAX, 1)) {
-        const unsigned offset = size_to_list8[(size + 7) / 8];
+        const unsigned offset = size_to_list[size];
         void *object          = freelist_pop((void *)((char *)mcache_current + offset));
         if (__builtin_expect(object != NULL, 1))
             return object;

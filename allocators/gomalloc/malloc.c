@@ -269,7 +269,7 @@ size_t gom_usable_size(void *block) {
 /* What gom_malloc gives for a small request. */
 static size_t rounded(size_t size) {
     if (LIKELY(size <= SMALL_MAX)) /* two lists a class */
-        return class_to_size[size_to_list8[(size + 7) / 8] / (2 * LIST8_BYTES)];
+        return class_to_size[size_to_list[size] / (2 * FREELIST_BYTES)];
     return class_to_size[size_to_class(size)];
 }
 

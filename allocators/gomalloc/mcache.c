@@ -13,9 +13,9 @@
 
 #define NOINLINE __attribute__((noinline))
 
-_Static_assert(sizeof(struct freelist) == (HARDENED ? HOLD_LIST_BYTES : LIST8_BYTES),
-               "size_to_list8 is generated for this, hold_list is made for it");
-_Static_assert(offsetof(struct mcache, list) == 0, "size_to_list8 holds offsets from here");
+_Static_assert(sizeof(struct freelist) == (HARDENED ? HOLD_LIST_BYTES : FREELIST_BYTES),
+               "size_to_list is generated for this, hold_list is made for it");
+_Static_assert(offsetof(struct mcache, list) == 0, "size_to_list holds offsets from here");
 
 _Static_assert(sizeof(struct mcache_class) == 32, "and none is in two cache lines");
 _Static_assert(offsetof(struct mcache, of) % 32 == 0, "and none is in two cache lines");

@@ -33,10 +33,11 @@ extern const uint32_t class_to_magic[SIZE_CLASSES]; /* offset / size == offset *
 extern const uint8_t size_to_class8[SMALL_MAX / 8 + 1];
 extern const uint8_t size_to_class128[(SIZE_MAX_SMALL - SMALL_MAX) / 128 + 1];
 
-/* The offset in struct mcache of the list that serves a size, for malloc's fast path. It differs
- * from size_to_class8 in one entry: 17 to 24 bytes come from the class of 32 (see README.md). */
-extern const uint16_t size_to_list8[SMALL_MAX / 8 + 1];
-enum { LIST8_BYTES = 16 }; /* sizeof(struct freelist) of the normal build */
+/* The offset in struct mcache of the list that serves a size, for malloc's fast path: an entry for
+ * each byte, so that it need not be rounded. 17 to 24 bytes come from the class of 32 (README.md).
+ */
+extern const uint16_t size_to_list[SMALL_MAX + 1];
+enum { FREELIST_BYTES = 16 }; /* sizeof(struct freelist) of the normal build */
 
 /* Go's class of a request of at most SIZE_MAX_SMALL bytes; of 0 bytes, as of 1. */
 static inline unsigned size_to_class(size_t size) {

@@ -57,7 +57,7 @@ static void test_lookup(void) {
             c++;
         wrong += size_to_class(size) != c;
         if (size <= SMALL_MAX)
-            wrong_list += size_to_list8[(size + 7) / 8] != (c == 3 ? 4 : c) * 2 * 16;
+            wrong_list += size_to_list[size] != (c == 3 ? 4 : c) * 2 * 16;
     }
     IS(wrong, 0, "each size from 1 to 32768 has the smallest class that holds it");
     IS(wrong_list, 0, "so has malloc's table, but for 17 to 24 bytes, which get 32");
@@ -71,7 +71,7 @@ static void test_alignment(void) {
         unsigned alignment = 16;
         while (alignment > size)
             alignment /= 2;
-        wrong += class_to_size[size_to_list8[(size + 7) / 8] / 32] % alignment != 0;
+        wrong += class_to_size[size_to_list[size] / 32] % alignment != 0;
     }
     IS(wrong, 0, "the class of each size is aligned for every C object of that size");
 }
