@@ -2,8 +2,6 @@
 
 #include "persistent.h"
 
-#include <string.h>
-
 struct arena_table arenas;
 size_t arena_sys;
 
@@ -48,15 +46,20 @@ void arena_clear(uintptr_t address) {
         arena_set(address & -((uintptr_t)1 << ARENA_SHIFT), ARENA_PAGES, NULL, 0);
 }
 
+static inline void set_page(struct heap_arena *a, size_t page, struct mspan *s,
+                            unsigned page_class) {
+    atomic_store_explicit(&a->span[page], s, memory_order_relaxed);
+    atomic_store_explicit(&a->page_class[page], (uint16_t)(page_class * ARENA_UNIT),
+                          memory_order_relaxed);
+}
+
 static void set_pages(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
     while (n) {
         struct heap_arena *a = arena_of(base);
         const size_t from    = arena_page(base);
         const size_t end     = n < ARENA_PAGES - from ? from + n : ARENA_PAGES;
-#pragma GCC unroll 8
         for (size_t i = from; i < end; i++)
-            atomic_store_explicit(&a->span[i], s, memory_order_relaxed);
-        memset((void *)&a->page_class[from], (int)page_class, end - from);
+            set_page(a, i, s, page_class);
         base += (end - from) * PAGE_BYTES;
         n -= end - from;
     }
@@ -68,8 +71,5 @@ void arena_set(uintptr_t base, size_t n, struct mspan *s, unsigned page_class) {
         return;
     }
     /* Of a large span, without the loop. */
-    struct heap_arena *a = arena_of(base);
-    const unsigned page  = arena_page(base);
-    atomic_store_explicit(&a->span[page], s, memory_order_relaxed);
-    atomic_store_explicit(&a->page_class[page], (uint8_t)page_class, memory_order_relaxed);
+    set_page(arena_of(base), arena_page(base), s, page_class);
 }

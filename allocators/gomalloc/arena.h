@@ -13,13 +13,19 @@ enum {
     ARENA_SHIFT = 26,
     ARENA_PAGES = 1 << (ARENA_SHIFT - PAGE_SHIFT),
     ARENAS      = 1 << (ADDRESS_BITS - ARENA_SHIFT),
+#ifdef GOMALLOC_HARDENED
+    ARENA_UNIT = 1,
+#else
+    ARENA_UNIT = FREELIST_BYTES, /* so the map tells free the place of the list in struct mcache */
+#endif
 };
 
 struct mspan;
 
 struct heap_arena {
-    /* The span class of the page, if all that free needs to know is that. 0: look at the span. */
-    _Atomic uint8_t page_class[ARENA_PAGES];
+    /* The span class of the page, times ARENA_UNIT, if all that free needs to know is that. 0: look
+     * at the span. */
+    _Atomic uint16_t page_class[ARENA_PAGES];
     /* The span of each page of a span of small objects and of the first page of any other; NULL or
      * outdated elsewhere. */
     struct mspan *_Atomic span[ARENA_PAGES];
@@ -55,10 +61,15 @@ static inline unsigned arena_page(uintptr_t address) {
     return address >> PAGE_SHIFT & (ARENA_PAGES - 1);
 }
 
-/* The class of an address's page, as page_class has it; 0, too, where no arena is. */
-static inline unsigned arena_class(uintptr_t address) {
+/* What page_class has of an address's page; 0, too, where no arena is. */
+static inline size_t arena_place(uintptr_t address) {
     return atomic_load_explicit(&arena_at(address)->page_class[arena_page(address)],
                                 memory_order_relaxed);
+}
+
+/* The class that it means. */
+static inline unsigned arena_class(uintptr_t address) {
+    return (unsigned)arena_place(address) / ARENA_UNIT;
 }
 
 /* The span of a page of the heap; NULL where no arena is. */

@@ -34,7 +34,7 @@ static inline void fast_free(void *block) {
         hardened_free(block);
         return;
     }
-    struct freelist *l = &mcache_current->list[arena_class((uintptr_t)block)];
+    struct freelist *l = (void *)((char *)mcache_current + arena_place((uintptr_t)block));
     if (__builtin_expect(l->now.budget, 1)) { /* 0 for class 0, too */
         freelist_push(l, block);
         return;
