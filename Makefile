@@ -45,7 +45,7 @@
 #: make fleet        make bench on the nodes of a cluster, through Slurm (scripts/fleet/README.md)
 #:     BATCH=n AT_ONCE=n        rounds of a task, tasks at a time; SBATCH="--partition=big"; all that make bench has
 #:     DO=status RUN=folder     or submit, collect, cancel (default: submit, wait and collect)
-#:     WORK=check|harden|gate|try   make check, make harden, make gate, make try there
+#:     WORK=check|harden|gate|try|programs   make check, harden, gate, try, bench-programs there
 #: make baseline     count this tree's gomalloc anew: what CI compares with (results/baseline.json)
 #: make history      what the counts were over the commits: records this one, draws all (a page, too), prints the changes
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc
@@ -448,7 +448,7 @@ why:                              program := scripts/why.sh
 bench-programs:                   program := scripts/programs.py
 heap:                             program := scripts/heap.py
 gate gate-proof baseline history: role    := gate
-fleet:                            role    := $(if $(filter gate,$(WORK)),gate,bench)
+fleet:                            role    := $(or $(filter gate programs,$(WORK)),bench)
 bench:                            program := scripts/bench.sh
 check:                            program := scripts/check.sh check
 check-whole:                      program := scripts/check.sh check-whole

@@ -4,7 +4,7 @@
 # usage: [VARIABLE=value …] scripts/fleet.sh        after `make`; `make fleet` does both
 #   DO=submit|status|collect|cancel   (default: submit, wait, and collect; DO=submit alone does not wait)
 #   RUN=folder                 of the fleet, for all but DO=submit
-#   WORK=bench|check|harden|gate|try   what the nodes do (default: bench)
+#   WORK=bench|check|harden|gate|try|programs   what the nodes do (default: bench)
 #   BATCH=n                    rounds of a task (default: 1; of the gate: of both its stages in proportion)
 #   AT_ONCE=n                  so many tasks at a time (default: no limit)
 #   CPUS=n                     of WORK=gate: that a node may use; other nodes do no work (default: by Slurm)
@@ -14,6 +14,7 @@
 #   CHECKS PROFILE MISUSES SIZES RUNS
 #                              as in scripts/check.sh. With WORK=check, REPS=n makes all checks n times.
 #   CMD RUNS                   as in scripts/try.sh
+#   PROGRAMS QUICK RUNS CORE   as of make bench-programs, with WORK=programs
 #   BASE HEAD                  as in scripts/gate.sh, which has no OUT of its own here. ARGS="--blocks n" has more rounds.
 #   OUT=dir                    a folder that all nodes see under the same path (default: results)
 #   B=dir                      where the driver was built (default: build)
@@ -47,7 +48,7 @@ status | collect | cancel)
 esac
 case ${WORK:-} in
 '' | bench) command=run ;;
-check | harden | gate) command=$WORK ;;
+check | harden | gate | programs) command=$WORK ;;
 try)
   command=try
   [ -n "${CMD:-}" ] || {
@@ -56,7 +57,7 @@ try)
   }
   ;;
 *)
-  printf '%s\n' "fleet.sh: WORK is bench, check, harden, gate or try, not '$WORK'" >&2
+  printf '%s\n' "fleet.sh: WORK is bench, check, harden, gate, try or programs, not '$WORK'" >&2
   exit 2
   ;;
 esac
@@ -73,6 +74,12 @@ case $command in
 gate)
   # shellcheck source=scripts/gate_words.sh
   . "${root}scripts/gate_words.sh"
+  ;;
+programs)
+  [ -z "${PROGRAMS:-}" ] || set -- "$@" --programs="$PROGRAMS"
+  ! is_quick || set -- "$@" --quick
+  # shellcheck source=scripts/try_words.sh
+  . "${root}scripts/try_words.sh"
   ;;
 try)
   # shellcheck source=scripts/try_words.sh

@@ -15,13 +15,8 @@ compared; else it is results/latest, if that is a whole run of the core, else re
 from __future__ import annotations
 
 import argparse
-import glob
-import hashlib
-import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -32,21 +27,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python do
 
 import bench_results
 import program
+import program_data
 import run_folder
+from program_data import environment, free_port
 from programs_table import LIBC, judge, stored
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "workloads" / "programs"
 BUILD = ROOT / os.environ.get("B", "build")
-SETUP_SECONDS = 600
 QUICK_RUNS, RUNS = 3, 7
 TIMEOUT = 120  # seconds of one run
-# Where Debian keeps what is not for every user's PATH.
-MORE_PATHS = ("/usr/lib/postgresql/*/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
-# Runs a script, and ends all of its group when it is asked to end.
-GROUP = "trap 'kill -KILL 0' TERM; sh -eu \"$1\" & wait $!"
-# What becomes another user than root, for programs that refuse to run as root.
-AS_USER = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
 
 
 @dataclass
@@ -97,30 +87,12 @@ def choose(entries: list[Entry], names: str) -> list[Entry]:
     return [by_name[word] for word in words] or entries
 
 
-def environment(quick: bool, port: int) -> dict[str, str]:
-    """Of all that is run for a program."""
-    more = [found for path in MORE_PATHS for found in sorted(glob.glob(path), reverse=True)]
-    return {
-        **os.environ,
-        "PATH": os.pathsep.join([os.environ.get("PATH", "/usr/bin:/bin"), *more]),
-        "QUICK": "1" if quick else "0",
-        "PORT": str(port),
-        "AS_USER": AS_USER if os.geteuid() == 0 else "",
-    }
-
-
 def absent(entry: Entry, variables: dict[str, str]) -> str:
     """Why the program cannot run here; "": it can."""
     for command in entry.keys["needs"].split():
         if not shutil.which(command, path=variables["PATH"]):
             return f"{command} is not installed; install {entry.keys['package']}"
     return ""
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def is_yes(name: str, settings: Mapping[str, str]) -> bool:
@@ -135,42 +107,9 @@ def is_yes(name: str, settings: Mapping[str, str]) -> bool:
 
 
 def set_up(entry: Entry, quick: bool, variables: dict[str, str]) -> Path:
-    """The folder in which the program runs, with its data. They are made once for each text of the file.
-    Raises RuntimeError if that fails."""
-    mark = hashlib.sha256(entry.file.read_bytes()).hexdigest()
-    folder = BUILD / "programs" / f"{entry.name}-{'quick' if quick else 'whole'}"
-    stamp = folder.with_suffix(".made")
-    if folder.is_dir() and stamp.exists() and stamp.read_text() == mark:
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    print(f"programs.py: {entry.name}: making its data", file=sys.stderr)
-    made = subprocess.Popen(
-        [*program.ends_with_this(), "sh", "-c", GROUP, "sh", entry.file],
-        cwd=folder,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    try:
-        said, _ = made.communicate(timeout=SETUP_SECONDS)
-    except subprocess.TimeoutExpired:
-        said = f"no end after {SETUP_SECONDS} s"
-    finally:
-        try:
-            os.killpg(made.pid, signal.SIGKILL)  # also what it left behind
-        except ProcessLookupError:
-            pass
-        made.wait()
-    if made.returncode != 0:
-        lines = said.strip().splitlines() or [f"exit code {made.returncode}"]
-        raise RuntimeError(f"its set-up failed: {lines[-1]}")
-    stamp.write_text(mark)
-    return folder
+    """The folder in which the program runs, with its data. Raises RuntimeError if that fails."""
+    folder = BUILD / "programs" / program_data.name_of(entry.name, quick)
+    return program_data.make(entry.file, folder, variables)
 
 
 # --- runs -------------------------------------------------------------------------------------------
@@ -188,7 +127,6 @@ def words_of(
     entry: Entry, folder: Path, out: Path, settings: dict[str, str], quick: bool
 ) -> list[str]:
     """The command line that measures a program."""
-    keys = entry.keys
     words = [str(BUILD / "spanbench"), "try", "--cwd", str(folder), "--quiet"]
     words += ["--json", str(out / f"{entry.name}.json"), "--out", str(out / entry.name)]
     words += ["--runs", settings.get("RUNS") or str(QUICK_RUNS if quick else RUNS)]
@@ -200,9 +138,15 @@ def words_of(
         words.append("--rivals")
     for library in settings.get("PRELOAD", "").split():
         words += ["--preload", library]
+    words += settings.get("ARGS", "").split()
+    return words + own_words(entry, settings["PORT"])
+
+
+def own_words(entry: Entry, port: str) -> list[str]:
+    """What its file asks of the driver; a command that runs is last."""
+    keys, words = entry.keys, []
     if keys.get("linked-with-another") == "yes":
         words += ["--preload", f"{LIBC}={c_library()}"]
-    words += settings.get("ARGS", "").split()
     for setting in keys.get("env", "").split():
         words += ["--env", setting]
     if "metric" in keys:
@@ -210,7 +154,7 @@ def words_of(
     if keys.get("higher-is-better") == "yes":
         words.append("--higher-is-better")
     if entry.server:
-        ready = keys["ready"].replace("$PORT", settings["PORT"])
+        ready = keys["ready"].replace("$PORT", port)
         return words + ["--server", keys["server"], "--ready", ready, "--load", keys["load"]]
     return words + ["--shell", "--", keys["run"]]
 

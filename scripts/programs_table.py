@@ -26,6 +26,7 @@ LIBC = "glibc"
 # What a program is called that runs with the allocator it is linked with, where that is not the C library's.
 LINKED = "as linked"
 AGREEMENT = "agreement.json"
+NODES = "nodes.json"  # of a fleet
 WIDTH = 110  # of a sentence below the tables
 MANY = 4  # rows of which the same is said are told together
 
@@ -254,7 +255,8 @@ def as_linked(measured: Measured) -> str:
 
 
 def stored(folder: Path) -> list[Measured]:
-    return [read(path) for path in sorted(folder.glob("*.json")) if path.name != AGREEMENT]
+    others = (AGREEMENT, NODES)
+    return [read(path) for path in sorted(folder.glob("*.json")) if path.name not in others]
 
 
 # --- the core ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import program_data
 import programs
 import programs_table
 from driving import ROOT, DriverTest, clean_environment, run
@@ -208,14 +209,14 @@ class Run(DriverTest):
 
     def test_what_is_not_there_is_skipped(self) -> None:
         entry = programs.Entry("x", Path("x"), {"needs": "no-such-command", "package": "some"})
-        why = programs.absent(entry, programs.environment(True, 1))
+        why = programs.absent(entry, program_data.environment(True, 1))
         self.assertEqual(why, "no-such-command is not installed; install some")
 
     def test_a_set_up_that_fails(self) -> None:
         entry = programs.Entry("x", self.directory / "x.sh")
         entry.file.write_text("echo broken >&2\nexit 1\n")
         with self.assertRaisesRegex(RuntimeError, "its set-up failed: broken"):
-            programs.set_up(entry, True, programs.environment(True, 1))
+            programs.set_up(entry, True, program_data.environment(True, 1))
 
     def test_a_driver_that_dies(self) -> None:
         done = self.programs(DIES=1)

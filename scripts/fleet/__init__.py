@@ -5,7 +5,7 @@
              -> jobs (submissions) -> slurm (sbatch, squeue, scancel)
              -> parts (what came back) -> rounds
              -> collect (parts become runs) -> machines (classes, and what is odd)
-             -> verdicts (likewise, of checks and misuses)
+             -> verdicts (likewise, of checks, misuses and programs) -> tries, catalogue
              -> gates (the gate: what is submitted, and how it is judged) -> gate
 
 `task` runs on a node, from the bundle, with `rounds` beside it. The core (`rounds`, `machines`, and what counts in `parts`)

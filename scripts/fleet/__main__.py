@@ -20,7 +20,7 @@ from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen, refusals
-from fleet.rounds import SAMPLES, described
+from fleet.rounds import SAMPLES, named
 from program import HOME, WRONG_USE, Terminated, complain, duration, run
 
 POLL_SECONDS = 2.0
@@ -32,6 +32,7 @@ SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
     "harden": [PAGE],
     "gate": [PAGE],
     "try": [("verdicts/try_verdict.py",), PAGE, ("verdicts/try_plot.py",)],
+    "programs": [("programs.py", "--table"), PAGE],
 }
 COUNTED = {
     "run": "sample",
@@ -39,6 +40,7 @@ COUNTED = {
     "harden": "misuse",
     "gate": "sample",
     "try": "run",
+    "programs": "run",
 }
 FINDING = 1
 
@@ -91,6 +93,9 @@ class Fleet:
     def missing(self, parts: list[Part]) -> list[int]:
         return sorted(set(range(self.asked.repetitions)) - self.whole(parts))
 
+    def named(self, missing: list[int]) -> str:
+        return named(self.fleet, missing)
+
     def line(self, there: int, tasks: list[slurm.Waiting]) -> str:
         if self.at_begin is None:
             self.at_begin = there
@@ -125,9 +130,28 @@ class Fleet:
             time.sleep(POLL_SECONDS)
 
     def submit(self, missing: list[int], batch: int, at_once: int, options: list[str]) -> None:
-        without = [r.node for r in refusals(self.folder)]
-        job, tasks = jobs.submit(self.folder, self.name, missing, batch, at_once, without, options)
-        complain(f"fleet: job {job}: {plural(tasks, 'task')} for {plural(len(missing), 'round')}")
+        """The rounds of a program are not submitted to nodes that cannot run it. So there may be several jobs; if Slurm
+        refuses some, the others go on. Raises slurm.Trouble, if it refuses all."""
+        section, refused = self.fleet.get("section", 0), refusals(self.folder)
+        jobs_: dict[tuple[str, ...], list[int]] = {}
+        for number in missing:
+            program = self.fleet["programs"][number // section]["name"] if section else ""
+            without = sorted({r.node for r in refused if r.program in ("", program)})
+            jobs_.setdefault(tuple(without), []).append(number)
+        problems = []
+        for nodes, of in jobs_.items():
+            try:
+                job, tasks = jobs.submit(
+                    self.folder, self.name, of, batch, at_once, nodes, options, section
+                )
+            except slurm.Trouble as problem:
+                problems.append(problem)
+                continue
+            complain(f"fleet: job {job}: {plural(tasks, 'task')} for {plural(len(of), 'round')}")
+        if len(problems) == len(jobs_):
+            raise problems[0]
+        for refused_job in problems:
+            complain(f"fleet: {printable(str(refused_job))}")
 
     def settle(self) -> list[Part]:
         try:
@@ -155,7 +179,7 @@ class Fleet:
             before = now
             how = last[-1] if last else {"batch": 1, "at_once": 0, "options": []}
             complain(
-                f"fleet: {plural(len(missing), 'round')} got lost ({described(missing)}): submitted anew"
+                f"fleet: {plural(len(missing), 'round')} got lost ({self.named(missing)}): submitted anew"
             )
             try:
                 self.submit(missing, how["batch"], how["at_once"], how["options"])
@@ -172,8 +196,7 @@ class Fleet:
             if work in SAMPLES:
                 made = collect(self.folder, parts, self.asked, show)
             else:
-                seed = int(self.fleet["seed"])
-                made = verdicts.collect(self.folder, parts, work, seed, self.asked, show)
+                made = verdicts.collect(self.folder, parts, self.fleet, self.asked, show)
         except OSError as problem:
             kept = "all parts are kept: mend that, and collect again"
             raise Unusable(
@@ -202,7 +225,7 @@ class Fleet:
             f"{made.failed} failed"
         )
         for refused in refusals(self.folder):
-            print(f"{refused.node} did no work: {printable('; '.join(refused.reasons))}")
+            print(f"{refused.what}: {printable('; '.join(refused.reasons))}")
         for problem in made.problems:
             print(printable(problem))
         for of in made.classes:
@@ -226,7 +249,7 @@ class Fleet:
                     or later
                 )
         if missing:
-            print(f"missing: rounds {described(missing)}; logs of the tasks: {self.folder}/logs")
+            print(f"missing: {self.named(missing)}; logs of the tasks: {self.folder}/logs")
         failed = made.failed and self.fleet["work"] != "gate"  # which has judged them
         return verdict or (FINDING if missing or failed else later)
 
@@ -238,12 +261,10 @@ def status(fleet: Fleet) -> int:
     for task in tasks:
         print(f"  {task.task} {task.state} {task.node or task.reason}")
     for refused in refusals(fleet.folder):
-        print(f"  {refused.node} does no work: {printable('; '.join(refused.reasons))}")
+        print(f"  {refused.what}: {printable('; '.join(refused.reasons))}")
     missing = fleet.missing(parts)
     if missing and not tasks:
-        print(
-            f"no task is left, and rounds {described(missing)} are missing: collect submits them anew"
-        )
+        print(f"no task is left, and {fleet.named(missing)} are missing: collect submits them anew")
     return 0
 
 
@@ -253,6 +274,12 @@ def prepare(options: argparse.Namespace) -> Path:
         raise Refusal("--cpus is for --work gate: its default rows follow the number of CPUs")
     if options.work == "try" and not options.rounds:
         return tries.prepare(options.out, driver, options.words)
+    if options.work == "programs" and not options.rounds:
+        from fleet import catalogue  # loads what shows programs, too
+
+        return catalogue.prepare(
+            options.out, driver, options.words, lambda said: complain(f"fleet: {said}")
+        )
     if options.work != "gate":
         return asking.prepare(options.out, driver, options.work, options.words, options.rounds)
     if options.rounds:

@@ -44,6 +44,12 @@ def needed(program: Path) -> list[Path]:
     return [Path(p) for p in re.findall(r"(?:=> )?(/.*) \(0x[0-9a-f]+\)", done.stdout)]
 
 
+def libraries_of(file: Path) -> list[Path]:
+    """Likewise of any file: a script has none. Raises OSError and Lacking."""
+    with open(file, "rb") as opened:
+        return needed(file) if opened.read(4) == b"\x7fELF" else []
+
+
 def is_distributions(path: Path) -> bool:
     return str(path).startswith(DISTRIBUTION)
 
@@ -76,10 +82,9 @@ def make(
             copy(source, bundle / name)
         else:
             system.add(source.absolute())
-        if source.read_bytes()[:4] == b"\x7fELF":
-            programs.append(source)
+        programs.append(source)
     for program in programs:
-        for library in needed(program):
+        for library in libraries_of(program):
             built = library.resolve()
             if driver.resolve().parent not in built.parents:
                 system.add(library)

@@ -48,9 +48,9 @@ def parser() -> argparse.ArgumentParser:
     )
     submit.add_argument(
         "--work",
-        choices=("run", "check", "harden", "gate", "try"),
+        choices=("run", "check", "harden", "gate", "try", "programs"),
         default="run",
-        help="a command of the driver, or the gate (default: run)",
+        help="a command of the driver, the gate, or the catalogue of real programs (default: run)",
     )
     submit.add_argument(
         "--rounds",
@@ -76,7 +76,8 @@ def parser() -> argparse.ArgumentParser:
         "words",
         nargs="*",
         metavar="-- OPTION",
-        help="options of spanbench run, check, harden, gate or try, after --; of try, a program after another --",
+        help="options of spanbench run, check, harden, gate or try, after --; of try, a program after another --; of "
+        "programs, those of try, --programs=NAMES and --quick",
     )
     bare = "no plots, page, answer and table of the results"
     submit.add_argument("--bare", action="store_true", help=f"with --collect: {bare}")

@@ -30,10 +30,11 @@ def submit(
     at_once: int,
     without: Sequence[str],
     options: Sequence[str],
+    section: int = 0,
 ) -> tuple[str, int]:
-    """Submits the missing rounds, in batches of at most so many. Returns the job and its tasks. Raises
+    """Submits the missing rounds, in batches of at most so many, none over the end of a section. Returns the job and its tasks. Raises
     slurm.Trouble."""
-    batches = rounds.ranges(missing, batch)
+    batches = rounds.ranges(missing, batch, 0, section)
     number = len(list((folder / "jobs").glob("[0-9]*.json")))
     how = {"batches": batches, "batch": batch, "at_once": at_once, "options": list(options)}
     file = folder / "jobs" / f"{number}.json"

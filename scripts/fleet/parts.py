@@ -102,6 +102,11 @@ def chosen(parts: Iterable[Part], repetitions: int) -> list[tuple[Part, list[int
 class Refused:
     node: str
     reasons: list[str]
+    program: str = ""  # that it does not run; "": it does no work at all
+
+    @property
+    def what(self) -> str:
+        return f"{self.node} did no work{f' of {self.program}' * bool(self.program)}"
 
 
 def refusals(folder: Path) -> list[Refused]:
@@ -109,8 +114,9 @@ def refusals(folder: Path) -> list[Refused]:
     for file in sorted((folder / "nodes").glob("[!.]*.json")):
         try:
             said = read(file)
-            if said["refused"]:
-                found.append(Refused(str(said["node"]), [str(x) for x in said["refused"]]))
+            for program, why in {"": said["refused"], **said.get("skipped", {})}.items():
+                if why:
+                    found.append(Refused(str(said["node"]), [str(x) for x in why], str(program)))
         except SPOILED:
             continue  # it is being renewed, or was cut off: the next task there says it again
     return found

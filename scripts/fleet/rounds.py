@@ -19,11 +19,16 @@ def stage(number: int, period: int) -> int:
     return int(period == 0 or number % period > 0)
 
 
-def ranges(rounds: Iterable[int], longest: int, period: int = 0) -> list[Range]:
-    """Runs of successive rounds of one stage, each of at most so many."""
+def ranges(rounds: Iterable[int], longest: int, period: int = 0, section: int = 0) -> list[Range]:
+    """Runs of successive rounds of one stage, each of at most so many, and none over the end of a section of so many (0:
+    there are none)."""
+
+    def kind(number: int) -> tuple[int, int]:
+        return stage(number, period), number // section if section else 0
+
     found: list[Range] = []
     for number in sorted(set(rounds)):
-        alike = found and stage(number, period) == stage(found[-1][1], period)
+        alike = found and kind(number) == kind(found[-1][1])
         if alike and number == found[-1][1] + 1 and number - found[-1][0] < longest:
             found[-1] = (found[-1][0], number)
         else:
@@ -40,6 +45,18 @@ def described(rounds: Collection[int]) -> str:
     return ", ".join(
         str(a) if a == b else f"{a} to {b}" for a, b in ranges(rounds, max(1, len(rounds)))
     )
+
+
+def named(asked: Any, missing: Collection[int]) -> str:
+    """In words, such as "rounds 0 to 3, 7", or "rounds 0, 1 of gcc and 2 of git". `asked` is fleet.json."""
+    if asked["work"] != "programs":
+        return f"rounds {described(missing)}"
+    of = asked["section"]
+    found = []
+    for number, program in enumerate(asked["programs"]):
+        own = [n - number * of for n in missing if n // of == number]
+        found += [f"{described(own)} of {program['name']}"] * bool(own)
+    return f"rounds {' and '.join(found)}"
 
 
 def by_round(document: Any) -> dict[int, list[dict[str, Any]]]:
@@ -67,9 +84,11 @@ FILES = {
     "harden": "hardening.json",
     "gate": "bench.json",
     "try": "program.json",
+    "programs": "program.json",
 }
 SAMPLES = ("run", "gate")  # what measures samples
-BATCHES = (*SAMPLES, "try")  # the driver measures several rounds in one run; of other work, one
+RUNS = ("try", "programs")  # what runs programs
+BATCHES = (*SAMPLES, *RUNS)  # the driver measures several rounds in one run; of other work, one
 
 
 def whole_of(asked: Any, document: Any) -> list[int]:
@@ -78,7 +97,7 @@ def whole_of(asked: Any, document: Any) -> list[int]:
     if asked["work"] in SAMPLES:
         return whole(document, asked["rows"], asked["each"])
     number = int(document["seed"]) - int(asked["seed"])
-    if asked["work"] == "try":
+    if asked["work"] in RUNS:
         return list(range(number, number + int(document["rounds"])))
     return [number] if document["complete"] and document["results"] else []
 

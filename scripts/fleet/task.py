@@ -2,7 +2,8 @@
 
 usage: task.py FOLDER SUBMISSION       by Slurm, as a task of a job array
 
-Of Python's own modules alone. Nothing is compiled, and nothing outside of FOLDER is written. The task may run any number
+Of Python's own modules alone. Nothing is compiled, and nothing outside of FOLDER is written, but for the data of programs, which
+go when the task ends. The task may run any number
 of times: rounds that are whole are not measured again. A node that differs does no work, and nodes/ says why.
 """
 
@@ -18,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, Optional
+from typing import Any, Iterable, Optional
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
 
@@ -51,10 +52,14 @@ def save(path: Path, document: Any) -> None:
 
 def differences(folder: Path, manifest: dict[str, Any]) -> list[str]:
     """Why this node cannot do the same work as the others; none: it can."""
-    found = []
     if os.uname().machine != manifest["architecture"]:
         return [f"its architecture is {os.uname().machine}, not {manifest['architecture']}"]
-    for name, expected in manifest["files"].items():
+    return different_files(folder, manifest["files"])
+
+
+def different_files(folder: Path, files: dict[str, Any]) -> list[str]:
+    found = []
+    for name, expected in files.items():
         path = folder / "bundle" / name  # an absolute one stays as it is
         kind = expected["what"]
         try:
@@ -65,6 +70,18 @@ def differences(folder: Path, manifest: dict[str, Any]) -> list[str]:
         except OSError as problem:
             found.append(f"{path} cannot be read: {problem.strerror}")
     return found
+
+
+def lacking(folder: Path, program: dict[str, Any], path: str) -> list[str]:
+    """Why this node cannot run a program of the catalogue as the others do; none: it can."""
+    found = []
+    for name, expected in program["commands"].items():
+        there = shutil.which(name, path=path)
+        if there is None:
+            found.append(f"it has no {name}")
+        elif there != expected:
+            found.append(f"its {name} is {there}, and the submitter's {expected}")
+    return found or different_files(folder, program["files"])
 
 
 def other_cpus(asked: dict[str, Any]) -> list[str]:
@@ -87,6 +104,7 @@ class Task:
         self.batch = batches[number]
         self.node = os.environ.get("SLURMD_NODENAME") or os.uname().nodename
         self.parts = folder / "parts" / f"{submission}.{number}"
+        self.skipped: dict[str, list[str]] = {}  # of programs that this node does not run, why
         self.child: Optional[subprocess.Popen[bytes]] = None
         self.signal = 0
 
@@ -138,12 +156,73 @@ class Task:
             (part / "arms" / library.name).symlink_to(library)
         return [f"--cells={files}"]
 
+    def program_of(self, number: int) -> dict[str, Any]:
+        """Of the catalogue, that of this round."""
+        found: dict[str, Any] = self.asked["programs"][number // self.asked["section"]]
+        return found
+
+    @property
+    def local(self) -> Path:
+        """A folder of this node's own; the name of a fleet is random."""
+        return Path(os.environ.get("TMPDIR") or "/tmp") / f"{self.asked['name']}.{self.node}"
+
+    def make_local(self) -> None:
+        """For data of programs. What a task that was killed left there goes."""
+        self.remove_local()
+        self.local.mkdir()
+        self.local.chmod(0o711)  # a program that refuses to run as root runs as another user
+
+    def remove_local(self) -> None:
+        if self.local.exists() and self.local.lstat().st_uid == os.geteuid():
+            shutil.rmtree(self.local, ignore_errors=True)
+
+    def of_program(self, first: int) -> tuple[list[str], list[str], dict[str, str]]:
+        """Makes its data. Returns the driver's words for it, those that run it, and its variables. Raises RuntimeError and
+        OSError."""
+        import program_data  # of the bundle
+
+        of = self.program_of(first)
+        port = program_data.free_port()
+        variables = program_data.environment(self.asked["quick"], port)
+        folder = self.local / program_data.name_of(of["name"], self.asked["quick"])
+        script = self.folder / "bundle" / "programs" / f"{of['name']}.sh"
+        program_data.make(script, folder, variables)
+        words = [w.replace("$PORT", str(port)) for w in of["words"] if w.startswith("--ready=")]
+        words += [w for w in of["words"] if not w.startswith("--ready=")]
+        return [*words, f"--cwd={folder}"], of["program"], variables
+
+    def skip_programs(self, numbers: Iterable[int]) -> None:
+        """Those of these rounds that this node cannot run."""
+        import program_data
+
+        path = program_data.environment(self.asked["quick"], 0)["PATH"]
+        for of in {self.program_of(n)["name"]: self.program_of(n) for n in numbers}.values():
+            self.skipped[of["name"]] = lacking(self.folder, of, path)
+
+    def say_what_it_can(self, refused: list[str]) -> None:
+        """What earlier tasks said of other programs stays."""
+        file = self.folder / "nodes" / f"{self.node}.json"
+        said: dict[str, Any] = {"node": self.node, "refused": refused}
+        if self.asked["work"] == "programs":
+            try:
+                before = json.loads(file.read_bytes())["skipped"]
+            except rounds.SPOILED:
+                before = {}
+            said["skipped"] = {**before, **self.skipped}
+        save(file, said)
+        found = refused + [f"of {name}: {x}" for name, why in self.skipped.items() for x in why]
+        print(
+            "".join(f"task: {self.node} does no work: {x}\n" for x in found),
+            file=sys.stderr,
+            end="",
+        )
+
     def words_of(self, first: int, last: int) -> list[str]:
         if self.asked["work"] == "gate":
             seed = self.asked["seeds"][rounds.stage(first, self.asked["period"])]
             return [f"--seed={seed}", f"--rounds={first}..{last}"]
         if self.asked["work"] != "run":
-            runs = [f"--runs={last - first + 1}"] if self.asked["work"] == "try" else []
+            runs = [f"--runs={last - first + 1}"] if self.asked["work"] in rounds.RUNS else []
             return [f"--seed={self.asked['seed'] + first}", *runs]
         beside: list[str] = ["--no-timeline"] if first else self.asked["first_words"]
         return [f"--rounds={first}..{last}", *beside]
@@ -151,15 +230,20 @@ class Task:
     def measure(self, first: int, last: int) -> int:
         part = self.new_part()
         self.say_who(part)
-        arms = self.arms(part) if self.asked["work"] == "gate" else []
+        own = self.arms(part) if self.asked["work"] == "gate" else []
+        program, variables = self.asked.get("program", []), None
+        if self.asked["work"] == "programs":
+            try:
+                own, program, variables = self.of_program(first)
+            except (OSError, RuntimeError) as problem:
+                self.skipped[self.program_of(first)["name"]] = [str(problem)]
+                self.say_what_it_can([])
+                return WRONG_USE
         words = [str(self.folder / "bundle" / "spanbench"), *self.asked["words"]]
-        words += [
-            *arms,
-            *self.words_of(first, last),
-            f"--out={part}",
-            *self.asked.get("program", []),
-        ]
-        self.child = subprocess.Popen(words, cwd=self.folder / "bundle", stdin=subprocess.DEVNULL)
+        words += [*own, *self.words_of(first, last), f"--out={part}", *program]
+        self.child = subprocess.Popen(
+            words, cwd=self.folder / "bundle", stdin=subprocess.DEVNULL, env=variables
+        )
         if self.signal:
             self.child.send_signal(signal.SIGTERM)
         code = self.child.wait()
@@ -177,22 +261,35 @@ class Task:
         there = {n for part in self.parts.glob("[0-9]*") for n in self.is_whole(part)}
         longest = len(rounds.of(self.batch)) if self.asked["work"] in rounds.BATCHES else 1
         todo = rounds.ranges(
-            set(rounds.of(self.batch)) - there, longest, self.asked.get("period", 0)
+            set(rounds.of(self.batch)) - there,
+            longest,
+            self.asked.get("period", 0),
+            self.asked.get("section", 0),
         )
         if not todo:
             print("task: all its rounds are whole")
             return 0
         manifest = json.loads((self.folder / "bundle" / "manifest.json").read_text())
         found = differences(self.folder, manifest) + other_cpus(self.asked)
-        save(self.folder / "nodes" / f"{self.node}.json", {"node": self.node, "refused": found})
+        if self.asked["work"] == "programs" and not found:
+            self.skip_programs(first for first, _ in todo)
+        self.say_what_it_can(found)
         if found:
-            print("".join(f"task: {self.node} does no work: {x}\n" for x in found), file=sys.stderr)
             return WRONG_USE
         code = 0
-        for first, last in todo:
-            code = max(code, self.measure(first, last))
-            if self.signal:
-                return 128 + self.signal
+        try:
+            if self.asked["work"] == "programs":
+                self.make_local()
+            for first, last in todo:
+                if self.skipped and self.skipped[self.program_of(first)["name"]]:
+                    code = WRONG_USE
+                    continue
+                code = max(code, self.measure(first, last))
+                if self.signal:
+                    return 128 + self.signal
+        finally:
+            if self.asked["work"] == "programs":
+                self.remove_local()
         return 0 if code == FINDING else code
 
 

@@ -16,9 +16,10 @@ from driving import ROOT, SPANBENCH, clean_environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from fleet import asked, machines, rounds, task, tries, verdicts
+from fleet import __main__ as main
+from fleet import asked, machines, rounds, slurm, task, tries, verdicts
 from fleet.collect import Asked, Collected, collect
-from fleet.parts import Part, Reader, chosen
+from fleet.parts import Part, Reader, chosen, refusals
 
 FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
 ROWS = ["tiny/a/threads:1", "tiny/b/threads:1"]
@@ -266,7 +267,7 @@ class Verdicts(unittest.TestCase):
                 asked.plan_of_verdicts("harden", [("--runs", text)], None)
 
 
-class Programs(InFolder):
+class OfPrograms(InFolder):
     def document(self, seed: int, count: int, cause: Any = None) -> dict[str, Any]:
         rows = [{"name": n, "cause": None, "absent": False} for n in ("system", "a")]
         rows[1]["cause"] = cause
@@ -281,6 +282,8 @@ class Programs(InFolder):
         (folder / "memory.csv").write_text(curve)
         task.save(folder.parent / "node.json", {"node": node, "seconds": time.time()})
 
+
+class Programs(OfPrograms):
     def test_rounds_of_tasks_become_one_comparison(self) -> None:
         self.put("0.0/000", self.document(7, 2), "n1", "of round 0")
         self.put("0.1/000", self.document(9, 1), "n2", "of round 2")  # a task that was killed
@@ -288,7 +291,7 @@ class Programs(InFolder):
         asked_ = {"work": "try", "seed": 7}
         parts = Reader(self.folder, asked_).look(True)
         self.assertEqual([p.rounds for p in parts], [[0, 1], [2], [2, 3]])
-        made = verdicts.collect(self.folder, parts, "try", 7, Asked([], 1, 5), lambda a, b: None)
+        made = verdicts.collect(self.folder, parts, asked_, Asked([], 1, 5), lambda a, b: None)
         self.assertEqual(made.missing(Asked([], 1, 5)), [4])
         self.assertEqual((made.samples, made.failed), (8, 0))
         joined = json.loads((self.folder / "class1" / "program.json").read_text())
@@ -301,8 +304,9 @@ class Programs(InFolder):
     def test_a_row_that_fails_on_one_node_fails(self) -> None:
         self.put("0.0/000", self.document(1, 1), "n1")
         self.put("0.1/000", self.document(2, 1, "it crashed"), "n2")
-        parts = Reader(self.folder, {"work": "try", "seed": 1}).look(True)
-        made = verdicts.collect(self.folder, parts, "try", 1, Asked([], 1, 2), lambda a, b: None)
+        asked_ = {"work": "try", "seed": 1}
+        parts = Reader(self.folder, asked_).look(True)
+        made = verdicts.collect(self.folder, parts, asked_, Asked([], 1, 2), lambda a, b: None)
         self.assertEqual(made.failed, 1)
         joined = json.loads((self.folder / "class1" / "program.json").read_text())
         self.assertEqual([r["cause"] for r in joined["rows"]], [None, "it crashed (on n2)"])
@@ -328,6 +332,151 @@ class Programs(InFolder):
             tries.prepare(self.folder / "a b", SPANBENCH, ["--", "true"])
         self.assertEqual(tries.located([("--cwd", "/x/../y")]), [("--cwd", "/y")])
         self.assertEqual(tries.located([]), [("--cwd", os.getcwd())])
+
+
+class Catalogue(OfPrograms):
+    """Programs a and b, with three rounds of each."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        mine = self.folder / "bin" / "mine"
+        mine.parent.mkdir()
+        mine.write_text("#!/bin/sh\n")
+        mine.chmod(0o755)
+        self.mine = mine
+        self.asked: dict[str, Any] = {
+            "name": "spanbench-0",
+            "work": "programs",
+            "seed": 7,
+            "section": 3,
+            "repetitions": 6,
+            "rows": [],
+            "each": 1,
+            "quick": True,
+            "programs": [self.program("a"), self.program("b")],
+        }
+
+    def program(self, name: str) -> dict[str, Any]:
+        files = {str(self.mine): {"sha256": task.digest(self.mine), "what": "program of mine"}}
+        own: dict[str, Any] = {"name": name, "words": [], "program": ["--", "true"]}
+        return {**own, "commands": {"mine": str(self.mine)}, "files": files}
+
+    def test_no_task_has_rounds_of_two_programs(self) -> None:
+        self.assertEqual(rounds.ranges(range(6), 9, 0, 3), [(0, 2), (3, 5)])
+        self.assertEqual(rounds.ranges(range(6), 2, 0, 3), [(0, 1), (2, 2), (3, 4), (5, 5)])
+        self.assertEqual(rounds.named(self.asked, [0, 1, 4]), "rounds 0 to 1 of a and 1 of b")
+
+    def test_each_program_has_a_file(self) -> None:
+        def put(name: str, first: int, count: int, node: str, cause: Any = None) -> None:
+            self.put(name, self.document(7 + first, count, cause), node)
+
+        put("0.0/000", 0, 3, "n1")
+        put("0.1/000", 3, 1, "n2")  # a task that was killed
+        put("1.0/000", 3, 2, "n1", "it crashed")
+        parts = Reader(self.folder, self.asked).look(True)
+        self.assertEqual([p.rounds for p in parts], [[0, 1, 2], [3], [3, 4]])
+        of = Asked([], 1, 6)
+        made = verdicts.collect(self.folder, parts, self.asked, of, lambda a, b: None)
+        self.assertEqual((made.missing(of), made.samples, made.failed), ([5], 10, 1))
+        place = self.folder / "class1"
+        self.assertEqual(
+            sorted(p.name for p in place.iterdir()), ["a.json", "b.json", "nodes.json"]
+        )
+        for name, expected in (
+            ("a", [(0, "n1"), (1, "n1"), (2, "n1")]),
+            ("b", [(0, "n2"), (1, "n1")]),
+        ):
+            joined = json.loads((place / f"{name}.json").read_text())
+            found = [(r["round"], r["node"]) for r in joined["runs"] if r["row"] == "a"]
+            self.assertEqual((found, joined["seed"], joined["rounds"]), (expected, 7, len(found)))
+        self.assertEqual(joined["rows"][1]["cause"], "it crashed (on n1)")
+
+    def test_what_a_node_lacks_of_a_program(self) -> None:
+        def lacks(place: Path, **more: Any) -> list[str]:
+            return task.lacking(self.folder, {**self.program("a"), **more}, str(place))
+
+        self.assertEqual(lacks(self.mine.parent), [])
+        self.assertEqual(lacks(self.folder), ["it has no mine"])
+        other = {"commands": {"mine": "/bin/mine"}}
+        said = f"its mine is {self.mine}, and the submitter's /bin/mine"
+        self.assertEqual(lacks(self.mine.parent, **other), [said])
+        before = self.program("a")["files"]
+        self.mine.write_text("#!/bin/sh\n#")
+        (said,) = lacks(self.mine.parent, files=before)
+        self.assertEqual(said, f"{self.mine} differs from the submitter's: another program of mine")
+
+    def task(self, batch: list[int], path: Path) -> tuple[int, list[Any], Any]:
+        """Its exit code, what it measures, and what it says of its node."""
+        for name in ("jobs", "nodes", "bundle"):
+            (self.folder / name).mkdir(exist_ok=True)
+        manifest = {"architecture": os.uname().machine, "files": {}}
+        task.save(self.folder / "bundle" / "manifest.json", manifest)
+        task.save(self.folder / "jobs" / "0.json", {"batches": [batch]})
+        task.save(self.folder / "fleet.json", self.asked)
+        local = self.folder / "tmp" / "spanbench-0.n1"
+        local.mkdir(parents=True)  # of a task that was killed
+        (local / "old").write_text("")
+        variables = {
+            "SLURM_ARRAY_TASK_ID": "0",
+            "SLURMD_NODENAME": "n1",
+            "TMPDIR": str(local.parent),
+            "PATH": str(path),
+        }
+
+        def measure(first: int, last: int) -> int:
+            self.assertEqual(list(local.iterdir()), [], "what it left is gone")
+            return 0
+
+        with mock.patch.dict(os.environ, variables):
+            made = task.Task(self.folder, "0")
+            with mock.patch.object(made, "measure", side_effect=measure) as measured:
+                with mock.patch("sys.stderr", io.StringIO()):
+                    code = made.run()
+        self.assertEqual(list(local.parent.iterdir()), [], "nothing stays on the node")
+        local.parent.rmdir()
+        said = json.loads((self.folder / "nodes" / "n1.json").read_text())
+        return code, [call.args for call in measured.call_args_list], said
+
+    def test_a_node_runs_the_programs_that_it_has(self) -> None:
+        path = self.mine.parent
+        self.asked["programs"][1]["commands"] = {"other": "/bin/other"}
+        said = {"node": "n1", "refused": [], "skipped": {"a": [], "b": ["it has no other"]}}
+        self.assertEqual(self.task([0, 5], path), (2, [(0, 2)], said))
+        self.assertEqual(self.task([3, 5], path), (2, [], said))
+        self.assertEqual(self.task([0, 1], path), (0, [(0, 1)], said), "b is not forgotten")
+        (refused,) = refusals(self.folder)
+        self.assertEqual(refused.what, "n1 did no work of b")
+
+    def test_a_program_is_submitted_to_nodes_that_have_it(self) -> None:
+        for name in ("jobs", "nodes"):
+            (self.folder / name).mkdir()
+        task.save(self.folder / "fleet.json", self.asked)
+        for node, no, refused in (("n1", "b", []), ("n2", "", ["it differs"])):
+            skipped = {no: ["it has no other"]} if no else {}
+            said = {"node": node, "refused": refused, "skipped": skipped}
+            task.save(self.folder / "nodes" / f"{node}.json", said)
+        calls: list[Any] = []
+
+        def submit(*words: Any) -> str:
+            if refuses:
+                raise slurm.Trouble("no such nodes")
+            calls.append(words)
+            return "17"
+
+        fleet = main.Fleet(self.folder)
+        with mock.patch.object(slurm, "submit", side_effect=submit), mock.patch(
+            "sys.stderr", io.StringIO()
+        ):
+            refuses = False
+            fleet.submit([0, 1, 4, 5], 9, 0, [])
+            self.assertEqual(
+                [(c[1], c[2], c[5]) for c in calls], [(0, 1, ("n2",)), (1, 1, ("n1", "n2"))]
+            )
+            made = [json.loads(p.read_text()) for p in sorted((self.folder / "jobs").iterdir())]
+            self.assertEqual([m["batches"] for m in made], [[[0, 1]], [[4, 5]]])
+            refuses = True
+            with self.assertRaises(slurm.Trouble):
+                fleet.submit([0, 4], 9, 0, [])
 
 
 class Node(InFolder):

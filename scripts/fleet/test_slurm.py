@@ -18,9 +18,11 @@ from driving import BUILD, CELLS, ROOT, SPANBENCH, run, slow
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
+import programs
 from fleet import bundle
 from fleet.cluster import Cluster, lacking
 from gate_proof import planted
+from program_data import environment
 
 FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
 # So many trials that kill and requeue; scripts/fleet/README.md has what 20 of them gave.
@@ -404,6 +406,72 @@ class Unlike(OnSlurm):
                 n["machine"]["cpu"] for n in made["context"]["spanbench"]["fleet"]["nodes"].values()
             }
             self.assertEqual(cpus == {"Another"}, nodes == {"n2"}, said)
+
+
+class Catalogue(OnSlurm):
+    """Real programs; perl of n2 differs by a byte."""
+
+    nodes = ("n1", "n2")
+
+    def prefix(self) -> dict[str, list[str]]:
+        place = Path(tempfile.mkdtemp(prefix="fleet-nodes-"))
+        self.addCleanup(shutil.rmtree, place, ignore_errors=True)
+        perl = Path(str(shutil.which("perl"))).resolve()
+        shutil.copy2(perl, place / "perl")
+        with open(place / "perl", "ab") as file:
+            file.write(b"x")
+        words = in_namespace(f"mount --bind {place}/perl {perl}")
+        done = run(*words, "true")
+        if done.returncode:
+            self.skipTest(f"no mounts of a node's own here: {done.stderr.strip()}")
+        return {"n2": words}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.out = Path(tempfile.mkdtemp(prefix="fleet-"))  # LD_PRELOAD splits at blanks
+        self.addCleanup(shutil.rmtree, self.out, ignore_errors=True)
+
+    def absent(self, name: str) -> str:
+        (entry,) = [e for e in programs.catalogue() if e.name == name]
+        return programs.absent(entry, environment(True, 0))
+
+    def rounds(self, folder: Path, name: str) -> list[tuple[int, str]]:
+        made = json.loads((folder / "class1" / f"{name}.json").read_text())
+        schema = json.loads((ROOT / "results" / "program.schema.json").read_text())
+        jsonschema.Draft202012Validator(schema).validate(made)
+        self.assertEqual([r["problem"] for r in made["runs"]], [None] * len(made["runs"]))
+        if name == "perl":
+            self.assertEqual({r["node"] for r in made["runs"]}, {"n1"})
+        return sorted((r["round"], r["row"]) for r in made["runs"])
+
+    def test_programs_of_the_catalogue(self) -> None:
+        """And a task that is requeued meanwhile."""
+        servers = [n for n in ("redis", "memcached", "nginx", "postgres") if not self.absent(n)]
+        names = ["perl", "sort", *servers[:1]]
+        words = ["--programs", " ".join(names), "--quick", "--allocators", "system gomalloc"]
+        words += ["--runs=4", "--seed=5"]
+        folder = self.submit_to_each(*words, of=("--work=programs", "--batch=2"))
+        asked = json.loads((folder / "fleet.json").read_text())
+        self.assertEqual([p["name"] for p in asked["programs"]], names)
+        job = json.loads((folder / "jobs" / "0.json").read_text())["job"]
+        self.until(lambda: any(folder.glob("parts/0.[0-9]/000/node.json")))
+        self.cluster.run("scontrol", "requeue", f"{job}_0")
+        done = self.fleet("collect", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 0, said)
+        self.assertRegex(done.stdout, r"\A(8 of 8|12 of 12) rounds, [0-9]+ runs, 0 failed\n", said)
+        self.assertRegex(
+            done.stdout, r"n2 did no work of perl: \S*perl\S* differs from the submitter's"
+        )
+        self.assertRegex(done.stderr, r"got lost \(rounds .* of perl\): submitted anew")
+        self.assertRegex(done.stdout, r"(?m)^peak memory +system +gomalloc$")
+        for name in names:
+            found = self.rounds(folder, name)
+            rows = {"system", "gomalloc", *(["glibc"] if name == "redis" else [])}
+            self.assertEqual(found, sorted((n, r) for n in range(4) for r in rows), said)
+        self.assertTrue((folder / "class1" / "report.html").exists())
+        left = [p for p in Path(tempfile.gettempdir()).glob(f"{asked['name']}.*")]
+        self.assertEqual(left, [], "the data of programs went")
 
 
 if __name__ == "__main__":

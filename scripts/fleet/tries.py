@@ -62,13 +62,17 @@ def located(options: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return made if "--cwd" in dict(made) else [*made, ("--cwd", os.getcwd())]
 
 
-def prepare(out: Path, driver: Path, words: Sequence[str]) -> Path:
-    """Makes the folder of a fleet with its bundle. `words`: options of `try`, and the program behind --. Raises Refusal."""
-    options, program = split(words)
+def refuse_path(out: Path) -> None:
     if re.search(r"[\s:]", str(out.absolute())):
         raise Refusal(
             f"libraries are preloaded from the bundle, and LD_PRELOAD takes no path with blanks or colons: {out.absolute()}"
         )
+
+
+def prepare(out: Path, driver: Path, words: Sequence[str]) -> Path:
+    """Makes the folder of a fleet with its bundle. `words`: options of `try`, and the program behind --. Raises Refusal."""
+    options, program = split(words)
+    refuse_path(out)
     asking.refuse_ours(options)
     plan = asking.plan_of_verdicts("try", options, None)
     options = located(options)
@@ -113,3 +117,10 @@ def join(documents: Sequence[Any]) -> tuple[Any, list[str]]:
     joined["runs"] = sorted(runs, key=lambda r: int(r["round"]))
     joined["rounds"] = len({r["round"] for r in runs})
     return joined, []
+
+
+def join_of_catalogue(documents: Sequence[Any], first: int, seed: int) -> Any:
+    """Likewise, of a program whose first round has this number in the fleet."""
+    joined, _ = join(documents)
+    joined["runs"] = [{**r, "round": r["round"] - first} for r in joined["runs"]]
+    return {**joined, "seed": seed}

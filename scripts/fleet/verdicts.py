@@ -1,5 +1,5 @@
 """Parts of checks, misuses or programs become one for each class of machines. It is the file that one run of the driver
-stores: conformance.json, hardening.json or program.json. And nodes.json says who ran what. The joining is pure."""
+stores: conformance.json, hardening.json or program.json; of the catalogue, one for each program. And nodes.json says who ran what. The joining is pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fleet import tries
 from fleet.collect import Asked, Collected
 from fleet.machines import Classes, Node
 from fleet.parts import Part, chosen, read
-from fleet.rounds import FILES, SPOILED
+from fleet.rounds import FILES, RUNS, SPOILED
 from fleet.task import save
 
 Results = dict[tuple[str, ...], dict[str, Any]]
@@ -66,7 +66,7 @@ JOIN = {"check": join_checks, "harden": join_misuses, "try": tries.join}
 
 def failures(work: str, joined: Any) -> int:
     """Findings; of a program, rows without a result, if the allocator is there."""
-    if work == "try":
+    if work in RUNS:
         return sum(r["cause"] is not None and not r["absent"] for r in joined["rows"])
     return sum(bool(r.get("finding")) for r in joined["results"])
 
@@ -74,14 +74,16 @@ def failures(work: str, joined: Any) -> int:
 def collect(
     folder: Path,
     parts: list[Part],
-    work: str,
-    seed: int,
+    fleet: Any,
     asked: Asked,
     show: Callable[[int, int], None],
 ) -> Collected:
-    """As of samples (collect.py). `seed`: of the first round."""
+    """As of samples (collect.py). `fleet` is fleet.json."""
+    work, seed = str(fleet["work"]), int(fleet["seed"])
     made = Collected(Classes(), [p.note for p in parts if p.note])
-    documents: dict[str, list[Any]] = {}
+    documents: dict[
+        str, dict[int, list[Any]]
+    ] = {}  # of each class, by the program of the catalogue
     curves: dict[str, Path] = {}
     count = chosen(parts, asked.repetitions)
     for done, (part, wanted) in enumerate(count):
@@ -89,11 +91,12 @@ def collect(
         assert part.file
         try:
             document = read(part.file)
-            if work == "try":
+            if work in RUNS:
                 first = int(document["seed"]) - seed
                 document = tries.only(document, first, wanted, part.node)
             of = made.classes.get(document["machine"])
-            documents.setdefault(of.name, []).append(document)
+            program = wanted[0] // fleet["section"] if work == "programs" else 0
+            documents.setdefault(of.name, {}).setdefault(program, []).append(document)
         except SPOILED as problem:
             said = bench_results.printable(str(problem))
             made.problems.append(f"{part.file} of {part.node} is not used: {said}")
@@ -103,16 +106,22 @@ def collect(
         if 0 in wanted:
             curves[of.name] = part.file.with_name(tries.CURVES)
     for of in made.classes:
-        joined, differ = JOIN[work](documents[of.name])
-        made.problems += [f"{of.name}: {x}" for x in differ]
-        made.samples += len(joined["runs" if work == "try" else "results"])
-        made.failed += failures(work, joined)
         made.files[of.name] = folder / of.name
         made.files[of.name].mkdir(exist_ok=True)
-        save(folder / of.name / FILES[work], joined)
+        for program, its in sorted(documents[of.name].items()):
+            name = FILES[work]
+            if work == "programs":
+                name = f"{fleet['programs'][program]['name']}.json"
+                joined = tries.join_of_catalogue(its, program * fleet["section"], seed)
+            else:
+                joined, differ = JOIN[work](its)
+                made.problems += [f"{of.name}: {x}" for x in differ]
+            made.samples += len(joined["runs" if work in RUNS else "results"])
+            made.failed += failures(work, joined)
+            save(folder / of.name / name, joined)
         nodes = {n: {"rounds": x.rounds, "machine": x.machine} for n, x in of.nodes.items()}
         save(folder / of.name / "nodes.json", nodes)
         (folder / of.name / tries.CURVES).unlink(missing_ok=True)
-        if of.name in curves and curves[of.name].exists():
+        if work == "try" and of.name in curves and curves[of.name].exists():
             shutil.copyfile(curves[of.name], folder / of.name / tries.CURVES)
     return made

@@ -55,7 +55,7 @@ MUTANTS = [
     ),
     (
         "programs: data are made once",
-        RUN,
+        "scripts/program_data.py",
         "stamp.exists() and stamp.read_text() == mark",
         "stamp.exists() and False",
         f"{TEST}:Run.test_data_are_made_once",
