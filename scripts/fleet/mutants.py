@@ -245,4 +245,12 @@ MUTANTS = [
         f"{FLEET}:Catalogue.test_a_node_runs_the_programs_that_it_has",
         "test_a_node_runs",
     ),
+    (
+        "fleet: a slow node is named",
+        "scripts/fleet/machines.py",
+        "if factor > SLOW}",
+        "if factor > 10 * SLOW}",
+        f"{FLEET}:Classes.test_a_slow_node_is_named",
+        "test_a_slow_node",
+    ),
 ]

@@ -218,8 +218,13 @@ class Classes(InFolder):
     def test_a_slow_node_is_named(self) -> None:
         for number, ns in enumerate((5, 6, 50, 5)):
             self.part(f"0.{number}/000", document([number], ns), f"n{number}")
-        (found,) = self.collect(4).classes
-        self.assertEqual(list(found.slow_nodes()), ["n2"])
+        fleet = {"name": "x", "work": "run", "rows": ROWS, "each": 1, "repetitions": 4}
+        task.save(self.folder / "fleet.json", fleet)
+        done = run("/usr/bin/python3", FLEET, "collect", "--bare", "--now", self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (said,) = [line for line in done.stdout.splitlines() if " takes " in line]
+        self.assertEqual(said, "n2 takes 9.1 times what others of class1 take: is it busy or sick?")
+        self.assertEqual(self.blocks(), [0, 0, 1, 1, 2, 2, 3, 3], "its rounds count")
 
 
 class Verdicts(unittest.TestCase):

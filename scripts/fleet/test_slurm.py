@@ -337,6 +337,86 @@ class Trouble(OnSlurm):
                 self.trial(number)
 
 
+class Ends(OnSlurm):
+    """What a task or a submitter may end by, other than its work."""
+
+    WORDS = ("--allocators", "null system", "--brief", "--workloads", "tiny", "--threads", "1")
+
+    def words(self, rounds: int) -> list[str]:
+        return [*self.WORDS, "--no-timeline", "--seed=1", f"--repetitions={rounds}"]
+
+    def whole(self, folder: Path, rounds: int) -> None:
+        """Each round is there once."""
+        found = requests(folder / "class1" / "bench.json")
+        self.assertEqual(len(set(found)), 2 * rounds)
+        seeds = {(block, seed) for _, block, seed, _ in found}
+        self.assertEqual(seeds, {(n, 1 + n) for n in range(rounds)})
+
+    def test_a_task_over_its_time_limit_keeps_its_whole_rounds(self) -> None:
+        """Limits are minutes. So Slurm is told that the task's last one ends now; it looks twice a minute."""
+        folder = self.submit(*self.words(1000), of=("--batch=1000", "--sbatch=--time=9"))
+        job = json.loads((folder / "jobs" / "0.json").read_text())["job"]
+        self.until(lambda: any(folder.glob("parts/0.0/000/*/bench.json")))
+        self.cluster.told("scontrol", "update", f"JobId={job}_0", "EndTime=now")
+        self.until(lambda: not self.cluster.run("squeue", "--noheader").stdout)
+        self.assertIn("JobState=TIMEOUT", self.cluster.run("scontrol", "show", "job", job).stdout)
+        done = self.fleet("collect", "--bare", "--now", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 1, said)
+        found = re.search(r"(\d+) of 1000 rounds, (\d+) samples, 0 failed", done.stdout)
+        assert found, said
+        count = int(found[1])
+        self.assertEqual(int(found[2]), 2 * count)
+        self.assertGreater(count, 0, said)
+        self.assertIn(f"missing: rounds {count} to 999; ", done.stdout, said)
+        self.whole(folder, count)
+
+    def test_a_submitter_that_is_killed(self) -> None:
+        words = ["submit", "--collect", "--bare", "--at-once=1", "--driver", str(SPANBENCH)]
+        words += ["--out", str(self.out), "--", *self.words(6)]
+        child = subprocess.Popen(
+            ["/usr/bin/python3", str(FLEET), *words],
+            env=self.cluster.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.until(lambda: any(self.out.glob("*-fleet/parts/*/*/done.json")))
+        child.kill()
+        child.wait()
+        (folder,) = self.out.glob("*-fleet")
+        self.assertFalse((folder / "class1").exists())
+        done = self.fleet("collect", "--bare", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("6 of 6 rounds, 12 samples, 0 failed", done.stdout, said)
+        self.whole(folder, 6)
+        self.assertEqual([p.name for p in (folder / "jobs").iterdir()], ["0.json"])
+
+    def test_a_disk_that_is_full(self) -> None:
+        """That of the second task has no room for its samples, and that of the third none at all."""
+        with self.cluster.drained():
+            folder = self.submit(*self.words(4))
+            for task, size in ((1, "16k"), (2, "4k")):
+                place = folder / "parts" / f"0.{task}"
+                place.mkdir()
+                words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(place)]
+                done = run(*words)
+                if done.returncode:
+                    self.skipTest(f"no mounts here: {done.stderr.strip()}")
+                self.addCleanup(run, "umount", "--lazy", place)
+            (folder / "parts" / "0.2" / "fills").write_bytes(b"x" * 4096)
+        done = self.fleet("collect", "--bare", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("4 of 4 rounds, 8 samples, 0 failed", done.stdout, said)
+        self.assertIn("2 rounds got lost (rounds 1 to 2): submitted anew", done.stderr, said)
+        for task in (1, 2):
+            log = (folder / "logs" / f"0.{task}.log").read_text()
+            self.assertIn("No space left on device", log)
+            self.assertNotIn("Traceback", log)
+        self.whole(folder, 4)
+
+
 def in_namespace(*mounts: str) -> list[str]:
     """Words before a command that sees these mounts, lines of a shell, alone."""
     script = "\n".join(["set -e", *mounts, 'exec "$@"'])
