@@ -501,7 +501,7 @@ test test-all:
 	$(if $(filter test-all,$@),$(if $(filter skip,$(DEPS)),,@scripts/report/browser.sh))
 	@$(MAKE) $(jobs) $(if $(filter test-all,$@)$(TEST),tests,quick-tests)
 	@$(if $(filter test-all,$@)$(TEST),,echo '$(words $(PLAIN)) programs are skipped: in make test-all; they run in other variants')
-	@$(if $(filter test-all,$@),TEST_ALL=1) prove --timer --jobs $(JOBS) --exec scripts/run-test \
+	@$(if $(filter test-all,$@),TEST_ALL=1) prove --jobs $(JOBS) --exec scripts/run-test \
 	  $(or $(TEST),$(if $(filter test-all,$@),$(TESTS),$(filter-out $(PLAIN),$(TESTS))))
 
 lint:

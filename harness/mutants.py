@@ -8,6 +8,38 @@ DRIVER = "harness/test/test_driver.py"
 
 MUTANTS = [
     (
+        "run-test: CPU time is told",
+        "scripts/run-test",
+        "  times # of this shell, and of what it ran\n",
+        "  echo 0m0.1s 0m0.1s\n",
+        "harness/test/test_run_test.py:RunTest.test_time_is_that_of_the_program_and_its_children",
+        "",
+    ),
+    (
+        "run-test: the CPU time of cases is that of their children, too",
+        "scripts/run-test",
+        "os.times()[i:4:2]",
+        "os.times()[i:2:2]",
+        "harness/test/test_run_test.py:RunTest.test_time_is_that_of_the_cases_and_their_children",
+        "",
+    ),
+    (
+        "run-test: of several cases, each runs",
+        "scripts/run-test",
+        'names = cases.split(",")',
+        'names = cases.split(",")[:1]',
+        "harness/test/test_run_test.py:RunTest.test_several_cases_of_a_file",
+        "",
+    ),
+    (
+        "run-test: who dies of a signal is named",
+        "scripts/run-test",
+        'if [ "$code" -gt 128 ]; then',
+        'if [ "$code" -gt 255 ]; then',
+        "harness/test/test_run_test.py:RunTest.test_a_program",
+        "",
+    ),
+    (
         "heap map: a block has its part on each of its pages",
         "harness/cell/heap_map.c",
         "p->live[class] += add ? part : -part;",

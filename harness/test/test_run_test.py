@@ -1,0 +1,88 @@
+"""scripts/run-test: what it says of a program and of cases in Python, and what it counts."""
+
+import os
+import re
+import signal
+import subprocess
+import unittest
+
+from driving import ROOT, DriverTest, clean_environment, run
+
+# Longer than is asked for: the kernel counts in ticks.
+SPIN = "import time\nwhile time.process_time() < 1.2: sum(range(100000))"
+CASES = f"""
+import subprocess, sys, unittest
+class A(unittest.TestCase):
+    def test_a(self): pass
+    def test_spin(self): subprocess.run([sys.executable, "-c", {SPIN!r}], check=True)
+class B(unittest.TestCase):
+    def test_b(self):
+        "What b is for."
+    def test_c(self): pass
+"""
+
+
+class RunTest(DriverTest):
+    def program(self, script: str) -> "subprocess.CompletedProcess[str]":
+        path = self.directory / "test" / "toy"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}")
+        path.chmod(0o755)
+        return run("scripts/run-test", "toy", cwd=ROOT, env=clean_environment(B=self.directory))
+
+    def cases(self, *names: str) -> "subprocess.CompletedProcess[str]":
+        file = self.directory / "test_toy.py"
+        file.write_text(CASES)
+        test = f"{file}:{','.join(names)}" if names else file
+        return run("scripts/run-test", test, cwd=ROOT, env=clean_environment())
+
+    def spent(self, said: str) -> float:
+        """Seconds of CPU time."""
+        found = re.search(
+            r"(?m)^# \S+: \d+ s; CPU (\d+)m([\d.]+)s user, (\d+)m([\d.]+)s system$", said
+        )
+        self.assertTrue(found, said)
+        assert found
+        minutes, seconds, more, others = map(float, found.groups())
+        return 60 * (minutes + more) + seconds + others
+
+    def test_a_program(self) -> None:
+        result = self.program("echo ok 1 - a; echo 1..1")
+        self.assertEqual((result.returncode, result.stdout), (0, "ok 1 - a\n1..1\n"))
+        for script, code, said in (
+            ("echo 'not ok 1 - a'; echo '# seen 3'; exit 1", 1, "# toy: not ok 1 - a\n# seen 3\n"),
+            ("echo ok 1 - a; exit 3", 3, "# toy: ended with exit code 3; the last result before: ok 1 - a"),
+            ("echo ok 1 - a; kill -SEGV $$", 139, "# toy: killed by SIGSEGV; the last result before: ok 1 - a"),
+        ):  # fmt: skip
+            result = self.program(script)
+            self.assertEqual(result.returncode, code)
+            self.assertIn(said, result.stderr)
+
+    def test_what_a_program_leaves_running_is_not_waited_for(self) -> None:
+        result = self.program("sleep 60 2>/dev/null & echo ok 1 - $!")
+        left = int(result.stdout.split()[-1])
+        self.assertEqual(result.returncode, 0)
+        os.kill(left, signal.SIGKILL)  # it is there
+
+    def test_time_is_that_of_the_program_and_its_children(self) -> None:
+        spin = f"/usr/bin/python3 -c '{SPIN}'"
+        self.assertGreaterEqual(self.spent(self.program(f"({spin})").stderr), 1)
+
+    def test_time_is_that_of_the_cases_and_their_children(self) -> None:
+        self.assertGreaterEqual(self.spent(self.cases().stderr), 1)
+
+    def test_several_cases_of_a_file(self) -> None:
+        """Each line has the name, and the first words, where there are some."""
+        for names, lines in (
+            (("A.test_a", "B.test_c"), ["test_a (test.A.test_a) ", "test_c (test.B.test_c) "]),
+            (("B",), ["test_b (test.B.test_b) What b is for.", "test_c (test.B.test_c) "]),
+        ):
+            result = self.cases(*names)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            found = re.findall(r"(?m)^ok \d+ (.*)$", result.stdout)
+            self.assertEqual([line.removeprefix("- ") for line in found], lines)
+        self.assertEqual(self.cases("C").returncode, 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
