@@ -352,7 +352,7 @@ class Recounts(PageTest):
         return of
 
     def test_a_gate_and_its_samples(self) -> None:
-        """What gate.json says of them is not believed: a verdict that is not theirs is named."""
+        # What gate.json says of them is not believed: a verdict that is not theirs is named.
         of = self.sampled(Machine(0.01, effects={**up("small/threads:1"), **up("tiny/threads:1", 0.9)}), QUICK, "fail", "improved")  # fmt: skip
         page = self.text(self.directory)
         key = [(f["row"], f["metric"]) for f in of["findings"]]
