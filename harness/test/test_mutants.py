@@ -27,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Optional
+from typing import Iterable
 from unittest import mock
 
 from driving import BUILD, ROOT, DriverTest, clean_environment, copy_tree, run, slow
@@ -35,6 +35,9 @@ from driving import BUILD, ROOT, DriverTest, clean_environment, copy_tree, run, 
 TIMEOUT = 1200  # seconds for a test
 TRIES = 9  # of a test to reject a mutant; more than one is seldom needed
 TREES = 2  # copies of the project in which mutants are tried at once
+
+# What is to be done yet fails without a mutant, too.
+FAILURE = "(?m)^not ok (?!.*# TODO).*$"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Mutant:
         return text.replace(self.old, self.new)
 
     def narrowed(self, root: Path = ROOT) -> "Mutant":
-        """With the one method that the case is, if there is one: no other need run."""
+        """With the one method that the case is, or whose first words it is, if there is one: no other need run."""
         path, _, cases = self.test.partition(":")
         if not path.endswith(".py") or "." in cases or not self.case:
             return self
@@ -66,9 +69,14 @@ class Mutant:
             for c in classes
             for f in c.body
             if cases in ("", c.name) and isinstance(f, ast.FunctionDef)
-            if f.name.startswith("test") and self.case in f.name
+            if f.name.startswith("test") and self.case in f"{f.name}\n{first_words(f)}"
         ]
         return replace(self, test=found[0]) if len(found) == 1 else self
+
+
+def first_words(method: ast.FunctionDef) -> str:
+    """As TAP has them after the name."""
+    return (ast.get_docstring(method) or "").partition("\n")[0].strip()
 
 
 def mutants() -> list[Mutant]:
@@ -89,14 +97,15 @@ def mirror(source: Path, target: Path) -> None:
     """Makes one folder what the other is, with the times. A file of the same time and size is the same."""
     target.mkdir(exist_ok=True)
     wanted = {entry.name: entry for entry in os.scandir(source)}
-    for entry in os.scandir(target):
-        if entry.name not in wanted:
+    there = {entry.name: entry for entry in os.scandir(target)}
+    for name, entry in there.items():
+        if name not in wanted:
             shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
     for name, entry in wanted.items():
         at = target / name
         if entry.is_dir(follow_symlinks=False):
             mirror(Path(entry.path), at)
-        elif not (os.path.lexists(at) and age(entry) == age(at)):
+        elif not (name in there and age(entry) == age(there[name])):
             at.unlink(missing_ok=True)
             shutil.copy2(entry.path, at, follow_symlinks=False)
 
@@ -107,6 +116,36 @@ def age(path: "os.DirEntry[str] | Path") -> tuple[int, int]:
     return of.st_mtime_ns, of.st_size
 
 
+# Nothing is built of these: tests and commands read them as they are.
+NOT_BUILT = (".css", ".html", ".js", ".mjs", ".py")
+
+
+def file_of(test: str) -> str:
+    return test.partition(":")[0]
+
+
+def together(tests: Iterable[str]) -> str:
+    """As scripts/run-test takes them: the cases of one file, each once."""
+    tests = dict.fromkeys(tests)
+    path = file_of(next(iter(tests)))
+    cases = [test.partition(":")[2] for test in tests]
+    if path in tests:
+        return path
+    return f"{path}:" + ",".join(
+        c for c in cases if c.partition(".")[0] not in cases or "." not in c
+    )
+
+
+def lines_of(test: str, output: str) -> list[str]:
+    """Of the TAP of the file's cases, those of this test alone."""
+    lines = re.findall("(?m)^(?:not )?ok .*", output)
+    of_class, _, method = test.partition(":")[2].partition(".")
+    if not of_class:
+        return lines
+    whole = rf"\(test\.{of_class}(\.{method})?\)" if method else rf"\(test\.{of_class}[.)]"
+    return [line for line in lines if re.search(whole, line)]
+
+
 @dataclass(frozen=True)
 class Plain:
     """What a test shows without a mutant."""
@@ -115,6 +154,19 @@ class Plain:
     skip: str = ""  # why none of its cases runs
     skipped: tuple[str, ...] = ()  # the lines of the cases that do not run
     run: tuple[str, ...] = ()  # and of those that do
+
+    @staticmethod
+    def of(test: str, code: int, output: str) -> "Plain":
+        """From what the test's file printed. Another case that fails says nothing of this one."""
+        cases = lines_of(test, output)
+        good = [line for line in cases if line.startswith("ok ")]
+        explained = code == 0 or re.search(FAILURE, output)
+        if not good or not explained or any(re.search(FAILURE, line) for line in cases):
+            return Plain(f"{test} fails without a mutant: {output}")
+        skips = [found for line in good if (found := re.search("# [Ss][Kk][Ii][Pp] (.*)", line))]
+        lines = tuple(found.string for found in skips)
+        run_here = tuple(line for line in good if line not in lines)
+        return Plain("", "" if run_here else skips[0][1], lines, run_here)
 
     def may_reject(self, case: str) -> bool:
         """Also if it has no line of the name: some are told when they fail only."""
@@ -132,7 +184,7 @@ class Workshop:
 
     def build(self, test: str) -> "subprocess.CompletedProcess[str]":
         """What the test needs, and no more."""
-        path = test.partition(":")[0]
+        path = file_of(test)
         if path.endswith(".py"):
             bugs = self.planted((self.tree / path).read_text())
             targets = ["all", *(f"build/faulty/{name}" for name in bugs)]
@@ -179,20 +231,17 @@ class Workshop:
             except OSError:  # it has ended, or is none of ours
                 continue
 
-    def without(self, test: str, slow_too: bool) -> Plain:
-        built = self.build(test)
+    def without(self, tests: list[str], slow_too: bool) -> dict[str, Plain]:
+        """All of one file, in one process."""
+        path = file_of(tests[0])
+        built = self.build(path)
         if built.returncode != 0:
-            return Plain(f"{test} does not build without a mutant: {built.stderr}")
-        code, output = self.prove(test, TIMEOUT, slow_too)
+            problem = f"{path} does not build without a mutant: {built.stderr}"
+            return dict.fromkeys(tests, Plain(problem))
+        code, output = self.prove(together(tests), TIMEOUT, slow_too)
         (self.tree / "build").mkdir(exist_ok=True)
         mirror(self.tree / "build", self.kept)  # with what the test keeps there: Go's cache
-        cases = re.findall("(?m)^ok .*", output)
-        if code != 0 or not cases:
-            return Plain(f"{test} fails without a mutant: {output}")
-        skips = [found for line in cases if (found := re.search("# [Ss][Kk][Ii][Pp] (.*)", line))]
-        lines = tuple(found.string for found in skips)
-        run_here = tuple(line for line in cases if line not in lines)
-        return Plain("", "" if run_here else skips[0][1], lines, run_here)
+        return {test: Plain.of(test, code, output) for test in tests}
 
     def tried(self, m: Mutant, timeout: float, slow_too: bool) -> Outcome:
         """With the slow cases, it is tried again where chance may have let it live."""
@@ -202,14 +251,14 @@ class Workshop:
             # Not within the tick of the clock in which the last object was made: make would not see it.
             time.sleep(0.02)
             path.write_text(m.applied(original))
-            built = self.build(m.test)
-            if built.returncode != 0:
-                return Outcome(f"it does not build: {built.stderr}")
+            if not m.file.endswith(NOT_BUILT):
+                built = self.build(m.test)
+                if built.returncode != 0:
+                    return Outcome(f"it does not build: {built.stderr}")
             failed: list[str] = []
             for number in range(1, (TRIES if slow_too else 1) + 1):
                 _, output = self.prove(m.test, timeout, slow_too)
-                # What is to be done yet fails without a mutant, too.
-                failed += re.findall("(?m)^not ok (?!.*# TODO).*$", output)
+                failed += re.findall(FAILURE, output)
                 if any(m.case in name for name in failed):
                     return Outcome(late=f"rejected at try {number} only" if number > 1 else "")
             return Outcome(f"{m.test} must reject it in '{m.case}'; it failed in {failed}")
@@ -221,44 +270,44 @@ class Workshop:
             mirror(self.kept, self.tree / "build")  # as it was: nothing is built again
 
 
-def try_those_of(
-    test: str, wanted: list[Mutant], shop: Workshop, timeout: float
-) -> dict[Mutant, Outcome]:
-    """All of one test. The slow cases run for those alone that the others let live."""
+def try_those_of(wanted: list[Mutant], shop: Workshop, timeout: float) -> dict[Mutant, Outcome]:
+    """All of one file of tests. The slow cases run for those alone that the others let live."""
     outcomes: dict[Mutant, Outcome] = {}
+    left = wanted
     for slow_too in (False, True):
-        left = [m for m in wanted if m not in outcomes or outcomes[m] != Outcome()]
-        if not left:
-            break
-        plain = shop.without(test, slow_too)
-        if plain.problem:
-            return {**outcomes, **dict.fromkeys(left, Outcome(plain.problem))}
+        plain = shop.without(list(dict.fromkeys(m.test for m in left)), slow_too) if left else {}
         for m in left:
-            if plain.skip:
-                outcomes[m] = Outcome(skipped=f"{test} cannot run here: {plain.skip}")
-            elif slow_too or plain.may_reject(m.case):
+            without = plain[m.test]
+            if without.problem:
+                outcomes[m] = Outcome(without.problem)
+            elif without.skip:
+                outcomes[m] = Outcome(skipped=f"{m.test} cannot run here: {without.skip}")
+            elif slow_too or without.may_reject(m.case):
                 outcomes[m] = shop.tried(m, timeout, slow_too)
+        left = [m for m in left if outcomes.get(m) != Outcome() and not plain[m.test].problem]
     return outcomes
 
 
 def try_all(wanted: list[Mutant], trees: list[Path], timeout: float = TIMEOUT) -> list[Outcome]:
-    """The outcomes in the order of the mutants. Those of one test are tried in the same tree."""
+    """The outcomes in the order of the mutants. Those of one file of tests are tried in the same tree, the
+    files with most of them first."""
     outcomes: dict[Mutant, Outcome] = {}
     idle: SimpleQueue[Workshop] = SimpleQueue()
     for tree in trees:
         idle.put(Workshop(tree))
+    of_file: dict[str, list[Mutant]] = {}
+    for m in wanted:
+        of_file.setdefault(file_of(m.test), []).append(m)
 
-    def in_an_idle_one(test: str) -> None:
+    def in_an_idle_one(those: list[Mutant]) -> None:
         shop = idle.get()
         try:
-            outcomes.update(
-                try_those_of(test, [m for m in wanted if m.test == test], shop, timeout)
-            )
+            outcomes.update(try_those_of(those, shop, timeout))
         finally:
             idle.put(shop)
 
     with ThreadPoolExecutor(len(trees)) as pool:
-        list(pool.map(in_an_idle_one, dict.fromkeys(m.test for m in wanted)))
+        list(pool.map(in_an_idle_one, sorted(of_file.values(), key=len, reverse=True)))
     return [outcomes[m] for m in wanted]
 
 
@@ -296,19 +345,19 @@ class Lists(unittest.TestCase):
             with self.subTest(m.promise):
                 self.assertNotEqual(m.applied((ROOT / m.file).read_text()), "")
 
-    def test_no_case_is_named_by_what_its_first_words_hide(self) -> None:
-        # TAP has the first words of a method in the place of its name, where there are any.
+    def test_each_case_that_has_the_name_of_a_method_is_there(self) -> None:
         for m in mutants():
-            path = m.test.partition(":")[0]
-            if not path.endswith(".py") or not m.case:
-                continue
-            methods = [
-                f
-                for f in ast.walk(ast.parse((ROOT / path).read_text()))
-                if isinstance(f, ast.FunctionDef) and f.name.startswith("test") and m.case in f.name
-            ]
-            with self.subTest(m.promise):
-                self.assertTrue(not methods or not all(map(ast.get_docstring, methods)), m.case)
+            path = file_of(m.test)
+            if path.endswith(".py") and re.fullmatch(r"test_\w+", m.case):
+                with self.subTest(m.promise):
+                    self.assertRegex((ROOT / path).read_text(), rf"def {m.case}")
+
+    def test_each_class_and_method_that_a_test_names_is_there(self) -> None:
+        for m in mutants():
+            path, _, cases = m.test.partition(":")
+            for name in filter(None, cases.split(".")):
+                with self.subTest(m.promise):
+                    self.assertRegex((ROOT / path).read_text(), rf"(class|def) {name}\(")
 
 
 TOY_TEST = """
@@ -326,7 +375,9 @@ class Toy(unittest.TestCase):
     @unittest.skipIf(True, "never here")
     def test_skipped(self): pass
     @unittest.skipUnless(os.environ.get("TEST_ALL"), "slow")
-    def test_slow(self): self.assertEqual(words[-2], "three")
+    def test_slow(self):
+        'Is it long ago?'
+        self.assertEqual(words[-2], "three")
 """
 
 
@@ -339,15 +390,19 @@ class Runner(DriverTest):
         fewer.start()
         self.addCleanup(fewer.stop)
 
-    def outcome(
-        self, old: str, new: str, case: str, of: str = "", words: str = "", timeout: float = TIMEOUT
-    ) -> Outcome:
+    def toy(self, words: str) -> Path:
         tree = self.directory / "toy"
         (tree / "scripts").mkdir(parents=True)
         shutil.copy(ROOT / "scripts" / "run-test", tree / "scripts")
         (tree / "Makefile").write_text("all:\n\t@! grep -q broken toy.txt\n")
-        (tree / "toy.txt").write_text(words or "one two three three")
+        (tree / "toy.txt").write_text(words)
         (tree / "test_toy.py").write_text(TOY_TEST)
+        return tree
+
+    def outcome(
+        self, old: str, new: str, case: str, of: str = "", words: str = "", timeout: float = TIMEOUT
+    ) -> Outcome:
+        tree = self.toy(words or "one two three three")
         test = "test_toy.py" + of
         (outcome,) = try_all([Mutant("", "toy.txt", old, new, test, case)], [tree], timeout)
         self.assertEqual((tree / "toy.txt").read_text(), words or "one two three three")
@@ -391,6 +446,7 @@ class Runner(DriverTest):
             ("t.py", "", "t.py"),
             ("t.py:Toy.test_end", "test_second", "t.py:Toy.test_end"),
             ("t", "test_second", "t"),
+            ("t.py", "Is it long", "t.py:Toy.test_slow"),
         ):
             m = Mutant("", "", "", "", test, case)
             self.assertEqual(m.narrowed(self.directory), replace(m, test=narrow))
@@ -417,6 +473,67 @@ class Runner(DriverTest):
 
     def test_one_that_does_not_build_is(self) -> None:
         self.assertIn("does not build", self.outcome("one", "broken", "test_first").problem)
+
+    def several(self, *cases: str, file: str = "toy.txt") -> tuple[list[Outcome], list[str], int]:
+        """The outcomes of a mutant of each method, the tests that ran, and how often something was built."""
+        tree = self.toy("one 2 three three")  # test_second fails without a mutant
+        ran: list[str] = []
+        prove, build = Workshop.prove, Workshop.build
+
+        def noted(shop: Workshop, test: str, timeout: float, slow_too: bool) -> tuple[int, str]:
+            ran.append(test.partition(":")[2] + " slow" * slow_too)
+            return prove(shop, test, timeout, slow_too)
+
+        with mock.patch.object(Workshop, "prove", noted):
+            with mock.patch.object(Workshop, "build", autospec=True, side_effect=build) as built:
+                wanted = [
+                    Mutant(f"{i}", file, "words = ", "words = [] and ", f"test_toy.py:{case}", "")
+                    if file.endswith(".py")
+                    else Mutant(f"{i}", file, "one", "1", f"test_toy.py:{case}", "")
+                    for i, case in enumerate(cases)
+                ]
+                return try_all(wanted, [tree]), ran, built.call_count
+
+    def test_a_file_runs_once_without_a_mutant(self) -> None:
+        outcomes, ran, built = self.several("Toy.test_first", "Toy.test_end", "Toy.test_first")
+        self.assertEqual([not o.problem for o in outcomes], [True, False, True])
+        alone = ["Toy.test_first", "Toy.test_end", "Toy.test_first"]
+        later = ["Toy.test_end slow"] * (1 + 2)  # without a mutant, and each of the tries
+        self.assertEqual(ran, ["Toy.test_first,Toy.test_end", *alone, *later])
+        self.assertEqual(built, 1 + 3 + 1 + 1)
+
+    def test_what_is_built_of_nothing_is_not_built_again(self) -> None:
+        outcomes, ran, built = self.several("Toy.test_first", file="test_toy.py")
+        self.assertEqual((outcomes, len(ran), built), ([Outcome()], 2, 1))
+
+    def test_another_case_of_the_file_says_nothing_of_this_one(self) -> None:
+        """Neither if it fails without a mutant, nor if it is skipped, nor if its name begins likewise."""
+        first, second, skipped, _ = self.several(
+            "Toy.test_first", "Toy.test_second", "Toy.test_skipped", "Toy.test_end"
+        )[0]
+        self.assertEqual(first, Outcome())
+        self.assertIn("fails without a mutant", second.problem)
+        self.assertIn("never here", skipped.skipped)
+        text = "ok 1 test_a (test.T.test_a)\nnot ok 2 test_ab (test.T.test_ab)\nok 3 test_a (test.Ta.test_a)\n"
+        self.assertEqual(Plain.of("t.py:T.test_a", 1, text).run, (text.split("\n")[0],))
+        self.assertEqual(Plain.of("t.py:Ta", 1, text).run, (text.split("\n")[2],))
+        for test, code, printed in (
+            ("t.py:T", 1, text),
+            ("t.py", 1, text),
+            ("t.py:T.test_ab", 1, text),
+            ("t.py:T.test_b", 1, text),
+            ("t.py:Ta", 1, text.replace("not ok", "ok")),  # no case says why
+        ):
+            self.assertIn("fails without", Plain.of(test, code, printed).problem, test)
+
+    def test_cases_of_a_file_are_named_once(self) -> None:
+        for tests, said in (
+            (["t.py:A.a", "t.py:B.b", "t.py:A.a"], "t.py:A.a,B.b"),
+            (["t.py:A.a", "t.py:A", "t.py:AB.a"], "t.py:A,AB.a"),
+            (["t.py:A.a", "t.py"], "t.py"),
+            (["test-asan/t"], "test-asan/t"),
+        ):
+            self.assertEqual(together(tests), said)
 
     def test_a_test_that_fails_by_itself_is(self) -> None:
         outcome = self.outcome("one", "1", "test_first", words="one 2")

@@ -413,7 +413,7 @@ class Recounts(PageTest):
 
     @slow
     def test_each_verdict_of_the_gate_is_found_in_the_samples(self) -> None:
-        """Of simulated machines, also those that are noisy, drift, or whose copy of the base differs."""
+        # Of simulated machines, also those that are noisy, drift, or whose copy of the base differs.
         twin = {("twin", "small/threads:1", "ns_per_op"): 1.05}
         far = {**twin, ("head", "small/threads:1", "ns_per_op"): 1.5}
         between = {("base", "small/threads:1", "ns_per_op"): 0.975, **up("small/threads:1", 1.012)}
