@@ -96,6 +96,43 @@ void fixalloc_free(struct fixalloc *f, void *memory) {
     lock_release(&f->lock);
 }
 
+/* How many there are stands in the first: one store changes both. */
+struct fixalloc_spare {
+    struct fixalloc_spare *next;
+    unsigned count; /* of it and of those behind it */
+};
+
+static void *take_spare(struct fixalloc_spares *own) {
+    struct fixalloc_spare *o = own->first;
+    own->first               = o->next;
+    lock_in_order(); /* off the chain, before it is anything else */
+    return o;
+}
+
+void *fixalloc_alloc_near(struct fixalloc *f, struct fixalloc_spares *own) {
+    if (!own || !own->first)
+        return fixalloc_alloc(f);
+    return memset(take_spare(own), 0, f->size);
+}
+
+void fixalloc_free_near(struct fixalloc *f, struct fixalloc_spares *own, void *memory) {
+    const unsigned count = own && own->first ? own->first->count : 0;
+    if (!own || count == FIXALLOC_SPARES) {
+        fixalloc_free(f, memory);
+        return;
+    }
+    struct fixalloc_spare *o = memory;
+    o->next                  = own->first;
+    o->count                 = count + 1;
+    lock_in_order(); /* the chain is whole at any time */
+    own->first = o;
+}
+
+void fixalloc_flush(struct fixalloc *f, struct fixalloc_spares *own) {
+    while (own->first)
+        fixalloc_free(f, take_spare(own));
+}
+
 /* All but the first page, where the header lies, goes back; the region stays mapped and open. The
  * system call is made under this lock: only an explicit trim comes here. */
 size_t fixalloc_trim(struct fixalloc *f) {

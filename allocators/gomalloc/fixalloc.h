@@ -27,6 +27,21 @@ struct fixalloc {
 void *fixalloc_alloc(struct fixalloc *);
 void fixalloc_free(struct fixalloc *, void *memory);
 
+/* A thread's own free objects, up to FIXALLOC_SPARES, so that it seldom needs the lock. They count
+ * as live. Zeroed memory has none. The chain is right at any time (fork.c). */
+struct fixalloc_spares {
+    struct fixalloc_spare *first;
+};
+
+enum { FIXALLOC_SPARES = 8 };
+
+/* As above: a spare one if there is one; and it becomes one if there is room. NULL: neither. */
+void *fixalloc_alloc_near(struct fixalloc *, struct fixalloc_spares *);
+void fixalloc_free_near(struct fixalloc *, struct fixalloc_spares *, void *memory);
+
+/* Frees all of them. */
+void fixalloc_flush(struct fixalloc *, struct fixalloc_spares *);
+
 /* In a forked child: mends what a thread that is not there was changing. */
 void fixalloc_after_fork(struct fixalloc *);
 

@@ -30,8 +30,8 @@
  *    thread may be in the middle of anything. Later, each time that a thread comes by mcache_enter,
  *    it audits one orphan and flushes it. Their owners kept these promises:
  *      - An object is on a list, or in a span as free, or in hand: it is put on a list last, and
- *        taken off first. So is a page, with the thread's block of pages, and a free
- *        span, with its others.
+ *        taken off first. So is a page, with the thread's block of pages, a free span, with
+ *        its others, and a spare descriptor.
  *      - A span that a cache names is owned by it.
  *      - No PARTIAL span is on no list: it is listed before it becomes PARTIAL.
  *      - A large block is shortened before its pages are free.

@@ -443,7 +443,8 @@ void *gom_pvalloc(size_t size) {
 void *gom_stack_alloc(size_t size) {
     if (size > PTRDIFF_MAX - PAGE_BYTES)
         return no_memory();
-    struct mspan *s = mheap_alloc_large(size ? pages_of(size) : 1, 1, SPAN_MANUAL, true, NULL);
+    struct mspan *s =
+        mheap_alloc_large(NULL, size ? pages_of(size) : 1, 1, SPAN_MANUAL, true, NULL);
     return s ? os_pointer(s->base) : no_memory();
 }
 
@@ -453,7 +454,7 @@ void gom_stack_free(void *stack) {
         return;
     if (!s || s->base != (uintptr_t)stack || span_state(s->word) != SPAN_MANUAL)
         os_die("gom_stack_free of an address that is not a stack", stack);
-    mheap_free_large(s);
+    mheap_free_large(NULL, s);
     helper_tick(CALLER);
 }
 

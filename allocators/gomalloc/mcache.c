@@ -398,11 +398,11 @@ struct mspan *mcache_alloc_large(struct mcache *c, size_t n, size_t alignment, b
     if (alignment <= PAGE_BYTES)
         s = spancache_alloc_large(&c->spans, n, noscan);
     if (!s && alignment <= PAGE_BYTES && c->spans.some) {
-        s = mheap_alloc_resident(n, noscan, dirty);
+        s = mheap_alloc_resident(&c->spans.spares, n, noscan, dirty);
         if (!s)
             spancache_flush(&c->spans);
     }
-    return s ? s : mheap_alloc_large(n, alignment, SPAN_LARGE, noscan, dirty);
+    return s ? s : mheap_alloc_large(&c->spans.spares, n, alignment, SPAN_LARGE, noscan, dirty);
 }
 
 bool mcache_free_large(struct mcache *c, struct mspan *s, bool waits) {
@@ -410,7 +410,7 @@ bool mcache_free_large(struct mcache *c, struct mspan *s, bool waits) {
         return quarantine_large(c, s);
     if (waits && s->npages <= SPANCACHE_PAGES && !s->is_moved)
         return spancache_free(&c->spans, s);
-    mheap_free_large(s);
+    mheap_free_large(&c->spans.spares, s);
     return true;
 }
 
@@ -458,6 +458,7 @@ void mcache_flush(struct mcache *c) {
     }
     spancache_flush(&c->spans);
     mheap_flush_cache(&c->pages);
+    fixalloc_flush(&mheap.few, &c->spans.spares);
 }
 
 static void unregister(struct mcache *c) {

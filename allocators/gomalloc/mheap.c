@@ -373,12 +373,12 @@ static struct mspan *begin_large(struct mspan *s, uintptr_t base, size_t n, size
     return s;
 }
 
-struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state state, bool noscan,
-                                uint64_t *dirty) {
+struct mspan *mheap_alloc_large(struct fixalloc_spares *spares, size_t n, size_t alignment,
+                                enum span_state state, bool noscan, uint64_t *dirty) {
     const size_t align_pages = alignment <= PAGE_BYTES ? 1 : alignment / PAGE_BYTES;
     if (n > ALL_PAGES || align_pages > ALL_PAGES)
         return NULL;
-    struct mspan *s = fixalloc_alloc(&mheap.few);
+    struct mspan *s = fixalloc_alloc_near(&mheap.few, spares);
     if (!s)
         return NULL;
     size_t scavenged;
@@ -391,7 +391,7 @@ struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state stat
     }
     if (base)
         return begin_large(s, base, n, scavenged, state, noscan);
-    fixalloc_free(&mheap.few, s);
+    fixalloc_free_near(&mheap.few, spares, s);
     return NULL;
 }
 
@@ -408,15 +408,16 @@ static uintptr_t resident_pages(size_t n, size_t *scavenged, uint64_t *dirty) {
     return base;
 }
 
-struct mspan *mheap_alloc_resident(size_t n, bool noscan, uint64_t *dirty) {
-    struct mspan *s = is_huge(n) ? NULL : fixalloc_alloc(&mheap.few);
+struct mspan *mheap_alloc_resident(struct fixalloc_spares *spares, size_t n, bool noscan,
+                                   uint64_t *dirty) {
+    struct mspan *s = is_huge(n) ? NULL : fixalloc_alloc_near(&mheap.few, spares);
     if (!s)
         return NULL;
     size_t scavenged;
     const uintptr_t base = resident_pages(n, &scavenged, dirty);
     if (base)
         return begin_large(s, base, n, scavenged, SPAN_LARGE, noscan);
-    fixalloc_free(&mheap.few, s);
+    fixalloc_free_near(&mheap.few, spares, s);
     return NULL;
 }
 
@@ -450,7 +451,7 @@ static void learn_from_free(const struct mspan *s) {
     count(&mheap.moved, (size_t)0 - 1);
 }
 
-void mheap_free_large(struct mspan *s) {
+void mheap_free_large(struct fixalloc_spares *spares, struct mspan *s) {
     const uintptr_t base = s->base;
     const size_t n       = s->npages;
     const bool apart     = is_apart(s);
@@ -460,7 +461,7 @@ void mheap_free_large(struct mspan *s) {
     forget_large(s);
     /* relaxed: nobody else knows the span any more */
     atomic_store_explicit(&s->word, span_word(SPAN_DEAD, 0), memory_order_relaxed);
-    fixalloc_free(&mheap.few, s);
+    fixalloc_free_near(&mheap.few, spares, s);
     if (apart)
         huge_unmap(base, n);
     else

@@ -64,15 +64,17 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass);
 void mheap_free_span(struct pagecache *cache, struct mspan *);
 
 /* A span of n pages, or more if it is huge (huge.h), as one object: SPAN_LARGE or SPAN_MANUAL.
+ * `spares`: of mheap.few, where the thread has some for descriptors.
  * `alignment`: of the address, a power of two. `dirty`: NULL, or for a span that needs_zero and has
  * no alignment, MHEAP_NOTE_WORDS for the note of which pages may hold old bytes
  * (pagealloc_alloc_noting). */
-struct mspan *mheap_alloc_large(size_t n, size_t alignment, enum span_state, bool noscan,
-                                uint64_t *dirty);
-void mheap_free_large(struct mspan *);
+struct mspan *mheap_alloc_large(struct fixalloc_spares *spares, size_t n, size_t alignment,
+                                enum span_state, bool noscan, uint64_t *dirty);
+void mheap_free_large(struct fixalloc_spares *spares, struct mspan *);
 
 /* A large span of pages of which some were used before; NULL: there are none. */
-struct mspan *mheap_alloc_resident(size_t n, bool noscan, uint64_t *dirty);
+struct mspan *mheap_alloc_resident(struct fixalloc_spares *spares, size_t n, bool noscan,
+                                   uint64_t *dirty);
 
 /* Enters a span in the page map, as what it is now; and takes it out. */
 void mheap_map_span(struct mspan *);

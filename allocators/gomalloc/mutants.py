@@ -980,8 +980,8 @@ MUTANTS = [
     (
         "flush: the block of pages goes back",
         MCACHE,
-        "    spancache_flush(&c->spans);\n    mheap_flush_cache(&c->pages);\n}",
-        "    spancache_flush(&c->spans);\n}",
+        "    spancache_flush(&c->spans);\n    mheap_flush_cache(&c->pages);\n",
+        "    spancache_flush(&c->spans);\n",
         BOOKS,
         "a trim takes the pages that a thread has for its next spans",
     ),
@@ -1089,7 +1089,7 @@ MUTANTS = [
     (
         "no memory: the descriptor of a large span without pages is free",
         MHEAP,
-        "scavenged, state, noscan);\n    fixalloc_free(&mheap.few, s);\n    return NULL;",
+        "scavenged, state, noscan);\n    fixalloc_free_near(&mheap.few, spares, s);\n    return NULL;",
         "scavenged, state, noscan);\n    return NULL;",
         BOOKS,
         "no descriptor is lost by what failed",
@@ -1230,7 +1230,7 @@ MUTANTS = [
     (
         "waiting: with its descriptor",
         SPANCACHE,
-        "fixalloc_free(&mheap.few, dead[--n]);",
+        "fixalloc_free_near(&mheap.few, &c->spares, dead[--n]);",
         "--n;",
         WAITING,
         "and no descriptor is lost",
@@ -1262,8 +1262,8 @@ MUTANTS = [
     (
         "waiting: a huge block comes from the system all the same",
         MHEAP,
-        "is_huge(n) ? NULL : fixalloc_alloc(&mheap.few);",
-        "fixalloc_alloc(&mheap.few);",
+        "is_huge(n) ? NULL : fixalloc_alloc_near(&mheap.few, spares);",
+        "fixalloc_alloc_near(&mheap.few, spares);",
         WAITING,
         "a huge block comes from the system",
     ),
@@ -1879,6 +1879,56 @@ MUTANTS = [
         "        lock_in_order();",
         MEMORY,
         "mappings fail from the n-th on",
+    ),
+    (
+        "descriptors: spare ones are zeroed",
+        FIXALLOC,
+        "return memset(take_spare(own), 0, f->size);",
+        "return memset(take_spare(own), 0, 8);",
+        SPAN_TEST,
+        "and are zeroed",
+    ),
+    (
+        "descriptors: a thread has eight to spare",
+        FIXALLOC,
+        "if (!own || count == FIXALLOC_SPARES)",
+        "if (!own || count == FIXALLOC_SPARES + 1)",
+        SPAN_TEST,
+        "eight are a thread's own",
+    ),
+    (
+        "descriptors: spare ones serve again",
+        FIXALLOC,
+        "if (!own || !own->first)",
+        "if (own)",
+        SPAN_TEST,
+        "they serve first",
+    ),
+    (
+        "descriptors: a trim takes the spare ones",
+        MCACHE,
+        "    fixalloc_flush(&mheap.few, &c->spans.spares);\n",
+        "",
+        WAITING,
+        "and no descriptor is lost",
+    ),
+    (
+        "descriptors: a spare one is linked before it is on the chain",
+        FIXALLOC,
+        "    o->next                  = own->first;\n    o->count                 = count + 1;\n"
+        "    lock_in_order(); /* the chain is whole at any time */\n    own->first = o;",
+        "    struct fixalloc_spare *const next = own->first;\n    own->first = o;\n"
+        "    lock_in_order();\n    o->next  = next;\n    o->count = count + 1;",
+        AFTER_FORK,
+        "the chain is whole, too",
+    ),
+    (
+        "descriptors: a large block's becomes a spare one",
+        MHEAP,
+        "    fixalloc_free_near(&mheap.few, spares, s);\n    if (apart)",
+        "    fixalloc_free(&mheap.few, s);\n    if (apart)",
+        WAITING,
+        "a longer one without that of descriptors",
     ),
     # --- tiny ---
     (

@@ -115,7 +115,7 @@ static bool large_leave(struct mcache *c, struct mspan *s) {
     *hold_large_of(s) = (struct hold_large){0}; /* as of a span that was none yet */
     if (!is_released && s->npages <= SPANCACHE_PAGES)
         return spancache_free(&c->spans, s);
-    mheap_free_large(s);
+    mheap_free_large(&c->spans.spares, s);
     return true;
 }
 

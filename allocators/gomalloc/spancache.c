@@ -115,7 +115,7 @@ static void give_back(struct spancache *c, size_t keep) {
         mheap_note_dirty();
         lock_release(&mheap.lock);
         while (n > 0)
-            fixalloc_free(&mheap.few, dead[--n]);
+            fixalloc_free_near(&mheap.few, &c->spares, dead[--n]);
     }
 }
 

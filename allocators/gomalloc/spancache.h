@@ -22,6 +22,7 @@
 #ifndef GOMALLOC_SPANCACHE_H
 #define GOMALLOC_SPANCACHE_H
 
+#include "fixalloc.h"
 #include "mspan.h"
 
 #include <stdbool.h>
@@ -48,6 +49,7 @@ struct spancache {
     size_t pages, room;                   /* of all spans; that there may be */
     unsigned hand;                        /* the next list that gives back */
     unsigned halved, visits;              /* SPANCACHE_LEAST, and such spans since */
+    struct fixalloc_spares spares;        /* descriptors of large spans, of mheap.few */
     struct mspan *first[SPANCACHE_PAGES]; /* [n - 1]: spans of n pages, linked by `next` */
 };
 

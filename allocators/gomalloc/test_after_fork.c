@@ -12,6 +12,9 @@ static void step(void);
 /* Copies of their own, so that the parts that the test is linked with stay what they are. */
 #define fixalloc_alloc        stepped_fixalloc_alloc
 #define fixalloc_free         stepped_fixalloc_free
+#define fixalloc_alloc_near   stepped_fixalloc_alloc_near
+#define fixalloc_free_near    stepped_fixalloc_free_near
+#define fixalloc_flush        stepped_fixalloc_flush
 #define fixalloc_trim         stepped_fixalloc_trim
 #define fixalloc_after_fork   stepped_fixalloc_after_fork
 #define mcentrals             stepped_mcentrals
@@ -28,8 +31,10 @@ static void step(void);
 
 #include "fixalloc.c" // NOLINT(bugprone-suspicious-include)
 #include "mcentral.c" // NOLINT(bugprone-suspicious-include)
-#undef fixalloc_free
-void fixalloc_free(struct fixalloc *, void *memory);
+#undef fixalloc_alloc_near
+#undef fixalloc_free_near
+void *fixalloc_alloc_near(struct fixalloc *, struct fixalloc_spares *);
+void fixalloc_free_near(struct fixalloc *, struct fixalloc_spares *, void *memory);
 #include "spancache.c" // NOLINT(bugprone-suspicious-include): its descriptors are the heap's
 
 #include "gomalloc.h"
@@ -297,6 +302,7 @@ static void test_own_lock(void) {
 enum { OBJECTS = 20, OBJECT = 64 };
 
 static struct fixalloc objects = FIXALLOC(OBJECT);
+static struct fixalloc_spares own; /* of these */
 static unsigned char *object[OBJECTS];
 static unsigned steps;
 static int worst; /* status of the children at each step */
@@ -308,7 +314,7 @@ static bool objects_are_whole(void) {
     if (atomic_load(&objects.lock.word) != 0)
         return false;
     for (unsigned i = 0; i < 3 * OBJECTS; i++) {
-        unsigned char *p = stepped_fixalloc_alloc(&objects);
+        unsigned char *p = stepped_fixalloc_alloc_near(&objects, &own);
         if ((uintptr_t)p % OBJECT || (((uintptr_t)p ^ (uintptr_t)object[0]) >= FIXALLOC_REGION))
             return false;
         memset(p, 1, OBJECT);
@@ -346,6 +352,19 @@ static void test_objects(void) {
     }
     OK(worst == 0 && steps > 0, "an object that is being freed: the chain is whole, at %u steps",
        steps);
+    steps = 0;
+    for (unsigned i = 2; i < OBJECTS; i += 3) {
+        void *freed = object[i];
+        object[i]   = NULL;
+        at_step     = look_at_objects;
+        stepped_fixalloc_free_near(&objects, &own, freed);
+        at_step = NULL;
+    }
+    IS(own.first->count, OBJECTS / 3, "the thread has them to spare");
+    at_step   = look_at_objects;
+    object[2] = stepped_fixalloc_alloc_near(&objects, &own);
+    at_step   = NULL;
+    OK(worst == 0 && steps > OBJECTS / 3, "a spare object comes and goes: the chain is whole, too");
 }
 
 /* --- lists of spans --- */
@@ -436,7 +455,7 @@ static void test_spans_going_back(void) {
     steps = 0;
     worst = 0;
     for (unsigned i = 0; i < WAITING; i++)
-        spancache_free(&kept, mheap_alloc_large(LENGTH, 1, SPAN_LARGE, false, NULL));
+        spancache_free(&kept, mheap_alloc_large(NULL, LENGTH, 1, SPAN_LARGE, false, NULL));
     uncounted_before = uncounted();
     at_step          = look_at_pages;
     spancache_flush(&kept);

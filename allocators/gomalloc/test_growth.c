@@ -69,7 +69,8 @@ static void test_large(void) {
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         const struct request *r = &requests[i];
         const size_t had        = robbed.sys_pages;
-        const struct mspan *s   = mheap_alloc_large(r->pages, r->alignment, r->state, false, NULL);
+        const struct mspan *s =
+            mheap_alloc_large(NULL, r->pages, r->alignment, r->state, false, NULL);
         OK(s && s->base % r->alignment == 0, "%s comes although others take all they can", r->what);
         OK(robbed.sys_pages > had, "for which the heap grew");
     }
@@ -88,7 +89,7 @@ static void test_small(void) {
 static void test_short(void) {
     struct pagecache cache = {0};
     os_maps_left           = 0;
-    OK(!mheap_alloc_large(5, 1, SPAN_LARGE, false, NULL), "without memory there is no block");
+    OK(!mheap_alloc_large(NULL, 5, 1, SPAN_LARGE, false, NULL), "without memory there is no block");
     mheap_refill_cache(&cache);
     OK(!cache.base, "nor pages for a thread");
     OK(lock_try(&robbed.lock) && lock_try(&robbed.grow_lock), "and both locks are open");

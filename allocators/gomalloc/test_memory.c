@@ -228,8 +228,9 @@ static void spans_of_a_gibibyte(int class) {
         if (i % OFTEN == 0 && mmap(NULL, os_page_bytes(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
                                    -1, 0) == MAP_FAILED)
             _exit(3);
-        const struct mspan *s = class ? mheap_alloc_span(NULL, 2 * (unsigned)class)
-                                      : mheap_alloc_large(LARGE_PAGES, 1, SPAN_LARGE, false, NULL);
+        const struct mspan *s =
+            class ? mheap_alloc_span(NULL, 2 * (unsigned)class)
+                  : mheap_alloc_large(NULL, LARGE_PAGES, 1, SPAN_LARGE, false, NULL);
         if (!s)
             _exit(2);
         pages += s->npages;

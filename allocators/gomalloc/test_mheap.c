@@ -48,9 +48,9 @@ int madvise(void *addr, size_t len, int advice) {
 /* n free pages that are resident, and no more. Nothing else is allocated from this heap. */
 static void make_dirty_pages(size_t n) {
     mheap_scavenge(SIZE_MAX, true);
-    struct mspan *s = mheap_alloc_large(n, 1, SPAN_LARGE, false, NULL);
+    struct mspan *s = mheap_alloc_large(NULL, n, 1, SPAN_LARGE, false, NULL);
     memset(os_pointer(s->base), 1, n * PAGE_BYTES);
-    mheap_free_large(s);
+    mheap_free_large(NULL, s);
 }
 
 static bool is_zero(const unsigned char *memory, size_t bytes) {
@@ -69,10 +69,10 @@ static void test_scavenge(void) {
     IS(seen.free, 0, "while it takes them, nobody can be given one");
     IS(seen.under, 0, "and the heap is not locked");
     IS(mheap_dirty_pages(), 0, "then none is dirty");
-    struct mspan *s = mheap_alloc_large(PAGES, 1, SPAN_LARGE, false, NULL);
+    struct mspan *s = mheap_alloc_large(NULL, PAGES, 1, SPAN_LARGE, false, NULL);
     OK(!s->needs_zero && is_zero(os_pointer(s->base), PAGES * PAGE_BYTES),
        "then they can be used again, as zeros");
-    mheap_free_large(s);
+    mheap_free_large(NULL, s);
 }
 
 static void test_refused(void) {
@@ -80,9 +80,9 @@ static void test_refused(void) {
     seen = (struct seen){.must_refuse = true};
     IS(mheap_scavenge(FEW_PAGES, true), 0, "what the system does not take does not count");
     OK(seen.pages > 0 && mheap_dirty_pages() == FEW_PAGES, "and stays dirty");
-    struct mspan *s = mheap_alloc_large(FEW_PAGES, 1, SPAN_LARGE, false, NULL);
+    struct mspan *s = mheap_alloc_large(NULL, FEW_PAGES, 1, SPAN_LARGE, false, NULL);
     OK(s->needs_zero, "so that it is not taken for zeros");
-    mheap_free_large(s);
+    mheap_free_large(NULL, s);
 }
 
 /* By any of its pages, a block's span is found. */

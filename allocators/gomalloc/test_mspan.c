@@ -191,6 +191,33 @@ static void test_fixalloc(void) {
     OK(f.sys < (size_t)N * SIZE * 2, "and their memory is used again");
 }
 
+/* A thread's own free objects: how many, and what they count as. */
+static void test_fixalloc_spares(void) {
+    enum { N = 3 * FIXALLOC_SPARES, SIZE = 128 };
+    static struct fixalloc f = FIXALLOC(SIZE);
+    static char *object[N];
+    struct fixalloc_spares own = {NULL};
+    size_t wrong               = 0;
+    for (unsigned i = 0; i < N; i++)
+        memset(object[i] = fixalloc_alloc_near(&f, &own), 1, SIZE);
+    for (unsigned i = 0; i < N; i++)
+        fixalloc_free_near(&f, &own, object[i]);
+    IS(f.in_use, FIXALLOC_SPARES * SIZE, "eight are a thread's own, and the others free");
+    for (unsigned i = 0; i < FIXALLOC_SPARES; i++) {
+        object[i] = fixalloc_alloc_near(&f, &own);
+        for (unsigned at = 0; at < SIZE; at++)
+            wrong += object[i][at] != 0;
+        memset(object[i], 1, SIZE);
+    }
+    OK(f.in_use == FIXALLOC_SPARES * SIZE && !own.first, "they serve first");
+    IS(wrong, 0, "and are zeroed");
+    for (unsigned i = 0; i < FIXALLOC_SPARES; i++)
+        fixalloc_free_near(&f, &own, object[i]);
+    fixalloc_free_near(&f, NULL, fixalloc_alloc_near(&f, NULL));
+    fixalloc_flush(&f, &own);
+    OK(f.in_use == 0 && !own.first, "a flush frees them");
+}
+
 int main(void) {
     test_take();
     test_free_owned();
@@ -200,5 +227,6 @@ int main(void) {
     test_homes();
     test_fixalloc_regions();
     test_fixalloc();
+    test_fixalloc_spares();
     return tap_done();
 }

@@ -103,8 +103,18 @@ static void without_locks(void) {
     _exit(0);
 }
 
+static void without_lock_of_descriptors(void) {
+    enum { PAGES = LONG + 1 }; /* does not wait */
+    gom_free(gom_malloc(PAGES * PAGE));
+    lock_acquire(&mheap.few.lock);
+    for (unsigned round = 0; round < 10; round++)
+        gom_free(gom_malloc(PAGES * PAGE));
+    _exit(0);
+}
+
 static void test_locks(void) {
     IS(status_of(without_locks), 0, "a large block that was just freed comes back without a lock");
+    IS(status_of(without_lock_of_descriptors), 0, "a longer one without that of descriptors");
 }
 
 static void test_lengths(void) {
