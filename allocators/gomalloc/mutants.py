@@ -1475,11 +1475,11 @@ MUTANTS = [
     ),
     (
         "pages: what is used is not scavenged",
-        PAGEALLOC,
-        "        if (count)\n            chunk_clear(chunk->scavenged, from, k);",
+        PALLOCBITS,
+        "            scavenged[w] &= ~mask;\n",
         "",
-        GO,
-        GO_CASE,
+        PAGES,
+        "counted, and are not any more",
     ),
     (
         "pages: a block comes back as it was taken",
@@ -1616,6 +1616,14 @@ MUTANTS = [
         "have;",
         GO,
         GO_CASE,
+    ),
+    (
+        "bitmaps: runs of eight and more",
+        HERE + "pallocbits.h",
+        "        bits &= bits >> 4;\n",
+        "",
+        PAGES,
+        "runs of set bits are found, of any length",
     ),
     (
         "page cache: what is taken is not scavenged",

@@ -158,11 +158,7 @@ static size_t take(struct pagealloc *p, uintptr_t base, size_t n) {
     size_t scavenged = 0;
     FOR_EACH_CHUNK(base, n) {
         struct palloc_chunk *chunk = chunk_at(p, c);
-        const unsigned count       = chunk_count(chunk->scavenged, from, k);
-        chunk_set(chunk->used, from, k);
-        if (count)
-            chunk_clear(chunk->scavenged, from, k);
-        scavenged += count;
+        scavenged += chunk_take(chunk->used, chunk->scavenged, from, k);
     }
     p->free_pages -= n;
     p->scavenged_pages -= scavenged;

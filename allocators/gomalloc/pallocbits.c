@@ -121,6 +121,19 @@ void chunk_clear(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n) {
     }
 }
 
+unsigned chunk_take(uint64_t used[CHUNK_WORDS], uint64_t scavenged[CHUNK_WORDS], unsigned from,
+                    unsigned n) {
+    unsigned count = 0;
+    FOR_EACH_WORD(from, n) {
+        used[w] |= mask;
+        if (scavenged[w] & mask) {
+            count += (unsigned)__builtin_popcountll(scavenged[w] & mask);
+            scavenged[w] &= ~mask;
+        }
+    }
+    return count;
+}
+
 unsigned chunk_count(const uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n) {
     unsigned count = 0;
     FOR_EACH_WORD(from, n) {

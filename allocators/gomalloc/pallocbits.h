@@ -41,7 +41,14 @@ static inline size_t sum_end(pallocsum s) {
 /* The bits at which n set bits in a row begin; n is 1 to 64. Doubling: log2(n) steps, fewer where
  * no run is so long. */
 static inline uint64_t bits_runs(uint64_t bits, unsigned n) {
-    for (unsigned have = 1; have < n && bits;) {
+    unsigned have = 1;
+    if (n >= 8) { /* the first three without the loop */
+        bits &= bits >> 1;
+        bits &= bits >> 2;
+        bits &= bits >> 4;
+        have = 8;
+    }
+    while (have < n && bits) {
         const unsigned add = have < n - have ? have : n - have;
         bits &= bits >> add;
         have += add;
@@ -78,6 +85,9 @@ int chunk_find(const uint64_t used[CHUNK_WORDS], size_t n);
 
 void chunk_set(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n);
 void chunk_clear(uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n);
+/* Sets bits of `used`, clears those of `scavenged`, and returns how many of these there were. */
+unsigned chunk_take(uint64_t used[CHUNK_WORDS], uint64_t scavenged[CHUNK_WORDS], unsigned from,
+                    unsigned n);
 unsigned chunk_count(const uint64_t bits[CHUNK_WORDS], unsigned from, unsigned n);
 
 #endif

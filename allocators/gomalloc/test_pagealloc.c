@@ -342,13 +342,33 @@ static void test_fill(void) {
     IS(wrong, 0, "groups are filled where one bit is set");
 }
 
+/* Against one bit after the other. */
+static void test_runs(void) {
+    enum { ROUNDS = 300 };
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t bits = next_random(&state);
+        for (unsigned k = 0; k < i % 6; k++) /* up to 2^-6 of them 0, so that runs are long */
+            bits |= next_random(&state);
+        for (unsigned n = 1; n <= 64; n++) {
+            uint64_t want = 0;
+            for (unsigned at = 0; at + n <= 64; at++)
+                want |= (uint64_t)((~bits & bits_mask(at, n)) == 0) << at;
+            wrong += bits_runs(bits, n) != want;
+        }
+    }
+    for (unsigned n = 1; n <= 64; n++)
+        wrong += bits_runs(UINT64_MAX, n) != bits_mask(0, 65 - n);
+    IS(wrong, 0, "runs of set bits are found, of any length");
+}
+
 /* Runs of pages come and go in one chunk: each summary that is told from the one before is the one
  * that is told from all bits. */
 static void test_summaries(void) {
     enum { ROUNDS = 20000 };
-    uint64_t used[CHUNK_WORDS] = {0};
-    pallocsum sum              = chunk_summary(used);
-    unsigned wrong_taken = 0, wrong_freed = 0;
+    uint64_t used[CHUNK_WORDS] = {0}, clean[CHUNK_WORDS] = {0};
+    pallocsum sum        = chunk_summary(used);
+    unsigned wrong_taken = 0, wrong_freed = 0, wrong_clean = 0;
     for (unsigned i = 0; i < ROUNDS; i++) {
         const uint64_t r    = next_random(&state);
         const unsigned from = r % CHUNK_PAGES, most = CHUNK_PAGES - from;
@@ -356,17 +376,23 @@ static void test_summaries(void) {
         const unsigned n    = want < most ? want : most;
         const unsigned has  = chunk_count(used, from, n);
         if (has == 0) {
-            chunk_set(used, from, n);
+            const unsigned all  = chunk_count(clean, 0, CHUNK_PAGES),
+                           some = chunk_count(clean, from, n);
+            wrong_clean += chunk_take(used, clean, from, n) != some;
+            wrong_clean += chunk_count(clean, from, n) != 0 || chunk_count(used, from, n) != n;
+            wrong_clean += chunk_count(clean, 0, CHUNK_PAGES) != all - some;
             sum = chunk_summary_taken(used, sum, from, n);
             wrong_taken += sum != chunk_summary(used);
         } else if (has == n) {
             chunk_clear(used, from, n);
+            chunk_set(clean, from, (n + 1) / 2);
             sum = chunk_summary_freed(used, sum, from, n);
             wrong_freed += sum != chunk_summary(used);
         }
     }
     IS(wrong_taken, 0, "the summary of a chunk is right after each run that is taken");
     IS(wrong_freed, 0, "and after each that is freed");
+    IS(wrong_clean, 0, "those of a run that were scavenged are counted, and are not any more");
 }
 
 static void test_whole_region(void) {
@@ -430,6 +456,7 @@ static void test_cache(void) {
 
 int main(void) {
     test_fill();
+    test_runs();
     test_summaries();
     for (unsigned unit_shift = 0; unit_shift <= 6;
          unit_shift += unit_shift < 3 ? 1 + unit_shift : 3)
