@@ -58,6 +58,7 @@ static void set_pages(uintptr_t base, size_t n, struct mspan *s, unsigned page_c
         struct heap_arena *a = arena_of(base);
         const size_t from    = arena_page(base);
         const size_t end     = n < ARENA_PAGES - from ? from + n : ARENA_PAGES;
+#pragma GCC unroll 8
         for (size_t i = from; i < end; i++)
             set_page(a, i, s, page_class);
         base += (end - from) * PAGE_BYTES;
