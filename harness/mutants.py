@@ -8,6 +8,14 @@ DRIVER = "harness/test/test_driver.py"
 
 MUTANTS = [
     (
+        "bench.json: tells the version of its format",
+        "harness/bench/bench_json.c",
+        '"schema", 1)',
+        '"scheme", 1)',
+        f"{DRIVER}:Run.test_document",
+        "",
+    ),
+    (
         "run-test: CPU time is told",
         "scripts/run-test",
         "  times # of this shell, and of what it ran\n",

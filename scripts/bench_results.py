@@ -560,6 +560,30 @@ def load(path: Path) -> Results:
     return read(path / "bench.json" if path.is_dir() else path, parse, "a run of spanbench")
 
 
+SCHEMA = 1  # the version of the formats, of all that the driver and the gate store
+
+
+def check_schema(document: Any) -> None:
+    """What a newer spanbench wrote may mean something else by the same names. Files of before they told their version
+    have the first. Raises ValueError, which names what can read the file."""
+    for key in ("schema", "schema_version") if isinstance(document, dict) else ():
+        told = document.get(key, SCHEMA)
+        if type(told) is not int or told != SCHEMA:
+            raise ValueError(
+                f"its {key} is {told!r:.40}, and this spanbench knows {SCHEMA} alone; read it with "
+                f"{writer_of(document)}, or update this one"
+            )
+
+
+def writer_of(document: dict[str, Any]) -> str:
+    own: Any = document
+    for inner in ("context", "spanbench"):
+        own = own.get(inner, own) if isinstance(own, dict) else {}
+    told = own.get("version") if isinstance(own, dict) else None
+    version = f", {printable(told)[:40]}" if isinstance(told, str) and told else ""
+    return f"the spanbench that wrote it{version}"
+
+
 def no_number(name: str) -> None:
     """Of NaN and Infinity, which Python reads and JSON does not have: no picture can show them."""
     raise ValueError(f"{name} is not a number")
@@ -568,7 +592,9 @@ def no_number(name: str) -> None:
 def read(file: Path, parsed: Callable[[Any], T], what: str) -> T:
     """A file of JSON, which is to be `what`. Raises Unusable."""
     try:
-        return parsed(json.loads(file.read_bytes().decode("utf-8"), parse_constant=no_number))
+        document = json.loads(file.read_bytes().decode("utf-8"), parse_constant=no_number)
+        check_schema(document)
+        return parsed(document)
     except Unusable:
         raise
     except OSError as problem:

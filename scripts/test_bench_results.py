@@ -7,11 +7,16 @@ import os
 import tempfile
 import unittest
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional
 
 import bench_results
+import programs_table
 from bench_results import Results, Spread, Unusable
 from driving import run_python
+from fleet import parts
+from gate import samples
+from gate.findings import Refusal
+from verdicts import try_results
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "results" / "example"
 
@@ -376,6 +381,49 @@ class Files(unittest.TestCase):
             (b"1" * 5000, "not a run of spanbench"),
         ):
             self.assertIn(reason, self.refusal(content))
+
+    def test_the_version_of_the_format(self) -> None:
+        """A file of before has none. Another one is refused, and what reads it is named; so in all that read files."""
+        example = json.loads((EXAMPLE / "bench.json").read_text())
+        program = json.loads((EXAMPLE.parent / "programs" / "gcc.json").read_text())
+        for document in (example, program):  # made to be of before
+            document.pop("schema", None)
+        versions = [example["context"]["spanbench"]["version"], program["version"]]
+        with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
+            file = Path(directory) / "x.json"
+            readers: list[tuple[Any, list[Callable[[Path], Any]]]] = [
+                (example, [bench_results.load, parts.read]),
+                (program, [try_results.load, programs_table.read, parts.read]),
+            ]
+            for (document, reads), version in zip(readers, versions):
+                for read in reads:
+                    for schema in (None, 1):
+                        known = document if schema is None else {"schema": schema, **document}
+                        file.write_text(json.dumps(known))
+                        read(file)
+                    for odd in (2, 0, 1.5, "1", True, [], {}):
+                        file.write_text(json.dumps({"schema": odd, **document}))
+                        with self.assertRaises((Unusable, ValueError)) as caught:
+                            read(file)
+                        said = str(caught.exception)
+                        self.assertIn(
+                            f"its schema is {odd!r}, and this spanbench knows 1 alone; ", said
+                        )
+                        self.assertIn(
+                            f"read it with the spanbench that wrote it, {version}, or update this one",
+                            said,
+                        )
+            file.write_text(json.dumps({**example, "schema": 2}))
+            with self.assertRaisesRegex(
+                Refusal, "x.json cannot be judged: its schema is 2, and this"
+            ):
+                samples.load(file, "stage-1")
+            file.write_text(
+                json.dumps(
+                    {"schema": 2, "context": {"spanbench": {"version": "\x1b[31m" + "v" * 90}}}
+                )
+            )
+            self.assertRegex(self.refusal(file.read_bytes()), r"wrote it, \[31mv{35,40}, or update")
 
     def test_what_is_another_folder(self) -> None:
         """What it is, and what shows it."""

@@ -98,10 +98,11 @@ static json_t *nanoseconds(double seconds) {
 
 json_t *bench_json_make(json_t *context, const struct entry *entry, size_t entries, bool complete) {
     char *text       = gbench_json();
-    json_t *document = text ? json_loads(text, 0, NULL) : NULL;
+    json_t *document = json_pack("{s:i}", "schema", 1);
+    const bool made  = text && json_object_update_new(document, json_loads(text, 0, NULL)) == 0;
     json_t *list     = json_object_get(document, "benchmarks");
     free(text);
-    if (!document || json_array_size(list) != entries) {
+    if (!made || json_array_size(list) != entries) {
         json_decref(document);
         return NULL;
     }

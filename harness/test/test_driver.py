@@ -162,6 +162,7 @@ class Run(DriverTest):
         result = self.quick(*words)
         self.assertEqual(result.returncode, 0, result.stderr)
         document = self.valid_document()
+        self.assertEqual(list(document)[0], "schema", "what reads it looks at this first")
         entries = document["benchmarks"]
         rows = {e["name"] for e in entries}
         self.assertEqual(len(rows), 2 * 2 * 3)

@@ -49,6 +49,7 @@ class TryTest(DriverTest):
     def program(self) -> Any:
         document = json.loads((self.out / "latest-try" / "program.json").read_text())
         jsonschema.validate(document, SCHEMA)
+        self.assertEqual(document["schema"], 1)
         return document
 
     def script(self, text: str, name: str = "program") -> Path:

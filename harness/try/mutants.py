@@ -7,6 +7,14 @@ VERDICT = "scripts/verdicts/test_try_verdict.py"
 
 MUTANTS = [
     (
+        "program.json: tells the version of its format",
+        "harness/try/trial.c",
+        '"schema", 1)',
+        '"schema", 2)',
+        f"{TRY}:Truth.test_identity_of_each_process",
+        "",
+    ),
+    (
         "try: an allocator inside of the program is told",
         "harness/try/look.c",
         "if (serving.note[i].kind == SERVING_INNER)",

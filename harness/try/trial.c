@@ -77,7 +77,7 @@ static json_t *describe_program(const struct try_options *o) {
 bool trial_open(struct trial *t) {
     t->started = time(NULL);
     t->program = describe_program(t->options);
-    t->context = json_object();
+    t->context = json_pack("{s:i}", "schema", 1);
     context_add_run(t->context, t->started);
     t->runs   = json_array();
     t->looks  = calloc(t->lineup.rows, sizeof(json_t *));

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Optional, TextIO
 
+import bench_results
 from fleet.machines import Class, Classes, Node
 from fleet.parts import Odd, Part, chosen, load
 
@@ -59,7 +60,7 @@ class Collected:
 def open_writer(folder: Path, context: Any) -> Writer:
     folder.mkdir(parents=True, exist_ok=True)
     file = open(folder / NEW, "w", encoding="utf-8")
-    file.write('{"benchmarks": [')
+    file.write(f'{{"schema": {bench_results.SCHEMA},\n"benchmarks": [')
     return Writer(folder, context, file)
 
 

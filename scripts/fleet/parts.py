@@ -31,7 +31,9 @@ class Part:
 
 
 def read(path: Path) -> Any:
-    return json.loads(path.read_bytes())
+    document = json.loads(path.read_bytes())
+    bench_results.check_schema(document)
+    return document
 
 
 def node_of(folder: Path) -> tuple[str, str]:

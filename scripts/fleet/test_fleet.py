@@ -109,7 +109,9 @@ class Counting(InFolder):
         made = self.collect(3)
         self.assertEqual(self.blocks(), [0, 0, 1, 1, 2, 2])
         self.assertEqual(made.missing(Asked(ROWS, 1, 3)), [])
-        entries = json.loads((self.folder / "class1" / "bench.json").read_text())["benchmarks"]
+        written = json.loads((self.folder / "class1" / "bench.json").read_text())
+        self.assertEqual((list(written)[0], written["schema"]), ("schema", 1))
+        entries = written["benchmarks"]
         self.assertEqual([e["node"] for e in entries], ["n1"] * 4 + ["n2"] * 2)
 
     def test_rounds_are_in_their_order_whoever_was_first(self) -> None:

@@ -97,7 +97,9 @@ def parse(document: Any, name: str) -> Part:
 
 def load(path: Path, name: str) -> Part:
     try:
-        part = parse(json.loads(path.read_bytes().decode("utf-8")), name)
+        document = json.loads(path.read_bytes().decode("utf-8"))
+        bench_results.check_schema(document)
+        part = parse(document, name)
     except OSError as problem:
         raise Refusal(f"{path}: {problem.strerror}") from problem
     except ValueError as problem:

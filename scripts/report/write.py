@@ -113,7 +113,6 @@ KINDS = (
 )
 HISTORY, HISTORY_FILE = "The history of gomalloc", "history.jsonl"
 USUAL = {k.file for k in KINDS}
-SCHEMA = 1
 PROGRAMS = "Real programs"
 AGREEMENT = "agreement.json"
 
@@ -135,16 +134,6 @@ def of_history(file: Path) -> model.Page:
         raise Unusable(f"{file}: {problem}") from problem
 
 
-def check_schema(document: dict[str, Any]) -> None:
-    """What another version of spanbench wrote may mean something else by the same names. Kinds without a schema have
-    never changed."""
-    for key in ("schema", "schema_version"):
-        if document.get(key, SCHEMA) != SCHEMA:
-            raise ValueError(
-                f"its {key} is {document[key]!r:.40}, and this spanbench knows {SCHEMA} alone"
-            )
-
-
 def page_of(file: Path) -> model.Page:
     """Of one file. Raises Unusable."""
     if file.suffix == ".jsonl" and file.exists():
@@ -155,7 +144,6 @@ def page_of(file: Path) -> model.Page:
             raise ValueError("the file is not an object")
         for kind in KINDS:
             if kind.key in document:
-                check_schema(document)
                 return bench_results.read_loosely(file, lambda d: kind.made(d, file), kind.what)
         known = ", ".join(k.file for k in KINDS)
         raise ValueError(f"it has no benchmarks, so it is none of {known}")
