@@ -139,9 +139,16 @@ class Row:
         above = (s[counter] - s["rss_start_bytes"] for s in self.samples)
         return Spread.of(above, self.quartiles)
 
+    @property
+    def tells_slack(self) -> bool:
+        """Some allocators, or modes of one, answer malloc_usable_size with the size that was asked for. They hide what
+        they add: that is not known, and no nought."""
+        there = self.has("usable_bytes")
+        return there and any(s["usable_bytes"] != s["live_bytes"] for s in self.samples)
+
     def slack(self) -> Optional[Spread]:
         """Bytes that the allocator added to the sizes of the live blocks, which the program may use."""
-        if not self.has("usable_bytes"):
+        if not self.tells_slack:
             return None
         slack = (s["usable_bytes"] - s["live_bytes"] for s in self.samples)
         return Spread.of(slack, self.quartiles)
@@ -149,7 +156,7 @@ class Row:
     def kept(self) -> Optional[Spread]:
         """Bytes that are resident above the start and do not belong to a live block: what is free
         between them or cached, and the allocator's books. Below 0 where slack was never touched."""
-        if not self.has("usable_bytes"):
+        if not self.tells_slack:
             return None
         kept = (
             s["rss_live_bytes"]

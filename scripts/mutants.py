@@ -333,6 +333,14 @@ MUTANTS = [
         "Of each file of results that the commands write",
     ),
     (
+        "slack: what an allocator does not tell is no nought",
+        "scripts/bench_results.py",
+        """any(s["usable_bytes"] != s["live_bytes"] for s in self.samples)""",
+        "True",
+        "scripts/test_bench_results.py",
+        "only_repeats_what_was_asked_for",
+    ),
+    (
         "kept: is what is neither live nor slack",
         "scripts/bench_results.py",
         '- (s["usable_bytes"] - s.get("untouched_bytes", 0))',

@@ -131,6 +131,11 @@ class Statistics(unittest.TestCase):
         self.assertIsNone(row.slack())
         self.assertIsNone(row.kept())
 
+    def test_slack_that_only_repeats_what_was_asked_for_is_not_told(self) -> None:
+        for usable, told in (((50, 50), False), ((50, 51), True)):
+            (row,) = made_up([entry("a", 1, live_bytes=50, usable_bytes=u) for u in usable]).rows
+            self.assertEqual((row.slack() is None, row.kept() is None), (not told, not told))
+
     def test_sample_count(self) -> None:
         run = made_up([entry("a", 1), entry("a", 2), entry("b", 1), failed("b"), failed("c")])
         self.assertEqual(bench_results.sample_count(run.rows), "1 to 2 samples")

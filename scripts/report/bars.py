@@ -19,7 +19,7 @@ MEANING = {
     "live": "live: what was asked for",
     "slack": "slack: what the allocator added to the sizes",
     "kept": "kept: free between blocks, cached, or the allocator's books",
-    "rest": "slack or kept: this allocator does not tell which",
+    "rest": "slack or kept: this allocator does not tell which (- in the table)",
 }
 
 

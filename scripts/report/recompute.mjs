@@ -45,14 +45,17 @@ for (const [, of, text] of page.matchAll(/<li id="s-(time|memory|front)-[^>]*>(.
   else if (!nobody) expect(said, `${m[4]} ${m[6] ?? ""} ${m[8] ?? ""}`, [quartiles(best, of, { ns: 1, us: 1e3, MiB: MIB }[m[5]])[0], ...(m[6] ? ratio(best, `${place}|${m[7]}`, of) : [])]);
   if (ties.length && told !== seen && Math.abs(told / seen - 1) > 0.15) wrong.push(`${said}: ${seen} would have been seen`); // both are drawn
 }
+const told = (key) => good(key).some((e) => e.usable_bytes > e.live_bytes); // else slack is not known
 const flat = (of, unit) => (key) => [[quartiles(key, of, unit)[0]], quartiles(key, of, unit).slice(1)];
 const relative = (of) => (key, base) => (name(key) === base || !ranked(key.replace(/\|[^|]*$/, "")).includes(key) ? [[], [], []] : [...((r) => [[r[0]], r.slice(1)])(ratio(key, key.replace(/[^|]*$/, base), of)), []]);
+const RESIDENT = (k, _, said) => BYTES.filter((of) => !/slack|kept/.test(of) || !/not known/.test(said)).map((of) => [quartiles(k, of, MIB)[0]]);
 const numbers = [], BYTES = ["total", "start", "live", "slack", "kept", "drained", "purged"], KINDS = [[/^Time and memory on (.*): med/, (k) => [...flat("time", 1)(k), ...flat("memory", MIB)(k)]], [/^Throughput .* on (.*)$/, flat("mops", 1)],
-  [/^Where resident .* on (.*): med/, (k, _, said) => BYTES.filter((of) => !/slack|kept/.test(of) || !/not known/.test(said)).map((of) => [quartiles(k, of, MIB)[0]])], [/^Relative to \S+ on (.*)$/, (k, base) => [...relative("time")(k, base), ...relative("memory")(k, base)]]];
+  [/^Where resident .* on (.*): med/, RESIDENT], [/^Relative to \S+ on (.*)$/, (k, base) => [...relative("time")(k, base), ...relative("memory")(k, base)]]];
 for (const [, caption, body] of page.matchAll(/<caption>(.*?) <button.*?<tbody>(.*?)<\/tbody>/gs)) for (const [pattern, of] of KINDS) {
   const workload = plain(caption).match(pattern)?.[1], base = plain(caption).split(" ")[2];
   for (const [row] of workload ? body.matchAll(/<tr.*?<\/tr>/gs) : []) {
     const [label, threads, ...cells] = [...row.matchAll(/<t[hd].*?<\/t[hd]>/gs)].map((c) => plain(c[0])), key = `${workload}|${threads}|${label.replace(/ \(floor\)$/, "")}`;
+    if (of === RESIDENT && !/not known/.test(caption) && [cells[3], cells[4]].some((c) => (c === "-") === told(key))) wrong.push(`${plain(caption)}: ${key}: slack ${cells[3]}, kept ${cells[4]}`);
     of(key, base, caption).forEach((values, i) => values.length && cells[i] !== "-" && numbers.push([`${plain(caption)}: ${key}`, cells[i], values]));
   }
 }

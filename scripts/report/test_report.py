@@ -450,6 +450,7 @@ class WholePage(DriverTest):
         self.assertRegex(result.stdout, r"^27 sentences and 100 numbers are recomputed; 0 disagree")
         for right, wrong in (
             ("0.35 times system", "0.36 times system"),
+            ("<td>-</td><td>-</td>", "<td>0</td><td>-</td>"),
             (
                 "gomalloc, mimalloc and tcmalloc tie as the fastest",
                 "mimalloc and tcmalloc tie as the fastest",
