@@ -197,6 +197,22 @@ MUTANTS = [
         "",
     ),
     (
+        "page: the script has the digits to write the same number",
+        "scripts/report/scale.py",
+        "        if printed(rounded) == wanted:\n",
+        "        if rounded:\n",
+        f"{REPORT}:Rounding",
+        "writes what python writes",
+    ),
+    (
+        "page: of two equally near numbers, the script writes Python's",
+        "scripts/report/page-draw.js",
+        "return half && ",
+        "return false && ",
+        f"{REPORT}:Rounding",
+        "writes what python writes",
+    ),
+    (
         "page: a tie is drawn as one",
         "scripts/report/dots.py",
         'hollow = row.value.verdict in ("tie", "")',

@@ -2,7 +2,7 @@
 
 A pair is two places in `allocators`, the ratio of the first to the second with its ends, and what is told. That is
 1 if the first is better, -1 if the second is, 0 for a tie, and 2 for nothing. Of a tie follows the difference in
-per cent that would have been seen, or -1 if none would."""
+per cent that would have been seen, else 0."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pairs(q: Question, rows: list[Row], places: dict[str, int]) -> list[float]:
     for one, other in combinations(rows, 2):
         r = ratio(q, one, other)
         if r:
-            seen = -1 if r.smallest is None else short(100 * r.smallest)
+            seen = 0 if r.smallest is None else short(100 * r.smallest)
             ends = [short(v) for v in (r.middle, r.low, r.high)]
             found += [places[one.allocator], places[other.allocator], *ends, TOLD[r.verdict], seen]
     return found

@@ -42,11 +42,11 @@ const violations = async (page) => {
 const places = (page) =>
   page.$$eval(".part:not([hidden]) svg.plot", (plots) => plots.map((s) => [s.getAttribute("viewBox"), ...[...s.querySelectorAll(".mark:not([hidden])")].map((m) =>
     [m.dataset.a, m.getAttribute("transform"), ...[...m.querySelectorAll("circle, rect, line")].map((e) =>
-      ["cx", "cy", "x", "x1", "x2", "y1", "y2", "width", "class"].map((k) => e.getAttribute(k)).join(" ")), ...[...m.querySelectorAll("text")].map((t) => t.textContent)].join("|")).sort()]));
-// A picture may be off by a pixel: the numbers of the page have four digits.
+      ["cx", "cy", "x", "x1", "x2", "y1", "y2", "width", "class"].map((k) => e.getAttribute(k)).join(" "))].join("|") + `: ${[...m.querySelectorAll("text")].map((t) => t.textContent).join("|")}`).sort()]));
+// A mark may be off by a pixel: the numbers of the page have four digits. What is written may not differ.
 const alike = (one, other) => {
-  const a = one.split(/[ |,]/), b = other.split(/[ |,]/);
-  return a.length === b.length && a.every((x, i) => x === b[i] || Math.abs(parseFloat(x.replace("translate(", "")) - parseFloat(b[i].replace("translate(", ""))) <= 1);
+  const [[a, said], [b, again]] = [one, other].map((mark) => mark.split(": ")).map(([at, text]) => [at.split(/[ |,]/), text]);
+  return said === again && a.length === b.length && a.every((x, i) => x === b[i] || Math.abs(parseFloat(x.replace("translate(", "")) - parseFloat(b[i].replace("translate(", ""))) <= 1);
 };
 // What is seen of an allocator: its lines of pictures and tables, and the columns that have it in their head.
 const seenOf = (page, name) => page.evaluate((n) => {

@@ -8,19 +8,25 @@ const drawing = (data, state) => {
   const TOLD = { better: 1, worse: -1, tie: 0, nothing: 2 };
 
   // --- numbers and axes, as in answer.py and scale.py ---------------------------------------------
+  // As Python does: of two that are equally near, the even one. toFixed takes the larger.
+  const fixed = (v, digits) => {
+    const said = v.toFixed(digits), half = !Number.isInteger(v * 2 ** digits) && Number.isInteger(v * 2 ** (digits + 1));
+    return half && said.at(-1) % 2 ? (said - Math.sign(v) * 10 ** -digits).toFixed(digits) : said;
+  };
   const number = (v) => {
     if (v > 0 && v < 0.005) return v.toExponential(0);
-    for (const [below, digits] of [[9.995, 2], [99.95, 1], [9999.5, 0]]) if (v < below) return v.toFixed(digits);
-    return v.toExponential(0).replace("e+", "e");
+    for (const [below, digits] of [[9.995, 2], [99.95, 1], [9999.5, 0]]) if (v < below) return fixed(v, digits);
+    const at = Math.floor(Math.log10(v)), first = fixed(v / 10 ** at, 0);
+    return first === "10" ? `1e${at + 1}` : `${first}e${at}`;
   };
   const long = (v) => { // three digits, as in table.py
-    const digits = v ? Math.max(0, 2 - Math.floor(Math.log10(Math.abs(Number(v.toPrecision(3)))))) : 2;
-    return v.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    const digits = v ? Math.max(0, 2 - Math.floor(Math.log10(Math.abs(Number(v.toPrecision(3)))))) : 0;
+    return fixed(v, digits).replace(/\d(?=(\d{3})+$)/g, digits ? "$&" : "$&,");
   };
   const trimmed = (v) => String(Number(v.toPrecision(6)));
   const seen = (percent) => { // as in try_words.py
-    if (percent > 100) return `only a factor of ${(1 + percent / 100).toFixed(1)} would have been seen`;
-    return `a difference of ${percent >= 10 ? percent.toFixed(0) : trimmed(Number(percent.toFixed(1)))} % would have been seen`;
+    if (percent > 100) return `only a factor of ${fixed(1 + percent / 100, 1)} would have been seen`;
+    return `a difference of ${percent >= 10 ? fixed(percent, 0) : trimmed(Number(fixed(percent, 1)))} % would have been seen`;
   };
   const label = (v) => {
     for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (Math.abs(v) >= unit) return trimmed(v / unit) + letter;
@@ -300,5 +306,5 @@ const drawing = (data, state) => {
     else ({ dots, pareto, bars })[kind](svg, `${workload}/${threadsOf(workload)}`, workload);
   };
 
-  return { TOLD, number, seen, pair, threadsOf, redraw };
+  return { TOLD, number, long, seen, pair, threadsOf, redraw };
 };

@@ -7,6 +7,10 @@ import math
 from dataclasses import dataclass
 from typing import Iterable
 
+import answer
+import table
+from verdicts import try_words
+
 FEWEST_TICKS, MOST_TICKS = 3, 6
 ROOM = 0.06  # of the axis, at each end
 
@@ -47,9 +51,22 @@ def around(values: Iterable[float], start: float, end: float, log: bool) -> Scal
     return Scale(low / room, high * room, start, end, log)
 
 
+def printed(value: float) -> list[object]:
+    """All that the page may write of it, or of its inverse: a ratio the other way round, and a speed."""
+    inverse = [answer.number(x / value) for x in (1, 1000)] if value else []
+    return [answer.number(value), table.number(value), try_words.seen(value / 100), *inverse]
+
+
 def short(value: float) -> float:
-    """To four digits: a picture shows no more, and page-draw.js has no more."""
-    rounded = float(f"{value:.4g}")
+    """To four digits, which is all that a picture shows. To more where a place would else write another number than of the
+    whole value: 3.5851 is 3.59, and 3.585 would be 3.58. page-draw.js has no more."""
+    wanted = printed(value)
+    for digits in range(4, 17):
+        rounded = float(f"{value:.{digits}g}")
+        if printed(rounded) == wanted:
+            break
+    else:
+        rounded = value
     return int(rounded) if rounded == int(rounded) else rounded
 
 

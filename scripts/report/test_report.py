@@ -394,6 +394,35 @@ class Pictures(unittest.TestCase):
         self.assertAlmostEqual(palette.contrast("#000000", "#FFFFFF"), 21)
 
 
+class Rounding(unittest.TestCase):
+    def test_the_script_writes_what_python_writes(self) -> None:
+        """Of any number, through the digits that the page carries; also of one in the middle between two."""
+        node = shutil.which("node")
+        if not node:
+            self.skipTest("node is not installed")
+        draw = random.Random(1)
+        values = [k / 8 for k in range(1, 400)] + [10 ** draw.uniform(-4, 6) for _ in range(3000)]
+        values += [3.5851, 1.2951, 0.0049996, 99.9499, 999.5, 25000.0, 35000.0, 95000.0, 2.00001]
+        program = """
+            const drawing = new Function(`${require("fs").readFileSync(process.argv[1])}; return drawing`)();
+            const { number, long, seen } = drawing({}, {});
+            const values = JSON.parse(require("fs").readFileSync(0));
+            console.log(JSON.stringify(values.map((v) => [number(v), long(v), seen(v), number(1 / v), number(1000 / v)])));
+        """
+        source = ROOT / "scripts" / "report" / "page-draw.js"
+        carried = json.dumps([scale.short(v) for v in values])
+        result = run(node, "-e", program, source, input=carried)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        for value, said in zip(values, json.loads(result.stdout), strict=True):
+            self.assertEqual(said, scale.printed(value), value)
+
+    def test_few_numbers_need_more_than_four_digits(self) -> None:
+        draw = random.Random(2)
+        drawn = [scale.short(draw.uniform(0.1, 10)) for _ in range(1000)]
+        self.assertLess(sum(v != float(f"{v:.4g}") for v in drawn), 400)
+        self.assertEqual((scale.short(3.5851), scale.short(0.12340001)), (3.5851, 0.1234))
+
+
 class Elements(HTMLParser):
     """What a browser would make of a page: its elements, their addresses, and what links to them."""
 
