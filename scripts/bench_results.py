@@ -142,7 +142,7 @@ class Row:
     @property
     def tells_slack(self) -> bool:
         """Some allocators, or modes of one, answer malloc_usable_size with the size that was asked for. They hide what
-        they add: that is not known, and no nought."""
+        they add: that is not known, and not 0."""
         there = self.has("usable_bytes")
         return there and any(s["usable_bytes"] != s["live_bytes"] for s in self.samples)
 

@@ -197,6 +197,22 @@ MUTANTS = [
         "",
     ),
     (
+        "page: a table of multiples is sorted by them",
+        "scripts/report/tables.py",
+        "for row in by_multiple(study, p):",
+        "for row in (r for r in by_time(p) if not r.floor):",
+        f"{REPORT}:Words",
+        "a has the lower median, and the larger multiple",
+    ),
+    (
+        "page: it says how many samples a number is of",
+        "scripts/report/bench.py",
+        "{sample_count(run.rows)} each",
+        "{sample_count(run.rows[:0])} each",
+        f"{REPORT}:Words",
+        "what_the_numbers_are",
+    ),
+    (
         "page: the script has the digits to write the same number",
         "scripts/report/scale.py",
         "        if printed(rounded) == wanted:\n",
@@ -349,7 +365,7 @@ MUTANTS = [
         "Of each file of results that the commands write",
     ),
     (
-        "slack: what an allocator does not tell is no nought",
+        "slack: what an allocator does not tell is not 0",
         "scripts/bench_results.py",
         """any(s["usable_bytes"] != s["live_bytes"] for s in self.samples)""",
         "True",

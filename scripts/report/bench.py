@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Optional
 
 import answer
-from bench_results import CORE, Results, Series
+from bench_results import CORE, Results, Series, sample_count
 from report import bars, data, dots, facts, panels, phases, summary, tables
 from report.model import Page, Part, Section
 from report.study import BASE, Study, study
 from report.summary import Sentence, key_of
-from report.svg import Markup
+from report.svg import Markup, element, escaped
 from report.tables import Table
 
+# Words of the workloads' summaries that few know.
+WORDS = {
+    "octaves alike": "each doubling of the size (or age) is as frequent as the next",
+    "inverse-square": "each doubling of the size is half as frequent as the one before",
+}
+BY_ROUND = (
+    "A multiple is the middle of the ratios taken round by round, not the ratio of two medians, so close allocators may "
+    "stand in another order by multiples than by medians."
+)
 MOST_SHOWN = 6  # workloads that are shown before a reader chooses
 
 
@@ -82,11 +91,20 @@ class Builder:
             shared=shared,
         )
 
+    def words(self) -> str:
+        """What is not plain in the headings and labels of this run."""
+        heard = " ".join(self.told.summaries.get(w, "") for w in self.study.workloads)
+        said = [f'"{word}": {meaning}.' for word, meaning in WORDS.items() if word in heard]
+        if any(r.floor for p in self.study.places.values() for r in p.rows):
+            said.append('"(floor)": the harness alone, which is not an allocator.')
+        return " ".join(said)
+
     def pareto(self) -> Section:
         made = Section(
             "speed-memory",
             "Which is fast, and what does it cost in memory?",
-            "Up is faster, left is leaner. What another allocator clearly beats is hollow.",
+            "Up is faster, left takes less memory. What another allocator clearly beats is hollow. ns/op is wall time "
+            f"divided by the operations of all threads. {BY_ROUND} {self.words()}".rstrip(),
             legend=FRONT,
         )
         for w in self.study.workloads:
@@ -101,8 +119,16 @@ class Builder:
         made = Section(
             "workloads",
             "How does each compare on each workload?",
-            f"Each dot is a multiple of what {base} needs, with its interval; the best is on top. "
-            "A star marks the best, and what ties with it. A tie with the base is hollow.",
+            Markup(
+                "Each dot is "
+                + element(
+                    "span", f"a multiple of what {base} needs, with its interval", class_="of"
+                )
+                + escaped(
+                    "; the best is on top. A star marks the lowest median, and what is not surely worse than that: "
+                    f"of two with a star, one may still be surely worse than the other. A tie with the base is hollow. {BY_ROUND}"
+                )
+            ),
             legend=DOTS,
         )
         for w in self.study.workloads:
@@ -227,7 +253,7 @@ def page(
     counts = sorted({t for _, t in s.places})
     return Page(
         title=f"spanbench: {run.facts.host}, {run.facts.started}",
-        about=run.title,
+        about=f"{run.title}; {sample_count(run.rows)} each",
         files="bench.json and timeline.csv",
         gaps=gaps,
         findings=(core or found) + summary.from_answer(s),

@@ -18,7 +18,7 @@ from report import dots
 from report.facts import facts_of, library_of_row
 from report.matrices import text
 from report.model import Page, Part, Section
-from report.study import ratio, tie_said
+from report.study import NOTHING, ratio, tie_said
 from report.summary import Sentence, key_of
 from report.svg import Markup
 from report.tables import Cell, Line, Table, column_of
@@ -180,7 +180,7 @@ def table_of(p: Program) -> Table:
             elif not found:
                 cells += ["-", "-", Cell("no number", "word")]
             else:
-                told = {"tie": tie_said(found), "": "too few rounds to tell"}
+                told = {"tie": tie_said(found), "": NOTHING}
                 n = answer.number
                 said = told.get(found.verdict, WORDS[found.verdict])
                 cells += [n(found.middle), f"{n(found.low)} to {n(found.high)}", Cell(said, "word")]

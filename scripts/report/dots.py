@@ -225,7 +225,7 @@ def front_line(points: list[tuple[float, float]], right: float) -> list[tuple[fl
 
 
 def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
-    """Up is faster, left is leaner. Filled is what nothing clearly beats."""
+    """Up is faster, left takes less memory. Filled is what nothing clearly beats."""
     bases = [base_of(q, study) for q in (p.time, p.memory)]
     base = bases[0] if all(bases) else None
     found: dict[str, tuple[Value, Value]] = {}

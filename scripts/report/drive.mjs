@@ -62,7 +62,7 @@ const gaps = (page) => page.$$eval('svg[data-kind="rows"], svg[data-kind="dots"]
   return steps.some((s) => s !== steps[0]) || below > 60 ? [`${p.getAttribute("aria-label")}: at ${at}, then ${below}`] : [];
 }));
 const visible = (page, selector) => page.$$eval(selector, (e) => e.filter((x) => x.checkVisibility()).length);
-const values = (page, workload) => page.$$eval(`svg[data-kind=dots][data-workload=${workload}][data-measure="0"] .mark:not([hidden])`, (m) => m.map((x) => [x.querySelector(".name").textContent, x.querySelector(".value").textContent]));
+const values = (page, workload, measure = 0) => page.$$eval(`svg[data-kind=dots][data-workload=${workload}][data-measure="${measure}"] .mark:not([hidden])`, (m) => m.map((x) => [x.querySelector(".name").textContent, x.querySelector(".value").textContent]));
 
 const holds = (page, part) => page.evaluate((p) => location.hash.includes(p), part);
 
@@ -109,7 +109,24 @@ await check("relative to another, and as measured", async (expect) => {
   const of = Object.fromEntries(await values(page, "small"));
   expect(/^1\.00/.test(of.jemalloc), `jemalloc is ${of.jemalloc}`);
   expect(parseFloat(of.gomalloc) < 1, `gomalloc is ${of.gomalloc}`);
+  const about = () => page.textContent("#workloads > p"), table = () => page.innerText("#workloads-small table");
+  expect(/^Each dot is a multiple of what jemalloc needs, /.test(await about()), await about());
+  const lines = (await table()).split("\n").map((line) => line.split("\t"));
+  expect(/^Relative to jemalloc on small/.test(lines[0][0]), lines[0][0]);
+  const [time, memory] = await Promise.all([0, 1].map((m) => values(page, "small", m)));
+  for (const [name, , ratio, , , size] of lines.filter(([, threads]) => threads === "2")) {
+    const drawnAs = [time, memory].map((of) => Number(of.find(([n]) => n === name)[1].match(/^[\d.e-]+/)[0]));
+    expect(drawnAs[0] === Number(ratio) && drawnAs[1] === Number(size), `${name}: ${ratio} and ${size} in the table, ${drawnAs} in the pictures`);
+  }
+  const order = lines.filter(([, threads]) => threads === "2").map(([, , ratio]) => Number(ratio));
+  expect(order.length > 5 && order.every((r, i) => !i || order[i - 1] <= r), `not sorted: ${order}`);
+  await page.selectOption("#relative", "");
+  const first = await table();
+  await page.selectOption("#relative", "of:system");
+  expect(first === (await table()), `by the same base, the table became ${await table()}`);
   await page.selectOption("#relative", "measured");
+  expect(/^Each dot is a median as measured, /.test(await about()), await about());
+  expect(first === (await table()), "the table is relative no more");
   expect((await values(page, "small")).every(([, v]) => / ns\*?$/.test(v)), "not in nanoseconds");
 });
 await check("other threads", async (expect) => {
@@ -140,7 +157,7 @@ await check("two of them", async (expect) => {
   await page.selectOption("#other", { label: "system" });
   const said = await page.$$eval("#said li", (e) => e.map((x) => x.textContent));
   expect(said.some((s) => /^small, 2 threads, time: yes, gomalloc is faster than system: 0\.34 times/.test(s)), said.join("\n"));
-  expect(said.some((s) => /^small, 2 threads, memory: no, gomalloc is fatter than system/.test(s)), said.join("\n"));
+  expect(said.some((s) => /^small, 2 threads, memory: no, gomalloc is larger than system/.test(s)), said.join("\n"));
 });
 await check("copy as CSV", async (expect) => {
   await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);

@@ -5,6 +5,7 @@ const drawing = (data, state) => {
   const all = (selector, from) => [...from.querySelectorAll(selector)];
   const L = data.layout;
   const SVG = "http://www.w3.org/2000/svg";
+  const NOTHING = "nothing can be told: too few rounds, or a failed sample"; // as study.py
   const TOLD = { better: 1, worse: -1, tie: 0, nothing: 2 };
 
   // --- numbers and axes, as in answer.py and scale.py ---------------------------------------------
@@ -122,6 +123,40 @@ const drawing = (data, state) => {
     }
     return found;
   };
+
+  const tie = (p) => (p.low <= 1 && p.high >= 1 ? "" : "of so many intervals, chance puts some beside 1; ") + seen(p.seen); // as study.py
+  // A table of multiples, by the base that the reader chose. It is written with the run's own.
+  const written = new Map();
+  const relative = (table, workload) => {
+    const caption = table.caption.firstChild, region = table.parentElement, body = table.tBodies[0];
+    if (!written.has(table)) written.set(table, [caption.data, [...body.rows].map((r) => [r, [...r.cells].map((c) => c.textContent)])]);
+    const [said, lines] = written.get(table), to = state.rel.startsWith("of:") ? base() : -1;
+    const fill = (row, cells) => cells.forEach((text, i) => { row.cells[i].textContent = text; });
+    caption.data = to < 0 ? said : `Relative to ${data.allocators[to]} on ${workload} `;
+    region.setAttribute("aria-label", caption.data.trim());
+    lines.forEach(([row, cells]) => fill(row, cells));
+    const place = (row) => [Number(row.dataset.t), pairOf(row, 0)?.middle ?? Infinity, data.allocators.indexOf(row.dataset.a)];
+    const pairOf = (row, m, key = `${workload}/${row.dataset.t}`) => ranked(key, m, to) && pair(key, m, data.allocators.indexOf(row.dataset.a), to);
+    const rows = lines.map(([row]) => row);
+    if (to >= 0) {
+      const at = new Map(rows.map((row) => [row, place(row)])), less = (x, y) => (x === y ? 0 : x - y);
+      rows.sort((x, y) => [0, 1, 2].map((i) => less(at.get(x)[i], at.get(y)[i])).find((d) => d) ?? 0);
+      for (const row of rows) {
+        const [name, threads] = [...row.cells].map((c) => c.textContent);
+        fill(row, [name, threads, ...data.measures[workload].flatMap(([, , better, worse], m) => {
+          const p = pairOf(row, m);
+          if (p === false) return ["-", "-", "the base is not ranked"];
+          if (row.dataset.a === data.allocators[to]) return ["1", "", "is the base"];
+          if (!p) return ["-", "-", "no number"];
+          return [number(p.middle), `${number(p.low)} to ${number(p.high)}`, { 1: better, "-1": worse, 0: `tie: ${tie(p)}`, 2: NOTHING }[p.told]];
+        })]);
+      }
+    }
+    body.append(...rows);
+  };
+  // What a dot of the pictures is, in words.
+  const ofWhat = () => state.rel === "measured" ? "a median as measured, with its spread"
+    : `a multiple of what ${data.allocators[base()] ?? "the base"} needs, with its interval`;
 
   // --- drawing -----------------------------------------------------------------------------------
   const set = (element, attributes) => {
@@ -306,5 +341,5 @@ const drawing = (data, state) => {
     else ({ dots, pareto, bars })[kind](svg, `${workload}/${threadsOf(workload)}`, workload);
   };
 
-  return { TOLD, number, long, seen, pair, threadsOf, redraw };
+  return { TOLD, NOTHING, number, long, seen, tie, pair, threadsOf, redraw, relative, ofWhat };
 };

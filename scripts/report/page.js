@@ -6,7 +6,7 @@
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const data = JSON.parse(byId("data").textContent);
   const state = { w: "", t: "", rel: "", scale: "", hide: new Set() };
-  const { TOLD, number, seen, pair, threadsOf, redraw } = drawing(data, state);
+  const { TOLD, NOTHING, number, tie, pair, threadsOf, redraw, relative, ofWhat } = drawing(data, state);
 
   // --- the state, the controls, the address ------------------------------------------------------
   const selects = [["workload", "w"], ["threads", "t"], ["relative", "rel"], ["scale", "scale"]].filter(([id]) => byId(id));
@@ -32,6 +32,7 @@
       if (part.hidden) continue;
       all("svg.plot", part).forEach(redraw);
       all("svg.small", part).forEach((s) => s.toggleAttribute("hidden", isHidden(s)));
+      all("table.relative", part).forEach((t) => relative(t, part.dataset.workload));
       hideColumns(part);
       const at = part.querySelector(".at span");
       if (at && data.main[part.dataset.workload]) at.textContent = threadsOf(part.dataset.workload);
@@ -40,6 +41,7 @@
         line.hidden = isHidden(line) || Boolean(other);
       }
     }
+    all(".of").forEach((e) => { e.textContent = ofWhat(); });
     for (const [id, key] of selects) byId(id).value = state[key];
     all(".choice").forEach((box) => { box.checked = !state.hide.has(box.value); });
     if (names.length) byId("hidden").textContent = state.hide.size ? `: ${state.hide.size} hidden` : "";
@@ -129,9 +131,7 @@
           `${at}: ` +
             (p.told === TOLD.better ? `yes, ${a} is ${better} than ${b}: ${numbers}.`
               : p.told === TOLD.worse ? `no, ${a} is ${worse} than ${b}: ${numbers}.`
-                : p.told === TOLD.tie ? `no, a tie: ${numbers}; ${p.low <= 1 && p.high >= 1 ? seen(p.seen)
-                  : `the interval leaves out 1, but among all pairs only ${seen(p.seen).replace(/^only /, "").replace("would have been seen", "is seen for sure")}`}.`
-                  : "no: nothing can be told, of too few rounds or with a failed sample."),
+                : p.told === TOLD.tie ? `no, a tie: ${numbers}; ${tie(p)}.` : `no: ${NOTHING}.`),
         );
       });
     }

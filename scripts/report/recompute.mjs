@@ -53,12 +53,18 @@ const numbers = [], BYTES = ["total", "start", "live", "slack", "kept", "drained
   [/^Where resident .* on (.*): med/, RESIDENT], [/^Relative to \S+ on (.*)$/, (k, base) => [...relative("time")(k, base), ...relative("memory")(k, base)]]];
 for (const [, caption, body] of page.matchAll(/<caption>(.*?) <button.*?<tbody>(.*?)<\/tbody>/gs)) for (const [pattern, of] of KINDS) {
   const workload = plain(caption).match(pattern)?.[1], base = plain(caption).split(" ")[2];
+  let before = [];
   for (const [row] of workload ? body.matchAll(/<tr.*?<\/tr>/gs) : []) {
     const [label, threads, ...cells] = [...row.matchAll(/<t[hd].*?<\/t[hd]>/gs)].map((c) => plain(c[0])), key = `${workload}|${threads}|${label.replace(/ \(floor\)$/, "")}`;
+    if (/^Rel/.test(caption) && before[0] === threads && Number(before[1]) > Number(cells[0])) wrong.push(`${plain(caption)}: ${cells[0]} below ${before[1]}`);
+    before = [threads, cells[0]];
     if (of === RESIDENT && !/not known/.test(caption) && [cells[3], cells[4]].some((c) => (c === "-") === told(key))) wrong.push(`${plain(caption)}: ${key}: slack ${cells[3]}, kept ${cells[4]}`);
     of(key, base, caption).forEach((values, i) => values.length && cells[i] !== "-" && numbers.push([`${plain(caption)}: ${key}`, cells[i], values]));
   }
 }
+const samples = [...rows.keys()].map((k) => good(k).length).filter(Boolean), [few, most] = [Math.min(...samples), Math.max(...samples)];
+const each = plain(page.match(/<header>(.*?)<\/header>/s)[1]).match(/; (\d+(?: to \d+)?) samples? each$/)?.[1];
+if (each !== (few === most ? `${most}` : `${few} to ${most}`)) wrong.push(`${each} samples each: the file has ${few} to ${most}`);
 const looked = Math.min(Number(count), numbers.length);
 for (let i = 0; i < looked; i++) expect(...numbers.splice(Math.floor(random() * numbers.length), 1)[0]);
 console.log([...wrong, `${sentences} sentences and ${looked} numbers are recomputed; ${wrong.length} disagree`].join("\n"));

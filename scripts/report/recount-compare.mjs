@@ -52,7 +52,7 @@ if (differ && !warned) missing.push(["DIFFERENT MACHINES"]);
 const seen = (c, s = smallest(c.d, level / 2, MARGIN)) => [
   text`tie: a difference of ${drawn(100 * s)} % would have been seen`, text`tie: only a factor of ${drawn(1 + s)} would have been seen`, ["too few rounds to tell"],
 ].filter((_, i) => (i === 2 ? s > 999 : i === 1 ? s > 0.9 && s < 1100 : s < 1.1));
-const ABSOLUTE = { ns: 1, us: 1e3, MiB: MIB }, VERDICT = { time: { better: "faster", worse: "slower" }, else: { better: "leaner", worse: "fatter" } };
+const ABSOLUTE = { ns: 1, us: 1e3, MiB: MIB }, VERDICT = { time: { better: "faster", worse: "slower" }, else: { better: "smaller", worse: "larger" } };
 const cells = [];
 for (const { caption, rows } of page.tables.filter((t) => t.caption.startsWith("A and B on "))) for (const row of rows) {
   const c = pairs.find((p) => `A and B on ${p.one.workload}` === caption && p.label === row[0] && String(p.one.threads) === row[1] && p.what === row[2]), where = `${caption}: ${row.slice(0, 3)}`;

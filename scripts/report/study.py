@@ -26,8 +26,9 @@ OTHER_RATE = 0.01
 
 # The columns and pictures call them so.
 NAMES = {TIME.name: "time", MEMORY.name: "memory", PEAK.name: "peak memory"}
-BETTER = {TIME.name: "faster", MEMORY.name: "leaner", PEAK.name: "leaner"}
-WORSE = {TIME.name: "slower", MEMORY.name: "fatter", PEAK.name: "fatter"}
+BETTER = {TIME.name: "faster", MEMORY.name: "smaller", PEAK.name: "smaller"}
+WORSE = {TIME.name: "slower", MEMORY.name: "larger", PEAK.name: "larger"}
+NOTHING = "nothing can be told: too few rounds, or a failed sample"
 
 
 @dataclass
@@ -198,12 +199,11 @@ class Ratio:
 
 
 def tie_said(of: Ratio) -> str:
-    """Of a tie. An interval is of one pair alone, and a claim must hold among all of them."""
+    """Of a tie. An interval is of one pair alone, and a claim must hold among all of them. page-draw.js has the words, too."""
     told = seen(of.smallest or 0.0)
     if of.low <= 1 <= of.high:
         return f"tie: {told}"
-    told = told.removeprefix("only ").replace("would have been seen", "is seen for sure")
-    return f"tie: the interval leaves out 1, but among all pairs only {told}"
+    return f"tie: of so many intervals, chance puts some beside 1; {told}"
 
 
 def ratio(q: Question, row: Row, base: Row) -> Optional[Ratio]:

@@ -213,7 +213,8 @@ def from_answer(study: Study) -> list[Sentence]:
 
 
 MEANING = (
-    "Time is that of an operation: a free, a malloc and a write to the new block. Memory is what is resident while all "
+    "Time is that of an operation: a free, a malloc and a write to the new block. It is wall time divided by the "
+    "operations of all threads: with more threads it falls, though no malloc gets faster. Memory is what is resident while all "
     "threads hold their live set, less what was resident at the start; peak memory is the most that was. system is the "
     "C library's malloc. "
     f"A difference is claimed if it is shown to be above {INTEREST:.0%}; all pairs are accounted for, so that at most "

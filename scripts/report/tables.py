@@ -12,10 +12,10 @@ import table
 from answer import number
 from bench_results import MIB, Row, Series, Spread
 from comparing import Question
-from report import bars, panels
+from report import bars, panels, scale
 from report.dots import base_of
 from report.svg import Markup, element, escaped
-from report.study import BETTER, NAMES, WORSE, Place, Study, absolute, ratio, tie_said
+from report.study import BETTER, NAMES, NOTHING, WORSE, Place, Study, absolute, ratio, tie_said
 
 
 NONE = "-"
@@ -79,11 +79,22 @@ class Table:
     caption: str
     heads: Sequence[str]
     lines: list[Line] = field(default_factory=list)
+    relative: bool = False  # the reader may choose another base
 
 
 def by_time(p: Place) -> list[Row]:
     """The fastest first, the floor last."""
     return sorted(p.rows, key=lambda r: (r.floor, r.median("ns_per_op"), r.allocator))
+
+
+def by_multiple(study: Study, p: Place) -> list[Row]:
+    """The least multiple of the base's time first, as it is shown; the order of medians may be another. Without a base,
+    the fastest first."""
+    base = base_of(p.time, study)
+    rows = [r for r in by_time(p) if not r.floor]
+    known = {r.allocator: found for r in rows if base and (found := ratio(p.time, r, base))}
+    place = {a: (scale.short(f.middle), study.run.allocators.index(a)) for a, f in known.items()}
+    return sorted(rows, key=lambda r: place.get(r.allocator, (math.inf, 0)))
 
 
 def places_of(study: Study, workload: str) -> list[Place]:
@@ -100,7 +111,7 @@ def scaled(spread: Optional[Spread], unit: float) -> list[str]:
 def beaten_by(p: Place, row: Row) -> str:
     """Who does, if its samples can tell."""
     if row.floor:
-        return "the floor: not ranked"
+        return "not ranked: the harness alone"
     if not any(r is row for r in p.time.rows) or not any(r is row for r in p.memory.rows):
         return "not ranked"
     if not p.comparable:
@@ -139,7 +150,7 @@ def verdict(q: Question, row: Row, base: Row) -> list[str]:
     said = {
         "better": BETTER[q.measure.name],
         "worse": WORSE[q.measure.name],
-        "": "too few rounds to tell" if row.ranked and base.ranked else "not ranked",
+        "": NOTHING,
         "tie": tie_said(found),
     }[found.verdict]
     return [
@@ -154,12 +165,10 @@ def relative(study: Study, workload: str) -> Table:
     for q in study.main(workload).asked:
         name = NAMES[q.measure.name]
         heads += [f"{name}, times", "interval", Cell(f"{name}: {BETTER[q.measure.name]}?", "word")]
-    made = Table(f"Relative to {study.base or 'the base'} on {workload}", heads)
+    made = Table(f"Relative to {study.base or 'the base'} on {workload}", heads, relative=True)
     for p in places_of(study, workload):
         bases = [base_of(q, study) for q in p.asked]
-        for row in by_time(p):
-            if row.floor:
-                continue
+        for row in by_multiple(study, p):
             cells = [row.label, str(p.threads)]
             for q, base in zip(p.asked, bases):
                 cells += verdict(q, row, base) if base else [NONE, NONE, "the base is not ranked"]

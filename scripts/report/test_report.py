@@ -243,6 +243,60 @@ class Smallest(unittest.TestCase):
             self.assertAlmostEqual(paired.student_quantile(tail, freedom), wanted, delta=0.01)
 
 
+class Words(unittest.TestCase):
+    """What a reader needs to understand the numbers stands where they are."""
+
+    def intro(self, made: model.Page, key: str) -> str:
+        (section,) = [s for s in made.sections if s.key == key]
+        return section.intro
+
+    def test_what_is_not_plain_is_explained_where_it_comes_first(self) -> None:
+        cases: list[tuple[str, list[str], list[dict[str, Any]]]] = [
+            ("16 B to 32 KiB, inverse-square", ["inverse-square"], []),
+            ("ages, octaves alike", ["octaves alike"], [entry("null", 1.0)]),
+            ("1 to 15 B", [], []),
+        ]
+        for summary_, words, floor in cases:
+            own = [{"name": "tiny", "summary": summary_}]
+            entries = noisy({"system": 10.0, "a": 5.0}) + floor
+            text = self.intro(page_of(document(entries, workloads=own)), "speed-memory")
+            for word in bench.WORDS:
+                self.assertEqual(f'"{word}": each doubling' in text, word in words, text)
+            self.assertEqual('"(floor)": the harness alone' in text, bool(floor))
+
+    def test_what_the_numbers_are(self) -> None:
+        made = page_of(document(noisy({"system": 10.0, "a": 5.0})))
+        self.assertIn("wall time divided by the operations of all threads", made.meaning)
+        for key in ("speed-memory", "workloads"):
+            self.assertIn("middle of the ratios taken round by round", self.intro(made, key))
+        self.assertIn("ns/op is wall time divided by", self.intro(made, "speed-memory"))
+        self.assertIn("one may still be surely worse", self.intro(made, "workloads"))
+        self.assertTrue(made.about.endswith("; 9 samples each"), made.about)
+
+    def test_a_tie_beside_one_has_its_reason(self) -> None:
+        for low, said in (
+            (0.9, "tie: a difference of 4 % "),
+            (1.01, "tie: of so many intervals, "),
+        ):
+            told = study.tie_said(study.Ratio(1.02, low, 1.03, "tie", 0.04))
+            self.assertTrue(told.startswith(said) and told.endswith("4 % would have been seen"))
+
+    def test_a_table_has_the_order_of_what_it_shows(self) -> None:
+        """a has the lower median, and the larger multiple."""
+        entries = [
+            entry(name, time, block=block)
+            for block in range(9)
+            for name, time in (("system", 10.0), ("a", 1.9 if block < 5 else 20.0), ("b", 2.0))
+        ]
+        s = study.study(made_up(entries))
+        table = tables.relative(s, "tiny")
+        multiples = [float(line.cells[2]) for line in table.lines]
+        rows = [s.main("tiny").row(line.allocator) for line in table.lines]
+        medians = [row.median("ns_per_op") for row in rows if row]
+        self.assertEqual(multiples, sorted(multiples))
+        self.assertNotEqual(medians, sorted(medians), "the two orders differ")
+
+
 class Pictures(unittest.TestCase):
     def marks(self, picture: str) -> dict[str, Any]:
         root = xml.etree.ElementTree.fromstring(picture)
@@ -480,6 +534,7 @@ class WholePage(DriverTest):
         for right, wrong in (
             ("0.35 times system", "0.36 times system"),
             ("<td>-</td><td>-</td>", "<td>0</td><td>-</td>"),
+            ("; 9 samples each", "; 8 samples each"),
             (
                 "gomalloc, mimalloc and tcmalloc tie as the fastest",
                 "mimalloc and tcmalloc tie as the fastest",
