@@ -14,6 +14,7 @@ import math
 import sys
 import textwrap
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Callable, Optional, Sequence
 
@@ -39,7 +40,8 @@ MUCH_KEPT, TRIFLE = 0.5, 4 << 20
 NOTHING = "No sample is good: there is nothing to compare."
 MARKED = 4  # Of more that tie, the marks of the table tell the names.
 SENTENCES = 12  # Lines of the table give way until sentences have so many.
-MORE = f"; more: {'scripts/answer.py' if program.IN_SOURCES else 'spanbench answer'} --all."  # Ends a sentence that found no room for all of its parts.
+ALL = f"{'scripts/answer.py' if program.IN_SOURCES else 'spanbench answer'} --all"
+MORE = f"; more: {ALL}."  # Ends a sentence that found no room for all of its parts.
 # The sizes of blocks, as workloads/README.md says them, in the columns of one workload.
 SIZES = {"tiny": "1-15 B", "small": "16 B-32 KiB", "large": "32 KiB-4 MiB"}
 # As workloads/README.md says it, and which group of workloads does measure it.
@@ -273,11 +275,11 @@ def is_all(rows: list[Row], q: Question) -> bool:
 
 
 def which(a: Answer, rows: list[Row]) -> str:
-    """Who is best, or who tie, the least median first."""
-    names = [a.name(r) for r in rows]
+    """Who has the least median, and who tie with it. Two of those may differ from each other."""
+    first, *others = [a.name(r) for r in rows]
     if len(rows) > MARKED:
-        return f"{names[0]} and {len(rows) - 1} more tie, marked *"
-    return listed(names) + " tie" * (len(rows) > 1)
+        return f"{first} (tied: {len(others)} more, marked *)"
+    return f"{first} (tied: {', '.join(others)})" if others else first
 
 
 def best_sentence(a: Answer, title: str, measure: Measure) -> str:
@@ -310,21 +312,55 @@ def front_sentence(a: Answer) -> str:
     return f"Unbeaten ({beaten}): {said}." if said and a.comparable else ""
 
 
-def ties_sentence(a: Answer) -> str:
-    """The differences that are none. If one ends early, it says where the others are."""
+def ties_of(a: Answer, workload: str, measure: Measure) -> list[str]:
+    """The groups of which no two differ, without what the sentence on the best or another group says already."""
+    q = a.question(workload, measure)
+    groups = q.ties()
+    if any(is_all(g, q) for g in groups):
+        return ["all"]
+
+    def pairs(*of: list[Row]) -> set[frozenset[str]]:
+        return {frozenset((x.allocator, y.allocator)) for g in of for x, y in combinations(g, 2)}
+
+    said = {p for p in pairs(q.best()) if q.rows[0].allocator in p} if groups else set()
+    for group in list(groups):
+        others = [g for g in groups if g is not group]
+        if pairs(group) <= said | pairs(*others):
+            groups = others
+    return ["=".join(a.name(r) for r in g) for g in groups]
+
+
+def ties_sentence(a: Answer, lines: int = sys.maxsize) -> str:
+    """The differences that are none, in so many lines. If there is too little room, the longest list gives up its last,
+    so that no measure or workload is left out."""
     if not a.comparable:
         return "One sample tells no difference from noise: repeat with REPS=9."
-    said = []
-    for measure in MEASURES:
+    ties = {(w, m.name): ties_of(a, w, m) for m in MEASURES for w in a.run.workloads}
+    shown = {key: len(of) for key, of in ties.items()}
+    while len(wrap(ties_said(a, ties, shown))) > lines and any(shown.values()):
+        longest = max(shown.values())
+        shown[[key for key, count in shown.items() if count == longest][-1]] -= 1
+    return ties_said(a, ties, shown)
 
-        def groups(workload: str) -> str:
-            q = a.question(workload, measure)
-            ties = ["=".join(a.name(r) for r in g) for g in q.ties() if not is_all(g, q)]
-            return ", ".join(ties) if ties or not q.ties() else "all"
 
-        said.append(f"{measure.name}: {by_workload(a, groups) or 'none'}")
-    meaning = f"no difference over {INTEREST:.0%} is sure, by round, not by ±; all others differ"
-    return f"Tied ({meaning}), in {'; in '.join(said)}."
+def ties_said(
+    a: Answer, ties: dict[tuple[str, str], list[str]], shown: dict[tuple[str, str], int]
+) -> str:
+    """With so many of each list."""
+
+    def of(measure: Measure) -> str:
+        def some(workload: str) -> str:
+            known, count = ties[workload, measure.name], shown[workload, measure.name]
+            return ", ".join(known[:count]) + (" .." if count else "..") * (count < len(known))
+
+        return f"{measure.name}: {by_workload(a, some) or 'none'}"
+
+    whole = all(shown[key] == len(known) for key, known in ties.items())
+    end = "; all other pairs differ" if whole else f"; ..: {ALL}"
+    if all(known == ["all"] for known in ties.values()):
+        end = ""
+    meaning = f"not surely {INTEREST:.0%} apart; ± does not tell"
+    return f"Also tied ({meaning}): {'; '.join(map(of, MEASURES))}{end}."
 
 
 def kept(rows: list[Row], a: Answer) -> dict[str, float]:
@@ -367,9 +403,12 @@ def purge_sentence(a: Answer) -> str:
 
 
 def start(a: Answer) -> str:
-    """What the processes had at the start, which is not counted as memory: the least and the most."""
-    starts = [r.median("rss_start_bytes") for r in a.at_these_threads if r.samples]
-    return f"{number(min(starts) / MIB)} to {amount(max(starts))}"
+    """What the processes had at the start, which is not counted as memory: the least and the most, and whose that is."""
+    starts = [(r.median("rss_start_bytes"), a.name(r)) for r in a.at_these_threads if r.samples]
+    (least, _), (most, whose) = min(starts), max(starts)
+    if number(least / MIB) == number(most / MIB):
+        return amount(most)
+    return f"{number(least / MIB)} to {amount(most)}, {whose}"
 
 
 def failed_sentence(a: Answer) -> str:
@@ -397,27 +436,24 @@ def unmeasured_sentence(a: Answer) -> str:
     return f"Not measured here: {', '.join(left)}." if left else ""
 
 
-def sentences(a: Answer) -> list[str]:
-    """The most important first, and what is never left out last."""
+def sentences(a: Answer, room: int = sys.maxsize) -> list[str]:
+    """The most important first, and what is never left out last. Of ties, what so many lines leave room for."""
     sure = "" if a.comparable else " by one sample, which may be noise"
     compared = [
         best_sentence(a, "Fastest" + sure, TIME),
         best_sentence(a, "Least memory" + sure, MEMORY),
         front_sentence(a),
     ]
-    ties = [] if a.few else [ties_sentence(a)]
+    ties = not a.few
     if len(a.ranked) < 2:
         alone = listed([a.names[name] for name in a.ranked]) or "None"
-        compared, ties = [f"{alone} alone can be ranked: there is nothing to compare."], []
-    said = [
-        failed_sentence(a),
-        *compared,
-        purge_sentence(a),
-        *ties,
-        absent_sentence(a),
-        unmeasured_sentence(a),
-    ]
-    return [s for s in said if s]
+        compared, ties = [f"{alone} alone can be ranked: there is nothing to compare."], False
+    said = [failed_sentence(a), *compared, purge_sentence(a)]
+    last = [absent_sentence(a), unmeasured_sentence(a)]
+    if ties:
+        others = sum(len(wrap(s)) for s in [*said, last[-1]])
+        said.append(ties_sentence(a, room - others))
+    return [s for s in (*said, *last) if s]
 
 
 # --- the whole ------------------------------------------------------------------------------------
@@ -426,7 +462,7 @@ def sentences(a: Answer) -> list[str]:
 def marks_said(a: Answer) -> str:
     """What * means, and what it means if a column has none."""
     if not a.few:
-        return " *: best, or tied." if a.comparable else ""
+        return " *: not surely worse than the best median." if a.comparable else ""
     asked = [q for q in a.questions.values() if q.rows]
     if not any(q.apart for q in asked):
         return f" Too few samples to tell apart ({a.few}); more repetitions do."
@@ -442,7 +478,8 @@ def head_lines(a: Answer) -> list[str]:
     if a.threads > a.run.facts.cpus:
         cpus = f"only {cpus}: scheduling is measured, too"
     said += f"At {plural(a.threads, 'thread')} ({cpus}), {sample_count(a.at_these_threads)} each. "
-    said += "Lower is better. Time: a free, a malloc and a write. "
+    whose = "all threads' " if a.threads > 1 else ""
+    said += f"Lower is better. Time: wall time / {whose}operations (a free, a malloc, a write). "
     said += f"Memory: RSS minus that at the start ({start(a)})."
     said += marks_said(a)
     if any(r.failures and r.samples for r in a.at_these_threads):
@@ -455,7 +492,7 @@ def head_lines(a: Answer) -> list[str]:
     said += ", the C library" if a.base == BASE else absent
     if a.comparable:
         few = min(len(r.samples) for r in a.at_these_threads if r.samples) < paired.FEWEST
-        said += ", ± range" if few else ", ± 95 % interval"
+        said += ", taken round by round, ± " + ("range" if few else "95 % interval")
     return wrap(f"{said}:")
 
 
@@ -500,7 +537,8 @@ def format_answer(a: Answer, room: int = LINES) -> list[str]:
     head, said = head_lines(a), sentences(a)
     needed = min(SENTENCES, sum(len(wrap(s)) for s in said))
     table = table_lines(a, room - len(head) - needed)
-    return [*head, *table, *fit(said, room - len(head) - len(table))]
+    left = room - len(head) - len(table)
+    return [*head, *table, *fit(sentences(a, left), left)]
 
 
 def format_run(run: Results, room: int = LINES) -> list[str]:

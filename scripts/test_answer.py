@@ -14,6 +14,7 @@ from driving import ROOT, run, run_python
 
 import answer
 import bench_results
+import comparing
 import paired
 from bench_results import Results
 from test_bench_results import EXAMPLE, entry, failed, made_up
@@ -146,9 +147,9 @@ class Sentences(unittest.TestCase):
             "Least memory: all workloads: system.",
             "at most 2% worse in the other): all workloads: system.",
             "All freed and told to give back (large; 30.0 MiB were live): all keep at most 0.50 MiB.",
-            "Tied (no difference over 2% is sure, by round, not by ±; all others differ), "
-            "in time: none; in memory: none.",
-            "Memory: RSS minus that at the start (2.00 to 4.00 MiB).",
+            "Also tied (not surely 2% apart; ± does not tell): time: none; memory: none; "
+            "all other pairs differ.",
+            "Memory: RSS minus that at the start (2.00 to 4.00 MiB, c). *: not surely worse than the best median.",
             "Not measured here: threads that free each other's blocks",
         ):
             self.assertIn(said, text)
@@ -159,8 +160,52 @@ class Sentences(unittest.TestCase):
             if e["allocator"] == "b":
                 e["ns_per_op"] *= 10 / 13
         text = text_of(made_up(rows))
-        self.assertRegex(text, r"Fastest: tiny: (b and system|system and b) tie[.]")
-        self.assertRegex(text, "Tied.*, in time: tiny: (b=system|system=b); in memory: none[.]")
+        self.assertRegex(text, r"Fastest: tiny: (b [(]tied: system|system [(]tied: b)[)][.]")
+        self.assertIn("): time: none; memory: none; all other pairs differ.", text)
+
+    def test_ties_that_the_sentence_on_the_best_does_not_say(self) -> None:
+        """a ties with b, b with c, and both b and c with d; a differs from c and d."""
+        rows = [
+            entry(name, time * (1 + 0.001 * (block % 3)) * (wide if block % 2 else 1), block=block)
+            for block in range(19)
+            for name, time, wide in (("a", 10, 1), ("b", 10, 1.5), ("c", 13, 1), ("d", 13, 1))
+        ]
+        text = text_of(made_up(rows))
+        self.assertIn("Fastest: tiny: a", text)
+        q = answer.answer(made_up(rows)).question("tiny", comparing.TIME)
+        tied = {
+            (x.allocator, y.allocator) for x, y in itertools.combinations(q.rows, 2) if q.tied(x, y)
+        }
+        first = q.rows[0].allocator
+        said = re.search(r"[)]: time: (?:tiny: )?(.*?); memory", text)
+        assert said
+        told = {
+            tuple(pair)
+            for group in said[1].split(", ")
+            for pair in itertools.combinations(group.split("="), 2)
+        }
+        self.assertEqual(told, {pair for pair in tied if first not in pair})
+        self.assertTrue(told)
+
+    def test_ties_that_find_no_room(self) -> None:
+        """No measure or workload is left out, what is cut says so, and nothing false is said of the others."""
+        made = answer.answer(bench_results.load(EXAMPLE))
+        whole = answer.ties_sentence(made)
+        self.assertTrue(whole.endswith("; all other pairs differ."), whole)
+        for lines in range(len(answer.wrap(whole)) - 1, 2, -1):
+            text = answer.ties_sentence(made, lines)
+            self.assertLessEqual(len(answer.wrap(text)), lines)
+            self.assertNotIn("differ", text)
+            self.assertTrue(text.endswith(f"; ..: {answer.ALL}."), text)
+            time, memory = text.split("; memory: ")
+            for part in time, memory:
+                for workload in WORKLOADS:
+                    self.assertRegex(
+                        part,
+                        rf"({workload}|and {workload}|all workloads): (\S+=|\.\.)|{workload} and",
+                    )
+        text = "".join(lines_of(bench_results.load(EXAMPLE)))
+        self.assertEqual(len(re.findall(r"(?:tiny|small|large): +\.\.", text)), 0, "each has one")
 
     def test_what_finds_no_room_ends_early(self) -> None:
         said = ["a" * 70 + " " + "b" * 50 + ";", "c", "not measured"]
@@ -179,8 +224,8 @@ class Sentences(unittest.TestCase):
         text = text_of(made_up(samples(["system", "b"])))
         for said in (
             "Lower is better.",
-            "Time: a free, a malloc and a write.",
-            "Multiples of system, the C library, ± 95 % interval:",
+            "Time: wall time / all threads' operations (a free, a malloc, a write).",
+            "Multiples of system, the C library, taken round by round, ± 95 % interval:",
             "tiny: 1-15 B",
         ):
             self.assertIn(said, text)
@@ -224,14 +269,14 @@ class Sentences(unittest.TestCase):
         for said in (
             "Fastest: tiny: all tie.",
             "in the other): tiny: all.",
-            "time: tiny: all; in memory: tiny: all.",
+            "): time: tiny: all; memory: tiny: all.",
         ):
             self.assertIn(said, text)
 
     def test_many_ties_are_marks(self) -> None:
         rows = [entry(n, 10, block=k) for n in "abcdefg" for k in range(9)]
         rows += [entry("h", 90, block=k) for k in range(9)]
-        self.assertIn("Fastest: tiny: a and 6 more tie, marked *.", text_of(made_up(rows)))
+        self.assertIn("Fastest: tiny: a (tied: 6 more, marked *).", text_of(made_up(rows)))
 
     def test_trade(self) -> None:
         rows = samples(["system", "b"])
@@ -263,7 +308,7 @@ class Sentences(unittest.TestCase):
                 if e["allocator"] == "b" and e["workload"] == "small":
                     e["rss_live_bytes"] = e["rss_start_bytes"] + 22 * MIB
                     e["rss_purged_bytes"] = e["rss_start_bytes"] + keeps * MIB
-            self.assertIn(f"all keep at most 0.25 MiB.{said} Tied", text_of(made_up(rows)))
+            self.assertIn(f"all keep at most 0.25 MiB.{said} Also tied", text_of(made_up(rows)))
 
     def test_failures_are_named_with_their_cause(self) -> None:
         bad = [failed("half", "killed by SIGSEGV", block=9), failed("none", "no luck\nat all")]
@@ -370,8 +415,9 @@ class Program(unittest.TestCase):
         self.assertEqual((whole.returncode, whole.stderr), (0, ""))
         made = bench_results.load(EXAMPLE)
         self.assertEqual(whole.stdout.splitlines(), answer.format_run(made, 10**6))
-        self.assertIn("in memory: ", whole.stdout)
+        self.assertIn("; memory: ", whole.stdout)
         self.assertNotIn("more: ", whole.stdout)
+        self.assertNotIn("..", whole.stdout)
 
     def test_readme_shows_the_example(self) -> None:
         readme = (ROOT / "README.md").read_text()
