@@ -9,12 +9,13 @@
  * pages are in use to the page heap. Nothing here is atomic but the word of the span:
  *   free   the thread owns the span: it ended the life of a large block (LARGE, 1 -> LARGE, 0), or
  *          freed the last slot (EMPTYING). It makes the span DEAD, then puts it on the list.
- *   malloc takes it off the list, then makes it LARGE, 1 or CACHED. What is split off comes onto
- * its list before that. back   off the list, then out of the page map, then its pages are free,
- * under the heap's lock. A thread that gets the block afterwards, or frees it, comes after by what
- * the program does, as with any block. A second free finds DEAD or (LARGE, 0), and dies. The list
- * is right after each store, for a span comes and goes by one to `first`. A forked child tells the
- * rest from there (spancache_audit). It loses what was in hand, which is one span.
+ *   malloc takes it off the list, then makes it LARGE, 1 or CACHED. A rest is listed before that.
+ *   back   off the list, then out of the page map, then its pages are free, under the heap's lock.
+ *
+ * A thread that gets the block afterwards, or frees it, comes after by what the program does, as
+ * with any block. A second free finds DEAD or (LARGE, 0), and dies. The list is right after each
+ * store, for a span comes and goes by one to `first`. A forked child tells the rest from there
+ * (spancache_audit). It loses what was in hand, which is one span.
  *
  * How much may wait: what `room` says. A thread that has more gives a quarter of it back, under few
  * locks. All of it goes with mcache_flush. And no thread takes fresh memory for a large block while
