@@ -30,7 +30,7 @@
 
 enum {
     QUARANTINE_SLOTS   = 32, /* of a class, and no more than these bytes, but */
-    QUARANTINE_BYTES   = 8 << 10,
+    QUARANTINE_BYTES   = 4 << 10,
     QUARANTINE_LEAST   = 1,   /* this slot, which waits for the next free of its class */
     QUARANTINE_LARGE   = 8,   /* large spans: the last that came, and of others */
     QUARANTINE_SHARE   = 64,  /* no more pages than this part of the heap, */
