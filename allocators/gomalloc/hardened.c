@@ -299,12 +299,14 @@ static HOT size_t row_of(const struct mcache *c, const struct freelist *l) {
 static void give_slot(uintptr_t slot, unsigned spanclass, const void *caller) {
     const struct hold_class *k = &hold_classes[spanclass];
     end_slot(slot, k, hold_offset(k->bytes));
-    struct mcache *c     = mcache_enter();
-    const size_t row     = row_of(c, &c->list[spanclass]);
-    void *leaves         = quarantine_swap(&c->quarantine, row, k, os_pointer(slot));
-    const bool gave_back = leaves && mcache_free_more(c, spanclass, leaves);
+    struct mcache *c            = mcache_enter();
+    const size_t row            = row_of(c, &c->list[spanclass]);
+    const struct hold_class its = mcache_hold(c, spanclass);
+    void *leaves                = quarantine_swap(&c->quarantine, row, &its, os_pointer(slot));
+    const bool gave_back        = leaves && mcache_free_more(c, spanclass, leaves);
     if (!leaves)
         quarantine_count(&c->quarantine, spanclass);
+    quarantine_came(c, spanclass);
     mcache_leave(c);
     if (gave_back)
         helper_tick(caller);

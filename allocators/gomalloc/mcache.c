@@ -20,7 +20,7 @@ _Static_assert(offsetof(struct mcache, list) == 0, "size_to_list holds offsets f
 _Static_assert(sizeof(struct mcache_class) == 32, "and none is in two cache lines");
 _Static_assert(offsetof(struct mcache, of) % 32 == 0, "and none is in two cache lines");
 _Static_assert(LIST_OBJECTS_MAX < UINT16_MAX, "the books have so many bits for a length");
-_Static_assert(LIST_OBJECTS_MIN *SIZE_MAX_SMALL <= LIST_BYTES_MAX, "mcache_sum's bound");
+_Static_assert(2 * SIZE_MAX_SMALL <= LIST_BYTES_MAX, "a refill of a full list takes half of it");
 
 /* From 0, which stands for all large objects, to the first small one. */
 #define NEXT_CLASS(i) ((i) ? 1 : 2)
@@ -82,7 +82,7 @@ static void renew_books(struct mcache *c, unsigned spanclass, unsigned length, u
     n->mallocs = 0;
     n->budget  = 0;
 #ifdef GOMALLOC_HARDENED
-    c->list[spanclass].its = hold_classes[spanclass]; /* not before the heap has begun */
+    c->list[spanclass].its = mcache_hold(c, spanclass); /* not before the heap has begun */
 #endif
     lock_in_order();
     of->length = (uint16_t)length;
@@ -257,6 +257,13 @@ static void free_chain(struct mcache *c, unsigned spanclass, void **chain, unsig
             n -= free_run(c, spanclass, chain, n);
 }
 
+/* An object that is on no list: a forked child loses it. */
+static void free_one(struct mcache *c, unsigned spanclass, void *object) {
+    void *chain = object;
+    link_set(object, NULL);
+    free_run(c, spanclass, &chain, 1);
+}
+
 /* Keeps the first objects of a list, the last freed, and frees the others into their spans. */
 static void free_oldest(struct mcache *c, unsigned spanclass, unsigned keep) {
     void *rest = c->list[spanclass].head, *last = NULL;
@@ -271,11 +278,20 @@ static void free_oldest(struct mcache *c, unsigned spanclass, unsigned keep) {
     free_chain(c, spanclass, &rest, UINT_MAX);
 }
 
+/* Gives the current span up, for others to take what is left of it. */
+static inline void leave_span(struct mcache *c, unsigned spanclass) {
+    struct mspan *s       = c->of[spanclass].span;
+    c->of[spanclass].span = NULL;
+    lock_in_order(); /* as in give_up */
+    if (s && mcentral_uncache(s))
+        free_span(c, s);
+}
+
 /* `frees`: 1, or 0 if it counts as freed. */
 static bool free_more(struct mcache *c, unsigned spanclass, void *object, unsigned frees) {
     struct freelist *l  = &c->list[spanclass];
     const bool gave     = l->now.mallocs != 0;
-    const bool is_burst = listroom_overflowed(&c->room[spanclass], gave);
+    const bool is_burst = listroom_overflowed(&c->room[spanclass], spanclass, gave);
     const unsigned full = listroom(&c->room[spanclass], spanclass);
     const unsigned most = is_burst ? listroom_in_burst(full, spanclass) : full;
     const unsigned keep = is_burst ? 0 : most / 2;
@@ -290,11 +306,18 @@ static bool free_more(struct mcache *c, unsigned spanclass, void *object, unsign
             free_chain(c, spanclass, &l->head, length - keep);
         length = keep;
     }
-    link_set(object, l->head);
-    lock_in_order();
-    l->head = object;
-    renew_books(c, spanclass, length + 1, most, 0, frees);
-    return is_long;
+    if (is_burst && c->of[spanclass].span)
+        leave_span(c, spanclass);
+    if (most) {
+        link_set(object, l->head);
+        lock_in_order();
+        l->head = object;
+        length++;
+    } else {
+        free_one(c, spanclass, object);
+    }
+    renew_books(c, spanclass, length, most, 0, frees);
+    return is_long || !most;
 }
 
 bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
@@ -356,20 +379,11 @@ static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want
     }
 }
 
-/* Gives the current span up, for others to take what is left of it. */
-static void leave_span(struct mcache *c, unsigned spanclass) {
-    struct mspan *s       = c->of[spanclass].span;
-    c->of[spanclass].span = NULL;
-    lock_in_order(); /* as in give_up */
-    if (s && mcentral_uncache(s))
-        free_span(c, s);
-}
-
 static void *refill(struct mcache *c, unsigned spanclass) {
-    listroom_refilled(&c->room[spanclass]);
+    listroom_refilled(&c->room[spanclass], spanclass);
     const unsigned most = listroom(&c->room[spanclass], spanclass);
     void *object        = NULL;
-    const unsigned n    = take_objects(c, spanclass, most / 2, &object);
+    const unsigned n    = take_objects(c, spanclass, most > 2 ? most / 2 : 1, &object);
     if (n)
         c->list[spanclass].head = link_next(object);
     if (!listroom_keeps_span(&c->room[spanclass]))

@@ -72,6 +72,15 @@ struct mcache {
 #endif
 };
 
+#ifdef GOMALLOC_HARDENED
+/* Of a short list fewer slots wait in quarantine, too. */
+static inline struct hold_class mcache_hold(const struct mcache *c, unsigned spanclass) {
+    struct hold_class its = hold_classes[spanclass];
+    its.waiting >>= c->room[spanclass].halved;
+    return its;
+}
+#endif
+
 /* Sums over threads of the numbers of the same names. */
 struct mcache_counts {
     uint64_t mallocs[SPAN_CLASSES], frees[SPAN_CLASSES];

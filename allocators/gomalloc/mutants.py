@@ -23,6 +23,7 @@ LOCK = HERE + "lock.h"
 LINK = HERE + "link.h"
 SPANCACHE = HERE + "spancache.c"
 LISTROOM = HERE + "listroom.h"
+MCACHE_H = HERE + "mcache.h"
 OPTIONS = HERE + "options.c"
 HOLD = HERE + "hold.h"
 HARDENED = HERE + "hardened.c"
@@ -59,6 +60,7 @@ OPTIONS_TEST = HERE + "test_options.py:Options"
 BASE_TEST = HERE + "test_base"
 GO = HERE + "test_go.py:Go.test_page_allocator_passes_the_tests_of_go"
 HARDENED_TEST = "test-gomalloc-hardened/" + HERE + "test_hardened"
+HARDENED_LISTROOM_TEST = "test-gomalloc-hardened/" + LISTROOM_TEST
 GO_CASE = "test_page_allocator_passes_the_tests_of_go"
 
 MUTANTS = [
@@ -908,7 +910,7 @@ MUTANTS = [
     (
         "lists: what was used little stays short",
         LISTROOM,
-        "++l->visits == LISTROOM_VISITS",
+        "++l->visits == listroom_visits(l, spanclass)",
         "++l->visits == 2",
         LISTROOM_TEST,
         "a list that is used little stays short",
@@ -936,6 +938,78 @@ MUTANTS = [
         "l->run =",
         LISTROOM_TEST,
         "which ends with a malloc",
+    ),
+    (
+        "lists: of long blocks, room for none at first",
+        LISTROOM,
+        "    return most >> l->halved;",
+        "    return most >> l->halved ? most >> l->halved : 2;",
+        LISTROOM_TEST,
+        "of the longest, for none",
+    ),
+    (
+        "lists: of long blocks, short for longer",
+        LISTROOM,
+        "l->halved == LISTROOM_HALVED ? class_to_size[spanclass / 2] : 0",
+        "0",
+        LISTROOM_TEST,
+        "one of long blocks stays short for longer",
+    ),
+    (
+        "lists: of long blocks, not short for ever",
+        LISTROOM,
+        "l->halved == LISTROOM_HALVED ?",
+        "l ?",
+        LISTROOM_TEST,
+        "but then doubles as soon as others",
+    ),
+    (
+        "lists: a burst leaves 1 KiB, or it would be one object after another",
+        LISTROOM,
+        "return n >= least ? n : least < most ? least : most;",
+        "return n;",
+        LISTROOM_TEST,
+        "but not less than 1 KiB holds",
+    ),
+    (
+        "lists: with a burst goes the span",
+        MCACHE,
+        "if (is_burst && c->of[spanclass].span)",
+        "if (0 && is_burst)",
+        LISTROOM_TEST,
+        "long blocks: one of the first threads sleeps",
+    ),
+    (
+        "lists: what there is no room for goes to its span",
+        MCACHE,
+        "    free_run(c, spanclass, &chain, 1);\n",
+        "    (void)c, (void)spanclass, (void)chain;\n",
+        LISTROOM_TEST,
+        "when they have ended, nothing of it stays",
+    ),
+    (
+        "hardened: of a short list few slots wait",
+        MCACHE_H,
+        "    its.waiting >>= c->room[spanclass].halved;\n",
+        "",
+        HARDENED_LISTROOM_TEST,
+        "a late thread sleeps on",
+    ),
+    (
+        "hardened: of lists without room one slot waits",
+        QUARANTINE,
+        "if (before && !has_room(c, before))",
+        "if (0 && before)",
+        HARDENED_LISTROOM_TEST,
+        "long blocks: a late thread sleeps on",
+    ),
+    (
+        "hardened: in a crowd, few large blocks wait",
+        QUARANTINE,
+        "QUARANTINE_PAGES >> c->spans.halved",
+        "QUARANTINE_PAGES",
+        HARDENED_LISTROOM_TEST,
+        "large blocks: a late thread sleeps on",
     ),
     (
         "in a crowd, pages that were used go back to the heap",
@@ -1162,7 +1236,7 @@ MUTANTS = [
     (
         "waiting: what was used is not zero",
         SPANCACHE,
-        "    s->needs_zero = true;\n",
+        "    s->needs_zero        = true;\n",
         "",
         WAITING,
         "what was fresh when it came",
@@ -1264,6 +1338,30 @@ MUTANTS = [
         ": share > SPANCACHE_MOST ? share",
         WAITING,
         "of a big heap wait 2 MiB at most",
+    ),
+    (
+        "waiting: a burst of frees leaves few",
+        SPANCACHE,
+        "const bool is_burst = c->run == SPANCACHE_RUN;",
+        "const bool is_burst = false;",
+        WAITING,
+        "pages stay of a burst of frees",
+    ),
+    (
+        "waiting: a burst ends with a malloc",
+        SPANCACHE,
+        "    c->run = 0;\n",
+        "",
+        WAITING,
+        "what is wanted again waits again",
+    ),
+    (
+        "waiting: in a crowd, a burst is not use",
+        SPANCACHE,
+        "c->halved && c->run < SPANCACHE_RUN &&",
+        "c->halved &&",
+        LISTROOM_TEST,
+        "long blocks: a late thread sleeps on",
     ),
     (
         "waiting: less when a long span comes",

@@ -82,12 +82,12 @@ static void large_look(struct mspan *s) {
 }
 
 /* Pages of one part of the heap of so many. */
-static size_t large_room(unsigned parts) {
+static size_t large_room(unsigned parts, size_t least) {
     /* relaxed: a heuristic */
     const size_t in_use    = atomic_load_explicit(&mheap.inuse_pages, memory_order_relaxed);
     const unsigned threads = atomic_load_explicit(&mheap.threads, memory_order_relaxed);
     const size_t share     = in_use / parts / (threads ? threads : 1);
-    return share < QUARANTINE_PAGES ? QUARANTINE_PAGES : share;
+    return share < least ? least : share;
 }
 
 static size_t resident(struct mspan *s) {
@@ -127,7 +127,7 @@ static void large_come(struct mspan *s) {
     struct hold_large *l = hold_large_of(s);
     void *pages          = os_pointer(s->base);
     const size_t bytes   = mspan_span_bytes(s);
-    l->is_released       = (s->npages > large_room(QUARANTINE_LONGEST) || l->is_cut ||
+    l->is_released = (s->npages > large_room(QUARANTINE_LONGEST, QUARANTINE_PAGES) || l->is_cut ||
                       (l->guard && l->size <= HOLD_SMALL)) &&
                      os_release(pages, bytes);
     if (l->is_released)
@@ -138,7 +138,7 @@ static void large_come(struct mspan *s) {
 
 bool quarantine_large(struct mcache *c, struct mspan *s) {
     struct quarantine *q = &c->quarantine;
-    const size_t room    = large_room(QUARANTINE_SHARE);
+    const size_t room    = large_room(QUARANTINE_SHARE, QUARANTINE_PAGES >> c->spans.halved);
     const unsigned at    = quarantine_random(q) >> 61;
     struct mspan *before = q->large[at];
     large_come(s);
@@ -213,6 +213,19 @@ static void flush_class(struct mcache *c, unsigned spanclass) {
         mcache_free_counted(c, spanclass, slot);
     }
     q->some[spanclass / 64] &= ~((uint64_t)1 << spanclass % 64);
+}
+
+static bool has_room(const struct mcache *c, unsigned spanclass) {
+    return listroom(&c->room[spanclass], spanclass) != 0;
+}
+
+void quarantine_came(struct mcache *c, unsigned spanclass) {
+    const unsigned before = c->quarantine.alone;
+    if (before == spanclass || has_room(c, spanclass))
+        return;
+    c->quarantine.alone = (uint16_t)spanclass;
+    if (before && !has_room(c, before))
+        flush_class(c, before);
 }
 
 void quarantine_flush(struct mcache *c) {

@@ -11,6 +11,11 @@
  * Large spans wait likewise, LARGE, 0 to the others (mspan.h). What waits beside the last
  * one is a share of the heap; of a span that is longer than another share, only the addresses wait.
  *
+ * Threads that begin in a crowd (listroom.h) keep less, as most of them sleep. Of each class wait
+ * so much fewer slots as its list is shorter, but one. Where the list has no room, that is one of
+ * all these classes together, the last that came. Beside the last large block wait 16 pages. All of
+ * it grows with the use.
+ *
  * A slot or span is put in, and the one before it out, by one store. A forked child that finds the
  * thread between two stores loses one of them. */
 #ifndef GOMALLOC_QUARANTINE_H
@@ -56,6 +61,7 @@ struct quarantine {
     uint64_t some[(SPAN_CLASSES + 63) / 64];     /* classes that a slot waits of */
     uint16_t count[SPAN_CLASSES];                /* slots that wait */
     uint16_t hand;                               /* where the last sweep ended */
+    uint16_t alone;                              /* the class of quarantine_came's slot; 0: none */
     struct mspan *large[QUARANTINE_LARGE];       /* NULL: nothing waits there */
     size_t large_pages;                          /* resident */
     void *slot[SPAN_CLASSES * QUARANTINE_SLOTS]; /* NULL: nothing waits there */
@@ -155,6 +161,10 @@ void quarantine_sweep(struct quarantine *);
 /* Puts a large span in; those that leave for it go to mcache_free_large_now. True: pages went back
  * to the heap. */
 bool quarantine_large(struct mcache *, struct mspan *);
+
+/* A slot has come. Of the classes whose lists have no room, one waits, the last: the one before
+ * goes on. */
+void quarantine_came(struct mcache *, unsigned spanclass);
 
 /* All that waits goes on. */
 void quarantine_flush(struct mcache *);

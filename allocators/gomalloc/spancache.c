@@ -29,7 +29,7 @@ static struct mspan *take(struct spancache *c, unsigned list) {
 }
 
 static void note_visit(struct spancache *c) {
-    if (c->halved && ++c->visits == SPANCACHE_VISITS) {
+    if (c->halved && c->run < SPANCACHE_RUN && ++c->visits == SPANCACHE_VISITS) {
         c->visits = 0;
         c->halved--;
     }
@@ -37,6 +37,7 @@ static void note_visit(struct spancache *c) {
 
 /* The shortest span of n to n + spare pages. */
 static struct mspan *take_fitting(struct spancache *c, size_t n, size_t spare) {
+    c->run = 0;
     if (n > SPANCACHE_PAGES)
         return NULL;
     const uint64_t fit = c->some >> (n - 1) & (((uint64_t)2 << spare) - 1);
@@ -159,22 +160,31 @@ static void forget_slots(struct mspan *s) {
     s->npages = n;
 }
 
+/* There is no room for a span of n pages, or so it seems: looks how much may wait now, and makes
+ * room. True: some went back. */
+static bool make_room(struct spancache *c, size_t n) {
+    c->room = room(c);
+    if (c->pages + n > room_for(c, n) && c->run < SPANCACHE_RUN)
+        c->run++;
+    const bool is_burst = c->run == SPANCACHE_RUN;
+    if (is_burst)
+        c->room /= SPANCACHE_BURST;
+    const size_t most = room_for(c, n), fit = most > n ? most - n : 0;
+    const size_t kept = is_burst ? 0 : most / 4 * 3;
+    if (c->pages <= fit)
+        return false;
+    give_back(c, fit < kept ? fit : kept);
+    return true;
+}
+
 bool spancache_free(struct spancache *c, struct mspan *s) {
-    bool gave_back = false;
     const size_t n = s->npages;
     if (s->elem_bytes)
         forget_slots(s);
     set_dead(s);
-    s->needs_zero = true;
-    s->has_spare  = false;
-    if (c->pages + n > room_for(c, n)) {
-        c->room           = room(c);
-        const size_t most = room_for(c, n);
-        const size_t fit = most > n ? most - n : 0, kept = most / 4 * 3;
-        gave_back = c->pages > fit;
-        if (gave_back)
-            give_back(c, fit < kept ? fit : kept);
-    }
+    s->needs_zero        = true;
+    s->has_spare         = false;
+    const bool gave_back = c->pages + n > room_for(c, n) && make_room(c, n);
     put(c, s);
     if (n <= c->room)
         return gave_back;

@@ -18,9 +18,10 @@
  * (spancache_audit). It loses what was in hand, which is one span.
  *
  * How much may wait: what `room` says. A thread that has more gives a quarter of it back, under few
- * locks. All of it goes with mcache_flush. And no thread takes fresh memory for a large block while
- * anything waits in its own cache: first that goes back (mcache_alloc_large). What realloc has
- * outgrown does not wait. */
+ * locks. In a long burst of frees it gives all back each time, and may have a quarter. All of it
+ * goes with mcache_flush. And no thread takes fresh memory for a large block while anything waits
+ * in its own cache: first that goes back (mcache_alloc_large). What realloc has outgrown does not
+ * wait. */
 #ifndef GOMALLOC_SPANCACHE_H
 #define GOMALLOC_SPANCACHE_H
 
@@ -41,6 +42,8 @@ enum {
      * with each so many spans that did serve again, or had no room. */
     SPANCACHE_HALVED = 3,
     SPANCACHE_VISITS = 8,
+    SPANCACHE_RUN    = 4, /* overflows without a malloc between are a burst: all goes, and */
+    SPANCACHE_BURST  = 4, /* from then on there is room for one part in so many */
     SPANCACHE_SPARE  = 8, /* a span may be longer than needed by one part in so many */
     /* Spans with more slots than that are emptied seldom; they go to the page heap. */
     SPANCACHE_SLOTS = 8,
@@ -51,6 +54,7 @@ struct spancache {
     size_t pages, room;                   /* of all spans; that there may be */
     unsigned hand;                        /* the next list that gives back */
     unsigned halved, visits;              /* SPANCACHE_LEAST, and such spans since */
+    unsigned run;                         /* of overflows without a malloc between */
     struct fixalloc_spares spares;        /* descriptors of large spans, of mheap.few */
     struct mspan *first[SPANCACHE_PAGES]; /* [n - 1]: spans of n pages, linked by `next` */
 };

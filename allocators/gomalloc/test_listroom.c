@@ -3,6 +3,7 @@
 #include "hardened.h"
 #include "mcache.h"
 #include "mheap.h"
+#include "options.h"
 #include "tap.h"
 #include "test_random.h"
 
@@ -17,46 +18,57 @@ static void test_lengths(void) {
     const struct listroom full = {0}, least = {.halved = LISTROOM_HALVED};
     IS(listroom(&full, C64), LIST_OBJECTS_MAX, "a full list has 512 small objects");
     IS(listroom(&full, C1024), LIST_BYTES_MAX / 1024, "or 64 KiB");
-    IS(listroom(&full, C32K), LIST_OBJECTS_MIN, "or two");
+    IS(listroom(&full, C32K), 2, "or two");
     IS(listroom(&least, C64), LIST_OBJECTS_MAX / 32, "in a crowd it begins with a 32nd");
-    IS(listroom(&least, C32K), LIST_OBJECTS_MIN, "but not with less than two");
+    IS(listroom(&least, C1024), 2, "of 1 KiB, with room for two");
+    IS(listroom(&least, C32K), 0, "of the longest, for none");
     IS(listroom_in_burst(LIST_OBJECTS_MAX, C64), LIST_OBJECTS_MAX / 2,
        "a burst of objects that go by batches leaves room for half");
     IS(listroom_in_burst(LIST_OBJECTS_MAX, C64 + 2), LISTROOM_BURST_OBJECTS,
        "and one of larger ones for 64");
     IS(listroom_in_burst(64, C1024), 16, "or a quarter");
-    IS(listroom_in_burst(2, C32K), LIST_OBJECTS_MIN, "or two");
+    IS(listroom_in_burst(2, C32K), 0, "or none");
+    IS(listroom_in_burst(8, 2 * 18 /* 256 */), 4, "but not less than 1 KiB holds");
+    IS(listroom_in_burst(2, 2 * 18), 2, "if there was room for as much");
 }
 
 static void test_growth(void) {
     struct listroom l = {.halved = 2};
     for (unsigned i = 1; i < LISTROOM_VISITS; i++)
-        listroom_refilled(&l);
+        listroom_refilled(&l, C64);
     IS(l.halved, 2, "a list that is used little stays short");
-    listroom_refilled(&l);
+    listroom_refilled(&l, C64);
     IS(l.halved, 1, "one that is refilled often doubles");
     for (unsigned i = 0; i < LISTROOM_VISITS; i++)
-        listroom_overflowed(&l, true);
+        listroom_overflowed(&l, C64, true);
     OK(l.halved == 0 && listroom_keeps_span(&l), "and one that overflows, to its full length");
     for (unsigned i = 0; i < 2 * LISTROOM_VISITS; i++)
-        listroom_refilled(&l);
+        listroom_refilled(&l, C64);
     IS(l.halved, 0, "where it stays");
     l = (struct listroom){.halved = 1};
     for (unsigned i = 0; i < 4 * LISTROOM_VISITS; i++)
-        listroom_overflowed(&l, false);
+        listroom_overflowed(&l, C64, false);
     IS(l.halved, 1, "one that only overflows stays short");
+    l = (struct listroom){.halved = LISTROOM_HALVED};
+    for (unsigned i = 1; i < LISTROOM_VISITS * (1 + (32 << 10) / LISTROOM_VISIT_BYTES); i++)
+        listroom_refilled(&l, C32K);
+    IS(l.halved, LISTROOM_HALVED, "one of long blocks stays short for longer");
+    for (unsigned i = 0; i <= (LISTROOM_HALVED - 1) * LISTROOM_VISITS; i++)
+        listroom_refilled(&l, C32K);
+    IS(l.halved, 0, "but then doubles as soon as others");
 }
 
 static void test_bursts(void) {
     struct listroom l = {0};
     for (unsigned i = 1; i < LISTROOM_RUN; i++)
-        OK(!listroom_overflowed(&l, false), "overflow %u without a malloc makes no burst", i);
-    OK(listroom_overflowed(&l, false) && listroom_overflowed(&l, false), "more of them are one");
-    OK(!listroom_overflowed(&l, true), "which ends with a malloc");
+        OK(!listroom_overflowed(&l, C64, false), "overflow %u without a malloc makes no burst", i);
+    OK(listroom_overflowed(&l, C64, false) && listroom_overflowed(&l, C64, false),
+       "more of them are one");
+    OK(!listroom_overflowed(&l, C64, true), "which ends with a malloc");
     for (unsigned i = 0; i < LISTROOM_RUN; i++)
-        listroom_overflowed(&l, false);
-    listroom_refilled(&l);
-    OK(!listroom_overflowed(&l, false), "or a refill");
+        listroom_overflowed(&l, C64, false);
+    listroom_refilled(&l, C64);
+    OK(!listroom_overflowed(&l, C64, false), "or a refill");
 }
 
 /* --- threads --- */
@@ -105,10 +117,10 @@ static struct seen {
 
 static void use_and_count(struct seen *to) {
     gom_free(gom_malloc(SIZE));
-    to->first = listroom(&mcache_current->room[spanclass], spanclass);
+    to->kept_span = mcache_current->of[spanclass].span != NULL;
+    to->first     = listroom(&mcache_current->room[spanclass], spanclass);
     use(1000);
     to->after_little = length(spanclass);
-    to->kept_span    = mcache_current->of[spanclass].span != NULL;
     /* Spans of few objects wait, a few pages long; and so do large ones. */
     void *large[8];
     for (unsigned i = 0; i < 8; i++)
@@ -163,6 +175,15 @@ static void test_crowd(void) {
         pthread_join(thread[i], NULL);
 }
 
+static void shuffle(void **at, unsigned n, uint64_t *state) {
+    for (unsigned i = n; i-- > 1;) {
+        const unsigned other = (unsigned)(next_random(state) % (i + 1));
+        void *const b        = at[i];
+        at[i]                = at[other];
+        at[other]            = b;
+    }
+}
+
 /* 12 MiB are freed in random order. What the lists keep are so many pages. */
 static void test_random_burst(void) {
     enum { N = 12 << 10, BYTES = 1 << 10 };
@@ -171,12 +192,7 @@ static void test_random_burst(void) {
     const unsigned of_1024 = 2 * size_to_class(BYTES);
     for (unsigned i = 0; i < N; i++)
         block[i] = gom_malloc(BYTES);
-    for (unsigned i = N; i-- > 1;) {
-        const unsigned other = (unsigned)(next_random(&state) % (i + 1));
-        void *const b        = block[i];
-        block[i]             = block[other];
-        block[other]         = b;
-    }
+    shuffle(block, N, &state);
     for (unsigned i = 0; i < N; i++)
         gom_free(block[i]);
     OK(length(of_1024) <= LIST_BYTES_MAX / BYTES / 4, "%u blocks stay of a burst of frees",
@@ -189,10 +205,102 @@ static void test_random_burst(void) {
     OK(length(of_1024) > LIST_BYTES_MAX / BYTES / 4, "after mallocs as many as before may stay");
 }
 
+/* --- what threads hold that sleep --- */
+
+/* Each thread allocates and writes blocks of all sizes of a range, frees them all, does so once
+ * more, and sleeps. Then the main thread trims. */
+static const struct kind {
+    const char *name;
+    size_t from, to;
+    unsigned blocks;          /* of each size */
+    bool is_random;           /* is the order of the frees */
+    size_t first[2], late[2]; /* KiB of a thread at most; [1]: in the hardened build */
+} kinds[] = {
+    {"small blocks", 16, 1 << 10, 60, false, {1100, 1100}, {200, 220}},
+    {"small blocks, at random", 16, 1 << 10, 60, true, {1100, 1100}, {220, 300}},
+    {"middle blocks", 1 << 10, 8 << 10, 60, false, {1250, 2000}, {80, 150}},
+    {"middle blocks, at random", 1 << 10, 8 << 10, 60, true, {1300, 2000}, {150, 350}},
+    {"long blocks", 8 << 10, 32 << 10, 20, false, {600, 1500}, {80, 100}},
+    {"long blocks, at random", 8 << 10, 32 << 10, 20, true, {700, 1500}, {80, 100}},
+    {"large blocks", 40 << 10, 400 << 10, 4, false, {140, 1200}, {64, 250}},
+    {"large blocks, at random", 40 << 10, 400 << 10, 4, true, {140, 1400}, {64, 250}},
+    {"all blocks", 16, 32 << 10, 20, true, {1800, 3000}, {150, 300}},
+};
+
+enum { FIRST = LISTROOM_CROWD - 1, LATE = 24, BLOCKS = 4096 };
+
+static struct crew {
+    const struct kind *kind;
+    pthread_barrier_t works, sleeps;
+} crew;
+
+static void use_all(const struct kind *k) {
+    static void *block[BLOCKS];
+    uint64_t state = SEED;
+    unsigned n     = 0;
+    for (size_t size = k->from; size <= k->to; size += size / 8 > 16 ? size / 8 : 16)
+        for (unsigned i = 0; i < k->blocks && n < BLOCKS; i++)
+            memset(block[n++] = gom_malloc(size), 1, size);
+    if (k->is_random)
+        shuffle(block, n, &state);
+    while (n > 0)
+        gom_free(block[--n]);
+}
+
+static void *work_and_sleep(void *unused) {
+    use_all(crew.kind);
+    use_all(crew.kind);
+    pthread_barrier_wait(&crew.works);
+    pthread_barrier_wait(&crew.sleeps);
+    return unused;
+}
+
+/* One after another, so that the numbers are the same in each run. */
+static void start_one(pthread_t *thread) {
+    pthread_create(thread, NULL, work_and_sleep, NULL);
+    pthread_barrier_wait(&crew.works);
+}
+
+/* Bytes of the heap's pages that are resident, after a trim by this thread. */
+static size_t resident(void) {
+    struct gom_memstats m;
+    gom_trim(0);
+    gom_memstats(&m);
+    return m.heap_inuse + m.heap_idle - m.heap_released;
+}
+
+static void test_sleepers(const struct kind *k) {
+    pthread_t thread[FIRST + LATE];
+    crew.kind = k;
+    pthread_barrier_init(&crew.works, NULL, 2);
+    pthread_barrier_init(&crew.sleeps, NULL, FIRST + LATE + 1);
+    const size_t before = resident();
+    for (unsigned i = 0; i < FIRST; i++)
+        start_one(&thread[i]);
+    const size_t with_first = resident();
+    for (unsigned i = FIRST; i < FIRST + LATE; i++)
+        start_one(&thread[i]);
+    const size_t with_late = resident();
+    const size_t first     = (with_first - before) / FIRST >> 10,
+                 late      = (with_late - with_first) / LATE >> 10;
+    OK(first <= k->first[HARDENED], "%s: one of the first threads sleeps on %zu KiB", k->name,
+       first);
+    OK(late <= k->late[HARDENED], "%s: a late thread sleeps on %zu KiB", k->name, late);
+    pthread_barrier_wait(&crew.sleeps);
+    for (unsigned i = 0; i < FIRST + LATE; i++)
+        pthread_join(thread[i], NULL);
+    OK(resident() <= before, "when they have ended, nothing of it stays");
+    pthread_barrier_destroy(&crew.works);
+    pthread_barrier_destroy(&crew.sleeps);
+}
+
 int main(void) {
+    options[OPTION_SCAVENGE] = SCAVENGE_NEVER;
     test_lengths();
     test_growth();
     test_bursts();
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        test_sleepers(&kinds[i]);
     if (HARDENED) {
         tap_skip("what threads keep", "in the hardened build quarantine keeps it");
         return tap_done();

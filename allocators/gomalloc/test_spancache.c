@@ -225,9 +225,9 @@ static void free_slot_twice(void) {
     gom_trim(0);
     for (unsigned i = 0; i < 9; i++)
         block[i] = gom_malloc(4 * PAGE);
-    for (unsigned i = 0; i < 9; i++)
+    for (unsigned i = 0; i < 4; i++) /* no burst */
         gom_free(block[i]);
-    gom_free(block[4]); /* it went to its span, which waits */
+    gom_free(block[2]); /* it went to its span, which waits */
 }
 
 static void test_bad(void) {
@@ -257,6 +257,25 @@ static void test_room(void) {
     IS(now().heap_idle - now().heap_released, 0, "and nothing is resident");
 }
 
+/* Who frees for a long time without a malloc will hardly want all of that at once. */
+static void test_burst(void) {
+    enum { PAGES = 8, ROOM = SPANCACHE_LEAST / PAGES };
+    gom_trim(0);
+    fill(MANY / 2, PAGES);
+    empty(MANY / 2);
+    OK(waiting() <= SPANCACHE_LEAST / SPANCACHE_BURST, "%zu pages stay of a burst of frees",
+       waiting());
+    fill(ROOM, PAGES);
+    empty(ROOM);
+    IS(waiting(), SPANCACHE_LEAST, "what is wanted again waits again");
+    for (unsigned i = 0; i < SPANCACHE_RUN; i++) {
+        fill(ROOM * 5 / 4, PAGES);
+        empty(ROOM * 5 / 4);
+    }
+    OK(waiting() > SPANCACHE_LEAST / 2, "also if each time there is somewhat more: %zu", waiting());
+    gom_trim(0);
+}
+
 /* Of a heap of a gigabyte, as far as its books say. */
 static void test_most(void) {
     enum { PAGES = SPANCACHE_SHORT, FAR = 1 << 17 };
@@ -264,7 +283,10 @@ static void test_most(void) {
     char *longer = allocate(PAGES + 1);
     fill(MANY, PAGES);
     atomic_fetch_add(&mheap.inuse_pages, FAR);
-    const size_t most = empty_slowly(MANY), before = waiting();
+    const size_t most = empty_slowly(MANY);
+    fill(MANY / 16, PAGES); /* the burst has ended */
+    empty(MANY / 16);
+    const size_t before = waiting();
     gom_free(longer);
     const size_t after = waiting();
     atomic_fetch_sub(&mheap.inuse_pages, FAR);
@@ -377,10 +399,10 @@ static void test_end_of_thread(void) {
 
 /* Each length gives back in its turn: none waits for ever. */
 static void test_turns(void) {
-    enum { OLD = 12, NEW = 5, BLOCKS = 40 };
+    enum { OLD = 12, NEW = 5, BLOCKS = 15 }; /* somewhat more than may wait: no burst */
     make_resident(BLOCKS * NEW + OLD);
     gom_free(allocate(OLD));
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 8; i++) {
         fill(BLOCKS, NEW);
         empty(BLOCKS);
     }
@@ -402,6 +424,7 @@ int main(void) {
     test_kinds();
     test_bad();
     test_room();
+    test_burst();
     test_most();
     test_threads_share();
     test_fresh();
