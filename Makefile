@@ -75,7 +75,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
-DATA_VARIABLES := DO WORK BATCH AT_ONCE CPUS SBATCH QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
+DATA_VARIABLES := DO WORK BATCH AT_ONCE CPUS SBATCH UNSHARED QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
   RIVALS THP LONG_REST MISUSES SIZES RUNS CMD A BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))

@@ -17,6 +17,7 @@
 #   PROGRAMS QUICK RUNS CORE   as of make bench-programs, with WORK=programs
 #   BASE HEAD                  as in scripts/gate.sh, which has no OUT of its own here. ARGS="--blocks n" has more rounds.
 #   OUT=dir                    a folder that all nodes see under the same path (default: results)
+#   UNSHARED=/tmp              they see none: the bundle goes by sbcast to this folder of each, and parts come back by srun
 #   B=dir                      where the driver was built (default: build)
 #
 # Exit code: 0 good; 1 a sample failed, rounds are missing, or a regression; 2 wrong use or environment; 75 undecided and
@@ -67,6 +68,7 @@ for option in ${SBATCH:-}; do set -- "$@" "--sbatch=$option"; done
 [ -n "${DO:-}" ] || set -- "$@" --collect
 [ -z "${BATCH:-}" ] || set -- "$@" --batch="$BATCH"
 [ -z "${CPUS:-}" ] || set -- "$@" --cpus="$CPUS"
+[ -z "${UNSHARED:-}" ] || set -- "$@" --unshared="$UNSHARED"
 [ -z "${AT_ONCE:-}" ] || set -- "$@" --at-once="$AT_ONCE"
 [ "$command" != check ] || [ -z "${REPS:-}" ] || set -- "$@" --rounds="$REPS"
 set -- submit --work="$command" --driver="$driver" --out="${OUT:-${root}results}" "$@" --

@@ -3,6 +3,7 @@
     __main__ -> cli (what is asked)
              -> asked -> bundle (what goes to the nodes)
              -> jobs (submissions) -> slurm (sbatch, squeue, scancel)
+             -> unshared (nodes that share no folder) -> slurm (sbcast, srun)
              -> parts (what came back) -> rounds
              -> collect (parts become runs) -> machines (classes, and what is odd)
              -> verdicts (likewise, of checks, misuses and programs) -> tries, catalogue

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Optional
 
@@ -15,15 +16,17 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it
 
 from bench_results import Unusable, plural, printable
 from fleet import asked as asking
-from fleet import cli, jobs, machines, slurm, tries, verdicts
+from fleet import cli, jobs, machines, slurm, tries, unshared, verdicts
 from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen, refusals
 from fleet.rounds import SAMPLES, named
+from fleet.task import save
 from program import HOME, WRONG_USE, Terminated, complain, duration, run
 
 POLL_SECONDS = 2.0
+PATIENCE = 5  # looks, until it is said that a node gets no bundle
 PAGE = ("report/__main__.py", "--if-possible")
 # What shows a collected run, of scripts/.
 SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
@@ -86,6 +89,7 @@ class Fleet:
         self.bare = bare
         self.began = time.monotonic()
         self.at_begin: Optional[int] = None
+        self.unfed: Counter[str] = Counter()  # of nodes, how often a bundle could not be sent
 
     def whole(self, parts: list[Part]) -> set[int]:
         return {n for _, of in chosen(parts, self.asked.repetitions) for n in of}
@@ -122,12 +126,26 @@ class Fleet:
                 told = str(problem)
                 time.sleep(POLL_SECONDS)
                 continue
+            if self.fleet.get("unshared"):
+                self.exchange(tasks)
             parts = self.reader.look(not tasks)
             if not tasks:
                 self.progress.clear()
                 return parts
             self.progress.show(self.line(len(self.whole(parts)), tasks))
             time.sleep(POLL_SECONDS)
+
+    def exchange(self, tasks: list[slurm.Waiting]) -> None:
+        """With nodes that share no folder: bundles go to those at work, and at the end parts come back."""
+        if tasks:
+            submitted = jobs.submissions(self.folder)
+            failed = unshared.feed(self.folder, self.fleet, submitted, tasks)
+            self.unfed.update(failed.keys())
+            for node in (n for n in failed if self.unfed[n] == PATIENCE):
+                complain(f"fleet: {node} gets no bundle: {printable(failed[node])}; trying again")
+            return
+        for said in unshared.fetch(self.folder, self.fleet):
+            complain(f"fleet: {printable(said)}")
 
     def submit(self, missing: list[int], batch: int, at_once: int, options: list[str]) -> None:
         """The rounds of a program are not submitted to nodes that cannot run it. So there may be several jobs; if Slurm
@@ -142,7 +160,7 @@ class Fleet:
         for nodes, of in jobs_.items():
             try:
                 job, tasks = jobs.submit(
-                    self.folder, self.name, of, batch, at_once, nodes, options, section
+                    self.folder, self.fleet, of, batch, at_once, nodes, options
                 )
             except slurm.Trouble as problem:
                 problems.append(problem)
@@ -177,7 +195,7 @@ class Fleet:
             if not missing or (before is not None and now >= before):
                 return parts
             before = now
-            how = last[-1] if last else {"batch": 1, "at_once": 0, "options": []}
+            how = last[-1][1] if last else {"batch": 1, "at_once": 0, "options": []}
             complain(
                 f"fleet: {plural(len(missing), 'round')} got lost ({self.named(missing)}): submitted anew"
             )
@@ -250,6 +268,9 @@ class Fleet:
                 )
         if missing:
             print(f"missing: {self.named(missing)}; logs of the tasks: {self.folder}/logs")
+        elif self.fleet.get("unshared"):
+            for left in unshared.remove(self.folder, self.fleet):
+                print(printable(left))
         failed = made.failed and self.fleet["work"] != "gate"  # which has judged them
         return verdict or (FINDING if missing or failed else later)
 
@@ -297,6 +318,9 @@ def submit(options: argparse.Namespace) -> int:
         raise Refusal(f"there is no {options.driver}; build it with make")
     slurm.command("sbatch", "--version")  # before anything is made
     folder = prepare(options)
+    if options.unshared:
+        file = folder / asking.FILE
+        save(file, {**asking.load(folder), "unshared": str(options.unshared)})
     fleet = Fleet(folder, options.bare)
     rounds = list(range(fleet.asked.repetitions))
     print(folder, flush=True)

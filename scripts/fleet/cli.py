@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from program import HOME, RESULTS
@@ -23,6 +24,14 @@ def count(text: str) -> int:
     if not 1 <= number <= 1000:
         raise argparse.ArgumentTypeError(f"a whole number from 1 to 1000, not '{text}'")
     return number
+
+
+def folder_of_nodes(text: str) -> Path:
+    if not re.fullmatch(r"(/[\w.+-]+)+", text):
+        raise argparse.ArgumentTypeError(
+            f"the path of a folder that each node has, of letters, digits and ._+-, not '{text}'"
+        )
+    return Path(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,6 +79,13 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="=OPTION",
         help="an option of sbatch, such as --sbatch=--time=30",
+    )
+    submit.add_argument(
+        "--unshared",
+        type=folder_of_nodes,
+        metavar="FOLDER",
+        help="the nodes share no folder: the bundle goes by sbcast to this one of each, such as /tmp, and parts come back by "
+        "srun (default: --out is shared)",
     )
     submit.add_argument("--collect", action="store_true", help="then wait, and collect")
     submit.add_argument(

@@ -6,17 +6,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-from fleet import rounds, slurm
+from fleet import rounds, slurm, unshared
 from fleet.parts import read
 from fleet.rounds import SPOILED
 from fleet.task import save
 
 
-def submissions(folder: Path) -> list[Any]:
+def submissions(folder: Path) -> list[tuple[int, Any]]:
+    """Their numbers, and what they are."""
     found = []
     for file in sorted((folder / "jobs").glob("[0-9]*.json"), key=lambda f: int(f.stem)):
         try:
-            found.append(read(file))
+            found.append((int(file.stem), read(file)))
         except SPOILED:
             continue
     return found
@@ -24,23 +25,26 @@ def submissions(folder: Path) -> list[Any]:
 
 def submit(
     folder: Path,
-    name: str,
+    asked: Any,
     missing: Iterable[int],
     batch: int,
     at_once: int,
     without: Sequence[str],
     options: Sequence[str],
-    section: int = 0,
 ) -> tuple[str, int]:
-    """Submits the missing rounds, in batches of at most so many, none over the end of a section. Returns the job and its tasks. Raises
+    """`asked`: fleet.json. Submits the missing rounds, in batches of at most so many, none over the end of a section. Returns the job and its tasks. Raises
     slurm.Trouble."""
-    batches = rounds.ranges(missing, batch, 0, section)
+    batches = rounds.ranges(missing, batch, 0, asked.get("section", 0))
     number = len(list((folder / "jobs").glob("[0-9]*.json")))
     how = {"batches": batches, "batch": batch, "at_once": at_once, "options": list(options)}
     file = folder / "jobs" / f"{number}.json"
     save(file, {**how, "job": None})
+    if asked.get("unshared"):
+        script = unshared.pack(folder, asked, number)
+    else:
+        script = [str(folder / "bundle" / "task.sh"), str(folder), str(number)]
     try:
-        job = slurm.submit(folder, number, len(batches), name, at_once, without, options)
+        job = slurm.submit(script, len(batches), asked["name"], at_once, without, options)
     except slurm.Trouble:
         file.unlink()  # else it would look as if its tasks had been lost
         raise

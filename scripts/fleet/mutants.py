@@ -253,4 +253,28 @@ MUTANTS = [
         f"{FLEET}:Classes.test_a_slow_node_is_named",
         "test_a_slow_node",
     ),
+    (
+        "fleet: attempts of two nodes are two",
+        "scripts/fleet/unshared.py",
+        'f"{parts[2]}-{node}"',
+        "parts[2]",
+        f"{FLEET}:Back.test_attempts_of_two_nodes_are_two",
+        "The clock of one is 1000 s ahead",
+    ),
+    (
+        "fleet: a node's archive writes nothing else",
+        "scripts/fleet/unshared.py",
+        'parts[0] not in BACK or ".." in parts',
+        '".." in parts',
+        f"{FLEET}:Back.test_nothing_else_comes_back",
+        "test_nothing_else",
+    ),
+    (
+        "fleet: a bundle that was not sent is sent again",
+        "scripts/fleet/unshared.py",
+        "            failed[task.node] = str(problem)\n            continue\n",
+        "            failed[task.node] = str(problem)\n",
+        f"{FLEET}:Back.test_a_bundle_goes_once_to_each_node_at_work",
+        "test_a_bundle_goes_once",
+    ),
 ]

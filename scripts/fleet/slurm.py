@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Sequence
 
 SECONDS = 120.0  # that a command may take
+NODE_SECONDS = 900.0  # that a node may take until it is free
 NO_CLUSTER = (
     "; a fleet needs a cluster: run this on one of its nodes. make bench measures one machine"
 )
@@ -34,6 +35,7 @@ class Waiting:
     state: str  # PENDING, RUNNING, COMPLETING and others
     node: str
     reason: str
+    job: str  # its own number, not that of the array: sbcast takes one by array and task for the rest of the array
 
 
 def command(*words: str) -> str:
@@ -57,24 +59,22 @@ def command(*words: str) -> str:
 
 
 def submit(
-    folder: Path,
-    submission: int,
+    script: Sequence[str],
     tasks: int,
     name: str,
     at_once: int,
     without: Sequence[str],
     options: Sequence[str],
 ) -> str:
-    """An array of so many tasks, `at_once` of them at a time (0: no limit), not on the nodes `without`. Returns the
-    job's number. Whole nodes, for what is paired runs side by side on one."""
+    """An array of so many tasks, `at_once` of them at a time (0: no limit), not on the nodes `without`. `script`: a file and
+    its arguments. Returns the job's number. Whole nodes, for what is paired runs side by side on one.
+    """
     limit = f"%{at_once}" if at_once else ""
     words = ["sbatch", "--parsable", "--requeue", "--exclusive", "--nodes=1", "--ntasks=1"]
     words += [f"--job-name={name}", f"--array=0-{tasks - 1}{limit}", "--chdir=/"]
     words += ["--output=/dev/null"]
     words += [f"--exclude={','.join(without)}"] * bool(without)
-    said = command(
-        *words, *options, str(folder / "bundle" / "task.sh"), str(folder), str(submission)
-    )
+    said = command(*words, *options, *script)
     found = re.match(r"\d+", said)
     if not found:
         raise Trouble(f"sbatch said no number of a job, but '{said.strip()}'")
@@ -83,13 +83,49 @@ def submit(
 
 def waiting(name: str) -> list[Waiting]:
     """Tasks of jobs of this name that are not over. A job that Slurm has forgotten has none."""
-    shown = command("squeue", "--noheader", "--me", f"--name={name}", "--format=%i|%T|%N|%r")
+    shown = command("squeue", "--noheader", "--me", f"--name={name}", "--format=%i|%T|%N|%r|%A")
     lines = (line.split("|") for line in shown.splitlines() if line.strip())
-    return [Waiting(*(x.strip() for x in (line + [""] * 4)[:4])) for line in lines]
+    return [Waiting(*(x.strip() for x in (line + [""] * 5)[:5])) for line in lines]
 
 
 def cancel(name: str) -> None:
     command("scancel", "--me", f"--name={name}")
+
+
+def broadcast(job: str, file: Path, to: str) -> None:
+    """Copies the file to the node of a task that runs."""
+    command("sbcast", f"--jobid={job}", "--force", str(file), to)
+
+
+def is_up(node: str) -> bool:
+    """Whether Slurm can start something there, now or later."""
+    state = command("sinfo", "--noheader", "--Node", f"--nodes={node}", "--format=%T").split()
+    return (
+        bool(state)
+        and not re.match("down|drain|fail|unknown|power", state[0])
+        and "*" not in state[0]
+    )
+
+
+def on_node(node: str, words: Sequence[str], out: Path) -> None:
+    """Runs a command there; what it prints goes to the file. Waits until the node is free."""
+    srun = ["srun", "--quiet", f"--nodelist={node}", "--nodes=1", "--ntasks=1", "--chdir=/", *words]
+    try:
+        with open(out, "wb") as to:
+            done = subprocess.run(
+                srun,
+                stdin=subprocess.DEVNULL,
+                stdout=to,
+                stderr=subprocess.PIPE,
+                timeout=NODE_SECONDS,
+            )
+    except subprocess.TimeoutExpired as problem:
+        raise Trouble(f"{node} is not free after {NODE_SECONDS:g} s") from problem
+    except FileNotFoundError as problem:
+        raise Trouble(f"there is no {problem.filename} here: install Slurm's commands") from problem
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Trouble(f"srun: {said[-1] if said else f'exit code {done.returncode}'}")
 
 
 def where(options: Sequence[str]) -> tuple[str, str]:

@@ -1,10 +1,12 @@
 """The fleet without a cluster: what counts, what is missing, what is odd; and what is said where it cannot be done."""
 
+import argparse
 import io
 import json
 import os
 import shutil
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
@@ -17,7 +19,7 @@ from driving import ROOT, SPANBENCH, clean_environment, run
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from fleet import __main__ as main
-from fleet import asked, machines, rounds, slurm, task, tries, verdicts
+from fleet import asked, cli, machines, rounds, slurm, task, tries, unshared, verdicts
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen, refusals
 
@@ -477,13 +479,63 @@ class Catalogue(OfPrograms):
             refuses = False
             fleet.submit([0, 1, 4, 5], 9, 0, [])
             self.assertEqual(
-                [(c[1], c[2], c[5]) for c in calls], [(0, 1, ("n2",)), (1, 1, ("n1", "n2"))]
+                [(c[0][2], c[1], c[4]) for c in calls], [("0", 1, ("n2",)), ("1", 1, ("n1", "n2"))]
             )
             made = [json.loads(p.read_text()) for p in sorted((self.folder / "jobs").iterdir())]
             self.assertEqual([m["batches"] for m in made], [[[0, 1]], [[4, 5]]])
             refuses = True
             with self.assertRaises(slurm.Trouble):
                 fleet.submit([0, 4], 9, 0, [])
+
+
+class Back(InFolder):
+    """What comes back from nodes that share no folder."""
+
+    def archive(self, **files: str) -> Path:
+        made = self.folder / "it.tar"
+        with tarfile.open(made, "w") as tar:
+            for name, text in files.items():
+                info = tarfile.TarInfo(name)
+                info.size, info.mtime = len(text), 5000
+                tar.addfile(info, io.BytesIO(text.encode()))
+        return made
+
+    def test_attempts_of_two_nodes_are_two(self) -> None:
+        """The clock of one is 1000 s ahead, so its files are older than it says."""
+        for node, clock in (("n1", 1000.0), ("n2", 0.0)):
+            file = self.archive(**{"parts/0.3/000/node.json": node, "nodes/n.json": node})
+            unshared.unpack(file, self.folder, node, clock)
+        for node, at in (("n1", 4000), ("n2", 5000)):
+            file = self.folder / "parts" / "0.3" / f"000-{node}" / "node.json"
+            self.assertEqual((file.read_text(), file.stat().st_mtime), (node, at))
+        self.assertEqual((self.folder / "nodes" / "n.json").read_text(), "n2")
+
+    def test_nothing_else_comes_back(self) -> None:
+        names = ("fleet.json", "/parts/0.0/000/x", "parts/../x", "bundle/x", "parts", unshared.NOW)
+        unshared.unpack(self.archive(**dict.fromkeys(names, "x")), self.folder, "n1", 0)
+        self.assertEqual([p.name for p in self.folder.rglob("*")], ["it.tar"])
+
+    def test_a_folder_of_nodes_is_a_plain_path(self) -> None:
+        self.assertEqual(cli.folder_of_nodes("/scratch/my.x"), Path("/scratch/my.x"))
+        for text in ("tmp", "/a b", "/a;b", "/", "", "/$(x)"):
+            with self.assertRaises(argparse.ArgumentTypeError):
+                cli.folder_of_nodes(text)
+
+    def test_a_bundle_goes_once_to_each_node_at_work(self) -> None:
+        (self.folder / "jobs").mkdir()
+        (self.folder / "jobs" / "1.tar").write_text("")
+        asked_ = {"unshared": "/t", "name": "x"}
+        states = (("7_0", "RUNNING", "n1"), ("7_1", "PENDING", ""), ("8_0", "RUNNING", "n2"))
+        tasks = [slurm.Waiting(t, state, node, "", "9") for t, state, node in states]
+        with mock.patch.object(slurm, "broadcast", side_effect=slurm.Trouble("no")) as sent:
+            failed = unshared.feed(self.folder, asked_, [(1, {"job": 7})], tasks)
+            self.assertEqual((failed, unshared.fed(self.folder)), ({"n1": "no"}, []))
+            sent.side_effect = None
+            for _ in range(2):
+                self.assertEqual(unshared.feed(self.folder, asked_, [(1, {"job": 7})], tasks), {})
+        self.assertEqual([c.args[0] for c in sent.call_args_list], ["9", "9"])
+        self.assertTrue(sent.call_args.args[2].startswith("/t/x.fleet.n1/"))
+        self.assertEqual(unshared.fed(self.folder), ["n1"])
 
 
 class Node(InFolder):

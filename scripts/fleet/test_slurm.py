@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -486,6 +487,77 @@ class Unlike(OnSlurm):
                 n["machine"]["cpu"] for n in made["context"]["spanbench"]["fleet"]["nodes"].values()
             }
             self.assertEqual(cpus == {"Another"}, nodes == {"n2"}, said)
+
+
+class Unshared(OnSlurm):
+    """No node sees the submitter's folders."""
+
+    WORDS = ("--allocators", "system gomalloc", "--brief", "--workloads", "tiny small")
+
+    def prefix(self) -> dict[str, list[str]]:
+        words = in_namespace(f"mount -t tmpfs none {shlex.quote(str(self.out))}")
+        done = run(*words, "true")
+        if done.returncode:
+            self.skipTest(f"no mounts of a node's own here: {done.stderr.strip()}")
+        self.place = Path(tempfile.mkdtemp(prefix="fleet-nodes-"))
+        self.addCleanup(shutil.rmtree, self.place, ignore_errors=True)
+        return {node: words for node in self.nodes}
+
+    def words(self, rounds: int) -> list[str]:
+        own = ["--threads", "1", "--seed=7", f"--repetitions={rounds}"]
+        return [*self.WORDS, *own, "--no-timeline"]
+
+    def submitted(self, rounds: int, *of: str) -> Path:
+        (self.out / "mine").touch()
+        for node in self.nodes:
+            seen = self.cluster.run("srun", f"--nodelist={node}", "test", "-e", self.out / "mine")
+            self.assertEqual(seen.returncode, 1, f"{node} shares nothing: {seen.stderr}")
+        own = (f"--unshared={self.place}", *of)
+        return self.submit(*self.words(rounds), of=own)
+
+    def whole(self, folder: Path, rounds: int) -> None:
+        words = [*self.words(rounds), "--out", self.out / "local"]
+        done = run(SPANBENCH, "run", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        local = requests(self.out / "local" / "latest" / "bench.json")
+        self.assertEqual(requests(folder / "class1" / "bench.json"), local)
+
+    def test_samples_are_those_of_a_local_run(self) -> None:
+        """The bundle is sent by the one who collects."""
+        folder = self.submitted(6, "--batch=2")
+        done = self.fleet("collect", "--bare", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("6 of 6 rounds, 24 samples, 0 failed", done.stdout, said)
+        self.whole(folder, 6)
+        made = json.loads((folder / "class1" / "bench.json").read_text())
+        self.assertLessEqual({e["node"] for e in made["benchmarks"]}, set(self.nodes), said)
+        self.assertEqual(list(self.place.iterdir()), [], "nothing stays on the nodes")
+        done = self.fleet("collect", "--bare", folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_node_that_is_lost_keeps_its_parts(self) -> None:
+        folder = self.submitted(6)
+        child = subprocess.Popen(
+            ["/usr/bin/python3", str(FLEET), "collect", "--bare", str(folder)],
+            env=self.cluster.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            self.until(lambda: any(self.place.glob("*/parts/*/*/done.json")))
+            place = next(self.place.glob("*/parts/*/*/done.json")).parents[3]
+            node = place.name.rpartition(".")[2]
+            self.cluster.lose_node(node)
+            said, _ = child.communicate(timeout=300)
+        finally:
+            child.kill()
+        self.assertEqual(child.returncode, 0, said)
+        self.assertIn(f"{node} is down: its parts are left there", said)
+        self.assertIn(f"{node}: {place} is left there", said)
+        self.assertIn("6 of 6 rounds, 24 samples, 0 failed", said)
+        self.whole(folder, 6)
 
 
 class Catalogue(OnSlurm):
