@@ -202,7 +202,7 @@ MUTANTS = [
         "for row in by_multiple(study, p):",
         "for row in (r for r in by_time(p) if not r.floor):",
         f"{REPORT}:Words",
-        "a has the lower median, and the larger multiple",
+        "test_a_table_has_the_order_of_what_it_shows",
     ),
     (
         "page: it says how many samples a number is of",
@@ -218,7 +218,7 @@ MUTANTS = [
         "        if printed(rounded) == wanted:\n",
         "        if rounded:\n",
         f"{REPORT}:Rounding",
-        "writes what python writes",
+        "test_the_script_writes_what_python_writes",
     ),
     (
         "page: of two equally near numbers, the script writes Python's",
@@ -226,7 +226,7 @@ MUTANTS = [
         "return half && ",
         "return false && ",
         f"{REPORT}:Rounding",
-        "writes what python writes",
+        "test_the_script_writes_what_python_writes",
     ),
     (
         "page: a tie is drawn as one",
@@ -354,15 +354,15 @@ MUTANTS = [
         "    whole = all(shown[key] == len(known) for key, known in ties.items())",
         "    whole = True",
         f"{ANSWER}:Sentences",
-        "No measure or workload is left out",
+        "test_ties_that_find_no_room",
     ),
     (
         "answer: a tie that no other sentence has is said",
         "scripts/answer.py",
         "        if pairs(group) <= said | pairs(*others):",
-        "        if said & pairs(group):",
+        "        if pairs(group):",
         f"{ANSWER}:Sentences",
-        "a ties with b, b with c",
+        "test_ties_that_the_sentence_on_the_best_does_not_say",
     ),
     (
         "answer: it says whose start is the largest",

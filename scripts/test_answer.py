@@ -164,7 +164,7 @@ class Sentences(unittest.TestCase):
         self.assertIn("): time: none; memory: none; all other pairs differ.", text)
 
     def test_ties_that_the_sentence_on_the_best_does_not_say(self) -> None:
-        """a ties with b, b with c, and both b and c with d; a differs from c and d."""
+        # b scatters between a on one side, and c and d, which are alike, on the other.
         rows = [
             entry(name, time * (1 + 0.001 * (block % 3)) * (wide if block % 2 else 1), block=block)
             for block in range(19)
@@ -188,7 +188,7 @@ class Sentences(unittest.TestCase):
         self.assertTrue(told)
 
     def test_ties_that_find_no_room(self) -> None:
-        """No measure or workload is left out, what is cut says so, and nothing false is said of the others."""
+        # No measure or workload is left out, what is cut says so, and nothing false is said of the others.
         made = answer.answer(bench_results.load(EXAMPLE))
         whole = answer.ties_sentence(made)
         self.assertTrue(whole.endswith("; all other pairs differ."), whole)

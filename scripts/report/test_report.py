@@ -282,7 +282,7 @@ class Words(unittest.TestCase):
             self.assertTrue(told.startswith(said) and told.endswith("4 % would have been seen"))
 
     def test_a_table_has_the_order_of_what_it_shows(self) -> None:
-        """a has the lower median, and the larger multiple."""
+        # a has the lower median, and the larger multiple.
         entries = [
             entry(name, time, block=block)
             for block in range(9)
@@ -450,7 +450,7 @@ class Pictures(unittest.TestCase):
 
 class Rounding(unittest.TestCase):
     def test_the_script_writes_what_python_writes(self) -> None:
-        """Of any number, through the digits that the page carries; also of one in the middle between two."""
+        # Of any number, through the digits that the page carries; also of one in the middle between two.
         node = shutil.which("node")
         if not node:
             self.skipTest("node is not installed")
