@@ -494,6 +494,7 @@ class Runner(DriverTest):
                 ]
                 return try_all(wanted, [tree]), ran, built.call_count
 
+    @slow
     def test_a_file_runs_once_without_a_mutant(self) -> None:
         outcomes, ran, built = self.several("Toy.test_first", "Toy.test_end", "Toy.test_first")
         self.assertEqual([not o.problem for o in outcomes], [True, False, True])
@@ -506,6 +507,7 @@ class Runner(DriverTest):
         outcomes, ran, built = self.several("Toy.test_first", file="test_toy.py")
         self.assertEqual((outcomes, len(ran), built), ([Outcome()], 2, 1))
 
+    @slow
     def test_another_case_of_the_file_says_nothing_of_this_one(self) -> None:
         """Neither if it fails without a mutant, nor if it is skipped, nor if its name begins likewise."""
         first, second, skipped, _ = self.several(

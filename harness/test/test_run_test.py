@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from driving import ROOT, DriverTest, clean_environment, run
+from driving import ROOT, DriverTest, clean_environment, run, slow
 
 # Longer than is asked for: the kernel counts in ticks.
 SPIN = "import time\nwhile time.process_time() < 1.2: sum(range(100000))"
@@ -64,10 +64,12 @@ class RunTest(DriverTest):
         self.assertEqual(result.returncode, 0)
         os.kill(left, signal.SIGKILL)  # it is there
 
+    @slow
     def test_time_is_that_of_the_program_and_its_children(self) -> None:
         spin = f"/usr/bin/python3 -c '{SPIN}'"
         self.assertGreaterEqual(self.spent(self.program(f"({spin})").stderr), 1)
 
+    @slow
     def test_time_is_that_of_the_cases_and_their_children(self) -> None:
         self.assertGreaterEqual(self.spent(self.cases().stderr), 1)
 

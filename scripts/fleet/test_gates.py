@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 from unittest import mock
 
 import jsonschema
-from driving import ROOT, run_python
+from driving import ROOT, run_python, slow
 
 from fleet import gates, rounds, slurm, task
 from fleet.asked import Refusal
@@ -237,7 +237,14 @@ class Stored(OfGate):
 
 class Truth(OfGate):
     def test_identical_libraries_never_fail(self) -> None:
-        for seed in range(10):
+        self.pass_identical(range(2))
+
+    @slow
+    def test_identical_libraries_never_fail_with_more_seeds(self) -> None:
+        self.pass_identical(range(2, 10))
+
+    def pass_identical(self, seeds: range) -> None:
+        for seed in seeds:
             shutil.rmtree(self.folder / "parts", ignore_errors=True)
             self.tasks(Simulated(Machine((0.01, 0.1)[seed % 2]), seed))
             made = self.gate(0)
@@ -246,7 +253,14 @@ class Truth(OfGate):
             self.assertEqual([n["void"] for n in made["fleet"]["nodes"].values()], [None] * 3)
 
     def test_ten_per_cent_are_found(self) -> None:
-        for seed in range(10):
+        self.find_ten_per_cent(range(2))
+
+    @slow
+    def test_ten_per_cent_are_found_with_more_seeds(self) -> None:
+        self.find_ten_per_cent(range(2, 10))
+
+    def find_ten_per_cent(self, seeds: range) -> None:
+        for seed in seeds:
             shutil.rmtree(self.folder / "parts", ignore_errors=True)
             self.tasks(Simulated(Machine(0.04, effects={("head", ROWS[0], TIME): 1.1}), seed))
             made = self.gate(1, "gate: FAIL: worse in small/threads:1 ns/op")
@@ -349,6 +363,7 @@ class Sick(OfGate):
         self.assertIn("time without more instructions", blind)
         self.assertIn(f"; not judged: {ROWS[0]}; a gate ", blind)
 
+    @slow
     def test_healthy_nodes_are_seldom_named(self) -> None:
         named = 0
         for seed in range(40):

@@ -85,6 +85,7 @@ class Found(DriverTest):
                     ]
                     self.assertTrue(r.is_found(findings), bad)
 
+    @slow
     def test_slower_free_of_an_ended_threads_block(self) -> None:
         """callgrind must count what threads do while the one that began them waits."""
         self.found_by_counts("foreign")

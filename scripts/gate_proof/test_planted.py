@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from driving import BUILD, CELLS, DriverTest
+from driving import BUILD, CELLS, DriverTest, slow
 
 from gate import deterministic
 from gate_proof import planted
@@ -78,6 +78,7 @@ class Plants(DriverTest):
         counts = self.counted(library, "calls")
         self.assertEqual(counts["syscalls.clock_nanosleep"], (WARM_UP + OPS) // 50_000)
 
+    @slow
     def test_refill_and_its_lock(self) -> None:
         """In bursts, one malloc in 32 moves blocks, and one free in 33; two sweeps free up to two blocks for
         each malloc. Where a malloc follows each free, next to none does."""
@@ -95,6 +96,7 @@ class Plants(DriverTest):
         calm = self.instructions("tiny", plant("refill", 1000))
         self.assertLess(abs(calm - self.instructions("tiny", plant("refill", 0))), 1)
 
+    @slow
     def test_free_of_another_threads_block(self) -> None:
         """In tiny there is none; in larson most are."""
         plants = [Plant("*", "foreign", (pairs,)) for pairs in (0, 100)]
@@ -108,6 +110,7 @@ class Plants(DriverTest):
         added = lost["rss_peak_bytes"] - plain["rss_peak_bytes"]
         self.assertGreater(added, OPS / 4 * 500 / 2, "blocks of 500 bytes")
 
+    @slow
     def test_calloc(self) -> None:
         plain, paid = (
             self.instructions("calloc_dirty", *p) for p in ((), (Plant("*", "calloc", (100,)),))

@@ -351,6 +351,7 @@ class Recounts(PageTest):
         )
         return of
 
+    @slow
     def test_a_gate_and_its_samples(self) -> None:
         # What gate.json says of them is not believed: a verdict that is not theirs is named.
         of = self.sampled(Machine(0.01, effects={**up("small/threads:1"), **up("tiny/threads:1", 0.9)}), QUICK, "fail", "improved")  # fmt: skip
