@@ -639,7 +639,7 @@ MUTANTS = [
     (
         "results: what reads a newer file is named",
         "scripts/bench_results.py",
-        "told = own.get(\"version\") if isinstance(own, dict) else None",
+        'told = own.get("version") if isinstance(own, dict) else None',
         "told = None",
         "scripts/test_bench_results.py",
         "test_the_version_of_the_format",
