@@ -165,9 +165,10 @@ static inline void free_word(struct mspan *s, bool owned, unsigned w, uint64_t b
  * bitmap goes at a time. Returns how many. They are off the chain before any is free: if it is a
  * list, a child frees what is on it, and none of these. */
 static unsigned free_run(struct mcache *c, unsigned spanclass, void **chain, unsigned n) {
-    void *object         = *chain;
-    struct mspan *s      = arena_span((uintptr_t)object);
-    const bool owned     = s == c->of[spanclass].span;
+    void *object     = *chain;
+    struct mspan *s  = arena_span((uintptr_t)object);
+    const bool owned = s == c->of[spanclass].span;
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an object has a span
     const uintptr_t base = s->base, bytes = mspan_span_bytes(s);
     unsigned word = mspan_slot(s, (uintptr_t)object) / 64, count = 0;
     uint64_t bits = 0;
