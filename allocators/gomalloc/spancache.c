@@ -47,38 +47,8 @@ static struct mspan *take_fitting(struct spancache *c, size_t n, size_t spare) {
     return take(c, (unsigned)n - 1 + (unsigned)__builtin_ctzll(fit));
 }
 
-static void put(struct spancache *c, struct mspan *s) {
-    const size_t n = s->npages;
-    s->next        = c->first[n - 1];
-    lock_in_order(); /* the list is whole at any time */
-    c->first[n - 1] = s;
-    c->some |= (uint64_t)1 << (n - 1);
-    c->pages += n;
-}
-
-/* n pages off the shortest span that is longer; the rest waits on. Not for a short block: it would
- * leave rests that are of no use to others of such lengths. (With them, random blocks of 8 to 64
- * KiB took 8 % more memory, and no less time.) Nor in the hardened build, where free spans come
- * from quarantine, in no order: random blocks of 64 KiB to 1 MiB took 4 % more. */
-static struct mspan *split(struct spancache *c, size_t n) {
-    const uint64_t longer =
-        !HARDENED && n > SPANCACHE_SHORT && n < SPANCACHE_PAGES ? c->some >> n : 0;
-    struct mspan *rest = longer ? fixalloc_alloc_near(&mheap.few, &c->spares) : NULL;
-    if (!rest)
-        return NULL;
-    note_visit(c);
-    struct mspan *s  = take(c, (unsigned)n + (unsigned)__builtin_ctzll(longer));
-    rest->base       = s->base + n * PAGE_BYTES;
-    rest->npages     = s->npages - n;
-    rest->needs_zero = true;
-    s->npages        = n;
-    put(c, rest);
-    return s;
-}
-
 struct mspan *spancache_alloc_large(struct spancache *c, size_t n, bool noscan) {
     struct mspan *s = take_fitting(c, n, n / SPANCACHE_SPARE);
-    s               = s ? s : split(c, n);
     if (!s)
         return NULL;
     s->spanclass = noscan;
@@ -185,7 +155,11 @@ bool spancache_free(struct spancache *c, struct mspan *s) {
     s->needs_zero        = true;
     s->has_spare         = false;
     const bool gave_back = c->pages + n > room_for(c, n) && make_room(c, n);
-    put(c, s);
+    s->next              = c->first[n - 1];
+    lock_in_order(); /* the list is whole at any time */
+    c->first[n - 1] = s;
+    c->some |= (uint64_t)1 << (n - 1);
+    c->pages += n;
     if (n <= c->room)
         return gave_back;
     note_visit(c);

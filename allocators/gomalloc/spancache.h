@@ -1,15 +1,14 @@
 /* A thread's free spans of up to 64 pages. A block above 32 KiB is a span of its own, and so are
  * four of the classes below. So for each malloc and free of them the heap would be locked twice,
  * once for the pages and once for the descriptor. Here a free span waits, with its descriptor, for
- * the next malloc of as many pages, or of up to an eighth fewer, by the same thread. For one of
- * more than SPANCACHE_SHORT pages, a longer span is split. (Go has no such thing: its sweeper frees
- * spans, many at a time.)
+ * the next malloc of as many pages, or of up to an eighth fewer, by the same thread. (Go has no
+ * such thing: its sweeper frees spans, many at a time.)
  *
  * THE PROTOCOL. A span in here is DEAD and on one list of one thread; nobody else knows it. Its
  * pages are in use to the page heap. Nothing here is atomic but the word of the span:
  *   free   the thread owns the span: it ended the life of a large block (LARGE, 1 -> LARGE, 0), or
  *          freed the last slot (EMPTYING). It makes the span DEAD, then puts it on the list.
- *   malloc takes it off the list, then makes it LARGE, 1 or CACHED. A rest is listed before that.
+ *   malloc takes it off the list, then makes it LARGE, 1 or CACHED.
  *   back   off the list, then out of the page map, then its pages are free, under the heap's lock.
  *
  * A thread that gets the block afterwards, or frees it, comes after by what the program does, as
@@ -37,7 +36,7 @@ enum {
     SPANCACHE_LEAST = 64,  /* pages of a thread that may wait: these, or of what is in use */
     SPANCACHE_SHARE = 16,  /* one in so many, for all threads together, */
     SPANCACHE_MOST  = 256, /* but no more than these; */
-    SPANCACHE_SHORT = 16, /* when a longer span than that comes, the least; longer ones are split */
+    SPANCACHE_SHORT = 16,  /* when a longer span than that comes, the least */
     /* Of a thread that begins in a crowd (listroom.h) the least is halved so many times. It doubles
      * with each so many spans that did serve again, or had no room. */
     SPANCACHE_HALVED = 3,

@@ -464,64 +464,12 @@ static void test_spans_going_back(void) {
        "free spans go back: none is free and counted as in use, at %u steps", steps);
 }
 
-/* --- free spans that come, go and are split --- */
-
-static size_t pages_at_least;
-
-/* No page is on lists twice, and none is lost but of the span in hand. */
-static bool waiting_spans_are_whole(void) {
-    size_t pages = 0;
-    for (unsigned i = 0; i < SPANCACHE_PAGES; i++)
-        for (const struct mspan *s = kept.first[i]; s; s = s->next) {
-            pages += s->npages;
-            if (s->npages != i + 1 || span_live(s->word) != 0)
-                return false;
-            for (unsigned k = 0; k < SPANCACHE_PAGES; k++)
-                for (const struct mspan *t = kept.first[k]; t; t = t->next)
-                    if (t != s && t->base - s->base < s->npages * PAGE_BYTES)
-                        return false;
-        }
-    return pages >= pages_at_least;
-}
-
-static void look_at_waiting_spans(void) {
-    fork_at_step(waiting_spans_are_whole);
-}
-
-static void test_waiting_spans(void) {
-    enum { SPANS_KEPT = 3, LONG = 20, SHORTER = 17 }; /* by more than an eighth */
-    struct mspan *s[SPANS_KEPT];
-    steps = 0;
-    worst = 0;
-    for (unsigned i = 0; i < SPANS_KEPT; i++)
-        s[i] = mheap_alloc_large(NULL, LONG, 1, SPAN_LARGE, false, NULL);
-    for (unsigned i = 0; i < SPANS_KEPT; i++) {
-        pages_at_least = (size_t)i * LONG;
-        at_step        = look_at_waiting_spans;
-        spancache_free(&kept, s[i]);
-        at_step = NULL;
-    }
-    pages_at_least = (size_t)(SPANS_KEPT - 1) * LONG;
-    at_step        = look_at_waiting_spans;
-    s[0]           = spancache_alloc_large(&kept, SHORTER, false);
-    at_step        = NULL;
-    if (HARDENED) {
-        OK(!s[0], "hardened, none is split");
-    } else {
-        OK(s[0] && kept.first[LONG - SHORTER - 1], "a span that waits is split");
-        spancache_free(&kept, s[0]);
-    }
-    OK(worst == 0 && steps >= SPANS_KEPT, "all lists are whole, at %u steps", steps);
-    spancache_flush(&kept);
-}
-
 int main(void) {
     test_own_lock();
     test_other_thread();
     test_objects();
     test_spans();
     test_spans_going_back();
-    test_waiting_spans();
     return tap_done();
 }
 #endif

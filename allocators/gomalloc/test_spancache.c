@@ -142,36 +142,6 @@ static void test_lengths(void) {
     gom_trim(0);
 }
 
-static void test_split(void) {
-    enum { ALL = 40, HALF = 20 };
-    make_resident(300);
-    char *p = allocate(ALL);
-    gom_free(p);
-    char *q = allocate(SPANCACHE_SHORT);
-    OK(q != p && waiting() == ALL, "a short block leaves a long span whole");
-    gom_free(q);
-    gom_trim(0);
-    make_resident(300);
-    p = allocate(ALL);
-    gom_free(p);
-    q = gom_calloc(HALF, PAGE);
-    OK(q == p && gom_usable_size(q) == HALF * PAGE, "a longer block gets the begin of it");
-    IS(used(q, HALF), 0, "which calloc makes zero");
-    IS(waiting(), ALL - HALF, "and the rest waits");
-    char *rest = gom_calloc(ALL - HALF, PAGE);
-    IS(rest - q, HALF * PAGE, "for the next one");
-    IS(used(rest, ALL - HALF), 0, "to which it is zero, too");
-    memset(q, 0xff, HALF * PAGE);
-    IS(used(rest, ALL - HALF), 0, "and none of it is the first one's");
-    gom_free(rest);
-    gom_free(q);
-    IS(waiting(), ALL, "both wait, freed");
-    gom_trim(0);
-    IS(now().heap_inuse, 0, "and all of it goes back");
-    IS(now().heap_idle - now().heap_released, 0, "and to the system");
-    IS(now().mspan_inuse, 0, "with the descriptors");
-}
-
 /* Small and large blocks, each from spans that were the other's. */
 static void test_kinds(void) {
     enum { HALF = PAGE / 2, SMALL = 4 * PAGE }; /* of 32 KiB one is a span, of 4 KiB two */
@@ -420,7 +390,6 @@ int main(void) {
     gom_free(gom_malloc(8)); /* a cache of its own */
     test_locks();
     test_lengths();
-    test_split();
     test_kinds();
     test_bad();
     test_room();
