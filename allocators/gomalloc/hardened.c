@@ -237,7 +237,7 @@ static void *aligned(size_t alignment, size_t size, unsigned kind) {
     const uintptr_t slot = take(2 * class);
     if (!slot)
         return no_memory();
-    seal_store(slot, 1); /* no link, and it does not wait */
+    seal_store(slot, 0); /* no link */
     const struct hold h = {.start = slot,
                            .block = slot + alignment,
                            .end   = slot + class_to_size[class],
@@ -287,6 +287,7 @@ static struct hold hold_of(const void *block, const char *verb) {
 /* What is known of a slot from now on. */
 static HOT void end_slot(uintptr_t slot, const struct hold_class *k, unsigned offset) {
     quarantine_wipe(slot, k, offset);
+    seal_store(slot, seal_waits(slot));
     lock_in_order(); /* before it waits: a forked child looks */
 }
 
@@ -522,7 +523,7 @@ void hardened_mixes(void) {
 
 bool hardened_is_free(const void *slot) {
     const uintptr_t at = (uintptr_t)slot;
-    return !seal_load(at) || seal_is_slot(seal_next(at));
+    return seal_load(at) == seal_waits(at) || seal_is_slot(seal_next(at));
 }
 
 void *hardened_next(const void *slot) {

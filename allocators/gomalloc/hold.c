@@ -15,38 +15,15 @@ static unsigned waiting(unsigned bytes) {
     return n;
 }
 
-/* Tells of a long slot how far the second half of its second piece lies behind the first. */
-static unsigned half_of(unsigned bytes) {
-    const unsigned others = QUARANTINE_BEGIN + QUARANTINE_HALF + QUARANTINE_END;
-    const unsigned far    = bytes > others ? bytes - others : 0;
-    return far < QUARANTINE_HALF ? far : QUARANTINE_HALF;
-}
-
-/* Where the first half lies, the n-th place: in each quarter of what comes behind the begin is one.
- * Where slots begin with a line of the processor's cache, the second piece is a line. */
-static unsigned second_of(unsigned bytes, unsigned n) {
-    if (bytes <= QUARANTINE_KNOWN)
-        return bytes - QUARANTINE_HALF < QUARANTINE_BEGIN ? bytes - QUARANTINE_HALF
-                                                          : QUARANTINE_BEGIN;
-    const bool is_line    = bytes % QUARANTINE_LINE == 0;
-    const unsigned step   = is_line ? QUARANTINE_LINE : 16;
-    const unsigned first  = is_line ? QUARANTINE_LINE : QUARANTINE_BEGIN;
-    const unsigned latest = bytes - QUARANTINE_END - 2 * QUARANTINE_HALF;
-    const unsigned places = (latest - first) / step + 1;
-    const unsigned from = places * n / HOLD_PLACES, end = places * (n + 1) / HOLD_PLACES;
-    const uint64_t random = seal_bits(bytes * HOLD_PLACES + n) >> 32;
-    return first + (from + (unsigned)(random * (end - from) >> 32)) * step;
-}
-
 static struct hold_class class_of(unsigned bytes) {
     struct hold_class k = {.bytes   = (uint16_t)bytes,
                            .last    = (uint16_t)(bytes - hold_offset(bytes) - HOLD_TAIL_MOST),
                            .waiting = (uint16_t)(waiting(bytes) - 1)};
-    if (bytes <= HOLD_SHORT_SLOT)
-        return k;
-    k.half = (uint16_t)half_of(bytes);
-    for (unsigned i = 0; i < HOLD_PLACES; i++)
-        k.second[i] = (uint16_t)second_of(bytes, i);
+    if (bytes > QUARANTINE_PIECE) {
+        const bool is_long = bytes > 2 * QUARANTINE_PIECE;
+        k.second           = (uint16_t)(is_long ? QUARANTINE_PIECE : bytes - QUARANTINE_PIECE);
+        k.places           = (uint16_t)((bytes - QUARANTINE_PIECE - k.second) / 16 + 1);
+    }
     return k;
 }
 

@@ -21,12 +21,10 @@ enum {
     HOLD_TAIL_MOST      = 8, /* and at most */
     HOLD_NARROW         = 8, /* bytes before a block of a short slot */
     HOLD_WIDE           = 16,
-    HOLD_SHORT          = 15, /* bytes of the longest block that need not be aligned to 16, */
-    HOLD_SHORT_SLOT     = 32, /* of the longest slot without a longer block, and */
-    HOLD_SPANCLASS_WIDE = 10, /* the first of longer slots */
-    HOLD_PLACES_BITS    = 2,
-    HOLD_PLACES         = 1 << HOLD_PLACES_BITS,
-    HOLD_SMALL          = SIZE_MAX_SMALL - HOLD_WIDE - HOLD_TAIL_LEAST, /* of any slot's */
+    HOLD_SHORT_SLOT     = 24, /* bytes of the longest short slot, and */
+    HOLD_SPANCLASS_WIDE = 8,  /* the first of longer ones */
+    HOLD_SHORT = HOLD_SHORT_SLOT - HOLD_NARROW - HOLD_TAIL_LEAST, /* of its longest block */
+    HOLD_SMALL = SIZE_MAX_SMALL - HOLD_WIDE - HOLD_TAIL_LEAST,    /* of any slot's */
 };
 
 /* What a large span's descriptor has in place of bitmaps. */
@@ -42,11 +40,12 @@ struct hold_large {
 /* What the fast paths want to know of a span class. A header that is right for its address says
  * that a block begins there, so that free need not look at the span. */
 struct hold_class {
-    uint16_t bytes;               /* of a slot */
-    uint16_t last;                /* how far behind the begin of its block its last word lies */
-    uint16_t waiting;             /* so many slots wait, less one: a power of two, less one */
-    uint16_t second[HOLD_PLACES]; /* quarantine.h: where the second piece may lie, and */
-    uint16_t half;                /* how far its other half lies behind that */
+    uint16_t bytes;   /* of a slot */
+    uint16_t last;    /* how far behind the begin of its block its last word lies */
+    uint16_t second;  /* quarantine.h: the first place of the second piece, and how many */
+    uint16_t places;  /* there are, in steps of 16 bytes; 0: there is none */
+    uint16_t waiting; /* so many slots wait, less one: a power of two, less one */
+    uint16_t unused[3];
 };
 
 _Static_assert(sizeof(struct hold_class) == 16, "and none is in two cache lines");

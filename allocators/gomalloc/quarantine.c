@@ -18,12 +18,9 @@ static uintptr_t first_set(uintptr_t from, size_t bytes) {
 }
 
 uintptr_t quarantine_stain(uintptr_t slot, const struct hold_class *k) {
-    if (k->bytes <= QUARANTINE_KNOWN)
-        return first_set(slot + HOLD_LINK, k->bytes - HOLD_LINK);
-    uintptr_t stain = first_set(slot + HOLD_LINK, QUARANTINE_BEGIN - HOLD_LINK);
-    if (!stain)
-        stain = first_set(quarantine_second(slot, k), 2 * QUARANTINE_HALF);
-    return stain ? stain : first_set(slot + k->bytes - QUARANTINE_END, QUARANTINE_END);
+    const size_t first    = k->places ? QUARANTINE_PIECE : k->bytes;
+    const uintptr_t stain = first_set(slot + HOLD_LINK, first - HOLD_LINK);
+    return stain ? stain : first_set(quarantine_second(slot, k), QUARANTINE_PIECE);
 }
 
 void quarantine_wipe_span(struct mspan *s) {
@@ -44,7 +41,7 @@ static void look(const void *slot, unsigned spanclass) {
     const struct hold_class *k = &hold_classes[spanclass];
     if (!quarantine_is_clean(at, k, hold_offset(k->bytes)))
         reproach_write(slot, quarantine_stain(at, k));
-    if (seal_load(at))
+    if (seal_load(at) != seal_waits(at))
         reproach_link(slot);
 }
 
@@ -60,6 +57,7 @@ static const struct hold_class *large_class(struct mspan *s, uintptr_t *from) {
 static void large_wipe(struct mspan *s) {
     uintptr_t from;
     const struct hold_class *k = large_class(s, &from);
+    seal_store(from, 0);
     quarantine_wipe(from, k, HOLD_WIDE);
 }
 

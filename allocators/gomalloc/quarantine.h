@@ -4,7 +4,7 @@
  *
  * A thread has a place of a few slots for each span class. A slot that comes takes the place of a
  * random one, which goes on to the list. So mallocs alone bring none back. What is known of a slot
- * are its zeros: all of a short one, and pieces of a long one (quarantine_is_clean). They are
+ * are its zeros: all of a short one, and two pieces of a long one (quarantine_is_clean). They are
  * looked at when somebody gets the slot, and some of those that wait each time that a list is
  * refilled.
  *
@@ -42,15 +42,9 @@ enum {
     QUARANTINE_LONGEST = 8,   /* of one no more than this, or its addresses alone wait, but */
     QUARANTINE_PAGES   = 132, /* these: a block of 1 MiB and its words */
 
-    /* Of a slot are known, but for its link: so many bytes at its begin and at its end, and between
-     * them a second piece of two halves. In a slot of QUARANTINE_KNOWN bytes or less these overlap,
-     * and all is known. In any other, the second piece lies at one of four places, which are
-     * secret. */
-    QUARANTINE_BEGIN  = 48,
-    QUARANTINE_HALF   = 32,
-    QUARANTINE_END    = 16,
-    QUARANTINE_KNOWN  = QUARANTINE_BEGIN + 2 * QUARANTINE_HALF + QUARANTINE_END,
-    QUARANTINE_LINE   = 64,   /* of the processor's cache */
+    /* Two pieces of so many bytes are known of a slot, but for its link: one at its begin and one
+     * at its end. If it is longer than both, the second lies at a secret place. */
+    QUARANTINE_PIECE  = 64,
     QUARANTINE_WITHIN = 4096, /* of a large block, they lie within these: memory that the program
                                  has never touched shall not be touched here. Of a shorter one,
                                  within GUARD_LEAST */
@@ -92,7 +86,7 @@ static HOLD_HOT void *quarantine_swap(struct quarantine *q, size_t row, const st
     return before;
 }
 
-/* --- what is known of a free slot --- */
+/* --- what is known of a free slot behind its link --- */
 
 /* Slots longer than the short ones are aligned to 16 bytes: so none of these lies in two lines of
  * the processor's cache, which would take longer. */
@@ -103,44 +97,52 @@ static inline quarantine_pair *quarantine_at(uintptr_t address) {
 }
 
 /* Where the second piece lies. */
-static HOLD_HOT uintptr_t quarantine_second(uintptr_t slot, const struct hold_class *k) {
-    return slot + k->second[seal_bits(slot) >> (64 - HOLD_PLACES_BITS)];
+static inline uintptr_t quarantine_second(uintptr_t slot, const struct hold_class *k) {
+    const uint64_t random = seal_bits(slot) >> 32;
+    return slot + k->second + (random * k->places >> 32) * sizeof(quarantine_pair);
 }
 
-/* Makes zero what is to be known, and the link: so a slot is marked that waits. All long slots
- * take one way, also where the halves overlap: a branch would be predicted wrongly too often. */
+/* Makes zero what is to be known. The pairs of a slot of 48 bytes overlap: a branch would be
+ * predicted wrongly too often. */
 static HOLD_HOT void quarantine_wipe(uintptr_t slot, const struct hold_class *k, unsigned offset) {
     const quarantine_pair zero = {0};
     const uintptr_t last       = slot + offset + k->last;
+    seal_store(slot + HOLD_LINK, 0);
     if (offset == HOLD_NARROW) {
-        seal_store(slot, 0);
-        seal_store(slot + HOLD_LINK, 0);
         seal_store(last, 0);
         return;
     }
-    const uintptr_t one = quarantine_second(slot, k), other = one + k->half;
-    *quarantine_at(slot)       = zero;
-    *quarantine_at(slot + 16)  = zero;
-    *quarantine_at(slot + 32)  = zero;
-    *quarantine_at(one)        = zero;
-    *quarantine_at(one + 16)   = zero;
-    *quarantine_at(other)      = zero;
-    *quarantine_at(other + 16) = zero;
-    *quarantine_at(last - 8)   = zero;
+    *quarantine_at(slot + 16) = zero;
+    if (!k->places) {
+        *quarantine_at(last - 24) = zero;
+        *quarantine_at(last - 8)  = zero;
+        return;
+    }
+    const uintptr_t second      = quarantine_second(slot, k);
+    *quarantine_at(slot + 32)   = zero;
+    *quarantine_at(slot + 48)   = zero;
+    *quarantine_at(second)      = zero;
+    *quarantine_at(second + 16) = zero;
+    *quarantine_at(second + 32) = zero;
+    *quarantine_at(second + 48) = zero;
 }
 
-/* Is it as it was left, behind the link? */
+/* Is it as it was left? */
 static HOLD_HOT bool quarantine_is_clean(uintptr_t slot, const struct hold_class *k,
                                          unsigned offset) {
     const uint64_t word  = seal_load(slot + HOLD_LINK);
     const uintptr_t last = slot + offset + k->last;
     if (offset == HOLD_NARROW)
         return !(word | seal_load(last));
-    const uintptr_t one = quarantine_second(slot, k), other = one + k->half;
-    quarantine_pair sum = *quarantine_at(slot + 16) | *quarantine_at(slot + 32);
-    sum |= *quarantine_at(last - 8);
-    sum |= *quarantine_at(one) | *quarantine_at(one + 16);
-    sum |= *quarantine_at(other) | *quarantine_at(other + 16);
+    quarantine_pair sum = *quarantine_at(slot + 16);
+    if (!k->places) {
+        sum |= *quarantine_at(last - 24) | *quarantine_at(last - 8);
+    } else {
+        const uintptr_t second = quarantine_second(slot, k);
+        sum |= *quarantine_at(slot + 32) | *quarantine_at(slot + 48);
+        sum |= *quarantine_at(second) | *quarantine_at(second + 16);
+        sum |= *quarantine_at(second + 32) | *quarantine_at(second + 48);
+    }
 #ifdef __SSE2__ /* each 16 bits become 8, which are 0 only if those are */
     const __m128i short_sum = _mm_packs_epi16((__m128i)sum, (__m128i)sum);
     return !(word | (uint64_t)_mm_cvtsi128_si64(short_sum));

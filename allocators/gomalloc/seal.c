@@ -38,6 +38,7 @@ void seal_begin(void) {
                                                   .before  = seal_random(),
                                                   .tail    = seal_random(),
                                                   .link    = seal_random(),
+                                                  .waits   = seal_random(),
                                                   .factor  = factor,
                                                   .inverse = inverse_of(factor),
                                                   .no_slot = SEAL_NO_SLOT};

@@ -14,7 +14,7 @@
 #include <string.h>
 
 struct seal_secrets {
-    uint64_t header, before, tail, link;
+    uint64_t header, before, tail, link, waits;
     uint64_t factor, inverse; /* odd; their product is 1 */
     uint64_t no_slot;         /* the bits that no slot's address has: no secret */
 };
@@ -92,6 +92,11 @@ static inline uintptr_t seal_next(uintptr_t slot) {
 /* Can it be the address of a slot, or 0? */
 static inline bool seal_is_slot(uintptr_t next) {
     return !(next & seal_secrets.no_slot);
+}
+
+/* What is in the place of a link while a slot waits and is on no list. */
+static inline uint64_t seal_waits(uintptr_t slot) {
+    return slot ^ seal_secrets.waits;
 }
 
 #endif
