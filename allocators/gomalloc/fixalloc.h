@@ -35,7 +35,8 @@ struct fixalloc_spares {
 
 enum { FIXALLOC_SPARES = 8 };
 
-/* As above: a spare one if there is one; and it becomes one if there is room. NULL: neither. */
+/* The same with the thread's spares: one of them comes first, and what is freed becomes one where
+ * there is room. NULL: without. */
 void *fixalloc_alloc_near(struct fixalloc *, struct fixalloc_spares *);
 void fixalloc_free_near(struct fixalloc *, struct fixalloc_spares *, void *memory);
 

@@ -307,9 +307,9 @@ static void give_slot(uintptr_t slot, unsigned spanclass, const void *caller) {
     const bool gave_back        = leaves && mcache_free_more(c, spanclass, leaves);
     if (!leaves)
         quarantine_count(&c->quarantine, spanclass);
-    quarantine_came(c, spanclass);
+    const bool other_went = quarantine_came(c, spanclass);
     mcache_leave(c);
-    if (gave_back)
+    if (gave_back || other_went)
         helper_tick(caller);
 }
 

@@ -7,8 +7,8 @@
  *   CROWDS. Where LISTROOM_CROWD threads are, the lists of further ones begin at a 32nd of the
  *   full length. For objects above 2 KiB that is none: each malloc and free of them goes to a
  *   span. A list doubles with each LISTROOM_VISITS slow paths of it. So a thread that works has
- *   full lists after some 8,000 mallocs or frees of a class. Long objects want up to 33 times as
- *   many slow paths before their list doubles first. For there are 40 classes above 1 KiB, and two
+ *   full lists after some 8,000 mallocs or frees of a class. The first time, a list of long
+ *   objects wants up to 33 times as many slow paths. For there are 35 classes above 1 KiB, and two
  *   objects of each are 0.7 MiB. One that did little, and sleeps, keeps about an eighth of
  *   what it used. While a list is short, its thread keeps no span for it either: others take what
  *   is left of that.
@@ -34,7 +34,7 @@ enum {
     LISTROOM_CROWD         = 8, /* threads with lists of full length from the start */
     LISTROOM_HALVED        = 5, /* times, of further ones */
     LISTROOM_VISITS        = 32,
-    LISTROOM_VISIT_BYTES   = 1024, /* with each of an object, as many visits more */
+    LISTROOM_VISIT_BYTES   = 1024, /* for each so many of an object, LISTROOM_VISITS more */
     LISTROOM_RUN           = 4,
     LISTROOM_BURST_OBJECTS = 64,
     LISTROOM_BURST_BYTES   = 1 << 10, /* a list may have these in any case */

@@ -19,8 +19,8 @@ _Static_assert(offsetof(struct mcache, list) == 0, "size_to_list holds offsets f
 
 _Static_assert(sizeof(struct mcache_class) == 32, "and none is in two cache lines");
 _Static_assert(offsetof(struct mcache, of) % 32 == 0, "and none is in two cache lines");
+_Static_assert(SPAN_CLASSES *ARENA_UNIT <= UINT16_MAX, "the page map has so many bits for a place");
 _Static_assert(LIST_OBJECTS_MAX < UINT16_MAX, "the books have so many bits for a length");
-_Static_assert(2 * SIZE_MAX_SMALL <= LIST_BYTES_MAX, "a refill of a full list takes half of it");
 
 /* From 0, which stands for all large objects, to the first small one. */
 #define NEXT_CLASS(i) ((i) ? 1 : 2)
@@ -307,7 +307,7 @@ static bool free_more(struct mcache *c, unsigned spanclass, void *object, unsign
             free_chain(c, spanclass, &l->head, length - keep);
         length = keep;
     }
-    if (is_burst && c->of[spanclass].span)
+    if (is_burst)
         leave_span(c, spanclass);
     if (most) {
         link_set(object, l->head);

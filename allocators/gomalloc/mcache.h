@@ -40,7 +40,7 @@ struct freelist {
     void *head;
     union freelist_counts now;
 #ifdef GOMALLOC_HARDENED
-    struct hold_class its; /* a copy of hold_classes', in the same line of the processor's cache */
+    struct hold_class its; /* of hold_classes, in the list's line of the processor's cache */
 #endif
 };
 

@@ -64,7 +64,7 @@ struct mspan *mheap_alloc_span(struct pagecache *cache, unsigned spanclass);
 void mheap_free_span(struct pagecache *cache, struct mspan *);
 
 /* A span of n pages, or more if it is huge (huge.h), as one object: SPAN_LARGE or SPAN_MANUAL.
- * `spares`: of mheap.few, where the thread has some for descriptors.
+ * `spares`: the thread's own descriptors, of mheap.few; NULL: none.
  * `alignment`: of the address, a power of two. `dirty`: NULL, or for a span that needs_zero and has
  * no alignment, MHEAP_NOTE_WORDS for the note of which pages may hold old bytes
  * (pagealloc_alloc_noting). */

@@ -38,8 +38,8 @@ static inline size_t sum_end(pallocsum s) {
     return s & SUM_ALL_FREE ? (size_t)1 << SUM_BITS : s >> 2 * SUM_BITS & SUM_MASK;
 }
 
-/* The bits at which n set bits in a row begin; n is 1 to 64. Doubling: log2(n) steps, fewer where
- * no run is so long. */
+/* The bits at which n set bits in a row begin; n is 1 to 64. Doubling: log2(n) steps, or fewer
+ * after the third where no run is so long. */
 static inline uint64_t bits_runs(uint64_t bits, unsigned n) {
     unsigned have = 1;
     if (n >= 8) { /* the first three without the loop */

@@ -217,13 +217,15 @@ static bool has_room(const struct mcache *c, unsigned spanclass) {
     return listroom(&c->room[spanclass], spanclass) != 0;
 }
 
-void quarantine_came(struct mcache *c, unsigned spanclass) {
+bool quarantine_came(struct mcache *c, unsigned spanclass) {
     const unsigned before = c->quarantine.alone;
     if (before == spanclass || has_room(c, spanclass))
-        return;
+        return false;
     c->quarantine.alone = (uint16_t)spanclass;
-    if (before && !has_room(c, before))
-        flush_class(c, before);
+    if (!before || has_room(c, before))
+        return false;
+    flush_class(c, before);
+    return true;
 }
 
 void quarantine_flush(struct mcache *c) {

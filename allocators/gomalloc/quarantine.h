@@ -11,9 +11,9 @@
  * Large spans wait likewise, LARGE, 0 to the others (mspan.h). What waits beside the last
  * one is a share of the heap; of a span that is longer than another share, only the addresses wait.
  *
- * Threads that begin in a crowd (listroom.h) keep less, as most of them sleep. Of each class wait
- * so much fewer slots as its list is shorter, but one. Where the list has no room, that is one of
- * all these classes together, the last that came. Beside the last large block wait 16 pages. All of
+ * Threads that begin in a crowd (listroom.h) keep less, as most of them sleep. The shorter
+ * the list of a class, the fewer of its slots wait, down to one. Of all classes whose lists have no
+ * room, one slot waits, the last that came. Beside the last large block wait 16 pages. All of
  * it grows with the use.
  *
  * A slot or span is put in, and the one before it out, by one store. A forked child that finds the
@@ -165,8 +165,8 @@ void quarantine_sweep(struct quarantine *);
 bool quarantine_large(struct mcache *, struct mspan *);
 
 /* A slot has come. Of the classes whose lists have no room, one waits, the last: the one before
- * goes on. */
-void quarantine_came(struct mcache *, unsigned spanclass);
+ * goes on. True: it did. */
+bool quarantine_came(struct mcache *, unsigned spanclass);
 
 /* All that waits goes on. */
 void quarantine_flush(struct mcache *);

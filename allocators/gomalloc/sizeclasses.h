@@ -16,7 +16,7 @@ enum {
     SIZE_CLASSES   = 68, /* class 0: large objects, a span each */
     SPAN_CLASSES   = 2 * SIZE_CLASSES,
     SIZE_MAX_SMALL = 32768, /* the largest object of a class */
-    SMALL_MAX      = 1024,  /* up to here the tables have granules of 8 bytes, above of 128 */
+    SMALL_MAX      = 1024,  /* up to here classes are told by 8 bytes, above by 128 */
     SPAN_MAX_SLOTS = 1024,  /* objects in a span of class 1 */
     SPAN_MAX_PAGES = 10,    /* pages of a span of small objects */
     SPANCLASS_TINY = 5,     /* 16 bytes, noscan: the blocks that tiny objects share, and others */

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 PAGE = 8192
 MAX_SMALL = 32768
-SMALL_MAX = 1024  # requests up to this are looked up in granules of 8 bytes, above of 128
+SMALL_MAX = 1024  # up to here classes are told by 8 bytes, above by 128
 LIST_BYTES = 16  # FREELIST_BYTES of sizeclasses.h
 
 

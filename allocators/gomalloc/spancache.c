@@ -8,7 +8,7 @@
 #include <string.h>
 
 _Static_assert(SPANCACHE_PAGES <= 64, "`some` has a bit for each length");
-_Static_assert(SPANCACHE_LEAST >= SPANCACHE_PAGES, "there is room for any span that is taken");
+_Static_assert(SPANCACHE_LEAST >= SPANCACHE_PAGES, "where room is full, any span has some");
 _Static_assert(SPANCACHE_SLOTS <= 64 * SPAN_FEW_WORDS, "small and large descriptors are alike");
 
 static void set_dead(struct mspan *s) {
@@ -43,7 +43,6 @@ static struct mspan *take_fitting(struct spancache *c, size_t n, size_t spare) {
     const uint64_t fit = c->some >> (n - 1) & (((uint64_t)2 << spare) - 1);
     if (!fit)
         return NULL;
-    note_visit(c);
     return take(c, (unsigned)n - 1 + (unsigned)__builtin_ctzll(fit));
 }
 
@@ -51,6 +50,7 @@ struct mspan *spancache_alloc_large(struct spancache *c, size_t n, bool noscan) 
     struct mspan *s = take_fitting(c, n, n / SPANCACHE_SPARE);
     if (!s)
         return NULL;
+    note_visit(c); /* what small blocks do tells nothing of large ones */
     s->spanclass = noscan;
     /* relaxed: whoever gets to know the block comes after, by what the program does */
     atomic_store_explicit(&s->word, span_word(SPAN_LARGE, 1), memory_order_relaxed);

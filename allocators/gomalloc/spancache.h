@@ -38,7 +38,7 @@ enum {
     SPANCACHE_MOST  = 256, /* but no more than these; */
     SPANCACHE_SHORT = 16,  /* when a longer span than that comes, the least */
     /* Of a thread that begins in a crowd (listroom.h) the least is halved so many times. It doubles
-     * with each so many spans that did serve again, or had no room. */
+     * with each so many spans that served a large block again, or had no room. */
     SPANCACHE_HALVED = 3,
     SPANCACHE_VISITS = 8,
     SPANCACHE_RUN    = 4, /* overflows without a malloc between are a burst: all goes, and */

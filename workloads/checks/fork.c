@@ -89,12 +89,15 @@ CHECK(nested, .name = "fork.nested", .kind = CHECK_REQUIRED, .profiles = PROFILE
 
 /* --- while others allocate --- */
 
+/* Many at a time, so that a thread is at it for as long as the fork may take to come. */
 static void churn(struct check_run *c, uint64_t nth) {
-    enum { FEW = 64 };
+    enum { FEW = 64, TIMES = 32 };
     static _Thread_local void *block[FEW];
-    const uint64_t random = contents_mix(c->seed + nth);
-    c->a->free(block[random % FEW]);
-    block[random % FEW] = c->a->malloc(1 + (random >> 8) % (nth % 30 ? 2000 : 500000));
+    for (unsigned i = 0; i < TIMES; i++) {
+        const uint64_t random = contents_mix(c->seed + nth * TIMES + i);
+        c->a->free(block[random % FEW]);
+        block[random % FEW] = c->a->malloc(1 + (random >> 8) % (i ? 2000 : 500000));
+    }
 }
 
 /* Every size class up to 64 KiB. */
