@@ -2643,7 +2643,7 @@ MUTANTS = [
         "s->bits[w] | s->bits[words + w];",
         "s->bits[words + w];",
         DUMP,
-        "after a trim, what is free is free in its span",
+        "to the slot",
     ),
     (
         "dump: pages that went back are told from those that did not",
