@@ -934,8 +934,8 @@ MUTANTS = [
     (
         "lists: with a burst goes the span",
         MCACHE,
-        "if (is_burst && c->of[spanclass].span)",
-        "if (0 && is_burst)",
+        "    if (is_burst)\n        leave_span",
+        "    if (0)\n        leave_span",
         LISTROOM_TEST,
         "long blocks: one of the first threads sleeps",
     ),
@@ -958,8 +958,8 @@ MUTANTS = [
     (
         "hardened: of lists without room one slot waits",
         QUARANTINE,
-        "if (before && !has_room(c, before))",
-        "if (0 && before)",
+        "if (!before || has_room(c, before))",
+        "if (1)",
         HARDENED_LISTROOM_TEST,
         "long blocks: a late thread sleeps on",
     ),
