@@ -261,6 +261,22 @@ MUTANTS = [
         "under two names",
     ),
     (
+        "page: a tie denies no difference that its interval has",
+        "scripts/report/study.py",
+        "    if of.low <= 1 <= of.high:\n",
+        "    if of.low <= 1 + INTEREST and 1 <= of.high * (1 + INTEREST):\n",
+        f"{REPORT}:Words.test_a_tie_beside_one_denies_no_difference",
+        "",
+    ),
+    (
+        "page: of a tie, the script says what Python says",
+        "scripts/report/page-draw.js",
+        'p.low <= 1 && p.high >= 1 ? ""',
+        'p.low <= 1 || p.high >= 1 ? ""',
+        f"{REPORT}:Rounding.test_the_script_says_of_a_tie_what_python_says",
+        "",
+    ),
+    (
         "page: what would have been seen is seen",
         "scripts/paired.py",
         "math.ceil(POWER * DRAWS) - 1",

@@ -38,7 +38,8 @@ MEANING = (
     "Each number is a multiple of what the program needs with the C library's malloc (system), with its interval; "
     "below 1 is better. Ratios are of runs of one round. A difference is claimed if it is shown to be above "
     f"{INTEREST:.0%}. All pairs of all programs are accounted for together, so that at most {FALSE_RATE:.0%} of the "
-    "claims are false. All else is a tie; an interval is of one pair alone, so it may lie beside 1 in a tie."
+    "claims are false. All else is a tie. Its interval may lie beside 1: there may be a difference, which is not shown to "
+    f"be above {INTEREST:.0%} among all pairs. An interval is of one pair alone."
 )
 
 

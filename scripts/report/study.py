@@ -14,7 +14,7 @@ import group_table
 import paired
 from answer import Answer
 from bench_results import CORE, Results, Row, Spread
-from comparing import MEMORY, TIME, Measure, Question
+from comparing import INTEREST, MEMORY, TIME, Measure, Question
 from group_table import PEAK
 from verdicts.try_words import seen
 
@@ -199,11 +199,12 @@ class Ratio:
 
 
 def tie_said(of: Ratio) -> str:
-    """Of a tie. An interval is of one pair alone, and a claim must hold among all of them. page-draw.js has the words, too."""
+    """Of a tie. An interval beside 1 may be of a true difference, which is not shown to be one that matters. page-draw.js
+    has the words, too."""
     told = seen(of.smallest or 0.0)
     if of.low <= 1 <= of.high:
         return f"tie: {told}"
-    return f"tie: of so many intervals, chance puts some beside 1; {told}"
+    return f"tie: not shown to be above {INTEREST:.0%}; {told}"
 
 
 def ratio(q: Question, row: Row, base: Row) -> Optional[Ratio]:

@@ -219,7 +219,7 @@ MEANING = (
     "C library's malloc. "
     f"A difference is claimed if it is shown to be above {INTEREST:.0%}; all pairs are accounted for, so that at most "
     f"{FALSE_RATE:.0%} of the claims of a run are false, and {OTHER_RATE:.0%} at other numbers of threads than in these "
-    "sentences. All else is a tie. An interval is of one pair alone, so it may leave out 1 in a tie: the smallest "
-    "difference that would be claimed is larger. An allocator is clearly beaten if another is better "
+    "sentences. All else is a tie. Its interval may leave out 1: there may be a difference, which is not shown to be "
+    f"above {INTEREST:.0%} among all pairs. An interval is of one pair alone. An allocator is clearly beaten if another is better "
     f"for sure in one of speed and memory, and at most {INTEREST:.0%} worse in the other."
 )

@@ -18,7 +18,7 @@ import palette
 import paired
 from bench_results import MIB
 from driving import ROOT, DriverTest, clean_environment, run, slow
-from report import bench, dots, facts, model, panels, scale, study, summary, svg, tables
+from report import bench, catalogue, dots, facts, model, panels, scale, study, summary, svg, tables
 from test_bench_results import EXAMPLE, document, entry, failed, made_up
 
 MAIN = ROOT / "scripts" / "report" / "__main__.py"
@@ -273,13 +273,23 @@ class Words(unittest.TestCase):
         self.assertIn("one may still be surely worse", self.intro(made, "workloads"))
         self.assertTrue(made.about.endswith("; 9 samples each"), made.about)
 
-    def test_a_tie_beside_one_has_its_reason(self) -> None:
-        for low, said in (
-            (0.9, "tie: a difference of 4 % "),
-            (1.01, "tie: of so many intervals, "),
-        ):
-            told = study.tie_said(study.Ratio(1.02, low, 1.03, "tie", 0.04))
-            self.assertTrue(told.startswith(said) and told.endswith("4 % would have been seen"))
+    def test_a_tie_beside_one_denies_no_difference(self) -> None:
+        """Of one pair, with a true difference of 1 %, and an interval that has no 1."""
+        source = random.Random(1)
+        entries = [
+            entry(name, time * source.uniform(0.998, 1.002), block=block)
+            for block in range(12)
+            for name, time in (("system", 10.0), ("a", 10.1))
+        ]
+        s = study.study(made_up(entries))
+        (line,) = [of for of in tables.relative(s, "tiny").lines if of.allocator == "a"]
+        middle, interval, told = map(str, line.cells[2:5])
+        self.assertEqual((middle, interval), ("1.01", "1.01 to 1.01"))
+        self.assertRegex(
+            told, r"^tie: not shown to be above 2%; a difference of 2\.\d % would have been seen$"
+        )
+        for text in (summary.MEANING, catalogue.MEANING):
+            self.assertIn("there may be a difference, which is not shown to be above 2%", text)
 
     def test_a_table_has_the_order_of_what_it_shows(self) -> None:
         # a has the lower median, and the larger multiple.
@@ -469,6 +479,27 @@ class Rounding(unittest.TestCase):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         for value, said in zip(values, json.loads(result.stdout), strict=True):
             self.assertEqual(said, scale.printed(value), value)
+
+    def test_the_script_says_of_a_tie_what_python_says(self) -> None:
+        node = shutil.which("node")
+        if not node:
+            self.skipTest("node is not installed")
+        cases = [(0.9, 1.1, 4.0), (1.0, 1.2, 15.0), (1.005, 1.015, 3.2), (0.98, 0.995, 150.0)]
+        program = """
+            const drawing = new Function(`${require("fs").readFileSync(process.argv[1])}; return drawing`)();
+            const { tie } = drawing({}, {});
+            const cases = JSON.parse(require("fs").readFileSync(0));
+            console.log(JSON.stringify(cases.map(([low, high, seen]) => `tie: ${tie({ low, high, seen })}`)));
+        """
+        source = ROOT / "scripts" / "report" / "page-draw.js"
+        result = run(node, "-e", program, source, input=json.dumps(cases))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        expected = [
+            study.tie_said(study.Ratio(1.0, low, high, "tie", seen / 100))
+            for low, high, seen in cases
+        ]
+        self.assertEqual(json.loads(result.stdout), expected)
+        self.assertEqual([": not shown" in said for said in expected], [False, False, True, True])
 
     def test_few_numbers_need_more_than_four_digits(self) -> None:
         draw = random.Random(2)
