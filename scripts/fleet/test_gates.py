@@ -21,7 +21,7 @@ from gate import campaign, findings, judge, nodes
 from gate.campaign import Order
 from gate.samples import ARMS, Sample
 from gate.test_rows import KNOWN
-from gate_proof.simulation import Machine
+from gate_proof.simulation import Machine, entry
 
 FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
 GATE = ROOT / "scripts" / "gate"
@@ -89,22 +89,6 @@ class Simulated:
 def node_of(number: int, count: int = len(NODES)) -> str:
     """A task measures a period."""
     return f"n{number // PERIOD % count + 1}"
-
-
-def entry(s: Sample, number: int) -> dict[str, Any]:
-    workload, _, threads = s.row.partition("/threads:")
-    own: dict[str, Any] = {
-        "name": s.row.replace("/", f"/{s.arm}/", 1),
-        "workload": workload,
-        "allocator": s.arm,
-        "threads": int(threads),
-        "block": number,
-        "seed": 1,
-        "digest": s.digest,
-    }
-    if s.failure is not None:
-        return {**own, "error_occurred": True, "error_message": s.failure}
-    return {**own, **s.values}
 
 
 class OfGate(InFolder):

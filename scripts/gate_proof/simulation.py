@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Optional
 
 from gate.campaign import Campaign, Order, run
 from gate.findings import Finding
@@ -65,6 +65,23 @@ class Machine:
                 samples += [self.sample(order, row, a, block, draw) for a in arms + arms[::-1]]
         assert len(samples) == order.samples == len(order.rows) * order.blocks * 3 * MIRRORED
         return Part(order.name, samples, dict(self.facts))
+
+
+def entry(s: Sample, number: int) -> dict[str, Any]:
+    """As the driver writes it, of the round with this number."""
+    workload, _, threads = s.row.partition("/threads:")
+    own: dict[str, Any] = {
+        "name": s.row.replace("/", f"/{s.arm}/", 1),
+        "workload": workload,
+        "allocator": s.arm,
+        "threads": int(threads),
+        "block": number,
+        "seed": 1,
+        "digest": s.digest,
+    }
+    if s.failure is not None:
+        return {**own, "error_occurred": True, "error_message": s.failure}
+    return {**own, **s.values}
 
 
 def gate(
