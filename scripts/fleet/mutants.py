@@ -14,6 +14,23 @@ MUTANTS = [
         "Also of nodes with one task each",
     ),
     (
+        "fleet: on several nodes, memory is judged, too",
+        "scripts/gate/judge.py",
+        "    return [m for m in METRICS if all(m.name in values for values in own)]",
+        "    few = METRICS[: 1 if len({s.node for s in samples}) > 1 else None]\n"
+        "    return [m for m in few if all(m.name in values for values in own)]",
+        "scripts/fleet/test_replay.py:SimulatedReplay.test_on_several_it_is_the_stratified_expectation",
+        "test_on_several",
+    ),
+    (
+        "fleet: what passes has the interval of all its rounds",
+        "scripts/gate/judge.py",
+        'shown = c.effect if verdict in ("fail", "improved", "void") else c.widest',
+        "shown = c.effect",
+        "scripts/fleet/test_replay.py:RecordedReplay.test_on_several_it_is_the_stratified_expectation",
+        "Also of nodes with one task each",
+    ),
+    (
         "fleet: head's failure does not void its node",
         "scripts/gate/nodes.py",
         'by_node(s for s in samples if s.arm != "head")',

@@ -38,7 +38,7 @@ class Recorded:
     stages: tuple[
         list[Sample], list[Sample]
     ]  # the number of a block is that of its round in the stage
-    local: list[dict[str, Any]]  # what the gate finds where it has one node: the members of SHOWN
+    local: list[dict[str, Any]]  # what the judge found then, on one node: the members of SHOWN
 
 
 def number_of(value: Any) -> Any:
