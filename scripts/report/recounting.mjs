@@ -6,8 +6,19 @@ const refuse = (why) => (console.error(`${basename(process.argv[1])}: ${why}`), 
 export const read = (file) => {
   try { return readFileSync(file ?? "", "utf8"); } catch ({ code }) { return refuse(file ? `cannot read ${file} (${code}); make report RUN=… writes the page of a run` : "name a page and its files: results/README.md"); }
 };
+// Of another version, the same names may mean something else: bench_results.py has the same rule.
+const ofThisVersion = (file, document) => {
+  const told = [document?.context?.spanbench?.version, document?.version, document?.machine?.spanbench].find((v) => typeof v === "string" && v), writer = told ? `, ${told}` : "";
+  for (const key of ["schema", "schema_version"]) {
+    const is = document?.[key];
+    if (is !== undefined && is !== 1) refuse(`${file}: its ${key} is ${JSON.stringify(is)}, and this spanbench knows 1 alone; read it with the spanbench that wrote it${writer}, or update this one`);
+  }
+  return document;
+};
 export const parsed = (file, text) => {
-  try { return JSON.parse(text); } catch ({ message }) { return refuse(`${file} is not JSON: ${message}`); }
+  let document;
+  try { document = JSON.parse(text); } catch ({ message }) { return refuse(`${file} is not JSON: ${message}`); }
+  return ofThisVersion(file, document);
 };
 export const json = (file) => parsed(file, read(file));
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
