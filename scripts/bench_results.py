@@ -587,6 +587,8 @@ def writer_of(document: dict[str, Any]) -> str:
     for inner in ("context", "spanbench"):
         own = own.get(inner, own) if isinstance(own, dict) else {}
     told = own.get("version") if isinstance(own, dict) else None
+    if told is None and isinstance(document.get("machine"), dict):  # of gate.json
+        told = document["machine"].get("spanbench")
     version = f", {printable(told)[:40]}" if isinstance(told, str) and told else ""
     return f"the spanbench that wrote it{version}"
 

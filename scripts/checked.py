@@ -20,6 +20,7 @@ from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
+import bench_results
 import known_failures
 import program
 import stored_file
@@ -143,10 +144,7 @@ def renewed(stored: Any, new: Any) -> Any:
 
 def read_run(folder: Path) -> Any:
     file = folder / "conformance.json"
-    try:
-        return condensed(json.loads(file.read_bytes()))
-    except stored_file.SPOILED as problem:
-        raise Unusable(f"{file} is not of a run of make check: {stored_file.fault(problem)}")
+    return bench_results.read_loosely(file, condensed, "a run of make check")
 
 
 def main() -> int:

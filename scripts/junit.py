@@ -9,7 +9,6 @@ Exit code 0: it is written, 2: wrong use, or the run has no conformance.json tha
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from xml.etree import ElementTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
+import bench_results
 import program
 import stored_file
-from bench_results import Unusable
 
 READ, WRITTEN = "conformance.json", "conformance.xml"
 # XML 1.0 cannot hold these, not even escaped.
@@ -169,13 +168,7 @@ def main() -> int:
     )
     parser.add_argument("run", type=Path, metavar="RUN_FOLDER")
     folder = parser.parse_args().run
-    text = (folder / READ).read_bytes()
-    try:
-        content = conformance(json.loads(text))
-    except stored_file.SPOILED as problem:
-        raise Unusable(
-            f"{folder / READ} is not a document of a conformance run: {problem!r}"
-        ) from problem
+    content = bench_results.read_loosely(folder / READ, conformance, "a conformance run")
     stored_file.write(folder / WRITTEN, content)
     return 0
 

@@ -9,7 +9,6 @@ use, or what is there cannot be read.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from dataclasses import dataclass
@@ -18,11 +17,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python does not add it
 
+import bench_results
 import checked
 import findings
 import known_failures
 import program
-import stored_file
 from bench_results import Unusable
 
 FINDING = 1
@@ -67,13 +66,14 @@ def read(folder: Path) -> list[Release]:
     entries, found = known_failures.read(), []
     for each in sorted(p for p in folder.iterdir() if p.is_dir()):
         for file in sorted(each.glob("*/conformance.json"), reverse=True):
-            try:
-                run = json.loads(file.read_bytes())
-                if run["complete"]:
-                    found.append(release_of(each.name, run, entries))
-                    break
-            except stored_file.SPOILED as problem:
-                raise Unusable(f"{file} is not of a run: {stored_file.fault(problem)}")
+            release = bench_results.read_loosely(
+                file,
+                lambda run: release_of(each.name, run, entries) if run["complete"] else None,
+                "a run of make check",
+            )
+            if release:
+                found.append(release)
+                break
     return found
 
 

@@ -14,7 +14,7 @@ import programs_table
 from bench_results import Results, Spread, Unusable
 from driving import run_python
 from fleet import parts
-from gate import samples
+from gate import rejudge, samples
 from gate.findings import Refusal
 from verdicts import try_results
 
@@ -423,6 +423,11 @@ class Files(unittest.TestCase):
                 Refusal, "x.json cannot be judged: its schema is 2, and this"
             ):
                 samples.load(file, "stage-1")
+            file.write_text(json.dumps({"schema_version": 2, "machine": {"spanbench": "v9"}}))
+            with self.assertRaisesRegex(
+                Refusal, "its schema_version is 2, and .* with the spanbench that wrote it, v9, or"
+            ):
+                rejudge.read(file)
             file.write_text(
                 json.dumps(
                     {"schema": 2, "context": {"spanbench": {"version": "\x1b[31m" + "v" * 90}}}

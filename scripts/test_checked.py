@@ -3,12 +3,15 @@ are here, and the quick ones come out the same again."""
 
 import copy
 import json
+import tempfile
 import unittest
 import zlib
-from typing import Any
+from pathlib import Path
+from typing import Any, Callable
 
 import checked
 import known_failures
+import releases_table
 from bench_results import Unusable
 from driving import CELLS, SPANBENCH, DriverTest, at_once, run, slow
 
@@ -63,6 +66,26 @@ class Condensed(unittest.TestCase):
         for member in wrong:
             with self.assertRaises(Unusable):
                 checked.condensed({**RUN, **member})
+
+    def test_a_run_of_another_version_is_refused(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
+            folder = Path(directory) / "one-1" / "run"
+            folder.mkdir(parents=True)
+            file = folder / "conformance.json"
+            reads: list[Callable[[], Any]] = [
+                lambda: checked.read_run(folder),
+                lambda: releases_table.read(Path(directory)),
+            ]
+            of = {**RUN, "results": [{**RESULT, "class": "required"}]}
+            file.write_text(json.dumps({"schema": 1, **of}))
+            for read in reads:
+                self.assertTrue(read())
+            file.write_text(json.dumps({"schema": 2, **of}))
+            for read in reads:
+                with self.assertRaisesRegex(
+                    Unusable, "conformance.json: .* its schema is 2, .* that wrote it, abc, or"
+                ):
+                    read()
 
     def test_a_run_of_some_checks_renews_these(self) -> None:
         other = copy.deepcopy(FAILED)

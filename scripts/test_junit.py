@@ -205,7 +205,14 @@ class Program(DriverTest):
             "\xff",
         ):
             self.json.write_bytes(text.encode("latin-1"))
-            self.refused("conformance.json is not a document of a conformance run")
+            self.refused("conformance.json: (not|nested) ")
+
+    def test_another_version(self) -> None:
+        self.json.write_text(json.dumps({"schema": 2, **RUN, "version": "v9"}))
+        self.refused(
+            "conformance.json: not a conformance run: its schema is 2, and this spanbench knows 1 alone; read it with "
+            "the spanbench that wrote it, v9, or "
+        )
 
     def test_what_is_not_there(self) -> None:
         self.json.unlink()

@@ -17,6 +17,7 @@ from typing import Any
 
 import jsonschema
 
+import bench_results
 from gate import accepted, base_and_head, campaign, deterministic, judge
 from gate.findings import Finding, Refusal, check_coverage, restored, verdict
 from gate.samples import load
@@ -41,6 +42,7 @@ class Again:
 def read(file: Path) -> dict[str, Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
+        bench_results.check_schema(document)
         jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
         return dict(document)
     except OSError as problem:
