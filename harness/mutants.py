@@ -24,6 +24,14 @@ MUTANTS = [
         "",
     ),
     (
+        "run-test: a short program that crosses a second is short",
+        "scripts/run-test",
+        "seconds=$((($(date +%s%3N) - begin) / 1000))",
+        "seconds=$(($(date +%s) - begin / 1000))",
+        "harness/test/test_run_test.py:RunTest.test_a_short_program_that_crosses_a_second_is_short",
+        "",
+    ),
+    (
         "run-test: the CPU time of cases is that of their children, too",
         "scripts/run-test",
         "os.times()[i:4:2]",

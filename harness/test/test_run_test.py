@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import unittest
+from pathlib import Path
+from typing import Any
 
 from driving import ROOT, DriverTest, clean_environment, run, slow
 
@@ -23,12 +25,15 @@ class B(unittest.TestCase):
 
 
 class RunTest(DriverTest):
-    def program(self, script: str) -> "subprocess.CompletedProcess[str]":
-        path = self.directory / "test" / "toy"
+    def executable(self, path: Path, script: str) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{script}")
         path.chmod(0o755)
-        return run("scripts/run-test", "toy", cwd=ROOT, env=clean_environment(B=self.directory))
+
+    def program(self, script: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+        self.executable(self.directory / "test" / "toy", script)
+        environment = clean_environment(B=self.directory, **more)
+        return run("scripts/run-test", "toy", cwd=ROOT, env=environment)
 
     def cases(self, *names: str) -> "subprocess.CompletedProcess[str]":
         file = self.directory / "test_toy.py"
@@ -57,6 +62,20 @@ class RunTest(DriverTest):
             result = self.program(script)
             self.assertEqual(result.returncode, code)
             self.assertIn(said, result.stderr)
+
+    def test_a_short_program_that_crosses_a_second_is_short(self) -> None:
+        """By a clock that the test sets."""
+        now = self.directory / "now"
+        self.executable(
+            self.directory / "bin" / "date",
+            f"read -r ms <{now}\ncase $1 in\n+%s) echo $((ms / 1000)) ;;\n+%s%3N) echo $ms ;;\nesac\n",
+        )
+        path = f"{self.directory}/bin:{os.environ['PATH']}"
+        for end, said in ((1000100, ""), (1001000, "# toy: 1 s; CPU ")):
+            now.write_text("999900\n")
+            result = self.program(f"echo ok 1 - a; echo {end} >{now}", PATH=path)
+            self.assertEqual((result.returncode, result.stdout), (0, "ok 1 - a\n"))
+            self.assertTrue(result.stderr.startswith(said) and bool(result.stderr) == bool(said))
 
     def test_what_a_program_leaves_running_is_not_waited_for(self) -> None:
         result = self.program("sleep 60 2>/dev/null & echo ok 1 - $!")
