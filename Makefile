@@ -46,6 +46,7 @@
 #:     BATCH=n AT_ONCE=n        rounds of a task, tasks at a time; SBATCH="--partition=big"; all that make bench has
 #:     DO=status RUN=folder     or submit, collect, cancel (default: submit, wait and collect)
 #:     WORK=check|harden|gate|try|programs   make check, harden, gate, try, bench-programs there
+#:     UNSHARED=/tmp            nodes share no folder: the bundle goes to this folder of each, and parts come back
 #: make baseline     count this tree's gomalloc anew: what CI compares with (results/baseline.json)
 #: make history      what the counts were over the commits: records this one, draws all (a page, too), prints the changes
 #:     COMMITS="HEAD~20..HEAD"  record these instead: commits, or ranges of those that changed gomalloc

@@ -3,8 +3,8 @@ for each program.
 
 The rounds are those of the first program, then those of the second, and so on: with RUNS rounds of each, round n is of
 program n / RUNS. No task has rounds of two programs. So a node that lacks one program can still run the others.
-A program is not copied: each node must have the same commands, by their digests. Its data are made by its script, on the node, in
-a folder of the node's own.
+A program is not copied: each node must have the same commands, by their digests. What these start or read is not compared,
+such as gcc's cc1 or Python's modules. Its data are made by its script, on the node, in a folder of the node's own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SCRIPTS = ("program_data.py", "program.py", "bench_results.py", "stored_file.py"
 
 
 def files_of(commands: dict[str, str]) -> dict[str, Any]:
-    """The digests of what runs when these commands do: the nodes must have the same."""
+    """The digests of these commands and of the libraries that they load: the nodes must have the same."""
     found = {}
     for name, path in commands.items():
         for file, what in (
