@@ -71,7 +71,7 @@ def sum_of(d: Strata, shift: float) -> int:
 def of_one_node(d: list[float]) -> float:
     """Wilcoxon's p. Zeros do not count, and equal sizes share their ranks; all ranks are doubled."""
     moved = [x for x in d if x != 0]
-    sizes = sorted(map(abs, moved))
+    sizes = sorted(abs(x) for x in moved)
     ranks = [1 + bisect.bisect(sizes, abs(x)) + bisect.bisect_left(sizes, abs(x)) for x in moved]
     ways_to = Counter({0: 1})
     for rank in ranks:

@@ -96,7 +96,7 @@ def concluded(of: dict[str, Any]) -> dict[str, Any]:
 
 class Unproven(Machine):
     """The head of one row is slower than the margin in all rounds of the first stage. In the second, two of 13 rounds are
-    so much below that its p is 0.016: too much for a discovery, and too little for an interval that holds the margin.
+    so much below that its p is 0.016. That is too much for a discovery, and too little for an interval that holds the margin.
     """
 
     def sample(self, order: Order, row: str, arm: str, block: int, draw: random.Random) -> Sample:
