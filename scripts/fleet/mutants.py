@@ -294,4 +294,12 @@ MUTANTS = [
         f"{FLEET}:Back.test_a_bundle_goes_once_to_each_node_at_work",
         "test_a_bundle_goes_once",
     ),
+    (
+        "fleet: a signal ends the making of data",
+        "scripts/fleet/task.py",
+        "            self.preparing = False\n            raise Stopped\n",
+        "            self.preparing = False\n",
+        f"{FLEET}:Catalogue.test_a_signal_ends_the_making_of_data",
+        "test_a_signal_ends",
+    ),
 ]

@@ -95,6 +95,10 @@ def other_cpus(asked: dict[str, Any]) -> list[str]:
     ]
 
 
+class Stopped(Exception):
+    """A signal came while data were made."""
+
+
 class Task:
     def __init__(self, folder: Path, submission: str) -> None:
         self.folder = folder
@@ -107,6 +111,7 @@ class Task:
         self.skipped: dict[str, list[str]] = {}  # of programs that this node does not run, why
         self.child: Optional[subprocess.Popen[bytes]] = None
         self.signal = 0
+        self.preparing = False
 
     def is_whole(self, part: Path) -> list[int]:
         """Rounds of an attempt, which may have been killed at any moment."""
@@ -163,14 +168,21 @@ class Task:
 
     @property
     def local(self) -> Path:
-        """A folder of this node's own; the name of a fleet is random."""
-        return Path(os.environ.get("TMPDIR") or "/tmp") / f"{self.asked['name']}.{self.node}"
+        """A folder of this node's own; the name of a fleet is random. TMPDIR is as the submitter's, and may be a folder that the
+        node does not have."""
+        place = os.environ.get("TMPDIR", "")
+        usable = os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
+        return Path(place if usable else "/tmp") / f"{self.asked['name']}.{self.node}"
 
-    def make_local(self) -> None:
-        """For data of programs. What a task that was killed left there goes."""
+    def make_local(self) -> list[str]:
+        """For data of programs. What a task that was killed left there goes. Returns why it cannot be made."""
         self.remove_local()
-        self.local.mkdir()
-        self.local.chmod(0o711)  # a program that refuses to run as root runs as another user
+        try:
+            self.local.mkdir()
+            self.local.chmod(0o711)  # a program that refuses to run as root runs as another user
+        except OSError as problem:
+            return [f"{self.local}, for the data of programs: {problem.strerror}"]
+        return []
 
     def remove_local(self) -> None:
         if self.local.exists() and self.local.lstat().st_uid == os.geteuid():
@@ -190,6 +202,16 @@ class Task:
         words = [w.replace("$PORT", str(port)) for w in of["words"] if w.startswith("--ready=")]
         words += [w for w in of["words"] if not w.startswith("--ready=")]
         return [*words, f"--cwd={folder}"], of["program"], variables
+
+    def prepared(self, first: int) -> tuple[list[str], list[str], dict[str, str]]:
+        """Likewise. Raises Stopped, too."""
+        self.preparing = True
+        try:
+            if self.signal:
+                raise Stopped
+            return self.of_program(first)
+        finally:
+            self.preparing = False
 
     def skip_programs(self, numbers: Iterable[int]) -> None:
         """Those of these rounds that this node cannot run."""
@@ -234,7 +256,9 @@ class Task:
         program, variables = self.asked.get("program", []), None
         if self.asked["work"] == "programs":
             try:
-                own, program, variables = self.of_program(first)
+                own, program, variables = self.prepared(first)
+            except Stopped:
+                return 128 + self.signal
             except (OSError, RuntimeError) as problem:
                 self.skipped[self.program_of(first)["name"]] = [str(problem)]
                 self.say_what_it_can([])
@@ -252,8 +276,11 @@ class Task:
         return code
 
     def stop(self, number: int, _: Optional[FrameType]) -> None:
-        """The driver then saves what it has."""
+        """The driver then saves what it has. Nothing is lost of data that are being made."""
         self.signal = number
+        if self.preparing:
+            self.preparing = False
+            raise Stopped
         if self.child:
             self.child.send_signal(signal.SIGTERM)
 
@@ -278,8 +305,9 @@ class Task:
             return WRONG_USE
         code = 0
         try:
-            if self.asked["work"] == "programs":
-                self.make_local()
+            if self.asked["work"] == "programs" and (found := self.make_local()):
+                self.say_what_it_can(found)
+                return WRONG_USE
             for first, last in todo:
                 if self.skipped and self.skipped[self.program_of(first)["name"]]:
                     code = WRONG_USE

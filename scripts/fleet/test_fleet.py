@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import sys
 import tarfile
 import tempfile
@@ -455,6 +456,48 @@ class Catalogue(OfPrograms):
         self.assertEqual(self.task([0, 1], path), (0, [(0, 1)], said), "b is not forgotten")
         (refused,) = refusals(self.folder)
         self.assertEqual(refused.what, "n1 did no work of b")
+
+    def made(self, **variables: str) -> Any:
+        (self.folder / "jobs").mkdir()
+        (self.folder / "nodes").mkdir()
+        task.save(self.folder / "jobs" / "0.json", {"batches": [[0, 2]]})
+        task.save(self.folder / "fleet.json", self.asked)
+        own = {"SLURM_ARRAY_TASK_ID": "0", "SLURMD_NODENAME": "n1", **variables}
+        patch = mock.patch.dict(os.environ, own)
+        patch.start()
+        self.addCleanup(patch.stop)
+        return task.Task(self.folder, "0")
+
+    def test_a_folder_for_data_that_the_node_lacks(self) -> None:
+        made = self.made(TMPDIR=str(self.folder / "of the submitter"))
+        self.assertEqual(made.local, Path("/tmp/spanbench-0.n1"))
+        os.environ["TMPDIR"] = str(self.folder)
+        self.assertEqual(made.local, self.folder / "spanbench-0.n1")
+        made.local.write_text("")  # and it cannot be made
+        (said,) = made.make_local()
+        self.assertEqual(said, f"{made.local}, for the data of programs: File exists")
+
+    def test_a_node_without_a_folder_for_data_says_so(self) -> None:
+        made = self.made()
+        (self.folder / "bundle").mkdir()
+        manifest = {"architecture": os.uname().machine, "files": {}}
+        task.save(self.folder / "bundle" / "manifest.json", manifest)
+        with mock.patch.object(made, "make_local", return_value=["no room"]), mock.patch.object(
+            made, "measure", return_value=0
+        ) as measured, mock.patch("sys.stderr", io.StringIO()):
+            self.assertEqual((made.run(), measured.called), (2, False))
+        self.assertEqual([r.reasons for r in refusals(self.folder) if not r.program], [["no room"]])
+
+    def test_a_signal_ends_the_making_of_data(self) -> None:
+        made = self.made()
+
+        def make(first: int) -> Any:
+            made.stop(signal.SIGTERM, None)
+            self.fail("it goes on")
+
+        with mock.patch.object(made, "of_program", side_effect=make):
+            self.assertEqual(made.measure(0, 2), 128 + signal.SIGTERM)
+        self.assertFalse(made.preparing)
 
     def test_a_program_is_submitted_to_nodes_that_have_it(self) -> None:
         for name in ("jobs", "nodes"):
