@@ -44,6 +44,7 @@
 #:     ARGS="--strict --judge results/latest-gate"   build/spanbench gate --help says all
 #: make fleet        make bench on the nodes of a cluster, through Slurm (scripts/fleet/README.md)
 #:     BATCH=n AT_ONCE=n        rounds of a task, tasks at a time; SBATCH="--partition=big"; all that make bench has
+#:     UNSHARED=/tmp            the nodes share no folder: all goes through this one of each
 #:     DO=status RUN=folder     or submit, collect, cancel (default: submit, wait and collect)
 #:     WORK=check|harden|gate|try|programs   make check, harden, gate, try, bench-programs there
 #:     UNSHARED=/tmp            nodes share no folder: the bundle goes to this folder of each, and parts come back

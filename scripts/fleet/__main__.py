@@ -21,7 +21,7 @@ from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen, refusals
-from fleet.rounds import SAMPLES, named
+from fleet.rounds import RUNS, SAMPLES, named
 from fleet.task import save
 from program import HOME, WRONG_USE, Terminated, complain, duration, run
 
@@ -293,6 +293,8 @@ def prepare(options: argparse.Namespace) -> Path:
     driver = options.driver.absolute()
     if options.cpus and options.work != "gate":
         raise Refusal("--cpus is for --work gate: its default rows follow the number of CPUs")
+    if options.work in RUNS and not options.unshared:
+        tries.refuse_path(options.out)
     if options.work == "try" and not options.rounds:
         return tries.prepare(options.out, driver, options.words)
     if options.work == "programs" and not options.rounds:

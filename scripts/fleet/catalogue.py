@@ -69,7 +69,6 @@ def prepare(out: Path, driver: Path, words: list[str], say: Callable[[str], None
     skipped, and why. Raises Refusal."""
     options = asking.split(words)
     asking.refuse_ours(options)
-    tries.refuse_path(out)
     for name, _ in options:
         if name in (*tries.OURS, *THEIRS):
             raise Refusal(

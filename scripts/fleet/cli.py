@@ -27,7 +27,7 @@ def count(text: str) -> int:
 
 
 def folder_of_nodes(text: str) -> Path:
-    if not re.fullmatch(r"(/[\w.+-]+)+", text):
+    if not re.fullmatch(r"(/(?!\.\.?(/|$))[\w.+-]+)+", text):
         raise argparse.ArgumentTypeError(
             f"the path of a folder that each node has, of letters, digits and ._+-, not '{text}'"
         )

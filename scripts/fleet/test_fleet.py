@@ -339,7 +339,13 @@ class Programs(OfPrograms):
         with self.assertRaises(asked.Refusal):
             tries.file_of(["./none"], self.folder, False)
         with self.assertRaisesRegex(asked.Refusal, "no path with blanks"):
-            tries.prepare(self.folder / "a b", SPANBENCH, ["--", "true"])
+            tries.refuse_path(self.folder / "a b")
+        words = ["submit", "--work=try", "--out=/a b", "--", "--", "true"]
+        with self.assertRaisesRegex(asked.Refusal, "no path with blanks"):
+            main.prepare(cli.parser().parse_args(words))
+        words.insert(1, "--unshared=/tmp")  # libraries are loaded from there
+        with mock.patch.object(tries, "prepare", return_value=self.folder):
+            self.assertEqual(main.prepare(cli.parser().parse_args(words)), self.folder)
         self.assertEqual(tries.located([("--cwd", "/x/../y")]), [("--cwd", "/y")])
         self.assertEqual(tries.located([]), [("--cwd", os.getcwd())])
 
@@ -560,7 +566,7 @@ class Back(InFolder):
 
     def test_a_folder_of_nodes_is_a_plain_path(self) -> None:
         self.assertEqual(cli.folder_of_nodes("/scratch/my.x"), Path("/scratch/my.x"))
-        for text in ("tmp", "/a b", "/a;b", "/", "", "/$(x)"):
+        for text in ("tmp", "/a b", "/a;b", "/", "", "/$(x)", "/a/../b", "/a/.", "/.."):
             with self.assertRaises(argparse.ArgumentTypeError):
                 cli.folder_of_nodes(text)
 

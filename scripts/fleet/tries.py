@@ -72,7 +72,6 @@ def refuse_path(out: Path) -> None:
 def prepare(out: Path, driver: Path, words: Sequence[str]) -> Path:
     """Makes the folder of a fleet with its bundle. `words`: options of `try`, and the program behind --. Raises Refusal."""
     options, program = split(words)
-    refuse_path(out)
     asking.refuse_ours(options)
     plan = asking.plan_of_verdicts("try", options, None)
     options = located(options)

@@ -1,5 +1,6 @@
 """Parts of checks, misuses or programs become one for each class of machines. It is the file that one run of the driver
-stores: conformance.json, hardening.json or program.json; of the catalogue, one for each program. And nodes.json says who ran what. The joining is pure."""
+stores: conformance.json, hardening.json or program.json; of the catalogue, one for each program. And nodes.json says who ran
+what. The joining is pure."""
 
 from __future__ import annotations
 
