@@ -17,7 +17,8 @@
 #   PROGRAMS QUICK RUNS CORE   as of make bench-programs, with WORK=programs
 #   BASE HEAD                  as in scripts/gate.sh, which has no OUT of its own here. ARGS="--blocks n" has more rounds.
 #   OUT=dir                    a folder that all nodes see under the same path (default: results)
-#   UNSHARED=/tmp              they see none: the bundle goes by sbcast to this folder of each, and parts come back by srun
+#   UNSHARED=/tmp              they see none: the bundle goes by sbcast to this folder of each, and parts come back by srun.
+#                              DO=submit alone then holds the tasks, and DO=collect releases them.
 #   B=dir                      where the driver was built (default: build)
 #
 # Exit code: 0 good; 1 a sample failed, rounds are missing, or a regression; 2 wrong use or environment; 75 undecided and

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Optional
 
@@ -20,13 +20,12 @@ from fleet import cli, jobs, machines, slurm, tries, unshared, verdicts
 from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
-from fleet.parts import Part, Reader, chosen, refusals
+from fleet.parts import Part, Reader, Refused, chosen, refusals
 from fleet.rounds import RUNS, SAMPLES, named
 from fleet.task import save
 from program import HOME, WRONG_USE, Terminated, complain, duration, run
 
 POLL_SECONDS = 2.0
-PATIENCE = 5  # looks, until it is said that a node gets no bundle
 PAGE = ("report/__main__.py", "--if-possible")
 # What shows a collected run, of scripts/.
 SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
@@ -89,16 +88,37 @@ class Fleet:
         self.bare = bare
         self.began = time.monotonic()
         self.at_begin: Optional[int] = None
-        self.unfed: Counter[str] = Counter()  # of nodes, how often a bundle could not be sent
+        self.now = False  # it is to wait for nothing
+        self.exchange: Optional[unshared.Exchange] = None  # with nodes that share no folder
+        if self.fleet.get("unshared"):
+            self.exchange = unshared.Exchange(self.folder, self.fleet, self.say, self.show)
+
+    def close(self) -> None:
+        if self.exchange:
+            self.exchange.close()
+
+    def say(self, line: str) -> None:
+        self.progress.clear()
+        complain(f"fleet: {printable(line)}")
+
+    def show(self, line: str) -> None:
+        self.progress.show(f"fleet: {line}")
+
+    @property
+    def go_on(self) -> str:
+        return f"make fleet DO=collect RUN={shlex.quote(str(self.folder))}"
+
+    def refusals(self) -> list[Refused]:
+        """Also of nodes that cannot say so."""
+        unfed = self.exchange.without_bundle() if self.exchange else {}
+        found = [Refused(node, [f"it gets no bundle: {why}"]) for node, why in unfed.items()]
+        return refusals(self.folder) + found
 
     def whole(self, parts: list[Part]) -> set[int]:
         return {n for _, of in chosen(parts, self.asked.repetitions) for n in of}
 
     def missing(self, parts: list[Part]) -> list[int]:
         return sorted(set(range(self.asked.repetitions)) - self.whole(parts))
-
-    def named(self, missing: list[int]) -> str:
-        return named(self.fleet, missing)
 
     def line(self, there: int, tasks: list[slurm.Waiting]) -> str:
         if self.at_begin is None:
@@ -114,7 +134,7 @@ class Fleet:
         return said + f"; no node is at work: {', '.join(why)}" * bool(why)
 
     def wait(self) -> list[Part]:
-        """Until Slurm has no task of it any more. While Slurm does not answer, nothing is concluded."""
+        """Until Slurm has no task of it any more, and parts are here. While Slurm does not answer, nothing is concluded."""
         told = ""
         while True:
             try:
@@ -126,8 +146,8 @@ class Fleet:
                 told = str(problem)
                 time.sleep(POLL_SECONDS)
                 continue
-            if self.fleet.get("unshared"):
-                self.exchange(tasks)
+            if self.exchange:
+                self.work_with_nodes(self.exchange, tasks)
             parts = self.reader.look(not tasks)
             if not tasks:
                 self.progress.clear()
@@ -135,22 +155,27 @@ class Fleet:
             self.progress.show(self.line(len(self.whole(parts)), tasks))
             time.sleep(POLL_SECONDS)
 
-    def exchange(self, tasks: list[slurm.Waiting]) -> None:
-        """With nodes that share no folder: bundles go to those at work, and at the end parts come back."""
+    def work_with_nodes(self, exchange: unshared.Exchange, tasks: list[slurm.Waiting]) -> None:
+        """Bundles go to those at work, and at the end parts come back."""
+        submitted = jobs.submissions(self.folder)
+        exchange.options = submitted[-1][1]["options"] if submitted else []
         if tasks:
-            submitted = jobs.submissions(self.folder)
-            failed = unshared.feed(self.folder, self.fleet, submitted, tasks)
-            self.unfed.update(failed.keys())
-            for node in (n for n in failed if self.unfed[n] == PATIENCE):
-                complain(f"fleet: {node} gets no bundle: {printable(failed[node])}; trying again")
+            exchange.feed(submitted, tasks)
             return
-        for said in unshared.fetch(self.folder, self.fleet):
-            complain(f"fleet: {printable(said)}")
+        exchange.fetch()
+        unshared.drop_archives(self.folder)
 
-    def submit(self, missing: list[int], batch: int, at_once: int, options: list[str]) -> None:
+    def submit(
+        self,
+        missing: list[int],
+        batch: int,
+        at_once: int,
+        options: list[str],
+        hold: bool = False,
+    ) -> None:
         """The rounds of a program are not submitted to nodes that cannot run it. So there may be several jobs; if Slurm
         refuses some, the others go on. Raises slurm.Trouble, if it refuses all."""
-        section, refused = self.fleet.get("section", 0), refusals(self.folder)
+        section, refused = self.fleet.get("section", 0), self.refusals()
         jobs_: dict[tuple[str, ...], list[int]] = {}
         for number in missing:
             program = self.fleet["programs"][number // section]["name"] if section else ""
@@ -160,7 +185,7 @@ class Fleet:
         for nodes, of in jobs_.items():
             try:
                 job, tasks = jobs.submit(
-                    self.folder, self.fleet, of, batch, at_once, nodes, options
+                    self.folder, self.fleet, of, batch, at_once, nodes, options, hold
                 )
             except slurm.Trouble as problem:
                 problems.append(problem)
@@ -175,12 +200,8 @@ class Fleet:
         try:
             return self.wait_for_all()
         except (KeyboardInterrupt, Terminated):
-            self.progress.clear()
-            where = shlex.quote(str(self.folder))
-            complain(
-                f"fleet: the tasks go on; to go on here: make fleet DO=collect RUN={where} "
-                "(DO=cancel ends them)"
-            )
+            fed = ", once they have their bundle" * bool(self.exchange)
+            self.say(f"the tasks go on{fed}; to go on here: {self.go_on} (DO=cancel ends them)")
             raise
 
     def wait_for_all(self) -> list[Part]:
@@ -190,15 +211,14 @@ class Fleet:
         while True:
             parts = self.wait()
             missing = self.missing(parts)
-            now = (len(missing), -len(refusals(self.folder)))
+            now = (len(missing), -len(self.refusals()))
             last = jobs.submissions(self.folder)
             if not missing or (before is not None and now >= before):
                 return parts
             before = now
             how = last[-1][1] if last else {"batch": 1, "at_once": 0, "options": []}
-            complain(
-                f"fleet: {plural(len(missing), 'round')} got lost ({self.named(missing)}): submitted anew"
-            )
+            lost = f"{plural(len(missing), 'round')} got lost ({named(self.fleet, missing)})"
+            complain(f"fleet: {lost}: submitted anew")
             try:
                 self.submit(missing, how["batch"], how["at_once"], how["options"])
             except slurm.Trouble as problem:  # what is there is worth collecting
@@ -242,7 +262,7 @@ class Fleet:
             f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, COUNTED[self.fleet['work']])}, "
             f"{made.failed} failed"
         )
-        for refused in refusals(self.folder):
+        for refused in self.refusals():
             print(f"{refused.what}: {printable('; '.join(refused.reasons))}")
         for problem in made.problems:
             print(printable(problem))
@@ -267,10 +287,15 @@ class Fleet:
                     or later
                 )
         if missing:
-            print(f"missing: {self.named(missing)}; logs of the tasks: {self.folder}/logs")
-        elif self.fleet.get("unshared"):
-            for left in unshared.remove(self.folder, self.fleet):
+            print(f"missing: {named(self.fleet, missing)}; logs of the tasks: {self.folder}/logs")
+            if self.exchange:
+                print(
+                    f"The nodes keep what they have: {self.go_on}, or DO=cancel, which removes it"
+                )
+        elif self.exchange:
+            for left in self.exchange.remaining() if self.now else self.exchange.remove():
                 print(printable(left))
+            self.progress.clear()
         failed = made.failed and self.fleet["work"] != "gate"  # which has judged them
         return verdict or (FINDING if missing or failed else later)
 
@@ -283,9 +308,24 @@ def status(fleet: Fleet) -> int:
         print(f"  {task.task} {task.state} {task.node or task.reason}")
     for refused in refusals(fleet.folder):
         print(f"  {refused.what}: {printable('; '.join(refused.reasons))}")
+    if fleet.exchange and any(unshared.is_held(t, True) for t in tasks):
+        print(f"tasks are held until somebody sends their bundle: {fleet.go_on}")
     missing = fleet.missing(parts)
     if missing and not tasks:
-        print(f"no task is left, and {fleet.named(missing)} are missing: collect submits them anew")
+        lost = named(fleet.fleet, missing)
+        print(f"no task is left, and {lost} are missing: collect submits them anew")
+    return 0
+
+
+def cancel(fleet: Fleet) -> int:
+    """Of nodes that share no folder, what is finished comes back, and their folders go."""
+    slurm.cancel(fleet.name)
+    if fleet.exchange:
+        slurm.cancel(unshared.parts_job(fleet.fleet))
+        fleet.wait()
+        for left in fleet.exchange.remove(fleet.exchange.kept):
+            print(printable(left))
+        fleet.progress.clear()
     return 0
 
 
@@ -323,12 +363,15 @@ def submit(options: argparse.Namespace) -> int:
     if options.unshared:
         file = folder / asking.FILE
         save(file, {**asking.load(folder), "unshared": str(options.unshared)})
-    fleet = Fleet(folder, options.bare)
-    rounds = list(range(fleet.asked.repetitions))
-    print(folder, flush=True)
-    batch = options.batch or fleet.fleet.get("period", 1)
-    fleet.submit(rounds, batch, options.at_once or 0, options.sbatch)
-    return fleet.finish(fleet.settle()) if options.collect else 0
+    with closing(Fleet(folder, options.bare)) as fleet:
+        rounds = list(range(fleet.asked.repetitions))
+        print(folder, flush=True)
+        batch = options.batch or fleet.fleet.get("period", 1)
+        hold = bool(fleet.exchange) and not options.collect
+        fleet.submit(rounds, batch, options.at_once or 0, options.sbatch, hold)
+        if hold:
+            fleet.say(f"the tasks are held until somebody sends their bundle: {fleet.go_on}")
+        return fleet.finish(fleet.settle()) if options.collect else 0
 
 
 def main() -> int:
@@ -336,13 +379,13 @@ def main() -> int:
     try:
         if options.do == "submit":
             return submit(options)
-        fleet = Fleet(options.folder, getattr(options, "bare", True))
-        if options.do == "status":
-            return status(fleet)
-        if options.do == "cancel":
-            slurm.cancel(fleet.name)
-            return 0
-        return fleet.finish(fleet.reader.look(True) if options.now else fleet.settle())
+        with closing(Fleet(options.folder, getattr(options, "bare", True))) as fleet:
+            if options.do == "status":
+                return status(fleet)
+            if options.do == "cancel":
+                return cancel(fleet)
+            fleet.now = options.now
+            return fleet.finish(fleet.reader.look(True) if options.now else fleet.settle())
     except (Refusal, slurm.Trouble, Lacking) as problem:
         complain(f"fleet: {printable(str(problem))}")
         return WRONG_USE

@@ -31,9 +31,10 @@ def submit(
     at_once: int,
     without: Sequence[str],
     options: Sequence[str],
+    hold: bool = False,
 ) -> tuple[str, int]:
-    """`asked`: fleet.json. Submits the missing rounds, in batches of at most so many, none over the end of a section. Returns the job and its tasks. Raises
-    slurm.Trouble."""
+    """`asked`: fleet.json. Submits the missing rounds, in batches of at most so many, none over the end of a section. `hold`:
+    no task begins before it is released. Returns the job and its tasks. Raises slurm.Trouble."""
     batches = rounds.ranges(missing, batch, 0, asked.get("section", 0))
     number = len(list((folder / "jobs").glob("[0-9]*.json")))
     how = {"batches": batches, "batch": batch, "at_once": at_once, "options": list(options)}
@@ -44,7 +45,12 @@ def submit(
     else:
         script = [str(folder / "bundle" / "task.sh"), str(folder), str(number)]
     try:
-        job = slurm.submit(script, len(batches), asked["name"], at_once, without, options)
+        words = [*options, *["--hold"] * hold]
+        job = slurm.submit(script, len(batches), asked["name"], at_once, without, words)
+    except slurm.NoAnswer as problem:  # its number is not another's: its tasks may run
+        raise slurm.NoAnswer(
+            f"{problem}; if Slurm took it all the same, collect finds it"
+        ) from problem
     except slurm.Trouble:
         file.unlink()  # else it would look as if its tasks had been lost
         raise

@@ -11,13 +11,18 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
+import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
+from program import ends_with_this
+
 SECONDS = 120.0  # that a command may take
-NODE_SECONDS = 900.0  # that a node may take until it is free
+END_SECONDS = 10.0  # that it may take to end, when it is asked to
 NO_CLUSTER = (
     "; a fleet needs a cluster: run this on one of its nodes. make bench measures one machine"
 )
@@ -25,6 +30,10 @@ NO_CLUSTER = (
 
 class Trouble(Exception):
     """A command failed; its own words say why."""
+
+
+class NoAnswer(Trouble):
+    """It took too long. What was asked for may be done all the same."""
 
 
 @dataclass(frozen=True)
@@ -38,24 +47,59 @@ class Waiting:
     job: str  # its own number, not that of the array: sbcast takes one by array and task for the rest of the array
 
 
-def command(*words: str) -> str:
-    if not shutil.which(words[0]):
+def must_be_here(program: str) -> None:
+    if not shutil.which(program):
         raise Trouble(
-            f"there is no {words[0]} here: install Slurm's commands, or use a login node of the cluster"
+            f"there is no {program} here: install Slurm's commands, or use a login node of the cluster"
         )
+
+
+def command(*words: str) -> str:
+    must_be_here(words[0])
     try:
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS
         )
     except subprocess.TimeoutExpired as problem:
-        raise Trouble(f"{words[0]} does not answer after {SECONDS:g} s") from problem
+        raise NoAnswer(f"{words[0]} does not answer after {SECONDS:g} s") from problem
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         # Slurm's commands are installed, but no cluster is configured here.
         alone = "configuration source" in done.stderr
         why = said[-1].removeprefix(f"{words[0]}: ")
-        raise Trouble(f"{words[0]}: {why}{NO_CLUSTER if alone else ''}")
+        kind = NoAnswer if "timed out" in why else Trouble
+        raise kind(f"{words[0]}: {why}{NO_CLUSTER if alone else ''}")
     return done.stdout
+
+
+def attended(words: Sequence[str], out: Path, limit: float, over: threading.Event) -> None:
+    """Runs a command that waits for a node; what it prints goes to the file. It is asked to end after so many seconds, or when
+    it is all over: srun then takes its job out of the queue. Raises Trouble and OSError."""
+    must_be_here(words[0])
+    end = time.monotonic() + limit
+    with open(out, "wb") as to, tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(
+            [*ends_with_this(), *words], stdin=subprocess.DEVNULL, stdout=to, stderr=said
+        )
+        try:
+            while child.poll() is None:
+                if over.wait(0.05):
+                    raise Trouble(f"{words[0]} was interrupted")
+                if time.monotonic() > end:
+                    raise NoAnswer(f"{words[0]} has no end after {limit:g} s")
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                try:
+                    child.wait(END_SECONDS)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+        if child.returncode:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").strip().splitlines()
+            why = lines[-1] if lines else f"exit code {child.returncode}"
+            raise Trouble(f"{words[0]}: {why.removeprefix(f'{words[0]}: ')}")
 
 
 def submit(
@@ -92,9 +136,15 @@ def cancel(name: str) -> None:
     command("scancel", "--me", f"--name={name}")
 
 
-def broadcast(job: str, file: Path, to: str) -> None:
+def release(task: str) -> None:
+    """A task that is held, or those of an array."""
+    command("scontrol", "release", task)
+
+
+def broadcast(job: str, file: Path, to: str, over: threading.Event) -> None:
     """Copies the file to the node of a task that runs."""
-    command("sbcast", f"--jobid={job}", "--force", str(file), to)
+    words = ["sbcast", f"--jobid={job}", "--force", str(file), to]
+    attended(words, Path(os.devnull), SECONDS, over)
 
 
 def is_up(node: str) -> bool:
@@ -107,43 +157,56 @@ def is_up(node: str) -> bool:
     )
 
 
-def on_node(node: str, words: Sequence[str], out: Path) -> None:
-    """Runs a command there; what it prints goes to the file. Waits until the node is free."""
-    srun = ["srun", "--quiet", f"--nodelist={node}", "--nodes=1", "--ntasks=1", "--chdir=/", *words]
-    try:
-        with open(out, "wb") as to:
-            done = subprocess.run(
-                srun,
-                stdin=subprocess.DEVNULL,
-                stdout=to,
-                stderr=subprocess.PIPE,
-                timeout=NODE_SECONDS,
-            )
-    except subprocess.TimeoutExpired as problem:
-        raise Trouble(f"{node} is not free after {NODE_SECONDS:g} s") from problem
-    except FileNotFoundError as problem:
-        raise Trouble(f"there is no {problem.filename} here: install Slurm's commands") from problem
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise Trouble(f"srun: {said[-1] if said else f'exit code {done.returncode}'}")
+def on_node(
+    node: str,
+    words: Sequence[str],
+    out: Path,
+    name: str,
+    options: Sequence[str],
+    limit: float,
+    over: threading.Event,
+) -> None:
+    """Runs a command there, as a job of this name; what it prints goes to the file. `options`: of sbatch, of the tasks. Raises
+    NoAnswer, if the node is not free after so many seconds."""
+    srun = ["srun", "--quiet", f"--job-name={name}", f"--nodelist={node}", "--nodes=1"]
+    srun += ["--ntasks=1", "--chdir=/", *for_srun(options), *words]
+    attended(srun, out, limit, over)
 
 
-def where(options: Sequence[str]) -> tuple[str, str]:
-    """Returns the partitions and the list of nodes that options of sbatch name; "": none."""
+# Options of sbatch that say where a job may run and who pays: the short one, and the variable that stands for it.
+WHERE = {
+    "partition": ("-p", "SBATCH_PARTITION"),
+    "account": ("-A", "SBATCH_ACCOUNT"),
+    "qos": ("-q", "SBATCH_QOS"),
+    "reservation": ("--reservation", "SBATCH_RESERVATION"),
+    "time": ("-t", "SBATCH_TIMELIMIT"),
+    "nodelist": ("-w", ""),
+}
+
+
+def given(options: Sequence[str]) -> dict[str, str]:
+    """What these options of sbatch say of WHERE; "": nothing."""
     made = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    made.add_argument("-p", "--partition", default=os.environ.get("SBATCH_PARTITION", ""))
-    made.add_argument("-w", "--nodelist", default="")
+    for name, (short, variable) in WHERE.items():
+        flags = {short, f"--{name}"}
+        made.add_argument(*sorted(flags), dest=name, default=os.environ.get(variable, ""))
     try:
         found, _ = made.parse_known_args(list(options))
     except argparse.ArgumentError as problem:  # an option without its value
         raise Trouble(f"options of sbatch: {problem}") from problem
-    return found.partition, found.nodelist
+    return dict(vars(found))
+
+
+def for_srun(options: Sequence[str]) -> list[str]:
+    """Else srun would ask for the default partition and account. The node is another matter."""
+    return [f"--{n}={value}" for n, value in given(options).items() if value and n != "nodelist"]
 
 
 def cpus_of_nodes(options: Sequence[str]) -> dict[str, int]:
     """As Slurm says, of each node where a job with these options of sbatch may run: of its partitions, or of the
     default one."""
-    partition, nodes = where(options)
+    said = given(options)
+    partition, nodes = said["partition"], said["nodelist"]
     words = [f"--partition={partition}"] * bool(partition) + [f"--nodes={nodes}"] * bool(nodes)
     shown = command("sinfo", "--noheader", "--Node", "--format=%P|%N|%c", *words)
     lines = [line.strip().split("|") for line in shown.splitlines() if line.strip()]

@@ -1,6 +1,7 @@
 """The fleet without a cluster: what counts, what is missing, what is odd; and what is said where it cannot be done."""
 
 import argparse
+import errno
 import io
 import json
 import os
@@ -11,16 +12,20 @@ import tarfile
 import tempfile
 import time
 import unittest
+from collections import Counter
+from concurrent.futures import wait
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 from unittest import mock
 
 from driving import ROOT, SPANBENCH, clean_environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
+from bench_results import Unusable
 from fleet import __main__ as main
-from fleet import asked, cli, machines, rounds, slurm, task, tries, unshared, verdicts
+from fleet import asked, cli, jobs, machines, rounds, slurm, task, tries, unshared, verdicts
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen, refusals
 
@@ -560,7 +565,7 @@ class Back(InFolder):
         self.assertEqual((self.folder / "nodes" / "n.json").read_text(), "n2")
 
     def test_nothing_else_comes_back(self) -> None:
-        names = ("fleet.json", "/parts/0.0/000/x", "parts/../x", "bundle/x", "parts", unshared.NOW)
+        names = ("fleet.json", "/parts/0.0/000/x", "parts/../x", "bundle/x", "parts")
         unshared.unpack(self.archive(**dict.fromkeys(names, "x")), self.folder, "n1", 0)
         self.assertEqual([p.name for p in self.folder.rglob("*")], ["it.tar"])
 
@@ -570,21 +575,326 @@ class Back(InFolder):
             with self.assertRaises(argparse.ArgumentTypeError):
                 cli.folder_of_nodes(text)
 
-    def test_a_bundle_goes_once_to_each_node_at_work(self) -> None:
+    def test_the_time_of_a_transfer_is_not_the_clocks(self) -> None:
+        """The node prints its time behind the archive."""
+        file = self.archive(**{"parts/0.3/000/node.json": "n1"})
+        with open(file, "ab") as archive:
+            archive.write(b"\n5000")
+        self.assertEqual(unshared.clock_of(file, 4970.0), 0.0)
+        self.assertEqual(unshared.clock_of(file, 4000.0), 1000.0)
+        unshared.unpack(file, self.folder, "n1", 0.0)
+        self.assertTrue((self.folder / "parts" / "0.3" / "000-n1" / "node.json").exists())
+
+    def test_a_disk_that_fills_leaves_no_half_of_a_file(self) -> None:
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with mock.patch.object(shutil, "copyfileobj", side_effect=full):
+            with self.assertRaises(OSError):
+                unshared.unpack(self.archive(**{"parts/0.0/0/x": "x"}), self.folder, "n1", 0)
+        self.assertEqual([p.name for p in self.folder.glob("parts/**/*") if p.is_file()], [])
+
+
+class OfNodes(InFolder):
+    def setUp(self) -> None:
+        super().setUp()
         (self.folder / "jobs").mkdir()
-        (self.folder / "jobs" / "1.tar").write_text("")
-        asked_ = {"unshared": "/t", "name": "x"}
-        states = (("7_0", "RUNNING", "n1"), ("7_1", "PENDING", ""), ("8_0", "RUNNING", "n2"))
-        tasks = [slurm.Waiting(t, state, node, "", "9") for t, state, node in states]
+        (self.folder / "jobs" / "1.tar").write_text("it")
+        (self.folder / "parts").mkdir()
+        self.said: list[str] = []
+        self.shown: list[str] = []
+        self.asked = {"unshared": str(self.folder / "t"), "name": "x"}
+        self.exchange = unshared.Exchange(
+            self.folder, self.asked, self.said.append, self.shown.append
+        )
+        self.addCleanup(self.exchange.close)
+
+    def programs(self, **scripts: str) -> Any:
+        """Slurm's commands are these scripts, for as long as the test lasts."""
+        there = self.folder / "bin"
+        there.mkdir(exist_ok=True)
+        for name, script in scripts.items():
+            (there / name).write_text(f"#!/bin/sh\n{script}\n")
+            (there / name).chmod(0o755)
+        return mock.patch.dict(os.environ, {"PATH": f"{there}:{os.environ['PATH']}"})
+
+    def archive_of(self, files: dict[str, str]) -> bytes:
+        made = io.BytesIO()
+        with tarfile.open(fileobj=made, mode="w") as tar:
+            for name, text in files.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(text)
+                tar.addfile(info, io.BytesIO(text.encode()))
+        return made.getvalue()
+
+
+class WithNodes(OfNodes):
+    """Nodes that share no folder: what goes there, and what comes back."""
+
+    def feed(self, *tasks: tuple[str, str, str], job: Any = 7, reason: str = "") -> None:
+        waiting = [slurm.Waiting(t, state, node, reason, "9") for t, state, node in tasks]
+        self.exchange.feed([(1, {"job": job})], waiting)
+        wait(self.exchange.sending.values())
+
+    def mark(self, node: str) -> str:
+        return (self.folder / unshared.PLACES / f"1.{node}").read_text()
+
+    def test_a_bundle_goes_once_to_each_node_at_work(self) -> None:
+        tasks = (("7_0", "RUNNING", "n1"), ("7_1", "PENDING", ""), ("8_0", "RUNNING", "n2"))
         with mock.patch.object(slurm, "broadcast", side_effect=slurm.Trouble("no")) as sent:
-            failed = unshared.feed(self.folder, asked_, [(1, {"job": 7})], tasks)
-            self.assertEqual((failed, unshared.fed(self.folder)), ({"n1": "no"}, []))
+            self.feed(*tasks)
+            self.assertEqual((self.mark("n1"), unshared.known(self.folder)), ("", ["n1"]))
             sent.side_effect = None
-            for _ in range(2):
-                self.assertEqual(unshared.feed(self.folder, asked_, [(1, {"job": 7})], tasks), {})
+            for _ in range(3):
+                self.feed(*tasks)
         self.assertEqual([c.args[0] for c in sent.call_args_list], ["9", "9"])
-        self.assertTrue(sent.call_args.args[2].startswith("/t/x.fleet.n1/"))
-        self.assertEqual(unshared.fed(self.folder), ["n1"])
+        self.assertTrue(sent.call_args.args[2].startswith(f"{self.folder}/t/x.fleet.n1/"))
+        self.assertEqual(self.mark("n1"), unshared.SENT)
+        self.assertEqual(unshared.known(self.folder), ["n1"])
+
+    def test_a_node_that_does_not_answer_keeps_no_other_from_its_bundle(self) -> None:
+        with self.programs(sbcast='case "$*" in *fleet.n1/*) exec sleep 99 ;; esac'):
+            tasks = [slurm.Waiting(f"7_{n}", "RUNNING", f"n{n}", "", str(n)) for n in range(1, 5)]
+            self.exchange.feed([(1, {"job": 7})], tasks)
+            wait([at for name, at in self.exchange.sending.items() if name != "1.n1"])
+        self.assertEqual([self.mark(f"n{n}") for n in range(1, 5)], ["", "sent", "sent", "sent"])
+        self.exchange.close()  # does not wait for it
+
+    def test_a_job_that_nobody_noted_is_fed(self) -> None:
+        with mock.patch.object(slurm, "broadcast") as sent:
+            self.feed(("7_0", "RUNNING", "n1"), job=None)
+            self.feed(("7_0", "RUNNING", "n2"), job=8)
+        self.assertEqual(sent.call_count, 1)
+        self.assertEqual(self.mark("n1"), unshared.SENT)
+
+    def test_a_node_that_lost_its_bundle_gets_it_again(self) -> None:
+        held = ("7_0", "PENDING", "")
+        with mock.patch.object(slurm, "broadcast") as sent, mock.patch.object(
+            slurm, "release"
+        ) as released:
+            for node in ("n1", "n2"):
+                self.feed((f"7_{int(node == 'n2')}", "RUNNING", node))
+            self.feed(held, reason="JobHeldUser")
+            self.assertEqual(released.call_count, 0, "the user has held it")
+            self.feed(held, reason="job requeued in held state")
+            self.assertEqual([self.mark("n1"), self.mark("n2")], ["", unshared.SENT])
+            self.feed(("7_0", "RUNNING", "n1"))
+        self.assertEqual([c.args for c in released.call_args_list], [("7_0",)])
+        self.assertEqual(sent.call_count, 3)
+        self.assertEqual(self.mark("n1"), unshared.SENT)
+
+    def test_what_was_submitted_held_begins(self) -> None:
+        with mock.patch.object(slurm, "release") as released:
+            for _ in range(2):
+                self.feed(("7_[0-9%2]", "PENDING", ""), reason="JobHeldUser")
+        self.assertEqual([c.args for c in released.call_args_list], [("7",)])
+
+    def test_a_node_that_cannot_be_sent_to_is_named(self) -> None:
+        with mock.patch.object(slurm, "broadcast", side_effect=slurm.Trouble("no folder")):
+            for _ in range(unshared.PATIENCE + 1):
+                self.assertEqual(self.said, [])
+                self.feed(("7_0", "RUNNING", "n1"))
+        self.assertEqual(self.said, ["n1 gets no bundle: no folder; trying again"])
+        self.assertEqual(self.exchange.without_bundle(), {"n1": "no folder"})
+        with mock.patch.object(slurm, "broadcast"):
+            for _ in range(2):
+                self.feed(("7_0", "RUNNING", "n1"))
+        self.assertEqual(self.exchange.without_bundle(), {})
+
+    def test_lost_rounds_are_not_for_a_node_that_gets_no_bundle(self) -> None:
+        asked_ = {**self.asked, "work": "run", "rows": ROWS, "each": 1, "repetitions": 2}
+        task.save(self.folder / "fleet.json", asked_)
+        with closing(main.Fleet(self.folder)) as fleet:
+            assert fleet.exchange
+            fleet.exchange.unsent["n3"] = (unshared.PATIENCE, "no folder")
+            with mock.patch.object(jobs, "submit", return_value=("8", 1)) as made:
+                with mock.patch("sys.stderr", io.StringIO()):
+                    fleet.submit([1], 1, 0, [])
+        self.assertEqual(made.call_args.args[5], ("n3",))
+
+    def seen(self, *nodes: str, text: str = unshared.SENT) -> None:
+        (self.folder / unshared.PLACES).mkdir()
+        for node in nodes:
+            (self.folder / unshared.PLACES / f"1.{node}").write_text(text)
+
+    def fetch(self, srun: Callable[[str, Path], None], up: Any = None) -> None:
+        def on_node(node: str, words: Any, out: Path, *_: Any) -> None:
+            srun(node, out)
+
+        with mock.patch.object(slurm, "on_node", side_effect=on_node), mock.patch.object(
+            slurm, "is_up", side_effect=up or (lambda node: True)
+        ), mock.patch.object(unshared, "PAUSE", 0.0):
+            self.exchange.fetch()
+
+    def answer(self, out: Path) -> None:
+        made = self.archive_of({"parts/0.0/000/node.json": "n"})
+        out.write_bytes(made + b"\n%.0f" % time.time())
+
+    def came(self) -> list[str]:
+        return sorted(p.name for p in self.folder.glob("parts/0.0/*"))
+
+    def test_a_busy_node_is_waited_for_and_the_rest_is_asked_again(self) -> None:
+        self.seen("n1", "n2", "n3", "n4")
+        asked_: Counter[str] = Counter()
+
+        def srun(node: str, out: Path) -> None:
+            asked_[node] += 1
+            if node == "n1" and asked_[node] < 4:
+                raise slurm.NoAnswer("it is not free")
+            if node == "n2" and asked_[node] == 1:
+                raise slurm.Trouble("a moment")
+            if node == "n3":
+                raise slurm.Trouble("no such account")
+            self.answer(out)
+
+        ups = iter([slurm.NoAnswer("sinfo does not answer")])
+
+        def up(node: str) -> bool:
+            for problem in ups if node == "n4" else ():
+                raise problem
+            return True
+
+        self.fetch(srun, up)
+        self.assertEqual(self.came(), ["000-n1", "000-n2", "000-n4"])
+        self.assertEqual(self.exchange.kept, {"n3"})
+        self.assertEqual((asked_["n1"], asked_["n3"]), (4, unshared.TRIES))
+        for text in (
+            "n1 is not free: its parts are waited for",
+            "n2: a moment; asking again",
+            "n3: its parts are left there: no such account",
+            "n4: sinfo does not answer; asking again",
+        ):
+            self.assertEqual(self.said.count(text), 1, self.said)
+
+    def test_a_node_that_is_down_or_has_lost_its_folder(self) -> None:
+        self.seen("n1", "n2")
+        (self.folder / unshared.PLACES / "1.n3").write_text("")
+        self.fetch(lambda node, out: out.touch(), lambda node: node != "n1")
+        self.assertEqual(self.exchange.kept, {"n1", "n2"})
+        self.assertIn("n1 is down, or takes no more work: its parts are left there", self.said)
+        gone = f"n2 has no {self.folder}/t/x.fleet.n2 any more: UNSHARED wants a folder that stays"
+        self.assertIn(gone, "\n".join(self.said))
+        self.assertEqual(len(self.said), 2, "n3 never had anything")
+
+    def test_a_full_disk_here_costs_no_part(self) -> None:
+        self.seen("n1")
+        full = OSError(errno.ENOSPC, "No space left on device")
+        says = "No space left on device; all parts are kept on the nodes"
+        with mock.patch.object(shutil, "copyfileobj", side_effect=full):
+            with self.assertRaisesRegex(Unusable, says):
+                self.fetch(lambda node, out: self.answer(out))
+        usage = mock.Mock(free=0)
+
+        def cut_off(node: str, out: Path) -> None:
+            out.write_bytes(b"x" * 100)
+
+        self.exchange.over.clear()
+        with mock.patch.object(shutil, "disk_usage", return_value=usage):
+            with self.assertRaisesRegex(Unusable, says):
+                self.fetch(cut_off)
+
+    def test_who_is_interrupted_leaves_no_job_in_the_queue(self) -> None:
+        """srun takes it out, when it is asked to end."""
+        self.seen("n1")
+        started, ended = self.folder / "started", self.folder / "ended"
+        srun = f"trap ': >{ended}; exit 1' TERM\n: >{started}\nwhile :; do sleep 0.1; done"
+
+        def show(line: str) -> None:
+            if started.exists():
+                raise KeyboardInterrupt
+
+        self.exchange.show = show
+        with self.programs(srun=srun, sinfo="echo idle"), self.assertRaises(KeyboardInterrupt):
+            self.exchange.fetch()
+        self.assertTrue(ended.exists())
+
+    def test_a_node_that_is_never_free(self) -> None:
+        with self.programs(srun="exec sleep 99"), self.assertRaises(slurm.NoAnswer):
+            slurm.on_node("n1", ["true"], Path(os.devnull), "x", [], 0.1, self.exchange.over)
+
+    def test_srun_goes_where_sbatch_went(self) -> None:
+        options = ["--partition=big", "-A", "me", "--qos", "low", "--mem=3G", "-wn1", "--time=9"]
+        self.exchange.options = options
+        words = self.folder / "words"
+        with self.programs(srun=f'printf "%s\\n" "$@" >{words}'):
+            self.exchange.on_node("n2", ["true"], self.folder / "out", 60.0)
+        given = words.read_text().splitlines()
+        for word in ("--partition=big", "--account=me", "--qos=low", "--time=9", "--nodelist=n2"):
+            self.assertIn(word, given)
+        self.assertNotIn("--nodelist=n1", given)
+        self.assertIn("--job-name=x.parts", given, "DO=cancel knows it")
+        self.assertEqual(slurm.for_srun([]), [])
+
+    def test_a_submission_that_slurm_may_have_taken_keeps_its_number(self) -> None:
+        asked_ = {"name": "x"}
+        for problem, left in ((slurm.NoAnswer("late"), ["0.json"]), (slurm.Trouble("no"), [])):
+            for file in (self.folder / "jobs").iterdir():
+                file.unlink()
+            with mock.patch.object(slurm, "submit", side_effect=problem):
+                with self.assertRaises(slurm.Trouble):
+                    jobs.submit(self.folder, asked_, [0], 1, 0, [], [])
+            self.assertEqual([p.name for p in (self.folder / "jobs").iterdir()], left)
+        said = "echo 'sbatch: error: Batch job submission failed: Socket timed out' >&2; exit 1"
+        with self.programs(sbatch=said), self.assertRaises(slurm.NoAnswer):
+            slurm.command("sbatch", "x")
+
+    def test_a_run_that_waits_for_nothing_leaves_the_nodes_alone(self) -> None:
+        self.seen("n1")
+        asked_ = {**self.asked, "work": "run", "rows": ROWS, "each": 1, "repetitions": 1}
+        task.save(self.folder / "fleet.json", asked_)
+        self.part("0.0/000", document([0]))
+        with self.programs(srun=f": >{self.folder}/used", sinfo="echo idle"):
+            for now in (True, False):
+                with closing(main.Fleet(self.folder)) as fleet:
+                    fleet.now = now
+                    with mock.patch("sys.stdout", io.StringIO()) as said:
+                        self.assertEqual(fleet.finish(fleet.reader.look(True)), 0)
+                self.assertEqual((self.folder / "used").exists(), not now)
+                self.assertEqual("x.fleet.n1 is left there" in said.getvalue(), now)
+
+
+class TaskThatWaits(OfNodes):
+    """The script of a task whose bundle comes by sbcast."""
+
+    def task(self, **variables: str) -> int:
+        script = self.folder / "task.sh"
+        script.write_text(unshared.SCRIPT)
+        held = self.folder / "held"
+        held.unlink(missing_ok=True)
+        own = {"SLURMD_NODENAME": "n1", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
+        self.place = self.folder / "t" / "x.fleet.n1"
+        self.digest = task.digest(self.folder / "jobs" / "1.tar")
+        with self.programs(scontrol=f'echo "$@" >{held}'):
+            with mock.patch.dict(os.environ, {**own, "FLEET_BUNDLE_SECONDS": "0", **variables}):
+                done = run("/bin/sh", script, self.folder / "t" / "x.fleet", "1", self.digest)
+        self.held = held.read_text() if held.exists() else ""
+        return done.returncode
+
+    def test_without_a_bundle_it_goes_back_into_the_queue(self) -> None:
+        self.assertEqual(self.task(), 2)
+        self.assertEqual(self.held, "requeuehold 7_3\n")
+        self.assertFalse(self.place.exists(), "and leaves nothing")
+        (self.place / "parts" / "0.1").mkdir(parents=True)
+        self.assertEqual(self.task(SLURM_RESTART_COUNT="1"), 2)
+        self.assertTrue(self.held)
+        self.assertTrue((self.place / "parts" / "0.1").exists(), "what others measured stays")
+
+    def test_the_third_time_it_fails(self) -> None:
+        self.assertEqual(self.task(SLURM_RESTART_COUNT="2"), 2)
+        self.assertEqual(self.held, "")
+        self.assertIn("no bundle came", (self.place / "logs" / "1.3.log").read_text())
+
+    def test_a_folder_that_cannot_be_made(self) -> None:
+        (self.folder / "t").write_text("")
+        self.assertEqual(self.task(), 2)
+        self.assertEqual(self.held, "", "it would find the same")
+
+    def test_with_a_bundle_it_works_and_keeps_no_archive(self) -> None:
+        made = self.archive_of({"bundle/fleet/task.py": "import sys; sys.exit(7)"})
+        (self.folder / "jobs" / "1.tar").write_bytes(made)
+        self.task(SLURM_RESTART_COUNT="2")
+        shutil.copy(self.folder / "jobs" / "1.tar", self.place / f"{self.digest}.tar")
+        for _ in range(2):
+            self.assertEqual(self.task(), 7)
+            self.assertEqual(list(self.place.glob("*.tar")), [])
 
 
 class Node(InFolder):

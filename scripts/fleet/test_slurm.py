@@ -522,39 +522,130 @@ class Unshared(OnSlurm):
         local = requests(self.out / "local" / "latest" / "bench.json")
         self.assertEqual(requests(folder / "class1" / "bench.json"), local)
 
-    def test_samples_are_those_of_a_local_run(self) -> None:
-        """The bundle is sent by the one who collects."""
-        folder = self.submitted(6, "--batch=2")
-        done = self.fleet("collect", "--bare", folder)
-        said = done.stdout + done.stderr + self.logs(folder)
-        self.assertEqual(done.returncode, 0, said)
-        self.assertIn("6 of 6 rounds, 24 samples, 0 failed", done.stdout, said)
-        self.whole(folder, 6)
-        made = json.loads((folder / "class1" / "bench.json").read_text())
-        self.assertLessEqual({e["node"] for e in made["benchmarks"]}, set(self.nodes), said)
-        self.assertEqual(list(self.place.iterdir()), [], "nothing stays on the nodes")
-        done = self.fleet("collect", "--bare", folder)
-        self.assertEqual(done.returncode, 0, done.stderr)
+    def held(self) -> set[str]:
+        """What Slurm says of why tasks wait; RUNNING and others, of those that do not."""
+        shown = self.cluster.run("squeue", "--noheader", "--array", "--format=%T %r").stdout
+        return {line.strip().removeprefix("PENDING ") for line in shown.splitlines()}
 
-    def test_a_node_that_is_lost_keeps_its_parts(self) -> None:
-        folder = self.submitted(6)
-        child = subprocess.Popen(
+    def job(self, folder: Path) -> str:
+        return str(json.loads((folder / "jobs" / "0.json").read_text())["job"])
+
+    def collecting(self, folder: Path) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             ["/usr/bin/python3", str(FLEET), "collect", "--bare", str(folder)],
             env=self.cluster.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def place_of_parts(self) -> Path:
+        """The folder of a node where a task has ended."""
+        self.until(lambda: any(self.place.glob("*/parts/*/*/done.json")))
+        return next(self.place.glob("*/parts/*/*/done.json")).parents[3]
+
+    def later(self, folder: Path, task: int, when: str = "now+1hour") -> None:
+        self.cluster.told(
+            "scontrol", "update", f"JobId={self.job(folder)}_{task}", f"StartTime={when}"
+        )
+
+    def test_samples_are_those_of_a_local_run(self) -> None:
+        """The bundle is sent by the one who collects. And the default partition has one of the nodes only."""
+        self.cluster.told("scontrol", "create", "PartitionName=big", "Nodes=ALL", "State=UP")
+        folder = self.submitted(6, "--batch=2", "--sbatch=--partition=big")
+        self.cluster.told("scontrol", "update", "PartitionName=all", "Nodes=n1")
+        self.cluster.spread(folder)
+        self.assertEqual(self.held(), {"JobHeldUser"})
+        self.assertIn("held until", self.fleet("status", folder).stdout)
+        self.assertEqual(list(self.place.iterdir()), [], "no task has begun")
+        done = self.fleet("collect", "--bare", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("6 of 6 rounds, 24 samples, 0 failed", done.stdout, said)
+        self.whole(folder, 6)
+        made = json.loads((folder / "class1" / "bench.json").read_text())
+        self.assertEqual({e["node"] for e in made["benchmarks"]}, set(self.nodes), said)
+        self.assertEqual([p.name for p in (folder / "jobs").glob("*.json")], ["0.json"], said)
+        self.assertEqual(list(self.place.iterdir()), [], "nothing stays on the nodes")
+        self.assertEqual(list((folder / "jobs").glob("*.tar")), [])
+        done = self.fleet("collect", "--bare", folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_tasks_without_a_bundle_wait_in_the_queue(self) -> None:
+        """As if the submitter had died as soon as they were released."""
+        self.cluster.environment["FLEET_BUNDLE_SECONDS"] = "5"
+        folder = self.submitted(3)
+        self.cluster.told("scontrol", "release", self.job(folder))
+        self.until(lambda: self.held() == {"job requeued in held state"})
+        self.assertEqual(list(self.place.iterdir()), [], "and leave nothing on the nodes")
+        del self.cluster.environment["FLEET_BUNDLE_SECONDS"]
+        done = self.fleet("collect", "--bare", folder)
+        said = done.stdout + done.stderr + self.logs(folder)
+        self.assertEqual(done.returncode, 0, said)
+        self.assertIn("3 of 3 rounds, 12 samples, 0 failed", done.stdout, said)
+        self.whole(folder, 3)
+
+    def test_a_node_that_loses_its_folder(self) -> None:
+        """It gets its bundle again, and goes on with the tasks of the same submission."""
+        self.cluster.environment["FLEET_BUNDLE_SECONDS"] = "20"
+        folder = self.submitted(4, "--at-once=1", "--sbatch=--nodelist=n1")
+        self.later(folder, 3)
+        child = self.collecting(folder)
         try:
-            self.until(lambda: any(self.place.glob("*/parts/*/*/done.json")))
-            place = next(self.place.glob("*/parts/*/*/done.json")).parents[3]
+            place = self.place_of_parts()
+            gone = place.rename(self.place / "gone")
+            shutil.rmtree(gone, ignore_errors=True)
+            self.later(folder, 3, "now")
+            said, _ = child.communicate(timeout=300)
+        finally:
+            child.kill()
+        said += self.logs(folder)
+        self.assertEqual(child.returncode, 0, said)
+        self.assertIn("4 of 4 rounds, 16 samples, 0 failed", said)
+        self.whole(folder, 4)
+        self.assertTrue((folder / "parts" / "0.3").exists(), said)
+
+    def test_a_folder_that_no_node_can_make(self) -> None:
+        """Whoever collects says so, and ends."""
+        self.cluster.environment["FLEET_BUNDLE_SECONDS"] = "40"
+        (self.place / "file").touch()
+        self.place /= "file"
+        folder = self.submitted(3)
+        done = self.fleet("collect", "--bare", folder)
+        said = done.stdout + done.stderr
+        self.assertEqual(done.returncode, 1, said)
+        self.assertRegex(done.stdout, r"n[123] did no work: it gets no bundle: sbcast: ")
+
+    def test_a_fleet_that_is_cancelled_gives_what_it_has(self) -> None:
+        folder = self.submitted(9, "--at-once=1")
+        self.later(folder, 8)
+        child = self.collecting(folder)
+        try:
+            self.place_of_parts()
+            child.terminate()
+            said, _ = child.communicate(timeout=300)
+        finally:
+            child.kill()
+        self.assertEqual(child.returncode, 128 + 15, said)
+        self.assertIn("the tasks go on, once they have their bundle; ", said)
+        done = self.fleet("cancel", folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(list(self.place.iterdir()), [], "nothing stays on the nodes")
+        done = self.fleet("collect", "--bare", "--now", folder)
+        self.assertRegex(done.stdout, r"\A[1-9] of 9 rounds", done.stderr)
+
+    def test_a_node_that_is_lost_keeps_its_parts(self) -> None:
+        folder = self.submitted(6)
+        child = self.collecting(folder)
+        try:
+            place = self.place_of_parts()
             node = place.name.rpartition(".")[2]
             self.cluster.lose_node(node)
             said, _ = child.communicate(timeout=300)
         finally:
             child.kill()
         self.assertEqual(child.returncode, 0, said)
-        self.assertIn(f"{node} is down: its parts are left there", said)
+        self.assertIn(f"{node} is down, or takes no more work: its parts are left there", said)
         self.assertIn(f"{node}: {place} is left there", said)
         self.assertIn("6 of 6 rounds, 24 samples, 0 failed", said)
         self.whole(folder, 6)
