@@ -215,6 +215,11 @@ class Fleet:
             last = jobs.submissions(self.folder)
             if not missing or (before is not None and now >= before):
                 return parts
+            if self.exchange and self.exchange.is_in_vain:
+                self.say(
+                    "no node gives its parts: nothing is measured anew; mend that, and collect again"
+                )
+                return parts
             before = now
             how = last[-1][1] if last else {"batch": 1, "at_once": 0, "options": []}
             lost = f"{plural(len(missing), 'round')} got lost ({named(self.fleet, missing)})"

@@ -359,6 +359,14 @@ MUTANTS = [
         "test_a_submission_that_slurm_may",
     ),
     (
+        "fleet: where no node gives its parts, nothing is measured anew",
+        "scripts/fleet/unshared.py",
+        "return bool(self.refused) and self.refused >= set(known(self.folder))",
+        "return False",
+        f"{FLEET}:WithNodes.test_where_no_node_gives_its_parts_nothing_is_measured_anew",
+        "test_where_no_node",
+    ),
+    (
         "fleet: a task without a bundle takes no node's time",
         "scripts/fleet/unshared.py",
         "scontrol requeuehold",

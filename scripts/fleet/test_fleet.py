@@ -710,6 +710,21 @@ class WithNodes(OfNodes):
                     fleet.submit([1], 1, 0, [])
         self.assertEqual(made.call_args.args[5], ("n3",))
 
+    def test_where_no_node_gives_its_parts_nothing_is_measured_anew(self) -> None:
+        asked_ = {**self.asked, "work": "run", "rows": ROWS, "each": 1, "repetitions": 2}
+        task.save(self.folder / "fleet.json", asked_)
+        self.seen("n1", "n2")
+        for refused, count in ({"n1", "n2"}, 0), ({"n1"}, 1):
+            with closing(main.Fleet(self.folder)) as fleet:
+                assert fleet.exchange
+                fleet.exchange.refused = refused
+                with mock.patch.object(fleet, "wait", return_value=[]), mock.patch.object(
+                    fleet, "submit"
+                ) as made, mock.patch("sys.stderr", io.StringIO()) as said:
+                    fleet.wait_for_all()
+            self.assertEqual(made.call_count, count)
+            self.assertEqual("no node gives its parts" in said.getvalue(), not count)
+
     def seen(self, *nodes: str, text: str = unshared.SENT) -> None:
         (self.folder / unshared.PLACES).mkdir()
         for node in nodes:
@@ -754,7 +769,7 @@ class WithNodes(OfNodes):
 
         self.fetch(srun, up)
         self.assertEqual(self.came(), ["000-n1", "000-n2", "000-n4"])
-        self.assertEqual(self.exchange.kept, {"n3"})
+        self.assertEqual((self.exchange.kept, self.exchange.refused), ({"n3"}, {"n3"}))
         self.assertEqual((asked_["n1"], asked_["n3"]), (4, unshared.TRIES))
         for text in (
             "n1 is not free: its parts are waited for",
@@ -768,7 +783,7 @@ class WithNodes(OfNodes):
         self.seen("n1", "n2")
         (self.folder / unshared.PLACES / "1.n3").write_text("")
         self.fetch(lambda node, out: out.touch(), lambda node: node != "n1")
-        self.assertEqual(self.exchange.kept, {"n1", "n2"})
+        self.assertEqual((self.exchange.kept, self.exchange.refused), ({"n1", "n2"}, set()))
         self.assertIn("n1 is down, or takes no more work: its parts are left there", self.said)
         gone = f"n2 has no {self.folder}/t/x.fleet.n2 any more: UNSHARED wants a folder that stays"
         self.assertIn(gone, "\n".join(self.said))

@@ -193,10 +193,15 @@ class Exchange:
         self.options: list[str] = []  # of sbatch, of the last submission
         self.over = threading.Event()  # nobody waits for anything any more
         self.senders = ThreadPoolExecutor(SENDERS)
-        self.sending: dict[str, Future[None]] = {}  # by the names of marks
-        self.unsent: dict[str, tuple[int, str]] = {}  # of nodes: how often it failed, and why
-        self.ran: dict[str, str] = {}  # of tasks: the node where one was seen last
-        self.kept: set[str] = set()  # nodes whose parts could not be had
+        # By the names of marks.
+        self.sending: dict[str, Future[None]] = {}
+        # It says of a node how often it failed, and why.
+        self.unsent: dict[str, tuple[int, str]] = {}
+        # It says of a task on which node it was seen last.
+        self.ran: dict[str, str] = {}
+        # Nodes whose parts could not be had. Those of them that are up.
+        self.kept: set[str] = set()
+        self.refused: set[str] = set()
         self.begun = False
 
     def close(self) -> None:
@@ -281,7 +286,7 @@ class Exchange:
         """From all nodes, and says what cannot be had. What a busy node has is waited for: else it would be measured again."""
         left = known(self.folder)
         told: set[str] = set()
-        self.kept = set()
+        self.kept, self.refused = set(), set()
         while left:
             said = self.at_all(left, self.fetch_from, "bringing parts back from")
             for node, why in said.items():
@@ -302,6 +307,7 @@ class Exchange:
                 raise
             except (slurm.Trouble, tarfile.TarError, ValueError) as problem:
                 if not left or self.over.is_set():
+                    self.refused.add(node)
                     return f"{node}: its parts are left there: {problem}"
                 if left == TRIES - 1:
                     self.say(f"{node}: {problem}; asking again")
@@ -336,6 +342,11 @@ class Exchange:
             raise Unusable(f"{where}: {problem.strerror}; {kept}") from problem
         finally:
             file.unlink(missing_ok=True)
+
+    @property
+    def is_in_vain(self) -> bool:
+        """No node gives its parts, though all are up. Then those of another submission would not come back either."""
+        return bool(self.refused) and self.refused >= set(known(self.folder))
 
     def remaining(self) -> list[str]:
         mend = f"make fleet DO=cancel RUN={shlex.quote(str(self.folder))} removes it, if the node is up"
