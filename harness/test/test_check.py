@@ -862,7 +862,7 @@ class MakeCheck(CheckTest):
             path.chmod(0o755)
             result = run(ROOT / "scripts" / "check.sh", cwd=ROOT, env=clean_environment(B=build))
             self.assertEqual(result.returncode, code, result.stderr)
-            self.assertIn("conformance.json is not a document", result.stderr)
+            self.assertIn("conformance.json: not JSON", result.stderr)
             self.assertIn(f"check.sh: {folder}/conformance.xml is not written", result.stderr)
             self.assertEqual(list(build.iterdir()), [path])
 
