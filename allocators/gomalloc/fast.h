@@ -35,11 +35,8 @@ static inline void fast_free(void *block) {
         return;
     }
     struct freelist *l = (void *)((char *)mcache_current + arena_place((uintptr_t)block));
-    if (__builtin_expect(l->now.budget, 1)) { /* 0 for class 0, too */
-        freelist_push(l, block);
-        return;
-    }
-    free_more(block);
+    if (!freelist_push(l, block))
+        free_more(block);
 }
 
 #endif

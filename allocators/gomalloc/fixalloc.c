@@ -42,7 +42,7 @@ static void close_region(struct fixalloc *f, struct fixalloc_region *r) {
 
 /* Called without the lock, for this may ask the operating system. */
 static struct fixalloc_region *new_region(struct fixalloc *f) {
-    struct fixalloc_region *r = persistent_alloc(FIXALLOC_REGION, FIXALLOC_REGION);
+    struct fixalloc_region *r = persistent_alloc(f->region_bytes, f->region_bytes);
     if (!r)
         return NULL;
     lock_acquire(&f->lock);
@@ -50,7 +50,7 @@ static struct fixalloc_region *new_region(struct fixalloc *f) {
     r->next = f->all;
     lock_in_order();
     f->all = r;
-    f->sys += FIXALLOC_REGION;
+    f->sys += f->region_bytes;
     open_region(f, r);
     return r;
 }
@@ -74,7 +74,7 @@ void *fixalloc_alloc(struct fixalloc *f) {
     }
     r->used++;
     f->in_use += f->size;
-    if (!r->free && r->end + f->size > FIXALLOC_REGION)
+    if (!r->free && r->end + f->size > f->region_bytes)
         close_region(f, r);
     lock_release(&f->lock);
     if (used)
@@ -84,7 +84,7 @@ void *fixalloc_alloc(struct fixalloc *f) {
 
 void fixalloc_free(struct fixalloc *f, void *memory) {
     struct object *freed      = memory;
-    struct fixalloc_region *r = os_pointer((uintptr_t)memory & -(uintptr_t)FIXALLOC_REGION);
+    struct fixalloc_region *r = os_pointer((uintptr_t)memory & -(uintptr_t)f->region_bytes);
     lock_acquire(&f->lock);
     freed->next = r->free;
     lock_in_order();
@@ -133,6 +133,13 @@ void fixalloc_flush(struct fixalloc *f, struct fixalloc_spares *own) {
         fixalloc_free(f, take_spare(own));
 }
 
+void fixalloc_memory(struct fixalloc *f, size_t *in_use, size_t *sys) {
+    lock_acquire(&f->lock);
+    *in_use += f->in_use;
+    *sys += f->sys;
+    lock_release(&f->lock);
+}
+
 /* All but the first page, where the header lies, goes back; the region stays mapped and open. The
  * system call is made under this lock: only an explicit trim comes here. */
 size_t fixalloc_trim(struct fixalloc *f) {
@@ -142,7 +149,7 @@ size_t fixalloc_trim(struct fixalloc *f) {
     for (struct fixalloc_region *r = f->all; r; r = r->next) {
         if (r->used || r->end <= page)
             continue;
-        if (!os_release((char *)r + page, FIXALLOC_REGION - page))
+        if (!os_release((char *)r + page, f->region_bytes - page))
             continue;
         released += r->end - page;
         memset((char *)r + HEADER, 0, page - HEADER);
@@ -167,9 +174,9 @@ void fixalloc_after_fork(struct fixalloc *f) {
         for (const struct object *o = r->free; o; o = o->next)
             r->used--;
         r->is_open = false;
-        if (r->free || r->end + f->size <= FIXALLOC_REGION)
+        if (r->free || r->end + f->size <= f->region_bytes)
             open_region(f, r);
         f->in_use += (size_t)r->used * f->size;
-        f->sys += FIXALLOC_REGION;
+        f->sys += f->region_bytes;
     }
 }

@@ -14,14 +14,16 @@ enum { FIXALLOC_REGION = 256 << 10 };
 struct fixalloc {
     struct lock lock;
     uint32_t size;                /* of an object: a multiple of 64, so that none shares a line */
+    uint32_t region_bytes;        /* a power of two */
     struct fixalloc_region *open; /* the regions with a free object; the first serves */
     struct fixalloc_region *all;
     size_t in_use; /* bytes of live objects */
     size_t sys;    /* bytes mapped */
 };
 
-#define FIXALLOC(bytes)                                                                            \
-    { .size = ((bytes) + 63) / 64 * 64 }
+#define FIXALLOC_OF(bytes, region)                                                                 \
+    { .size = ((bytes) + 63) / 64 * 64, .region_bytes = (region) }
+#define FIXALLOC(bytes) FIXALLOC_OF(bytes, FIXALLOC_REGION)
 
 /* An object, zeroed, aligned to 64; NULL: no memory. */
 void *fixalloc_alloc(struct fixalloc *);
@@ -45,6 +47,9 @@ void fixalloc_flush(struct fixalloc *, struct fixalloc_spares *);
 
 /* In a forked child: mends what a thread that is not there was changing. */
 void fixalloc_after_fork(struct fixalloc *);
+
+/* Adds the bytes of live objects, and those mapped. */
+void fixalloc_memory(struct fixalloc *, size_t *in_use, size_t *sys);
 
 /* Gives the memory of regions without live objects back; returns the number of bytes. */
 size_t fixalloc_trim(struct fixalloc *);

@@ -55,30 +55,18 @@ static NOINLINE void *take_slowly(unsigned spanclass) {
     return slot;
 }
 
-/* The first slot of a list, or 0. */
-static uintptr_t pop(struct freelist *l) {
-    const uintptr_t slot = (uintptr_t)l->head;
-    if (!slot)
-        return 0;
-    const uintptr_t next = seal_next(slot);
-    if (!seal_is_slot(next)) {
-        l->head = NULL; /* who handles the signal may want memory, too */
-        reproach_link(os_pointer(slot));
-    }
-    l->head = os_pointer(next);
-    l->now.mallocs++;
-    return slot;
-}
-
 /* A slot of the class; 0: no memory. Dies if somebody wrote into it when it was free. */
 static uintptr_t take(unsigned spanclass) {
     const struct hold_class *k = &hold_classes[spanclass];
-    uintptr_t slot             = pop(&mcache_current->list[spanclass]);
+    void *slot                 = freelist_pop(&mcache_current->list[spanclass]);
     if (!slot)
-        slot = (uintptr_t)take_slowly(spanclass);
-    if (slot && !quarantine_is_clean(slot, k, hold_offset(k->bytes)))
-        reproach_write(os_pointer(slot), quarantine_stain(slot, k));
-    return slot;
+        slot = take_slowly(spanclass);
+    if (!slot)
+        return 0;
+    hardened_expect_free(slot); /* who handles the signal gets another */
+    if (!quarantine_is_clean((uintptr_t)slot, k, hold_offset(k->bytes)))
+        reproach_write(slot, quarantine_stain((uintptr_t)slot, k));
+    return (uintptr_t)slot;
 }
 
 /* Of a block that begins so far behind its slot. */
@@ -186,7 +174,7 @@ static NOINLINE void *allocate_more(size_t size, unsigned kind) {
     if (size > HOLD_SMALL)
         return large(size, kind, 0, 0);
     void *guarded = NULL;
-    if (size >= GUARD_LEAST && !mcache_current->list[spanclass_of_size(size, HOLD_WIDE)].head &&
+    if (size >= GUARD_LEAST && !*mcache_current->list[spanclass_of_size(size, HOLD_WIDE)].top &&
         guard_is_due(GUARD_SMALL)) {
         const int before = errno;
         guarded          = large(size, kind, 0, LARGE_GUARD);
@@ -198,15 +186,13 @@ static NOINLINE void *allocate_more(size_t size, unsigned kind) {
 /* The fast path does nothing before it knows that all is well. */
 static HOT void *allocate_from(size_t size, unsigned kind, unsigned offset) {
     struct freelist *l   = (void *)((char *)mcache_current + hold_list[size / 8]);
-    const uintptr_t slot = (uintptr_t)l->head;
-    if (UNLIKELY(!slot))
+    void **top           = l->top;
+    const uintptr_t slot = (uintptr_t)*top;
+    if (UNLIKELY(!slot) || UNLIKELY(!seal_is_free(slot)) ||
+        UNLIKELY(!quarantine_is_clean(slot, &l->its, offset)))
         return allocate_more(size, kind);
-    const uintptr_t next = seal_next(slot);
-    if (UNLIKELY(!seal_is_slot(next)) || UNLIKELY(!quarantine_is_clean(slot, &l->its, offset)))
-        return allocate_more(size, kind);
-    l->head = os_pointer(next);
-    lock_in_order(); /* the slot is off the list before it loses its link: fork.c */
-    l->now.mallocs++;
+    l->top = top - 1;
+    lock_in_order(); /* the slot is off the list before it loses its seal: fork.c */
     return hold_make(slot, &l->its, offset, size, kind);
 }
 
@@ -237,7 +223,7 @@ static void *aligned(size_t alignment, size_t size, unsigned kind) {
     const uintptr_t slot = take(2 * class);
     if (!slot)
         return no_memory();
-    seal_store(slot, 0); /* no link */
+    seal_store(slot, 0); /* no seal */
     const struct hold h = {.start = slot,
                            .block = slot + alignment,
                            .end   = slot + class_to_size[class],
@@ -287,7 +273,7 @@ static struct hold hold_of(const void *block, const char *verb) {
 /* What is known of a slot from now on. */
 static HOT void end_slot(uintptr_t slot, const struct hold_class *k, unsigned offset) {
     quarantine_wipe(slot, k, offset);
-    seal_store(slot, seal_waits(slot));
+    seal_store(slot, seal_free(slot));
     lock_in_order(); /* before it waits: a forked child looks */
 }
 
@@ -361,8 +347,8 @@ static HOT bool free_from(size_t spanclass, void *block, size_t size, enum harde
     struct freelist *l = &c->list[spanclass];
     __asm__("" : "+r"(l)); /* else gcc 12 keeps all that leads there in registers */
     const struct hold_class *k = &l->its;
-    /* Budget: 0 for class 0, too. The word before the page may not be mapped. */
-    if (UNLIKELY(!l->now.budget) || UNLIKELY(!(address & (PAGE_BYTES - 8))))
+    /* The word before the page may not be mapped. */
+    if (UNLIKELY(!freelist_has_room(l)) || UNLIKELY(!(address & (PAGE_BYTES - 8))))
         return false;
     __builtin_prefetch(os_pointer(address + k->last)); /* where it ends only the header tells */
     const uint64_t header = seal_load(address - 8);
@@ -372,14 +358,10 @@ static HOT bool free_from(size_t spanclass, void *block, size_t size, enum harde
         return false;
     end_slot(slot, k, offset);
     void *leaves = quarantine_swap(&c->quarantine, row_of(c, l), k, os_pointer(slot));
-    if (LIKELY(leaves != NULL)) {
-        link_set(leaves, l->head);
-        lock_in_order(); /* as in freelist_push */
-        l->head = leaves;
-        l->now.budget--;
-    } else {
+    if (LIKELY(leaves != NULL))
+        freelist_push(l, leaves);
+    else
         count_waiting(c, l);
-    }
     return true;
 }
 
@@ -522,15 +504,12 @@ void hardened_mixes(void) {
 }
 
 bool hardened_is_free(const void *slot) {
-    const uintptr_t at = (uintptr_t)slot;
-    return seal_load(at) == seal_waits(at) || seal_is_slot(seal_next(at));
+    return seal_is_free((uintptr_t)slot);
 }
 
-void *hardened_next(const void *slot) {
-    void *next = link_next(slot);
-    if (UNLIKELY(!seal_is_slot((uintptr_t)next)))
-        reproach_link(slot);
-    return next;
+void hardened_expect_free(const void *slot) {
+    if (UNLIKELY(!hardened_is_free(slot)))
+        reproach_seal(slot);
 }
 
 #endif

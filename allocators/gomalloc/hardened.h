@@ -59,8 +59,8 @@ void hardened_mixes(void);
 /* For the library's own parts. The slot waits, or is on a list or in a span. */
 bool hardened_is_free(const void *slot);
 
-/* The next slot on a list, or NULL. */
-void *hardened_next(const void *slot);
+/* Dies if somebody wrote over the seal of a free slot. */
+void hardened_expect_free(const void *slot);
 
 /* In a forked child. */
 void hardened_after_fork(void);

@@ -16,7 +16,7 @@
 #define HOLD_HOT inline __attribute__((always_inline))
 
 enum {
-    HOLD_LINK           = 8, /* bytes of the link of a free slot */
+    HOLD_SEAL           = 8, /* bytes of the seal of a free slot */
     HOLD_TAIL_LEAST     = 1, /* bytes of the secret behind a block, at least, */
     HOLD_TAIL_MOST      = 8, /* and at most */
     HOLD_NARROW         = 8, /* bytes before a block of a short slot */

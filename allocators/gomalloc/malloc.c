@@ -209,9 +209,7 @@ static void free_other(void *block, const void *caller) {
     bool gave_back   = false;
     if (s->spanclass == SPANCLASS_TINY)
         gave_back = mcache_free_tiny(c, s, block);
-    else if (c->list[s->spanclass].now.budget)
-        freelist_push(&c->list[s->spanclass], block);
-    else
+    else if (!freelist_push(&c->list[s->spanclass], block))
         gave_back = mcache_free_more(c, s->spanclass, block);
     mcache_leave(c);
     if (gave_back)
@@ -463,5 +461,6 @@ int gom_trim(size_t pad) {
     mcache_flush(c);
     mcache_leave(c);
     mcache_flush_all();
-    return scavenge_all(pad);
+    const bool shrunk = mcache_trim() != 0;
+    return scavenge_all(pad) || shrunk;
 }

@@ -8,8 +8,8 @@
 #include "mcentral.h"
 #include "mheap.h"
 
-#include <limits.h>
 #include <pthread.h>
+#include <string.h>
 
 #define NOINLINE __attribute__((noinline))
 
@@ -29,18 +29,40 @@ enum {
     FRESH_BYTES = 4 << 10,
     BATCHES     = 32, /* of free_batched, on the stack: 2 KiB */
     BATCH_WORDS = 4,
+
+    ARRAY_LEAST = 16, /* addresses in a list's first array, with the NULL */
+    ARRAYS      = 6,  /* lengths of arrays, each twice the one before */
+    ARRAY_MOST  = ARRAY_LEAST << (ARRAYS - 1),
+
+    /* of address space */
+    ARRAY_REGION = 32 << 10,
+    CACHE_REGION = HARDENED ? 256 << 10 : 64 << 10,
 };
 
+_Static_assert(ARRAY_MOST == LIST_OBJECTS_MAX + 1, "the longest list has an array");
+
+/* What a list without an array begins above. */
+static void *nothing[1];
+
+#define NO_LIST                                                                                    \
+    { .top = nothing }
+#define EACH     [0 ... SPAN_CLASSES - 1]
+#define NO_LISTS .list = {EACH = NO_LIST}, .bottom = {EACH = nothing}
+
 /* Without objects and room: of a thread that has not allocated yet, and of one that has ended. */
-static struct mcache unborn, ended;
+static struct mcache unborn = {NO_LISTS}, ended = {NO_LISTS};
 
 /* Of those that cannot have their own. */
-static struct mcache shared = {.is_owned = false};
+static struct mcache shared = {NO_LISTS};
 static struct lock shared_lock;
 
 _Thread_local struct mcache *mcache_current = &unborn;
 
-static struct fixalloc caches = FIXALLOC(sizeof(struct mcache));
+static struct fixalloc caches = FIXALLOC_OF(sizeof(struct mcache), CACHE_REGION);
+
+#define ARRAY(i) FIXALLOC_OF((ARRAY_LEAST << (i)) * sizeof(void *), ARRAY_REGION)
+static struct fixalloc arrays[ARRAYS] = {ARRAY(0), ARRAY(1), ARRAY(2),
+                                         ARRAY(3), ARRAY(4), ARRAY(5)};
 
 /* Of all threads' caches; guards also the counts of those that have ended. */
 static struct lock registry_lock;
@@ -55,11 +77,21 @@ static atomic_uint flushes_wanted;
 
 atomic_bool mcache_renewals_wait;
 
-/* --- the books of a list --- */
+/* --- a list and its books --- */
 
 static unsigned length_of(const struct mcache *c, unsigned spanclass) {
-    const union freelist_counts *n = &c->list[spanclass].now;
-    return c->of[spanclass].length + (c->of[spanclass].given - n->budget) - n->mallocs;
+    return (unsigned)(c->list[spanclass].top - c->bottom[spanclass]);
+}
+
+/* Since the books were renewed last. */
+static unsigned frees_of(const struct mcache *c, unsigned spanclass) {
+    /* relaxed: the owner's */
+    return c->of[spanclass].given -
+           atomic_load_explicit(&c->list[spanclass].budget, memory_order_relaxed);
+}
+
+static unsigned mallocs_of(const struct mcache *c, unsigned spanclass) {
+    return c->of[spanclass].length + frees_of(c, spanclass) - length_of(c, spanclass);
 }
 
 /* registry_lock is the reader's until it has finished. */
@@ -68,37 +100,98 @@ void mcache_wait(void) {
     lock_release(&registry_lock);
 }
 
-/* The list is `length` objects long now, of at most `most`. The slow path itself has made so many
- * mallocs and frees, which the list does not know. A forked child that was made in between finds
- * the budget never above what was given: some frees too many, never less than none. */
-static void renew_books(struct mcache *c, unsigned spanclass, unsigned length, unsigned most,
-                        unsigned mallocs, unsigned frees) {
-    union freelist_counts *n  = &c->list[spanclass].now;
+static struct fixalloc *arrays_of(unsigned capacity) {
+    return &arrays[__builtin_ctz((capacity + 1) / ARRAY_LEAST)];
+}
+
+/* From now on the list has these n objects, of at most `most`, the last of them on top. They may
+ * lie in its own array. The slow path itself has made so many mallocs and frees, which the list
+ * does not know.
+ *
+ * A forked child that was made in between finds too many of each, never less than none, and never
+ * more frees than mallocs: hence the order. And no object is on the list twice, at any time. */
+static void renew(struct mcache *c, unsigned spanclass, void *const *objects, unsigned n,
+                  unsigned most, int mallocs, int frees) {
+    struct freelist *l        = &c->list[spanclass];
     struct mcache_class *of   = &c->of[spanclass];
-    const uint32_t most_frees = length < most ? most - length : 0;
+    void **bottom             = c->bottom[spanclass];
+    const uint32_t most_frees = n < most ? most - n : 0;
+    const unsigned freed      = frees_of(c, spanclass);
     const uint32_t version    = mcache_begin_renewal(c, spanclass);
-    of->mallocs += mallocs + n->mallocs;
-    of->frees += frees + (of->given - n->budget);
-    n->mallocs = 0;
-    n->budget  = 0;
+    of->mallocs += (uint64_t)mallocs + mallocs_of(c, spanclass);
+    /* relaxed, here and below: the version tells a reader */
+    atomic_store_explicit(&l->budget, 0, memory_order_relaxed);
+    lock_in_order();
+    if (n > length_of(c, spanclass))
+        of->length = (uint16_t)n;
+    if (n && objects != bottom + 1) {
+        l->top = bottom;
+        lock_in_order();
+        memmove(bottom + 1, objects, n * sizeof *objects);
+    }
+    lock_in_order();
+    l->top = bottom + n;
+    lock_in_order();
+    of->length = (uint16_t)n;
+    of->given  = (uint16_t)most_frees;
+    of->frees += (uint64_t)frees + freed;
 #ifdef GOMALLOC_HARDENED
-    c->list[spanclass].its = mcache_hold(c, spanclass); /* not before the heap has begun */
+    l->its = mcache_hold(c, spanclass); /* not before the heap has begun */
 #endif
     lock_in_order();
-    of->length = (uint16_t)length;
-    of->given  = (uint16_t)most_frees;
-    lock_in_order();
-    n->budget = most_frees;
+    atomic_store_explicit(&l->budget, most_frees, memory_order_relaxed);
     mcache_end_renewal(c, spanclass, version);
+}
+
+/* Gives an array to a list that has these n objects in it. In a child, without a capacity, it has
+ * none. */
+static void set_array(struct mcache *c, unsigned spanclass, void **array, unsigned n,
+                      unsigned capacity) {
+    struct freelist *l     = &c->list[spanclass];
+    void **before          = c->bottom[spanclass];
+    const unsigned had     = l->capacity;
+    const uint32_t version = mcache_begin_renewal(c, spanclass);
+    l->capacity            = 0;
+    lock_in_order();
+    l->top               = array + n;
+    c->bottom[spanclass] = array;
+    lock_in_order();
+    l->capacity = capacity;
+    mcache_end_renewal(c, spanclass, version);
+    if (had)
+        fixalloc_free(arrays_of(had), before);
+}
+
+static unsigned room_of(const struct mcache *c, unsigned spanclass) {
+    const unsigned most = listroom(&c->room[spanclass], spanclass);
+    return c->list[spanclass].capacity < most ? c->list[spanclass].capacity : most;
+}
+
+/* Gives a list that is used a longer array: also one that is not full, for it accepts no more frees
+ * at a time than its array has room for. False: it has what it may use, or there is no memory. */
+static bool lengthen(struct mcache *c, unsigned spanclass) {
+    const unsigned had = c->list[spanclass].capacity, length = length_of(c, spanclass);
+    if (had >= listroom(&c->room[spanclass], spanclass))
+        return false;
+    const unsigned capacity = had ? 2 * had + 1 : ARRAY_LEAST - 1;
+    void **array            = fixalloc_alloc(arrays_of(capacity));
+    if (!array)
+        return false;
+    memcpy(array, c->bottom[spanclass], (length + 1) * sizeof *array);
+    set_array(c, spanclass, array, length, capacity);
+    return true;
 }
 
 /* Adds the class's numbers of one cache; those of all large objects for class 0. A counter of a
  * running thread is its own; reading one is a benign race on an aligned word. */
 __attribute__((no_sanitize("thread"))) static void
 add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i) {
-    const union freelist_counts n = {.both = c->list[i].now.both};
-    to->mallocs[i] += c->of[i].mallocs + n.mallocs;
-    to->frees[i] += c->of[i].frees + c->of[i].given - n.budget;
+    /* acquire: pairs with the release in freelist_push, and comes before the length */
+    const unsigned frees =
+        c->of[i].given - atomic_load_explicit(&c->list[i].budget, memory_order_acquire);
+    const unsigned length = (unsigned)(c->list[i].top - c->bottom[i]);
+    to->mallocs[i] += c->of[i].mallocs + c->of[i].length + frees - length;
+    to->frees[i] += c->of[i].frees + frees;
     if (i == 0) {
         to->mallocs[1] += c->of[1].mallocs;
         to->frees[1] += c->of[1].frees;
@@ -145,14 +238,6 @@ static void count_freed(struct mcache *c, struct mspan *s, unsigned count) {
     release(c, s);
 }
 
-static void *next_of(const void *object) {
-#ifdef GOMALLOC_HARDENED
-    return hardened_next(object);
-#else
-    return link_next(object);
-#endif
-}
-
 /* Frees slots of one word. */
 static inline void free_word(struct mspan *s, bool owned, unsigned w, uint64_t bits) {
     if (owned)
@@ -161,30 +246,33 @@ static inline void free_word(struct mspan *s, bool owned, unsigned w, uint64_t b
         mspan_note_freed(s, w, bits);
 }
 
-/* Frees the first of n objects of a chain, and those behind it in the same span. A word of the
- * bitmap goes at a time. Returns how many. They are off the chain before any is free: if it is a
- * list, a child frees what is on it, and none of these. */
-static unsigned free_run(struct mcache *c, unsigned spanclass, void **chain, unsigned n) {
-    void *object     = *chain;
-    struct mspan *s  = arena_span((uintptr_t)object);
+/* An object that goes from a list to its span. */
+static inline uintptr_t freed(void *object) {
+#ifdef GOMALLOC_HARDENED
+    hardened_expect_free(object);
+#endif
+    return (uintptr_t)object;
+}
+
+/* Frees the first of n objects, and those behind it in the same span. A word of the bitmap goes at
+ * a time. Returns how many. */
+static unsigned free_run(struct mcache *c, unsigned spanclass, void *const *objects, unsigned n) {
+    struct mspan *s  = arena_span((uintptr_t)*objects);
     const bool owned = s == c->of[spanclass].span;
     // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): an object has a span
     const uintptr_t base = s->base, bytes = mspan_span_bytes(s);
-    unsigned word = mspan_slot(s, (uintptr_t)object) / 64, count = 0;
+    unsigned word = mspan_slot(s, (uintptr_t)*objects) / 64, count = 0;
     uint64_t bits = 0;
     do {
-        const unsigned slot = mspan_slot_from(s, base, (uintptr_t)object);
-        object              = next_of(object);
+        const unsigned slot = mspan_slot_from(s, base, freed(objects[count]));
         if (slot / 64 != word) {
             free_word(s, owned, word, bits);
             word = slot / 64;
             bits = 0;
         }
-        *chain = object;
-        lock_in_order();
         bits |= (uint64_t)1 << slot % 64;
         count++;
-    } while (count < n && (uintptr_t)object - base < bytes); /* NULL is in no span */
+    } while (count < n && (uintptr_t)objects[count] - base < bytes);
     free_word(s, owned, word, bits);
     if (!owned)
         count_freed(c, s, count);
@@ -223,24 +311,22 @@ static struct batch *batch_of(struct batch all[BATCHES], uintptr_t object) {
     return b->base == base ? b : NULL;
 }
 
-/* Frees n objects of a chain, those of a span together, in whatever order they come: an atomic
- * operation for each would cost more than all the rest. Off the chain, as above. */
-static void free_batched(struct mcache *c, unsigned spanclass, void **chain, unsigned n) {
+/* Frees n objects, those of a span together, in whatever order they come: an atomic operation for
+ * each would cost more than all the rest. */
+static void free_batched(struct mcache *c, unsigned spanclass, void *const *objects, unsigned n) {
     struct batch all[BATCHES], *b = all;
     for (unsigned i = 0; i < BATCHES; i++)
         all[i].base = all[i].bytes = 0;
-    for (void *object; n && (object = *chain); n--) {
-        if ((uintptr_t)object - b->base >= b->bytes) {
-            struct batch *other = batch_of(all, (uintptr_t)object);
+    for (unsigned i = 0; i < n; i++) {
+        if ((uintptr_t)objects[i] - b->base >= b->bytes) {
+            struct batch *other = batch_of(all, (uintptr_t)objects[i]);
             if (!other) {
-                free_run(c, spanclass, chain, 1);
+                free_run(c, spanclass, objects + i, 1);
                 continue;
             }
             b = other;
         }
-        *chain = next_of(object);
-        lock_in_order();
-        const unsigned slot = mspan_slot_from(b->span, b->base, (uintptr_t)object);
+        const unsigned slot = mspan_slot_from(b->span, b->base, freed(objects[i]));
         b->bits[slot / 64] |= (uint64_t)1 << slot % 64;
         b->count++;
     }
@@ -249,34 +335,27 @@ static void free_batched(struct mcache *c, unsigned spanclass, void **chain, uns
             commit(c, spanclass, &all[i]);
 }
 
-/* Frees the first n objects of a chain into their spans, or all. */
-static void free_chain(struct mcache *c, unsigned spanclass, void **chain, unsigned n) {
-    if (n > BATCHES && class_to_size[spanclass / 2] <= LIST_BATCHED_BYTES)
-        free_batched(c, spanclass, chain, n);
-    else
-        while (n && *chain)
-            n -= free_run(c, spanclass, chain, n);
-}
-
-/* An object that is on no list: a forked child loses it. */
-static void free_one(struct mcache *c, unsigned spanclass, void *object) {
-    void *chain = object;
-    link_set(object, NULL);
-    free_run(c, spanclass, &chain, 1);
-}
-
-/* Keeps the first objects of a list, the last freed, and frees the others into their spans. */
-static void free_oldest(struct mcache *c, unsigned spanclass, unsigned keep) {
-    void *rest = c->list[spanclass].head, *last = NULL;
-    for (unsigned kept = 0; kept < keep && rest; kept++) {
-        last = rest;
-        rest = next_of(rest);
-    }
-    if (!last || !rest)
+/* Frees n objects into their spans. They are on no list any more: a child frees what is on one, and
+ * none of these. */
+static void free_objects(struct mcache *c, unsigned spanclass, void *const *objects, unsigned n) {
+    if (n > BATCHES && class_to_size[spanclass / 2] <= LIST_BATCHED_BYTES) {
+        free_batched(c, spanclass, objects, n);
         return;
-    link_set(last, NULL);
-    lock_in_order(); /* as in free_chain */
-    free_chain(c, spanclass, &rest, UINT_MAX);
+    }
+    for (unsigned i = 0; i < n;)
+        i += free_run(c, spanclass, objects + i, n - i);
+}
+
+/* Takes a part of a list off, and frees it. Of frees alone, the last ones go: they are in the
+ * processor's cache. The others are not by now. Else the first ones. */
+static void shorten(struct mcache *c, unsigned spanclass, unsigned keep, unsigned most, bool last,
+                    int frees) {
+    void *hand[LIST_OBJECTS_MAX];
+    void **bottom       = c->bottom[spanclass];
+    const unsigned gone = length_of(c, spanclass) - keep;
+    memcpy(hand, bottom + 1 + (last ? keep : 0), gone * sizeof *hand);
+    renew(c, spanclass, bottom + 1 + (last ? 0 : gone), keep, most, 0, frees);
+    free_objects(c, spanclass, hand, gone);
 }
 
 /* Gives the current span up, for others to take what is left of it. */
@@ -288,46 +367,36 @@ static inline void leave_span(struct mcache *c, unsigned spanclass) {
         free_span(c, s);
 }
 
-/* `frees`: 1, or 0 if it counts as freed. */
-static bool free_more(struct mcache *c, unsigned spanclass, void *object, unsigned frees) {
-    struct freelist *l  = &c->list[spanclass];
-    const bool gave     = l->now.mallocs != 0;
-    const bool is_burst = listroom_overflowed(&c->room[spanclass], spanclass, gave);
-    const unsigned full = listroom(&c->room[spanclass], spanclass);
-    const unsigned most = is_burst ? listroom_in_burst(full, spanclass) : full;
-    const unsigned keep = is_burst ? 0 : most / 2;
-    unsigned length     = length_of(c, spanclass);
-    const bool is_long  = length > most / 2;
-    if (is_long) {
-        /* Of frees alone, the last ones go: they are in the processor's cache. The others are not
-         * by now, and lie behind these. */
-        if (gave)
-            free_oldest(c, spanclass, keep);
-        else
-            free_chain(c, spanclass, &l->head, length - keep);
-        length = keep;
-    }
+/* `counts`: not yet as freed. */
+static bool free_more(struct mcache *c, unsigned spanclass, void *object, bool counts) {
+    const unsigned length = length_of(c, spanclass);
+    const bool gave       = mallocs_of(c, spanclass) != 0;
+    const bool grew       = lengthen(c, spanclass);
+    const bool is_burst   = !grew && listroom_overflowed(&c->room[spanclass], spanclass, gave);
+    const unsigned full   = room_of(c, spanclass);
+    const unsigned most   = is_burst ? listroom_in_burst(full, spanclass) : full;
+    const bool is_long    = !grew && length > most / 2;
+    const int frees       = (counts ? 1 : 0) - (most ? 1 : 0); /* the list counts what it gets */
+    if (is_long)
+        shorten(c, spanclass, is_burst ? 0 : most / 2, most, !gave, frees);
+    else
+        renew(c, spanclass, c->bottom[spanclass] + 1, length, most, 0, frees);
     if (is_burst)
         leave_span(c, spanclass);
-    if (most) {
-        link_set(object, l->head);
-        lock_in_order();
-        l->head = object;
-        length++;
-    } else {
-        free_one(c, spanclass, object);
-    }
-    renew_books(c, spanclass, length, most, 0, frees);
+    if (most)
+        freelist_push(&c->list[spanclass], object);
+    else
+        free_run(c, spanclass, &object, 1);
     return is_long || !most;
 }
 
 bool mcache_free_more(struct mcache *c, unsigned spanclass, void *object) {
-    return free_more(c, spanclass, object, 1);
+    return free_more(c, spanclass, object, true);
 }
 
 #ifdef GOMALLOC_HARDENED
 void mcache_free_counted(struct mcache *c, unsigned spanclass, void *object) {
-    free_more(c, spanclass, object, 0);
+    free_more(c, spanclass, object, false);
 }
 #endif
 
@@ -359,18 +428,18 @@ static bool next_span(struct mcache *c, unsigned spanclass) {
     return s != NULL;
 }
 
-/* How many slots to take off a span at once. Linking them touches them: of pages that may not be
- * resident yet, no more than one of the kernel's. (Hardened, they lie anywhere in the span.) */
+/* How many slots to take off a span at once. Hardened, that touches them: of pages that may not be
+ * resident yet, no more than one of the kernel's. */
 static unsigned helping(const struct mspan *s, unsigned want) {
     const unsigned few = FRESH_BYTES / s->elem_bytes;
-    return s->needs_zero || want <= few ? want : few ? few : 1;
+    return !HARDENED || s->needs_zero || want <= few ? want : few ? few : 1;
 }
 
-/* Up to `want` objects, at least one, linked. 0: no memory. */
-static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want, void **head) {
+/* Up to `want` objects, at least one. 0: no memory. */
+static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want, void **to) {
     for (;;) {
         struct mspan *s      = c->of[spanclass].span;
-        const unsigned taken = s ? mspan_take(s, helping(s, want), head) : 0;
+        const unsigned taken = s ? mspan_take(s, helping(s, want), to) : 0;
         if (taken)
             return taken;
         if (s && (mspan_merge(s) || !give_up(c, spanclass)))
@@ -381,26 +450,21 @@ static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want
 }
 
 static void *refill(struct mcache *c, unsigned spanclass) {
+    void *hand[LIST_OBJECTS_MAX];
     listroom_refilled(&c->room[spanclass], spanclass);
-    const unsigned most = listroom(&c->room[spanclass], spanclass);
-    void *object        = NULL;
-    const unsigned n    = take_objects(c, spanclass, most > 2 ? most / 2 : 1, &object);
-    if (n)
-        c->list[spanclass].head = link_next(object);
+    lengthen(c, spanclass);
+    const unsigned most = room_of(c, spanclass);
+    const unsigned n    = take_objects(c, spanclass, most > 2 ? most / 2 : 1, hand);
+    const unsigned rest = n ? n - 1 : 0;
     if (!listroom_keeps_span(&c->room[spanclass]))
         leave_span(c, spanclass);
-    renew_books(c, spanclass, n ? n - 1 : 0, most, n != 0, 0);
-    return object;
+    renew(c, spanclass, hand, rest, most, n != 0, 0);
+    return n ? hand[rest] : NULL;
 }
 
 void *mcache_alloc(struct mcache *c, unsigned spanclass) {
-    struct freelist *l = &c->list[spanclass];
-    void *object       = l->head;
-    if (!object)
-        return refill(c, spanclass);
-    l->head = next_of(object);
-    l->now.mallocs++;
-    return object;
+    void *object = freelist_pop(&c->list[spanclass]);
+    return object ? object : refill(c, spanclass);
 }
 
 /* --- large objects --- */
@@ -432,11 +496,8 @@ bool mcache_free_large(struct mcache *c, struct mspan *s, bool waits) {
 /* --- tiny objects --- */
 
 static bool free_tiny_block(struct mcache *c, void *block) {
-    struct freelist *l = &c->list[SPANCLASS_TINY];
-    if (!l->now.budget)
-        return mcache_free_more(c, SPANCLASS_TINY, block);
-    freelist_push(l, block);
-    return false;
+    return !freelist_push(&c->list[SPANCLASS_TINY], block) &&
+           mcache_free_more(c, SPANCLASS_TINY, block);
 }
 
 void *mcache_alloc_tiny(struct mcache *c, size_t size) {
@@ -467,9 +528,11 @@ void mcache_flush(struct mcache *c) {
     if (HARDENED)
         quarantine_flush(c);
     for (unsigned i = 2; i < SPAN_CLASSES; i++) {
-        free_chain(c, i, &c->list[i].head, UINT_MAX);
+        if (!c->of[i].span && !c->list[i].capacity)
+            continue;
+        shorten(c, i, 0, 0, true, 0);
         leave_span(c, i);
-        renew_books(c, i, 0, 0, 0, 0);
+        set_array(c, i, nothing, 0, 0);
     }
     spancache_flush(&c->spans);
     mheap_flush_cache(&c->pages);
@@ -522,6 +585,10 @@ static struct mcache *begin(void) {
     struct mcache *c = fixalloc_alloc(&caches);
     if (!c)
         return NULL;
+    for (unsigned i = 0; i < SPAN_CLASSES; i++) {
+        c->list[i]   = (struct freelist)NO_LIST;
+        c->bottom[i] = nothing;
+    }
     c->is_owned = true;
     c->owner    = lock_me();
 #ifdef GOMALLOC_HARDENED
@@ -572,22 +639,13 @@ static bool is_free_object(const void *object, unsigned spanclass) {
 }
 
 /* Brings a list in order whose owner may have been changing it. By the order of the owner's stores
- * it holds free objects only, whatever the owner did (fork.c). The books are a second witness: they
- * must agree but for one object that was on its way. If they do not, the list is forgotten. */
+ * it holds free objects only, whatever the owner did (fork.c). That is looked at. */
 static void audit(struct mcache *c, unsigned spanclass) {
-    struct freelist *l    = &c->list[spanclass];
-    const unsigned booked = length_of(c, spanclass);
-    unsigned length       = 0;
-    bool good             = true;
-    for (void *object = l->head; object && good; length++) {
-        good = length <= booked && length <= LIST_OBJECTS_MAX && is_free_object(object, spanclass);
-        object = good ? link_next(object) : NULL;
-    }
-    if (!good || length + 1 < booked) {
-        l->head = NULL;
-        length  = 0;
-    }
-    renew_books(c, spanclass, length, listroom(&c->room[spanclass], spanclass), 0, 0);
+    void **first    = c->bottom[spanclass] + 1;
+    unsigned length = 0;
+    while (length < length_of(c, spanclass) && is_free_object(first[length], spanclass))
+        length++;
+    renew(c, spanclass, first, length, room_of(c, spanclass), 0, 0);
 }
 
 /* Makes a cache whole that a thread left in the middle of anything. */
@@ -723,6 +781,20 @@ static bool try_sum(struct mcache_counts *sum, unsigned i) {
     return before == after;
 }
 
+/* What was told last, guarded by registry_lock. */
+static struct { uint64_t mallocs, frees; } told[SPAN_CLASSES];
+
+/* A sum of all times never becomes less. What is in use stays what it is. */
+static void tell(struct mcache_counts *sum, unsigned i) {
+    uint64_t missing = told[i].mallocs > sum->mallocs[i] ? told[i].mallocs - sum->mallocs[i] : 0;
+    if (told[i].frees > sum->frees[i] + missing)
+        missing = told[i].frees - sum->frees[i];
+    sum->mallocs[i] += missing;
+    sum->frees[i] += missing;
+    told[i].mallocs = sum->mallocs[i];
+    told[i].frees   = sum->frees[i];
+}
+
 void mcache_sum(struct mcache_counts *sum) {
     lock_acquire(&shared_lock);
     lock_acquire(&registry_lock);
@@ -733,16 +805,21 @@ void mcache_sum(struct mcache_counts *sum) {
             if (tries % TRIES_AWAKE == 0)
                 os_rest();
         }
+    for (unsigned i = 0; i < SPAN_CLASSES; i++)
+        tell(sum, i);
     atomic_store_explicit(&mcache_renewals_wait, false, memory_order_relaxed);
     lock_release(&registry_lock);
     lock_release(&shared_lock);
 }
 
-/* Nobody will: a reader of statistics would wait for it for ever. */
+/* Nobody will: a reader of statistics would wait for it for ever. A list that was about to have
+ * another array is forgotten. */
 static void end_renewals(struct mcache *c) {
     for (unsigned i = 0; i < SPAN_CLASSES; i++) {
         /* relaxed: there is no other thread */
         const uint32_t version = atomic_load_explicit(&c->of[i].version, memory_order_relaxed);
+        if (!c->list[i].capacity)
+            c->list[i].top = c->bottom[i] = nothing;
         atomic_store_explicit(&c->of[i].version, version + version % 2, memory_order_relaxed);
     }
 }
@@ -767,14 +844,23 @@ void mcache_after_fork(void) {
     if (repair) /* its holder may have been a reader; relaxed: there is no other thread */
         atomic_store_explicit(&mcache_renewals_wait, false, memory_order_relaxed);
     fixalloc_after_fork(&caches);
+    for (unsigned i = 0; i < ARRAYS; i++)
+        fixalloc_after_fork(&arrays[i]);
     atomic_store_explicit(&orphans, true, memory_order_relaxed);
     /* release: as in mcache_flush_all */
     atomic_fetch_add_explicit(&calls, 2, memory_order_release);
 }
 
 void mcache_memory(size_t *in_use, size_t *sys) {
-    lock_acquire(&caches.lock);
-    *in_use = caches.in_use;
-    *sys    = caches.sys;
-    lock_release(&caches.lock);
+    *in_use = *sys = 0;
+    fixalloc_memory(&caches, in_use, sys);
+    for (unsigned i = 0; i < ARRAYS; i++)
+        fixalloc_memory(&arrays[i], in_use, sys);
+}
+
+size_t mcache_trim(void) {
+    size_t released = fixalloc_trim(&caches);
+    for (unsigned i = 0; i < ARRAYS; i++)
+        released += fixalloc_trim(&arrays[i]);
+    return released;
 }

@@ -1,24 +1,31 @@
 /* A thread's cache (Go's mcache): for each span class a short list of free objects and the current
  * span. No lock and no atomic operation where a list has an object to take or room for one.
  *
- * The list, linked through the objects' first words, is what C adds to Go (1.26's experimental
- * freegc has the same). An explicit free puts its object there, whatever span and thread it came
- * from. The next malloc takes it, still warm. When a list is empty, slots of the current span
- * refill it; when it is too long, the older half goes back to the spans.
+ * The list is what C adds to Go (1.26's experimental freegc has one, too). An explicit free puts
+ * its object there, whatever span and thread it came from. The next malloc takes it, still warm.
+ * When a list is empty, slots of the current span refill it; when it is too long, the older half
+ * goes back to the spans.
  *
- * A list counts the mallocs, and counts down how many frees it still accepts, so that one counter
- * each both bounds it and is the statistic.
+ * A list is an array of addresses, used as a stack (a magazine: Bonwick, 2001). Nothing of it is in
+ * the free objects. So neither malloc nor free touches an object's memory, and whatever a program
+ * writes into a free object, malloc returns no other address for it. Below the first address is a
+ * NULL, which tells malloc that the list is empty. An array begins small and grows with the use of
+ * its list.
+ *
+ * A list counts down how many frees it still accepts. That bounds it, and with its length it tells
+ * how many mallocs and frees there were.
  *
  * Statistics of running threads. Objects change hands, so a sum over threads means something only
  * if it is of one instant. The fast paths cannot help with that, but between two renewals of its
  * books a list only becomes longer or shorter, by no more than it may hold. So the reader
  * (mcache_sum) sums a class while no thread renews the books of that class; the versions of the
  * books tell. Then each thread's part is off by the length of one list at most. A reader that fails
- * too often asks the threads to wait before their next renewal. */
+ * too often asks the threads to wait before their next renewal. It reads a list's budget and then
+ * its length. Frees between the two are missing among the mallocs and the frees alike. So a sum may
+ * be less than one that was told before; the reader then tells that one, and as many more frees. */
 #ifndef GOMALLOC_MCACHE_H
 #define GOMALLOC_MCACHE_H
 
-#include "link.h"
 #include "listroom.h"
 #include "lock.h"
 #include "mspan.h"
@@ -27,18 +34,12 @@
 #include "spancache.h"
 #include "tiny.h"
 
-/* Read by other threads as one word, so that both numbers are of one instant. */
-union freelist_counts {
-    struct {
-        uint32_t mallocs; /* since the books were renewed last */
-        uint32_t budget;  /* frees until they must be renewed */
-    };
-    uint64_t both;
-};
-
 struct freelist {
-    void *head;
-    union freelist_counts now;
+    void **top; /* the last object; of an empty list the NULL */
+    /* Frees until the books must be renewed: the array has room for so many. Written by the owner,
+     * after `top`. */
+    _Atomic uint32_t budget;
+    uint32_t capacity; /* of the array, in objects */
 #ifdef GOMALLOC_HARDENED
     struct hold_class its; /* of hold_classes, in the list's line of the processor's cache */
 #endif
@@ -54,6 +55,7 @@ struct mcache {
         uint16_t given;           /* the budget, then */
         _Atomic uint32_t version; /* odd while the owner renews the books */
     } of[SPAN_CLASSES];           /* [0], [1]: large objects; their version is [0]'s */
+    void **bottom[SPAN_CLASSES];  /* of the lists' arrays: where the NULL is */
     struct listroom room[SPAN_CLASSES];
     struct pagecache pages;
     struct spancache spans;
@@ -134,8 +136,11 @@ void mcache_flush_all(void);
  * most, large objects not at all. */
 void mcache_sum(struct mcache_counts *);
 
-/* Bytes of the caches themselves. */
+/* Bytes of the caches themselves, and of their lists. */
 void mcache_memory(size_t *in_use, size_t *sys);
+
+/* Gives the memory of unused ones back; returns the bytes. */
+size_t mcache_trim(void);
 
 /* In a forked child: notes which caches are those of threads that are not there. What they hold
  * comes back by and by, a cache each time that a thread comes by mcache_enter. */
@@ -172,29 +177,36 @@ static inline void mcache_end_renewal(struct mcache *c, unsigned i, uint32_t ver
     atomic_store_explicit(&c->of[i].version, version + 2, memory_order_release);
 }
 
-/* malloc's fast path. */
+/* malloc's fast path. NULL: the list is empty. */
 static inline void *freelist_pop(struct freelist *l) {
-    void *object = l->head;
+    void **top   = l->top;
+    void *object = *top;
 #ifdef __x86_64__
     __asm__("" : "+a"(object)); /* where it is returned: gcc 12 moves it there else */
 #endif
-    if (__builtin_expect(object != NULL, 1)) {
-        l->head = link_next(object);
-        l->now.mallocs++;
-        /* The next malloc of the class reads its link, and its caller writes. (In the hardened
-         * build the head may be anything.) */
-        __builtin_prefetch(l->head, 1);
-    }
+    if (__builtin_expect(object != NULL, 1))
+        l->top = top - 1;
     return object;
 }
 
-/* free's: the list has room. */
-static inline void freelist_push(struct freelist *l, void *object) {
-    const uint32_t budget = l->now.budget; /* read before the stores, which might be to it */
-    link_set(object, l->head);
+/* Does it accept a free? Of class 0, none. */
+static inline bool freelist_has_room(const struct freelist *l) {
+    return atomic_load_explicit(&l->budget, memory_order_relaxed) != 0; /* its own */
+}
+
+/* free's. False: it does not. */
+static inline bool freelist_push(struct freelist *l, void *object) {
+    /* relaxed: its own */
+    const uint32_t budget = atomic_load_explicit(&l->budget, memory_order_relaxed);
+    if (__builtin_expect(budget == 0, 0))
+        return false;
+    void **top = l->top + 1;
+    *top       = object;
     lock_in_order(); /* the list is whole at any time: fork.c */
-    l->head       = object;
-    l->now.budget = budget - 1;
+    l->top = top;
+    /* release: pairs with the acquire in add_class. Who sees the free finds it on the list. */
+    atomic_store_explicit(&l->budget, budget - 1, memory_order_release);
+    return true;
 }
 
 #endif

@@ -3,7 +3,6 @@
 #include "arena.h"
 #include "hardened.h"
 #include "huge.h"
-#include "link.h"
 #include "os.h"
 #include "persistent.h"
 #include "quarantine.h"
@@ -131,8 +130,6 @@ static void begin(void) {
     mheap.base_random = os_is_randomised() ? os_random(RANDOM_BASE) : 0;
 #ifdef GOMALLOC_HARDENED
     hardened_begin();
-#else
-    link_begin();
 #endif
 }
 
@@ -647,12 +644,8 @@ size_t mheap_scavenge(size_t most, bool dense) {
 void mheap_metadata(size_t *in_use, size_t *sys) {
     struct fixalloc *const all[] = {&mheap.few, &mheap.many, &mheap.notes};
     *in_use = *sys = 0;
-    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
-        lock_acquire(&all[i]->lock);
-        *in_use += all[i]->in_use;
-        *sys += all[i]->sys;
-        lock_release(&all[i]->lock);
-    }
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        fixalloc_memory(all[i], in_use, sys);
 }
 
 size_t mheap_trim_metadata(void) {

@@ -1,9 +1,10 @@
 #include "mspan.h"
 
-#include "link.h"
 #include "lock.h"
 #include "os.h"
-#include "pallocbits.h"
+#ifdef GOMALLOC_HARDENED
+#include "seal.h"
+#endif
 
 _Static_assert(sizeof(struct mspan) <= 64, "the header of a span is within a cache line");
 
@@ -43,86 +44,51 @@ static inline unsigned some_word(const struct mspan *s, unsigned first, uint64_t
     return w;
 }
 
-/* Links slots, from anywhere in the span and in no order that anybody can tell, and takes them out.
- * So the slots beside a block are in use as often as the span is full, also while it is young. */
-static inline uintptr_t link_slots(struct mspan *s, unsigned most, void **head, unsigned *count) {
-    uint64_t random = s->base ^ seal_secrets.link;
-    uintptr_t last  = 0;
+/* From anywhere in the span and in no order that anybody can tell. So the slots beside a block are
+ * in use as often as the span is full, also while it is young. */
+static inline void take_slots(struct mspan *s, unsigned n, void **to) {
+    uint64_t random = s->base ^ seal_secrets.places;
     unsigned first  = s->search;
     for (unsigned w = first; w < s->nwords; w++)
         random = (random ^ mspan_avail(s)[w]) * seal_secrets.factor;
-    for (; *count < most; ++*count) {
-        while (first < s->nwords && !mspan_avail(s)[first])
+    for (unsigned i = 0; i < n; i++) {
+        while (!mspan_avail(s)[first])
             first++;
-        if (first == s->nwords)
-            break;
         random                 = random * 0x5851f42d4c957f2du + 1;
         const unsigned w       = some_word(s, first, random);
         const uintptr_t object = mspan_address(s, w * 64 + take_bit(&mspan_avail(s)[w], random));
-        if (last)
-            link_set(os_pointer(last), os_pointer(object));
-        else
-            *head = os_pointer(object);
-        last = object;
+        seal_store(object, seal_free(object));
+        to[i] = os_pointer(object);
     }
     s->search = (uint16_t)first;
-    return last;
 }
 #else
-/* Links the slots of the lowest run of set bits, at most `most`, behind `last`, and takes them out
- * of the bits. `first`: the address of bit 0. Returns the new last. */
-static inline uintptr_t take_run(uint64_t *bits, uintptr_t first, size_t bytes, unsigned most,
-                                 uintptr_t last, unsigned *count) {
-    const unsigned from = (unsigned)__builtin_ctzll(*bits);
-    const uint64_t rest = ~(*bits >> from);
-    unsigned n          = rest ? (unsigned)__builtin_ctzll(rest) : 64;
-    n                   = n < most ? n : most;
-    *bits &= ~bits_mask(from, n);
-    *count += n;
-    for (uintptr_t object = first + from * bytes; n; n--, object += bytes) {
-        link_set(os_pointer(last), os_pointer(object));
-        last = object;
-    }
-    return last;
-}
-
-/* Links slots of one word behind `last`, or makes them the head if that is 0, and takes them out,
- * the lowest first. Returns the new last. */
-static inline uintptr_t take_word(struct mspan *s, unsigned w, unsigned most, uintptr_t last,
-                                  void **head, unsigned *count) {
-    const uintptr_t first = mspan_address(s, w * 64);
-    uint64_t bits         = mspan_avail(s)[w];
-    if (bits && !last) { /* its link to itself is replaced next */
-        last  = first + (uintptr_t)__builtin_ctzll(bits) * s->elem_bytes;
-        *head = os_pointer(last);
-    }
-    while (bits && *count < most)
-        last = take_run(&bits, first, s->elem_bytes, most - *count, last, count);
-    mspan_avail(s)[w] = bits;
-    return last;
-}
-
-/* The same of slots of all words. */
-static inline uintptr_t link_slots(struct mspan *s, unsigned most, void **head, unsigned *count) {
-    unsigned w     = s->search;
-    uintptr_t last = 0;
-    for (; w < s->nwords && *count < most; w++) {
-        last = take_word(s, w, most, last, head, count);
-        if (mspan_avail(s)[w])
-            break;
+/* The lowest slots, the lowest last. */
+static inline void take_slots(struct mspan *s, unsigned n, void **to) {
+    unsigned w = s->search;
+    while (n) {
+        const uintptr_t first = mspan_address(s, w * 64);
+        uint64_t bits         = mspan_avail(s)[w];
+        for (; bits && n; bits &= bits - 1)
+            to[--n] = os_pointer(first + (uintptr_t)__builtin_ctzll(bits) * s->elem_bytes);
+        mspan_avail(s)[w] = bits;
+        w += !bits;
     }
     s->search = (uint16_t)w;
-    return last;
 }
 #endif
 
-unsigned mspan_take(struct mspan *s, unsigned most, void **head) {
-    unsigned count       = 0;
-    *head                = NULL;
-    const uintptr_t last = link_slots(s, most, head, &count);
-    if (last)
-        link_set(os_pointer(last), NULL);
+unsigned mspan_available(const struct mspan *s) {
+    unsigned count = 0;
+    for (unsigned w = s->search; w < s->nwords; w++)
+        count += (unsigned)__builtin_popcountll(s->bits[w]);
     return count;
+}
+
+unsigned mspan_take(struct mspan *s, unsigned most, void **to) {
+    const unsigned count = mspan_available(s), n = count < most ? count : most;
+    take_slots(s, n, to);
+    return n;
 }
 
 void mspan_note_freed(struct mspan *s, unsigned w, uint64_t bits) {
@@ -192,11 +158,4 @@ bool mspan_give_up_full(struct mspan *s) {
     return atomic_compare_exchange_strong_explicit(&s->word, &word,
                                                    span_word(SPAN_FULL, span_live(word)),
                                                    memory_order_release, memory_order_relaxed);
-}
-
-unsigned mspan_available(const struct mspan *s) {
-    unsigned count = 0;
-    for (unsigned w = s->search; w < s->nwords; w++)
-        count += (unsigned)__builtin_popcountll(s->bits[w]);
-    return count;
 }

@@ -138,9 +138,10 @@ static inline size_t mspan_span_bytes(const struct mspan *s) {
 /* Makes zeroed memory of mspan_bytes a CACHED span of the caller's, all slots available. */
 void mspan_init(struct mspan *, uintptr_t base, unsigned spanclass, bool needs_zero);
 
-/* Owner: takes up to `most` slots, links them through their first words in the order of their
- * addresses (hardened: in none). Returns their number, and the first in *head. */
-unsigned mspan_take(struct mspan *, unsigned most, void **head);
+/* Owner: takes up to `most` slots, and writes where they are to `to`: what shall be used last
+ * first, in the order of addresses (hardened: in none). Returns their number. Touches no slot
+ * (hardened: each gets its seal). */
+unsigned mspan_take(struct mspan *, unsigned most, void **to);
 
 /* Owner: puts slots back, the bits of word w. */
 static inline void mspan_free_owned(struct mspan *s, unsigned w, uint64_t bits) {

@@ -20,7 +20,6 @@ FIXALLOC = HERE + "fixalloc.c"
 TINY = HERE + "tiny.c"
 ARENA = HERE + "arena.c"
 LOCK = HERE + "lock.h"
-LINK = HERE + "link.h"
 SPANCACHE = HERE + "spancache.c"
 LISTROOM = HERE + "listroom.h"
 MCACHE_H = HERE + "mcache.h"
@@ -47,6 +46,7 @@ GROWTH = HERE + "test_growth"
 PAGES = HERE + "test_pagealloc"
 TINY_TEST = HERE + "test_tiny"
 AFTER_FORK = HERE + "test_after_fork"
+LIST_STEPS = HERE + "test_list_steps"
 HUGE_TEST = HERE + "test_huge"
 MOVED = HERE + "test_moved"
 KERNEL_TEST = HERE + "test_kernel_pages"
@@ -66,20 +66,12 @@ GO_CASE = "test_page_allocator_passes_the_tests_of_go"
 MUTANTS = [
     # --- misuses: each mechanism, switched off ---
     (
-        "links: malloc follows none that a program wrote",
-        HERE + "link.c",
-        "    link_secret.word = link_secret_of(os_random(RANDOM_LINKS));",
-        "    link_secret.word = 0;",
+        "lists: what is in a free block decides nothing",
+        MCACHE_H,
+        "        l->top = top - 1;",
+        "        l->top = top - (*(void **)object != NULL);",
         HERE + "test_hardened",
-        "malloc follows no link that leaves the heap",
-    ),
-    (
-        "links: an address that is mixed with the secret is none",
-        LINK,
-        "    return (random & ~(ones << 1 | 7)) | ones;",
-        "    return random & 0xff0;",
-        HERE + "test_hardened",
-        "malloc follows no link that leaves the heap",
+        "may hold zeros",
     ),
     (
         "hardened: secrets are drawn",
@@ -212,8 +204,8 @@ MUTANTS = [
     (
         "hardened: a free slot is looked at when somebody gets it",
         HARDENED,
-        "if (UNLIKELY(!seal_is_slot(next)) || UNLIKELY(!quarantine_is_clean(slot, &l->its, offset)))",
-        "if (UNLIKELY(!seal_is_slot(next)))",
+        "UNLIKELY(!quarantine_is_clean(slot, &l->its, offset)))",
+        "0)",
         HARDENED_TEST,
         "a write after the free",
     ),
@@ -267,12 +259,12 @@ MUTANTS = [
         "the same to all but its begin",
     ),
     (
-        "hardened: a link is looked at before it is followed",
+        "hardened: the seal of a free slot is looked at",
         HARDENED,
-        "    if (!seal_is_slot(next)) {",
-        "    if (0 && !seal_is_slot(next)) {",
+        "if (UNLIKELY(!hardened_is_free(slot)))",
+        "if (0 && !hardened_is_free(slot))",
         HARDENED_TEST,
-        "a write to a free slot's link",
+        "a write to a free slot's seal",
     ),
     (
         "hardened: slots of a span come in no order",
@@ -686,8 +678,8 @@ MUTANTS = [
     (
         "take: no more than asked for",
         MSPAN,
-        "= n < most ? n : most;\n    *bits",
-        "= n < most + 1 ? n : most + 1;\n    *bits",
+        "n = count < most ? count : most;",
+        "n = count < most + 1 ? count : most + 1;",
         SPAN_TEST,
         "what was available and what was freed is there",
     ),
@@ -838,10 +830,82 @@ MUTANTS = [
     (
         "lists: the older half goes back",
         MCACHE,
-        "            free_chain(c, spanclass, &l->head, length - keep);\n",
-        "            ;\n",
+        "    free_objects(c, spanclass, hand, gone);\n",
+        "",
         BOOKS,
         "a thread keeps no more than 512 free objects of a size",
+    ),
+    (
+        "lists: one that is used gets a longer array",
+        MCACHE,
+        "had ? 2 * had + 1 : ARRAY_LEAST - 1;",
+        "ARRAY_LEAST - 1;",
+        LISTROOM_TEST,
+        "a list has an array for all that it may hold",
+    ),
+    (
+        "lists: one that is used gets a longer one, also if it is not full",
+        MCACHE,
+        "= lengthen(c, spanclass);",
+        "= length == c->list[spanclass].capacity && lengthen(c, spanclass);",
+        LISTROOM_TEST,
+        "also where it never has many",
+    ),
+    (
+        "lists: a flush gives the arrays back",
+        MCACHE,
+        "        set_array(c, i, nothing, 0, 0);\n",
+        "",
+        LISTROOM_TEST,
+        "and none when it has been flushed",
+    ),
+    (
+        "fork: a list on its way to another array",
+        MCACHE,
+        "        if (!c->list[i].capacity)\n            c->list[i].top",
+        "        if (0 && !c->list[i].capacity)\n            c->list[i].top",
+        AFTER_FORK,
+        "a list on its way to another array is forgotten",
+    ),
+    (
+        "fork: the books never tell of more frees than mallocs",
+        MCACHE,
+        "    if (n > length_of(c, spanclass))\n        of->length",
+        "    if (0 && n > length_of(c, spanclass))\n        of->length",
+        LIST_STEPS,
+        "nor fewer objects are in use",
+    ),
+    (
+        "lists: no free goes behind the array",
+        MCACHE,
+        "    return c->list[spanclass].capacity < most ? c->list[spanclass].capacity : most;",
+        "    return most;",
+        LIST_STEPS,
+        "a free goes behind the array",
+    ),
+    (
+        "fork: no object is on a list twice",
+        MCACHE,
+        "        l->top = bottom;\n        lock_in_order();\n",
+        "",
+        LIST_STEPS,
+        "an object is on the list twice",
+    ),
+    (
+        "statistics: a sum of all times never becomes less",
+        MCACHE,
+        "    sum->mallocs[i] += missing;\n    sum->frees[i] += missing;\n",
+        "    (void)missing;\n",
+        STATISTICS,
+        "is further off than promised",
+    ),
+    (
+        "statistics: what is in use stays what it is",
+        MCACHE,
+        "    sum->frees[i] += missing;\n",
+        "",
+        STATISTICS,
+        "is further off than promised",
     ),
     (
         "lists: short ones of late threads",
@@ -886,8 +950,8 @@ MUTANTS = [
     (
         "lists: a burst of frees leaves few",
         MCACHE,
-        "const unsigned keep = is_burst ? 0 : most / 2;",
-        "const unsigned keep = full / 2;",
+        "is_burst   = !grew && listroom_overflowed(",
+        "is_burst   = false && listroom_overflowed(",
         LISTROOM_TEST,
         "blocks stay of a burst of frees",
     ),
@@ -942,8 +1006,8 @@ MUTANTS = [
     (
         "lists: what there is no room for goes to its span",
         MCACHE,
-        "    free_run(c, spanclass, &chain, 1);\n",
-        "    (void)c, (void)spanclass, (void)chain;\n",
+        "        free_run(c, spanclass, &object, 1);\n    return",
+        "        ;\n    return",
         LISTROOM_TEST,
         "when they have ended, nothing of it stays",
     ),
@@ -1949,8 +2013,8 @@ MUTANTS = [
     (
         "descriptors: none beyond the region",
         FIXALLOC,
-        "if (!r->free && r->end + f->size > FIXALLOC_REGION)",
-        "if (!r->free && r->end > FIXALLOC_REGION)",
+        "if (!r->free && r->end + f->size > f->region_bytes)",
+        "if (!r->free && r->end > f->region_bytes)",
         SPAN_TEST,
         "each object lies within its region, behind the header",
     ),
@@ -2338,8 +2402,8 @@ MUTANTS = [
     (
         "statistics: a version that is odd is waited for",
         MCACHE,
-        "if (version % 2) {",
-        "if (false) {",
+        "if (version % 2) {\n            if (c->owner",
+        "if (false) {\n            if (c->owner",
         STATISTICS,
         "half a renewal",
     ),
@@ -2703,8 +2767,8 @@ EQUIVALENT = [
     (
         "chain: slots of the own span are freed into it",
         MCACHE,
-        "if (s == own) {",
-        "if (0 && s == own) {",
+        "    const bool owned = s == c->of[spanclass].span;\n",
+        "    const bool owned = false;\n",
         "an owner may free as anybody else does, and merge later: it is slower",
     ),
     (

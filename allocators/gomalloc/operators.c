@@ -5,28 +5,20 @@
 #include "os.h"
 
 #include <elf.h>
+#include <link.h>
 #include <string.h>
 
-/* dl_iterate_phdr(3). The name of its header, link.h, is taken by one of this folder. */
-struct loaded {
-    uintptr_t at; /* added to addresses in the file */
-    const char *name;
-    const Elf64_Phdr *part;
-    uint16_t parts;
-};
-int dl_iterate_phdr(int (*look)(struct loaded *, size_t, void *), void *);
-
 /* Does the object define this function? Its hash table is that of GNU. */
-static bool defines(const struct loaded *object, const char *name) {
+static bool defines(const struct dl_phdr_info *object, const char *name) {
     const Elf64_Dyn *d       = NULL;
     const Elf64_Sym *symbols = NULL;
     const char *names        = NULL;
     const uint32_t *table    = NULL;
-    for (unsigned i = 0; i < object->parts; i++)
-        if (object->part[i].p_type == PT_DYNAMIC)
-            d = os_pointer(object->at + object->part[i].p_vaddr);
+    for (unsigned i = 0; i < object->dlpi_phnum; i++)
+        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            d = os_pointer(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
     for (; d && d->d_tag != DT_NULL; d++) {
-        if (d->d_un.d_ptr < object->at) /* the kernel's, whose addresses are not final */
+        if (d->d_un.d_ptr < object->dlpi_addr) /* the kernel's, whose addresses are not final */
             continue;
         if (d->d_tag == DT_SYMTAB)
             symbols = os_pointer(d->d_un.d_ptr);
@@ -53,9 +45,9 @@ static bool defines(const struct loaded *object, const char *name) {
 }
 
 /* Not this library, nor those of C++, which come behind it. */
-static int has_operators(struct loaded *object, size_t size, void *unused) {
-    const char *slash = strrchr(object->name, '/');
-    const char *name  = slash ? slash + 1 : object->name;
+static int has_operators(struct dl_phdr_info *object, size_t size, void *unused) {
+    const char *slash = strrchr(object->dlpi_name, '/');
+    const char *name  = slash ? slash + 1 : object->dlpi_name;
     (void)size;
     (void)unused;
     return strncmp(name, "libstdc++", 9) != 0 && strncmp(name, "libc++", 6) != 0 &&

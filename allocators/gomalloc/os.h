@@ -67,7 +67,7 @@ size_t os_page_bytes(void);
 /* Bits that differ from process to process, and for each `use` in one; the same when asked again.
  * From what the kernel gives every program (AT_RANDOM), without a system call. The C library's
  * secrets are made of that, too, and cannot be read off these. 0: the kernel gave nothing. */
-enum os_random_use { RANDOM_BASE = 1, RANDOM_LINKS };
+enum os_random_use { RANDOM_BASE = 1, RANDOM_SEALS };
 uint64_t os_random(enum os_random_use);
 
 /* Does the process have its addresses at random? Not under `setarch -R`, nor in a debugger. */

@@ -19,7 +19,7 @@ static uintptr_t first_set(uintptr_t from, size_t bytes) {
 
 uintptr_t quarantine_stain(uintptr_t slot, const struct hold_class *k) {
     const size_t first    = k->places ? QUARANTINE_PIECE : k->bytes;
-    const uintptr_t stain = first_set(slot + HOLD_LINK, first - HOLD_LINK);
+    const uintptr_t stain = first_set(slot + HOLD_SEAL, first - HOLD_SEAL);
     return stain ? stain : first_set(quarantine_second(slot, k), QUARANTINE_PIECE);
 }
 
@@ -41,8 +41,8 @@ static void look(const void *slot, unsigned spanclass) {
     const struct hold_class *k = &hold_classes[spanclass];
     if (!quarantine_is_clean(at, k, hold_offset(k->bytes)))
         reproach_write(slot, quarantine_stain(at, k));
-    if (seal_load(at) != seal_waits(at))
-        reproach_link(slot);
+    if (!seal_is_free(at))
+        reproach_seal(slot);
 }
 
 /* --- large spans --- */

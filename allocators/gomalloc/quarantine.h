@@ -42,7 +42,7 @@ enum {
     QUARANTINE_LONGEST = 8,   /* of one no more than this, or its addresses alone wait, but */
     QUARANTINE_PAGES   = 132, /* these: a block of 1 MiB and its words */
 
-    /* Two pieces of so many bytes are known of a slot, but for its link: one at its begin and one
+    /* Two pieces of so many bytes are known of a slot, but for its seal: one at its begin and one
      * at its end. If it is longer than both, the second lies at a secret place. */
     QUARANTINE_PIECE  = 64,
     QUARANTINE_WITHIN = 4096, /* of a large block, they lie within these: memory that the program
@@ -86,7 +86,7 @@ static HOLD_HOT void *quarantine_swap(struct quarantine *q, size_t row, const st
     return before;
 }
 
-/* --- what is known of a free slot behind its link --- */
+/* --- what is known of a free slot behind its seal --- */
 
 /* Slots longer than the short ones are aligned to 16 bytes: so none of these lies in two lines of
  * the processor's cache, which would take longer. */
@@ -107,7 +107,7 @@ static inline uintptr_t quarantine_second(uintptr_t slot, const struct hold_clas
 static HOLD_HOT void quarantine_wipe(uintptr_t slot, const struct hold_class *k, unsigned offset) {
     const quarantine_pair zero = {0};
     const uintptr_t last       = slot + offset + k->last;
-    seal_store(slot + HOLD_LINK, 0);
+    seal_store(slot + HOLD_SEAL, 0);
     if (offset == HOLD_NARROW) {
         seal_store(last, 0);
         return;
@@ -130,7 +130,7 @@ static HOLD_HOT void quarantine_wipe(uintptr_t slot, const struct hold_class *k,
 /* Is it as it was left? */
 static HOLD_HOT bool quarantine_is_clean(uintptr_t slot, const struct hold_class *k,
                                          unsigned offset) {
-    const uint64_t word  = seal_load(slot + HOLD_LINK);
+    const uint64_t word  = seal_load(slot + HOLD_SEAL);
     const uintptr_t last = slot + offset + k->last;
     if (offset == HOLD_NARROW)
         return !(word | seal_load(last));

@@ -160,8 +160,8 @@ _Noreturn void reproach_write(const void *freed, uintptr_t stain) {
     os_die(t.bytes, freed);
 }
 
-_Noreturn void reproach_link(const void *slot) {
-    os_die("write after free, or far behind a block: the link is damaged of the free slot", slot);
+_Noreturn void reproach_seal(const void *slot) {
+    os_die("write after free, or far behind a block: the seal is damaged of the free slot", slot);
 }
 
 #endif

@@ -17,7 +17,7 @@ _Noreturn void reproach_size(uintptr_t block, const char *verb, size_t said);
 /* Somebody wrote the byte at `stain` after the free of the slot or large block. */
 _Noreturn void reproach_write(const void *freed, uintptr_t stain);
 
-/* The link in a free slot is damaged. */
-_Noreturn void reproach_link(const void *slot);
+/* The seal of a free slot is damaged. */
+_Noreturn void reproach_seal(const void *slot);
 
 #endif

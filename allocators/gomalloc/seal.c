@@ -9,9 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* 48 bits, and slots begin with a word. */
-#define SEAL_NO_SLOT (UINT64_C(0xffff) << 48 | 7)
-
 struct seal_secrets seal_secrets = {.factor = 1, .inverse = 1};
 
 uint64_t seal_random(void) {
@@ -19,7 +16,7 @@ uint64_t seal_random(void) {
     uint64_t bits;
     /* The C library's function would be a point of cancellation. */
     if (syscall(SYS_getrandom, &bits, sizeof bits, GRND_NONBLOCK) != sizeof bits)
-        bits = os_random(RANDOM_LINKS) + os_now_ns();
+        bits = os_random(RANDOM_SEALS) + os_now_ns();
     errno = error;
     return bits;
 }
@@ -37,11 +34,10 @@ void seal_begin(void) {
     seal_secrets          = (struct seal_secrets){.header  = seal_random(),
                                                   .before  = seal_random(),
                                                   .tail    = seal_random(),
-                                                  .link    = seal_random(),
-                                                  .waits   = seal_random(),
+                                                  .places  = seal_random(),
+                                                  .free    = seal_random(),
                                                   .factor  = factor,
-                                                  .inverse = inverse_of(factor),
-                                                  .no_slot = SEAL_NO_SLOT};
+                                                  .inverse = inverse_of(factor)};
 }
 
 #endif

@@ -1,10 +1,10 @@
-/* The words by which the hardened build knows its blocks and its links. Each is what it says, mixed
- * with its address and a secret, and multiplied by another secret. So a word that nobody made says
- * something impossible: but for one in 2^40 of headers, and one in 2^20 of links. A leaf.
+/* The words by which the hardened build knows its blocks and its free slots. A header is what it
+ * says, mixed with its address and a secret, and multiplied by another secret. So a word that
+ * nobody made says something impossible, but for one in 2^40. A leaf.
  *
  * The header is the 8 bytes before a block: its size and kind. A block that is aligned to 16 has 8
- * more bytes before that. The tail is up to 8 bytes behind the size that was asked for. The link is
- * the first 8 bytes of a free slot: the next slot. */
+ * more bytes before that. The tail is up to 8 bytes behind the size that was asked for. The seal
+ * of a free slot is its first 8 bytes: its address, mixed with a secret. */
 #ifndef GOMALLOC_SEAL_H
 #define GOMALLOC_SEAL_H
 
@@ -14,9 +14,8 @@
 #include <string.h>
 
 struct seal_secrets {
-    uint64_t header, before, tail, link, waits;
+    uint64_t header, before, tail, places, free;
     uint64_t factor, inverse; /* odd; their product is 1 */
-    uint64_t no_slot;         /* the bits that no slot's address has: no secret */
 };
 
 /* Set once, before there is a slot. Hidden here, too, so that no register is spent on their
@@ -77,26 +76,16 @@ static inline uint64_t seal_tail(uint64_t header) {
 
 /* Bits of a slot that nobody can guess; the upper half is mixed best. */
 static inline uint64_t seal_bits(uintptr_t slot) {
-    return (slot ^ seal_secrets.link) * seal_secrets.factor;
+    return (slot ^ seal_secrets.places) * seal_secrets.factor;
 }
 
-static inline uint64_t seal_link(uintptr_t slot, uintptr_t next) {
-    return (next ^ slot ^ seal_secrets.link) * seal_secrets.factor;
+/* The first word of a slot that waits or is on a list. */
+static inline uint64_t seal_free(uintptr_t slot) {
+    return slot ^ seal_secrets.free;
 }
 
-/* The next slot by the link in a slot, or what no slot's address is. */
-static inline uintptr_t seal_next(uintptr_t slot) {
-    return seal_load(slot) * seal_secrets.inverse ^ slot ^ seal_secrets.link;
-}
-
-/* Can it be the address of a slot, or 0? */
-static inline bool seal_is_slot(uintptr_t next) {
-    return !(next & seal_secrets.no_slot);
-}
-
-/* What is in the place of a link while a slot waits and is on no list. */
-static inline uint64_t seal_waits(uintptr_t slot) {
-    return slot ^ seal_secrets.waits;
+static inline bool seal_is_free(uintptr_t slot) {
+    return seal_load(slot) == seal_free(slot);
 }
 
 #endif

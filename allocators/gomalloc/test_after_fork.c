@@ -16,6 +16,7 @@ static void step(void);
 #define fixalloc_free_near    stepped_fixalloc_free_near
 #define fixalloc_flush        stepped_fixalloc_flush
 #define fixalloc_trim         stepped_fixalloc_trim
+#define fixalloc_memory       stepped_fixalloc_memory
 #define fixalloc_after_fork   stepped_fixalloc_after_fork
 #define mcentrals             stepped_mcentrals
 #define mcentral_take         stepped_mcentral_take
@@ -206,6 +207,30 @@ static bool renewal_has_ended(void) {
            nothing_is_in_use();
 }
 
+/* In the middle of a move to another array: the list has its new top, and no capacity. */
+static void *array[] = {NULL, &version, &version, &version};
+static struct freelist before;
+
+static void begin_move(void) {
+    begin_renewal();
+    struct freelist *l = &others->list[2 * size_to_class(SIZE)];
+    before             = *l;
+    l->top             = &array[3];
+    l->capacity        = 0;
+}
+
+static void end_move(void) {
+    others->list[2 * size_to_class(SIZE)] = before;
+    end_renewal();
+}
+
+/* Not more is lost than the list had, of one span. */
+static bool list_is_forgotten(void) {
+    const struct gom_memstats m = trimmed();
+    fill_list();
+    return m.heap_objects < BLOCKS && m.heap_inuse <= SPAN_MAX_PAGES * PAGE_BYTES;
+}
+
 /* In the middle of taking pages: they are marked, and the number is not right yet. */
 static void begin_taking_pages(void) {
     lock_acquire(&mheap.lock);
@@ -276,6 +301,8 @@ static void test_other_thread(void) {
        "and its free spans, whatever it counted");
     IS(status_beside(begin_renewal, end_renewal, renewal_has_ended), 0,
        "no reader of statistics waits for a thread that is not there");
+    IS(status_beside(begin_move, end_move, list_is_forgotten), 0,
+       "a list on its way to another array is forgotten");
     IS(status_beside(begin_taking_pages, end_taking_pages, pages_are_mended), 0,
        "a lock that another thread held is open, and the numbers of pages are right");
     IS(status_beside(begin_scavenging, end_scavenging, pages_come_back), 0,
@@ -406,11 +433,11 @@ static void test_spans(void) {
     steps = 0;
     worst = 0;
     for (unsigned i = 0; i < SPANS; i++) {
-        void *taken;
+        void *taken[3];
         spans[i] = calloc(1, mspan_bytes(SPAN_MANY_WORDS));
         mspan_init(spans[i], (uintptr_t)calloc(1, (size_t)SPAN_MAX_PAGES * PAGE_BYTES), CLASS,
                    true);
-        mspan_take(spans[i], 3, &taken);
+        mspan_take(spans[i], 3, taken);
     }
     at_step = look_at_spans;
     for (unsigned i = 0; i < SPANS; i++)

@@ -30,6 +30,7 @@ int main(void) {
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <locale.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -212,10 +213,6 @@ static void *open_library(void *unused) {
     }
     return unused;
 }
-
-/* Of the system's <link.h>, whose name a header here bears. */
-struct dl_phdr_info;
-int dl_iterate_phdr(int (*visit)(struct dl_phdr_info *, size_t, void *), void *data);
 
 static int allocate_in_visit(struct dl_phdr_info *info, size_t size, void *bytes) {
     (void)info;

@@ -122,6 +122,22 @@ static void allocate_all(void) {
     free_known(mine, 0, n, 1);
 }
 
+static long known_blocks(const struct known *all, unsigned n) {
+    long sum = 0;
+    for (unsigned i = 0; i < n; i++)
+        sum += all[i].block != NULL;
+    return sum;
+}
+
+/* What a thread had in hand may count as in use, but nothing that is in use as free. */
+static void look_at_books(void) {
+    struct gom_memstats m;
+    gom_memstats(&m);
+    const long there = known_blocks(others, KNOWN) + known_blocks(own, OWN);
+    if ((long)m.heap_objects < there)
+        reject("so many objects fewer are in use than there are", there - (long)m.heap_objects);
+}
+
 static bool is_free(uintptr_t address) {
     const struct palloc_region *r = mheap.pages.region[address >> REGION_SHIFT];
     const size_t page             = address >> PAGE_SHIFT;
@@ -173,7 +189,9 @@ static void count_lost(void) {
 static _Noreturn void check_child(void) {
     alarm(PATIENCE_S);
     look("a block has changed");
+    look_at_books();
     allocate_all();
+    look_at_books();
     free_known(others, 0, KNOWN, 2);
     free_known(own, 0, OWN, 2);
     look("a block has changed by a free");
@@ -259,7 +277,7 @@ static struct freelist *list_of(size_t bytes) {
 }
 
 static void malloc_slowly(size_t bytes, const char *what) {
-    while (list_of(bytes)->head)
+    while (*list_of(bytes)->top)
         name_own(gom_malloc(bytes), bytes);
     trace(what);
     void *block = gom_malloc(bytes);
@@ -290,7 +308,7 @@ static void do_frees(struct known *all, unsigned n, const char *what) {
         for (unsigned i = 0, slow = 0; i < n; i++) {
             if (!all[i].block || all[i].bytes != sizes[s])
                 continue;
-            if (list_of(sizes[s])->now.budget == 0 && slow++ < 3) {
+            if (!freelist_has_room(list_of(sizes[s])) && slow++ < 3) {
                 free_slowly(&all[i], what);
             } else {
                 void *block  = all[i].block;

@@ -16,7 +16,7 @@ enum { C64 = 2 * 6 /* 64 bytes */, C1024 = 2 * 32, C32K = 2 * 67 };
 
 static void test_lengths(void) {
     const struct listroom full = {0}, least = {.halved = LISTROOM_HALVED};
-    IS(listroom(&full, C64), LIST_OBJECTS_MAX, "a full list has 512 small objects");
+    IS(listroom(&full, C64), LIST_OBJECTS_MAX, "a full list has 511 small objects");
     IS(listroom(&full, C1024), LIST_BYTES_MAX / 1024, "or 64 KiB");
     IS(listroom(&full, C32K), 2, "or two");
     IS(listroom(&least, C64), LIST_OBJECTS_MAX / 32, "in a crowd it begins with a 32nd");
@@ -75,11 +75,7 @@ static void test_bursts(void) {
 
 /* Objects on a list of this thread. */
 static unsigned length(unsigned spanclass) {
-    const struct freelist *l = &mcache_current->list[spanclass];
-    unsigned n               = 0;
-    for (const void *o = l->head; o; o = link_next(o))
-        n++;
-    return n;
+    return (unsigned)(mcache_current->list[spanclass].top - mcache_current->bottom[spanclass]);
 }
 
 enum { SIZE = 128, MOST = 4096, SEED = 20 };
@@ -110,7 +106,7 @@ static void *sleepers(void *at) {
 }
 
 static struct seen {
-    unsigned first, after_little, after_much;
+    unsigned first, after_little, after_much, has_room, flushed_room;
     bool kept_span, keeps_span, kept_long, keeps_long;
     size_t pages, spans;
 } seen;
@@ -138,6 +134,20 @@ static void use_and_count(struct seen *to) {
     to->keeps_long = long_one_waits();
     to->after_much = listroom(&mcache_current->room[spanclass], spanclass);
     to->keeps_span = listroom_keeps_span(&mcache_current->room[spanclass]);
+    to->has_room   = mcache_current->list[spanclass].capacity;
+    mcache_flush(mcache_current);
+    to->flushed_room = mcache_current->list[spanclass].capacity;
+}
+
+/* One block at a time, of a size that nothing else here has. */
+static unsigned room_of_one(void) {
+    enum { ALONE = 650, TIMES = 2000 };
+    void *block        = gom_malloc(ALONE);
+    const unsigned its = arena_span((uintptr_t)block)->spanclass;
+    gom_free(block);
+    for (unsigned i = 0; i < TIMES; i++)
+        gom_free(gom_malloc(ALONE));
+    return mcache_current->list[its].capacity * class_to_size[its / 2];
 }
 
 static void *late(void *unused) {
@@ -170,6 +180,9 @@ static void test_crowd(void) {
     OK(seen.keeps_long, "but does if there are many");
     IS(seen.after_much, LIST_OBJECTS_MAX, "once it has done much, its lists have full length");
     OK(seen.keeps_span, "and it keeps its spans");
+    IS(early.has_room, LIST_OBJECTS_MAX, "a list has an array for all that it may hold");
+    OK(room_of_one() >= LIST_BYTES_MAX / 2, "also where it never has many");
+    IS(early.flushed_room, 0, "and none when it has been flushed");
     pthread_barrier_wait(&barrier);
     for (unsigned i = 0; i < LISTROOM_CROWD; i++)
         pthread_join(thread[i], NULL);

@@ -2,7 +2,6 @@
  * the threads at the same time. And the allocator of descriptors. */
 #include "fixalloc.h"
 #include "hardened.h"
-#include "link.h"
 #include "mcentral.h"
 #include "os.h"
 #include "tap.h"
@@ -25,33 +24,31 @@ static struct mspan *new_span(unsigned class) {
     return s;
 }
 
-static unsigned length(void *list) {
-    unsigned n = 0;
-    for (; list; list = link_next(list))
-        n++;
-    return n;
-}
-
 static enum span_state state_of(struct mspan *s) {
     return span_state(atomic_load(&s->word));
 }
 
+/* What mspan_take gave last. */
+static void *taken[SPAN_MAX_SLOTS];
+
 static void test_take(void) {
     unsigned wrong = 0;
     for (unsigned class = 1; class < SIZE_CLASSES; class ++) {
-        struct mspan *s = new_span(class);
-        void *list      = NULL;
-        char *expect    = pages;
-        unsigned all    = 0, n;
-        while ((n = mspan_take(s, 7, &list)) > 0) {
-            wrong += n != length(list) || (n < 7 && all + n != s->nelems);
-            all += n;
-            for (void *o = HARDENED ? NULL : list; o;
-                 o       = link_next(o), expect += class_to_size[class])
-                wrong += o != expect || mspan_slot(s, (uintptr_t)o + 7) * class_to_size[class] !=
-                                            (size_t)(expect - pages);
+        struct mspan *s                = new_span(class);
+        const size_t bytes             = class_to_size[class];
+        uint64_t seen[SPAN_MANY_WORDS] = {0};
+        unsigned all                   = 0, n;
+        taken[7]                       = NULL;
+        while ((n = mspan_take(s, 7, taken)) > 0) {
+            wrong += n > 7 || (n < 7 && all + n != s->nelems) || taken[7] != NULL;
+            for (unsigned i = n; i-- > 0; all++) {
+                const unsigned slot = mspan_slot(s, (uintptr_t)taken[i] + 7);
+                wrong += slot * bytes != (size_t)((char *)taken[i] - pages) ||
+                         (seen[slot / 64] >> slot % 64 & 1) || (!HARDENED && slot != all);
+                seen[slot / 64] |= (uint64_t)1 << slot % 64;
+            }
         }
-        wrong += all != s->nelems || list != NULL || mspan_available(s) != 0;
+        wrong += all != s->nelems || mspan_available(s) != 0;
         free(s);
     }
     IS(wrong, 0, "each class: slots come in order (hardened: in none), each once, and all");
@@ -59,27 +56,25 @@ static void test_take(void) {
 
 static void test_free_owned(void) {
     struct mspan *s = new_span(1);
-    void *list;
-    mspan_take(s, 1024, &list);
+    mspan_take(s, 1024, taken);
     mspan_free_owned(s, 700 / 64, (uint64_t)1 << 700 % 64);
     mspan_free_owned(s, 0, 1 << 3);
     IS(mspan_available(s), 2, "two slots are available again");
-    IS(mspan_take(s, 9, &list), 2, "both come");
-    char *const low = pages + 3 * 8, *const high = pages + 700 * 8, *const other = link_next(list);
-    OK(((char *)list == low && other == high) || (HARDENED && (char *)list == high && other == low),
-       "the lower one first (hardened: in no order)");
+    IS(mspan_take(s, 9, taken), 2, "both come");
+    char *const low = pages + 3 * 8, *const high = pages + 700 * 8;
+    OK((taken[1] == low && taken[0] == high) || (HARDENED && taken[1] == high && taken[0] == low),
+       "the lower one on top (hardened: in no order)");
     OK(s->needs_zero, "and may hold old bytes");
     free(s);
 }
 
 static void test_remote(void) {
     struct mspan *s = new_span(2); /* 512 slots */
-    void *list;
-    mspan_take(s, 512, &list);
+    mspan_take(s, 512, taken);
     IS(free_remote(s, 1, 6, 2), DUTY_NONE, "a free into a cached span is only noted");
     OK(!mspan_give_up_full(s), "so it is not full");
     IS(mspan_available(s), 2, "and the slots have been merged");
-    mspan_take(s, 2, &list);
+    mspan_take(s, 2, taken);
     OK(mspan_give_up_full(s) && state_of(s) == SPAN_FULL, "now it is full");
     IS(free_remote(s, 7, 1, 1), DUTY_PUSH, "the first free into a full span must push it");
     IS(free_remote(s, 7, 2, 1), DUTY_NONE, "the second need not");
@@ -107,22 +102,20 @@ static void test_leftovers(void) {
         return;
     }
     struct mspan *s = new_span(2);
-    void *list;
-    mspan_take(s, 100, &list);
+    mspan_take(s, 100, taken);
     mcentral_uncache(s);
     free_remote(s, 0, 1, 1);
     free_remote(s, 1, 1, 1);
     mcentral_take(4, 0, 0);
     IS(mspan_available(s), 512 - 98, "what was available and what was freed is there");
-    IS(mspan_take(s, 512, &list), 512 - 98, "and can be taken");
+    IS(mspan_take(s, 512, taken), 512 - 98, "and can be taken");
     IS(span_live(s->word), 512, "all slots count as live");
     free(s);
 }
 
 static void test_single_slot(void) {
     struct mspan *s = new_span(67);
-    void *list;
-    mspan_take(s, 5, &list);
+    mspan_take(s, 5, taken);
     OK(mspan_give_up_full(s), "a span with one slot is full");
     IS(free_remote(s, 0, 1, 1), DUTY_RELEASE, "its free releases it, without a list");
     free(s);
@@ -135,9 +128,8 @@ static void test_single_slot(void) {
 static void test_homes(void) {
     struct mspan *s[3];
     for (unsigned i = 0; i < 3; i++) {
-        void *list;
         s[i] = new_span(44); /* two slots; nothing is read or written there */
-        mspan_take(s[i], 1, &list);
+        mspan_take(s[i], 1, taken);
         mcentral_uncache(s[i]);
     }
     OK(mcentral_take(88, 1, 2) == s[0], "of three spans, another home gets the first");

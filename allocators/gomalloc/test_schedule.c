@@ -25,7 +25,6 @@
 #define mcentral_uncache    stepped_mcentral_uncache
 #define mcentral_after_fork stepped_after_fork
 
-#include "link.h"
 #include "mcentral.h"
 #include "os.h"
 #include "tap.h"
@@ -264,11 +263,10 @@ static void free_slots(unsigned first, unsigned n) {
     do_duty(mspan_count_freed(span, n));
 }
 
-static void take_slots(unsigned most) {
-    void *list;
-    mspan_take(span, most, &list);
-    for (; list; list = link_next(list)) {
-        const unsigned slot = mspan_slot(span, (uintptr_t)list);
+static void take_most(unsigned most) {
+    void *taken[SPAN_MAX_SLOTS];
+    for (unsigned n = mspan_take(span, most, taken); n; n--) {
+        const unsigned slot = mspan_slot(span, (uintptr_t)taken[n - 1]);
         must(!held[slot], "a slot has one owner");
         held[slot] = true;
         count_held++;
@@ -286,7 +284,7 @@ static void refill(void) {
     for (;;) {
         const unsigned had = count_held;
         if (w->current)
-            take_slots(1);
+            take_most(1);
         if (count_held > had)
             return;
         if (w->current && (mspan_merge(span) || !mspan_give_up_full(span)))
@@ -358,25 +356,25 @@ enum { TWO = 44, ONE = 67, MANY = 5 /* 170 slots, of three words */ };
 
 /* How the span is when the threads begin: worker 0 has it, and all slots are in use, */
 static void owned(void) {
-    take_slots(span->nelems);
+    take_most(span->nelems);
     worker[0].current = span;
 }
 
 /* or but the last one; */
 static void owned_but_one(void) {
-    take_slots(span->nelems - 1u);
+    take_most(span->nelems - 1u);
     worker[0].current = span;
 }
 
 /* nobody has it, and all slots are in use; */
 static void full(void) {
-    take_slots(span->nelems);
+    take_most(span->nelems);
     must(mspan_give_up_full(span), "it is full");
 }
 
 /* or one is; the others are available; */
 static void partial(void) {
-    take_slots(1);
+    take_most(1);
     must(!mcentral_uncache(span), "it is partial");
 }
 

@@ -1,0 +1,122 @@
+/* A list whose owner stops in the middle of a change, as a forked child finds it (fork.c). At each
+ * step no object is on it twice, and no more blocks count as free than are. No free that the list
+ * accepts would go behind its array. The child itself is test_fork_steps.c's.
+ *
+ * mcache.c is here once more, with a step where the order of two stores matters. */
+#include "lock.h"
+
+static void step(void);
+#define lock_in_order() step()
+
+/* Copies of their own, so that the parts that the test is linked with stay what they are. */
+#define mcache_current       stepped_current
+#define mcache_renewals_wait stepped_renewals_wait
+#define mcache_wait          stepped_wait
+#define mcache_enter         stepped_enter
+#define mcache_leave         stepped_leave
+#define mcache_alloc         stepped_alloc
+#define mcache_free_more     stepped_free_more
+#define mcache_free_counted  stepped_free_counted
+#define mcache_alloc_large   stepped_alloc_large
+#define mcache_free_large    stepped_free_large
+#define mcache_alloc_tiny    stepped_alloc_tiny
+#define mcache_free_tiny     stepped_free_tiny
+#define mcache_flush         stepped_flush
+#define mcache_flush_all     stepped_flush_all
+#define mcache_sum           stepped_sum
+#define mcache_memory        stepped_memory
+#define mcache_trim          stepped_trim
+#define mcache_after_fork    stepped_after_fork
+
+#include "mcache.c" // NOLINT(bugprone-suspicious-include)
+
+#include "gomalloc.h"
+#include "tap.h"
+#include "test_random.h"
+
+#include <stdlib.h>
+
+enum { MOST = 4000, CLASSES = 4 };
+
+static const unsigned sizes[CLASSES] = {16, 64, 1024, 32 << 10};
+
+static struct mcache *cache;
+static unsigned spanclass;
+static void *block[MOST];
+static unsigned live;    /* blocks of the class, before what is being done or after it: the fewer */
+static bool is_watching; /* the steps of this class */
+static unsigned steps, twice, less, behind;
+
+static int by_address(const void *a, const void *b) {
+    const uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void step(void) {
+    static void *seen[LIST_OBJECTS_MAX];
+    if (!is_watching)
+        return;
+    const unsigned n             = length_of(cache, spanclass);
+    const struct mcache_class *b = &cache->of[spanclass];
+    const int64_t in_use         = (int64_t)(b->mallocs - b->frees) + b->length - n;
+    memcpy(seen, cache->bottom[spanclass] + 1, n * sizeof *seen);
+    qsort(seen, n, sizeof *seen, by_address);
+    for (unsigned i = 1; i < n; i++)
+        twice += seen[i] == seen[i - 1];
+    less += in_use < live;
+    /* Without a capacity, the child forgets it. */
+    const unsigned capacity = cache->list[spanclass].capacity;
+    behind += capacity && n + cache->list[spanclass].budget > capacity;
+    steps++;
+}
+
+static void *take_one(void) {
+    is_watching  = true;
+    void *object = mcache_alloc(cache, spanclass);
+    is_watching  = false;
+    live++;
+    return object;
+}
+
+static void give_one(void *object) {
+    live--;
+    is_watching = true;
+    if (!freelist_push(&cache->list[spanclass], object))
+        mcache_free_more(cache, spanclass, object);
+    is_watching = false;
+}
+
+/* Some mallocs and some frees in turn, in any order: lists that grow, that run empty and over. */
+static void work(unsigned most, uint64_t *state) {
+    unsigned n = 0;
+    for (unsigned round = 0; round < 60; round++) {
+        const unsigned to = (unsigned)(next_random(state) % most);
+        while (n < to)
+            block[n++] = take_one();
+        while (n > to) {
+            const unsigned at = (unsigned)(next_random(state) % n);
+            give_one(block[at]);
+            block[at] = block[--n];
+        }
+    }
+    while (n)
+        give_one(block[--n]);
+}
+
+int main(void) {
+    uint64_t state = 20;
+    gom_free(gom_malloc(1)); /* the heap has begun */
+    cache = mcache_enter();
+    for (unsigned i = 0; i < CLASSES; i++) {
+        spanclass = 2 * size_to_class(sizes[i]);
+        steps = twice = less = behind = 0;
+        work(sizes[i] > 1024 ? 40 : MOST, &state);
+        OK(steps > 100, "%u bytes: %u steps", sizes[i], steps);
+        IS(twice, 0, "at none of them an object is on the list twice");
+        IS(less, 0, "nor fewer objects are in use than there are");
+        IS(behind, 0, "nor a free goes behind the array");
+        IS(live, 0, "at the end none is in use");
+    }
+    mcache_leave(cache);
+    return tap_done();
+}
