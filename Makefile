@@ -4,6 +4,7 @@
 #: make bench        install what is missing, build, measure; the answer and plots of the run
 #:     QUICK=1                  under a minute
 #:     ALLOCATORS="a b"         THREADS="1 2 4"   (default: all)
+#:     ALLOCATORS="system system:MALLOC_ARENA_MAX=2 jemalloc:dirty_decay_ms=0"   with options, as their own rows
 #:     GROUP="core threads"     groups of workloads, or all   WORKLOADS="tiny larson"   by name
 #:     PRELOAD=./libfoo.so      also measure any malloc library, without a line of code
 #:     REPS=n SEED=n TIMEOUT=s  OUT=dir   ARGS="--benchmark_filter=^small/"

@@ -48,14 +48,15 @@ static const char *later_of(const struct options *o, const struct workload_info 
 struct sample_request rows_request(const struct rows *r, size_t row, unsigned round) {
     const struct options *o       = r->options;
     const struct workload_info *w = rows_workload(r, row);
-    return (struct sample_request){.cell            = rows_cell(r, row),
+    const struct cell *cell       = rows_cell(r, row);
+    return (struct sample_request){.cell            = cell,
                                    .workload        = w->name,
                                    .holds_blocks    = w->holds_blocks,
                                    .threads         = r->plan.row[row].threads,
                                    .ops             = ops_of(o, w),
                                    .seed            = rows_seed(r, round),
                                    .sizes           = w->takes_sizes ? r->registry.sizes : NULL,
-                                   .thp             = o->thp,
+                                   .thp             = cell->variant.thp_never ? "never" : o->thp,
                                    .later           = later_of(o, w),
                                    .timeout_seconds = o->timeout_seconds};
 }

@@ -19,6 +19,8 @@ json_t *context_cell(const struct cell *c) {
     json_object_set(o, "object", json_object_get(c->description, "object"));
     json_object_set_new(o, "floor", json_boolean(c->floor));
     json_object_set_new(o, "preload", json_boolean(*c->preload));
+    if (variant_is_any(&c->variant))
+        json_object_set_new(o, "variables", variant_json(&c->variant));
     return o;
 }
 

@@ -30,11 +30,13 @@ static void print_commands(FILE *to, unsigned of) {
 }
 
 static void print_common(FILE *to, unsigned of) {
-    fputs("options:\n"
-          "  --allocators LIST    names, separated by commas or blanks (default: all)\n"
-          "  --preload FILE       also measure this library's malloc; NAME=FILE gives it a name\n"
-          "  --rivals             also the newer builds that 'make rivals' fetched\n",
-          to);
+    fputs(
+        "options:\n"
+        "  --allocators LIST    names, separated by commas or blanks (default: all); also with an\n"
+        "                       option: system:MALLOC_ARENA_MAX=2, jemalloc:dirty_decay_ms=0\n"
+        "  --preload FILE       also measure this library's malloc; NAME=FILE gives it a name\n"
+        "  --rivals             also the newer builds that 'make rivals' fetched\n",
+        to);
     if (of & OF_WORKS)
         fputs("  --seed N             seed of the first requests, and of the order of samples\n"
               "                       (default: 1); each round of run and harden adds one\n"

@@ -185,6 +185,63 @@ bool registry_add_preload(struct registry *r, const char *spec, char *problem, s
     return true;
 }
 
+/* What may stand in the name of a row, whose parts are split at slashes. */
+static bool is_variant_name(const char *name) {
+    static const char more[] = ":=%";
+    for (; *name; name++)
+        if (!member_is_name(name, 1) && !strchr(more, *name))
+            return false;
+    return true;
+}
+
+/* The tunings of an allocator, for a complaint. */
+static void list_tunings(const json_t *tunings, const char *allocator, char *text, size_t size) {
+    *text = '\0';
+    for (size_t i = 0; i < json_array_size(tunings); i++) {
+        const json_t *tuning = json_array_get(tunings, i);
+        const size_t length  = strlen(text);
+        if (variant_tuning_is_for(tuning, allocator))
+            snprintf(text + length, size - length, "%s%s", *text ? ", " : "",
+                     member_text(tuning, "name"));
+    }
+}
+
+bool registry_add_variant(struct registry *r, const json_t *tunings, const char *name,
+                          char *problem, size_t size) {
+    char base[sizeof r->cell->name], known[500];
+    const char *options = strchr(name, ':');
+    snprintf(base, sizeof base, "%.*s", (int)(options - name), name);
+    const struct cell *of = find_cell(r, base);
+    if (!of) {
+        snprintf(problem, size, "--allocators %s: there is no allocator '%s'", name, base);
+        return false;
+    }
+    if (find_cell(r, name))
+        return true; /* twice the same */
+    const char *words = variant_words(tunings, base, options + 1);
+    struct variant variant;
+    list_tunings(tunings, base, known, sizeof known);
+    if (!words || !variant_take(&variant, words) || variant.unwatched ||
+        strlen(name) >= sizeof r->cell->name || !is_variant_name(name)) {
+        snprintf(problem, size,
+                 "--allocators takes %s:VARIABLE=VALUE, short and without a slash, or %s: with one "
+                 "of %s; not '%s'",
+                 base, base, known, name);
+        return false;
+    }
+    variant.documented     = words != options + 1;
+    const struct cell copy = *of;
+    struct cell *c         = add_cell(r);
+    if (!c) {
+        snprintf(problem, size, "out of memory");
+        return false;
+    }
+    *c         = copy;
+    c->variant = variant;
+    snprintf(c->name, sizeof c->name, "%s", name);
+    return true;
+}
+
 /* A count of threads, within what the driver takes; absent: `otherwise`. */
 static unsigned thread_bound(const json_t *described, const char *key, unsigned otherwise) {
     const json_int_t n = json_integer_value(json_object_get(described, key));
@@ -280,8 +337,13 @@ void cell_run(const struct cell *c, const char *const *words, struct spawn_reque
     argv[n++] = "--fd", argv[n++] = fd;
     if (*c->preload)
         argv[n++] = "--expect", argv[n++] = c->preload;
-    how.argv    = (char *const *)argv; /* as exec wants it, which does not write to it */
-    how.preload = *c->preload ? c->preload : NULL;
+    const char *variables[VARIANT_VARIABLES + 1] = {NULL};
+    for (size_t i = 0; i < c->variant.variables; i++)
+        variables[i] = c->variant.variable[i];
+    how.variables = variables;
+    how.thp_never = c->variant.thp_never;
+    how.argv      = (char *const *)argv; /* as exec wants it, which does not write to it */
+    how.preload   = *c->preload ? c->preload : NULL;
     spawn_run(&how, result);
 }
 
@@ -331,7 +393,8 @@ const char *cell_library(const struct cell *c, char *path) {
     const char *object = *c->preload ? c->preload : cell_fact(c, "object");
     const char *name = *c->preload ? "" : cell_fact(c, "preload"), *slash = strrchr(object, '/');
     *path = '\0';
-    if (!*c->preload && strcmp(c->name, preload_cell) == 0)
+    if (!*c->preload && strcspn(c->name, ":") == strlen(preload_cell) &&
+        strncmp(c->name, preload_cell, strlen(preload_cell)) == 0)
         return NULL;
     if (*name && slash &&
         snprintf(beside, sizeof beside, "%.*s/%s", (int)(slash - object), object, name) <
@@ -352,6 +415,11 @@ void cell_command(const struct cell *c, const char *options, char *text, size_t 
         text_add_word(text, size, c->preload);
         strncat(text, " /tmp/preload.so && ", size - strlen(text) - 1);
     }
+    for (size_t i = 0; i < c->variant.variables; i++) {
+        strncat(text, i ? " " : "env ", size - strlen(text) - 1);
+        text_add_word(text, size, c->variant.variable[i]);
+    }
+    strncat(text, c->variant.variables ? " " : "", size - strlen(text) - 1);
     if (*c->preload) {
         strncat(text, "LD_PRELOAD=", size - strlen(text) - 1);
         text_add_word(text, size, linked ? "/tmp/preload.so" : c->preload);

@@ -5,6 +5,7 @@
 #define SPANBENCH_REGISTRY_H
 
 #include "spawn.h"
+#include "variant.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -22,6 +23,7 @@ struct cell {
     bool rival;             /* a newer build from `make rivals`: a row only if it is asked for */
     bool floor;             /* not an allocator: the harness alone, below which no time can be */
     json_t *description;    /* what --describe said; NULL before registry_describe */
+    struct variant variant; /* options of a row of its own; none: the allocator as it is */
     json_t *released;       /* of a preload: that of the cell whose library it is (released.h) */
 };
 
@@ -38,7 +40,7 @@ struct workload_info {
 };
 
 struct registry {
-    struct cell *cell; /* sorted by name; preloads last */
+    struct cell *cell; /* sorted by name; preloads, and rows of options, last */
     size_t cells;
     struct workload_info *workload; /* all that any described cell offers, sorted by name */
     size_t workloads;
@@ -54,6 +56,11 @@ void registry_close(struct registry *);
 /* Adds a row for a library, given as PATH or NAME=PATH; the name is by default the file's. False:
  * the library is missing, or it cannot be preloaded; `problem` says why. */
 bool registry_add_preload(struct registry *, const char *spec, char *problem, size_t size);
+
+/* Adds a row for an allocator that is here, with options: ALLOCATOR:TUNING or
+ * ALLOCATOR:VARIABLE=VALUE. `tunings` as of variant_tunings. False: `problem` says why not. */
+bool registry_add_variant(struct registry *, const json_t *tunings, const char *name, char *problem,
+                          size_t size);
 
 /* Asks cell i what it is (starts it once) and adds its workloads. Sets `broken` or `skipped` if it
  * does not answer well. */

@@ -55,6 +55,30 @@ static bool choose(const struct options *o, const struct registry *r, bool *chos
     return true;
 }
 
+/* Names with a colon are of allocators with options. */
+static bool add_variants(const struct options *o, struct registry *r) {
+    char problem[1000];
+    json_t *tunings = NULL;
+    bool good       = true;
+    for (size_t n = 0; good && n < o->allocators.count; n++) {
+        const char *name = o->allocators.item[n];
+        if (!strchr(name, ':'))
+            continue;
+        tunings = tunings ? tunings : variant_tunings(o->cells);
+        good    = tunings;
+        if (good && !registry_add_variant(r, tunings, name, problem, sizeof problem)) {
+            text_say("%s", problem);
+            good = false;
+        }
+        if (good && o->command != COMMAND_RUN && r->cell[r->cells - 1].variant.thp_never) {
+            text_say("%s: huge pages are of run and try", name);
+            good = false;
+        }
+    }
+    json_decref(tunings);
+    return good;
+}
+
 bool selection_open(const struct options *o, struct registry *r, bool **chosen) {
     char problem[2 * PATH_MAX];
     *chosen   = NULL;
@@ -63,6 +87,7 @@ bool selection_open(const struct options *o, struct registry *r, bool **chosen) 
         good = registry_add_preload(r, o->preloads.item[i], problem, sizeof problem);
     if (!good)
         text_say("%s", problem);
+    good = good && add_variants(o, r);
     if (good && o->histogram && !(r->sizes = histogram_text(o->histogram)))
         good = false;
     *chosen = good ? calloc(r->cells, sizeof **chosen) : NULL;

@@ -93,6 +93,10 @@ static void become(const struct spawn_request *request, const char *preload, pid
         setenv("LD_PRELOAD", preload, 1);
     else
         unsetenv("LD_PRELOAD");
+    for (const char *const *v = request->variables; v && *v; v++)
+        putenv((char *)*v); /* which lives until exec */
+    if (request->thp_never)
+        prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     if (dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
         dup2(output, STDERR_FILENO) >= 0 && dup2(record, SPAWN_RECORD_FD) >= 0) {
         /* the child does not get what this process inherited */

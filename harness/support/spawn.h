@@ -22,9 +22,11 @@ enum {
 typedef void spawn_tick(void *arg, pid_t child, double seconds_since_start);
 
 struct spawn_request {
-    char *const *argv;      /* argv[0] is the path of the program; no search in PATH */
-    const char *preload;    /* LD_PRELOAD of the child; NULL: none, whatever this process has */
-    double timeout_seconds; /* 0: no limit */
+    char *const *argv;   /* argv[0] is the path of the program; no search in PATH */
+    const char *preload; /* LD_PRELOAD of the child; NULL: none, whatever this process has */
+    const char *const *variables; /* NAME=value, also of its environment; NULL ends them */
+    bool thp_never;               /* no transparent huge pages, there and in what it starts */
+    double timeout_seconds;       /* 0: no limit */
 
     /* Called every `tick_seconds` while the child runs; NULL: that of spawn_set_tick. Without any,
      * this process sleeps until the child has something to say. */

@@ -36,12 +36,12 @@ struct measure_request comparison_request(const struct comparison *c, size_t row
                             .directory   = o->directory,
                             .input       = o->input,
                             .limit       = c->limit,
-                            .thp         = r->thp},
+                            .thp         = r->own.thp_never ? START_THP_NEVER : START_THP_AS_IS},
         .timeout_seconds = o->common.timeout_seconds,
         .number          = o->metric ? &o->number : NULL,
         .shared          = c->known[row].shared,
         .high_water      = c->known[row].high_water,
-        .unwatched       = r->unwatched,
+        .unwatched       = r->own.unwatched,
     };
 }
 

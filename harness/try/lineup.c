@@ -37,7 +37,8 @@ static bool add_cell(struct lineup *l, const struct cell *c) {
     if (!row)
         return false;
     snprintf(row->name, sizeof row->name, "%s", c->name);
-    snprintf(row->allocator, sizeof row->allocator, "%s", c->name);
+    snprintf(row->allocator, sizeof row->allocator, "%.*s", (int)strcspn(c->name, ":"), c->name);
+    row->own = c->variant;
     if (*c->skipped || *c->broken) {
         snprintf(row->cause, sizeof row->cause, "%s", *c->skipped ? c->skipped : c->broken);
         row->absent = true;
@@ -46,28 +47,6 @@ static bool add_cell(struct lineup *l, const struct cell *c) {
         row->absent = true;
     }
     return true;
-}
-
-/* Adds the words of `text`, split at blanks: NAME=VALUE, thp=never, or watch=off. */
-static bool add_variables(struct row *row, const char *text) {
-    for (const char *s = text + strspn(text, " "); *s; s += strspn(s, " ")) {
-        const size_t length = strcspn(s, " ");
-        const char *equals  = memchr(s, '=', length);
-        if (length == strlen("thp=never") && strncmp(s, "thp=never", length) == 0) {
-            row->thp = START_THP_NEVER;
-        } else if (length == strlen("watch=off") && strncmp(s, "watch=off", length) == 0) {
-            row->unwatched = true;
-        } else if (!equals || equals == s || row->variables == LINEUP_VARIABLES ||
-                   length >= sizeof row->variable[0] ||
-                   strncmp(s, "LD_PRELOAD=", strlen("LD_PRELOAD=")) == 0) {
-            return false;
-        } else {
-            snprintf(row->variable[row->variables++], sizeof row->variable[0], "%.*s", (int)length,
-                     s);
-        }
-        s += length;
-    }
-    return row->variables || row->unwatched || row->thp != START_THP_AS_IS;
 }
 
 static bool is_known(const struct registry *r, const char *name) {
@@ -101,43 +80,36 @@ static bool add_variant(struct lineup *l, const struct registry *r, const char *
     struct row *row = add_row(l);
     if (!row)
         return false;
-    *row           = copy;
-    row->variables = 0;
+    *row = copy;
     if (snprintf(row->name, sizeof row->name, "%s", name) < (int)sizeof row->name &&
-        add_variables(row, variables))
+        variant_take(&row->own, variables))
         return true;
     text_say("--row takes at most %d words VARIABLE=VALUE, thp=never or watch=off after "
              "the colon, and not LD_PRELOAD: '%s'",
-             LINEUP_VARIABLES, name);
+             VARIANT_VARIABLES, name);
     return false;
 }
 
 /* The tunings of the allocators that are tried, from tunings.json beside this program. */
 static bool add_tunings(struct lineup *l, const struct try_options *o,
                         const struct registry *known) {
-    char path[PATH_MAX + 32];
-    json_error_t error;
-    snprintf(path, sizeof path, "%s/../tunings.json", o->common.cells);
-    json_t *all         = json_load_file(path, 0, &error);
+    json_t *all         = variant_tunings(o->common.cells);
     const size_t before = l->rows;
-    bool good           = json_is_array(all);
-    if (!good)
-        text_say("cannot read %s: %s; build it with 'make'", path, error.text);
+    bool good           = all;
     for (size_t i = 0; good && i < json_array_size(all); i++) {
         const json_t *tuning  = json_array_get(all, i);
-        const char *allocator = member_text(tuning, "allocator");
         const char *variables = member_text(tuning, "variables");
         for (size_t r = 0; good && r < before; r++) {
             const struct row *row = &l->row[r];
             char name[sizeof row->name];
-            if (strcmp(allocator, "*") != 0 && strcmp(allocator, row->name) != 0)
+            if (variant_is_any(&row->own) || !variant_tuning_is_for(tuning, row->name))
                 continue;
             snprintf(name, sizeof name, "%s:%s", row->name, member_text(tuning, "name"));
             good = add_variant(l, known, name, variables);
         }
     }
     for (size_t r = before; r < l->rows; r++)
-        l->row[r].documented = true;
+        l->row[r].own.documented = true;
     json_decref(all);
     return good;
 }
@@ -183,15 +155,15 @@ static bool make_environment(struct row *row, const struct names *variables) {
     while (environ[inherited])
         inherited++;
     row->environment =
-        calloc(inherited + variables->count + row->variables + 2, sizeof *row->environment);
+        calloc(inherited + variables->count + row->own.variables + 2, sizeof *row->environment);
     bool good = row->environment;
     for (size_t i = 0; good && i < inherited; i++)
         if (!is_named(environ[i], "LD_PRELOAD", strlen("LD_PRELOAD")))
             good = put(row->environment, &count, environ[i]);
     for (size_t i = 0; good && i < variables->count; i++)
         good = put(row->environment, &count, variables->item[i]);
-    for (size_t i = 0; good && i < row->variables; i++)
-        good = put(row->environment, &count, row->variable[i]);
+    for (size_t i = 0; good && i < row->own.variables; i++)
+        good = put(row->environment, &count, row->own.variable[i]);
     if (good && *row->library) {
         char preload[PATH_MAX + 16];
         if (!preload_link_open(&row->preload, row->library)) {

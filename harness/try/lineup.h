@@ -8,7 +8,7 @@
 #include "registry.h"
 #include "try_options.h"
 
-enum { LINEUP_VARIABLES = 8, NOTES = 4, NOTE_BYTES = 700 };
+enum { NOTES = 4, NOTE_BYTES = 700 };
 
 /* Ends the names of rows of the other build. */
 #define LINEUP_AGAINST " (against)"
@@ -16,13 +16,9 @@ enum { LINEUP_VARIABLES = 8, NOTES = 4, NOTE_BYTES = 700 };
 struct row {
     char name[96];
     char allocator[64];
-    char library[PATH_MAX];      /* that is preloaded; "": none, the program's own malloc serves */
-    struct preload_link preload; /* what LD_PRELOAD has for it */
-    char variable[LINEUP_VARIABLES][256]; /* "NAME=value": of this row alone */
-    size_t variables;
-    enum start_thp thp;
-    bool unwatched;               /* its memory is not watched: what does watching cost? */
-    bool documented;              /* of tunings.json: its options exist, if not in each version */
+    char library[PATH_MAX];       /* that is preloaded; "": none, the program's own malloc serves */
+    struct preload_link preload;  /* what LD_PRELOAD has for it */
+    struct variant own;           /* of this row alone */
     char note[NOTES][NOTE_BYTES]; /* what a reader of its numbers must know */
     size_t notes;
     char cause[1024];   /* why there are no results; "": there are */

@@ -58,10 +58,10 @@ static void judge_identity(struct comparison *c, size_t row, const struct look *
 
 static void judge_options(struct row *r, const struct look *l) {
     char text[NOTE_BYTES];
-    for (size_t i = 0; i < r->variables && !*r->cause && !r->documented; i++)
-        if (unread_variable(l, r->variable[i], text, sizeof text))
+    for (size_t i = 0; i < r->own.variables && !*r->cause && !r->own.documented; i++)
+        if (unread_variable(l, r->own.variable[i], text, sizeof text))
             comparison_note(r, text);
-    if (r->variables && unread_complaint(&l->run, text, sizeof text))
+    if (r->own.variables && unread_complaint(&l->run, text, sizeof text))
         comparison_note(r, text);
 }
 

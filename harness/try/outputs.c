@@ -15,8 +15,7 @@ static const char no_output[] =
 /* The row of the same build with the C library's malloc; `rows`: it has no result. */
 static size_t reference_of(const struct lineup *l, size_t row) {
     for (size_t i = 0; i < l->rows; i++)
-        if (strcmp(l->row[i].allocator, "system") == 0 && !l->row[i].variables &&
-            !l->row[i].unwatched && l->row[i].thp == START_THP_AS_IS &&
+        if (strcmp(l->row[i].allocator, "system") == 0 && !variant_is_any(&l->row[i].own) &&
             l->row[i].against == l->row[row].against && !*l->row[i].cause)
             return i;
     return l->rows;

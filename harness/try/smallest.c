@@ -169,7 +169,7 @@ void smallest_find(struct comparison *c) {
     memory_limit_open(&c->limit, MIB);
     c->trial.limited_by = *c->limit.group ? "cgroup" : "RLIMIT_DATA";
     for (size_t i = 0; i < c->trial.lineup.rows && !spawn_interrupted(); i++)
-        if (!*c->trial.lineup.row[i].cause && !c->trial.lineup.row[i].unwatched) {
+        if (!*c->trial.lineup.row[i].cause && !c->trial.lineup.row[i].own.unwatched) {
             find_for(c, i);
             keep_renew(&c->keep, &c->trial, true);
         }

@@ -152,7 +152,8 @@ void trial_add_run(struct trial *t, size_t row, unsigned round, const struct mea
     add_real(o, "user_seconds", seconds_of(m->usage.ru_utime));
     add_real(o, "system_seconds", seconds_of(m->usage.ru_stime));
     json_object_set_new(o, "peak_bytes",
-                        t->lineup.row[row].unwatched ? json_null() : json_integer(m->peak_bytes));
+                        t->lineup.row[row].own.unwatched ? json_null()
+                                                         : json_integer(m->peak_bytes));
     json_object_set_new(o, "peak_rss_bytes", json_integer(peak->rss));
     json_object_set_new(o, "largest_process_bytes",
                         json_integer((json_int_t)m->usage.ru_maxrss * 1024));
@@ -224,17 +225,10 @@ void trial_write_curve(FILE *csv, const char *row, unsigned round, const struct 
 static json_t *describe_row(const struct trial *t, size_t i) {
     const struct row *row = &t->lineup.row[i];
     json_t *o             = t->looks[i] ? json_copy(t->looks[i]) : json_object();
-    json_t *own           = json_array();
-    for (size_t v = 0; v < row->variables; v++)
-        json_array_append_new(own, trial_text(row->variable[v]));
-    if (row->thp == START_THP_NEVER)
-        json_array_append_new(own, json_string("thp=never"));
-    if (row->unwatched)
-        json_array_append_new(own, json_string("watch=off"));
     json_object_set_new(o, "name", trial_text(row->name));
     json_object_set_new(o, "allocator", trial_text(row->allocator));
     json_object_set_new(o, "library", trial_text(row->library));
-    json_object_set_new(o, "variables", own);
+    json_object_set_new(o, "variables", variant_json(&row->own));
     json_object_set_new(o, "cause", trial_text(row->cause));
     json_t *notes = json_array();
     for (size_t n = 0; n < row->notes; n++)

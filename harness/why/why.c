@@ -56,7 +56,10 @@ static bool find_allocator(const struct why_options *o, char *path, size_t size)
                 continue;
             const char *none = *c->skipped  ? c->skipped
                                : *c->broken ? c->broken
-                                            : cell_library(c, path);
+                               : variant_is_any(&c->variant)
+                                   ? "options of an allocator belong before the command here: "
+                                     "VARIABLE=VALUE spanbench why …"
+                                   : cell_library(c, path);
             if (none)
                 text_say("%s: %s", c->name, none);
             good = !none;

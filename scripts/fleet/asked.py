@@ -206,8 +206,9 @@ def new_fleet(
 def cells_of(driver: Path, names: Collection[str]) -> list[Path]:
     """Those of these allocators. A preloaded library has none, and runs in that of the C library."""
     folder = driver.parent / "cell"
-    found = (folder / name for name in sorted(names) if not name.endswith(".skip"))
-    cells = [cell for cell in found if cell.is_file()]
+    # "system:MALLOC_ARENA_MAX=2" runs in the cell of its allocator
+    own = {name.partition(":")[0] for name in names if not name.endswith(".skip")}
+    cells = [cell for cell in (folder / name for name in sorted(own)) if cell.is_file()]
     return cells if folder / "system" in cells else [*cells, folder / "system"]
 
 
