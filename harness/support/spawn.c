@@ -304,12 +304,9 @@ void spawn_describe_end(const struct spawn_result *result, double timeout_second
     char how[160];
     switch (result->end) {
     case SPAWN_EXITED: snprintf(how, sizeof how, "ended with exit code %d", result->code); break;
-    case SPAWN_SIGNALED: {
-        const char *name = sigabbrev_np(result->code);
-        snprintf(how, sizeof how, "killed by SIG%s (%s)", name ? name : "?",
-                 strsignal(result->code));
+    case SPAWN_SIGNALED:
+        snprintf(how, sizeof how, "killed by %s", text_signal(result->code));
         break;
-    }
     case SPAWN_TIMED_OUT:
         snprintf(how, sizeof how, "no end after %g s; killed", timeout_seconds);
         break;

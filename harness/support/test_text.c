@@ -1,6 +1,8 @@
 #include "tap.h"
 #include "text.h"
 
+#include <signal.h>
+
 static void test(const char *from, const char *to, const char *what) {
     char text[64];
     snprintf(text, sizeof text, "%s", from);
@@ -43,5 +45,8 @@ int main(void) {
          "?? ??? ??? ???? ????", "overlong, surrogates and beyond Unicode");
     test("\x80\xbf", "??", "stray continuations");
     test("", "", "nothing");
+    OK(strcmp(text_signal(SIGSEGV), "SIGSEGV (Segmentation fault)") == 0, "a signal with a name");
+    OK(strncmp(text_signal(SIGRTMIN + 6), "signal 40 (", 11) == 0, "one of real time has none: %s",
+       text_signal(SIGRTMIN + 6));
     return tap_done();
 }

@@ -120,6 +120,16 @@ void text_add_word(char *text, size_t size, const char *word) {
     add(text, size, "'", 1);
 }
 
+const char *text_signal(int number) {
+    static char text[80];
+    const char *name = sigabbrev_np(number);
+    if (name)
+        snprintf(text, sizeof text, "SIG%s (%s)", name, strsignal(number));
+    else
+        snprintf(text, sizeof text, "signal %d (%s)", number, strsignal(number));
+    return text;
+}
+
 const char *text_plural(size_t number) {
     return number == 1 ? "" : "s";
 }

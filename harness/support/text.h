@@ -27,6 +27,10 @@ __attribute__((format(printf, 1, 2))) void text_say(const char *format, ...);
  * `size` bytes with its final zero. */
 void text_add_word(char *text, size_t size, const char *word);
 
+/* A signal, as "SIGSEGV (Segmentation fault)"; those of real time have a number alone. Text of this
+ * function, until its next call. */
+const char *text_signal(int number);
+
 /* What a noun has behind a number: "" if it is one, else "s". */
 const char *text_plural(size_t number);
 

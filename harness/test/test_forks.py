@@ -131,6 +131,21 @@ class Forks(DriverTest):
         self.assertTrue(self.in_who("all", MOST + 500)["program"]["too_many"])
 
     @slow
+    def test_a_server_before_it_is_ready_and_what_asks_it(self) -> None:
+        bomb = f"exec '{self.bomb}' wide {MOST + 500}"
+        for server, load in ((bomb, "true"), ("echo ready; exec sleep 99", bomb)):
+            words = ("--runs", 1, "--quiet", "--allocators", "system", "--timeout", 20)
+            asks = ("--server", server, "--ready", "regex:^ready", "--load", load)
+            done = run(
+                *("timeout", "--signal=KILL", 100, SPANBENCH, "try"),
+                *("--out", self.out, *words, *asks),
+            )
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertEqual(self.alive(), 0)
+            document = json.loads((self.out / "latest-try" / "program.json").read_text())
+            self.assertIn(f"more than {MOST} processes at once", document["rows"][0]["cause"])
+
+    @slow
     def test_few_at_once_and_ever_more(self) -> None:
         """The time is over some day."""
         for way in ("chain", "brief"):

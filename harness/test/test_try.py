@@ -55,6 +55,23 @@ if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
 """
+# Eight threads, of which each allocates.
+THREADS = """
+#include <pthread.h>
+#include <stdlib.h>
+static void *work(void *arg) {
+    for (int i = 0; i < 10000; i++)
+        free(malloc((size_t)(i % 500)));
+    return arg;
+}
+int main(void) {
+    pthread_t thread[8];
+    for (int i = 0; i < 8; i++)
+        pthread_create(&thread[i], NULL, work, NULL);
+    for (int i = 0; i < 8; i++)
+        pthread_join(thread[i], NULL);
+}
+"""
 # Forks, leaves daemons behind (setsid, twice forked), and executes other programs; never ends.
 RESTLESS = """
 import os, subprocess, sys, time
@@ -187,6 +204,34 @@ class Truth(TryTest):
         self.assertRegex(str(self.cause("jemalloc")), "not used: .*static")
         self.assertIsNone(self.cause("system"))
         self.assertEqual({r["row"] for r in self.program()["runs"]}, {"system"})
+
+    @slow
+    def test_each_process_of_what_starts_others(self) -> None:
+        """make, git, and threads: each is served by the row's library."""
+        folder = self.directory / "tree"
+        folder.mkdir()
+        (folder / "makefile").write_text("all: a b\na b:\n\t@sleep 0.01; true $@\n\tenv true\n")
+        git = ("git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b")
+        for step in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+            self.assertEqual(run(*git, *step).returncode, 0)
+        source = self.script(THREADS, "threads.c")
+        threads = self.directory / "threads"
+        built = run("cc", "-pthread", "-o", threads, source)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        for words, comms in (
+            (("make", "-j2", "-C", folder), ["make", "sh", "sleep", "true"]),
+            (("git", "-C", folder, "gc", "-q"), ["git"]),
+            (("sh", "-c", f"'{threads}' & wait"), ["sh", "threads"]),
+        ):
+            done = self.attempt(*words, rows="system,jemalloc")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for row in self.program()["rows"]:
+                processes = [p for p in row["processes"] if not p["replaced"]]
+                self.assertLessEqual(set(comms), {p["comm"] for p in row["processes"]})
+                self.assertGreater(len(processes), 1, words)
+                library = row["library"] or "libc.so"
+                for process in processes:
+                    self.assertIn(library, process["malloc"], process)
 
     def test_library_for_programs_is_another_than_that_of_the_cell(self) -> None:
         if "tbbmalloc" not in cell_names():
@@ -439,6 +484,8 @@ class BadPrograms(TryTest):
     def test_each_has_a_cause(self) -> None:
         self.assertRegex(self.cause_of("sh", "-c", "echo oops >&2; exit 4"), "exit code 4: oops")
         self.assertRegex(self.cause_of("sh", "-c", "kill -SEGV $$"), "SIGSEGV")
+        dies = "import os; os.kill(os.getpid(), 40)"
+        self.assertRegex(self.cause_of(PYTHON, "-ISc", dies), r"killed by signal 40 \(")
         self.assertRegex(
             self.cause_of("sleep", "98765", options=("--timeout", 0.3)),
             "no end after.*a server needs --server",

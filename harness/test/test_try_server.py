@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import socket
+import subprocess
+import time
 import unittest
 from typing import Any, Callable
 
@@ -136,11 +140,61 @@ class Servers(TryTest):
             (("--then", "true", "--then", "exit 5"), "true", "command 2 of --then ended with exit"),
             (("--traffic", "exit 6"), "true", "--traffic ended with exit code 6"),
             (("--ready", "file:/dev/null"), "", "another program"),
+            (("--server", "sleep 50 &"), "", "behind: it must stay in the foreground"),
+            ((), "kill -9 $$", "the load was killed by SIGKILL"),
             (("--ready", "regex:^listening", "--metric", "x"), "true", "no number"),
         ):
             result = self.serve(*more, load=load, rows="system")
             self.assertEqual(result.returncode, 1, (said, result.stderr))
             self.assertIn(said, str(self.cause()))
+
+    @slow
+    def test_a_limit_that_is_too_small_is_the_cause(self) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("only root can make a control group")
+        self.assertEqual(self.serve("--limit", "200M", rows="system").returncode, 0)
+        self.serve("--limit", "30M", rows="system")  # it fills 40 MiB when it is asked to
+        self.assertEqual(self.cause(), "needs more than the limit of 30 MiB")
+
+
+class Interruption(TryTest):
+    def interrupt(self, number: int) -> None:
+        """At any moment: before it is ready, under the load, and after it."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        marker = f"{random.randrange(10**6, 10**7)}"
+        server = self.script(f"#!{PYTHON} -IS\n{SERVER}", "server")
+        asks = self.script(f"#!{PYTHON} -IS\n{LOAD}", "load")
+        temporary = self.directory / "tmp"
+        temporary.mkdir(exist_ok=True)
+        fixed = ["--out", self.out, "--allocators", "system,jemalloc", "--runs", 50]
+        options = ["--server", f"exec '{server}' {port} {marker}", "--ready", f"port:{port}"]
+        options += ["--load", f"'{asks}' {port} {marker}", "--then", f"sleep 0.1; : {marker}"]
+        options += ["--after", "0.2", "--traffic", f"sleep 0.01; : {marker}", "--quiet"]
+        command = [str(word) for word in (SPANBENCH, "try", *fixed, *options)]
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, start_new_session=True, env=environment
+        ) as driver:
+            time.sleep(random.random() * 3)
+            driver.send_signal(number)
+            driver.communicate(timeout=60)
+        self.assertEqual(driver.returncode, 128 + number)
+        self.assertEqual(processes_with(marker), [])
+        self.assertEqual([*self.out.rglob("*.tmp"), *temporary.iterdir()], [])
+        self.assertFalse((self.out / "latest-try").exists())
+        with socket.socket() as now:
+            self.assertNotEqual(now.connect_ex(("127.0.0.1", port)), 0)
+
+    def test_nothing_is_left(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.interrupt(number)
+
+    @slow
+    def test_nothing_is_left_after_many(self) -> None:
+        for i in range(20):
+            self.interrupt((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)[i % 3])
 
 
 if __name__ == "__main__":

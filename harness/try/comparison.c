@@ -103,15 +103,20 @@ static const char *other_problem(struct comparison *c, const struct row *row,
     return text;
 }
 
+const char *comparison_limited(struct comparison *c, const char *problem, char *text, size_t size) {
+    const uint64_t bytes = c->options->limit_bytes, mib = 1 << 20;
+    if (!problem || !memory_limit_killed(&c->limit))
+        return problem;
+    snprintf(text, size, "needs more than the limit of %.*f MiB", bytes % mib ? 2 : 0,
+             (double)bytes / (double)mib);
+    return text;
+}
+
 const char *comparison_problem(struct comparison *c, size_t row, const struct measured *m,
                                const struct measure_request *request, char *text, size_t size) {
     const struct row *r = &c->trial.lineup.row[row];
     const char *problem = measured_problem(m, request, c->options->good_code, text, size);
-    if (problem && memory_limit_killed(&c->limit)) {
-        snprintf(text, size, "needs more than the limit of %llu MiB",
-                 (unsigned long long)(c->options->limit_bytes >> 20));
-        problem = text;
-    }
+    problem             = comparison_limited(c, problem, text, size);
     return problem ? problem : other_problem(c, r, m, text, size);
 }
 

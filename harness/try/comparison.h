@@ -64,6 +64,9 @@ bool comparison_prepare(struct comparison *, struct row *);
 const char *comparison_problem(struct comparison *, size_t row, const struct measured *,
                                const struct measure_request *, char *text, size_t size);
 
+/* The same cause, or that the limit of memory was it. `text` may hold the answer. */
+const char *comparison_limited(struct comparison *, const char *problem, char *text, size_t size);
+
 /* Notes what is known of a row after a run without trouble. */
 void comparison_know(struct comparison *, size_t row, const struct measured *);
 

@@ -40,11 +40,11 @@ struct look {
 /* `library`: the absolute path of what must serve; NULL: whatever does. */
 void look_run(const struct measure_request *, const char *library, struct look *);
 
-/* For who follows the program by other means: looks at all that this process started and that
- * lives, and puts the processes in order, the program's own first. */
 /* What the program's own process was at its end; NULL: nothing is known. */
 const struct look_process *look_last_program(const struct look *);
 
+/* For who follows the program by other means: looks at all that this process started and that
+ * lives, and puts the processes in order, the program's own first. */
 void look_identify_all(struct look *, const char *library);
 void look_sort(struct look *, pid_t first);
 

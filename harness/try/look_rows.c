@@ -91,10 +91,10 @@ static void look_at(struct comparison *c, size_t row) {
         return;
     trial_add_look(&c->trial, row, &look);
     know_first(&c->known[row], &look);
-    const char *problem = !c->options->server
-                              ? comparison_problem(c, row, &look.run, &request, text, sizeof text)
-                          : *served.problem ? served.problem
-                                            : NULL;
+    const char *problem =
+        !c->options->server ? comparison_problem(c, row, &look.run, &request, text, sizeof text)
+        : *served.problem   ? comparison_limited(c, served.problem, text, sizeof text)
+                            : NULL;
     if (problem) {
         const bool ended = look.run.end == MEASURED_ENDED;
         c->failed =

@@ -171,8 +171,7 @@ const char *measured_problem(const struct measured *m, const struct measure_requ
         if (exited)
             snprintf(how, sizeof how, "ended with exit code %d", WEXITSTATUS(m->status));
         else
-            snprintf(how, sizeof how, "killed by SIG%s (%s)", sigabbrev_np(WTERMSIG(m->status)),
-                     strsignal(WTERMSIG(m->status)));
+            snprintf(how, sizeof how, "killed by %s", text_signal(WTERMSIG(m->status)));
         break;
     case MEASURED_TIMED_OUT:
         snprintf(how, sizeof how,

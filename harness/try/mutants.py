@@ -47,6 +47,22 @@ MUTANTS = [
         "test_metric_without_ratios",
     ),
     (
+        "try: a server that forks without end is ended",
+        "harness/try/server.c",
+        "return count > DESCENDANTS_MOST;",
+        "return count > DESCENDANTS_MOST + 1;",
+        "harness/test/test_forks.py:Forks.test_a_server_before_it_is_ready_and_what_asks_it",
+        "test_a_server_before_it_is_ready_and_what_asks_it",
+    ),
+    (
+        "try: a server that is killed by the limit needs more",
+        "harness/try/rounds.c",
+        "return comparison_limited(c, served.problem, text, size);",
+        "return served.problem;",
+        f"{SERVER}:Servers.test_a_limit_that_is_too_small_is_the_cause",
+        "test_a_limit_that_is_too_small_is_the_cause",
+    ),
+    (
         "lineup: the link to a library is removed",
         "harness/try/lineup.c",
         "        preload_link_close(&l->row[i].preload);\n",

@@ -42,7 +42,7 @@ static const char *run_server(struct comparison *c, size_t row, struct measured 
             m->end = MEASURED_INTERRUPTED;
     }
     if (*served.problem)
-        return served.problem;
+        return comparison_limited(c, served.problem, text, size);
     if (!o->metric || !isnan(m->number))
         return NULL;
     snprintf(

@@ -23,6 +23,8 @@ enum { STEP_MS = 10 };
 static const double patience      = 5; /* for its end, after SIGTERM */
 static const double settled_after = 0.2;
 static const double traffic_rest  = 0.1; /* between two commands of light traffic */
+/* Processes are counted so often at most, and in one part of the time in so many. */
+static const double count_often = 0.05, count_share = 200;
 
 /* A process, and what it prints. */
 struct party {
@@ -38,7 +40,8 @@ struct serving_run {
     struct party *asks;               /* one of the last two, that runs or ran last */
     int status;                       /* of the last that asked */
     struct watch *watch;
-    double zero; /* when watching began */
+    double zero;       /* when watching began */
+    double next_count; /* when processes are counted again */
 };
 
 static bool fail(struct serving_run *r, const char *text) {
@@ -98,8 +101,22 @@ static void reap(struct serving_run *r) {
     }
 }
 
-/* Lets some time pass, and takes what is printed meanwhile. False: there was an interrupt. */
+/* Does the server fork without end, or what asks it? */
+static bool has_too_many(struct serving_run *r) {
+    static struct descendant found[DESCENDANTS_MOST + 1];
+    const double now = measure_now();
+    if (now < r->next_count)
+        return false;
+    const size_t count = descendants_list(found, DESCENDANTS_MOST + 1);
+    const double rest  = (measure_now() - now) * count_share;
+    r->next_count      = measure_now() + (rest > count_often ? rest : count_often);
+    return count > DESCENDANTS_MOST;
+}
+
+/* Lets some time pass, and takes what is printed meanwhile. False: there was an interrupt, or there
+ * are too many processes. */
 static bool step(struct serving_run *r, bool *server_ended, bool *asks_ended) {
+    char text[60];
     struct party *server = &r->server, *asks = r->asks;
     struct pollfd p[]          = {{server->fd, POLLIN, 0},     {asks->fd, POLLIN, 0},
                                   {server->out.fd, POLLIN, 0}, {server->err.fd, POLLIN, 0},
@@ -116,10 +133,14 @@ static bool step(struct serving_run *r, bool *server_ended, bool *asks_ended) {
         take(&asks->out, &p[4]);
         take(&asks->err, &p[5]);
     }
-    if (!spawn_interrupted())
+    if (spawn_interrupted()) {
+        r->served->run.end = MEASURED_INTERRUPTED;
+        return false;
+    }
+    if (!has_too_many(r))
         return true;
-    r->served->run.end = MEASURED_INTERRUPTED;
-    return false;
+    snprintf(text, sizeof text, "more than %d processes at once; killed", DESCENDANTS_MOST);
+    return fail(r, text);
 }
 
 /* It asks the server, and so its memory is not the server's, from its first instant. */
@@ -146,8 +167,13 @@ static bool start(struct serving_run *r, const struct start *what, struct party 
 
 /* Of a server that ends before its time. */
 static bool ended_early(struct serving_run *r, const char *when) {
-    char text[80];
-    snprintf(text, sizeof text, "the server ended %s", when);
+    char text[200];
+    struct descendant left;
+    reap(r);
+    snprintf(text, sizeof text, "the server ended %s%s", when,
+             descendants_list(&left, 1) && r->asks->fd < 0
+                 ? " and left processes behind: it must stay in the foreground, no daemon"
+                 : "");
     while (drain_take(&r->server.err) && r->server.err.fd >= 0)
         continue;
     return fail_with_words(r, text, &r->server.err, &r->server.out);
@@ -204,7 +230,7 @@ static bool ended_well(struct serving_run *r, const char *what) {
     if (WIFEXITED(r->status))
         snprintf(text, sizeof text, "%s ended with exit code %d", what, WEXITSTATUS(r->status));
     else
-        snprintf(text, sizeof text, "%s was killed by signal %d", what, WTERMSIG(r->status));
+        snprintf(text, sizeof text, "%s was killed by %s", what, text_signal(WTERMSIG(r->status)));
     return fail_with_words(r, text, &p->err, &p->out);
 }
 

@@ -44,7 +44,7 @@ static void tell_end(const struct follow_end *end) {
     if (end->interrupted || end->timed_out || end->too_many)
         return;
     if (WIFSIGNALED(end->status))
-        text_say("the program was killed by SIG%s", sigabbrev_np(WTERMSIG(end->status)));
+        text_say("the program was killed by %s", text_signal(WTERMSIG(end->status)));
     else if (WEXITSTATUS(end->status))
         text_say("the program ended with exit code %d", WEXITSTATUS(end->status));
 }

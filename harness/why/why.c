@@ -211,9 +211,9 @@ static const char *problem_of(const struct question *q, char *text, size_t size)
                  q->books.book[0]->object);
         return text;
     }
-    char how[60] = "";
+    char how[100] = "";
     if (o->ended && WIFSIGNALED(o->status))
-        snprintf(how, sizeof how, " by SIG%s", sigabbrev_np(WTERMSIG(o->status)));
+        snprintf(how, sizeof how, " by %s", text_signal(WTERMSIG(o->status)));
     else if (o->ended && WIFEXITED(o->status))
         snprintf(how, sizeof how, " with exit code %d", WEXITSTATUS(o->status));
     snprintf(text, size, "the program ended%s before its memory could be looked at", how);
@@ -229,8 +229,8 @@ static void say_end(const struct observation *o) {
         return;
     }
     if (o->ended && WIFSIGNALED(o->status) && !o->stopped && !o->interrupted)
-        text_say("the program was killed by SIG%s (%s); what follows is its memory before that",
-                 sigabbrev_np(WTERMSIG(o->status)), strsignal(WTERMSIG(o->status)));
+        text_say("the program was killed by %s; what follows is its memory before that",
+                 text_signal(WTERMSIG(o->status)));
     else if (o->ended && WIFEXITED(o->status) && WEXITSTATUS(o->status) && !o->stopped &&
              !o->interrupted)
         text_say("the program ended with exit code %d", WEXITSTATUS(o->status));
