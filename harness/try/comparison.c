@@ -13,11 +13,12 @@ void comparison_say(const char *row, const char *text) {
     text_say("%s: %s", row, text);
 }
 
-void comparison_note(struct row *row, const char *text) {
+void comparison_note(struct row *row, const char *text, bool aloud) {
     if (row->notes == NOTES)
         return;
     snprintf(row->note[row->notes++], sizeof row->note[0], "%s", text);
-    comparison_say(row->name, text);
+    if (aloud)
+        comparison_say(row->name, text);
 }
 
 void comparison_fail(struct row *row, const char *cause) {

@@ -48,8 +48,8 @@ struct comparison {
 /* Says something about a row, beside the line of progress. */
 void comparison_say(const char *row, const char *text);
 
-/* The same of a note that stays with the row, in program.json and the verdict. */
-void comparison_note(struct row *, const char *text);
+/* A note that stays with the row, in program.json and the verdict; `aloud`: it is also said. */
+void comparison_note(struct row *, const char *text, bool aloud);
 
 /* From now on this row has a cause, and no result. Says so. */
 void comparison_fail(struct row *, const char *cause);

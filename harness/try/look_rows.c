@@ -47,12 +47,12 @@ static void judge_identity(struct comparison *c, size_t row, const struct look *
         snprintf(text, sizeof text,
                  "without a preload, %s serves malloc in this program, not the C library%s",
                  own->object, hint);
-        comparison_note(r, text);
-    } else if (unserved && !c->notes++) {
+        comparison_note(r, text, true);
+    } else if (unserved) {
         snprintf(text, sizeof text,
                  "%zu of %zu processes were not served by it: %s (%s); program.json lists all",
                  unserved, processes, why, whose);
-        comparison_note(r, text);
+        comparison_note(r, text, !c->notes++);
     }
 }
 
@@ -60,9 +60,9 @@ static void judge_options(struct row *r, const struct look *l) {
     char text[NOTE_BYTES];
     for (size_t i = 0; i < r->own.variables && !*r->cause && !r->own.documented; i++)
         if (unread_variable(l, r->own.variable[i], text, sizeof text))
-            comparison_note(r, text);
+            comparison_note(r, text, true);
     if (r->own.variables && unread_complaint(&l->run, text, sizeof text))
-        comparison_note(r, text);
+        comparison_note(r, text, true);
 }
 
 static void know_first(struct known *known, const struct look *look) {

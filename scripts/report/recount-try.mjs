@@ -67,7 +67,8 @@ for (const { caption, rows: lines } of page.tables) for (const m of metrics.filt
   cells.push([where, line[1], m.bytes ? mib(v) : m.seconds ? (v >= 1 ? text`${v} s` : text`${v * 1e3} ms`) : [v]], [where, line[2], e ? [e[0]] : ["-"]]);
   cells.push([where, line[3], e && Number.isFinite(e[1] + e[2]) ? text`${e[1]} to ${e[2]}` : ["-"]], [where, line[4], verdict], [where, line[5], [values(m, name).size]]);
 }
-for (const r of rows.filter((x) => names.includes(x.name))) expected.push(...(r.notes ?? []).map((note) => [`${r.name}: ${note}.`]));
+const noted = rows.filter((x) => names.includes(x.name)), every = new Set(noted.flatMap((r) => r.notes ?? []));
+for (const note of every) expected.push([`${listed(noted.filter((r) => r.notes?.includes(note)).map((r) => r.name))}: ${note}.`]);
 const inside = rows.filter((x) => names.includes(x.name)).flatMap((x) => (x.processes ?? []).flatMap((own) => (own.inner ?? []).map((text) => `Inside of ${own.comm}: ${text}.`)));
 const peak = metrics.find((m) => m.name === "peak memory");
 expected.push(...ofServers(good, names), ...ofLimits(rows, names, program, has(peak).map((n) => [n, middle(peak, n)])), ...[...new Set(inside)].map((text) => [text]));

@@ -194,10 +194,12 @@ class Recounts(PageTest):
     def test_a_program(self) -> None:
         of = trial({"system": 2.0, "quick": 1.0, "like": 2.0, "bad": 1.0, "slow": 5.2})
         of["rows"][3]["cause"] = "it crashed"
-        of["rows"][1]["notes"] = ["it complains: <jemalloc>: of 1 option"]
+        of["rows"][1]["notes"] = ["it complains: <jemalloc>: of 1 option", "1 of 2 were not served"]
+        of["rows"][2]["notes"] = ["1 of 2 were not served"]
         self.trial(
             of,
-            "10 sentences and 60 cells",
+            "11 sentences and 60 cells",
+            ("quick and like: 1 of 2", "quick: 1 of 2"),
             ("quick: it complains: &lt;jemalloc&gt;: of 1 option.", "quick: it complains."),
             ("quick: 50 % less time", "quick: 40 % less time"),
             (

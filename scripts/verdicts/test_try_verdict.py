@@ -238,6 +238,16 @@ class Words(unittest.TestCase):
             self.assertNotIn("metric", try_verdict.table(verdict).splitlines()[0])
             self.assertIn("less time", said)
 
+    def test_a_note_of_several_rows_is_told_once(self) -> None:
+        document = made(ROWS, 12, cost_of({}, {}))
+        for row, notes in zip(document["rows"], (["a", "b"], ["b"], [], ["b", "c"])):
+            row["notes"] = notes
+        said = try_verdict.words(verdict_of(document))
+        self.assertEqual(
+            [line for line in said if line[-3:] in (" a.", " b.", " c.")],
+            ["jemalloc: a.", "jemalloc, mimalloc and tcmalloc: b.", "tcmalloc: c."],
+        )
+
     def test_rows_without_a_result_are_shown_with_their_cause(self) -> None:
         document = made(ROWS, 12, cost_of({}, {}))
         document["rows"][1]["cause"] = "killed by SIGSEGV"

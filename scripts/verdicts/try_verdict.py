@@ -137,7 +137,7 @@ def words(verdict: Verdict) -> list[str]:
             "metric: it is not compared, for it was 0 or less in some run, and such numbers have no "
             f"ratio; {try_results.FILE} has them all."
         )
-    lines += [f"{row.name}: {note}." for row in results.good for note in row.notes]
+    lines += notes(results)
     lines += try_server.words(results)
     lines += try_limits.words(results)
     lines += inside(results)
@@ -148,6 +148,15 @@ def words(verdict: Verdict) -> list[str]:
             "--allocators."
         )
     return lines
+
+
+def notes(results: Results) -> list[str]:
+    """What a reader of a row must know; the same of several rows is told once."""
+    whose: dict[str, list[str]] = {}
+    for row in results.good:
+        for note in row.notes:
+            whose.setdefault(note, []).append(row.name)
+    return [f"{joined(names)}: {note}." for note, names in whose.items()]
 
 
 def inside(results: Results) -> list[str]:
