@@ -4,9 +4,11 @@
   null      the same library under three names: how many differences are claimed?
   planted   a library that makes each program 10 % slower, and one that makes it 20 % fatter: found?
   cost      what does it cost a program to be measured?
+  why       what does the counter of `spanbench why` cost a loop of malloc and free, and redis?
 
 Wants a quiet machine, and minutes. Ends with 1 if a promise is broken. That is so if more than 1 % of the
-null's comparisons make a claim, if a plant is missed, or if the cost is shown to be 1 % or more.
+null's comparisons make a claim, if a plant is missed, or if the cost is shown to be 1 % or more. The counter may
+double the loop's time, and add a tenth to that of redis.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
 import program
+import why_cost
 from verdicts import try_claims
 from verdicts import try_results
 from bench_results import Unusable
@@ -38,6 +41,8 @@ BURDEN = ROOT / "allocators" / "faulty" / "burden.c"
 SPANBENCH = ROOT / "build" / "spanbench"
 NAMES = 3  # of the same library
 PROMISE = 0.01
+FEW = "jemalloc,mimalloc,tcmalloc"
+LIBRARIES = (FEW, f"{FEW},scudo,{ROOT}/build/libgomalloc.so")
 SLOWER, FATTER = 0.10, 0.20
 PROBE_STEPS, PROBE_BYTES = 300, 4 << 20  # of the calibration
 PROBE_RUNS = 7
@@ -274,7 +279,7 @@ def main() -> int:
         epilog="example: scripts/try_proof/proof.py planted --programs perl,sort,awk,sqlite3,python3",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("experiment", choices=("null", "planted", "cost"))
+    parser.add_argument("experiment", choices=("null", "planted", "cost", "why"))
     parser.add_argument(
         "--programs", metavar="LIST", help=f"of {','.join(PROGRAMS)} (default: all)"
     )
@@ -282,15 +287,19 @@ def main() -> int:
     parser.add_argument(
         "--libraries",
         metavar="LIST",
-        default=f"jemalloc,mimalloc,tcmalloc,scudo,{ROOT}/build/libgomalloc.so",
-        help="allocators or files, for the null (default: jemalloc, mimalloc, tcmalloc, scudo and gomalloc)",
+        help="allocators or files, for the null, and allocators for why (default: jemalloc, mimalloc and tcmalloc; "
+        "for the null also scudo and gomalloc)",
     )
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="spanbench-proof-") as name:
         bench = Bench(Path(name), args.runs, chosen(args.programs))
         data(bench.folder)
+        names = (args.libraries or LIBRARIES[args.experiment == "null"]).split(",")
         if args.experiment == "null":
-            good = null(bench, libraries_of(args.libraries.split(",")))
+            good = null(bench, libraries_of(names))
+        elif args.experiment == "why":
+            by_name = dict(zip(names, libraries_of(names)))
+            good = why_cost.why_cost(bench.folder, SPANBENCH, by_name, args.runs)
         else:
             good = {"planted": planted, "cost": cost}[args.experiment](bench)
     return 0 if good else 1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Sequence
 
 from driving import ROOT, run, slow
 
@@ -16,6 +18,7 @@ sys.path.insert(0, str(ROOT / "scripts" / "try_proof"))
 
 if TYPE_CHECKING or os.environ.get("TEST_ALL"):  # they take seconds, and all cases are slow
     import proof
+    import why_cost
     from verdicts import try_claims
     from verdicts import try_results
     from bench_results import Unusable
@@ -63,6 +66,37 @@ class Arithmetic(unittest.TestCase):
             done = run(ROOT / "scripts" / "try_proof" / "proof.py", *words)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(said, done.stderr)
+
+
+@slow
+class CostOfWhy(unittest.TestCase):
+    def test_the_ratio_is_with_the_counter_over_without_it(self) -> None:
+        """In each pair, whichever comes first."""
+        order = []
+
+        def timed(before: Sequence[str], variables: dict[str, str]) -> float:
+            order.append(bool(before))
+            self.assertEqual(variables, {} if before else {"A": "b"})
+            return 1.5 if before else 1.0
+
+        e = why_cost.ratio(timed, 6, ["why"], {"A": "b"})
+        self.assertAlmostEqual(math.exp(e.location), 1.5)
+        self.assertEqual(order, [False, True, True, False] * 3)
+        self.assertTrue(why_cost.is_above(e, 1.49))
+        self.assertFalse(why_cost.is_above(e, 1.5001))
+
+    def test_redis_says_its_time(self) -> None:
+        info = "# CPU\r\nused_cpu_sys:0.25\r\nused_cpu_user:1.50\r\nused_cpu_sys_children:9\r\n"
+        self.assertEqual(why_cost.cpu_of(info), 1.75)
+
+    def test_a_loop_is_counted(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            timed = why_cost.of_loop(why_cost.build_loop(Path(name)), 1000)
+            why = [str(proof.SPANBENCH), "why", "--quiet", "--out", f"{name}/results", "--"]
+            self.assertGreater(min(timed(why, {}), timed((), {})), 0)
+            found = Path(name) / "results" / "latest-why" / "why.json"
+            (largest,) = json.loads(found.read_text())["processes"]
+            self.assertGreater(largest["points"][-1]["made"], why_cost.STEPS // 2)
 
 
 @slow
