@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -119,9 +121,20 @@ static bool search(const char *name, char *path, size_t size, const char **why) 
     return false;
 }
 
+/* Does it get privileges from its file? Not where they are not given at all. */
+static bool is_privileged(const char *path) {
+    struct stat s;
+    struct statvfs mount;
+    if (stat(path, &s) != 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ||
+        (statvfs(path, &mount) == 0 && mount.f_flag & ST_NOSUID))
+        return false;
+    return (s.st_mode & S_ISUID && s.st_uid != geteuid()) ||
+           (s.st_mode & S_ISGID && s.st_gid != getegid()) ||
+           (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0);
+}
+
 const char *locate_unpreloadable(const char *path) {
     char head[HEAD_BYTES + 1], loader[HEAD_BYTES], named[HEAD_BYTES + 1];
-    struct stat s;
     size_t bytes;
     int file = open_head(AT_FDCWD, path, head, &bytes);
     if (is_script(head, bytes)) { /* the interpreter is what runs */
@@ -135,10 +148,7 @@ const char *locate_unpreloadable(const char *path) {
         close(file);
     if (loaded && !*loaded)
         return "the program is static, and no dynamic linker reads LD_PRELOAD";
-    if (stat(path, &s) == 0 &&
-        (((s.st_mode & S_ISUID) && s.st_uid != geteuid()) ||
-         ((s.st_mode & S_ISGID) && s.st_gid != getegid()) ||
-         (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)))
+    if (is_privileged(path))
         return "the program has privileges of its file (set-user-ID or capabilities), and the "
                "dynamic linker ignores LD_PRELOAD";
     return NULL;

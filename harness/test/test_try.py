@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -204,6 +205,40 @@ class Truth(TryTest):
         self.assertRegex(str(self.cause("jemalloc")), "not used: .*static")
         self.assertIsNone(self.cause("system"))
         self.assertEqual({r["row"] for r in self.program()["runs"]}, {"system"})
+
+    def test_privileges_of_a_file(self) -> None:
+        """A traced process does not get them, and is served by the library. One that is measured is not."""
+        nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        before = nobody if os.geteuid() == 0 else []
+        su = shutil.which("su")
+        if not su or not os.stat(su).st_mode & stat.S_ISUID:
+            self.skipTest("su is not set-user-ID here")
+        if run(*before, "test", "-x", SPANBENCH).returncode != 0:
+            self.skipTest("another user may not run what is built here")
+        self.out.mkdir()
+        self.out.chmod(0o777)
+        self.directory.chmod(0o755)
+        done = run(
+            *before, *self.start(su, "--version", rows="system,jemalloc", options=("--runs", 1))
+        )
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIsNone(self.cause())
+        self.assertRegex(self.cause("jemalloc"), "it was not used: .*privileges of its file")
+
+    def test_the_program_itself_has_malloc(self) -> None:
+        """No preload replaces it, and none is recommended."""
+        source = self.script(
+            "#include <stddef.h>\nstatic char a[1 << 16]; static size_t at;\n"
+            "void *malloc(size_t n) { void *p = a + at; at += (n + 15) & -16ul; return p; }\n"
+            "void free(void *p) { (void)p; }\nint main(void) { return !malloc(1); }",
+            "own.c",
+        )
+        program = self.directory / "own"
+        self.assertEqual(run("cc", "-fno-builtin", "-o", program, source).returncode, 0)
+        done = self.attempt(program, rows="system,jemalloc")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, "without a preload, .*/own serves malloc .* C library\n")
+        self.assertRegex(self.cause("jemalloc"), "it was not used: ")
 
     @slow
     def test_each_process_of_what_starts_others(self) -> None:

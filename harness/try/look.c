@@ -1,6 +1,7 @@
 #include "look.h"
 
 #include "descendants.h"
+#include "locate.h"
 #include "memory.h"
 #include "serving.h"
 #include "text.h"
@@ -127,6 +128,9 @@ static void identify(struct look *look, const char *library, pid_t pid) {
     p->system         = serving_is_named(&serving, "system");
     const bool served = !library || serving_is(&serving, library);
     const char *why   = served ? "" : serving_finding(&serving);
+    /* Who is traced may get no privileges from its file, and then has the library. */
+    const char *untraced = look->traced && library && served ? locate_unpreloadable(p->exe) : NULL;
+    why                  = untraced ? untraced : why;
     snprintf(p->why, sizeof p->why, "%s", why ? why : *serving.why ? serving.why : LOOK_NO_MALLOC);
     text_clean(p->object);
     memset(p->inner, 0, sizeof p->inner);

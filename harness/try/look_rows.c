@@ -20,6 +20,13 @@ static void c_library_hint(const struct lineup *l, char *text, size_t size) {
     snprintf(text, size, "; to compare with that, add --preload glibc=%s", file ? file : base);
 }
 
+/* The row has the library's name: "/lib/libfoo.so has no effect: the program is static". */
+static const char *without_library(const char *why) {
+    static const char between[] = " has no effect: ";
+    const char *found           = strstr(why, between);
+    return found ? found + strlen(between) : why;
+}
+
 static void judge_identity(struct comparison *c, size_t row, const struct look *l) {
     struct row *r   = &c->trial.lineup.row[row];
     size_t unserved = 0, processes = 0;
@@ -32,7 +39,7 @@ static void judge_identity(struct comparison *c, size_t row, const struct look *
         processes++;
         unserved += *p->why != '\0';
         if (*p->why && !why)
-            why = p->why, whose = p->exe;
+            why = without_library(p->why), whose = p->exe;
     }
     const struct look_process *own = look_last_program(l);
     char text[PROBLEM_BYTES + PATH_MAX];
@@ -42,8 +49,9 @@ static void judge_identity(struct comparison *c, size_t row, const struct look *
         /* Of one that nobody asked for, that is not a finding. */
         r->absent = !c->options->common.allocators.count && strcmp(why, LOOK_NO_MALLOC) == 0;
     } else if (own && !*r->library && *own->object && !own->system && !c->notes++) {
-        char hint[PATH_MAX + 64];
-        c_library_hint(&c->trial.lineup, hint, sizeof hint);
+        char hint[PATH_MAX + 64] = ""; /* of no use where the program itself has it */
+        if (strcmp(own->object, own->exe) != 0)
+            c_library_hint(&c->trial.lineup, hint, sizeof hint);
         snprintf(text, sizeof text,
                  "without a preload, %s serves malloc in this program, not the C library%s",
                  own->object, hint);

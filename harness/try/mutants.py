@@ -47,6 +47,14 @@ MUTANTS = [
         "test_metric_without_ratios",
     ),
     (
+        "try: who is traced may get no privileges, and is served all the same",
+        "harness/try/look.c",
+        "untraced ? untraced : why;",
+        "untraced ? why : why;",
+        f"{TRY}:Truth.test_privileges_of_a_file",
+        "test_privileges_of_a_file",
+    ),
+    (
         "try: a server that forks without end is ended",
         "harness/try/server.c",
         "return count > DESCENDANTS_MOST;",

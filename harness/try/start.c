@@ -70,7 +70,8 @@ static void announce_exec(const char *own) {
     const struct sock_fprog program = {sizeof code / sizeof *code, code};
     if (!NATIVE || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0)
         return;
-    /* Who is traced gains no privileges by exec anyway (ptrace(2)). */
+    /* Who is traced gains no privileges by exec anyway (ptrace(2)). But now it does not know of it
+     * by AT_SECURE, either. */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }

@@ -115,7 +115,8 @@ static int finish(struct comparison *c) {
     if (good && !o->quiet && script_run(c->judge, words, false) != EXIT_GOOD)
         good = false;
     if (good)
-        text_say("%zu runs of %zu rows: %s/program.json", runs, c->trial.lineup.rows, directory);
+        text_say("%zu run%s of %zu row%s: %s/program.json", runs, text_plural(runs),
+                 c->trial.lineup.rows, text_plural(c->trial.lineup.rows), directory);
     size_t failed = 0;
     for (size_t i = 0; i < c->trial.lineup.rows; i++)
         failed += *c->trial.lineup.row[i].cause && !c->trial.lineup.row[i].absent;
