@@ -27,21 +27,30 @@ static bool link_in_folder(struct preload_link *l, const char *library) {
     return symlink(folder, l->link) == 0;
 }
 
+/* Where files may be made for a while, by a path that needs no link itself. False: nowhere. */
+static bool make_folder(struct preload_link *l) {
+    const char *const places[] = {getenv("TMPDIR"), "/tmp", "/dev/shm"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const char *place = places[i];
+        if (!place || *place != '/' || preload_link_needed(place) ||
+            strlen(place) > sizeof l->folder - sizeof "/spanbench-XXXXXX")
+            continue;
+        snprintf(l->folder, sizeof l->folder, "%s/spanbench-XXXXXX", place);
+        if (mkdtemp(l->folder))
+            return true;
+    }
+    *l->folder = '\0';
+    return false;
+}
+
 bool preload_link_open(struct preload_link *l, const char *library) {
     *l = (struct preload_link){0};
     if (!preload_link_needed(library)) {
         snprintf(l->path, sizeof l->path, "%s", library);
         return true;
     }
-    const char *temporary = getenv("TMPDIR");
-    if (!temporary || *temporary != '/' || preload_link_needed(temporary) ||
-        strlen(temporary) > sizeof l->folder - sizeof "/spanbench-XXXXXX")
-        temporary = "/tmp";
-    snprintf(l->folder, sizeof l->folder, "%s/spanbench-XXXXXX", temporary);
-    if (!mkdtemp(l->folder)) {
-        *l->folder = '\0';
+    if (!make_folder(l))
         return false;
-    }
     if (link_in_folder(l, library))
         return true;
     const int error = errno;

@@ -299,6 +299,8 @@ class Options(TryTest):
         (row,) = [r for r in self.program()["rows"] if r["name"] == "own"]
         self.assertEqual(row["processes"][0]["malloc"], str(library))
         self.assertEqual(list(temporary.iterdir()), [])
+        result = run(*words, env={**os.environ, "TMPDIR": str(temporary / "gone")})
+        self.assertEqual((result.returncode, self.cause("own")), (0, None), result.stderr)
 
     def test_program_gets_what_was_said(self) -> None:
         text = self.directory / "input"

@@ -55,6 +55,14 @@ MUTANTS = [
         "test_privileges_of_a_file",
     ),
     (
+        "try: words of a program do nothing to a terminal",
+        "scripts/verdicts/try_results.py",
+        "of_document(file, cleaned(document))",
+        "of_document(file, document)",
+        f"{VERDICT}:Words",
+        "test_words_of_a_program",
+    ),
+    (
         "try: a server that forks without end is ended",
         "harness/try/server.c",
         "return count > DESCENDANTS_MOST;",

@@ -258,6 +258,21 @@ class Words(unittest.TestCase):
             row["cause"] = "no"
         self.assertEqual(try_verdict.words(verdict_of(document)), ["No row has a result."])
 
+    def test_words_of_a_program_do_nothing_to_a_terminal(self) -> None:
+        document = made(ROWS, 12, cost_of({}, {}))
+        document["program"]["argv"] = ["echo", "\033[31mred\nline", "\u202e ##[error]"]
+        document["rows"][0]["cause"] = "it said \033[2J"
+        document["rows"][1]["name"] = "odd\033\trow"
+        for one in document["runs"]:
+            one["row"] = one["row"].replace(ROWS[1], "odd\033\trow")
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "program.json").write_text(json.dumps(document))
+            done = run_python(SCRIPT, folder)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertTrue(all(c.isprintable() or c == "\n" for c in done.stdout), done.stdout)
+            self.assertTrue(done.stdout.startswith("echo [31mred line #[error]: 12 runs"))
+            self.assertRegex(done.stdout, r"(?m)^  odd row +\d")
+
     def test_script(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.json"

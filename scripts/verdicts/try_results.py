@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from bench_results import read_loosely
+from bench_results import printable, read_loosely
 
 FILE = "program.json"
 AGAINST = " (against)"  # ends the name of a row of the other build
@@ -138,12 +138,21 @@ def of_document(path: Path, document: Any) -> Results:
     return Results(path, document, rows, metrics, int(document["rounds"]))
 
 
+def cleaned(value: Any) -> Any:
+    """With texts as lines that can be printed: a program's words may hold anything."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [cleaned(v) for v in value]
+    return {k: cleaned(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
 def load(path: Path) -> Results:
     """Of a comparison's directory, or of its program.json."""
     file = path / FILE if path.is_dir() else path
 
     def parsed(document: Any) -> Results:
-        return of_document(file, document)
+        return of_document(file, cleaned(document))
 
     return read_loosely(file, parsed, "a comparison of spanbench try")
 
@@ -161,7 +170,7 @@ def load_curves(file: Path) -> dict[tuple[str, int], Curve]:
         return {}
     with open(file, newline="", encoding="utf-8") as lines:
         for line in csv.DictReader(lines):
-            curve = found[line["row"], int(line["round"])]
+            curve = found[printable(line["row"]), int(line["round"])]
             curve.seconds.append(float(line["seconds"]))
             curve.pss.append(int(line["pss_bytes"]))
     return dict(found)

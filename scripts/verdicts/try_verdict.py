@@ -324,8 +324,8 @@ def main() -> int:
         return 0
     print(title(verdict))
     print(table(verdict))
-    print()
-    print("\n".join(words(verdict)))
+    if said := words(verdict):
+        print("\n".join(["", *said]))
     return 0
 
 
