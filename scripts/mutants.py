@@ -215,7 +215,7 @@ MUTANTS = [
     (
         "page: the script has the digits to write the same number",
         "scripts/report/scale.py",
-        "        if printed(rounded) == wanted:\n",
+        "        if printed(rounded) == wanted and (rounded > 1, rounded < 1) == side:\n",
         "        if rounded:\n",
         f"{REPORT}:Rounding",
         "test_the_script_writes_what_python_writes",
@@ -227,6 +227,22 @@ MUTANTS = [
         "return false && ",
         f"{REPORT}:Rounding",
         "test_the_script_writes_what_python_writes",
+    ),
+    (
+        "page: a range has the points that a small picture leaves out",
+        "scripts/report/panels.py",
+        "steps.points(thinned(line, max(most, MOST_POINTS)))",
+        "steps.points(thinned(line))",
+        f"{REPORT}:Ranges",
+        "test_a_line_carries_all_its_points",
+    ),
+    (
+        "page: a range ends within a line",
+        "scripts/report/page-range.js",
+        ".filter((e) => (a - e) * (x - e) < 0)",
+        ".filter((e) => (a - e) * (x - e) > 0)",
+        f"{REPORT}:Ranges",
+        "test_what_is_cut_ends_at_the_range",
     ),
     (
         "page: a tie is drawn as one",

@@ -1,6 +1,6 @@
 """The page of a run, report.html: one file that needs no network, from the run's JSON and CSV alone.
 
-    __main__ -> write (files, jinja2, page.html, page.css, page.js, page-draw.js)
+    __main__ -> write (files, jinja2, page.html, page.css, page.js, page-draw.js, page-range.js)
              -> bench     of make bench: summary (sentences), tables, dots, bars, panels (pictures),
                           data (for page.js) -> study (what may be said, by answer.py and group_table.py)
              -> compare   of make compare, with the statistics of the answer
@@ -13,11 +13,12 @@
              -> histories of make history, with the changes of history_changes.py
              -> together  of a folder with several of these: a chapter for each
                 each makes a model (what page.html shows), with facts (machine, libraries, commands)
-                pictures -> scale, svg
+                pictures -> scale, ranges, svg
 
 All but `__main__` and `write` is pure.
 
-page.js and page-draw.js change what is shown, from the numbers that `data` gives. They compute no statistics. recompute.mjs
+page.js and page-draw.js change what is shown, from the numbers that `data` gives. They compute no statistics. page-range.js
+shows a part of a long series, from what `ranges` writes into its marks. recompute.mjs
 (bench) and recount*.mjs (others) recompute a page. They share recounting.mjs, and no code with any of the above. drive.mjs does
 what a reader does.
 """

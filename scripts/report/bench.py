@@ -8,6 +8,7 @@ import answer
 from bench_results import CORE, Results, Series, sample_count
 from report import bars, data, dots, facts, panels, phases, summary, tables
 from report.model import Page, Part, Section
+from report.ranges import Range
 from report.study import BASE, Study, study
 from report.summary import Sentence, key_of
 from report.svg import Markup, element, escaped
@@ -77,6 +78,7 @@ class Builder:
         pictures: list[Markup],
         table: Optional[Table],
         shared: str = "",
+        range_: Optional[Range] = None,
     ) -> Part:
         said = self.told.summaries.get(workload, "")
         return Part(
@@ -89,6 +91,7 @@ class Builder:
             shown=workload in self.shown,
             threads=0 if shared else self.study.main_threads(workload),
             shared=shared,
+            range=range_,
         )
 
     def words(self) -> str:
@@ -224,7 +227,7 @@ class Builder:
             shared, *small = panels.over_time(self.study, w, self.series) or [Markup()]
             if small:
                 table = tables.over_time(self.study, w, self.series)
-                made.parts.append(self.part("time", w, small, table, shared))
+                made.parts.append(self.part("time", w, small, table, shared, panels.SECONDS))
         if not made.parts:
             made.intro = "This run has no recording of memory over time."
             made.legend = []

@@ -15,11 +15,10 @@ from comparing import Question
 from report import dots
 from report.facts import Facts, Library
 from report.model import Page, Part, Section
-from report.study import BETTER, NAMES, WORSE, Ratio, absolute, measures_of, ratio, shown
+from report.study import BETTER, NAMES, WORSE, Ratio, absolute, measures_of, ratio, shown, tie_said
 from report.summary import Sentence, key_of
 from report.svg import Markup
 from report.tables import Cell, Line, Table
-from verdicts.try_words import seen
 
 SAME_REQUESTS = "rows are compared only if they made the same requests (the same workloads, sizes, seed and QUICK)"
 LEGEND = [
@@ -96,7 +95,9 @@ def dot(c: Change, name: str, found: Ratio) -> dots.Dot:
     value = dots.Value(found.middle, found.low, found.high, found.verdict)
     said = {"better": BETTER[q.measure.name], "worse": WORSE[q.measure.name], "tie": "a tie"}
     told = said.get(found.verdict, "nothing can be told")
-    tip = f"{c.label}: {NAMES[q.measure.name]} of B {n(found.middle)} times A's ({n(found.low)} to {n(found.high)}); {told}"
+    sizes = [shown(s.median, q.measure) for r in (c.a, c.b) if (s := absolute(r, q.measure))]
+    tip = f"{c.label}: {NAMES[q.measure.name]} of B {n(found.middle)} times A's ({n(found.low)} to {n(found.high)}); "
+    tip += f"A {sizes[0]}, B {sizes[1]}; {told}" if len(sizes) == 2 else told
     mark = {"tie": " tie", "": " ?"}.get(found.verdict, "")
     return dots.Dot(name, c.name, value, n(found.middle) + mark, tip)
 
@@ -122,7 +123,7 @@ def line(c: Change) -> Optional[Line]:
     said = {
         "better": BETTER[q.measure.name],
         "worse": WORSE[q.measure.name],
-        "tie": f"tie: {seen(found.smallest or 0.0)}",
+        "tie": tie_said(found),
         "": "too few rounds to tell",
     }[found.verdict]
     n = answer.number

@@ -1,8 +1,8 @@
 """What page.js needs to redraw: every number of the pictures that a reader can switch, and every pair. Pure.
 
-A pair is two places in `allocators`, the ratio of the first to the second with its ends, and what is told. That is
-1 if the first is better, -1 if the second is, 0 for a tie, and 2 for nothing. Of a tie follows the difference in
-per cent that would have been seen, else 0."""
+A pair is the ratio of the first to the second with its ends, and what is told. That is 1 if the first is better, -1 if the
+second is, 0 for a tie, and 2 for nothing. Of a tie follows the difference in per cent that would have been seen, else 0. Pairs
+stand in the order of `rows`: the first with each that follows, and so on. A 0 alone is a pair without a ratio."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ def amounts(q: Question, row: Row) -> list[Optional[float]]:
     return [short(v) for v in (s.median, s.low if s.low > 0 else s.median, s.high)]
 
 
-def pairs(q: Question, rows: list[Row], places: dict[str, int]) -> list[float]:
+def pairs(q: Question, rows: list[Row]) -> list[float]:
     found: list[float] = []
     for one, other in combinations(rows, 2):
         r = ratio(q, one, other)
         if r:
             seen = 0 if r.smallest is None else short(100 * r.smallest)
             ends = [short(v) for v in (r.middle, r.low, r.high)]
-            found += [places[one.allocator], places[other.allocator], *ends, TOLD[r.verdict], seen]
+            found += [*ends, TOLD[r.verdict], seen]
+        else:
+            found.append(0)
     return found
 
 
@@ -56,7 +58,7 @@ def place(p: Place, places: dict[str, int]) -> dict[str, Any]:
         "best": [[places[r.allocator] for r in b] for b in best],
         "front": [places[r.allocator] for r in p.front],
         "bytes": [[places[r.allocator], *resident(r)] for r in p.allocators],
-        "pairs": [pairs(q, p.allocators, places) for q in p.asked],
+        "pairs": [pairs(q, p.allocators) for q in p.asked],
     }
 
 

@@ -11,7 +11,7 @@ import table
 from bench_results import MIB, Row, Spread
 from comparing import TIME, Measure, Question
 from report import scale, svg
-from report.study import BETTER, NAMES, WORSE, Place, Ratio, Study, absolute, ratio, shown
+from report.study import BETTER, NAMES, WORSE, Place, Ratio, Study, absolute, ratio, shown, tie_said
 from report.svg import Markup
 
 # Of both, in pixels. NAMES_LEFT and VALUES_RIGHT are the columns of text beside the dots.
@@ -71,16 +71,29 @@ def value_text(value: Value, measure: Measure, is_base: bool) -> str:
     return answer.number(value.middle) + marks.get(value.verdict, "")
 
 
+def amount(value: float, measure: Measure) -> str:
+    """Of nanoseconds or MiB."""
+    return shown(value * (1 if measure is TIME else MIB), measure)
+
+
+def measured(q: Question, row: Row) -> str:
+    spread = absolute(row, q.measure)
+    return shown(spread.median, q.measure) if spread else "no number"
+
+
 def tip_of(name: str, value: Value, q: Question, row: Row, base: Optional[Row]) -> str:
-    n, spread = answer.number, absolute(row, q.measure)
-    measured = shown(spread.median, q.measure) if spread else "no number"
+    n, of = answer.number, NAMES[q.measure.name]
     if value.verdict is None or not base:
-        return f"{name}: {measured} ({table.number(value.low)} to {table.number(value.high)})"
-    said = f"{name}: {NAMES[q.measure.name]} {n(value.middle)} times {base.allocator}'s "
-    said += f"({n(value.low)} to {n(value.high)}); {measured}"
-    told = {"better": BETTER[q.measure.name], "worse": WORSE[q.measure.name], "tie": "a tie"}
+        ends = " to ".join(amount(v, q.measure) for v in (value.low, value.high))
+        return f"{name}: {of} {measured(q, row)} ({ends})"
+    said = f"{name}: {of} {n(value.middle)} times {base.allocator}'s "
+    said += f"({n(value.low)} to {n(value.high)}); {measured(q, row)}"
     if row is base:
         return f"{said}; the base"
+    told = {"better": BETTER[q.measure.name], "worse": WORSE[q.measure.name]}
+    found = ratio(q, row, base)
+    if value.verdict == "tie" and found:
+        return f"{said}; {tie_said(found)}"
     return f"{said}; {told.get(value.verdict, 'nothing can be told')}"
 
 
@@ -229,12 +242,13 @@ def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
     bases = [base_of(q, study) for q in (p.time, p.memory)]
     base = bases[0] if all(bases) else None
     found: dict[str, tuple[Value, Value]] = {}
+    rows: dict[str, Row] = {}
     for row in p.allocators:
         time, memory = (
             value_of(q, row, base_of(q, study) if base else None) for q in (p.time, p.memory)
         )
         if time and memory:
-            found[row.allocator] = memory, speed_of(time)
+            found[row.allocator], rows[row.allocator] = (memory, speed_of(time)), row
     height = max(LAYOUT["paretoHeight"], LAYOUT["gutter"] * len(found) + LAYOUT["top"])
     bottom = float(height)
     x = scale.around(
@@ -251,11 +265,16 @@ def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
     order = sorted(found, key=lambda a: (round(places[a][1], 1), a))
     labels = dict(zip(order, slots([places[a][1] for a in order], LAYOUT["top"] + 4, bottom)))
     marks = []
+    of = (" million operations a second", " MiB")
+    if base:
+        of = (f" times {base.allocator}'s", " times")
     for name in order:
         memory, speed = found[name]
         px, py = places[name]
         beaten = bool(front) and name not in front
-        said = f"{name}: speed {answer.number(speed.middle)}, memory {answer.number(memory.middle)}"
+        of_speed, of_memory = (f"{answer.number(v.middle)}{w}" for v, w in zip((speed, memory), of))
+        said = f"{name}: speed {of_speed}, memory {of_memory}; {measured(p.time, rows[name])} an operation, "
+        said += measured(p.memory, rows[name])
         said += "; clearly beaten" if beaten else "; not clearly beaten" if front else ""
         marks.append(
             svg.group(

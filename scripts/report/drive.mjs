@@ -42,10 +42,10 @@ const violations = async (page) => {
 const places = (page) =>
   page.$$eval(".part:not([hidden]) svg.plot", (plots) => plots.map((s) => [s.getAttribute("viewBox"), ...[...s.querySelectorAll(".mark:not([hidden])")].map((m) =>
     [m.dataset.a, m.getAttribute("transform"), ...[...m.querySelectorAll("circle, rect, line")].map((e) =>
-      ["cx", "cy", "x", "x1", "x2", "y1", "y2", "width", "class"].map((k) => e.getAttribute(k)).join(" "))].join("|") + `: ${[...m.querySelectorAll("text")].map((t) => t.textContent).join("|")}`).sort()]));
+      ["cx", "cy", "x", "x1", "x2", "y1", "y2", "width", "class"].map((k) => e.getAttribute(k)).join(" "))].join("|") + `\n${[...m.querySelectorAll("text, title")].map((t) => t.textContent).join("|")}`).sort()]));
 // A mark may be off by a pixel: the numbers of the page have four digits. What is written may not differ.
 const alike = (one, other) => {
-  const [[a, said], [b, again]] = [one, other].map((mark) => mark.split(": ")).map(([at, text]) => [at.split(/[ |,]/), text]);
+  const [[a, said], [b, again]] = [one, other].map((mark) => mark.split("\n")).map(([at, text]) => [at.split(/[ |,]/), text]);
   return said === again && a.length === b.length && a.every((x, i) => x === b[i] || Math.abs(parseFloat(x.replace("translate(", "")) - parseFloat(b[i].replace("translate(", ""))) <= 1);
 };
 // What is seen of an allocator: its lines of pictures and tables, and the columns that have it in their head.
@@ -91,6 +91,16 @@ for (const file of drawn) await check(`it draws what was drawn without it: ${bas
   const plain = await places(await open(file, { javaScriptEnabled: false })), switched = await places(await open(file));
   expect(plain.length > 2 && plain.length === switched.length, "other pictures");
   plain.forEach((p, i) => p.forEach((mark, j) => expect(alike(mark, switched[i][j]), `${mark} became ${switched[i][j]}`)));
+});
+// [view, { picture: what hovering over its marks says }] as Python makes it of the run, and the points of a line over time.
+const { views, over } = JSON.parse(readFileSync(bench.replace(/html$/, "json")));
+for (const [view, pictures] of views) await check(`what is drawn anew says the same: ${view}`, async (expect) => {
+  const there = await open(bench, {}, `#${view}`);
+  const seen = await there.$$eval(".part:not([hidden]) svg[data-workload]", (plots) => plots.map((s) => [`${s.dataset.kind} ${s.dataset.workload} ${s.dataset.measure ?? ""}`,
+    [...s.querySelectorAll(".mark:not([hidden]) > title")].map((t) => t.textContent).sort()]));
+  expect(seen.length === Object.keys(pictures).length, `pictures: ${seen.map(([key]) => key)}`);
+  for (const [key, said] of seen) (pictures[key] ?? []).concat(said).forEach((_, i) => expect(said[i] === pictures[key]?.[i], `${key}: ${said[i]}, not ${pictures[key]?.[i]}`));
+  await there.context().close();
 });
 await check("switch the workload", async (expect) => {
   await page.selectOption("#workload", "is:small");
@@ -274,6 +284,164 @@ await check("print", async (expect) => {
   await printed.emulateMedia({ media: "print" });
   expect(!(await printed.isVisible("#controls")), "the controls are printed");
   await shot(printed, `${basename(bench, ".html")}-print`);
+});
+// --- a part of a long series ---
+const marksOf = (page, part) => page.$$eval(`${part} [data-z], ${part} [data-x], ${part} [data-y], ${part} .axis *, ${part} .window`, (m) => m.map((e) =>
+  ["points", "x", "x1", "y1", "x2", "y2", "cx", "cy", "viewBox"].map((k) => e.getAttribute(k)).join(" ") + (e.checkVisibility() ? "" : " hidden") + (e.matches("text") ? e.textContent : "")));
+const ends = (page, part) => page.$eval(`${part} .range`, (bar) => [".from", ".to"].map((s) => bar.querySelector(s).valueAsNumber));
+const toldOf = (page, part) => page.textContent(`${part} .range output`);
+const becomes = async (page, part, wanted) => { // also where an event comes with the next frame
+  for (let i = 0; i < 600 && JSON.stringify(await marksOf(page, part)) !== JSON.stringify(wanted); i++) await page.waitForTimeout(50);
+  return JSON.stringify(await marksOf(page, part)) === JSON.stringify(wanted);
+};
+const dragged = async (page, panel, from, to, [start, end, size] = [40, 168, 176]) => {
+  await page.locator(panel).scrollIntoViewIfNeeded();
+  const box = await page.locator(panel).boundingBox(), at = (share) => box.x + (box.width * (start + share * (end - start))) / size, y = box.y + box.height / 2;
+  await page.mouse.move(at(from), y);
+  await page.mouse.down();
+  await page.mouse.move(at((from + to) / 2), y, { steps: 3 });
+  await page.mouse.move(at(to), y);
+  await page.mouse.up();
+};
+const near = (value, wanted, by) => Math.abs(value - wanted) <= by;
+const copied = async (page, button) => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.click(button);
+  return (await page.evaluate(() => navigator.clipboard.readText())).trim().split("\n").map((line) => line.split(","));
+};
+await check("a range by mouse", async (expect) => {
+  const seen = await open(bench), first = await marksOf(seen, "#time-small"), [low, high] = await ends(seen, "#time-small"), of = "#time-small svg.small[data-a=gomalloc]";
+  await dragged(seen, of, 0.25, 0.5);
+  const [from, to] = await ends(seen, "#time-small"), wide = high - low;
+  expect(near(from, low + 0.25 * wide, 0.02 * wide) && near(to, low + 0.5 * wide, 0.02 * wide), `${from} to ${to} of ${low} to ${high}`);
+  expect(/^Shown: [\d.]+ to [\d.]+, of 0 to [\d.]+ seconds\.$/.test(await toldOf(seen, "#time-small")), await toldOf(seen, "#time-small"));
+  const line = await seen.$eval("#time-small polyline[data-n=gomalloc]", (e) => e.getAttribute("points").split(" ").map((p) => p.split(",").map(Number)));
+  expect(line[0][0] === 40 && line[line.length - 1][0] === 168, `drawn from ${line[0]} to ${line[line.length - 1]}`);
+  const exact = (await holds(seen, "range=time-small")) && (await seen.evaluate(() => new URLSearchParams(location.hash.slice(1)).get("range").split(":").slice(1).map(Number)));
+  const inside = over.filter(([t]) => t >= exact[0] && t <= exact[1]), top = Math.max(...inside.map(([, v]) => v)), bottom = Math.min(...inside.map(([, v]) => v));
+  expect(inside.length > 12, `only ${inside.length} points`);
+  const unit = (Math.max(...line.map(([, y]) => y)) - Math.min(...line.map(([, y]) => y))) / (top - bottom);
+  for (const [t, v] of inside) {
+    const x = 40 + (128 * (t - exact[0])) / (exact[1] - exact[0]), y = Math.max(...line.map(([, h]) => h)) - (v - bottom) * unit;
+    expect(line.some(([a, b]) => near(a, x, 0.2) && near(b, y, 0.2)), `at ${t} s there is no ${v} MiB`);
+  }
+  const rows = (await copied(seen, "#time-small .points")), mine = rows.filter(([name]) => name === "gomalloc");
+  expect(rows[0].join() === "allocator,seconds,MiB" && rows.some(([name]) => name === "system"), rows[0].join());
+  expect(mine.length === inside.length, `${mine.length} points are copied, of ${inside.length}`);
+  mine.forEach(([, t, v], i) => expect(near(Number(t), inside[i][0], 1e-4) && near(Number(v), inside[i][1], 1e-3), `copied: ${t} ${v}, not ${inside[i]}`));
+  expect(/copied/.test(await toldOf(seen, "#time-small")), "nobody is told that it is copied");
+  await seen.hover(of);
+  expect(/; from [\d.]+ to [\d.]+: [\d.]+ to [\d.]+$/.test(await seen.textContent("#tip")), await seen.textContent("#tip"));
+  for (const said of await violations(seen)) expect(false, said);
+  await shot(seen, "bench-range");
+  const part = await marksOf(seen, "#time-small"), there = await open(bench, {}, await seen.evaluate(() => location.hash));
+  expect(JSON.stringify(part) === JSON.stringify(await marksOf(there, "#time-small")), "the link shows another range");
+  expect(JSON.stringify(part) !== JSON.stringify(first), "nothing is drawn anew");
+  await seen.emulateMedia({ media: "print" });
+  expect(await becomes(seen, "#time-small", first), "it is not printed whole");
+  expect(!(await seen.isVisible("#time-small .range")), "the fields are printed");
+  await seen.emulateMedia({ media: "screen" });
+  expect(await becomes(seen, "#time-small", part), "after printing, the range is another");
+  await seen.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  expect(JSON.stringify(await marksOf(seen, "#time-small")) === JSON.stringify(first), "before printing, it is not whole");
+  await seen.evaluate(() => dispatchEvent(new Event("afterprint")));
+  await seen.click("#time-small .all");
+  expect(JSON.stringify(await marksOf(seen, "#time-small")) === JSON.stringify(first), "the whole is not as at first");
+  expect(/^All is shown: /.test(await toldOf(seen, "#time-small")) && !(await holds(seen, "range")), await toldOf(seen, "#time-small"));
+  await dragged(seen, of, 0.6, 0.3);
+  expect(near((await ends(seen, "#time-small"))[0], low + 0.3 * wide, 0.02 * wide), `to the left: ${await ends(seen, "#time-small")}`);
+  await seen.click("#controls button[type=reset]");
+  expect(JSON.stringify(await marksOf(seen, "#time-small")) === JSON.stringify(first), "Reset leaves a range");
+});
+await check("a range by keys", async (expect) => {
+  const keys = await open(bench), [low, high] = await ends(keys, "#time-small"), wide = high - low, by = 0.002 * wide;
+  const is = async (from, to, what) => {
+    const [a, b] = await ends(keys, "#time-small");
+    expect(near(a, low + from * wide, by) && near(b, low + to * wide, by), `${what}: ${a} to ${b} of ${low} to ${high}`);
+  };
+  await keys.focus("#time-small .picture");
+  await keys.keyboard.press("+");
+  await is(0.25, 0.75, "plus");
+  await keys.keyboard.press("Shift+ArrowRight");
+  await is(0.375, 0.875, "to the right");
+  for (let i = 0; i < 3; i++) await keys.keyboard.press("Shift+ArrowRight");
+  await is(0.5, 1, "not beyond the end");
+  await keys.keyboard.press("Shift+ArrowLeft");
+  await is(0.375, 0.875, "to the left");
+  await keys.keyboard.press("ArrowRight");
+  expect(await keys.isVisible("#tip"), "without shift, right does not step through the panels");
+  await is(0.375, 0.875, "a step");
+  await keys.keyboard.press("-");
+  await is(0, 1, "minus");
+  expect(/^All is shown: /.test(await toldOf(keys, "#time-small")), await toldOf(keys, "#time-small"));
+  for (let i = 0; i < 30; i++) await keys.keyboard.press("+");
+  const [a, b] = await ends(keys, "#time-small");
+  expect(near(b - a, wide / 500, wide / 5000), `as near as ${a} to ${b}`);
+  await keys.keyboard.press("0");
+  await is(0, 1, "nought");
+  for (let i = 0; i < 200 && !(await keys.evaluate(() => document.activeElement.matches("#time-small .from"))); i++) await keys.keyboard.press("Shift+Tab");
+  await keys.keyboard.type(String(low + wide / 4)); // of a field that is reached by keys, all is selected
+  await keys.keyboard.press("Tab");
+  await is(0.25, 1, "typed");
+  for (let i = 0; i < 9 && !(await keys.evaluate(() => document.activeElement.matches("#time-small .all"))); i++) await keys.keyboard.press("Tab");
+  await keys.keyboard.press("Enter");
+  await is(0, 1, "by its button");
+  const named = await keys.$eval("#time-small .picture", (e) => e.getAttribute("aria-label"));
+  expect(/plus and minus change the range/.test(named), named);
+});
+// Of all but a millionth, each mark is where it was: the data that it carries are those that were drawn.
+for (const file of [bench, ...others.filter((f) => /why|history/.test(basename(f)))]) await check(`marks carry what was drawn: ${basename(file)}`, async (expect) => {
+  const seen = await open(file, {}, file === bench ? "#w=*" : "");
+  const took = () => seen.$$eval(".ranged", (parts) => parts.filter((p) => p.checkVisibility()).map((p) => [p.id, [...p.querySelectorAll("[data-z], [data-x], [data-y]")].map((e) =>
+    [["x", "x1", "y1", "x2", "y2", "cx", "cy"].map((k) => Number(e.getAttribute(k))), (e.getAttribute("points") ?? "").split(" ").filter(Boolean).map((p) => p.split(",").map(Number)), e.tagName])]));
+  const first = await took();
+  expect(first.length > 0 && first.every(([, marks]) => marks.length > 1), "no range");
+  const hash = await seen.evaluate(() => [...document.querySelectorAll(".ranged")].map((p) => {
+    const [low, high] = p.querySelector("[data-shown]").dataset.shown.split(" ").map(Number);
+    return `${p.id}:${low}:${high - (high - low) * 1e-6}`;
+  }).join(","));
+  await seen.evaluate((h) => { location.hash = h; }, `${file === bench ? "w=*&" : ""}range=${encodeURIComponent(hash)}`);
+  await seen.waitForFunction(() => [...document.querySelectorAll(".ranged .all")].some((b) => !b.disabled));
+  const again = await took();
+  first.forEach(([id, marks], p) => marks.forEach(([at, line, kind], i) => {
+    const [nowAt, nowLine] = again[p][1][i];
+    at.forEach((v, k) => expect(near(v, nowAt[k], 0.35), `${id}: a ${kind} went from ${at} to ${nowAt}`));
+    const lost = line.filter(([x, y]) => !nowLine.some(([a, b]) => near(a, x, 0.35) && near(b, y, 0.35)));
+    expect(!lost.length, `${id}: a ${kind} of ${line.length} lost ${lost.length} points, as ${lost[0]}`);
+  }));
+});
+await check("a range of the history", async (expect) => {
+  const seen = await open(others.find((f) => basename(f) === "history.html")), part = `#${await seen.$eval(".ranged", (p) => p.id)}`;
+  await dragged(seen, `${part} svg.small >> nth=1`, 0.5, 1);
+  expect(/^Shown: [0-9a-f]{8} [\d-]{10} to [0-9a-f]{8} [\d-]{10}, of /.test(await toldOf(seen, part)), await toldOf(seen, part));
+  const [heads, ...rows] = await copied(seen, `${part} .points`);
+  expect(heads.slice(0, 3).join() === "row and set,commit,date" && rows.length > 3, heads.join());
+  expect(rows.every((r) => /^"?[a-z_]+/.test(r[0])), rows[0].join());
+  await shot(seen, "history-range");
+});
+await check("a range of addresses", async (expect) => {
+  const seen = await open(others.find((f) => basename(f) === "heap.html")), part = `#${await seen.$eval(".ranged-down", (p) => p.id)}`, plot = `${part} svg.plot`;
+  await seen.locator(plot).first().scrollIntoViewIfNeeded();
+  const first = await marksOf(seen, part), window = await seen.locator(`${part} .cell-frame`).first().boundingBox();
+  await seen.mouse.move(window.x + 9, window.y + window.height * 0.2);
+  await seen.mouse.down();
+  await seen.mouse.move(window.x + 9, window.y + window.height * 0.4, { steps: 3 });
+  await seen.mouse.up();
+  const [from, to] = await ends(seen, part);
+  expect(near(from, 20, 1) && near(to, 40, 1), `${from} to ${to}`);
+  const [, top, , high] = (await seen.locator(`${part} .window`).first().getAttribute("viewBox")).split(" ").map(Number);
+  expect(near(high, 0.2 * (await seen.$eval(`${part} .window`, (w) => Number(w.getAttribute("height")))), 4) && top > 18, `${top}, ${high}`);
+  const [heads, ...rows] = await copied(seen, `${part} .points`);
+  expect(heads[1] === "% of the addresses" && rows.every((r) => Number(r[1]) >= 18 && Number(r[1]) <= 41 && r.length === 8), JSON.stringify(rows[0]));
+  await shot(seen, "heap-range");
+  await seen.emulateMedia({ media: "print" });
+  expect(await becomes(seen, part, first), "it is not printed whole");
+});
+await check("without a script, all is there and nothing to choose", async (expect) => {
+  for (const file of [bench, ...others]) {
+    const plain = await open(file, { javaScriptEnabled: false });
+    expect(!(await visible(plain, ".range")), `${basename(file)} has fields that do nothing`);
+  }
 });
 await check("no error and no request", async (expect) => trouble.forEach((t) => expect(false, t)));
 await browser.close();

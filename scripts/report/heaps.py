@@ -11,6 +11,7 @@ from report import spans, svg
 from report.facts import facts_of
 from report.matrices import text
 from report.model import Page, Part, Section
+from report.ranges import Range
 from report.summary import Sentence, key_of
 from report.svg import Markup
 from report.tables import Line, Table, long
@@ -20,6 +21,8 @@ COLUMN, GAP, PLACE = 34, 4, 3  # pixels: of an instant, between two, of a place
 LEFT, TOP = 30, 18
 SIZES = ["up to 128 B", "129 B to 1 KiB", "over 1 to 8 KiB", "over 8 KiB"]
 NAMES = [*(f"live: blocks of {s}" for s in SIZES), "free, and resident", "given back to the system"]
+SHARE = "% of the addresses"
+RANGE = Range(SHARE, ["phase", SHARE, *(f"{name}, KiB" for name in NAMES)])
 LEGEND = [(f"piece cell-{k}", name) for k, name in zip(KINDS, NAMES)]
 INTRO = (
     "From left to right the phases, by the numbers in the table. From top to bottom the addresses, the lowest first; only "
@@ -32,6 +35,14 @@ INTRO = (
 def totals(instant: Any) -> list[float]:
     """By KINDS, in MiB."""
     return [sum(place[i] for place in instant["places"]) / MIB for i in range(len(KINDS))]
+
+
+def cells(instants: Any) -> str:
+    """KiB of each kind, in each place of each phase."""
+    return ";".join(
+        " ".join(",".join(svg.number(size / 1024) for size in place) for place in instant["places"])
+        for instant in instants
+    )
 
 
 def picture(heap: Any) -> Markup:
@@ -61,13 +72,33 @@ def picture(heap: Any) -> Markup:
         svg.rectangle(LEFT + i * (COLUMN + GAP), TOP, COLUMN, height, "cell-frame")
         for i in range(len(instants))
     ]
+    width = len(instants) * (COLUMN + GAP)
+    window = svg.element(
+        "svg",
+        *drawn,
+        x=LEFT,
+        y=TOP,
+        width=width,
+        height=height,
+        viewBox=f"{LEFT} {TOP} {width} {height}",
+        preserveAspectRatio="none",
+        class_="window",
+        data_box=f"{LEFT} {LEFT + width} {TOP} {TOP + height}",
+        data_shown="0 100",
+        data_cells=cells(instants),
+    )
     name = f"{printable(heap['allocator'])} on {printable(heap['workload'])}"
     return svg.picture(
         LEFT + len(instants) * (COLUMN + GAP),
         TOP + height + 6,
         f"The heap of {name} after each phase, by address; the table beside it has the numbers",
         *frames,
-        *drawn,
+        window,
+        svg.group(
+            svg.text(LEFT - 3, TOP + 8, "0 %", "rung fine"),
+            svg.text(LEFT - 3, TOP + height, "100 %", "rung fine"),
+            class_="ends",
+        ),
         *numbers,
         class_="plot",
     )
@@ -133,7 +164,7 @@ def page(document: Any) -> Page:
             if h["workload"] == workload:
                 heading = f"{printable(h['allocator'])}: {plural(int(h['pages']), 'page')}, in {plural(int(h['regions']), 'region')}"
                 key = key_of("heap", workload, h["allocator"])
-                made.parts.append(Part(key, heading, [picture(h)], table(h)))
+                made.parts.append(Part(key, heading, [picture(h)], table(h), range=RANGE))
         sections.append(made)
     sections += spans.sections(good)
     names = " ".join(dict.fromkeys(str(h["allocator"]) for h in document["heaps"]))

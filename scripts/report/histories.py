@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Sequence
+from typing import Optional, Sequence
 
 import history_changes
 from bench_results import MIB, plural, printable
@@ -14,10 +14,11 @@ from gate.counting import Work
 from gate.deterministic import Comparison
 from history_changes import ALL_CALLS, Point
 from history_file import Entry, Key
-from report import scale, svg
+from report import ranges, scale, svg
 from report.facts import Facts
 from report.model import Page, Part, Section
-from report.panels import BOTTOM, LEFT, RIGHT, TOP, frame, panel, shared
+from report.panels import BOTTOM, BOX, LEFT, RIGHT, TOP, frame, panel, shared
+from report.ranges import Range
 from report.summary import Sentence, key_of
 from report.svg import Markup
 from report.tables import Cell, Line, Table, long
@@ -51,14 +52,17 @@ def having(entries: Sequence[Entry], row: Work, metric: str) -> list[Entry]:
     return [e for e in entries if row in e.rows and (calls or metric in e.rows[row])]
 
 
+def least_half(values: Sequence[float], row: Work, metric: str) -> float:
+    """Of an axis, on which what the gate lets pass looks small."""
+    middle = (min(values) + max(values)) / 2
+    allowed = deterministic.limit(metric, row.ops).of(middle * unit(metric)) / unit(metric)
+    return LEAST_LIMITS * allowed
+
+
 def axis_of(values: Sequence[float], row: Work, metric: str) -> scale.Scale:
-    """What the gate lets pass looks small on it."""
     low, high = min(values), max(values)
     middle = (low + high) / 2
-    least = (
-        LEAST_LIMITS * deterministic.limit(metric, row.ops).of(middle * unit(metric)) / unit(metric)
-    )
-    half = max((high - low) / 2 * ROOM, least) or 1.0
+    half = max((high - low) / 2 * ROOM, least_half(values, row, metric)) or 1.0
     return scale.Scale(middle - half, middle + half, BOTTOM, TOP, log=False)
 
 
@@ -124,16 +128,22 @@ def limit_said(metric: str, rows: Sequence[Work]) -> str:
 
 
 def places_of(entries: Sequence[Entry]) -> dict[str, int]:
-    """Of commits, by their dates."""
+    """Of commits, by their dates, from 1."""
     dates = {e.commit: e.date for e in entries}
-    return {c: i for i, c in enumerate(sorted(dates, key=lambda c: (dates[c], c)))}
+    return {c: i for i, c in enumerate(sorted(dates, key=lambda c: (dates[c], c)), 1)}
+
+
+def range_of(entries: Sequence[Entry], metric: str) -> Range:
+    dates = {e.commit: e.date[:10] for e in entries}
+    labels = [f"{c[:SHORT]} {dates[c]}" for c in places_of(entries)]
+    return Range("commits", ["row and set", "commit", "date", metric_name(metric)], labels)
 
 
 def pictures(entries: Sequence[Entry], metric: str) -> list[Markup]:
     """A panel for each row, with axes of its own; rings are changes, dashes are steps between two sets."""
     places = places_of(entries)
     made = [svg.element("svg", width=0, height=0, class_="shared", aria_hidden="true")]
-    x = scale.Scale(-0.5, max(0.5, len(places) - 0.5), LEFT, RIGHT, log=False)
+    x = scale.Scale(0.5, max(1.5, len(places) + 0.5), LEFT, RIGHT, log=False)
     for row, groups in series(entries, metric):
         values = [p.value / unit(metric) for points in groups.values() for p in points]
         if not values:
@@ -143,23 +153,33 @@ def pictures(entries: Sequence[Entry], metric: str) -> list[Markup]:
         marks: list[str] = []
         changes = 0
 
-        def at(p: Point) -> tuple[float, float]:
-            return x.at(places[p.entry.commit]), y.at(p.value / unit(metric))
+        of = ranges.Steps(1, ranges.steps_of(values))
+
+        def known(p: Point) -> tuple[float, float]:
+            return float(places[p.entry.commit]), p.value / unit(metric)
+
+        def line(points: Sequence[Point], look: str, name: Optional[str]) -> Markup:
+            all_ = [known(p) for p in points]
+            pixels = [(x.at(a), y.at(b)) for a, b in all_]
+            return svg.polyline(pixels, class_=look, data_z=of.points(all_), data_n=name)
 
         stepped = steps(row, metric, groups)
-        marks += [svg.polyline([at(s.before), at(s.after)], class_="step") for s in stepped]
-        for points in groups.values():
-            line = [at(p) for p in points]
-            marks.append(svg.polyline(line, class_="own"))
-            for (px, py), point in zip(line, points):
-                marks.append(svg.circle(px, py, 1.8, "dot"))
+        marks += [line([s.before, s.after], "step", None) for s in stepped]
+        for number, points in groups.items():
+            marks.append(line(points, "own", f"{row.row}, set {number}"))
+            for point in points:
+                px, py = known(point)
+                place: dict[str, svg.Value] = {"data_x": of.at(px), "data_y": of.up(py)}
+                marks.append(svg.circle(x.at(px), y.at(py), 1.8, "dot", **place))
                 if point.marked:
-                    marks.append(svg.circle(px, py, 4.5, "hollow"))
+                    marks.append(svg.circle(x.at(px), y.at(py), 4.5, "hollow", **place))
                     changes += 1
         label = f"{row.row}, {metric_name(metric)}: from {values[0]:.4g} to {values[-1]:.4g}, {plural(changes, 'change')}"
         label += f", {plural(len(stepped), 'step')} between sets" * bool(stepped)
-        hidden = shared(key, {}, frame(x, y, "commits, by date", []))
-        made.append(Markup(hidden + panel(row.row, label, key, svg.title(label), *marks)))
+        axis = ranges.axis(BOX, (x.low, x.high), of)
+        axis |= {"data_room": ROOM, "data_least": f"{least_half(values, row, metric):.4g}"}
+        hidden = shared(key, {}, frame(x, y, "commits, by date", [], **axis))
+        made.append(Markup(hidden + panel(row.row, label, key, *marks)))
     return made
 
 
@@ -260,7 +280,15 @@ def part(entries: Sequence[Entry], metric: str) -> Part:
             )
     common, *small = pictures(entries, metric)
     told = limit_said(metric, history_changes.works(entries))
-    return Part(key_of("history", metric), name, small, made, shared=common, note=told)
+    return Part(
+        key_of("history", metric),
+        name,
+        small,
+        made,
+        shared=common,
+        note=told,
+        range=range_of(entries, metric),
+    )
 
 
 def findings(entries: Sequence[Entry], metrics: Sequence[str]) -> list[Sentence]:

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import palette
 from report import data, facts
+from report.ranges import Range
 from report.summary import Fold, Sentence
 from report.svg import Markup
 from report.tables import Table
@@ -29,6 +30,7 @@ class Part:
     shown: bool = True
     threads: int = 0  # of the pictures; 0: of all numbers that were measured
     shared: str = ""
+    range: Optional[Range] = None  # of long series: the reader may choose a part
 
 
 @dataclass

@@ -74,6 +74,8 @@ const drawing = (data, state) => {
         return start + (high > low ? (f(v) - f(low)) / (f(high) - f(low)) : 0.5) * (end - start);
       },
       ticks: log ? logTicks(low, high) : linearTicks(low, high),
+      low,
+      high,
     };
   };
 
@@ -84,8 +86,12 @@ const drawing = (data, state) => {
   const pairs = (key, m) => {
     const name = `${key} ${m}`;
     if (!indexed.has(name)) {
-      const found = new Map(), flat = data.places[key].pairs[m];
-      for (let i = 0; i < flat.length; i += 7) found.set(flat[i] * 1000 + flat[i + 1], flat.slice(i + 2, i + 7));
+      const found = new Map(), flat = data.places[key].pairs[m], rows = data.places[key].rows.map((r) => r[0]);
+      let at = 0;
+      rows.forEach((one, i) => rows.slice(i + 1).forEach((other) => {
+        if (flat[at]) found.set(one * 1000 + other, flat.slice(at, at + 5));
+        at += flat[at] ? 5 : 1;
+      }));
       indexed.set(name, found);
     }
     return indexed.get(name);
@@ -106,6 +112,15 @@ const drawing = (data, state) => {
   const base = () => {
     if (state.rel === "measured") return -1;
     return state.rel.startsWith("of:") ? data.allocators.indexOf(state.rel.slice(3)) : data.base;
+  };
+  // In its unit, as study.py and dots.py say it.
+  const amount = (workload, m, v) => {
+    const unit = data.measures[workload][m][1];
+    return unit !== "ns" ? `${number(v)} ${unit}` : v < 9999.5 ? `${number(v)} ns` : `${number(v / 1000)} us`;
+  };
+  const measured = (key, workload, m, a) => {
+    const median = data.places[key].rows.find((r) => r[0] === a)?.[1 + 3 * m] ?? null;
+    return median === null ? "no number" : amount(workload, m, median);
   };
   const ranked = (key, m, a) => a >= 0 && data.places[key].rows.some((r) => r[0] === a && r[1 + 3 * m] !== null);
   // By allocator: middle, low, high and what is told, relative to the base or as measured.
@@ -230,13 +245,13 @@ const drawing = (data, state) => {
       const best = data.places[key].best[m].includes(a) ? "*" : "";
       const unsure = v.told === TOLD.tie || v.told === TOLD.nothing;
       const relative = number(v.middle) + (a === to ? "" : v.told === TOLD.tie ? " tie" : v.told === TOLD.nothing ? " ?" : "");
-      const told = a === to ? "the base" : { 1: better, "-1": worse, 0: "a tie", 2: "nothing can be told" }[v.told];
+      const told = a === to ? "the base" : { 1: better, "-1": worse, 0: v.told === TOLD.tie && `tie: ${tie(v)}`, 2: "nothing can be told" }[v.told];
       set(mark.querySelector("circle"), { class: unsure ? "hollow" : "dot" });
       mark.querySelector(".name").textContent = data.names[a];
       mark.querySelector(".value").textContent = (v.told === null ? `${long(v.middle)} ${unit}` : relative) + best;
-      const whose = to >= 0 ? ` times ${data.allocators[to]}'s` : ` ${unit}`;
-      mark.querySelector("title").textContent =
-        `${data.allocators[a]}: ${name} ${number(v.middle)}${whose} (${number(v.low)} to ${number(v.high)})` + (told ? `; ${told}` : "");
+      const said = measured(key, workload, m, a);
+      mark.querySelector("title").textContent = v.told === null ? `${data.allocators[a]}: ${name} ${said} (${amount(workload, m, v.low)} to ${amount(workload, m, v.high)})`
+        : `${data.allocators[a]}: ${name} ${number(v.middle)} times ${data.allocators[to]}'s (${number(v.low)} to ${number(v.high)}); ${said}; ${told}`;
       return [mark, v.low, v.middle, v.high];
     });
     const title = to >= 0 ? `multiples of ${data.allocators[to]}` : unit;
@@ -272,6 +287,7 @@ const drawing = (data, state) => {
     const order = [...speeds.keys()].sort((a, b) => Math.round(py(a) * 10) - Math.round(py(b) * 10) || a - b);
     const heights = slots(order.map(py), L.top + 4, bottom);
     const front = data.places[key].front;
+    const [whoseSpeed, whoseMemory] = to >= 0 ? [` times ${data.allocators[to]}'s`, " times"] : [" million operations a second", " MiB"];
     begin(svg);
     order.forEach((a, i) => {
       const mark = markOf(svg, a), [leader, across, up] = all("line", mark), text = mark.querySelector("text");
@@ -282,7 +298,8 @@ const drawing = (data, state) => {
       set(mark.querySelector("circle"), { cx: px(a), cy: py(a), class: beaten ? "hollow" : "dot" });
       set(text, { y: heights[i] + 4, class: beaten ? "label" : "label front" }).textContent = data.names[a] + (beaten || !front.length ? "" : " *");
       mark.querySelector("title").textContent =
-        `${data.allocators[a]}: speed ${number(speeds.get(a).middle)}, memory ${number(memories.get(a).middle)}` +
+        `${data.allocators[a]}: speed ${number(speeds.get(a).middle)}${whoseSpeed}, memory ${number(memories.get(a).middle)}${whoseMemory}; ` +
+        `${measured(key, workload, 0, a)} an operation, ${measured(key, workload, 1, a)}` +
         (beaten ? "; clearly beaten" : front.length ? "; not clearly beaten" : "");
     });
     resize(svg, bottom + L.axis);
@@ -341,5 +358,5 @@ const drawing = (data, state) => {
     else ({ dots, pareto, bars })[kind](svg, `${workload}/${threadsOf(workload)}`, workload);
   };
 
-  return { TOLD, NOTHING, number, long, seen, tie, pair, threadsOf, redraw, relative, ofWhat };
+  return { TOLD, NOTHING, number, long, seen, tie, pair, threadsOf, redraw, relative, ofWhat, around, linearTicks, label };
 };

@@ -5,8 +5,8 @@
   const byId = (id) => document.getElementById(id);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const data = JSON.parse(byId("data").textContent);
-  const state = { w: "", t: "", rel: "", scale: "", hide: new Set() };
-  const { TOLD, NOTHING, number, tie, pair, threadsOf, redraw, relative, ofWhat } = drawing(data, state);
+  const state = { w: "", t: "", rel: "", scale: "", hide: new Set(), range: new Map() };
+  const { TOLD, NOTHING, number, tie, pair, threadsOf, redraw, relative, ofWhat, ...axes } = drawing(data, state);
 
   // --- the state, the controls, the address ------------------------------------------------------
   const selects = [["workload", "w"], ["threads", "t"], ["relative", "rel"], ["scale", "scale"]].filter(([id]) => byId(id));
@@ -31,6 +31,7 @@
       part.hidden = !chosen(part);
       if (part.hidden) continue;
       all("svg.plot", part).forEach(redraw);
+      range.draw(part);
       all("svg.small", part).forEach((s) => s.toggleAttribute("hidden", isHidden(s)));
       all("table.relative", part).forEach((t) => relative(t, part.dataset.workload));
       hideColumns(part);
@@ -52,6 +53,7 @@
     if (at) said.set("at", at);
     for (const k of ["w", "t", "rel", "scale"]) if (state[k]) said.set(k, state[k]);
     if (state.hide.size) said.set("hide", [...state.hide].map(encodeURIComponent).join(","));
+    if (state.range.size) said.set("range", range.address());
     const pairSaid = couple.map((id) => byId(id).value);
     if (pairSaid.join() !== firstPair.join()) said.set("pair", pairSaid.join(","));
     const view = said.toString();
@@ -65,6 +67,7 @@
     for (const [id, key] of selects) state[key] = known(byId(id), said.get(key) || "");
     const hidden = (said.get("hide") || "").split(",").map(decodeURIComponent);
     state.hide = new Set(hidden.filter((n) => names.includes(n)));
+    range.read(said.get("range") || "");
     (said.get("pair") || "").split(",").forEach((value, i) => {
       if (couple[i] && known(byId(couple[i]), value)) byId(couple[i]).value = value;
     });
@@ -88,8 +91,8 @@
     there.classList.add("target");
     there.scrollIntoView();
   };
-  const say = (text) => { if (names.length) byId("status").textContent = text; };
-  const copy = async (text, done) => {
+  const say = (text, at = byId("status")) => { if (at) at.textContent = text; };
+  const copy = async (text, done, at) => {
     try {
       await navigator.clipboard.writeText(text);
     } catch {
@@ -100,15 +103,16 @@
       document.execCommand("copy");
       area.remove();
     }
-    say(done);
+    say(done, at);
   };
   const changed = (key) => (event) => {
     state[key] = event.target.value;
     update();
   };
+  const link = () => history.replaceState(null, "", `#${address("")}`);
   const update = () => {
     apply();
-    history.replaceState(null, "", `#${address("")}`);
+    link();
   };
 
   // --- two of them -------------------------------------------------------------------------------
@@ -163,6 +167,10 @@
   });
   for (const picture of all(".picture")) {
     picture.addEventListener("keydown", (event) => {
+      if (range.key(event, picture.closest(".part"))) {
+        event.preventDefault();
+        return;
+      }
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (event.key === "Escape") clear();
       if (!step) return;
@@ -187,9 +195,12 @@
     button.hidden = false;
     button.addEventListener("click", () => {
       const lines = all("tr:not([hidden])", button.closest("table"));
-      copy(lines.map((l) => [...l.cells].filter((c) => !c.hidden).map((c) => quoted(c.textContent)).join(",")).join("\n") + "\n", "The table is copied as CSV.");
+      copy(table(lines.map((l) => [...l.cells].filter((c) => !c.hidden).map((c) => c.textContent))), "The table is copied as CSV.");
     });
   }
+
+  const table = (lines) => lines.map((cells) => cells.map(quoted).join(",")).join("\n") + "\n";
+  const range = ranging(state, { ...axes, number, changed: link, copied: (lines, at) => copy(table(lines), "This range is copied as CSV.", at) });
 
   // --- begin -------------------------------------------------------------------------------------
   const candidates = [...new Set(Object.keys(data.places).flatMap((k) => data.places[k].rows.map((r) => r[0])))].sort((a, b) => a - b);
@@ -214,12 +225,12 @@
     if (!document.querySelector("svg[data-kind]")) byId("scale").parentElement.hidden = true;
     byId("controls").addEventListener("reset", (event) => {
       event.preventDefault();
-      Object.assign(state, { w: "", t: "", rel: "", scale: "", hide: new Set() });
+      Object.assign(state, { w: "", t: "", rel: "", scale: "", hide: new Set(), range: new Map() });
       update();
       say("All is as at first.");
     });
     byId("link").addEventListener("click", () => {
-      history.replaceState(null, "", `#${address("")}`);
+      link();
       copy(location.href, "The link is copied.");
     });
   }

@@ -7,16 +7,16 @@ import math
 from typing import Optional
 
 from bench_results import FREED_LATER, MIB, PURGED_LATER, Results, Row, Series
-from report import scale, svg
+from report import ranges, scale, svg
+from report.ranges import Line, Range, Steps
 from report.study import Study
-from report.svg import Markup
+from report.svg import Markup, Value
 from report.summary import key_of
 
 WIDTH, HEIGHT = 176, 135
 LEFT, RIGHT, TOP, BOTTOM = 40, 168, 22, 108
-MOST_POINTS = 64  # of a line over time: one for two pixels
-
-Line = list[tuple[float, float]]
+BOX = (LEFT, RIGHT, TOP, BOTTOM)
+MOST_POINTS = 64  # that are drawn of a line over time: one for two pixels
 
 
 def panel(name: str, label: str, behind: str, *parts: str) -> Markup:
@@ -24,7 +24,8 @@ def panel(name: str, label: str, behind: str, *parts: str) -> Markup:
     return svg.picture(
         WIDTH,
         HEIGHT,
-        label,
+        None,
+        svg.title(label),
         svg.text(LEFT, 11, name, "head"),
         svg.element("use", href=f"#{behind}"),
         *parts,
@@ -33,7 +34,7 @@ def panel(name: str, label: str, behind: str, *parts: str) -> Markup:
     )
 
 
-def frame(x: scale.Scale, y: scale.Scale, under: str, ticks: list[float]) -> Markup:
+def frame(x: scale.Scale, y: scale.Scale, under: str, ticks: list[float], **more: Value) -> Markup:
     """Axes; few ticks, for there is little room."""
     parts: list[str] = []
     heights = y.ticks()
@@ -44,12 +45,23 @@ def frame(x: scale.Scale, y: scale.Scale, under: str, ticks: list[float]) -> Mar
         ]
     parts += [svg.text(x.at(t), BOTTOM + 13, scale.label(t), "tick fine") for t in ticks]
     parts.append(svg.text((LEFT + RIGHT) / 2, BOTTOM + 23, under, "title fine"))
-    return svg.group(*parts, class_="axis")
+    return svg.group(*parts, class_="axis", **more)
 
 
-def shared(key: str, lines: dict[str, Line], *more: str) -> Markup:
-    """What all panels of a workload have: once, used by each. Each line is there once, too: `own` is a copy of it."""
-    grey = [svg.polyline(line, id=f"{key}-{i}") for i, line in enumerate(lines.values())]
+def shared(
+    key: str, lines: dict[str, Line], *more: str, points: Optional[dict[str, str]] = None
+) -> Markup:
+    """What all panels of a workload have: once, used by each. Each line is there once, too: `own` is a copy of it.
+    `points`: all that a reader may have of it."""
+    grey = [
+        svg.polyline(
+            line,
+            id=f"{key}-{i}",
+            data_z=points[name] if points else None,
+            data_n=name if points else None,
+        )
+        for i, (name, line) in enumerate(lines.items())
+    ]
     inner = svg.group(*more, svg.group(*grey, class_="others"), id=key)
     defined = svg.element("defs", inner)
     return svg.element("svg", defined, width=0, height=0, class_="shared", aria_hidden="true")
@@ -104,17 +116,17 @@ def throughput(study: Study, workload: str) -> list[Markup]:
             said.append(f"{t}: {middle:.4g}")
         label = f"{name}, million operations a second by threads: {', '.join(said)}"
         line = own(key, lines, name)
-        found.append(panel(name, label, key, svg.title(label), line, *marks))
+        found.append(panel(name, label, key, line, *marks))
     return found
 
 
-def thinned(line: Line) -> Line:
-    """At most MOST_POINTS; of each stretch, the one that is furthest from the last kept, so that peaks stay."""
-    if len(line) <= MOST_POINTS:
+def thinned(line: Line, most: int = MOST_POINTS) -> Line:
+    """At most so many; of each stretch, the one that is furthest from the last kept, so that peaks stay."""
+    if len(line) <= most:
         return line
     kept = [line[0]]
-    step = (len(line) - 2) / (MOST_POINTS - 2)
-    for i in range(MOST_POINTS - 2):
+    step = (len(line) - 2) / (most - 2)
+    for i in range(most - 2):
         stretch = line[1 + int(i * step) : 1 + int((i + 1) * step)]
         if stretch:
             kept.append(max(stretch, key=lambda p: abs(p[1] - kept[-1][1])))
@@ -122,6 +134,8 @@ def thinned(line: Line) -> Line:
 
 
 LIVE, DRAINED = "all live", "all freed"
+
+SECONDS = Range("seconds", ["allocator", "seconds", "MiB"])
 
 # When a pass reached an instant, by the name of it.
 Marks = list[tuple[str, float]]
@@ -173,14 +187,18 @@ def live_line(row: Optional[Row], marks: Marks) -> Line:
     return line
 
 
-def marked(marks: Marks, names: list[str], x: scale.Scale) -> list[Markup]:
+def marked(marks: Marks, names: list[str], x: scale.Scale, steps: Steps) -> list[Markup]:
     """A line at each, with its number where there is room."""
-    found, last = [], -math.inf
+    if not marks:
+        return []
+    strokes = "".join(f"M{svg.number(x.at(t))},{TOP}v{BOTTOM - TOP}" for _, t in marks)
+    places = " ".join(str(steps.at(t)) for _, t in marks)
+    found, last = [svg.element("path", d=strokes, class_="phase", data_x=places)], -math.inf
     for name, seconds in marks:
         at = x.at(seconds)
-        found.append(svg.line(at, TOP, at, BOTTOM, "phase"))
         if name in names and at - last >= MARK_ROOM:
-            found.append(svg.text(at, TOP - 1, str(names.index(name) + 1), "tick fine"))
+            number = str(names.index(name) + 1)
+            found.append(svg.text(at, TOP - 1, number, "tick fine", data_x=steps.at(seconds)))
             last = at
     return found
 
@@ -207,7 +225,8 @@ def over_time(
     rows = {name: p.row(name) if p else None for name in lines}
     key = key_of("behind-time", workload)
     marks = marks_of(study, workload, threads)
-    return of_lines(key, lines, "MiB above the start", live, rows, marks)
+    most = ranges.most_points(len(series))
+    return of_lines(key, lines, "MiB above the start", live, rows, marks, most)
 
 
 def of_lines(
@@ -217,39 +236,45 @@ def of_lines(
     live: float = 0.0,
     rows: Optional[dict[str, Optional[Row]]] = None,
     marks: Optional[dict[str, Marks]] = None,
+    most: int = ranges.MOST_POINTS,
 ) -> list[Markup]:
     """Over seconds. `live`: a level for all; 0: none. `rows` have the levels of the phases. With `marks` of when these
-    were, live bytes are a line of each allocator's."""
+    were, live bytes are a line of each allocator's. `most`: points that a reader may have of each line.
+    """
     x = scale.around([at for line in lines.values() for at, _ in line], LEFT, RIGHT, log=False)
     tops = [b for line in lines.values() for _, b in line]
     y = scale.around([*tops, live], BOTTOM, TOP, log=False)
     drawn = {a: [(x.at(t), y.at(b)) for t, b in thinned(line)] for a, line in lines.items()}
-    ticks = x.ticks()
-    more = [frame(x, y, "seconds", ticks[:: max(1, len(ticks) // 3)])]
+    steps = ranges.steps([*lines.values(), [(0.0, live)]])
+    points = {a: steps.points(thinned(line, max(most, MOST_POINTS))) for a, line in lines.items()}
+    ticks, axis = x.ticks(), ranges.axis(BOX, (x.low, x.high), steps)
+    more = [frame(x, y, "seconds", ticks[:: max(1, len(ticks) // 3)], **axis)]
     if live and not marks:
-        more.append(svg.line(LEFT, y.at(live), RIGHT, y.at(live), "live"))
-    found = [shared(key, drawn, *more)]
+        more.append(svg.line(LEFT, y.at(live), RIGHT, y.at(live), "live", data_y=steps.up(live)))
+    found = [shared(key, drawn, *more, points=points)]
     for name in sorted(lines):
         row, mine = (rows or {}).get(name), (marks or {}).get(name, [])
-        levels, said = levels_of(row, y)
-        held = [(x.at(at), y.at(b)) for at, b in live_line(row, mine)]
-        over = [svg.polyline(held, class_="live")] if held else []
-        over += marked(mine, names_of(marks or {}), x)
+        levels, said = levels_of(row, y, steps)
+        held = live_line(row, mine)
+        at_pixels = [(x.at(at), y.at(b)) for at, b in held]
+        over = [svg.polyline(at_pixels, class_="live", data_z=steps.points(held))] if held else []
+        over += marked(mine, names_of(marks or {}), x, steps)
         said = f"; medians of the samples: {said}" if said else ""
         said += "".join(f"; {name} at {at:.3g} s" for name, at in mine)
         peak = max(b for _, b in lines[name])
         label = f"{name}, {unit} over {lines[name][-1][0]:.3g} seconds of one pass: at most {peak:.4g}{said}"
         line = own(key, drawn, name)
-        found.append(panel(name, label, key, svg.title(label), line, *over, *levels))
+        found.append(panel(name, label, key, line, *over, *levels))
     return found
 
 
-def levels_of(row: Optional[Row], y: scale.Scale) -> tuple[list[Markup], str]:
+def levels_of(row: Optional[Row], y: scale.Scale, steps: Steps) -> tuple[list[Markup], str]:
     marks, said = [], []
     for i, (counter, name) in enumerate(LEVELS):
         above = row.above_start(counter) if row else None
         if above:
-            at = y.at(max(0.0, above.median / MIB))
-            marks.append(svg.line(RIGHT - 10 + 4 * i, at, RIGHT - 6 + 4 * i, at, f"level level{i}"))
+            level, left = max(0.0, above.median / MIB), RIGHT - 10 + 4 * i
+            at, look = y.at(level), f"level level{i}"
+            marks.append(svg.line(left, at, left + 4, at, look, data_y=steps.up(level)))
             said.append(f"{name} {above.median / MIB:.4g}")
     return marks, ", ".join(said)

@@ -9,7 +9,8 @@ from typing import Optional
 
 from bench_results import FREED_LATER, MIB, PURGED_LATER, Instant, Row
 from report import scale, svg
-from report.panels import BOTTOM, DRAINED, LEFT, LIVE, RIGHT, TOP, Line, frame, own, panel, shared
+from report.panels import BOTTOM, DRAINED, LEFT, LIVE, RIGHT, TOP, frame, own, panel, shared
+from report.ranges import Line
 from report.study import Place, Study
 from report.summary import key_of
 from report.svg import Markup
@@ -103,7 +104,7 @@ def panels(study: Study, p: Place) -> list[Markup]:
     for name in sorted(found):
         said = ", ".join(f"{f.name} {f.resident:.3g} (live {f.live:.3g})" for f in found[name])
         label = f"{name}, MiB above the start after each phase: {said}"
-        made.append(panel(name, label, key, svg.title(label), own(key, lines, name)))
+        made.append(panel(name, label, key, own(key, lines, name)))
     return made
 
 

@@ -121,7 +121,8 @@ def sections(verdict: Verdict, curves: Mapping[tuple[str, int], Curve]) -> list[
     )
     common, *small = over_time(results, curves) or [Markup()]
     if small:
-        second.parts.append(Part("time-all", "Memory", small, None, shared=common))
+        made = Part("time-all", "Memory", small, None, shared=common, range=panels.SECONDS)
+        second.parts.append(made)
     else:
         second.intro, second.legend = "This run has no recording of memory over time.", []
     return [first, second]

@@ -52,18 +52,27 @@ def around(values: Iterable[float], start: float, end: float, log: bool) -> Scal
 
 
 def printed(value: float) -> list[object]:
-    """All that the page may write of it, or of its inverse: a ratio the other way round, and a speed."""
+    """All that the page may write of it, or of its inverse: a ratio the other way round, and a speed. Of many nanoseconds, it
+    writes microseconds."""
     inverse = [answer.number(x / value) for x in (1, 1000)] if value else []
-    return [answer.number(value), table.number(value), try_words.seen(value / 100), *inverse]
+    micro = [answer.number(value / 1000)] if value >= 9999.5 else []
+    return [
+        answer.number(value),
+        table.number(value),
+        try_words.seen(value / 100),
+        *inverse,
+        *micro,
+    ]
 
 
 def short(value: float) -> float:
     """To four digits, which is all that a picture shows. To more where a place would else write another number than of the
-    whole value: 3.5851 is 3.59, and 3.585 would be 3.58. page-draw.js has no more."""
-    wanted = printed(value)
+    whole value: 3.5851 is 3.59, and 3.585 would be 3.58. And what is beside 1 stays there. page-draw.js has no more.
+    """
+    wanted, side = printed(value), (value > 1, value < 1)
     for digits in range(4, 17):
         rounded = float(f"{value:.{digits}g}")
-        if printed(rounded) == wanted:
+        if printed(rounded) == wanted and (rounded > 1, rounded < 1) == side:
             break
     else:
         rounded = value

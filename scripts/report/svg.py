@@ -49,16 +49,17 @@ def group(*children: str, **attributes: Value) -> Markup:
     return element("g", *children, **attributes)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
-    return element("line", x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), class_=class_)
+def line(x1: float, y1: float, x2: float, y2: float, class_: str, **more: Value) -> Markup:
+    ends = {"x1": float(x1), "y1": float(y1), "x2": float(x2), "y2": float(y2)}
+    return element("line", **ends, class_=class_, **more)
 
 
-def text(x: float, y: float, said: str, class_: Optional[str] = None) -> Markup:
-    return element("text", said, x=float(x), y=float(y), class_=class_)
+def text(x: float, y: float, said: str, class_: Optional[str] = None, **more: Value) -> Markup:
+    return element("text", said, x=float(x), y=float(y), class_=class_, **more)
 
 
-def circle(x: float, y: float, radius: float, class_: str) -> Markup:
-    return element("circle", cx=float(x), cy=float(y), r=float(radius), class_=class_)
+def circle(x: float, y: float, radius: float, class_: str, **more: Value) -> Markup:
+    return element("circle", cx=float(x), cy=float(y), r=float(radius), class_=class_, **more)
 
 
 def rectangle(x: float, y: float, width: float, height: float, class_: str) -> Markup:
@@ -77,7 +78,10 @@ def title(said: str) -> Markup:
     return element("title", said)
 
 
-def picture(width: float, height: float, label: str, *children: str, **attributes: Value) -> Markup:
+def picture(
+    width: float, height: float, label: Optional[str], *children: str, **attributes: Value
+) -> Markup:
+    """`label`: what a screen reader says of it; None: a title among its children does."""
     return element(
         "svg",
         *children,

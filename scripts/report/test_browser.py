@@ -1,14 +1,20 @@
 """Pages in a browser, headless: what a reader does with them, what a screen reader is told, and how they look. The
 screenshots are for a person to look at; SHOTS=folder keeps them."""
 
+import html
 import json
 import os
+import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
+import answer
+import bench_results
+from bench_results import MIB
 from driving import BUILD, ROOT, DriverTest, run, slow
-from report import write
+from report import bars, dots, panels, study, write
 from report.test_kinds import REDIS, conformance, gate, hardening
 from report.test_more_kinds import PROGRAMS, heap, memory
 from report.test_report import large_run
@@ -16,6 +22,51 @@ from test_bench_results import EXAMPLE
 
 DRIVE = ROOT / "scripts" / "report" / "drive.mjs"
 MODULES = BUILD / "browser"
+
+
+@dataclass
+class Chosen(study.Study):
+    """By the base that a reader chose; None: as measured."""
+
+    chosen: Optional[str] = None
+
+    @property
+    def base(self) -> Optional[str]:
+        return self.chosen
+
+
+def said_of(picture: str) -> list[str]:
+    """On hovering, of each mark."""
+    return sorted(map(html.unescape, re.findall(r"<title>(.*?)</title>", picture)))
+
+
+def expected() -> Any:
+    """What the page of the example must say after switches, as Python draws it; and a line over time."""
+    found = bench_results.load(EXAMPLE)
+    s = study.study(found)
+    names = answer.short_names(found.allocators, dots.NAME_WIDTH)
+    views = []
+    for threads in (1, 2, 4):
+        for base, word in (
+            (s.base, ""),
+            ("jemalloc", "&rel=of:jemalloc"),
+            (None, "&rel=measured"),
+        ):
+            of = Chosen(s.run, s.answer, s.places, base)
+            pictures: dict[str, list[str]] = {}
+            for w in s.workloads:
+                p = s.places[w, threads]
+                pictures[f"pareto {w} "] = said_of(dots.pareto(of, p, names))
+                pictures[f"bars {w} "] = said_of(bars.bars(of, p, names))
+                for i, q in enumerate(p.asked):
+                    pictures[f"dots {w} {i}"] = said_of(dots.dots(of, p, q, names))
+            views.append((f"w=*&t={threads}{word}", pictures))
+    series = bench_results.load_timeline(EXAMPLE / "timeline.csv")
+    threads = max(t for w, a, t in series if w == "small")
+    line = series["small", "gomalloc", threads]
+    start = panels.start_of(found, "small", "gomalloc", threads)
+    over = [(t, max(0.0, (b - start) / MIB)) for t, b in zip(line.seconds, line.rss)]
+    return {"views": views, "over": over}
 
 
 @slow
@@ -52,6 +103,7 @@ class Browser(DriverTest):
 
     def test_what_a_reader_does(self) -> None:
         pages = [self.made("bench", EXAMPLE), self.made("try", REDIS), self.interrupted()]
+        pages[0].with_suffix(".json").write_text(json.dumps(expected()))
         for name, document in (
             ("check", conformance()),
             ("harden", hardening()),

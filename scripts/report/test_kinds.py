@@ -127,7 +127,7 @@ class Kinds(DriverTest):
         text = write.rendered(made)
         assert text
         file.unlink()
-        self.assertEqual(text.count("<script"), 3)
+        self.assertEqual(text.count("<script"), 4)
         self.assertIn("&lt;script&gt;alert(1)&lt;/script&gt;", text)
         return made, text
 

@@ -116,7 +116,7 @@ class PageTest(DriverTest):
         found = Elements(made)
         self.assertEqual(len(found.keys), len(set(found.keys)), "an address is there once")
         self.assertEqual({x[1:] for x in found.links} - set(found.keys), set())
-        self.assertEqual((found.events, found.kinds["script"]), ([], 3))
+        self.assertEqual((found.events, found.kinds["script"]), ([], 4))
         return made
 
 

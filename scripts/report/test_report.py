@@ -18,7 +18,20 @@ import palette
 import paired
 from bench_results import MIB
 from driving import ROOT, DriverTest, clean_environment, run, slow
-from report import bench, catalogue, dots, facts, model, panels, scale, study, summary, svg, tables
+from report import (
+    bench,
+    catalogue,
+    dots,
+    facts,
+    model,
+    panels,
+    ranges,
+    scale,
+    study,
+    summary,
+    svg,
+    tables,
+)
 from test_bench_results import EXAMPLE, document, entry, failed, made_up
 
 MAIN = ROOT / "scripts" / "report" / "__main__.py"
@@ -374,7 +387,8 @@ class Pictures(unittest.TestCase):
     def test_phases_are_marked_on_the_time_axis(self) -> None:
         panel, table = self.over_time(False)
         root = xml.etree.ElementTree.fromstring(panel)
-        x = [float(e.get("x1", 0)) for e in root.iter("line") if e.get("class") == "phase"]
+        (lines,) = [e.get("d", "") for e in root.iter("path") if e.get("class") == "phase"]
+        x = [float(v) for v in re.findall(r"M([\d.]+),22v86", lines)]
         steps = [b - a for a, b in zip(x, x[1:])]
         self.assertEqual(len(x), 4)
         self.assertAlmostEqual(min(steps), max(steps), delta=0.11)
@@ -424,8 +438,10 @@ class Pictures(unittest.TestCase):
     def test_numbers_of_marks_do_not_cover_each_other(self) -> None:
         x = scale.Scale(0, 1, panels.LEFT, panels.RIGHT, log=False)
         names = [str(i) for i in range(20)]
-        drawn = panels.marked([(n, i / 20) for i, n in enumerate(names)], names, x)
-        self.assertEqual(sum("<line" in d for d in drawn), 20)
+        drawn = panels.marked(
+            [(n, i / 20) for i, n in enumerate(names)], names, x, ranges.Steps(100, 1)
+        )
+        self.assertEqual("".join(drawn).count("M"), 20)
         self.assertLessEqual(sum("<text" in d for d in drawn), 128 / panels.MARK_ROOM + 1)
 
     def test_ticks(self) -> None:
@@ -446,7 +462,7 @@ class Pictures(unittest.TestCase):
         for picture in pictures:
             root = xml.etree.ElementTree.fromstring(picture)
             self.assertEqual(root.get("role"), "img")
-            self.assertTrue(root.get("aria-label"))
+            self.assertTrue(root.get("aria-label") or root.findtext("title"))
             self.assertNotRegex(picture, r"\b(nan|inf)\b")
 
     def test_colours_can_be_seen_on_both_grounds(self) -> None:
@@ -466,12 +482,13 @@ class Rounding(unittest.TestCase):
             self.skipTest("node is not installed")
         draw = random.Random(1)
         values = [k / 8 for k in range(1, 400)] + [10 ** draw.uniform(-4, 6) for _ in range(3000)]
+        values += [10 ** draw.uniform(4, 6) for _ in range(1000)]
         values += [3.5851, 1.2951, 0.0049996, 99.9499, 999.5, 25000.0, 35000.0, 95000.0, 2.00001]
         program = """
             const drawing = new Function(`${require("fs").readFileSync(process.argv[1])}; return drawing`)();
             const { number, long, seen } = drawing({}, {});
             const values = JSON.parse(require("fs").readFileSync(0));
-            console.log(JSON.stringify(values.map((v) => [number(v), long(v), seen(v), number(1 / v), number(1000 / v)])));
+            console.log(JSON.stringify(values.map((v) => [number(v), long(v), seen(v), number(1 / v), number(1000 / v), ...(v < 9999.5 ? [] : [number(v / 1000)])])));
         """
         source = ROOT / "scripts" / "report" / "page-draw.js"
         carried = json.dumps([scale.short(v) for v in values])
@@ -506,6 +523,77 @@ class Rounding(unittest.TestCase):
         drawn = [scale.short(draw.uniform(0.1, 10)) for _ in range(1000)]
         self.assertLess(sum(v != float(f"{v:.4g}") for v in drawn), 400)
         self.assertEqual((scale.short(3.5851), scale.short(0.12340001)), (3.5851, 0.1234))
+        self.assertEqual([scale.short(v) for v in (1.00003, 0.99998, 1.0)], [1.00003, 0.99998, 1])
+
+
+class Ranges(unittest.TestCase):
+    def decoded(self, text: str, of: ranges.Steps) -> "list[tuple[float, float]]":
+        x = y = stride = 0
+        found = []
+        for step in text.split():
+            *across, up = (int(n, 36) for n in step.split(","))
+            stride = across[0] if across else stride
+            x, y = x + stride, y + up
+            found.append((x / of.x, y / of.y))
+        return found
+
+    def test_a_line_carries_all_its_points(self) -> None:
+        draw = random.Random(3)
+        line = [(i * 0.0021, abs(draw.gauss(90, 30))) for i in range(700)]
+        of = ranges.steps([line])
+        common, panel = panels.of_lines("k", {"a": line}, "MiB")
+        (drawn,) = xml.etree.ElementTree.fromstring(common).iter("polyline")
+        self.assertEqual(len(drawn.get("points", "").split()), panels.MOST_POINTS)
+        self.assertEqual(drawn.get("data-n"), "a")
+        again = self.decoded(drawn.get("data-z", ""), of)
+        self.assertEqual(len(again), 700)
+        for (t, v), (u, w) in zip(line, again):
+            self.assertTrue(abs(t - u) <= 1e-4 and abs(v - w) <= 1e-3, (t, u, v, w))
+
+    def test_many_lines_carry_fewer(self) -> None:
+        for lines, most in ((1, 1000), (100, 320), (1000, 32)):
+            self.assertEqual(ranges.most_points(lines), most)
+        line = [(float(i), 1.0) for i in range(3000)]
+        for most, kept in ((400, 400), (40, panels.MOST_POINTS)):
+            common, _ = panels.of_lines("k", {"a": line}, "MiB", most=most)
+            (drawn,) = xml.etree.ElementTree.fromstring(common).iter("polyline")
+            self.assertEqual(len(drawn.get("data-z", "").split()), kept)
+
+    def test_what_is_cut_ends_at_the_range(self) -> None:
+        """Between two points, at a step, and where a line ends before."""
+        node = shutil.which("node")
+        if not node:
+            self.skipTest("node is not installed")
+        program = """
+            globalThis.document = { querySelectorAll: () => [] };
+            globalThis.addEventListener = () => {};
+            globalThis.matchMedia = () => globalThis;
+            const ranging = new Function(`${require("fs").readFileSync(process.argv[1])}; return ranging`)();
+            const cases = JSON.parse(require("fs").readFileSync(0));
+            console.log(JSON.stringify(cases.map(([line, from, to]) => ranging({}, {}).cut(line, from, to))));
+        """
+        source = ROOT / "scripts" / "report" / "page-range.js"
+        cases = [
+            ([[0, 0], [10, 10]], 2, 5),
+            ([[0, 0], [4, 8], [4, 2], [6, 2]], 3, 5),
+            ([[0, 1], [2, 1]], 1, 5),
+            ([[0, 1], [2, 1]], 3, 5),
+            ([[0, 1], [1, 2], [2, 3]], 0, 2),
+            ([[9, 9], [1, 1]], 2, 5),
+        ]
+        result = run(node, "-e", program, source, input=json.dumps(cases))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(
+            json.loads(result.stdout),
+            [
+                [[2, 2], [5, 5]],
+                [[3, 6], [4, 8], [4, 2], [5, 2]],
+                [[1, 1], [2, 1]],
+                [],
+                [[0, 1], [1, 2], [2, 3]],
+                [[5, 5], [2, 2]],
+            ],
+        )
 
 
 class Elements(HTMLParser):
@@ -600,7 +688,7 @@ class WholePage(DriverTest):
         found = Elements(text)
         self.assertEqual(found.events, [])
         self.assertNotIn("b", found.kinds)
-        self.assertEqual(found.kinds["script"], 3, "the data, and our own")
+        self.assertEqual(found.kinds["script"], 4, "the data, and our own")
         self.assertIn(html.escape(MARKUP, quote=False)[:20], text)
 
     def test_what_is_spoiled_is_refused(self) -> None:

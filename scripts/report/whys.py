@@ -7,11 +7,12 @@ import shlex
 from typing import Any
 
 from bench_results import MIB, plural, printable
-from report import scale, svg
+from report import ranges, scale, svg
 from report.dots import slots
 from report.facts import Facts, Library
 from report.matrices import text
 from report.model import Page, Part, Section
+from report.ranges import Range
 from report.summary import Sentence
 from report.svg import Markup
 from report.tables import Cell, Line, Table
@@ -21,25 +22,47 @@ from verdicts.why_verdict import Verdict, percent, size
 
 WIDTH, HEIGHT = 690, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 430, 14, 286
-MOST_POINTS = 200  # of a layer
+MOST_POINTS = 200  # that are drawn of a layer
+RANGE = Range("seconds", ["part", "seconds", "MiB"])
 SHORT = {**PARTS, "requested": "live: asked for", "slack": "live: slack"}
 
 
-def thinned(points: list[Point], kept: Point) -> list[Point]:
+def thinned(points: list[Point], kept: Point, most: int = MOST_POINTS) -> list[Point]:
     """At most so many, among them the one that is judged and the one of most memory."""
-    if len(points) <= MOST_POINTS:
+    if len(points) <= most:
         return points
-    step = len(points) / (MOST_POINTS - 2)
-    chosen = {int(i * step) for i in range(MOST_POINTS - 2)} | {len(points) - 1}
+    step = len(points) / (most - 2)
+    chosen = {int(i * step) for i in range(most - 2)} | {len(points) - 1}
     chosen |= {points.index(kept), max(range(len(points)), key=lambda i: points[i].rss)}
     return [points[i] for i in sorted(chosen)]
 
 
 def layer(
-    name: str, low: list[tuple[float, float]], high: list[tuple[float, float]], said: str
+    name: str, low: ranges.Line, high: ranges.Line, said: str, all_: tuple[str, str]
 ) -> Markup:
+    """`all_`: the points of its upper and its lower border."""
     corners = " ".join(f"{svg.number(x)},{svg.number(y)}" for x, y in [*high, *reversed(low)])
-    return svg.element("polygon", svg.title(said), points=corners, class_=f"mark layer {name}")
+    return svg.element(
+        "polygon",
+        svg.title(said),
+        points=corners,
+        class_=f"mark layer {name}",
+        data_n=PARTS[name],
+        data_z=";".join(all_),
+    )
+
+
+def stacked(points: list[Point]) -> list[ranges.Line]:
+    """In MiB: the ground, and the upper border of each part in the order of PARTS."""
+    at, found = [0.0] * len(points), [[(p.seconds, 0.0) for p in points]]
+    for name in PARTS:
+        at = [b + max(0.0, p.parts[name]) / MIB for b, p in zip(at, points)]
+        found.append([(p.seconds, v) for p, v in zip(points, at)])
+    return found
+
+
+def live_of(points: list[Point]) -> ranges.Line:
+    return [(p.seconds, p.live / MIB) for p in points]
 
 
 def picture(process: Process, verdict: Verdict) -> Markup:
@@ -49,46 +72,47 @@ def picture(process: Process, verdict: Verdict) -> Markup:
     x = scale.around([p.seconds for p in points], LEFT, RIGHT, log=False)
     if x.high > 0:  # no room at the right: there are the names
         x = scale.Scale(0.0, max(p.seconds for p in points) or 1.0, LEFT, RIGHT, log=False)
-    tops = [sum(max(0.0, p.parts[k]) for k in PARTS) / MIB for p in points]
-    y = scale.around([*tops, *(p.live / MIB for p in points)], BOTTOM, TOP, log=False)
-    below = [0.0] * len(points)
+    borders, live = stacked(points), live_of(points)
+    y = scale.around([v for _, v in [*borders[-1], *live]], BOTTOM, TOP, log=False)
+    more = thinned(process.points, verdict.at, ranges.MOST_POINTS)
+    steps = ranges.steps([*stacked(more), live_of(more)])
+    whole = [steps.points(line) for line in stacked(more)]
+    drawn = [[(x.at(s), y.at(v)) for s, v in line] for line in borders]
     judged, at_judged = x.at(verdict.at.seconds), points.index(verdict.at)
     layers, names = [], []
-    for name, words in PARTS.items():
-        above = [b + max(0.0, p.parts[name]) / MIB for b, p in zip(below, points)]
-        low, high = (
-            [(x.at(p.seconds), y.at(v)) for p, v in zip(points, of)] for of in (below, above)
-        )
+    for i, (name, words) in enumerate(PARTS.items()):
         at = verdict.at.parts[name]
-        said = f"{words}: {size(at)} at {verdict.at.seconds:.2f} s, at most {size(max(p.parts[name] for p in points))}"
-        layers.append(layer(name, low, high, said))
+        said = f"{words}: {size(at)} at {verdict.at.seconds:.2f} s, at most {size(max(p.parts[name] for p in process.points))}"
+        layers.append(layer(name, drawn[i], drawn[i + 1], said, (whole[i + 1], whole[i])))
         if at > 0:
-            middle = (low[at_judged][1] + high[at_judged][1]) / 2
+            middle = (borders[i][at_judged][1] + borders[i + 1][at_judged][1]) / 2
             names.append((middle, f"{SHORT[name]}, {size(at)}"))
-        below = above
     names.reverse()  # the topmost first
-    heights = slots([at for at, _ in names], TOP + 4, BOTTOM)
+    heights = slots([y.at(at) for at, _ in names], TOP + 4, BOTTOM)
     labels: list[str] = []
+    instant = steps.at(verdict.at.seconds)
     for (at, words), height in zip(names, heights):
+        place: dict[str, svg.Value] = {"data_x": instant, "data_y": steps.up(at)}
         labels += [
-            svg.line(judged, at, RIGHT + 12, height, "leader"),
+            svg.line(judged, y.at(at), RIGHT + 12, height, "leader", **place),
             svg.text(RIGHT + 15, height + 4, words, "label"),
         ]
-    live = [(x.at(p.seconds), y.at(p.live / MIB)) for p in points]
+    axis = ranges.axis((LEFT, RIGHT, TOP, BOTTOM), (x.low, x.high), steps)
+    live_drawn = [(x.at(s), y.at(v)) for s, v in live]
     return svg.picture(
         WIDTH,
         HEIGHT,
         f"Resident memory of {process.title} over time, in its parts; the tables have the numbers",
-        frame(x, y),
+        frame(x, y, **axis),
         *layers,
-        svg.polyline(live, class_="live"),
-        svg.line(judged, TOP, judged, BOTTOM, "one"),
+        svg.polyline(live_drawn, class_="live", data_z=steps.points(live_of(more))),
+        svg.line(judged, TOP, judged, BOTTOM, "one", data_x=instant),
         *labels,
         class_="plot",
     )
 
 
-def frame(x: scale.Scale, y: scale.Scale) -> Markup:
+def frame(x: scale.Scale, y: scale.Scale, **more: svg.Value) -> Markup:
     parts: list[str] = [svg.text(4, 10, "resident, MiB", "caption")]
     for tick in y.ticks():
         parts += [
@@ -99,7 +123,7 @@ def frame(x: scale.Scale, y: scale.Scale) -> Markup:
     parts.append(
         svg.text((LEFT + RIGHT) / 2, BOTTOM + 30, "seconds since the program began", "title")
     )
-    return svg.group(*parts, class_="axis")
+    return svg.group(*parts, class_="axis", **more)
 
 
 def parts_table(process: Process, at: Point) -> Table:
@@ -150,7 +174,13 @@ def sections(results: Results, verdict: Verdict) -> list[Section]:
     )
     drawn = picture(process, verdict)
     first.parts.append(
-        Part("parts-all", printable(process.title), [drawn], parts_table(process, verdict.at))
+        Part(
+            "parts-all",
+            printable(process.title),
+            [drawn],
+            parts_table(process, verdict.at),
+            range=RANGE,
+        )
     )
     second = Section("blocks", "Which blocks are live?", "Those that hold most memory, by size.")
     if verdict.at.classes:

@@ -283,16 +283,16 @@ def rendered(made: model.Page) -> Optional[str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, draw, script = (
-        Markup((HERE / name).read_text("utf-8")) for name in ("page.css", "page-draw.js", "page.js")
+    style, *scripts = (
+        Markup((HERE / name).read_text("utf-8"))
+        for name in ("page.css", "page-draw.js", "page-range.js", "page.js")
     )
     return environment.get_template("page.html").render(
         page=made,
         cell_of=cell_of,
         head_of=head_of,
         style=style,
-        draw=draw,
-        script=script,
+        scripts=scripts,
         colours=model.looks(),
     )
 
