@@ -105,7 +105,7 @@ install_driver() {
 }
 # What judges and shows a run. The rest of scripts/ needs the sources.
 install_scripts() {
-  (cd "$root" && find scripts \( -name '*.py' -o -path 'scripts/report/page*' \) ! -path 'scripts/gate_proof/*' ! -path 'scripts/try_proof/*' ! -path 'scripts/fleet/*') | LC_ALL=C sort >"$list"
+  (cd "$root" && find scripts \( -name '*.py' -o -path 'scripts/report/page*' \) ! -path 'scripts/*_proof/*' ! -path 'scripts/fleet/*') | LC_ALL=C sort >"$list"
   while read -r script; do
     case $script in
     */test_*.py | */mutants.py) ;;
