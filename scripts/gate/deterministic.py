@@ -10,6 +10,11 @@ medians differ by more than the limit and every process of one library lies beyo
 other. For libraries that do not differ, the chance of that is 1 in 12870 in each direction, whatever the
 distribution. (12870 is the number of ways to choose 8 of 16.) If the medians differ by more than the
 limit but the processes overlap, that is neither a change nor none: inconclusive.
+
+What is inconclusive then is counted until there are 24 processes of each. An allocator with a thread of
+its own does something else in one process out of many. So of 24 the three least and the three most are
+left out, of each library. That what remains lies apart has a chance of 1 in 7.7 million, if the
+libraries do not differ.
 """
 
 from __future__ import annotations
@@ -37,6 +42,8 @@ from gate.findings import Finding, Refusal
 TIER = "exact"
 REPEATS = 3
 CONFIRM = 5  # more, where there seems to be a change
+MOST = 24  # in all, where those decide nothing
+LEFT_OUT = 3  # of so many, at either end
 REPEATABLE = 1 / 5  # of the limit: counts that spread no further agree
 # Limits. A metric in which smaller changes than so many cannot be seen is not decided.
 BLIND = 8
@@ -45,6 +52,14 @@ PAGE = 4096
 MEMORY_CALLS = ("mmap", "munmap", "mremap", "madvise", "brk", "mprotect")
 
 Values = list[float]
+
+
+def usual(counts: Sequence[float]) -> Values:
+    """Without those at either end, if there are many. In order."""
+    out = LEFT_OUT if len(counts) >= MOST else 0
+    return sorted(counts)[out : len(counts) - out]
+
+
 Processes = dict[str, list[Counts]]  # by what counted them: the counts of each process
 
 
@@ -121,7 +136,7 @@ class Comparison:
 
     @property
     def spread(self) -> float:
-        return max(max(v) - min(v) for v in (self.base, self.head))
+        return max(max(v) - min(v) for v in (usual(self.base), usual(self.head)))
 
     @property
     def demoted(self) -> bool:
@@ -142,17 +157,19 @@ class Comparison:
         return amount / base if base else (0.0 if amount == 0 else math.nan)
 
     @property
+    def is_apart(self) -> bool:
+        base, head = usual(self.base), usual(self.head)
+        return head[0] > base[-1] or head[-1] < base[0]
+
+    @property
     def is_open(self) -> bool:
         """The medians differ by more than is tolerated, and yet the processes overlap."""
-        apart = min(self.head) > max(self.base) or max(self.head) < min(self.base)
-        return abs(self.difference) > self.tolerated and not apart
+        return abs(self.difference) > self.tolerated and not self.is_apart
 
     @property
     def verdict(self) -> str:
-        if self.difference > self.allowed and min(self.head) > max(self.base):
-            return "fail"
-        if -self.difference > self.allowed and max(self.head) < min(self.base):
-            return "improved"
+        if abs(self.difference) > self.allowed and self.is_apart:
+            return "fail" if self.difference > 0 else "improved"
         if self.is_open or self.spread > BLIND * self.tolerated:
             return "inconclusive"
         return "pass"
@@ -161,7 +178,8 @@ class Comparison:
     def note(self) -> str:
         words = []
         if self.demoted:
-            ranges = " and ".join(f"{min(v):,.0f} .. {max(v):,.0f}" for v in (self.base, self.head))
+            both = (usual(self.base), usual(self.head))
+            ranges = " and ".join(f"{v[0]:,.0f} .. {v[-1]:,.0f}" for v in both)
             words.append(f"demoted: not repeatable, {ranges}")
         if not median(self.base) and self.difference:
             words.append(f"the base makes none; {self.allowed:,.0f} are let pass")
@@ -169,6 +187,8 @@ class Comparison:
             words.append("the medians differ by more than the margin, but the processes overlap")
         if self.verdict in ("fail", "improved"):
             words.append(f"{len(self.base)} and {len(self.head)} processes, apart")
+        if len(usual(self.head)) < len(self.head):
+            words.append(f"without {LEFT_OUT} of {len(self.head)} at either end")
         return "; ".join(words)
 
     def finding(self, row: str, repeat: str) -> Finding:
@@ -278,10 +298,19 @@ def compare_row(
     counted = count(counting, libraries, work, REPEATS, kinds)
     head = counted.pop()
     base = counted.pop() if stored is None else {kind: stored[kind] for kind in kinds}
-    suspects = {kind_of(c.metric) for c in comparisons(work, base, head) if c.suspicious}
-    more = count(counting, libraries, work, CONFIRM, sorted(suspects))
-    head = joined(head, more.pop())
-    base = joined(base, more.pop()) if more else base
+
+    def until(times: int, is_doubtful: Callable[[Comparison], bool]) -> None:
+        nonlocal base, head
+        for kind in sorted(
+            {kind_of(c.metric) for c in comparisons(work, base, head) if is_doubtful(c)}
+        ):
+            more = count(counting, libraries, work, times - len(head[kind]), [kind])
+            head = joined(head, more.pop())
+            base = joined(base, more.pop()) if more else base
+
+    until(REPEATS + CONFIRM, lambda c: c.suspicious)
+    if stored is None:
+        until(MOST, lambda c: c.verdict == "inconclusive")
     return comparisons(work, base, head)
 
 

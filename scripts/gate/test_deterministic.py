@@ -118,6 +118,30 @@ class Verdict(unittest.TestCase):
                 self.assertIn("the processes overlap", c.note)
         self.check("pass", [0] * 8, [50] * 7 + [0], metric="syscalls.madvise")
 
+    def test_of_many_processes_those_at_the_ends_are_left_out(self) -> None:
+        many, out = deterministic.MOST, deterministic.LEFT_OUT
+        same, odd = [1000.0] * (many - out), [9000.0] * out
+        self.check("pass", same + odd, [1000] * many)
+        self.check("pass", same + [1.0] * out, same + odd)
+        self.check("inconclusive", same[1:] + [9000] + odd, [1000] * many)
+        self.check("inconclusive", (same + odd)[1:], [1000] * (many - 1))  # too few
+        self.check("fail", same + odd, [1020] * many)
+        self.check("improved", [1020] * many, same + odd)
+        self.check("inconclusive", same[1:] + [1020] + odd, [1020] * many)
+        note = comparison(same + odd, [1020] * many).note
+        self.assertIn(
+            f"{many} and {many} processes, apart; without {out} of {many} at either end", note
+        )
+
+    def test_chance_that_what_remains_of_many_lies_apart(self) -> None:
+        """Of 48 in any order: no more than three of one library lie before the 21st of the other."""
+        many, out = deterministic.MOST, deterministic.LEFT_OUT
+        ways = sum(
+            math.comb(many - out - 1 + j, j) * math.comb(out + many - j, out)
+            for j in range(out + 1)
+        )
+        self.assertAlmostEqual(math.comb(2 * many, many) / ways / 1e6, 7.7, delta=0.05)
+
     def test_demoted(self) -> None:
         self.assertFalse(comparison([1000, 1001, 1000], [1000] * 3).demoted)
         c = comparison([1000, 1020, 1000], [1000] * 3)
@@ -224,6 +248,15 @@ class Rows(unittest.TestCase):
     def test_what_the_next_five_do_not_show_is_no_change(self) -> None:
         fake = Fake([1000] * 8, [1010] * 3 + [1000] * 5)
         self.assertEqual(self.row(fake).verdict, "pass")
+
+    def test_what_is_undecided_is_counted_on(self) -> None:
+        often, many = [1000] * 5 + [1003, 1003, 1060], deterministic.MOST
+        fake = Fake(often, [1003] * 4 + [1000] * 4)
+        found = self.row(fake)
+        self.assertEqual((found.verdict, fake.asked, len(found.base)), ("pass", many, many))
+        fake = Fake(often, [1010] * 7 + [1000])
+        found = self.row(fake)
+        self.assertEqual((found.verdict, fake.asked, len(found.head)), ("fail", many, many))
 
     def test_stored_base(self) -> None:
         fake = Fake([1010])
