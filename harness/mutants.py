@@ -33,7 +33,7 @@ MUTANTS = [
     ),
     (
         "run-test: the CPU time of cases is that of their children, too",
-        "scripts/run-test",
+        "harness/test/run_cases.py",
         "os.times()[i:4:2]",
         "os.times()[i:2:2]",
         "harness/test/test_run_test.py:RunTest.test_time_is_that_of_the_cases_and_their_children",
@@ -41,7 +41,7 @@ MUTANTS = [
     ),
     (
         "run-test: of several cases, each runs",
-        "scripts/run-test",
+        "harness/test/run_cases.py",
         'names = cases.split(",")',
         'names = cases.split(",")[:1]',
         "harness/test/test_run_test.py:RunTest.test_several_cases_of_a_file",

@@ -4,18 +4,24 @@ cases only, is a failure of this test. So is a test that fails without a mutant.
 only when threads meet: a mutant has several TRIES. One without the slow cases comes first, for they are
 seldom needed.
 
+Most of the time went to what is the same for many mutants, so that is done once. What make does for a changed
+file is written down and done again. A Python has loaded scipy and the like, and the tests are its copies. A program is
+ended when it has rejected the mutant.
+
 The mutants lie beside what they break, in files `mutants.py`, which are found:
 
     MUTANTS = [(promise, file, old, new, test, case), …]
 
 `file` is a path from the root, and `old` a text that it has once. `test` is what scripts/run-test takes.
-`case` is a part of the line of TAP of a case that must fail; "" is any. ONLY="a word" in the environment runs
+`case` is a part of the line of TAP of a case that must fail; "" is any. "BUG: …" needs no other planted bug. ONLY="a word" in the environment runs
 the mutants whose promise has it."""
 
 import ast
+import json
 import os
 import re
 import runpy
+import select
 import shutil
 import signal
 import subprocess
@@ -27,7 +33,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Iterable
+from typing import Any, Iterable, Optional
 from unittest import mock
 
 from driving import BUILD, ROOT, DriverTest, clean_environment, copy_tree, run, slow
@@ -74,6 +80,33 @@ class Mutant:
         return replace(self, test=found[0]) if len(found) == 1 else self
 
 
+def text_of(path: Path, cases: str) -> str:
+    """Of a file of tests, what CLASS.CASE uses: its class without other cases, and all that is named there, and there."""
+    text = path.read_text()
+    body = ast.parse(text).body
+    parts: dict[str, list[ast.stmt]] = {}
+    for node in body:
+        for n in ast.walk(node) if isinstance(node, (ast.Assign, ast.AnnAssign)) else ():
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
+                parts.setdefault(n.id, []).append(node)
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            parts[node.name] = [node]
+    of_class, _, method = cases.partition(".")
+    whole = next(iter(parts.get(of_class, [])), None)
+    if not method or not isinstance(whole, ast.ClassDef):
+        return text
+    cases_of = (f for f in whole.body if isinstance(f, ast.FunctionDef))
+    others = [f for f in cases_of if f.name.startswith("test") and f.name != method]
+    found: list[ast.stmt] = []
+    left: list[ast.AST] = [*whole.bases, *(n for n in whole.body if n not in others)]
+    while left:
+        part = left.pop()
+        found += [part] if isinstance(part, ast.stmt) else []
+        named = [n.id for n in ast.walk(part) if isinstance(n, ast.Name)]
+        left += [p for name in named for p in parts.pop(name, []) if p is not whole]
+    return "\n".join(ast.get_source_segment(text, node) or "" for node in found)
+
+
 def first_words(method: ast.FunctionDef) -> str:
     """As TAP has them after the name."""
     return (ast.get_docstring(method) or "").partition("\n")[0].strip()
@@ -118,6 +151,18 @@ def age(path: "os.DirEntry[str] | Path") -> tuple[int, int]:
 
 # Nothing is built of these: tests and commands read them as they are.
 NOT_BUILT = (".css", ".html", ".js", ".mjs", ".py")
+# Of these, make does the same whatever is in them. It reads the comments of adapters and planted bugs, and the version in
+# an allocator's header.
+COMPILED = re.compile(r"(?!allocators/([^/]+|faulty/.*|(\w+)/\2\.h)$).*\.(c|cc|h)")
+
+
+def commands_of(output: str) -> str:
+    """What make did, for a shell. With V=1 it prints that, and a few words of its own."""
+    return "".join(
+        line
+        for line in output.splitlines(keepends=True)
+        if not re.match(r"make(\[\d+\])?: |skipped: ", line)
+    )
 
 
 def file_of(test: str) -> str:
@@ -152,6 +197,7 @@ class Plain:
 
     problem: str = ""
     skip: str = ""  # why none of its cases runs
+    slow: tuple[str, ...] = ()  # the names of its slow cases
     skipped: tuple[str, ...] = ()  # the lines of the cases that do not run
     run: tuple[str, ...] = ()  # and of those that do
 
@@ -166,61 +212,195 @@ class Plain:
         skips = [found for line in good if (found := re.search("# [Ss][Kk][Ii][Pp] (.*)", line))]
         lines = tuple(found.string for found in skips)
         run_here = tuple(line for line in good if line not in lines)
-        return Plain("", "" if run_here else skips[0][1], lines, run_here)
+        slow_ones = (re.fullmatch(r"ok \d+ - (.*) # SKIP in make test-all", s) for s in lines)
+        names = tuple(found[1] for found in slow_ones if found)
+        return Plain("", "" if run_here else skips[0][1], names, lines, run_here)
 
     def may_reject(self, case: str) -> bool:
         """Also if it has no line of the name: some are told when they fail only."""
-        return any(case in line for line in self.run) or not any(
-            case in line for line in self.skipped
+        if any(case in line for line in self.run):
+            return True
+        return not self.slow_of(case) and not any(case in line for line in self.skipped)
+
+    def slow_of(self, case: str) -> list[str]:
+        """The slow cases that a line of this begin belongs to."""
+        return [name for name in self.slow if case.startswith(f"{name}:")]
+
+
+# What tests import that is not of the project.
+LOADED = ("jsonschema", "numpy", "scipy.stats", "statsmodels.stats.multitest", "tap")
+# Reads tests from its input, one after the other, and says the number of the process that each is, and how it ended.
+COPIES = """
+import importlib, json, os, sys
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        continue  # who needs it will say so
+own = [m for m in sys.modules.values() if str(getattr(m, "__file__", "")).startswith(os.getcwd() + "/")]
+assert not own, own  # mutants of these would live
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for number, of in enumerate((null, os.open(asked["out"], os.O_WRONLY), null)):
+            os.dup2(of, number)
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        sys.argv[1:] = [asked["test"]]
+        import run_cases
+        sys.exit(run_cases.main(asked["test"]))
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Copies:
+    """A Python that has loaded what is not of the project. Tests are copies of it, where scripts/run-test would begin with
+    an empty one."""
+
+    def __init__(self, tree: Path, modules: tuple[str, ...]) -> None:
+        self.process = subprocess.Popen(
+            ["/usr/bin/python3", "-B", "-c", COPIES, *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            cwd=tree,
+            env=self.environment(),
         )
+
+    @staticmethod
+    def environment(**more: str) -> dict[str, str]:
+        """As scripts/run-test gives it."""
+        path = "scripts:harness/test"
+        return clean_environment(
+            PYTHONPATH=path, OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", **more
+        )
+
+    def run(self, test: str, out: str, timeout: float, **more: str) -> int:
+        """Its exit code; that of SIGKILL if the time is over."""
+        assert self.process.stdin and self.process.stdout
+        asked = {"test": test, "out": out, "environment": self.environment(**more)}
+        self.process.stdin.write(json.dumps(asked).encode() + b"\n")
+        child = self.number()
+        if not select.select([self.process.stdout], [], [], timeout)[0]:
+            os.killpg(child, signal.SIGKILL)
+        return self.number()
+
+    def number(self) -> int:
+        """The next that it says. Nothing is read ahead, which select would not see."""
+        assert self.process.stdout
+        said = self.process.stdout.readline()
+        if not said:
+            raise RuntimeError("the Python that tests are copies of has ended")
+        return int(said)
+
+    def end(self) -> None:
+        self.process.communicate()
 
 
 class Workshop:
-    """A copy of the project with its objects, in which mutants are tried one after another."""
+    """A copy of the project with its objects, in which mutants are tried one after another. Its Python has loaded these
+    modules."""
 
-    def __init__(self, tree: Path) -> None:
+    def __init__(self, tree: Path, modules: tuple[str, ...] = ()) -> None:
         self.tree = tree.resolve()
         self.kept = self.tree.with_name(f"{tree.name}-kept")  # the build without a mutant
+        self.modules = modules
+        self.second = 0
+        self.copies: Optional[Copies] = None
+        # What make did when that file had changed, to have these targets.
+        self.commands: dict[tuple[str, tuple[str, ...]], str] = {}
 
-    def build(self, test: str) -> "subprocess.CompletedProcess[str]":
-        """What the test needs, and no more."""
-        path = file_of(test)
+    def end(self) -> None:
+        if self.copies:
+            self.copies.end()
+
+    def build(self, those: list[Mutant], changed: str = "") -> "subprocess.CompletedProcess[str]":
+        """What the tests of one file need, and no more. If a file has changed, and nothing else since the last build, what
+        make did then is what it would do."""
+        path = file_of(those[0].test)
         if path.endswith(".py"):
-            bugs = self.planted((self.tree / path).read_text())
+            bugs = sorted({name for m in those for name in self.planted(m)})
             targets = ["all", *(f"build/faulty/{name}" for name in bugs)]
         else:
             targets = [f"build/{path}" if path.startswith("test-") else f"build/test/{path}"]
-        environment = clean_environment(B="build")
-        return run("make", "-j2", "WERROR=", *targets, cwd=self.tree, env=environment)
+        options: dict[str, Any] = {"cwd": self.tree, "env": clean_environment(B="build")}
+        known = self.commands.get((changed, tuple(targets)), "")
+        if known:
+            done = run("sh", "-e", input=known, **options)
+            if done.returncode == 0:
+                return done  # if not, make says it better
+        made = run("make", "-j2", "V=1", "WERROR=", *targets, **options)
+        if made.returncode == 0 and COMPILED.fullmatch(changed):
+            self.commands[changed, tuple(targets)] = commands_of(made.stdout)
+        return made
 
-    def planted(self, test: str) -> list[str]:
-        """The planted bugs that the text of a test names, alone or by their folder."""
-        folders = re.findall(r'"faulty" / "(\w+)"', test)
+    def planted(self, m: Mutant) -> list[str]:
+        """The planted bugs that the test names, alone or by their folder. Of these, that of the case "BUG: …"."""
+        path, _, cases = m.test.partition(":")
+        text = text_of(self.tree / path, cases)
+        folders = re.findall(r'"faulty" / "(\w+)"', text)
         all_of = sorted((self.tree / "allocators" / "faulty").glob("*/*.c"))
-        named = [b.stem for b in all_of if b.parent.name in folders or f'"{b.stem}"' in test]
-        return named if "faulty" in test.lower() else []
+        named = [b.stem for b in all_of if b.parent.name in folders or f'"{b.stem}"' in text]
+        alone = [name for name in named if m.case.startswith(f"{name}: ")]
+        return (alone or named) if re.search('FAULTY|BUILD / "faulty"', text) else []
 
-    def prove(self, test: str, timeout: float, slow_too: bool) -> tuple[int, str]:
-        """The test's exit code and output. It goes to a file: a pipe would stay open for as long as
-        what a mutant leaves running."""
-        with open(self.tree / "tap", "w+", encoding="utf-8", errors="replace") as out:
+    def prove(
+        self,
+        test: str,
+        timeout: float,
+        slow_too: bool,
+        only: Iterable[str] = (),
+        case: Optional[str] = None,
+    ) -> tuple[int, str]:
+        """The test's exit code and output. `only`: names of cases; a test may leave others out. `case`: no more is
+        asked than that one fails. The output goes to a file: a pipe would stay open for as long as what a mutant
+        leaves running."""
+        path = self.tree / "tap"
+        path.write_text("")
+        which = {"TEST_ALL": "1" if slow_too else "", "TEST_ONLY": "\n".join(only)}
+        if file_of(test).endswith(".py"):
+            self.copies = self.copies or Copies(self.tree, self.modules)
+            code = self.copies.run(test, str(path), timeout, B="build", **which)
+        else:
+            code = self.program(test, path, timeout, case, **which)
+        self.end_leftovers()
+        return code, path.read_text(errors="replace")
+
+    def program(
+        self, test: str, path: Path, timeout: float, case: Optional[str], **more: str
+    ) -> int:
+        with path.open("w") as out:
             process = subprocess.Popen(
                 ["scripts/run-test", test],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.DEVNULL,
                 cwd=self.tree,
-                env=clean_environment(B="build", TEST_ALL="1" if slow_too else ""),
+                env=clean_environment(B="build", **more),
                 start_new_session=True,
             )
-            try:
-                code = process.wait(timeout)
-            except subprocess.TimeoutExpired:
+        if self.leaves_files(test):
+            case = None
+        end = time.monotonic() + timeout
+        while process.poll() is None:
+            # The last line may not be whole yet.
+            told = path.read_text(errors="replace").rpartition("\n")[0]
+            if time.monotonic() > end:
                 os.killpg(process.pid, signal.SIGKILL)
-                code = process.wait()
-            self.end_leftovers()
-            out.seek(0)
-            return code, out.read()
+                process.wait()
+            elif case is not None and any(case in line for line in re.findall(FAILURE, told)):
+                self.end_leftovers()  # not run-test: it has yet to count the program's CPU time
+            time.sleep(0.01)
+        return process.returncode
+
+    def leaves_files(self, test: str) -> bool:
+        """If it is not let run to its end."""
+        source = self.tree / f"{re.sub('^test[^/]*/', '', test)}.c"
+        return source.exists() and '"/tmp/' in source.read_text()
 
     def end_leftovers(self) -> None:
         """A mutant that loses its children leaves them running."""
@@ -231,33 +411,41 @@ class Workshop:
             except OSError:  # it has ended, or is none of ours
                 continue
 
-    def without(self, tests: list[str], slow_too: bool) -> dict[str, Plain]:
-        """All of one file, in one process."""
+    def without(
+        self, those: list[Mutant], slow_too: bool, only: Iterable[str] = ()
+    ) -> dict[str, Plain]:
+        """The tests of these, which are of one file, in one process."""
+        tests = list(dict.fromkeys(m.test for m in those))
         path = file_of(tests[0])
-        built = self.build(path)
+        built = self.build(those)
         if built.returncode != 0:
             problem = f"{path} does not build without a mutant: {built.stderr}"
             return dict.fromkeys(tests, Plain(problem))
-        code, output = self.prove(together(tests), TIMEOUT, slow_too)
+        code, output = self.prove(together(tests), TIMEOUT, slow_too, only)
         (self.tree / "build").mkdir(exist_ok=True)
         mirror(self.tree / "build", self.kept)  # with what the test keeps there: Go's cache
         return {test: Plain.of(test, code, output) for test in tests}
 
-    def tried(self, m: Mutant, timeout: float, slow_too: bool) -> Outcome:
+    def tried(self, m: Mutant, timeout: float, slow_too: bool, only: Iterable[str] = ()) -> Outcome:
         """With the slow cases, it is tried again where chance may have let it live."""
         path = self.tree / m.file
         original, times = path.read_text(), path.stat()
         try:
+            changed = m.applied(original)
             # Not within the tick of the clock in which the last object was made: make would not see it.
             time.sleep(0.02)
-            path.write_text(m.applied(original))
-            if not m.file.endswith(NOT_BUILT):
-                built = self.build(m.test)
+            path.write_text(changed)
+            if m.file.endswith(NOT_BUILT):
+                # Python knows what it has compiled by the second and the size of the source: each has a second of its own.
+                self.second += 1
+                os.utime(path, (self.second, self.second))
+            else:
+                built = self.build([m], m.file)
                 if built.returncode != 0:
                     return Outcome(f"it does not build: {built.stderr}")
             failed: list[str] = []
             for number in range(1, (TRIES if slow_too else 1) + 1):
-                _, output = self.prove(m.test, timeout, slow_too)
+                _, output = self.prove(m.test, timeout, slow_too, only, m.case)
                 failed += re.findall(FAILURE, output)
                 if any(m.case in name for name in failed):
                     return Outcome(late=f"rejected at try {number} only" if number > 1 else "")
@@ -274,8 +462,11 @@ def try_those_of(wanted: list[Mutant], shop: Workshop, timeout: float) -> dict[M
     """All of one file of tests. The slow cases run for those alone that the others let live."""
     outcomes: dict[Mutant, Outcome] = {}
     left = wanted
+    # Names of cases that alone are asked for; none: all are. Of a program they are known when the slow ones were skipped.
+    only = {m: [m.case] if m.case and file_of(m.test).endswith(".py") else [] for m in wanted}
     for slow_too in (False, True):
-        plain = shop.without(list(dict.fromkeys(m.test for m in left)), slow_too) if left else {}
+        of_any = [name for m in left for name in only[m]] if all(only[m] for m in left) else []
+        plain = shop.without(left, slow_too, of_any) if left else {}
         for m in left:
             without = plain[m.test]
             if without.problem:
@@ -283,18 +474,25 @@ def try_those_of(wanted: list[Mutant], shop: Workshop, timeout: float) -> dict[M
             elif without.skip:
                 outcomes[m] = Outcome(skipped=f"{m.test} cannot run here: {without.skip}")
             elif slow_too or without.may_reject(m.case):
-                outcomes[m] = shop.tried(m, timeout, slow_too)
+                outcomes[m] = shop.tried(m, timeout, slow_too, only[m])
+            only[m] += without.slow_of(m.case)
         left = [m for m in left if outcomes.get(m) != Outcome() and not plain[m.test].problem]
     return outcomes
 
 
-def try_all(wanted: list[Mutant], trees: list[Path], timeout: float = TIMEOUT) -> list[Outcome]:
+def try_all(
+    wanted: list[Mutant],
+    trees: list[Path],
+    timeout: float = TIMEOUT,
+    modules: tuple[str, ...] = (),
+) -> list[Outcome]:
     """The outcomes in the order of the mutants. Those of one file of tests are tried in the same tree, the
     files with most of them first."""
     outcomes: dict[Mutant, Outcome] = {}
+    shops = [Workshop(tree, modules) for tree in trees]
     idle: SimpleQueue[Workshop] = SimpleQueue()
-    for tree in trees:
-        idle.put(Workshop(tree))
+    for shop in shops:
+        idle.put(shop)
     of_file: dict[str, list[Mutant]] = {}
     for m in wanted:
         of_file.setdefault(file_of(m.test), []).append(m)
@@ -306,8 +504,12 @@ def try_all(wanted: list[Mutant], trees: list[Path], timeout: float = TIMEOUT) -
         finally:
             idle.put(shop)
 
-    with ThreadPoolExecutor(len(trees)) as pool:
-        list(pool.map(in_an_idle_one, sorted(of_file.values(), key=len, reverse=True)))
+    try:
+        with ThreadPoolExecutor(len(trees)) as pool:
+            list(pool.map(in_an_idle_one, sorted(of_file.values(), key=len, reverse=True)))
+    finally:
+        for shop in shops:
+            shop.end()
     return [outcomes[m] for m in wanted]
 
 
@@ -319,7 +521,7 @@ class Mutants(DriverTest):
         trees = [self.directory / f"tree-{i}" for i in range(TREES)]
         for tree in trees:
             copy_tree(tree, programs=("faulty",))
-        for m, outcome in zip(wanted, try_all(wanted, trees)):
+        for m, outcome in zip(wanted, try_all(wanted, trees, modules=LOADED)):
             with self.subTest(m.promise):
                 if outcome.skipped:
                     self.skipTest(outcome.skipped)
@@ -393,7 +595,9 @@ class Runner(DriverTest):
     def toy(self, words: str) -> Path:
         tree = self.directory / "toy"
         (tree / "scripts").mkdir(parents=True)
-        shutil.copy(ROOT / "scripts" / "run-test", tree / "scripts")
+        (tree / "harness" / "test").mkdir(parents=True)
+        for file in ("scripts/run-test", "harness/test/run_cases.py"):
+            shutil.copy(ROOT / file, tree / file)
         (tree / "Makefile").write_text("all:\n\t@! grep -q broken toy.txt\n")
         (tree / "toy.txt").write_text(words)
         (tree / "test_toy.py").write_text(TOY_TEST)
@@ -451,6 +655,20 @@ class Runner(DriverTest):
             m = Mutant("", "", "", "", test, case)
             self.assertEqual(m.narrowed(self.directory), replace(m, test=narrow))
 
+    def test_what_a_case_uses(self) -> None:
+        (self.directory / "t.py").write_text(
+            "A = 1\nB: int = A\nUNUSED = 2\ndef f(): return g(B)\ndef g(x): return f\ndef h(): pass\n"
+            "class Base: own = 3\nclass Toy(Base):\n    def helper(self): f()\n"
+            "    def test_a(self): pass\n    def test_b(self): h()\n"
+        )
+        text = text_of(self.directory / "t.py", "Toy.test_a")
+        for word in ("A = 1", "B: int", "def f", "def g", "own = 3", "helper", "test_a"):
+            self.assertIn(word, text)
+        for word in ("UNUSED", "def h()", "test_b"):
+            self.assertNotIn(word, text)
+        for cases in ("", "Toy"):
+            self.assertIn("UNUSED", text_of(self.directory / "t.py", cases))
+
     def test_one_that_survives_is(self) -> None:
         self.assertIn("must reject it", self.outcome("one two", "one two 3", "").problem)
         self.assertIn("must reject it", self.outcome("two", "2", "", ":Toy.test_first").problem)
@@ -480,9 +698,11 @@ class Runner(DriverTest):
         ran: list[str] = []
         prove, build = Workshop.prove, Workshop.build
 
-        def noted(shop: Workshop, test: str, timeout: float, slow_too: bool) -> tuple[int, str]:
+        def noted(
+            shop: Workshop, test: str, timeout: float, slow_too: bool, *more: Any
+        ) -> tuple[int, str]:
             ran.append(test.partition(":")[2] + " slow" * slow_too)
-            return prove(shop, test, timeout, slow_too)
+            return prove(shop, test, timeout, slow_too, *more)
 
         with mock.patch.object(Workshop, "prove", noted):
             with mock.patch.object(Workshop, "build", autospec=True, side_effect=build) as built:
@@ -527,6 +747,63 @@ class Runner(DriverTest):
             ("t.py:Ta", 1, text.replace("not ok", "ok")),  # no case says why
         ):
             self.assertIn("fails without", Plain.of(test, code, printed).problem, test)
+
+    def test_what_make_did_is_done_again_without_it(self) -> None:
+        """The second mutant of a file needs no make, and one of which make reads more than the age does."""
+        tree = self.toy("")
+        rule = "build/copy: toy.c allocators/toy.c\n\tcat $^ >$@\n\t@echo >>makes\n"
+        (tree / "Makefile").write_text(f"all: build/copy\n{rule}")
+        (tree / "build").mkdir()
+        (tree / "allocators").mkdir()
+        for file in ("toy.c", "allocators/toy.c"):
+            (tree / file).write_text("one\n")
+        (tree / "test_toy.py").write_text(
+            "import pathlib, unittest\nclass Toy(unittest.TestCase):\n"
+            "    def test(self): self.assertEqual(pathlib.Path('build/copy').read_text(), 'one\\none\\n')\n"
+        )
+        for file, made in (("toy.c", 2), ("allocators/toy.c", 4)):
+            (tree / "makes").write_text("")
+            wanted = [Mutant(word, file, "one", word, "test_toy.py", "") for word in "123"]
+            self.assertEqual(try_all(wanted, [tree]), [Outcome()] * 3, file)
+            shutil.rmtree(tree / "build")
+            (tree / "build").mkdir()
+            self.assertEqual(len((tree / "makes").read_text()), made, file)
+
+    def compiled(self, main: str) -> Workshop:
+        """A project with a program, which prints TAP."""
+        tree = self.toy("")
+        program = tree / "build" / "test" / "toy"
+        program.parent.mkdir(parents=True)
+        source = f'#include "tap.h"\n#include <unistd.h>\nint main(void) {{ {main} }}\n'
+        words = ["-include", "stddef.h", f"-I{ROOT / 'harness' / 'test'}", "-x", "c", "-"]
+        built = run("cc", "-D_GNU_SOURCE", "-o", program, *words, input=source)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        return Workshop(tree)
+
+    def test_a_program_ends_when_it_has_rejected(self) -> None:
+        shop = self.compiled('OK(false, "one"); OK(false, "two"); OK(true, "three"); pause();')
+        for case, code in (("two", 128 + signal.SIGKILL), ("three", -signal.SIGKILL)):
+            self.assertEqual(
+                shop.prove("toy", 60 if case == "two" else 1, False, (), case)[0], code
+            )
+
+    def test_of_slow_cases_those_that_are_named(self) -> None:
+        shop = self.compiled(
+            'const char *name[] = {"a", "ab", "b c"};'
+            'for (int i = 0; i < 3; i++) if (!tap_slow(name[i])) OK(true, "%s", name[i]);'
+            "return tap_done();"
+        )
+        for slow_too, only, ran in (
+            (False, (), []),
+            (False, ("a",), []),
+            (True, (), ["a", "ab", "b c"]),
+            (True, ("ab",), ["ab"]),
+            (True, ("b c", "a"), ["a", "b c"]),
+        ):
+            _, output = shop.prove("toy", TIMEOUT, slow_too, only)
+            self.assertEqual(re.findall(r"(?m)^ok \d - ([^#\n]*)$", output), ran)
+        text = shop.prove("toy", TIMEOUT, False)[1]
+        self.assertEqual(Plain.of("toy", 0, text + "ok 4 - d\n").slow, ("a", "ab", "b c"))
 
     def test_cases_of_a_file_are_named_once(self) -> None:
         for tests, said in (
