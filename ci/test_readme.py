@@ -129,6 +129,14 @@ class Commands(DriverTest):
                     said[text] = result.stdout
                     self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertRegex(said["make bench QUICK=1"], r"(?m)^foo +\d")
+        self.check_verdicts()
+
+    def check_verdicts(self) -> None:
+        """make check, whose run is the newest of its kind, said of the distribution's allocators what is stored."""
+        newest = max((self.tree / "results").glob("*Z-*/conformance.json")).parent
+        compared = run(self.tree / "scripts" / "checked.py", "compare", newest)
+        print("".join(f"# {line}\n" for line in compared.stdout.splitlines()), end="")
+        self.assertEqual(compared.returncode, 0, compared.stdout + compared.stderr)
 
 
 if __name__ == "__main__":

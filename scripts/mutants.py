@@ -333,6 +333,14 @@ MUTANTS = [
         "test_new_failure",
     ),
     (
+        "checked: a verdict that is another is noticed",
+        "scripts/checked.py",
+        "elif verdict(result) != before:",
+        'elif verdict(result) != before and verdict(result) == "fail":',
+        "scripts/test_checked.py:Compared",
+        "test_another_verdict",
+    ),
+    (
         "checked: a known failure that was not seen is noticed",
         "scripts/checked.py",
         "if i not in used and known_failures",
@@ -719,8 +727,8 @@ MUTANTS = [
     (
         "checked: a run of another version is not stored",
         "scripts/checked.py",
-        'return bench_results.read_loosely(file, condensed, "a run of make check")',
-        "return condensed(json.loads(file.read_bytes()))",
+        'return bench_results.read_loosely(file, take, "a run of make check")',
+        "return take(json.loads(file.read_bytes()))",
         "scripts/test_checked.py:Condensed.test_a_run_of_another_version_is_refused",
         "",
     ),

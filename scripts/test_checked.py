@@ -1,11 +1,10 @@
 """The stored verdicts of the distribution's allocators: they are of the checks and the known failures that
-are here, and the quick ones come out the same again."""
+are here, and a verdict that is another is noticed."""
 
 import copy
 import json
 import tempfile
 import unittest
-import zlib
 from pathlib import Path
 from typing import Any, Callable
 
@@ -13,9 +12,8 @@ import checked
 import known_failures
 import releases_table
 from bench_results import Unusable
-from driving import CELLS, SPANBENCH, DriverTest, at_once, run, slow
+from driving import CELLS, ROOT, run
 
-QUICK_SECONDS = 0.15  # of the slowest allocator: such a check runs for all
 RESULT: dict[str, Any] = {
     "allocator": "one",
     "check": "errno.free",
@@ -153,68 +151,63 @@ class Stored(unittest.TestCase):
         self.assertEqual(checked.unexplained(self.stored, known_failures.read()), [])
 
 
-@slow
-class Again(DriverTest):
-    """The quick checks, on each allocator that is here in the stored version. Of the slow ones, each runs on
-    one allocator that passed it; a failure of a fork that is a race may be absent in one run."""
+class Compared(unittest.TestCase):
+    """ci/test_readme.py compares those of README's make check."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.stored = json.loads(checked.STORED.read_text())
+    def compared(self, stored: Any, *entries: Any, **result: Any) -> tuple[list[str], list[str]]:
+        run = {**RUN, "results": [{**RESULT, **result}]}
+        return checked.differences(stored, run, list(entries))
 
-    def by_luck(self, row: str) -> set[str]:
-        """What is known to fail now and then."""
-        told = self.stored["rows"][row]["object"], self.stored["rows"][row]["version"]
-        known = [e for e in known_failures.read() if known_failures.is_of(e, *told)]
-        return {e["check"] for e in known if "often" in e}
+    def test_another_verdict(self) -> None:
+        self.assertEqual(self.compared(stored_of()), ([], []))
+        failed = stored_of(verdict="fail", seen="it", seconds=0.1)
+        self.assertEqual(self.compared(failed), (["one errno.free: was fail, is pass"], []))
+        fails = self.compared(stored_of(), verdict="fail", seen="it")
+        self.assertEqual(fails, (["one errno.free: was pass, is fail it"], []))
 
-    def chosen(self, row: str) -> list[str]:
-        names, by_luck = [], self.by_luck(row)
-        for name, check in self.stored["checks"].items():
-            if check["class"] not in checked.COUNTED or name in by_luck:
-                continue
-            good = [r for r, word in check["verdicts"].items() if word == "pass"]
-            if name.startswith("fork."):
-                good = [r for r in good if r != "tbbmalloc"]  # it fails some by chance
-            turn = good[zlib.crc32(name.encode()) % len(good)] if good else None
-            if check["seconds"] < QUICK_SECONDS or row == turn:
-                names.append(name)
-        return names
+    def test_what_cannot_be_compared_is_said(self) -> None:
+        slow = self.compared(stored_of(), verdict="not supported", reason="it is too slow here")
+        self.assertEqual(slow, ([], ["one errno.free: it is too slow here"]))
+        other = stored_of()
+        other["rows"]["one"]["version"] = "1.1"
+        self.assertEqual(self.compared(other), ([], ["one: 1.2 is here, 1.1 is stored"]))
+        self.assertEqual(
+            self.compared(stored_of(), check="x.y")[1], ["one errno.free: was not run"]
+        )
 
-    def problems(self, row: str) -> list[str]:
-        words = ["--allocators", row, "--checks", ",".join(self.chosen(row))]
-        out = self.directory / row
-        result = run(SPANBENCH, "check", "--out", out, *words)
-        (file,) = out.glob("*/conformance.json")
-        found = []
-        for r in json.loads(file.read_text())["results"]:
-            before = self.stored["checks"][r["check"]]["verdicts"][row]
-            if "too slow here" in (r["reason"] or ""):
-                print(f"# {row} {r['check']}: {r['reason']}")
-            elif checked.verdict(r) != before:
-                found.append(
-                    f"{row} {r['check']}: was {before}, is {checked.verdict(r)} {r['seen']}"
-                )
-        return found or ([result.stderr] if result.returncode else [])
+    def test_what_fails_now_and_then_is_not(self) -> None:
+        failed = stored_of(verdict="fail", seen="EINVAL", seconds=0.1)
+        often = {**ENTRY, "often": "in 1 of 8 runs"}
+        self.assertNotEqual(self.compared(failed, ENTRY), ([], []))
+        self.assertEqual(self.compared(failed, often), ([], []))
 
-    def here(self) -> list[str]:
-        rows = []
-        for name, row in self.stored["rows"].items():
-            if not (CELLS / name).exists():
-                print(f"# {name}: not here")
-                continue
-            told = json.loads(run(CELLS / name, "--describe").stdout)
-            if told.get("version") == row["version"]:
-                rows.append(name)
-            else:
-                print(f"# {name}: {told.get('version')} is here, {row['version']} is stored")
-        return rows
+    def test_slow_ones_are_of_one_that_passed(self) -> None:
+        stored = json.loads(checked.STORED.read_text())
+        again = checked.comes_again(stored, known_failures.read())
+        for name, check in stored["checks"].items():
+            rows = [row for row, names in again.items() if name in names]
+            if check["class"] in checked.COUNTED and check["seconds"] >= checked.QUICK_SECONDS:
+                good = [row for row, word in check["verdicts"].items() if word == "pass"]
+                self.assertLessEqual(set(rows), set(good), name)
+                self.assertLessEqual(len(rows), 1, name)
+            self.assertTrue(check["class"] in checked.COUNTED or not rows, name)
+        self.assertGreater(sum(map(len, again.values())), 500)
 
-    def test_verdicts_are_the_same(self) -> None:
-        rows = self.here()
-        if not rows:
-            self.skipTest("no allocator is here in the version that is stored")
-        self.assertEqual([p for found in at_once(self.problems, rows) for p in found], [])
+    def test_command(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="spanbench-test-") as directory:
+            here = Path(directory)
+            stored = json.loads(checked.STORED.read_text())
+            row, told = next(iter(stored["rows"].items()))
+            checks = checked.comes_again(stored, known_failures.read())[row]
+            name = next(n for n in sorted(checks) if stored["checks"][n]["verdicts"][row] == "pass")
+            for word, code in (("pass", 0), ("fail", 1)):
+                result = {**RESULT, "allocator": row, "check": name, "verdict": word}
+                run_of = {**RUN, "allocators": [{"name": row, **told}], "results": [result]}
+                (here / "conformance.json").write_text(json.dumps({"schema": 1, **run_of}))
+                done = run(ROOT / "scripts" / "checked.py", "compare", here)
+                self.assertEqual(done.returncode, code, done.stderr)
+                line = f"{row} {name}: was pass, is fail"
+                self.assertEqual(line in done.stdout.splitlines(), word == "fail")
 
 
 if __name__ == "__main__":
