@@ -55,9 +55,10 @@ def is_worthless(folder: Path, copies: Collection[str] = ()) -> bool:
     return all(any(c in p.parents for c in of_copies) for p in files)
 
 
-def make(parent: Path, kind: str, copies: Collection[str] = ()) -> Path:
-    """A new one, locked. `copies` are names of folders in it, and in its folders, that hold no results.
-    Raises FileExistsError if there is one for each second of this minute."""
+def make(parent: Path, kind: str, copies: Collection[str] = (), lasting: bool = False) -> Path:
+    """A new one, locked. `copies` are names of folders in it, and in its folders, that hold no results. `lasting`: others work in
+    it when this process is over, so nothing of an older one is removed. Raises FileExistsError if there is one for each second of this minute.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.timezone.utc)
     for second in range(60):
@@ -71,7 +72,7 @@ def make(parent: Path, kind: str, copies: Collection[str] = ()) -> Path:
         if held is None:
             continue
         _held.append(held)
-        for other in parent.glob(f"[0-9]*Z-*-{kind}"):
+        for other in () if lasting else parent.glob(f"[0-9]*Z-*-{kind}"):
             dead = None if other == folder else _lock(other)
             if dead is not None:
                 _clear(other, copies)

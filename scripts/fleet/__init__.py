@@ -6,6 +6,7 @@
              -> unshared (nodes that share no folder) -> slurm (sbcast, srun)
              -> parts (what came back) -> rounds
              -> collect (parts become runs) -> machines (classes, and what is odd)
+             -> locks (one process waits, one makes runs)
              -> verdicts (likewise, of checks, misuses and programs) -> tries, catalogue
              -> gates (the gate: what is submitted, and how it is judged) -> gate
 

@@ -10,13 +10,13 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, ContextManager, Optional
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it is a package
 
 from bench_results import Unusable, plural, printable
 from fleet import asked as asking
-from fleet import cli, jobs, machines, slurm, tries, unshared, verdicts
+from fleet import cli, jobs, locks, machines, slurm, tries, unshared, verdicts
 from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
@@ -36,6 +36,10 @@ SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
     "try": [("verdicts/try_verdict.py",), PAGE, ("verdicts/try_plot.py",)],
     "programs": [("programs.py", "--table"), PAGE],
 }
+# How tasks are submitted, if nothing else is said.
+HOW = {"batch": 1, "at_once": 0, "options": []}
+# A file of the fleet: what its tasks did not finish is not to be submitted anew.
+CANCELLED = "cancelled"
 COUNTED = {
     "run": "sample",
     "check": "verdict",
@@ -54,6 +58,11 @@ def of_the_gate() -> Any:
     except ImportError as problem:
         raise Refusal(f"{problem}; run scripts/deps.sh gate") from problem
     return gates
+
+
+def shown(words: tuple[str, ...], folder: Path) -> int:
+    """By a program of scripts/. Returns its exit code."""
+    return subprocess.run([HOME / "scripts" / words[0], *words[1:], folder]).returncode
 
 
 class Progress:
@@ -104,6 +113,22 @@ class Fleet:
     def show(self, line: str) -> None:
         self.progress.show(f"fleet: {line}")
 
+    def waits_alone(self) -> ContextManager[None]:
+        """Nobody else waits for the tasks. Else both would submit what got lost. Raises Refusal."""
+
+        def busy(who: str) -> None:
+            now = f"scripts/fleet/__main__.py collect --now {shlex.quote(str(self.folder))}"
+            raise Refusal(
+                f"{self.folder}: {who} waits for these tasks already, and collects; to see what is there so far: {now}"
+            )
+
+        return locks.held(self.folder / locks.WAITS, busy)
+
+    def after_others(self, lock: str, what: str) -> ContextManager[None]:
+        return locks.held(
+            self.folder / lock, lambda who: self.show(f"waiting for {who}, which {what}")
+        )
+
     @property
     def go_on(self) -> str:
         return f"make fleet DO=collect RUN={shlex.quote(str(self.folder))}"
@@ -140,6 +165,8 @@ class Fleet:
             try:
                 tasks = slurm.waiting(self.name)
                 told = ""
+            except slurm.NoCluster:
+                raise
             except slurm.Trouble as problem:
                 if str(problem) != told:
                     complain(f"fleet: {printable(str(problem))}; asking again")
@@ -215,13 +242,18 @@ class Fleet:
             last = jobs.submissions(self.folder)
             if not missing or (before is not None and now >= before):
                 return parts
+            if (self.folder / CANCELLED).exists():
+                self.say(
+                    f"the fleet was cancelled: nothing is measured anew; to go on: {self.go_on}"
+                )
+                return parts
             if self.exchange and self.exchange.is_in_vain:
                 self.say(
                     "no node gives its parts: nothing is measured anew; mend that, and collect again"
                 )
                 return parts
             before = now
-            how = last[-1][1] if last else {"batch": 1, "at_once": 0, "options": []}
+            how = last[-1][1] if last else {**HOW, **self.fleet.get("how", {})}
             lost = f"{plural(len(missing), 'round')} got lost ({named(self.fleet, missing)})"
             complain(f"fleet: {lost}: submitted anew")
             try:
@@ -231,6 +263,24 @@ class Fleet:
                 return parts
 
     def finish(self, parts: list[Part]) -> int:
+        """What was cut off since its task ended is measured anew, for as long as that brings something."""
+        before = self.asked.repetitions + 1
+        while True:
+            with self.after_others(locks.MAKES, "makes a run of the parts"):
+                made = self.make(parts)
+                for part in made.unusable:
+                    part.rounds = []
+                missing = len(made.missing(self.asked))
+                if self.now or not made.unusable or not missing or missing >= before:
+                    return self.report(made)
+            before = missing
+            for problem in made.problems:
+                self.say(problem)
+            parts = self.settle()
+
+    def make(self, parts: list[Part]) -> Collected:
+        """Raises Unusable."""
+
         def show(done: int, of: int) -> None:
             self.progress.show(f"fleet: collecting: {done} of {plural(of, 'part')}")
 
@@ -246,7 +296,7 @@ class Fleet:
                 f"{problem.filename or self.folder}: {problem.strerror}; {kept}"
             ) from problem
         self.progress.clear()
-        return self.report(made)
+        return made
 
     def judge(self, made: Collected) -> int:
         """Of the gate. Returns the exit code of its verdict."""
@@ -287,10 +337,7 @@ class Fleet:
         sys.stdout.flush()
         for folder in made.files.values() if not self.bare else ():
             for words in SHOWN_BY[self.fleet["work"]]:
-                later = (
-                    subprocess.run([HOME / "scripts" / words[0], *words[1:], folder]).returncode
-                    or later
-                )
+                later = shown(words, folder) or later
         if missing:
             print(f"missing: {named(self.fleet, missing)}; logs of the tasks: {self.folder}/logs")
             if self.exchange:
@@ -323,13 +370,21 @@ def status(fleet: Fleet) -> int:
 
 
 def cancel(fleet: Fleet) -> int:
-    """Of nodes that share no folder, what is finished comes back, and their folders go."""
-    slurm.cancel(fleet.name)
+    """Who waits for the tasks submits none anew. Of nodes that share no folder, what is finished comes back, and their folders
+    go."""
+    mark = fleet.folder / CANCELLED
+    mark.touch()
+    try:
+        slurm.cancel(fleet.name)
+    except slurm.Trouble:
+        mark.unlink(missing_ok=True)
+        raise
     if fleet.exchange:
         slurm.cancel(unshared.parts_job(fleet.fleet))
-        fleet.wait()
-        for left in fleet.exchange.remove(fleet.exchange.kept):
-            print(printable(left))
+        with fleet.after_others(locks.WAITS, "brings back the parts"):
+            fleet.wait()
+            for left in fleet.exchange.remove(fleet.exchange.kept):
+                print(printable(left))
         fleet.progress.clear()
     return 0
 
@@ -365,18 +420,24 @@ def submit(options: argparse.Namespace) -> int:
         raise Refusal(f"there is no {options.driver}; build it with make")
     slurm.command("sbatch", "--version")  # before anything is made
     folder = prepare(options)
-    if options.unshared:
-        file = folder / asking.FILE
-        save(file, {**asking.load(folder), "unshared": str(options.unshared)})
+    fleet_ = asking.load(folder)
+    batch = options.batch or fleet_.get("period", 1)
+    how = {"batch": batch, "at_once": options.at_once or 0, "options": options.sbatch}
+    own = {"unshared": str(options.unshared)} if options.unshared else {}
+    save(folder / asking.FILE, {**fleet_, "how": how, **own})
     with closing(Fleet(folder, options.bare)) as fleet:
         rounds = list(range(fleet.asked.repetitions))
         print(folder, flush=True)
-        batch = options.batch or fleet.fleet.get("period", 1)
         hold = bool(fleet.exchange) and not options.collect
-        fleet.submit(rounds, batch, options.at_once or 0, options.sbatch, hold)
-        if hold:
-            fleet.say(f"the tasks are held until somebody sends their bundle: {fleet.go_on}")
-        return fleet.finish(fleet.settle()) if options.collect else 0
+        with fleet.waits_alone():
+            try:
+                fleet.submit(rounds, batch, options.at_once or 0, options.sbatch, hold)
+            except slurm.Trouble:
+                fleet.say(f"what was made for it is kept; to go on: {fleet.go_on}")
+                raise
+            if hold:
+                fleet.say(f"the tasks are held until somebody sends their bundle: {fleet.go_on}")
+            return fleet.finish(fleet.settle()) if options.collect else 0
 
 
 def main() -> int:
@@ -390,7 +451,11 @@ def main() -> int:
             if options.do == "cancel":
                 return cancel(fleet)
             fleet.now = options.now
-            return fleet.finish(fleet.reader.look(True) if options.now else fleet.settle())
+            if options.now:
+                return fleet.finish(fleet.reader.look(True))
+            with fleet.waits_alone():
+                (fleet.folder / CANCELLED).unlink(missing_ok=True)
+                return fleet.finish(fleet.settle())
     except (Refusal, slurm.Trouble, Lacking) as problem:
         complain(f"fleet: {printable(str(problem))}")
         return WRONG_USE

@@ -12,9 +12,8 @@ from typing import Any, Collection, Sequence
 import bench_results
 import run_folder
 from fleet import bundle
-from fleet.collect import Asked
 from fleet.parts import read
-from fleet.rounds import FILES, SPOILED
+from fleet.rounds import FILES, SAMPLES, SPOILED
 from fleet.task import save
 
 FILE = "fleet.json"
@@ -191,7 +190,7 @@ def new_fleet(
     document: dict[str, Any],
 ) -> Path:
     """Its folder, with the bundle, and fleet.json of this document and a name."""
-    folder = run_folder.make(out, "fleet")
+    folder = run_folder.make(out, "fleet", lasting=True)
     try:
         for name in ("parts", "nodes", "jobs", "logs"):
             (folder / name).mkdir()
@@ -212,12 +211,26 @@ def cells_of(driver: Path, names: Collection[str]) -> list[Path]:
     return cells if folder / "system" in cells else [*cells, folder / "system"]
 
 
+def check(asked: Any) -> None:
+    """Has fleet.json what its work needs? Raises what SPOILED has."""
+    wanted: dict[str, type] = {"name": str, "rows": list, "each": int, "repetitions": int}
+    wanted |= {"how": dict} if "how" in asked else {}
+    FILES[bench_results.member(asked, "it", "work", str)]
+    if asked["work"] not in SAMPLES:
+        wanted["seed"] = int
+    if asked["work"] == "programs":
+        wanted |= {"section": int, "programs": list}
+    if asked["work"] == "gate":
+        wanted |= {"period": int, "gate": dict}
+    for key, kind in wanted.items():
+        bench_results.member(asked, "it", key, kind)
+
+
 def load(folder: Path) -> Any:
     """fleet.json. Raises Refusal."""
     try:
         asked = read(folder / FILE)
-        Asked(asked["rows"], asked["each"], asked["repetitions"])
-        FILES[asked["work"]]
+        check(asked)
         return asked
     except FileNotFoundError:
         raise Refusal(f"{folder} is not the folder of a fleet: it has no {FILE}") from None

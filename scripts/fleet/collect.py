@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional, TextIO
 
 import bench_results
 from fleet.machines import Class, Classes, Node
-from fleet.parts import Odd, Part, chosen, load
+from fleet.parts import LISTS, Odd, Part, chosen, load
 
 NEW = ".bench.json.new"
 
@@ -51,6 +51,7 @@ class Collected:
     failed: int = 0  # samples
     samples: int = 0
     files: dict[str, Path] = field(default_factory=dict)  # of each class, the folder
+    unusable: list[Part] = field(default_factory=list)
 
     def missing(self, asked: Asked) -> list[int]:
         there = {n for c in self.classes for n in c.rounds}
@@ -68,9 +69,9 @@ def merge(context: Any, other: Any) -> None:
     """What parts have of their own goes into the first one's context."""
     own, more = context["spanbench"], other["spanbench"]
     own["started"] = min(own["started"], more["started"])
-    for name in ("timeline_failures", "timeline_passes", "long_rests"):
+    for name in LISTS:
         if more.get(name):
-            own.setdefault(name, []).extend(more[name])
+            own[name] = [*(own.get(name) or []), *more[name]]
 
 
 def nodes_of(of: Class) -> dict[str, Any]:
@@ -79,10 +80,11 @@ def nodes_of(of: Class) -> dict[str, Any]:
     }
 
 
-def finish(writer: Writer, of: Class, asked: Asked) -> None:
+def finish(writer: Writer, of: Class, complete: bool) -> None:
+    """`complete`: all rounds are there, of whatever class."""
     own = writer.context["spanbench"]
     own.pop("rounds", None)
-    own["complete"] = len(of.rounds) == asked.repetitions
+    own["complete"] = complete
     own["fleet"] = {"class": of.name, "nodes": nodes_of(of)}
     writer.context["host_name"] = ", ".join(sorted(of.nodes)[:3]) + ", …" * (len(of.nodes) > 3)
     writer.file.write('\n],\n"context": ')
@@ -148,17 +150,24 @@ def collect(
                 take(part, wanted, asked, made, writers, folder)
             except Odd as problem:
                 made.problems.append(str(problem))
+                made.unusable.append(part)
                 usable.remove(part)
                 count += instead(usable, wanted, asked.repetitions)
         for of in made.classes:
-            finish(writers[of.name], of, asked)
+            finish(writers[of.name], of, not made.missing(asked))
             made.files[of.name] = folder / of.name
     finally:
         for writer in writers.values():
             (writer.folder / NEW).unlink(missing_ok=True)
             with suppress(OSError):  # of a full disk, what it could not write is still waiting
                 writer.file.close()
-    for old in folder.glob("class[0-9]*"):
+    drop_old(folder, made)
+    return made
+
+
+def drop_old(folder: Path, made: Collected) -> None:
+    """Classes that an earlier collecting found alone, and what shows all of them side by side."""
+    for old in (*folder.glob("class[0-9]*"), folder / "plots"):
         if old.name not in made.files:
             shutil.rmtree(old, ignore_errors=True)
-    return made
+    (folder / "report.html").unlink(missing_ok=True)

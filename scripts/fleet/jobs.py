@@ -12,12 +12,18 @@ from fleet.rounds import SPOILED
 from fleet.task import save
 
 
+def files(folder: Path) -> dict[int, Path]:
+    """Of the submissions, by their numbers, in this order. Any other file that somebody put there is none."""
+    found = {f.stem: f for f in (folder / "jobs").glob("[0-9]*.json")}
+    return dict(sorted((int(n), f) for n, f in found.items() if n.isascii() and n.isdigit()))
+
+
 def submissions(folder: Path) -> list[tuple[int, Any]]:
     """Their numbers, and what they are."""
     found = []
-    for file in sorted((folder / "jobs").glob("[0-9]*.json"), key=lambda f: int(f.stem)):
+    for number, file in files(folder).items():
         try:
-            found.append((int(file.stem), read(file)))
+            found.append((number, read(file)))
         except SPOILED:
             continue
     return found
@@ -36,7 +42,7 @@ def submit(
     """`asked`: fleet.json. Submits the missing rounds, in batches of at most so many, none over the end of a section. `hold`:
     no task begins before it is released. Returns the job and its tasks. Raises slurm.Trouble."""
     batches = rounds.ranges(missing, batch, 0, asked.get("section", 0))
-    number = len(list((folder / "jobs").glob("[0-9]*.json")))
+    number = max(files(folder), default=-1) + 1
     how = {"batches": batches, "batch": batch, "at_once": at_once, "options": list(options)}
     file = folder / "jobs" / f"{number}.json"
     save(file, {**how, "job": None})

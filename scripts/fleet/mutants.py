@@ -4,6 +4,8 @@ FLEET = "scripts/fleet/test_fleet.py"
 
 GATES = "scripts/fleet/test_gates.py"
 
+TROUBLE = "scripts/fleet/test_trouble.py"
+
 MUTANTS = [
     (
         "fleet: a node's rounds weigh by their number",
@@ -389,5 +391,69 @@ MUTANTS = [
         "            self.preparing = False\n",
         f"{FLEET}:Catalogue.test_a_signal_ends_the_making_of_data",
         "test_a_signal_ends",
+    ),
+    (
+        "fleet: one waits for the tasks",
+        "scripts/fleet/locks.py",
+        "while not taken(mine):",
+        "while False:",
+        f"{TROUBLE}:TwoAtOnce.test_one_waits_and_the_other_is_told_who",
+        "test_one_waits",
+    ),
+    (
+        "fleet: runs are made by one at a time",
+        "scripts/fleet/__main__.py",
+        'with self.after_others(locks.MAKES, "makes a run of the parts"):',
+        "if True:",
+        f"{TROUBLE}:TwoAtOnce.test_runs_are_made_by_one_at_a_time",
+        "test_runs_are_made",
+    ),
+    (
+        "fleet: what is cancelled is not submitted anew",
+        "scripts/fleet/__main__.py",
+        "    mark.touch()\n",
+        "",
+        f"{TROUBLE}:TwoAtOnce.test_what_is_cancelled_is_not_submitted_anew_by_who_waits",
+        "test_what_is_cancelled",
+    ),
+    (
+        "fleet: a submission removes nothing of another fleet",
+        "scripts/fleet/asked.py",
+        "lasting=True",
+        "lasting=False",
+        f"{TROUBLE}:TwoAtOnce.test_a_submission_removes_nothing_of_another_fleet",
+        "Its tasks write",
+    ),
+    (
+        "fleet: what is cut off after its task ended is measured anew",
+        "scripts/fleet/__main__.py",
+        "                    part.rounds = []\n",
+        "                    pass\n",
+        f"{TROUBLE}:Spoiled.test_what_is_cut_off_after_its_task_ended_is_measured_anew",
+        "test_what_is_cut_off",
+    ),
+    (
+        "fleet: a number that is none spoils its part alone",
+        "scripts/fleet/parts.py",
+        ", parse_constant=bench_results.no_number",
+        "",
+        f"{TROUBLE}:Spoiled.test_what_is_json_and_no_run_costs_its_rounds_alone",
+        "test_what_is_json",
+    ),
+    (
+        "fleet: a submission that failed is made again as it was asked for",
+        "scripts/fleet/__main__.py",
+        '{**HOW, **self.fleet.get("how", {})}',
+        "HOW",
+        f"{TROUBLE}:Odd.test_a_controller_that_is_down",
+        "What was made for the submission is kept",
+    ),
+    (
+        "fleet: nobody waits for a Slurm that is not installed",
+        "scripts/fleet/slurm.py",
+        "        raise NoCluster(\n",
+        "        raise Trouble(\n",
+        f"{TROUBLE}:Odd.test_where_slurm_is_not_installed_nobody_waits_for_it",
+        "test_where_slurm",
     ),
 ]

@@ -31,7 +31,7 @@ class Part:
 
 
 def read(path: Path) -> Any:
-    document = json.loads(path.read_bytes())
+    document = json.loads(path.read_bytes(), parse_constant=bench_results.no_number)
     bench_results.check_schema(document)
     return document
 
@@ -139,11 +139,25 @@ def load(part: Part, wanted: list[int], rows: list[str], each: int) -> tuple[Any
             if not rounds.is_whole(found.get(n, []), rows, each):
                 raise ValueError(f"round {n} is not whole, though its task said so")
         check_digests(entries)
+        check_context(document["context"])
         return document["context"], entries
     except SPOILED as problem:
         raise Odd(
             f"{part.file} of {part.node} is not used: {bench_results.printable(str(problem))}"
         ) from problem
+
+
+# Of a context, what parts have of their own; collect.py joins it.
+LISTS = ("timeline_failures", "timeline_passes", "long_rests")
+
+
+def check_context(context: Any) -> None:
+    """What is joined with that of other parts is there. Raises what SPOILED has."""
+    own = context["spanbench"]
+    bench_results.member(own, "context.spanbench", "machine", dict)
+    bench_results.member(own, "context.spanbench", "started", str)
+    for name in LISTS:
+        bench_results.member(own, "context.spanbench", name, list, [])
 
 
 def check_digests(entries: Iterable[dict[str, Any]]) -> None:

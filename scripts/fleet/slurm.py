@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
+from bench_results import plural
 from program import ends_with_this
 
 SECONDS = 120.0  # that a command may take
@@ -30,6 +31,10 @@ NO_CLUSTER = (
 
 class Trouble(Exception):
     """A command failed; its own words say why."""
+
+
+class NoCluster(Trouble):
+    """Slurm is not here. To ask again would be in vain."""
 
 
 class NoAnswer(Trouble):
@@ -49,7 +54,7 @@ class Waiting:
 
 def must_be_here(program: str) -> None:
     if not shutil.which(program):
-        raise Trouble(
+        raise NoCluster(
             f"there is no {program} here: install Slurm's commands, or use a login node of the cluster"
         )
 
@@ -68,7 +73,7 @@ def command(*words: str) -> str:
         alone = "configuration source" in done.stderr
         why = said[-1].removeprefix(f"{words[0]}: ")
         kind = NoAnswer if "timed out" in why else Trouble
-        raise kind(f"{words[0]}: {why}{NO_CLUSTER if alone else ''}")
+        raise (NoCluster if alone else kind)(f"{words[0]}: {why}{NO_CLUSTER if alone else ''}")
     return done.stdout
 
 
@@ -118,7 +123,13 @@ def submit(
     words += [f"--job-name={name}", f"--array=0-{tasks - 1}{limit}", "--chdir=/"]
     words += ["--output=/dev/null"]
     words += [f"--exclude={','.join(without)}"] * bool(without)
-    said = command(*words, *options, *script)
+    try:
+        said = command(*words, *options, *script)
+    except Trouble as problem:
+        if "job array specification" not in str(problem):
+            raise
+        more = "no job of this cluster may have so many (MaxArraySize): give a larger BATCH"
+        raise Trouble(f"{problem}; {plural(tasks, 'task')}: {more}") from problem
     found = re.match(r"\d+", said)
     if not found:
         raise Trouble(f"sbatch said no number of a job, but '{said.strip()}'")

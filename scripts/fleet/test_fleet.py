@@ -89,6 +89,15 @@ class InFolder(unittest.TestCase):
         self.folder = Path(tempfile.mkdtemp(prefix="fleet-test-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
+    def programs(self, **scripts: str) -> Any:
+        """Slurm's commands are these scripts, for as long as the test lasts."""
+        there = self.folder / "bin"
+        there.mkdir(exist_ok=True)
+        for name, script in scripts.items():
+            (there / name).write_text(f"#!/bin/sh\n{script}\n")
+            (there / name).chmod(0o755)
+        return mock.patch.dict(os.environ, {"PATH": f"{there}:{os.environ['PATH']}"})
+
     def part(self, name: str, made: Any, node: str = "n1", done: bool = True) -> Path:
         folder = self.folder / "parts" / name
         (folder / "20260101T000000Z-x").mkdir(parents=True)
@@ -606,15 +615,6 @@ class OfNodes(InFolder):
             self.folder, self.asked, self.said.append, self.shown.append
         )
         self.addCleanup(self.exchange.close)
-
-    def programs(self, **scripts: str) -> Any:
-        """Slurm's commands are these scripts, for as long as the test lasts."""
-        there = self.folder / "bin"
-        there.mkdir(exist_ok=True)
-        for name, script in scripts.items():
-            (there / name).write_text(f"#!/bin/sh\n{script}\n")
-            (there / name).chmod(0o755)
-        return mock.patch.dict(os.environ, {"PATH": f"{there}:{os.environ['PATH']}"})
 
     def archive_of(self, files: dict[str, str]) -> bytes:
         made = io.BytesIO()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import jsonschema
-from driving import BUILD, CELLS, ROOT, SPANBENCH, run, slow
+from driving import BUILD, CELLS, ROOT, SPANBENCH, clean_environment, run, slow
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
@@ -86,14 +86,25 @@ class OnSlurm(unittest.TestCase):
 
 
 class OneRun(OnSlurm):
+    def make(self, **variables: Any) -> "subprocess.CompletedProcess[str]":
+        """As a user types it."""
+        own = {k: v for k, v in self.cluster.environment.items() if os.environ.get(k) != v}
+        return run(
+            "make", "DEPS=skip", "fleet", cwd=ROOT, env=clean_environment(**own, **variables)
+        )
+
     def test_a_fleets_samples_are_those_of_a_local_run(self) -> None:
         words = ["--allocators", "system,gomalloc,null,gomalloc-hardened", "--brief", "--seed=7"]
         words += ["--workloads", "tiny small large", "--threads", "1", "--repetitions", "5"]
         done = run(SPANBENCH, "run", *words, "--no-timeline", "--out", self.out / "local")
         self.assertEqual(done.returncode, 0, done.stderr)
-        folder = self.submit(*words, of=("--batch=2",))
-        self.assertIn("of 5 rounds", self.fleet("status", folder).stdout)
-        done = self.fleet("collect", folder)
+        asked = {"ALLOCATORS": "system gomalloc null gomalloc-hardened", "ARGS": "--brief"}
+        rows = {"WORKLOADS": "tiny small large", "THREADS": 1, "REPS": 5, "SEED": 7}
+        done = self.make(DO="submit", OUT=self.out, BATCH=2, **asked, **rows)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        (folder,) = [Path(x) for x in done.stdout.splitlines() if x.endswith("-fleet")]
+        self.assertIn("of 5 rounds", self.make(DO="status", RUN=folder).stdout)
+        done = self.make(DO="collect", RUN=folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
         self.assertIn("5 of 5 rounds, 60 samples, 0 failed", done.stdout)
         self.assertIn("Fastest: ", done.stdout)
@@ -392,6 +403,45 @@ class Ends(OnSlurm):
         self.assertIn("6 of 6 rounds, 12 samples, 0 failed", done.stdout, said)
         self.whole(folder, 6)
         self.assertEqual([p.name for p in (folder / "jobs").iterdir()], ["0.json"])
+
+    def test_a_controller_that_is_down(self) -> None:
+        """Where it is when rounds are submitted, and when they are awaited."""
+        self.cluster.kill_daemon("slurmctld")
+        words = [
+            "submit",
+            "--driver",
+            SPANBENCH,
+            "--out",
+            self.out,
+            "--batch=2",
+            "--",
+            *self.words(4),
+        ]
+        done = self.fleet(*words)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("to go on: make fleet DO=collect", done.stderr)
+        self.assertIn("Unable to contact slurm controller", done.stderr)
+        folder = Path(done.stdout.splitlines()[0])
+        child = subprocess.Popen(
+            ["/usr/bin/python3", str(FLEET), "collect", "--bare", str(folder)],
+            env=self.cluster.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert child.stderr
+            self.assertIn("asking again", child.stderr.readline())
+            self.cluster.run_daemon("slurmctld", "slurmctld", "-D")
+            out, problem = child.communicate(timeout=300)
+        finally:
+            child.kill()
+        said = out + problem + self.logs(folder)
+        self.assertEqual(child.returncode, 0, said)
+        self.assertIn("4 of 4 rounds, 8 samples, 0 failed", out, said)
+        batches = json.loads((folder / "jobs" / "0.json").read_text())["batches"]
+        self.assertEqual(batches, [[0, 1], [2, 3]], "as it was asked for")
+        self.whole(folder, 4)
 
     def test_a_disk_that_is_full(self) -> None:
         """That of the second task has no room for its samples, and that of the third none at all."""

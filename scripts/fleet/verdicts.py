@@ -10,7 +10,7 @@ from typing import Any, Callable, Sequence
 
 import bench_results
 from fleet import tries
-from fleet.collect import Asked, Collected
+from fleet.collect import Asked, Collected, drop_old, instead
 from fleet.machines import Classes, Node
 from fleet.parts import Part, chosen, read
 from fleet.rounds import FILES, RUNS, SPOILED
@@ -86,8 +86,9 @@ def collect(
         str, dict[int, list[Any]]
     ] = {}  # of each class, by the program of the catalogue
     curves: dict[str, Path] = {}
-    count = chosen(parts, asked.repetitions)
-    for done, (part, wanted) in enumerate(count):
+    usable = list(parts)
+    count = chosen(usable, asked.repetitions)
+    for done, (part, wanted) in enumerate(count):  # which may grow
         show(done, len(count))
         assert part.file
         try:
@@ -101,6 +102,9 @@ def collect(
         except SPOILED as problem:
             said = bench_results.printable(str(problem))
             made.problems.append(f"{part.file} of {part.node} is not used: {said}")
+            made.unusable.append(part)
+            usable.remove(part)
+            count += instead(usable, wanted, asked.repetitions)
             continue
         of.nodes.setdefault(part.node, Node(document["machine"])).rounds += len(wanted)
         of.rounds.update(wanted)
@@ -125,4 +129,5 @@ def collect(
         (folder / of.name / tries.CURVES).unlink(missing_ok=True)
         if work == "try" and of.name in curves and curves[of.name].exists():
             shutil.copyfile(curves[of.name], folder / of.name / tries.CURVES)
+    drop_old(folder, made)
     return made
