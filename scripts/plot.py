@@ -6,7 +6,8 @@
   memory       memory while all threads hold their live set, for each live byte
   pareto       throughput against memory: who is fast, and at what price
 
-Memory is RSS less that at the start.
+Memory is RSS less that at the start. Of a fleet whose nodes differ, each class of machines has panels of its own, on the same
+scales.
 """
 
 from __future__ import annotations
@@ -20,20 +21,42 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where Python do
 
 import program
 import bench_results
+from fleet import classes
 
-PANELS = 6  # beside each other
+PANELS = 6  # beside each other, and below each other
 
 
-def drawable(run: bench_results.Results) -> bench_results.Results:
-    """The core, if it was measured; else the first workloads, as many as panels can be read."""
-    core = run.of_core(True)
-    if core.rows:
-        return core
-    chosen = run.workloads[:PANELS]
-    left = len(run.workloads) - len(chosen)
+def drawable(runs: list[bench_results.Results]) -> list[bench_results.Results]:
+    """The core, if it was measured; else the first workloads, as many as panels can be read. Classes of a fleet have the same
+    workloads."""
+    cores = [run.of_core(True) for run in runs]
+    if all(core.rows for core in cores):
+        return cores
+    chosen = runs[0].workloads[:PANELS]
+    left = len(runs[0].workloads) - len(chosen)
     if left:
         print(f"plot.py: {left} more workloads are not drawn; the answer has all", file=sys.stderr)
-    return bench_results.Results(run.facts, [r for r in run.rows if r.workload in chosen])
+    return [
+        bench_results.Results(run.facts, [r for r in run.rows if r.workload in chosen])
+        for run in runs
+    ]
+
+
+def several(path: Path) -> list[classes.OfClass]:
+    """The classes of machines of a fleet, as many as panels can be read; none, if this is a run alone."""
+    found = classes.several(path)
+    if len(found) > PANELS:
+        left = len(found) - PANELS
+        print(
+            f"plot.py: {left} more classes of machines are not drawn; each has plots of its own",
+            file=sys.stderr,
+        )
+    return classes.load(found[:PANELS])
+
+
+def series_of(folder: Path) -> dict[tuple[str, str, int], bench_results.Series]:
+    timeline = folder / "timeline.csv"
+    return bench_results.load_timeline(timeline) if timeline.exists() else {}
 
 
 def main() -> int:
@@ -42,14 +65,15 @@ def main() -> int:
         "--out", type=Path, help="where the figures go (default: plots/ in the run)"
     )
     args = parser.parse_args()
-    run = bench_results.load(args.run)
+    apart = several(args.run)
+    runs = [of.run for of in apart] or [bench_results.load(args.run)]
     directory = args.run if args.run.is_dir() else args.run.parent
-    timeline = directory / "timeline.csv"
-    series = bench_results.load_timeline(timeline) if timeline.exists() else {}
-    if not series:
-        print(f"plot.py: no {timeline}, so no plot of memory over time", file=sys.stderr)
+    series = [series_of(folder) for folder in [of.folder for of in apart] or [directory]]
+    if not any(series):
+        missing = directory / "timeline.csv"
+        print(f"plot.py: no {missing}, so no plot of memory over time", file=sys.stderr)
 
-    run = drawable(run)
+    runs = drawable(runs)
     # matplotlib takes a second to load, and refuses to if it does not know the backend named here.
     os.environ["MPLBACKEND"] = "Agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -62,11 +86,13 @@ def main() -> int:
             file=sys.stderr,
         )
         return 0
+    said = [(of.name, of.facts) for of in apart] or [("", "")]
+    facets = [figures.Facet(run, *of, its) for run, of, its in zip(runs, said, series)]
     out = args.out or directory / "plots"
     out.mkdir(parents=True, exist_ok=True)
     paths = [
         path
-        for name, figure in figures.draw(run, series).items()
+        for name, figure in figures.draw(facets).items()
         for path in figures.save(figure, out, name)
     ]
     print(f"plots: {', '.join(str(p) for p in paths if p.suffix == '.png')}")

@@ -25,7 +25,7 @@ from driving import run, run_python, slow
 import figures
 import bench_results
 from figures import memory, pareto, style, throughput, timeline
-from figures.style import Styles
+from figures.style import Facet, Styles
 from bench_results import MIB, Results, Series
 from test_bench_results import EXAMPLE, entry, failed, made_up
 
@@ -85,7 +85,7 @@ def drawings(run: Results) -> dict[str, Figure]:
         (r.workload, r.allocator, r.threads): Series([0.1, 0.2], [1e6, 2e6], [1e7, 2e8])
         for r in run.rows
     }
-    return figures.draw(run, series)
+    return figures.draw([Facet(run, series=series)])
 
 
 def texts(figure: Figure) -> str:
@@ -139,7 +139,7 @@ class ThroughputFigure(unittest.TestCase):
         """A panel has one line of its own; the others stand behind it, and the floor and the ideal beside it."""
         run = invented()
         styles = Styles(run)
-        figure = throughput.draw(run, styles)
+        figure = throughput.draw([Facet(run)], styles)
         names = ["big", "fast", "slow"]
         panels = panels_of(figure)
         self.assertEqual(list(panels), [f"{w}, {n}" for w in WORKLOADS for n in names])
@@ -180,7 +180,8 @@ class ThroughputFigure(unittest.TestCase):
         names = [f"a{i}" for i in range(6)]
         run = made_up([entry(n, 5, threads=t) for n in names for t in (1, 2)])
         self.assertEqual(
-            list(panels_of(throughput.draw(run, Styles(run)))), [f"tiny, {n}" for n in names]
+            list(panels_of(throughput.draw([Facet(run)], Styles(run)))),
+            [f"tiny, {n}" for n in names],
         )
 
     def zone(self, ax: Axes) -> list[tuple[float, float]]:
@@ -190,23 +191,23 @@ class ThroughputFigure(unittest.TestCase):
 
     def test_oversubscription(self) -> None:
         run = invented()
-        figure = throughput.draw(run, Styles(run))
+        figure = throughput.draw([Facet(run)], Styles(run))
         ((begin, end),) = self.zone(figure.axes[0])
         self.assertTrue(2 < begin < 4, begin)
         self.assertEqual(end, figure.axes[0].get_xlim()[1])
         self.assertGreater(end, 4)
         self.assertIn("more threads than 2 CPUs", texts(figure))
         run = invented(threads=(3, 4))
-        ax = throughput.draw(run, Styles(run)).axes[0]
+        ax = throughput.draw([Facet(run)], Styles(run)).axes[0]
         self.assertLess(self.zone(ax)[0][0], 3)
         run = invented(threads=(1, 2))
-        figure = throughput.draw(run, Styles(run))
+        figure = throughput.draw([Facet(run)], Styles(run))
         self.assertEqual(self.zone(figure.axes[0]), [])
         self.assertNotIn("more threads than", texts(figure))
 
     def test_thread_counts_that_are_close(self) -> None:
         run = made_up([entry("a", 5, threads=t) for t in range(1, 33)])
-        ax = throughput.draw(run, Styles(run)).axes[0]
+        ax = throughput.draw([Facet(run)], Styles(run)).axes[0]
         written = [t.get_text() for t in ax.get_xticklabels()]
         self.assertEqual(written[:3], ["1", "2", "3"])
         self.assertLess(len(written), 12)
@@ -214,7 +215,7 @@ class ThroughputFigure(unittest.TestCase):
     def test_one_thread_count(self) -> None:
         run = invented(threads=(4,))
         styles = Styles(run)
-        ax = throughput.draw(run, styles).axes[1]
+        ax = throughput.draw([Facet(run)], styles).axes[1]
         names = ["fast", "big", "slow", "null"]
         written = [t.get_text() for t in ax.get_xticklabels()]
         self.assertEqual(written, ["fast", "big", "slow", "null (floor)"])
@@ -227,7 +228,7 @@ class ThroughputFigure(unittest.TestCase):
 
 class MemoryFigure(unittest.TestCase):
     def test_bars(self) -> None:
-        figure = memory.draw(invented())
+        figure = memory.draw([Facet(invented())])
         for ax, live in zip(figure.axes, (LIVE, LIVE + 1)):
             names = ["null", "big", "fast", "slow"]  # from below
             ratios = [MEMORY[n] / live for n in names]
@@ -273,7 +274,7 @@ class MemoryFigure(unittest.TestCase):
                 entry("silent", 3),
             ]
         )
-        figure = memory.draw(run)
+        figure = memory.draw([Facet(run)])
         found: dict[int, list[tuple[float, float]]] = {
             round(bar.get_y() + bar.get_height() / 2): []
             for bar in figure.axes[0].patches
@@ -295,11 +296,11 @@ class MemoryFigure(unittest.TestCase):
         )
 
     def test_less_than_at_the_start(self) -> None:
-        ax = memory.draw(made_up([entry("a", 1, rss_drained_bytes=MIB // 2)])).axes[0]
+        ax = memory.draw([Facet(made_up([entry("a", 1, rss_drained_bytes=MIB // 2)]))]).axes[0]
         self.assertLess(ax.get_xlim()[0], -0.5)
 
     def test_all_are_oversubscribed(self) -> None:
-        text = texts(memory.draw(invented(threads=(4, 8))))
+        text = texts(memory.draw([Facet(invented(threads=(4, 8)))]))
         self.assertIn("4 threads (of those measured nearest to 2 CPUs; scheduling is", text)
 
 
@@ -314,7 +315,7 @@ class ParetoFigure(unittest.TestCase):
     def test_points(self) -> None:
         run = invented()
         styles = Styles(run)
-        figure = pareto.draw(run, styles)
+        figure = pareto.draw([Facet(run)], styles)
         for i, (ax, workload) in enumerate(zip(figure.axes, WORKLOADS)):
             at = {n: (MEMORY[n], speed(n, workload, 2)) for n in ("slow", "fast", "big")}
             expected = set()
@@ -367,7 +368,7 @@ class ParetoFigure(unittest.TestCase):
                 for k, v in enumerate(mops[n])
             ]
         )
-        ax = pareto.draw(run, Styles(run)).axes[0]
+        ax = pareto.draw([Facet(run)], Styles(run)).axes[0]
         bold = {t.get_text() for t in ax.texts if t.get_fontweight() == "bold"}
         self.assertEqual(bold, {"line", "noise"})
         (front,) = [d for d in ax.lines if d.get_color() == pareto.FRONT["color"]]
@@ -375,14 +376,14 @@ class ParetoFigure(unittest.TestCase):
 
     def test_nothing_on_top_of_the_start(self) -> None:
         run = made_up([entry("a", 5), entry("b", 5, rss_live_bytes=1 << 20)])
-        figure = pareto.draw(run, Styles(run))
+        figure = pareto.draw([Facet(run)], Styles(run))
         self.assertIn("nothing comes on top of the start: b", texts(figure))
         self.assertEqual([t.get_text() for t in figure.axes[0].texts], ["a"])
 
     def test_labels(self) -> None:
         """Each at its own point, inside the axes, and over no other."""
         for run in (invented(), crowd(), bench_results.load(EXAMPLE)):
-            figure = pareto.draw(run, Styles(run))
+            figure = pareto.draw([Facet(run)], Styles(run))
             figure.canvas.draw()
             renderer = figure.canvas.get_renderer()
             for ax, workload in zip(figure.axes, run.workloads):
@@ -408,7 +409,7 @@ class ParetoFigure(unittest.TestCase):
 
     def test_nothing_but_the_floor(self) -> None:
         run = made_up([entry("null", 1)])
-        texts(pareto.draw(run, Styles(run)))
+        texts(pareto.draw([Facet(run)], Styles(run)))
 
 
 class TimelineFigure(unittest.TestCase):
@@ -429,7 +430,7 @@ class TimelineFigure(unittest.TestCase):
             ("tiny", "null", 2): Series([0.1, 0.2, 0.3], [MIB, MIB, MIB], [1e7, 1e7, 1e7]),
             ("other", "a", 2): Series([0.1], [9 * MIB], [1e10]),
         }
-        figure = timeline.draw(run, styles, series)
+        figure = timeline.draw([Facet(run, series=series)], styles)
         panels = panels_of(figure)
         self.assertEqual(list(panels), ["tiny, a", "tiny, b"])
         for name in ("a", "b"):
@@ -457,14 +458,16 @@ class TimelineFigure(unittest.TestCase):
     def test_a_recording_of_before_has_no_marks(self) -> None:
         run = made_up([entry(n, 1) for n in ("a", "null")])
         series = {("tiny", "a", 1): Series([0.1, 0.2], [MIB, MIB], [MIB, MIB])}
-        figure = timeline.draw(run, Styles(run), series)
+        figure = timeline.draw([Facet(run, series=series)], Styles(run))
         self.assertEqual(legend(figure), ["others", "live set"])
         self.assertNotIn("instants", texts(figure))
 
     def test_the_floor_alone(self) -> None:
         run = made_up([entry("null", 1)])
         series = {("tiny", "null", 1): Series([0.1, 0.2], [MIB, MIB], [MIB, MIB])}
-        self.assertEqual(list(panels_of(timeline.draw(run, Styles(run), series))), ["tiny, null"])
+        self.assertEqual(
+            list(panels_of(timeline.draw([Facet(run, series=series)], Styles(run)))), ["tiny, null"]
+        )
 
 
 class Looks(unittest.TestCase):
@@ -511,7 +514,7 @@ class Looks(unittest.TestCase):
         self.assertEqual(ax.get_xscale(), "linear", "there is no logarithm of nothing")
 
     def test_quartiles_are_called_so(self) -> None:
-        label, _ = style.spread_handle(made_up([entry("a", t) for t in (1, 2, 3, 4, 5)]))
+        label, _ = style.spread_handle([Facet(made_up([entry("a", t) for t in (1, 2, 3, 4, 5)]))])
         self.assertEqual(label, "median, quartiles")
 
 

@@ -9,20 +9,20 @@ from typing import Sequence
 from matplotlib.figure import Figure
 
 from figures import memory, pareto, throughput, timeline
+from figures.style import Facet as Facet
 from figures.style import Styles
-from bench_results import Results, Series
 
 
-def draw(run: Results, series: dict[tuple[str, str, int], Series]) -> dict[str, Figure]:
-    """By name; without series there is no timeline."""
-    styles = Styles(run)
+def draw(facets: Sequence[Facet]) -> dict[str, Figure]:
+    """By name, of a run alone, or of the classes of a fleet: panels for each. Where none has series, there is no timeline."""
+    styles = Styles(*(f.run for f in facets))
     figures = {
-        "throughput": throughput.draw(run, styles),
-        "memory": memory.draw(run),
-        "pareto": pareto.draw(run, styles),
+        "throughput": throughput.draw(facets, styles),
+        "memory": memory.draw(facets),
+        "pareto": pareto.draw(facets, styles),
     }
-    if series:
-        figures["timeline"] = timeline.draw(run, styles, series)
+    if any(f.series for f in facets):
+        figures["timeline"] = timeline.draw(facets, styles)
     return figures
 
 

@@ -6,7 +6,7 @@ allocator's own. It is a constant that would drown the small workloads. The capt
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from figures.style import (
     GREY,
     ZONE,
+    Facet,
     main_threads,
     distances,
     finish,
@@ -23,8 +24,9 @@ from figures.style import (
     page,
     spread_handle,
     starts,
+    workloads_of,
 )
-from bench_results import Results, Row
+from bench_results import Row
 
 BAR = {"facecolor": "#9ECAE1", "edgecolor": "#08519C", "linewidth": 0.8}
 # From the left, the parts of a bar whose allocator says what of a block may be used.
@@ -53,10 +55,12 @@ def parts_of(row: Row, ratio: float) -> list[tuple[float, dict[str, Any]]]:
     return list(zip((live, added, ratio - live - added), PARTS.values()))
 
 
-def fill(ax: Axes, rows: list[Row]) -> None:
-    ends = []
-    for place, row in enumerate(rows):
-        live = row.memory_ratio("rss_live_bytes")
+def fill(ax: Axes, rows: list[Row], order: dict[str, str]) -> list[float]:
+    """`order`: from below, the allocators and their labels. Returns what must be inside of the axis."""
+    ends = [1.0]
+    places = {name: place for place, name in enumerate(order)}
+    for row in sorted(rows, key=lambda r: places[r.allocator]):
+        place, live = places[row.allocator], row.memory_ratio("rss_live_bytes")
         assert live
         left = 0.0
         for width, look in parts_of(row, live.median):
@@ -78,28 +82,50 @@ def fill(ax: Axes, rows: list[Row]) -> None:
             fontsize=8.5,
         )
     ax.axvline(1, zorder=1.5, **LIVE)
-    ax.set_yticks(range(len(rows)), [r.label for r in rows])
-    ax.set_ylim(-0.6, max(LEAST_PLACES, len(rows)) - 0.4)
-    ax.set_xlim(right=max([1.0, *ends]) * 1.2)
-    if ax.get_xlim()[0] > 0:
-        ax.set_xlim(left=0)
+    ax.set_yticks(range(len(order)), list(order.values()))
+    ax.set_ylim(-0.6, max(LEAST_PLACES, len(order)) - 0.4)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel("(RSS - RSS at start) / live bytes")
+    return ends
 
 
-def draw(run: Results) -> Figure:
-    threads = run.main_threads
-    title = f"Resident memory for each live byte at {main_threads(run)} (better: left)"
-    figure, axes = page(
-        run, title, rows=1, height=1.1 + 0.3 * max(LEAST_PLACES, len(run.allocators))
-    )
-    for ax, workload in zip(axes[0], run.workloads):
-        known = [(r, s) for r in good_rows(run, workload, threads)
-                 if (s := r.memory_ratio("rss_live_bytes"))]  # fmt: skip
-        known.sort(key=lambda k: (not k[0].floor, -k[1].median))
-        fill(ax, [row for row, _ in known])
-        ax.grid(axis="y", visible=False)
-        ax.set_title(workload)
-        ax.set_xlabel("(RSS - RSS at start) / live bytes")
-    drawn = [r for w in run.workloads for r in good_rows(run, w, threads) if not r.floor]
+def known(of: Facet, workload: str) -> list[Row]:
+    """Those whose ratio there is."""
+    rows = good_rows(of.run, workload, of.run.main_threads)
+    return [r for r in rows if r.memory_ratio("rss_live_bytes")]
+
+
+def in_order(facets: Sequence[Facet], workload: str) -> dict[str, str]:
+    """The allocators from below, and their labels: the floor, then the one with most memory. Panels below each other have one
+    order, that of the first which has the row."""
+    found: dict[str, str] = {}
+    for of in facets:
+        rows = [(r, s) for r in known(of, workload) if (s := r.memory_ratio("rss_live_bytes"))]
+        rows.sort(key=lambda k: (not k[0].floor, -k[1].median))
+        found |= {r.allocator: r.label for r, _ in rows if r.allocator not in found}
+    return found
+
+
+def draw(facets: Sequence[Facet]) -> Figure:
+    title = f"Resident memory for each live byte at {main_threads(facets)} (better: left)"
+    most = max(len(of.run.allocators) for of in facets)
+    figure, axes = page(facets, title, height=1.1 + 0.3 * max(LEAST_PLACES, most))
+    for column, workload in enumerate(workloads_of(facets)):
+        order = in_order(facets, workload)
+        panels = [line[column] for line in axes]
+        ends = [
+            end for ax, of in zip(panels, facets) for end in fill(ax, known(of, workload), order)
+        ]
+        lowest = min(ax.get_xlim()[0] for ax in panels)
+        for ax in panels:
+            ax.set_xlim(min(0, lowest), max(ends) * 1.2)
+    drawn = [
+        r
+        for of in facets
+        for w in of.run.workloads
+        for r in good_rows(of.run, w, of.run.main_threads)
+        if not r.floor
+    ]
     told = [r.slack() is not None for r in drawn]
     parts = [(label, Patch(**look)) for label, look in PARTS.items()] if any(told) else []
     if not all(told):
@@ -107,10 +133,10 @@ def draw(run: Results) -> Figure:
     handles = [
         ("live bytes alone", Line2D([], [], **LIVE)),
         *parts,
-        spread_handle(run),
+        spread_handle(facets),
         *((label, Line2D([], [], **MARK, **look)) for label, look in LATER.values()),
     ]
-    if run.facts.floors & set(run.allocators):
+    if any(of.run.facts.floors & set(of.run.allocators) for of in facets):
         handles.append(("harness alone, holds no blocks", Patch(**FLOOR_BAR)))
-    finish(figure, run, handles, notes=[starts(run, threads)])
+    finish(figure, facets, handles, notes=[starts(of, of.run.main_threads) for of in facets])
     return figure

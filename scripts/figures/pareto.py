@@ -7,7 +7,8 @@ other beats; a row beside it whose difference may be noise is on the front, too,
 from __future__ import annotations
 
 import math
-from typing import AbstractSet, Any
+from dataclasses import dataclass
+from typing import AbstractSet, Any, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,6 +17,7 @@ from matplotlib.transforms import Bbox
 
 from figures.style import (
     GREY,
+    Facet,
     Styles,
     finish,
     good_rows,
@@ -27,9 +29,10 @@ from figures.style import (
     plot_spreads,
     spread_handle,
     starts,
+    workloads_of,
 )
 import comparing
-from bench_results import MIB, Results, Spread
+from bench_results import MIB, Row, Spread
 
 Point = tuple[float, float]
 
@@ -124,66 +127,95 @@ def label_points(
         names.append(box)
 
 
-def draw(run: Results, styles: Styles) -> Figure:
-    threads = run.main_threads
-    questions = comparing.compare(run, threads)
-    title = f"Speed against memory at {main_threads(run)} (better: up and left)"
-    figure, axes = page(run, title, rows=1, height=3.7)
-    labels: list[
-        tuple[Axes, dict[str, Point], list[tuple[Spread, Spread]], list[Point], set[str]]
-    ] = []
-    floors = set()
-    nothing = set()
-    for ax, workload in zip(axes[0], run.workloads):
-        ax.set_title(workload)
-        ax.set_xlabel("RSS - RSS at start, all blocks live, MiB (log)")
-        rows = good_rows(run, workload, threads)
-        floor = [r for r in rows if r.floor]
-        rows = [r for r in rows if not r.floor]
-        nothing |= {r.allocator for r in rows if memory_mib(r).low <= 0}
-        rows = [r for r in rows if memory_mib(r).low > 0]
-        if not rows:
-            continue
+@dataclass
+class Panel:
+    """What is drawn of a workload by one run."""
+
+    rows: list[Row]
+    floor: list[Row]
+    front: set[str]
+    nothing: set[str]  # rows on top of whose start there is nothing
+
+    @property
+    def live(self) -> float:
+        return self.rows[0].median("live_bytes") / MIB
+
+
+def panel(of: Facet, questions: dict[tuple[str, str], comparing.Question], workload: str) -> Panel:
+    rows = good_rows(of.run, workload, of.run.main_threads)
+    ranked = [r for r in rows if not r.floor]
+    drawn = [r for r in ranked if memory_mib(r).low > 0]
+    front: set[str] = set()
+    if drawn:
         speed, memory = (questions[workload, m.name] for m in comparing.MEASURES)
         front = {r.allocator for r in comparing.front(speed, memory)}
-        live = rows[0].median("live_bytes") / MIB
-        xs, ys = [memory_mib(r) for r in rows], [mops(r) for r in rows]
-        log_scale(ax.xaxis, [live, *(v for s in xs for v in (s.low, s.high))])
-        log_scale(ax.yaxis, [v for s in (*ys, *map(mops, floor)) for v in (s.low, s.high)])
-        for row, x, y in zip(rows, xs, ys):
-            look = {**styles.of(row.allocator), "markersize": 8}
-            if row.allocator not in front:
-                look |= {**BEATEN, "markeredgecolor": look["color"]}
-            plot_spreads(ax, [x], [y], look)
-        there = [(x.median, y.median) for row, x, y in zip(rows, xs, ys) if row.allocator in front]
-        line: list[Point] = []
-        if there:
-            line = step_line(pareto_front(there), ax.get_ylim()[0], ax.get_xlim()[1])
-            ax.plot(*zip(*line), zorder=1.5, **FRONT)
-        for row in floor:
-            ax.axhline(mops(row).median, **styles.of(row.allocator))
-            floors.add(row.allocator)
-        if live:
-            ax.axvline(live, **LIVE)
-        names = {r.allocator: (x.median, y.median) for r, x, y in zip(rows, xs, ys)}
-        labels.append((ax, names, list(zip(xs, ys)), line, front))
-    axes[0][0].set_ylabel("million ops a second (log)")
+    nothing = {r.allocator for r in ranked} - {r.allocator for r in drawn}
+    return Panel(drawn, [r for r in rows if r.floor], front, nothing)
+
+
+def fill(ax: Axes, made: Panel, beside: Sequence[Panel], styles: Styles) -> list[Point]:
+    """`beside`: all that have the same scales, with this one. Returns the front's border."""
+    xs, ys = [memory_mib(r) for r in made.rows], [mops(r) for r in made.rows]
+    sizes = [memory_mib(r) for p in beside for r in p.rows]
+    speeds = [mops(r) for p in beside for r in (*p.rows, *(p.floor if p.rows else ()))]
+    lives = [p.live for p in beside if p.rows]
+    log_scale(ax.xaxis, [*lives, *(v for s in sizes for v in (s.low, s.high))])
+    log_scale(ax.yaxis, [v for s in speeds for v in (s.low, s.high)])
+    for row, x, y in zip(made.rows, xs, ys):
+        look = {**styles.of(row.allocator), "markersize": 8}
+        if row.allocator not in made.front:
+            look |= {**BEATEN, "markeredgecolor": look["color"]}
+        plot_spreads(ax, [x], [y], look)
+    there = [
+        (x.median, y.median) for r, x, y in zip(made.rows, xs, ys) if r.allocator in made.front
+    ]
+    line: list[Point] = []
+    if there:
+        line = step_line(pareto_front(there), ax.get_ylim()[0], ax.get_xlim()[1])
+        ax.plot(*zip(*line), zorder=1.5, **FRONT)
+    for row in made.floor:
+        ax.axhline(mops(row).median, **styles.of(row.allocator))
+    if made.live:
+        ax.axvline(made.live, **LIVE)
+    return line
+
+
+def draw(facets: Sequence[Facet], styles: Styles) -> Figure:
+    title = f"Speed against memory at {main_threads(facets)} (better: up and left)"
+    figure, axes = page(facets, title, height=3.7)
+    questions = [comparing.compare(of.run, of.run.main_threads) for of in facets]
+    labels: list[tuple[Axes, Panel, list[Point]]] = []
+    floors: set[str] = set()
+    nothing: set[str] = set()
+    for column, workload in enumerate(workloads_of(facets)):
+        made = [panel(of, q, workload) for of, q in zip(facets, questions)]
+        for row, (of, one) in enumerate(zip(facets, made)):
+            ax = axes[row][column]
+            ax.set_xlabel("RSS - RSS at start, all blocks live, MiB (log)")
+            nothing |= {of.said(name) for name in one.nothing}
+            if one.rows:
+                labels.append((ax, one, fill(ax, one, made, styles)))
+                floors |= {r.allocator for r in one.floor}
+    for row in range(len(facets)):
+        axes[row][0].set_ylabel("million ops a second (log)")
     interest = f"{comparing.INTEREST:.0%}"
     handles = [
         ("Pareto front (also all that is filled, bold): beaten by none", Line2D([], [], **FRONT)),
         ("live bytes alone", Line2D([], [], **LIVE)),
         *styles.handles(sorted(floors)),
-        spread_handle(run),
+        spread_handle(facets),
     ]
     notes = [
         f"beaten: another row is better in one of the two by over {interest} for sure (paired by round),"
         f" and in the other at most {interest} worse",
-        starts(run, threads),
+        *(starts(of, of.run.main_threads) for of in facets),
         f"not drawn, as nothing comes on top of the start: {', '.join(sorted(nothing))}"
         if nothing
         else "",
     ]
-    finish(figure, run, handles, notes=notes)
-    for ax, names, spreads, line, front in labels:  # where they go depends on the final layout
-        label_points(ax, names, segments(ax, spreads, line), front)
+    finish(figure, facets, handles, notes=notes)
+    for ax, one, line in labels:  # where they go depends on the final layout
+        spreads = [(memory_mib(r), mops(r)) for r in one.rows]
+        names = {r.allocator: (x.median, y.median) for r, (x, y) in zip(one.rows, spreads)}
+        label_points(ax, names, segments(ax, spreads, line), one.front)
     return figure

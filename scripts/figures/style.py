@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import textwrap
-from typing import Any, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from bench_results import MIB, Results, Row, Spread, plural, sample_count
+from bench_results import MIB, Results, Row, Series, Spread, plural, sample_count
 from palette import COLOURS as COLOURS
 from palette import FIRST as FIRST
 from palette import GREY as GREY
@@ -37,6 +38,9 @@ OTHERS = {"color": "#C4C4C4", "linewidth": 0.8}  # what stands behind in each of
 TITLE_SIZE, CAPTION_SIZE = 12, 7.5  # points
 LETTER = 0.55  # mean width of a letter, of the size of its font
 MOST_TICKS, LEAST_TICKS = 7, 3
+
+# Beside a panel, where it says what machines these are, and how much of the panel's height it may take.
+STRIP, STRIP_SHARE = (1.02, 0.5), 0.75
 
 matplotlib.rcdefaults()  # whatever matplotlibrc there is
 matplotlib.rcParams.update(
@@ -58,12 +62,35 @@ matplotlib.rcParams.update(
 )
 
 
+@dataclass(frozen=True)
+class Facet:
+    """A run with panels of its own. Beside those of others, they have the same scales. `name` and `facts`: of a fleet, the class
+    of machines that the run is of, and what these are. A run alone has neither."""
+
+    run: Results
+    name: str = ""
+    facts: str = ""
+    series: dict[tuple[str, str, int], Series] = field(default_factory=dict)
+
+    def head(self, workload: str) -> str:
+        """What stands above a panel."""
+        return f"{self.name}: {workload}" if self.name else workload
+
+    def said(self, text: str) -> str:
+        """Of what is below the panels."""
+        return f"{self.name}: {text}" if self.name and text else text
+
+
+def workloads_of(facets: Sequence[Facet]) -> list[str]:
+    return list(dict.fromkeys(w for f in facets for w in f.run.workloads))
+
+
 class Styles:
     """One colour and marker an allocator: in all figures, and in all runs with the same names."""
 
-    def __init__(self, run: Results) -> None:
-        self.floors = run.facts.floors
-        names = [name for name in run.facts.names if name not in self.floors]
+    def __init__(self, *runs: Results) -> None:
+        self.floors = {name for run in runs for name in run.facts.floors}
+        names = dict.fromkeys(n for run in runs for n in run.facts.names if n not in self.floors)
         self.places = {name: i for i, name in enumerate([*names, *sorted(self.floors)])}
 
     def of(self, allocator: str) -> dict[str, Any]:
@@ -88,48 +115,78 @@ class Styles:
         ]
 
 
-def main_threads(run: Results) -> str:
+def main_threads(facets: Sequence[Facet]) -> str:
     """Which thread count it is that figures with room for one show."""
-    cpus = plural(run.facts.cpus, "CPU")
-    more = "; scheduling is measured, too" if run.main_threads > run.facts.cpus else ""
-    return f"{plural(run.main_threads, 'thread')} (of those measured nearest to {cpus}{more})"
+    found = {}
+    for of in facets:
+        run = of.run
+        cpus = plural(run.facts.cpus, "CPU")
+        more = "; scheduling is measured, too" if run.main_threads > run.facts.cpus else ""
+        threads = plural(run.main_threads, "thread")
+        found[of.name] = f"{threads} (of those measured nearest to {cpus}{more})"
+    alike = set(found.values())
+    return alike.pop() if len(alike) == 1 else ", ".join(f"{n}: {x}" for n, x in found.items())
 
 
-def starts(run: Results, threads: int) -> str:
+def starts(of: Facet, threads: int) -> str:
     """What memory leaves out. It is of each allocator the largest of the workloads."""
+    run = of.run
     found: dict[str, float] = {}
     for row in (r for w in run.workloads for r in good_rows(run, w, threads) if not r.floor):
         start = row.median("rss_start_bytes") / MIB
         found[row.allocator] = max(start, found.get(row.allocator, 0))
     said = ", ".join(f"{name} {start:.1f}" for name, start in found.items())
-    return f"not counted: RSS at the start, in MiB: {said}" if said else ""
+    return of.said(f"not counted: RSS at the start, in MiB: {said}") if said else ""
 
 
-def spread_handle(run: Results) -> tuple[str, Any]:
-    whole = "smallest to largest sample" if run.spread_name != "quartiles" else "quartiles"
-    return f"median, {whole}", Line2D([], [], color=GREY, marker="|", markersize=7)
+def spread_handle(facets: Sequence[Facet]) -> tuple[str, Any]:
+    names = {f.run.spread_name: None for f in facets}
+    said = ["quartiles" if n == "quartiles" else "smallest to largest sample" for n in names]
+    return f"median, {' or '.join(said)}", Line2D([], [], color=GREY, marker="|", markersize=7)
 
 
-def page(run: Results, title: str, rows: int, height: float) -> tuple[Figure, list[list[Axes]]]:
-    """Rows of panels, each so many inches high, with a column for each workload."""
-    return panels(len(run.workloads), title, rows, height)
+def page(facets: Sequence[Facet], title: str, height: float) -> tuple[Figure, list[list[Axes]]]:
+    """A row of panels for each run, so many inches high, with a column for each workload. What a run's machines are stands
+    on the right."""
+    workloads = workloads_of(facets)
+    figure, axes = panels(len(workloads), title, len(facets), height)
+    for of, line in zip(facets, axes):
+        for ax, workload in zip(line, workloads):
+            ax.set_title(of.head(workload))
+        if of.facts:
+            facts = f"{of.run.facts.cpu}, {plural(of.run.facts.cpus, 'CPU')}, {of.facts}"
+            line[-1].text(
+                *STRIP,
+                wrap(facts, STRIP_SHARE * height, CAPTION_SIZE),
+                transform=line[-1].transAxes,
+                rotation=270,
+                va="center",
+                fontsize=CAPTION_SIZE,
+                color=GREY,
+            )
+    return figure, axes
+
+
+Place = tuple[int, str, str]  # the number of the facet, the workload, and the allocator
 
 
 def multiples(
-    workloads: list[str], names: list[str], title: str
-) -> tuple[Figure, dict[tuple[str, str], Axes]]:
-    """A small panel for each allocator of each workload: so no picture has many lines that cross."""
+    facets: Sequence[Facet], names: list[str], title: str
+) -> tuple[Figure, dict[Place, Axes]]:
+    """A small panel for each allocator of each workload: so no picture has many lines that cross. Those of a workload by all
+    runs are next to each other."""
     columns = max(1, min(MULTIPLES, len(names)))
     lines = max(1, math.ceil(len(names) / columns))
-    rows = lines * max(1, len(workloads))
+    blocks = [(i, w) for w in workloads_of(facets) for i in range(len(facets))]
+    rows = lines * max(1, len(blocks))
     figure, axes = panels(columns, title, rows, MULTIPLE_HEIGHT, MULTIPLE_WIDTH)
     found = {}
-    for i, workload in enumerate(workloads):
+    for above, (i, workload) in enumerate(blocks):
         for j, name in enumerate(names):
-            ax = axes[i * lines + j // columns][j % columns]
-            ax.set_title(f"{workload}, {name}", fontsize=9)
+            ax = axes[above * lines + j // columns][j % columns]
+            ax.set_title(f"{facets[i].head(workload)}, {name}", fontsize=9)
             ax.tick_params(labelsize=8)
-            found[workload, name] = ax
+            found[i, workload, name] = ax
     for ax in [ax for line in axes for ax in line if ax not in found.values()]:
         figure.delaxes(ax)
     return figure, found
@@ -153,14 +210,17 @@ def wrap(text: str, inches: float, size: float) -> str:
 
 def finish(
     figure: Figure,
-    run: Results,
+    facets: Sequence[Facet],
     handles: list[tuple[str, Any]],
     basis: str = "",
     notes: Iterable[str] = (),
 ) -> None:
-    """With a caption that says what run it is."""
-    said = [run.title, basis or f"{sample_count(run.rows)} a row", *run.caveats, *notes]
-    arrange(figure, handles, [text for text in said if text])
+    """With a caption that says what run it is, or of several, each."""
+    said: list[str] = []
+    for of in facets:
+        title = "; ".join(filter(None, (of.run.title, of.facts)))
+        said += [of.said(title), basis or f"{sample_count(of.run.rows)} a row", *of.run.caveats]
+    arrange(figure, handles, [text for text in (*said, *notes) if text])
 
 
 def arrange(figure: Figure, handles: list[tuple[str, Any]], said: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from figures.style import (
     GREY,
     OTHERS,
     ZONE,
+    Facet,
     Styles,
     finish,
     good_rows,
@@ -22,6 +24,7 @@ from figures.style import (
     page,
     plot_spreads,
     spread_handle,
+    workloads_of,
 )
 from bench_results import Results, Row, plural
 
@@ -74,24 +77,36 @@ def allocator_axis(ax: Axes, run: Results, names: list[str]) -> None:
         note_oversubscribed(ax, run)
 
 
-def of_one_count(run: Results, styles: Styles) -> Figure:
-    """The fastest first, the floor last."""
-    figure, axes = page(run, TITLE, rows=1, height=3.5)
-    for ax, workload in zip(axes[0], run.workloads):
-        rows = good_rows(run, workload, run.thread_counts[0])
+def in_order(facets: Sequence[Facet], workload: str) -> dict[str, str]:
+    """The allocators and their labels, the fastest first, the floor last. Panels below each other have one order, that of the
+    first which has the row."""
+    found: dict[str, str] = {}
+    for of in facets:
+        rows = good_rows(of.run, workload, of.run.thread_counts[0])
         rows.sort(key=lambda r: (r.floor, -mops(r).median))
+        found |= {r.allocator: r.label for r in rows if r.allocator not in found}
+    return found
+
+
+def of_one_count(facets: Sequence[Facet], styles: Styles) -> Figure:
+    figure, axes = page(facets, TITLE, height=3.5)
+    for column, workload in enumerate(workloads_of(facets)):
+        order = in_order(facets, workload)
         seen: list[float] = []
-        for place, row in enumerate(rows):
-            look = styles.of(row.allocator)
-            if row.floor:
-                look["marker"] = "_"
-            plot_spreads(ax, [place], [mops(row)], look)
-            seen += [mops(row).low, mops(row).high]
-        log_scale(ax.yaxis, seen)
-        allocator_axis(ax, run, [row.label for row in rows])
-        ax.set_title(workload)
-    axes[0][0].set_ylabel(UNIT)
-    finish(figure, run, [spread_handle(run)])
+        for of, line in zip(facets, axes):
+            for row in good_rows(of.run, workload, of.run.thread_counts[0]):
+                look = styles.of(row.allocator)
+                if row.floor:
+                    look["marker"] = "_"
+                place = list(order).index(row.allocator)
+                plot_spreads(line[column], [place], [mops(row)], look)
+                seen += [mops(row).low, mops(row).high]
+            allocator_axis(line[column], of.run, list(order.values()))
+        for line in axes:
+            log_scale(line[column].yaxis, seen)
+    for line in axes:
+        line[0].set_ylabel(UNIT)
+    finish(figure, facets, [spread_handle(facets)])
     return figure
 
 
@@ -103,36 +118,49 @@ def ideal(run: Results, rows: list[Row]) -> tuple[list[int], list[float]]:
     return counts, [each * min(t, max(run.facts.cpus, first)) for t in counts]
 
 
-def of_threads(run: Results, styles: Styles) -> Figure:
+def lines_of(run: Results, workload: str) -> dict[str, list[Row]]:
+    """Of each allocator, by threads."""
+    lines: dict[str, list[Row]] = {}
+    for row in (r for t in run.thread_counts for r in good_rows(run, workload, t)):
+        lines.setdefault(row.allocator, []).append(row)
+    return lines
+
+
+def of_threads(facets: Sequence[Facet], styles: Styles) -> Figure:
     """A panel for each allocator, the others behind it."""
-    names = [a for a in run.allocators if a not in styles.floors] or run.allocators
-    figure, axes = multiples(run.workloads, names, TITLE)
-    for workload in run.workloads:
-        lines: dict[str, list[Row]] = {}
-        for row in (r for t in run.thread_counts for r in good_rows(run, workload, t)):
-            lines.setdefault(row.allocator, []).append(row)
-        seen = [v for of in lines.values() for r in of for v in (mops(r).low, mops(r).high)]
-        for name in names:
-            ax = axes[workload, name]
-            for other, rows in lines.items():
-                look = styles.of(other) if other in styles.floors else OTHERS
-                if other != name:
-                    ax.plot([r.threads for r in rows], [mops(r).median for r in rows], **look)
-            if own := lines.get(name):
-                ax.plot(*ideal(run, own), **IDEAL)
-                plot_spreads(ax, [r.threads for r in own], [mops(r) for r in own], styles.of(name))
-            log_scale(ax.yaxis, seen)
-            thread_axis(ax, run)
-    first = axes[run.workloads[0], names[0]]
-    first.set_ylabel(UNIT, fontsize=8)
-    floors = [a for a in run.allocators if a in styles.floors and a not in names]
+    there = list(dict.fromkeys(a for f in facets for a in f.run.allocators))
+    names = [a for a in there if a not in styles.floors] or there
+    figure, axes = multiples(facets, names, TITLE)
+    for workload in workloads_of(facets):
+        all_lines = [lines_of(of.run, workload) for of in facets]
+        rows_ = [r for lines in all_lines for rows in lines.values() for r in rows]
+        seen = [v for r in rows_ for v in (mops(r).low, mops(r).high)]
+        for number, (of, lines) in enumerate(zip(facets, all_lines)):
+            for name in names:
+                ax = axes[number, workload, name]
+                for other, rows in lines.items():
+                    look = styles.of(other) if other in styles.floors else OTHERS
+                    if other != name:
+                        ax.plot([r.threads for r in rows], [mops(r).median for r in rows], **look)
+                if own := lines.get(name):
+                    ax.plot(*ideal(of.run, own), **IDEAL)
+                    spreads = [mops(r) for r in own]
+                    plot_spreads(ax, [r.threads for r in own], spreads, styles.of(name))
+                log_scale(ax.yaxis, seen)
+                thread_axis(ax, of.run)
+    next(iter(axes.values())).set_ylabel(UNIT, fontsize=8)
+    floors = [a for a in there if a in styles.floors and a not in names]
     more = [("others", OTHERS), ("ideal: each thread as one alone, up to the CPUs", IDEAL)]
-    named = [spread_handle(run), *((said, Line2D([], [], **look)) for said, look in more)]
-    over = run.thread_counts[-1] > run.facts.cpus
-    note = f"grey: more threads than {plural(run.facts.cpus, 'CPU')}"
-    finish(figure, run, [*named, *styles.handles(floors)], notes=[note] * over)
+    named = [spread_handle(facets), *((said, Line2D([], [], **look)) for said, look in more)]
+    notes = [
+        of.said(f"grey: more threads than {plural(of.run.facts.cpus, 'CPU')}")
+        for of in facets
+        if of.run.thread_counts[-1] > of.run.facts.cpus
+    ]
+    finish(figure, facets, [*named, *styles.handles(floors)], notes=notes)
     return figure
 
 
-def draw(run: Results, styles: Styles) -> Figure:
-    return (of_one_count if len(run.thread_counts) == 1 else of_threads)(run, styles)
+def draw(facets: Sequence[Facet], styles: Styles) -> Figure:
+    is_one = all(len(of.run.thread_counts) == 1 for of in facets)
+    return (of_one_count if is_one else of_threads)(facets, styles)

@@ -10,7 +10,7 @@
              -> verdicts (likewise, of checks, misuses and programs) -> tries, catalogue
              -> gates (the gate: what is submitted, and how it is judged) -> gate
 
-`task` runs on a node, from the bundle, with `rounds` beside it. The core (`rounds`, `machines`, and what counts in `parts`)
-is pure. `cluster` starts a Slurm of three nodes for the tests, and for `trials` of the gate.
+`classes` has the runs of all classes of machines, for plots and the page. `task` runs on a node, from the bundle, with `rounds`
+beside it. The core (`rounds`, `machines`, and what counts in `parts`) is pure. `cluster` starts a Slurm of three nodes for the tests, and for `trials` of the gate.
 `recorded` reads campaigns of the local gate, which `test_replay` splits over nodes.
 """

@@ -36,6 +36,8 @@ SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
     "try": [("verdicts/try_verdict.py",), PAGE, ("verdicts/try_plot.py",)],
     "programs": [("programs.py", "--table"), PAGE],
 }
+# What shows all classes of machines side by side, where there are several.
+APART_BY = {"run": [("plot.py",), PAGE]}
 # How tasks are submitted, if nothing else is said.
 HOW = {"batch": 1, "at_once": 0, "options": []}
 # A file of the fleet: what its tasks did not finish is not to be submitted anew.
@@ -309,6 +311,12 @@ class Fleet:
             print(f"\n{of}")
         return code
 
+    def show_apart(self, made: Collected) -> int:
+        """A panel for each class of machines, in the folder of the fleet. Returns an exit code."""
+        by = APART_BY.get(self.fleet["work"], [PAGE])
+        needed = len(made.files) > 1 and not self.bare
+        return max((shown(words, self.folder) for words in by if needed), default=0)
+
     def report(self, made: Collected) -> int:
         missing = made.missing(self.asked)
         whole = self.asked.repetitions - len(missing)
@@ -338,6 +346,7 @@ class Fleet:
         for folder in made.files.values() if not self.bare else ():
             for words in SHOWN_BY[self.fleet["work"]]:
                 later = shown(words, folder) or later
+        later = self.show_apart(made) or later
         if missing:
             print(f"missing: {named(self.fleet, missing)}; logs of the tasks: {self.folder}/logs")
             if self.exchange:

@@ -4,6 +4,8 @@ FLEET = "scripts/fleet/test_fleet.py"
 
 GATES = "scripts/fleet/test_gates.py"
 
+CLASSES = "scripts/fleet/test_classes.py"
+
 TROUBLE = "scripts/fleet/test_trouble.py"
 
 MUTANTS = [
@@ -391,6 +393,48 @@ MUTANTS = [
         "            self.preparing = False\n",
         f"{FLEET}:Catalogue.test_a_signal_ends_the_making_of_data",
         "test_a_signal_ends",
+    ),
+    (
+        "fleet: panels of classes are not pooled",
+        "scripts/fleet/classes.py",
+        "run = bench_results.parse(document)",
+        'whole = [e for f in folder.parent.glob("class*/bench.json") for e in json.loads(f.read_text())["benchmarks"]]\n'
+        '    run = bench_results.parse({**document, "benchmarks": whole})',
+        f"{CLASSES}:Panels.test_each_panel_is_of_one_class",
+        "test_each_panel",
+    ),
+    (
+        "fleet: the page has no number of two classes",
+        "scripts/fleet/classes.py",
+        "run = bench_results.parse(document)",
+        'whole = [e for f in folder.parent.glob("class*/bench.json") for e in json.loads(f.read_text())["benchmarks"]]\n'
+        '    run = bench_results.parse({**document, "benchmarks": whole})',
+        f"{CLASSES}:Panels.test_page",
+        "test_page",
+    ),
+    (
+        "fleet: a file that has two classes is refused",
+        "scripts/fleet/classes.py",
+        "if len(keys) != 1:",
+        "if not keys:",
+        f"{CLASSES}:Files.test_what_is_of_two_classes_is_refused",
+        "As if they had been pooled",
+    ),
+    (
+        "fleet: panels of classes have the same scales",
+        "scripts/figures/pareto.py",
+        "sizes = [memory_mib(r) for p in beside for r in p.rows]",
+        "sizes = [memory_mib(r) for r in made.rows]",
+        f"{CLASSES}:Panels.test_panels_have_the_same_scales",
+        "test_panels_have",
+    ),
+    (
+        "fleet: pictures of classes on the page have the same scales",
+        "scripts/report/dots.py",
+        "+ list(of.x if of else ())",
+        "",
+        f"{CLASSES}:Panels.test_page",
+        "test_page",
     ),
     (
         "fleet: one waits for the tasks",

@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import programs
 from fleet import bundle
 from fleet.cluster import Cluster, lacking
+from fleet.test_classes import Apart
 from gate_proof import planted
 from program_data import environment
 
@@ -474,7 +475,7 @@ def in_namespace(*mounts: str) -> list[str]:
     return ["unshare", "--mount", "--propagation=private", "sh", "-c", script, "sh"]
 
 
-class Unlike(OnSlurm):
+class Unlike(OnSlurm, Apart):
     """Nodes that differ: n1 is as this machine, n2 has another CPU, n3 lacks a library, n4 has one that differs by a
     byte."""
 
@@ -520,7 +521,7 @@ class Unlike(OnSlurm):
         words = ["--allocators", f"system {self.allocator}", "--brief", "--workloads", "tiny"]
         words += ["--threads", "1", "--repetitions", "4", "--no-timeline"]
         folder = self.submit_to_each(*words)
-        done = self.fleet("collect", "--bare", folder)
+        done = self.fleet("collect", folder)
         said = done.stdout + done.stderr + self.logs(folder)
         self.assertEqual(done.returncode, 0, said)
         self.assertIn("4 of 4 rounds, 8 samples, 0 failed", done.stdout)
@@ -537,6 +538,14 @@ class Unlike(OnSlurm):
                 n["machine"]["cpu"] for n in made["context"]["spanbench"]["fleet"]["nodes"].values()
             }
             self.assertEqual(cpus == {"Another"}, nodes == {"n2"}, said)
+        self.assertEqual(
+            {p.name for p in (folder / "plots").glob("*.png")},
+            {"memory.png", "pareto.png", "throughput.png"},
+        )
+        self.points_are_of_one_class(folder, 1)
+        self.scales_are_alike(folder)
+        self.page_has_them_side_by_side(folder)
+        self.cells_are_of_one_class(folder, (folder / "report.html").read_text())
 
 
 class Unshared(OnSlurm):

@@ -4,6 +4,7 @@
              -> bench     of make bench: summary (sentences), tables, dots, bars, panels (pictures),
                           data (for page.js) -> study (what may be said, by answer.py and group_table.py)
              -> compare   of make compare, with the statistics of the answer
+             -> classes   of a fleet whose nodes differ: a panel for each class of machines
              -> matrices  of make check and make harden
              -> gates     of make gate, with the words of gate/report.py
              -> programs  of make try, with the claims of verdicts/

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Mapping, Optional
 
 import answer
 from bench_results import MIB, Row
@@ -60,13 +60,22 @@ def drawn(of: Bytes) -> list[tuple[str, float]]:
     return found
 
 
-def bars(study: Study, p: Place, names: dict[str, str]) -> Markup:
+def least_first(of: Mapping[str, Bytes]) -> list[str]:
+    return sorted(of, key=lambda a: (scale.short(of[a].total), a))
+
+
+def bars(
+    study: Study, p: Place, names: dict[str, str], beside: Optional[scale.Beside] = None
+) -> Markup:
+    """The least first, unless the picture is beside others."""
     of = {r.allocator: of_row(r) for r in p.allocators}
-    order = sorted(of, key=lambda a: (scale.short(of[a].total), a))
-    x = scale.around([b.total for b in of.values()], LAYOUT["left"], LAYOUT["right"], log=False)
-    top, bottom = LAYOUT["top"], LAYOUT["top"] + LAYOUT["row"] * len(order)
+    order = [a for a in beside.order if a in of] if beside else least_first(of)
+    totals = [*(b.total for b in of.values()), *(beside.x if beside else ())]
+    x = scale.around(totals, LAYOUT["left"], LAYOUT["right"], log=False)
+    places = {a: i for i, a in enumerate(beside.order if beside else order)}
+    top, bottom = LAYOUT["top"], LAYOUT["top"] + LAYOUT["row"] * len(places)
     marks = []
-    for i, name in enumerate(order):
+    for name in order:
         told, at, parts = of[name], 0.0, []
         for part, width in drawn(told):
             begin, end = x.at(at), x.at(at + width)
@@ -81,16 +90,19 @@ def bars(study: Study, p: Place, names: dict[str, str]) -> Markup:
                 svg.text(LAYOUT["right"] + 8, 4, f"{answer.number(told.total)} MiB", "value"),
                 class_="mark",
                 data_a=name,
-                transform=f"translate(0 {svg.number(top + LAYOUT['row'] * (i + 0.5))})",
+                transform=f"translate(0 {svg.number(top + LAYOUT['row'] * (places[name] + 0.5))})",
             )
         )
     return svg.picture(
         LAYOUT["width"],
         bottom + LAYOUT["axis"],
-        f"Resident memory of each allocator on {p.workload}, in its parts; the table beside it has the numbers",
+        scale.labelled(
+            beside,
+            f"Resident memory of each allocator on {p.workload}, in its parts; the table beside it has the numbers",
+        ),
         axis(x, top, bottom, "resident, MiB (left is better)"),
         *marks,
         class_="plot",
-        data_kind="bars",
+        data_kind=None if beside else "bars",
         data_workload=p.workload,
     )

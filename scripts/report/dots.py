@@ -4,13 +4,14 @@ for each allocator. page-draw.js follows the same layout, which it finds in LAYO
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Mapping, Optional
 
 import answer
 import table
 from bench_results import MIB, Row, Spread
 from comparing import TIME, Measure, Question
 from report import scale, svg
+from report.scale import Beside
 from report.study import BETTER, NAMES, WORSE, Place, Ratio, Study, absolute, ratio, shown, tie_said
 from report.svg import Markup
 
@@ -132,19 +133,30 @@ def numbers(of: Value) -> str:
     return " ".join(f"{v:.4g}" for v in (of.low, of.middle, of.high))
 
 
+def ends(value: Value) -> tuple[float, float, float]:
+    return value.low, value.middle, value.high
+
+
 def drawn(
-    rows: list[Dot], title: str, label: str, one: bool, kind: str = "rows", **attributes: svg.Value
+    rows: list[Dot],
+    title: str,
+    label: str,
+    one: bool,
+    kind: str = "rows",
+    of: Optional[Beside] = None,
+    **attributes: svg.Value,
 ) -> Markup:
     """From the top. `one`: there is a line at 1. `kind`: how page-draw.js draws it again; rows have their numbers with
     them."""
-    seen = [v for r in rows for v in (r.value.low, r.value.middle, r.value.high)]
+    seen = [v for r in rows for v in ends(r.value)] + list(of.x if of else ())
     x = scale.around(seen + [1.0] * one, LAYOUT["left"], LAYOUT["right"], log=True)
-    top, bottom = LAYOUT["top"], LAYOUT["top"] + LAYOUT["row"] * len(rows)
+    places = {a: i for i, a in enumerate(of.order)} if of else {}
+    top, bottom = LAYOUT["top"], LAYOUT["top"] + LAYOUT["row"] * (len(places) or len(rows))
     marks = []
     for i, row in enumerate(rows):
         low, at, high = (x.at(v) for v in (row.value.low, row.value.middle, row.value.high))
         hollow = row.value.verdict in ("tie", "")
-        y = top + LAYOUT["row"] * (i + 0.5)
+        y = top + LAYOUT["row"] * (places.get(row.allocator or "", i) + 0.5)
         marks.append(
             svg.group(
                 svg.title(row.tip),
@@ -162,23 +174,34 @@ def drawn(
     return svg.picture(
         LAYOUT["width"],
         bottom + LAYOUT["axis"],
-        label,
+        scale.labelled(of, label),
         axis(x, top, bottom, title),
         *lines,
         *marks,
         class_="plot",
-        data_kind=kind,
+        data_kind=None if of else kind,
         **attributes,
     )
 
 
-def dots(study: Study, p: Place, q: Question, names: dict[str, str]) -> Markup:
-    """The best first; nothing of those that have no number."""
+def values_of(study: Study, p: Place, q: Question) -> dict[str, Value]:
+    """Nothing of those that have no number."""
     base = base_of(q, study)
-    values = {r.allocator: v for r in p.allocators if (v := value_of(q, r, base))}
-    rows = [r for r in p.allocators if r.allocator in values]
+    return {r.allocator: v for r in p.allocators if (v := value_of(q, r, base))}
+
+
+def best_first(study: Study, values: Mapping[str, Value]) -> list[str]:
     places = study.run.allocators.index
-    rows.sort(key=lambda r: (scale.short(values[r.allocator].middle), places(r.allocator)))
+    return sorted(values, key=lambda a: (scale.short(values[a].middle), places(a)))
+
+
+def dots(
+    study: Study, p: Place, q: Question, names: dict[str, str], of: Optional[Beside] = None
+) -> Markup:
+    """The best first, unless the picture is beside others."""
+    base, values = base_of(q, study), values_of(study, p, q)
+    order = of.order if of else best_first(study, values)
+    rows = [row for a in order if a in values and (row := p.row(a))]
     best = {r.allocator for r in p.best(q)}
     lines = [
         Dot(
@@ -197,6 +220,7 @@ def dots(study: Study, p: Place, q: Question, names: dict[str, str]) -> Markup:
         f"{name} of each allocator on {p.workload}; the table beside it has the numbers",
         bool(base),
         "dots",
+        of,
         data_workload=p.workload,
         data_measure=p.asked.index(q),
     )
@@ -237,8 +261,8 @@ def front_line(points: list[tuple[float, float]], right: float) -> list[tuple[fl
     return [*line, (right, line[-1][1])] if line else []
 
 
-def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
-    """Up is faster, left takes less memory. Filled is what nothing clearly beats."""
+def points_of(study: Study, p: Place) -> tuple[Optional[Row], dict[str, tuple[Value, Value]]]:
+    """What they are multiples of, and memory and speed of each allocator."""
     bases = [base_of(q, study) for q in (p.time, p.memory)]
     base = bases[0] if all(bases) else None
     found: dict[str, tuple[Value, Value]] = {}
@@ -248,31 +272,44 @@ def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
             value_of(q, row, base_of(q, study) if base else None) for q in (p.time, p.memory)
         )
         if time and memory:
-            found[row.allocator], rows[row.allocator] = (memory, speed_of(time)), row
-    height = max(LAYOUT["paretoHeight"], LAYOUT["gutter"] * len(found) + LAYOUT["top"])
+            found[row.allocator] = memory, speed_of(time)
+    return base, found
+
+
+def pareto(study: Study, p: Place, names: dict[str, str], of: Optional[Beside] = None) -> Markup:
+    """Up is faster, left takes less memory. Filled is what nothing clearly beats."""
+    base, found = points_of(study, p)
+    most = max(len(found), len(of.order) if of else 0)
+    height = max(LAYOUT["paretoHeight"], LAYOUT["gutter"] * most + LAYOUT["top"])
     bottom = float(height)
     x = scale.around(
-        [v for m, _ in found.values() for v in (m.low, m.high)],
+        [*(v for m, _ in found.values() for v in (m.low, m.high)), *(of.x if of else ())],
         LAYOUT["paretoLeft"],
         LAYOUT["paretoRight"],
         log=True,
     )
     y = scale.around(
-        [v for _, s in found.values() for v in (s.low, s.high)], bottom, LAYOUT["top"], log=True
+        [*(v for _, s in found.values() for v in (s.low, s.high)), *(of.y if of else ())],
+        bottom,
+        LAYOUT["top"],
+        log=True,
     )
     front = {r.allocator for r in p.front}
     places = {a: (x.at(m.middle), y.at(s.middle)) for a, (m, s) in found.items()}
     order = sorted(found, key=lambda a: (round(places[a][1], 1), a))
     labels = dict(zip(order, slots([places[a][1] for a in order], LAYOUT["top"] + 4, bottom)))
     marks = []
-    of = (" million operations a second", " MiB")
+    rows = {row.allocator: row for row in p.allocators}
+    units = (" million operations a second", " MiB")
     if base:
-        of = (f" times {base.allocator}'s", " times")
+        units = (f" times {base.allocator}'s", " times")
     for name in order:
         memory, speed = found[name]
         px, py = places[name]
         beaten = bool(front) and name not in front
-        of_speed, of_memory = (f"{answer.number(v.middle)}{w}" for v, w in zip((speed, memory), of))
+        of_speed, of_memory = (
+            f"{answer.number(v.middle)}{w}" for v, w in zip((speed, memory), units)
+        )
         said = f"{name}: speed {of_speed}, memory {of_memory}; {measured(p.time, rows[name])} an operation, "
         said += measured(p.memory, rows[name])
         said += "; clearly beaten" if beaten else "; not clearly beaten" if front else ""
@@ -307,7 +344,9 @@ def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
     return svg.picture(
         LAYOUT["width"],
         bottom + LAYOUT["axis"],
-        f"Speed against memory on {p.workload}; the table beside it has the numbers",
+        scale.labelled(
+            of, f"Speed against memory on {p.workload}; the table beside it has the numbers"
+        ),
         axis(x, LAYOUT["top"], bottom, across),
         svg.group(
             *rungs, svg.text(4, 9, f"speed, {unit} (up is better)", "caption"), class_="axis"
@@ -315,6 +354,6 @@ def pareto(study: Study, p: Place, names: dict[str, str]) -> Markup:
         svg.polyline(border, class_="border"),
         *marks,
         class_="plot",
-        data_kind="pareto",
+        data_kind=None if of else "pareto",
         data_workload=p.workload,
     )

@@ -86,7 +86,7 @@ if (bench === "--first") {
   process.exit(0);
 }
 let page = await open(bench);
-const drawn = [bench, ...others.filter((f) => /try|together|compare/.test(basename(f)))];
+const drawn = [bench, ...others.filter((f) => /try|together|compare|classes/.test(basename(f)))];
 for (const file of drawn) await check(`it draws what was drawn without it: ${basename(file)}`, async (expect) => {
   const plain = await places(await open(file, { javaScriptEnabled: false })), switched = await places(await open(file));
   expect(plain.length > 2 && plain.length === switched.length, "other pictures");
@@ -210,7 +210,7 @@ await check("keyboard alone", async (expect) => {
 });
 // On pages of other kinds, by keys alone: the list is opened, an allocator hidden, and the view linked.
 const HIDDEN = { try: ["scudo", ["marks", "lines"]], together: ["scudo", ["marks", "panels", "lines", "cells"]], check: ["poor", ["lines", "cells"]],
-  harden: ["poor", ["lines", "cells"]], compare: ["scudo", ["marks", "lines"]] };
+  harden: ["poor", ["lines", "cells"]], compare: ["scudo", ["marks", "lines"]], classes: ["scudo", ["marks", "panels", "lines"]] };
 for (const [kind, [name, kinds]] of Object.entries(HIDDEN)) for (const file of others.filter((f) => basename(f, ".html") === kind)) {
   await check(`hide an allocator by keys: ${kind}`, async (expect) => {
     const keys = await open(file), before = await seenOf(keys, name), heights = await places(keys);

@@ -227,8 +227,9 @@ const drawing = (data, state) => {
     set(middleLine, { x1: x.at(1), x2: x.at(1), y2: bottom });
   };
   // What was drawn, less what is hidden.
+  const hide = (svg) => all(".mark", svg).forEach((m) => m.toggleAttribute("hidden", state.hide.has(m.dataset.a)));
   const rows = (svg) => {
-    all(".mark", svg).forEach((m) => m.toggleAttribute("hidden", state.hide.has(m.dataset.a)));
+    hide(svg);
     const lines = all(".mark:not([hidden])", svg).map((m) => [m, ...m.dataset.v.split(" ").map(Number)]);
     stacked(svg, lines, true, svg.querySelector(".axis .title").textContent);
   };
@@ -353,8 +354,9 @@ const drawing = (data, state) => {
 
   const redraw = (svg) => {
     const { kind, workload } = svg.dataset;
-    if (!kind || !svg.querySelector(".mark")) return;
-    if (kind === "rows") rows(svg);
+    if (!svg.querySelector(".mark")) return;
+    if (!kind) hide(svg); // it stands beside others, and keeps its scale
+    else if (kind === "rows") rows(svg);
     else ({ dots, pareto, bars })[kind](svg, `${workload}/${threadsOf(workload)}`, workload);
   };
 

@@ -76,24 +76,36 @@ def speed(row: Row) -> tuple[float, float, float]:
     return s.low, s.median, s.high
 
 
-def throughput(study: Study, workload: str) -> list[Markup]:
+def by_threads(study: Study, workload: str) -> dict[str, dict[int, Row]]:
+    """The rows of each allocator."""
+    rows: dict[str, dict[int, Row]] = {}
+    for t in study.threads_of(workload):
+        for row in study.places[workload, t].allocators:
+            rows.setdefault(row.allocator, {})[t] = row
+    return rows
+
+
+def speeds(study: Study, workload: str) -> list[float]:
+    """All that the panels show."""
+    rows = by_threads(study, workload)
+    return [v for of in rows.values() for row in of.values() for v in speed(row)]
+
+
+def throughput(study: Study, workload: str, beside: Optional[scale.Beside] = None) -> list[Markup]:
     """Nothing, of a single number of threads. The ideal is what one thread does (or the fewest measured),
     times the threads, up to the CPUs."""
     counts = study.threads_of(workload)
     if len(counts) < 2:
         return []
-    rows: dict[str, dict[int, Row]] = {}
-    for t in counts:
-        for row in study.places[workload, t].allocators:
-            rows.setdefault(row.allocator, {})[t] = row
-    seen = [v for of in rows.values() for row in of.values() for v in speed(row)]
+    rows = by_threads(study, workload)
+    seen = [*speeds(study, workload), *(beside.y if beside else ())]
     x = scale.around(map(float, counts), LEFT + 6, RIGHT - 6, log=True)
     y = scale.around(seen, BOTTOM, TOP, log=True)
     lines = {
         a: [(x.at(t), y.at(speed(row)[1])) for t, row in sorted(of.items())]
         for a, of in rows.items()
     }
-    key = key_of("behind-throughput", workload)
+    key = key_of("behind-throughput", workload, *([beside.name] if beside else []))
     cpus = study.run.facts.cpus
     more = [frame(x, y, "threads", [float(t) for t in counts])]
     if counts[-1] > cpus:
@@ -115,6 +127,7 @@ def throughput(study: Study, workload: str) -> list[Markup]:
             ]
             said.append(f"{t}: {middle:.4g}")
         label = f"{name}, million operations a second by threads: {', '.join(said)}"
+        label = scale.labelled(beside, label)
         line = own(key, lines, name)
         found.append(panel(name, label, key, line, *marks))
     return found

@@ -1,9 +1,10 @@
 // Recomputes a page from its bench.json alone, with code of its own: each sentence on speed, memory and the front, and
 // random numbers of the tables. Ends with 1 if any disagree. For the core, and six rounds or more. recount.mjs: other kinds.
+// Of a fleet's page with a panel for each class of machines, it looks at what is of the class of that bench.json.
 import { discoveries, effect, json, near, pageOf, plain, quantile, random, seeded, smallest, sum, tail } from "./recounting.mjs";
 const [, , file, pageFile, count = 100, seed = 1] = process.argv; // usage: node recompute.mjs BENCH_JSON PAGE [COUNT [SEED]]
 const { context, benchmarks } = json(file), own = context.spanbench, MIB = 2 ** 20;
-const { text: page } = pageOf(pageFile), rows = new Map(), wrong = [];
+const { text: page } = pageOf(pageFile), rows = new Map(), wrong = [], its = own.fleet?.class, apart = its && page.includes(`<li id="${its}-s-`);
 const add = (key, e) => rows.set(key, [...(rows.get(key) ?? []), e]);
 benchmarks.forEach((e) => add(`${e.workload}|${e.threads}|${e.allocator}`, e));
 const above = (what) => (e) => e[`rss_${what}_bytes`] - e.rss_start_bytes;
@@ -34,8 +35,8 @@ const expect = (what, text, values, shown = text.match(/-?\d[\d,]*\.?\d*(e-?\d+)
 const list = (said) => (said ? said.split(/, ?| and /) : []).sort().join();
 const beats = (a, b) => ["time", "memory"].some((o) => better.has(`${o} ${a} ${b}`)) && ["time", "memory"].every((o) => better.has(`${o} ${a} ${b}`) || (!better.has(`${o} ${b} ${a}`) && ratio(a, b, o)[0] <= 1.02));
 const BEST = /threads?, (.*?) (?:(is fastest|takes least memory): |tie (?:as the fastest|for least memory) \(.*?\)\. The lowest median is (\S+)'s: )(?:an operation takes )?(\S+) (ns|us|MiB)(?: above the start)?(?:, (\S+) times (\S+)'s \(95 % interval: (.*?)\))?\./, SEEN = /\((?:a difference of ([\d.]+) %|only a factor of ([\d.]+))/;
-for (const [, of, text] of page.matchAll(/<li id="s-(time|memory|front)-[^>]*>(.*?) <a /g)) {
-  const said = plain(text), place = said.match(/^On (.*?) at (\d+) /).slice(1).join("|"), all = ranked(place), left = all.filter((b) => !all.some((a) => beats(a, b)));
+for (const [, of, text] of page.matchAll(new RegExp(`<li id="${apart ? `${its}-` : ""}s-(time|memory|front)-[^>]*>(.*?) <a `, "g"))) {
+  const said = plain(text).replace(apart ? `${its}: ` : "", ""), place = said.match(/^On (.*?) at (\d+) /).slice(1).join("|"), all = ranked(place), left = all.filter((b) => !all.some((a) => beats(a, b)));
   if (++sentences && of === "front" && list(said.match(/threads?, (.*) (is|are) not clearly/)?.[1]) !== list(left.map(name).join()) && left.length < all.length) wrong.push(`${said}: not ${left}`);
   if (of === "front") continue;
   const best = all.reduce((a, b) => (quartiles(b, of)[0] < quartiles(a, of)[0] ? b : a)), ties = all.filter((k) => k !== best && !better.has(`${of} ${best} ${k}`));
@@ -52,10 +53,12 @@ const RESIDENT = (k, _, said) => BYTES.filter((of) => !/slack|kept/.test(of) || 
 const numbers = [], BYTES = ["total", "start", "live", "slack", "kept", "drained", "purged"], KINDS = [[/^Time and memory on (.*): med/, (k) => [...flat("time", 1)(k), ...flat("memory", MIB)(k)]], [/^Throughput .* on (.*)$/, flat("mops", 1)],
   [/^Where resident .* on (.*): med/, RESIDENT], [/^Relative to \S+ on (.*)$/, (k, base) => [...relative("time")(k, base), ...relative("memory")(k, base)]]];
 for (const [, caption, body] of page.matchAll(/<caption>(.*?) <button.*?<tbody>(.*?)<\/tbody>/gs)) for (const [pattern, of] of KINDS) {
-  const workload = plain(caption).match(pattern)?.[1], base = plain(caption).split(" ")[2];
+  const workload = plain(caption).replace(/; (by )?class of machines(: \S+)?$/, "").match(pattern)?.[1], base = plain(caption).split(" ")[2];
   let before = [];
   for (const [row] of workload ? body.matchAll(/<tr.*?<\/tr>/gs) : []) {
-    const [label, threads, ...cells] = [...row.matchAll(/<t[hd].*?<\/t[hd]>/gs)].map((c) => plain(c[0])), key = `${workload}|${threads}|${label.replace(/ \(floor\)$/, "")}`;
+    const [head, threads, ...cells] = [...row.matchAll(/<t[hd].*?<\/t[hd]>/gs)].map((c) => plain(c[0])), label = apart ? head.replace(`${its}: `, "") : head;
+    if (apart && label === head) continue;
+    const key = `${workload}|${threads}|${label.replace(/ \(floor\)$/, "")}`;
     if (/^Rel/.test(caption) && before[0] === threads && Number(before[1]) > Number(cells[0])) wrong.push(`${plain(caption)}: ${cells[0]} below ${before[1]}`);
     before = [threads, cells[0]];
     if (of === RESIDENT && !/not known/.test(caption) && [cells[3], cells[4]].some((c) => (c === "-") === told(key))) wrong.push(`${plain(caption)}: ${key}: slack ${cells[3]}, kept ${cells[4]}`);
@@ -64,7 +67,7 @@ for (const [, caption, body] of page.matchAll(/<caption>(.*?) <button.*?<tbody>(
 }
 const samples = [...rows.keys()].map((k) => good(k).length).filter(Boolean), [few, most] = [Math.min(...samples), Math.max(...samples)];
 const each = plain(page.match(/<header>(.*?)<\/header>/s)[1]).match(/; (\d+(?: to \d+)?) samples? each$/)?.[1];
-if (each !== (few === most ? `${most}` : `${few} to ${most}`)) wrong.push(`${each} samples each: the file has ${few} to ${most}`);
+if (!apart && each !== (few === most ? `${most}` : `${few} to ${most}`)) wrong.push(`${each} samples each: the file has ${few} to ${most}`);
 const looked = Math.min(Number(count), numbers.length);
 for (let i = 0; i < looked; i++) expect(...numbers.splice(Math.floor(random() * numbers.length), 1)[0]);
 console.log([...wrong, `${sentences} sentences and ${looked} numbers are recomputed; ${wrong.length} disagree`].join("\n"));

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Iterable
+from typing import Iterable, Optional, Sequence
 
 import answer
 import table
@@ -36,6 +36,22 @@ class Scale:
 
     def ticks(self) -> list[float]:
         return log_ticks(self.low, self.high) if self.log else linear_ticks(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A picture of a class of machines, beside those of other classes. Its axes have room for what all of them show, and the
+    reader does not switch it. `name`: of the class. `order`: of the rows, in all."""
+
+    name: str
+    x: Sequence[float] = ()
+    y: Sequence[float] = ()
+    order: Sequence[str] = ()
+
+
+def labelled(of: Optional[Beside], label: str) -> str:
+    """What a screen reader says of a picture."""
+    return f"{of.name}: {label}" if of else label
 
 
 def around(values: Iterable[float], start: float, end: float, log: bool) -> Scale:

@@ -14,6 +14,7 @@ import answer
 import bench_results
 from bench_results import MIB
 from driving import BUILD, ROOT, DriverTest, run, slow
+from fleet.test_classes import two_of_example
 from report import bars, dots, panels, study, write
 from report.test_kinds import REDIS, conformance, gate, hardening
 from report.test_more_kinds import PROGRAMS, heap, memory
@@ -119,6 +120,7 @@ class Browser(DriverTest):
         compared = self.directory / "compare.html"
         write.write_comparison(EXAMPLE, EXAMPLE, compared)
         pages.append(compared)
+        pages.append(self.made("classes", two_of_example(self.directory / "fleet")))
         shots = Path(os.environ.get("SHOTS", self.directory))
         shots.mkdir(parents=True, exist_ok=True)
         result = run(self.node, DRIVE, MODULES, self.chromium, shots, *pages)

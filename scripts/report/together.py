@@ -44,15 +44,16 @@ def prefixed(page: Page, prefix: str) -> Page:
     )
 
 
-def page(chapters: list[tuple[str, Page]], name: str, gaps: list[Sentence]) -> Page:
+def page(chapters: list[tuple[str, Page]], name: str, gaps: list[Sentence], what: str = "") -> Page:
     """`chapters`: the name and the page of each run, the run of make bench first if there is one: its pictures are
-    what a reader can switch. What is hidden is hidden in all chapters."""
+    what a reader can switch. What is hidden is hidden in all chapters. `what`: they are, unless each is of another kind.
+    """
     made = [(title, prefixed(of, f"c{i}-") if i else of) for i, (title, of) in enumerate(chapters)]
     first = chapters[0][1]
     return replace(
         first,
         title=f"spanbench: {name}",
-        about=f"{name}: {len(chapters)} runs, each of another kind",
+        about=f"{name}: {what or f'{len(chapters)} runs, each of another kind'}",
         files=", ".join(of.files for _, of in chapters),
         gaps=gaps,
         findings=[],

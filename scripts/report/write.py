@@ -10,6 +10,7 @@ import bench_results
 import programs_table
 import stored_file
 from bench_results import Results, Series, Unusable, member
+from fleet import classes as fleet_classes
 from report import bench, compare, matrices, model, together
 from report.facts import Facts, facts_of
 from report.summary import Sentence
@@ -244,9 +245,34 @@ def collected(folder: Path) -> tuple[list[Chapter], list[Chapter]]:
     return sorted(shown, key=lambda c: order.index(c.title)), left
 
 
+def of_classes(folder: Path) -> Optional[model.Page]:
+    """Of a fleet whose nodes differ: samples have a panel for each class of machines, and other work has a chapter for each.
+    None: there is one class, or none. Raises Unusable."""
+    name = bench_results.printable(folder.resolve().name)
+    if apart := fleet_classes.several(folder):
+        from report import classes
+
+        found = fleet_classes.load(apart)
+        try:
+            return classes.page(found, name)
+        except SPOILED as problem:
+            raise Unusable(f"{folder}: not a run of a fleet: {fault(problem)}") from problem
+    chapters = [
+        (f"{inner.name}: {chapter.title}", chapter.made)
+        for inner in fleet_classes.folders(folder)
+        for chapter in directly_in(inner)
+    ]
+    if len(fleet_classes.folders(folder)) < 2 or len(chapters) < 2:
+        return None
+    made = [(title, of()) for title, of in chapters]
+    return together.page(made, name, [], f"{len(made)} classes of machines, which are never pooled")
+
+
 def page_of_folder(folder: Path) -> model.Page:
     """Of all kinds of runs that it has; one that cannot be read is a gap, unless it is the only one. Raises
     Unusable."""
+    if folder.is_dir() and (apart := of_classes(folder)):
+        return apart
     shown, left = collected(folder)
     if not shown:
         bench_results.refuse_another(folder)  # says what it is
