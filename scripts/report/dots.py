@@ -266,7 +266,6 @@ def points_of(study: Study, p: Place) -> tuple[Optional[Row], dict[str, tuple[Va
     bases = [base_of(q, study) for q in (p.time, p.memory)]
     base = bases[0] if all(bases) else None
     found: dict[str, tuple[Value, Value]] = {}
-    rows: dict[str, Row] = {}
     for row in p.allocators:
         time, memory = (
             value_of(q, row, base_of(q, study) if base else None) for q in (p.time, p.memory)
