@@ -269,6 +269,14 @@ MUTANTS = [
         "test_each_plant_must_be_found",
     ),
     (
+        "page: what fails and does not count is said",
+        "scripts/report/matrices.py",
+        '    if counts["fail"]:\n',
+        '    if counts["fails"]:\n',
+        "scripts/report/test_kinds.py:Kinds",
+        "test_what_fails_and_does_not_count_is_said",
+    ),
+    (
         "page: a tie is drawn as one",
         "scripts/report/dots.py",
         'hollow = row.value.verdict in ("tie", "")',

@@ -12,13 +12,13 @@ import agreement
 import answer
 import programs_table
 from bench_results import Row, Unusable, plural, printable
-from comparing import FALSE_RATE, INTEREST, Question
+from comparing import FALSE_RATE, Question
 from programs_table import HEADS
 from report import dots
 from report.facts import facts_of, library_of_row
 from report.matrices import text
 from report.model import Page, Part, Section
-from report.study import NOTHING, ratio, tie_said
+from report.study import ABOVE, NOTHING, per_cent, ratio, tie_said
 from report.summary import Sentence, key_of
 from report.svg import Markup
 from report.tables import Cell, Line, Table, column_of
@@ -37,9 +37,9 @@ LEGEND = [
 MEANING = (
     "Each number is a multiple of what the program needs with the C library's malloc (system), with its interval; "
     "below 1 is better. Ratios are of runs of one round. A difference is claimed if it is shown to be above "
-    f"{INTEREST:.0%}. All pairs of all programs are accounted for together, so that at most {FALSE_RATE:.0%} of the "
+    f"{ABOVE}. All pairs of all programs are accounted for together, so that at most {per_cent(FALSE_RATE)} of the "
     "claims are false. All else is a tie. Its interval may lie beside 1: there may be a difference, which is not shown to "
-    f"be above {INTEREST:.0%} among all pairs. An interval is of one pair alone."
+    f"be above {ABOVE} among all pairs. An interval is of one pair alone."
 )
 
 

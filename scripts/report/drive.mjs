@@ -331,7 +331,7 @@ await check("a range by mouse", async (expect) => {
   mine.forEach(([, t, v], i) => expect(near(Number(t), inside[i][0], 1e-4) && near(Number(v), inside[i][1], 1e-3), `copied: ${t} ${v}, not ${inside[i]}`));
   expect(/copied/.test(await toldOf(seen, "#time-small")), "nobody is told that it is copied");
   await seen.hover(of);
-  expect(/; from [\d.]+ to [\d.]+: [\d.]+ to [\d.]+$/.test(await seen.textContent("#tip")), await seen.textContent("#tip"));
+  expect(/; from [\d.]+ to [\d.]+ seconds: [\d.]+ to [\d.]+ MiB$/.test(await seen.textContent("#tip")), await seen.textContent("#tip"));
   for (const said of await violations(seen)) expect(false, said);
   await shot(seen, "bench-range");
   const part = await marksOf(seen, "#time-small"), there = await open(bench, {}, await seen.evaluate(() => location.hash));
@@ -417,6 +417,14 @@ await check("a range of the history", async (expect) => {
   const [heads, ...rows] = await copied(seen, `${part} .points`);
   expect(heads.slice(0, 3).join() === "row and set,commit,date" && rows.length > 3, heads.join());
   expect(rows.every((r) => /^"?[a-z_]+/.test(r[0])), rows[0].join());
+  const [from, to] = await ends(seen, part), left = await seen.$eval(`${part} .range`, (bar) => bar.dataset.labels.split("|"));
+  expect(Number.isInteger(from) && to === left.length, `${from} to ${to} of ${left.length}`);
+  const dates = rows.map((r) => r.at(-2)), inside = left.slice(from - 1).map((l) => l.split(" ")[1]);
+  expect(dates.every((d) => inside.includes(d)), `${dates}, not within ${inside}`);
+  await seen.fill(`${part} .from`, "3");
+  await seen.fill(`${part} .to`, "4");
+  await seen.press(`${part} .to`, "Enter");
+  expect((await toldOf(seen, part)).startsWith(`Shown: ${left[2]} to ${left[3]}, of ${left[0]} to `), await toldOf(seen, part));
   await shot(seen, "history-range");
 });
 await check("a range of addresses", async (expect) => {

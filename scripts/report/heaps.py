@@ -18,7 +18,7 @@ from report.tables import Line, Table, long
 from verdicts.why_verdict import size
 
 COLUMN, GAP, PLACE = 34, 4, 3  # pixels: of an instant, between two, of a place
-LEFT, TOP = 30, 18
+LEFT, TOP = 38, 18
 SIZES = ["up to 128 B", "129 B to 1 KiB", "over 1 to 8 KiB", "over 8 KiB"]
 NAMES = [*(f"live: blocks of {s}" for s in SIZES), "free, and resident", "given back to the system"]
 SHARE = "% of the addresses"

@@ -33,7 +33,7 @@ OUTCOMES = {
     "hang": ("bad", "the program did not end"),
     "corrupt": ("bad", "the program went on, and damage was shown"),
     "survived": ("plain", "the program went on, and no damage was found"),
-    "unsupported": ("plain", "the allocator does not have what it needs"),
+    "unsupported": ("plain", "this allocator gives no way to make the misuse"),
     "void": ("weak", "the same run without the misuse did not end well: nothing can be told"),
     "not run": ("weak", "the run was interrupted"),
 }
@@ -93,6 +93,8 @@ def conformance_sentence(name: str, results: list[Any]) -> str:
         said += "; nothing was found that is not explained"
     if counts["known"]:
         said += f"; {plural(counts['known'], 'failure')} {'is' if counts['known'] == 1 else 'are'} known"
+    if counts["fail"]:
+        said += f"; {plural(counts['fail'], 'more check')} {'fails' if counts['fail'] == 1 else 'fail'}, and {'does' if counts['fail'] == 1 else 'do'} not count"
     if counts["not run"]:
         said += f"; {counts['not run']} were not run"
     return said + "."

@@ -139,7 +139,7 @@ const drawing = (data, state) => {
     return found;
   };
 
-  const tie = (p) => (p.low <= 1 && p.high >= 1 ? "" : "not shown to be above 2%; ") + seen(p.seen); // as study.py
+  const tie = (p) => (p.low <= 1 && p.high >= 1 ? "" : "not shown to be above 2 %; ") + seen(p.seen); // as study.py
   // A table of multiples, by the base that the reader chose. It is written with the run's own.
   const written = new Map();
   const relative = (table, workload) => {

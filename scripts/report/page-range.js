@@ -110,7 +110,7 @@ const ranging = (state, { around, linearTicks, label, number, copied, changed })
     const cuts = new Map(marks.filter((m) => m.dataset.z).map((m) => [m, lines(m, axis.steps).map((line) => cut(line, from, to))]));
     const heights = [...cuts.values()].flat(2).map(([, v]) => v);
     const y = upright(axis, heights), x = (v) => axis.left + ((v - from) / (to - from)) * (axis.right - axis.left);
-    const titles = new Map();
+    const titles = new Map(), { across: way, heads } = part.querySelector(".range").dataset, unit = heads.split("|").at(-1);
     for (const mark of marks) {
       if (mark.tagName === "path") { // upright lines
         const there = numbers(mark.dataset.x).map((v) => v / across).filter((v) => v >= from && v <= to);
@@ -135,7 +135,7 @@ const ranging = (state, { around, linearTicks, label, number, copied, changed })
     }
     for (const [title, values] of titles) {
       remember(title);
-      say(title, `${first.get(title).text}; from ${said(part, from)} to ${said(part, to)}: ${number(Math.min(...values))} to ${number(Math.max(...values))}`);
+      say(title, `${first.get(title).text}; from ${said(part, [from, to])}${labels(part) ? "" : ` ${way}`}: ${number(Math.min(...values))} to ${number(Math.max(...values))} ${unit}`);
     }
     drawAxis(axis, y, x, from, to);
   };
@@ -145,25 +145,27 @@ const ranging = (state, { around, linearTicks, label, number, copied, changed })
     all("text", g.nextElementSibling).forEach((text, i) => say(text, `${digits(i ? to : from)} %`));
   };
   const digits = (v) => String(Number(v.toPrecision(4)));
-  const said = (part, v) => labels(part)?.[Math.min(labels(part).length, Math.max(1, Math.round(v))) - 1] ?? digits(v);
+  // Of counted things, the first and the last one inside.
+  const bounds = (part, [from, to]) => (labels(part) ? [Math.ceil(from), Math.floor(to)] : [from, to]);
+  const said = (part, ends) => bounds(part, ends).map((v) => labels(part)?.[v - 1] ?? digits(v)).join(" to ");
   const draw = (part) => {
     if (!parts.includes(part)) return;
     const chosen = state.range.get(part.id), bar = part.querySelector(".range"), [low, high] = whole(part), unit = bar.dataset.across;
-    const [from, to] = now(part);
+    const [from, to] = now(part), fields = bounds(part, [from, to]);
     [...first.keys()].filter((e) => part.contains(e)).forEach(restore);
     if (chosen && !onPaper) axes(part).forEach((axis, i) => (axis.down ? drawWindow(axis, from, to) : drawMarks(part, i, from, to)));
-    bar.querySelector(".from").value = digits(from);
-    bar.querySelector(".to").value = digits(to);
+    bar.querySelector(".from").value = digits(fields[0]);
+    bar.querySelector(".to").value = digits(fields[1]);
     bar.querySelector(".all").disabled = !chosen;
-    const ends = `${said(part, low)} to ${said(part, high)}`, told = bar.querySelector("output"); // which is read out
-    const text = chosen ? `Shown: ${said(part, from)} to ${said(part, to)}, of ${ends} ${unit}.` : told.textContent && `All is shown: ${ends} ${unit}.`;
+    const ends = said(part, [low, high]), told = bar.querySelector("output"); // which is read out
+    const text = chosen ? `Shown: ${said(part, [from, to])}, of ${ends} ${unit}.` : told.textContent && `All is shown: ${ends} ${unit}.`;
     if (told.textContent !== text) told.textContent = text;
   };
 
   // --- the choice --------------------------------------------------------------------------------
   // As much of the whole as was asked for, and at least LEAST of it.
   const fit = (part, from, to) => {
-    const [low, high] = whole(part), width = Math.min(high - low, Math.max(Math.abs(to - from), (high - low) * LEAST));
+    const [low, high] = whole(part), width = Math.min(high - low, Math.max(Math.abs(to - from), labels(part) ? 1 : (high - low) * LEAST));
     const start = Math.min(Math.max(Math.min(from, to), low), high - width);
     return width >= high - low ? null : [start, start + width].map((v) => Number(v.toPrecision(6))); // as a link has them
   };
@@ -230,10 +232,10 @@ const ranging = (state, { around, linearTicks, label, number, copied, changed })
 
   // --- begin -------------------------------------------------------------------------------------
   for (const part of parts) {
-    const bar = part.querySelector(".range"), [from, to] = [".from", ".to"].map((s) => bar.querySelector(s));
+    const bar = part.querySelector(".range"), beside = labels(part) ? 0.5 : 0, [from, to] = [".from", ".to"].map((s) => bar.querySelector(s));
     bar.hidden = false;
     part.classList.add(axes(part)[0].down ? "ranged-down" : "ranged");
-    for (const end of [from, to]) end.addEventListener("change", () => choose(part, from.valueAsNumber, to.valueAsNumber));
+    for (const end of [from, to]) end.addEventListener("change", () => choose(part, from.valueAsNumber - beside, to.valueAsNumber + beside));
     bar.querySelector(".all").addEventListener("click", () => choose(part, ...whole(part)));
     bar.querySelector(".points").addEventListener("click", () => copied([bar.dataset.heads.split("|"), ...points(part)], bar.querySelector("output")));
     part.addEventListener("pointerdown", (event) => drag(part, event));

@@ -147,6 +147,8 @@ def page(results: try_results.Results, curves: Mapping[tuple[str, int], Curve]) 
     if not document.get("complete", True):
         gaps.insert(0, Sentence("s-interrupted", "gap", "INTERRUPTED: not all runs are here."))
     said = [printable(w) for w in try_verdict.words(verdict)]
+    if not said:
+        said = ["One row alone has a result: there is nothing to compare."]
     own = {**document, "allocators": [library_of_row(r) for r in document["rows"]]}
     return Page(
         title=printable(f"spanbench try: {try_verdict.heading(results)}"),

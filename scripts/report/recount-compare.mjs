@@ -49,7 +49,7 @@ const missing = [["B", there(a).filter((k) => !there(b).includes(k)).sort()], ["
 const hosts = [A, B].map((x) => x.context.host_name), machines = [A, B].map((x) => JSON.stringify(x.context.spanbench.machine.cpu));
 const warned = page.sentences("caution").some((s) => s.startsWith("DIFFERENT MACHINES")), differ = hosts[0] !== hosts[1] || machines[0] !== machines[1];
 if (differ && !warned) missing.push(["DIFFERENT MACHINES"]);
-const seen = (c, s = smallest(c.d, level / 2, MARGIN), [, low, high] = ratio(c), beside = low > 1 || high < 1 ? " not shown to be above 2%;" : "") => [
+const seen = (c, s = smallest(c.d, level / 2, MARGIN), [, low, high] = ratio(c), beside = low > 1 || high < 1 ? " not shown to be above 2 %;" : "") => [
   text`tie:${beside} a difference of ${drawn(100 * s)} % would have been seen`, text`tie:${beside} only a factor of ${drawn(1 + s)} would have been seen`, ["too few rounds to tell"],
 ].filter((_, i) => (i === 2 ? s > 999 : i === 1 ? s > 0.9 && s < 1100 : s < 1.1));
 const ABSOLUTE = { ns: 1, us: 1e3, MiB: MIB }, VERDICT = { time: { better: "faster", worse: "slower" }, else: { better: "smaller", worse: "larger" } };

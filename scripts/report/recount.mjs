@@ -13,9 +13,9 @@ let seen = 0; const compare = (said, shown, values) => { // sizes in bytes; each
 const check = ({ results }) => {
   const word = (r) => (r.finding ? "finding" : r.verdict === "fail" && r.known ? "known" : r.verdict);
   for (const said of sentences) {
-    const m = said.match(/^(\S+) keeps (\d+) of (\d+) promises?(?:; (\d+) findings?: .*?)?(?:; nothing was found that is not explained)?(?:; (\d+) failures? (?:is|are) known)?(?:; (\d+) were not run)?\.$/);
-    const words = m ? results.filter((r) => r.allocator === m[1]).map(word) : [], [pass, finding, known, unrun] = ["pass", "finding", "known", "not run"].map((w) => count(words, (x) => x === w));
-    if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [pass, pass + finding + known, finding, known, unrun]);
+    const m = said.match(/^(\S+) keeps (\d+) of (\d+) promises?(?:; (\d+) findings?: .*?)?(?:; nothing was found that is not explained)?(?:; (\d+) failures? (?:is|are) known)?(?:; (\d+) more checks? fails?, and (?:does|do) not count)?(?:; (\d+) were not run)?\.$/);
+    const words = m ? results.filter((r) => r.allocator === m[1]).map(word) : [], [pass, finding, known, fail, unrun] = ["pass", "finding", "known", "fail", "not run"].map((w) => count(words, (x) => x === w));
+    if (m) compare(said, m.slice(2).map((x) => x ?? "0"), [pass, pass + finding + known, finding, known, fail, unrun]);
   }
 };
 const harden = ({ results }, ends = (r) => Object.keys(r.outcomes)) => { for (const said of sentences) { const m = said.match(/^(\S+) caught (\d+) of (\d+) misuses? in every run(?:; damage was shown in (\d+))?\.$/), own = m ? results.filter((r) => r.allocator === m[1]) : [];

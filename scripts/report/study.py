@@ -24,6 +24,12 @@ BASE = answer.BASE
 # asked for these.
 OTHER_RATE = 0.01
 
+
+def per_cent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
+
+
+ABOVE = per_cent(INTEREST)
 # The columns and pictures call them so.
 NAMES = {TIME.name: "time", MEMORY.name: "memory", PEAK.name: "peak memory"}
 BETTER = {TIME.name: "faster", MEMORY.name: "smaller", PEAK.name: "smaller"}
@@ -204,7 +210,7 @@ def tie_said(of: Ratio) -> str:
     told = seen(of.smallest or 0.0)
     if of.low <= 1 <= of.high:
         return f"tie: {told}"
-    return f"tie: not shown to be above {INTEREST:.0%}; {told}"
+    return f"tie: not shown to be above {ABOVE}; {told}"
 
 
 def ratio(q: Question, row: Row, base: Row) -> Optional[Ratio]:

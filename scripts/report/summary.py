@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import answer
 from bench_results import CORE, Row, plural
-from comparing import FALSE_RATE, INTEREST, TIME, Question
+from comparing import FALSE_RATE, TIME, Question
 from report.study import (
+    ABOVE,
     OTHER_RATE,
     Place,
     Study,
     absolute,
     interval_name,
+    per_cent,
     ratio,
     shown,
 )
@@ -217,9 +219,9 @@ MEANING = (
     "operations of all threads: with more threads it falls, though no malloc gets faster. Memory is what is resident while all "
     "threads hold their live set, less what was resident at the start; peak memory is the most that was. system is the "
     "C library's malloc. "
-    f"A difference is claimed if it is shown to be above {INTEREST:.0%}; all pairs are accounted for, so that at most "
-    f"{FALSE_RATE:.0%} of the claims of a run are false, and {OTHER_RATE:.0%} at other numbers of threads than in these "
+    f"A difference is claimed if it is shown to be above {ABOVE}; all pairs are accounted for, so that at most "
+    f"{per_cent(FALSE_RATE)} of the claims of a run are false, and {per_cent(OTHER_RATE)} at other numbers of threads than in these "
     "sentences. All else is a tie. Its interval may leave out 1: there may be a difference, which is not shown to be "
-    f"above {INTEREST:.0%} among all pairs. An interval is of one pair alone. An allocator is clearly beaten if another is better "
-    f"for sure in one of speed and memory, and at most {INTEREST:.0%} worse in the other."
+    f"above {ABOVE} among all pairs. An interval is of one pair alone. An allocator is clearly beaten if another is better "
+    f"for sure in one of speed and memory, and at most {ABOVE} worse in the other."
 )

@@ -156,6 +156,24 @@ class Kinds(DriverTest):
             self.assertEqual(text.count(f'id="{key}"'), 1)
         self.assertEqual(made.command, "make check ALLOCATORS='good poor' PROFILE=all SEED=1")
 
+    def test_what_fails_and_does_not_count_is_said(self) -> None:
+        document = conformance()
+        for name, checks in (("good", ["b.one"]), ("poor", ["b.one", "b.two"])):
+            document["results"] += [result(name, c, "fail", counts=False) for c in checks]
+        made, _ = self.page("conformance.json", document)
+        said = self.said(made)
+        self.assertIn("1 failure is known; 1 more check fails, and does not count.", said)
+        self.assertIn("a.one; 2 more checks fail, and do not count; 1 were not run.", said)
+
+    def test_a_program_with_one_row(self) -> None:
+        of = json.loads(REDIS.with_name("sort.json").read_text())
+        of["rows"] = [r for r in of["rows"] if r["name"] == "system"]
+        of["runs"] = [r for r in of["runs"] if r["row"] == "system"]
+        file = self.directory / "program.json"
+        file.write_text(json.dumps(of))
+        said = self.said(write.page_of(file))
+        self.assertIn("One row alone has a result: there is nothing to compare.", said)
+
     def test_interrupted(self) -> None:
         made, _ = self.page("conformance.json", conformance(complete=False))
         self.assertIn("INTERRUPTED", self.said(made))

@@ -299,10 +299,10 @@ class Words(unittest.TestCase):
         middle, interval, told = map(str, line.cells[2:5])
         self.assertEqual((middle, interval), ("1.01", "1.01 to 1.01"))
         self.assertRegex(
-            told, r"^tie: not shown to be above 2%; a difference of 2\.\d % would have been seen$"
+            told, r"^tie: not shown to be above 2 %; a difference of 2\.\d % would have been seen$"
         )
         for text in (summary.MEANING, catalogue.MEANING):
-            self.assertIn("there may be a difference, which is not shown to be above 2%", text)
+            self.assertIn("there may be a difference, which is not shown to be above 2 %", text)
 
     def test_a_table_has_the_order_of_what_it_shows(self) -> None:
         # a has the lower median, and the larger multiple.
