@@ -73,6 +73,14 @@ static _Noreturn void end_like(int status) {
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+/* The worker had no time to say anything. */
+static void say_killed(int status) {
+    if (WIFSIGNALED(status))
+        text_say("it was killed by %s, by the program, another one, or the kernel, which had "
+                 "no memory; what was saved until then stays",
+                 text_signal(WTERMSIG(status)));
+}
+
 /* When its parent dies, it gets a signal that asks it to end. */
 static void follow_parent(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -106,6 +114,7 @@ static void be_guard(pid_t front, pid_t group, int tell) {
     follow_parent(front);
     const int status = wait_for(worker);
     descendants_end(NULL);
+    say_killed(status);
     end_like(status);
 }
 

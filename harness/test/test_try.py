@@ -553,6 +553,13 @@ class BadPrograms(TryTest):
                 self.assertEqual((result.returncode, result.stdout), (2, ""), command)
                 self.assertIn(said, result.stderr)
 
+    def test_one_that_kills_who_measures_it(self) -> None:
+        """Whatever ends it: nobody is left without a word."""
+        done = self.attempt("sh", "-c", "kill -KILL $PPID; sleep 98765")
+        self.assertEqual(done.returncode, -signal.SIGKILL)
+        self.assertIn("it was killed by SIGKILL", done.stderr)
+        self.assertEqual(processes_with("98765"), [])
+
     def test_each_ends_well(self) -> None:
         for script in (
             "exec <&- >&- 2>&-; sleep 0.05",  # closes its descriptors
