@@ -6,7 +6,7 @@ import json
 import shutil
 from typing import Any
 
-from driving import BUILD, CELLS, DriverTest, spanbench
+from driving import BUILD, DriverTest, spanbench
 
 WORK = ("--workloads", "tiny", "--threads", "1", "--repetitions", "1", "--no-timeline")
 # Notes which variables it was given, and is the cell of the C library's malloc.
@@ -95,7 +95,7 @@ class Variants(DriverTest):
             ("system:A=/tmp/x", "without a slash"),
             ("system:A=" + "x" * 80, "short"),
         ):
-            done = spanbench("run", "--cells", CELLS, "--out", self.out, "--allocators", name)
+            done = self.quick("--allocators", name, *WORK)
             self.assertEqual((done.returncode, done.stdout), (2, ""), name)
             self.assertIn(said, done.stderr)
         self.assertFalse(self.out.exists())
