@@ -84,6 +84,7 @@ class CostOfWhy(unittest.TestCase):
         self.assertEqual(order, [False, True, True, False] * 3)
         self.assertTrue(why_cost.is_above(e, 1.49))
         self.assertFalse(why_cost.is_above(e, 1.5001))
+        self.assertFalse(why_cost.is_above(why_cost.ratio(timed, 5, ["why"], {"A": "b"}), 1.49))
 
     def test_redis_says_its_time(self) -> None:
         info = "# CPU\r\nused_cpu_sys:0.25\r\nused_cpu_user:1.50\r\nused_cpu_sys_children:9\r\n"
