@@ -71,7 +71,8 @@ def merge(context: Any, other: Any) -> None:
     own["started"] = min(own["started"], more["started"])
     for name in LISTS:
         if more.get(name):
-            own[name] = [*(own.get(name) or []), *more[name]]
+            own[name] = own.get(name) or []
+            own[name].extend(more[name])
 
 
 def nodes_of(of: Class) -> dict[str, Any]:
