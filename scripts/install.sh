@@ -105,12 +105,17 @@ install_driver() {
 }
 # What judges and shows a run. The rest of scripts/ needs the sources.
 install_scripts() {
-  (cd "$root" && find scripts \( -name '*.py' -o -path 'scripts/report/page*' \) ! -path 'scripts/*_proof/*' ! -path 'scripts/fleet/*') | LC_ALL=C sort >"$list"
+  (cd "$root" && find scripts \( -name '*.py' -o -path 'scripts/report/page*' \) ! -path 'scripts/*_proof/*') | LC_ALL=C sort >"$list"
   while read -r script; do
     case $script in
     */test_*.py | */mutants.py) ;;
     scripts/baseline.py | scripts/history*.py | scripts/checked.py | scripts/findings.py) ;;
     scripts/known_failures.py | scripts/releases_table.py) ;;
+    # Of the fleet, what shows its classes of machines.
+    scripts/fleet/__init__.py | scripts/fleet/classes.py | scripts/fleet/machines.py | scripts/fleet/rounds.py)
+      put 644 "$root/$script" "$home/$script"
+      ;;
+    scripts/fleet/*) ;;
     *) put "$(mode_of "$root/$script")" "$root/$script" "$home/$script" ;;
     esac
   done <"$list"
