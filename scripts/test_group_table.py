@@ -154,10 +154,10 @@ class Table(unittest.TestCase):
 
     def test_plots_are_of_the_core_or_of_a_few(self) -> None:
         both = made_up([entry("a", 5, workload="tiny"), sample("a", 5, 1)], workloads=GROUPS)
-        self.assertEqual(plot.drawable(both).workloads, ["tiny"])
+        self.assertEqual(plot.drawable([both])[0].workloads, ["tiny"])
         many = [{"name": f"w{i}", "group": "x"} for i in range(9)]
         run = made_up([entry("a", 5, workload=w["name"]) for w in many], workloads=many)
-        self.assertEqual(len(plot.drawable(run).workloads), plot.PANELS)
+        self.assertEqual(len(plot.drawable([run])[0].workloads), plot.PANELS)
 
 
 if __name__ == "__main__":

@@ -431,8 +431,10 @@ static bool next_span(struct mcache *c, unsigned spanclass) {
 /* How many slots to take off a span at once. Hardened, that touches them: of pages that may not be
  * resident yet, no more than one of the kernel's. */
 static unsigned helping(const struct mspan *s, unsigned want) {
+    if (!HARDENED || s->needs_zero)
+        return want;
     const unsigned few = FRESH_BYTES / s->elem_bytes;
-    return !HARDENED || s->needs_zero || want <= few ? want : few ? few : 1;
+    return want <= few ? want : few ? few : 1;
 }
 
 /* Up to `want` objects, at least one. 0: no memory. */
