@@ -29,7 +29,7 @@
  * 3. The caches of threads that are not there become orphans: they are only marked, for the forking
  *    thread may be in the middle of anything. Later, each time that a thread comes by mcache_enter,
  *    it audits one orphan and flushes it. A list that was about to have another
- *    array is forgotten. The owners kept these promises:
+ *    array is forgotten, with both arrays. The owners kept these promises:
  *      - An object is on a list, or in a span as free, or in hand: it is put on a list last, and
  *        taken off first. So is a page, with the thread's block of pages, a free span, with
  *        its others, and a spare descriptor.

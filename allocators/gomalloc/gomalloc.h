@@ -68,7 +68,7 @@ GOM_API int gom_trim(size_t pad);
 
 /* Statistics in Go's words (runtime.MemStats); bytes, unless they count. Exact for this thread and
  * for all that are not within a call of gomalloc meanwhile. For each thread that is, heap_objects
- * is off by at most 512 objects of a class, and heap_alloc by 64 KiB of a class; large objects are
+ * is off by at most 510 objects of a class, and heap_alloc by 64 KiB of a class; large objects are
  * exact. In a forked child, what was cached for the parent's other threads counts as live. Always:
  *     heap_sys = heap_inuse + heap_idle,        heap_objects = mallocs - frees,
  *     heap_alloc = total_alloc - total_freed,   sys = heap_sys + stack_sys + mspan_sys +

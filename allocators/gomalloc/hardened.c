@@ -507,6 +507,13 @@ bool hardened_is_free(const void *slot) {
     return seal_is_free((uintptr_t)slot);
 }
 
+void hardened_seal(void *slot) {
+    const uintptr_t at = (uintptr_t)slot;
+    if (UNLIKELY(seal_load(at) && !seal_is_free(at)))
+        reproach_seal(slot);
+    seal_store(at, seal_free(at));
+}
+
 void hardened_expect_free(const void *slot) {
     if (UNLIKELY(!hardened_is_free(slot)))
         reproach_seal(slot);

@@ -62,6 +62,9 @@ bool hardened_is_free(const void *slot);
 /* Dies if somebody wrote over the seal of a free slot. */
 void hardened_expect_free(const void *slot);
 
+/* Of a slot that leaves its span: it has a seal, or none yet, and gets it. Dies likewise. */
+void hardened_seal(void *slot);
+
 /* In a forked child. */
 void hardened_after_fork(void);
 

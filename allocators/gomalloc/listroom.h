@@ -26,7 +26,7 @@
 
 enum {
     LIST_BYTES_MAX   = 64 << 10, /* of the free objects on a list, but */
-    LIST_OBJECTS_MAX = 511,      /* no more than these */
+    LIST_OBJECTS_MAX = 510,      /* no more than these */
     /* Objects up to here go to the spans by batches. Larger ones lie in too many spans for that to
      * be worth it. */
     LIST_BATCHED_BYTES = 64,

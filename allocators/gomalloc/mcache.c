@@ -30,16 +30,20 @@ enum {
     BATCHES     = 32, /* of free_batched, on the stack: 2 KiB */
     BATCH_WORDS = 4,
 
-    ARRAY_LEAST = 16, /* addresses in a list's first array, with the NULL */
+    ARRAY_LEAST = 16, /* addresses in a list's first array, with the NULL and the one more */
     ARRAYS      = 6,  /* lengths of arrays, each twice the one before */
     ARRAY_MOST  = ARRAY_LEAST << (ARRAYS - 1),
 
     /* of address space */
     ARRAY_REGION = 32 << 10,
     CACHE_REGION = HARDENED ? 256 << 10 : 64 << 10,
+
+    HAND = 256, /* objects at a time between a list and their spans, on the stack: 2 KiB */
 };
 
-_Static_assert(ARRAY_MOST == LIST_OBJECTS_MAX + 1, "the longest list has an array");
+_Static_assert(sizeof(struct mcache) < CACHE_REGION / 2, "a region has room");
+
+_Static_assert(ARRAY_MOST == LIST_OBJECTS_MAX + 2, "the longest list has an array");
 
 /* What a list without an array begins above. */
 static void *nothing[1];
@@ -84,14 +88,15 @@ static unsigned length_of(const struct mcache *c, unsigned spanclass) {
 }
 
 /* Since the books were renewed last. */
-static unsigned frees_of(const struct mcache *c, unsigned spanclass) {
+static int frees_of(const struct mcache *c, unsigned spanclass) {
     /* relaxed: the owner's */
     return c->of[spanclass].given -
            atomic_load_explicit(&c->list[spanclass].budget, memory_order_relaxed);
 }
 
-static unsigned mallocs_of(const struct mcache *c, unsigned spanclass) {
-    return c->of[spanclass].length + frees_of(c, spanclass) - length_of(c, spanclass);
+/* -1 where a forked child finds the owner between two stores of a free. */
+static int mallocs_of(const struct mcache *c, unsigned spanclass) {
+    return c->of[spanclass].length + frees_of(c, spanclass) - (int)length_of(c, spanclass);
 }
 
 /* registry_lock is the reader's until it has finished. */
@@ -101,24 +106,24 @@ void mcache_wait(void) {
 }
 
 static struct fixalloc *arrays_of(unsigned capacity) {
-    return &arrays[__builtin_ctz((capacity + 1) / ARRAY_LEAST)];
+    return &arrays[__builtin_ctz((capacity + 2) / ARRAY_LEAST)];
 }
 
 /* From now on the list has these n objects, of at most `most`, the last of them on top. They may
  * lie in its own array. The slow path itself has made so many mallocs and frees, which the list
  * does not know.
  *
- * A forked child that was made in between finds too many of each, never less than none, and never
- * more frees than mallocs: hence the order. And no object is on the list twice, at any time. */
+ * A forked child that was made in between finds too many in use, by no more than a list, and never
+ * too few: hence the order. And no object is on the list twice, at any time. */
 static void renew(struct mcache *c, unsigned spanclass, void *const *objects, unsigned n,
                   unsigned most, int mallocs, int frees) {
     struct freelist *l        = &c->list[spanclass];
     struct mcache_class *of   = &c->of[spanclass];
     void **bottom             = c->bottom[spanclass];
-    const uint32_t most_frees = n < most ? most - n : 0;
-    const unsigned freed      = frees_of(c, spanclass);
+    const unsigned most_frees = n < most ? most - n : 0;
+    const int freed           = frees_of(c, spanclass);
     const uint32_t version    = mcache_begin_renewal(c, spanclass);
-    of->mallocs += (uint64_t)mallocs + mallocs_of(c, spanclass);
+    of->mallocs += (uint64_t)(mallocs + mallocs_of(c, spanclass));
     /* relaxed, here and below: the version tells a reader */
     atomic_store_explicit(&l->budget, 0, memory_order_relaxed);
     lock_in_order();
@@ -134,12 +139,12 @@ static void renew(struct mcache *c, unsigned spanclass, void *const *objects, un
     lock_in_order();
     of->length = (uint16_t)n;
     of->given  = (uint16_t)most_frees;
-    of->frees += (uint64_t)frees + freed;
+    of->frees += (uint64_t)(frees + freed);
 #ifdef GOMALLOC_HARDENED
     l->its = mcache_hold(c, spanclass); /* not before the heap has begun */
 #endif
     lock_in_order();
-    atomic_store_explicit(&l->budget, most_frees, memory_order_relaxed);
+    atomic_store_explicit(&l->budget, (int32_t)most_frees, memory_order_relaxed);
     mcache_end_renewal(c, spanclass, version);
 }
 
@@ -153,7 +158,8 @@ static void set_array(struct mcache *c, unsigned spanclass, void **array, unsign
     const uint32_t version = mcache_begin_renewal(c, spanclass);
     l->capacity            = 0;
     lock_in_order();
-    l->top               = array + n;
+    l->top = array + n;
+    lock_in_order();
     c->bottom[spanclass] = array;
     lock_in_order();
     l->capacity = capacity;
@@ -171,9 +177,10 @@ static unsigned room_of(const struct mcache *c, unsigned spanclass) {
  * at a time than its array has room for. False: it has what it may use, or there is no memory. */
 static bool lengthen(struct mcache *c, unsigned spanclass) {
     const unsigned had = c->list[spanclass].capacity, length = length_of(c, spanclass);
-    if (had >= listroom(&c->room[spanclass], spanclass))
+    const unsigned most = listroom(&c->room[spanclass], spanclass);
+    if (had >= most || (had && had + 1 == most)) /* for one more, another is too long */
         return false;
-    const unsigned capacity = had ? 2 * had + 1 : ARRAY_LEAST - 1;
+    const unsigned capacity = 2 * (had + 2) > ARRAY_LEAST ? 2 * (had + 2) - 2 : ARRAY_LEAST - 2;
     void **array            = fixalloc_alloc(arrays_of(capacity));
     if (!array)
         return false;
@@ -186,12 +193,12 @@ static bool lengthen(struct mcache *c, unsigned spanclass) {
  * running thread is its own; reading one is a benign race on an aligned word. */
 __attribute__((no_sanitize("thread"))) static void
 add_class(struct mcache_counts *to, const volatile struct mcache *c, unsigned i) {
-    /* acquire: pairs with the release in freelist_push, and comes before the length */
-    const unsigned frees =
+    /* acquire: pairs with the release in freelist_count_free, and comes before the length */
+    const int frees =
         c->of[i].given - atomic_load_explicit(&c->list[i].budget, memory_order_acquire);
-    const unsigned length = (unsigned)(c->list[i].top - c->bottom[i]);
-    to->mallocs[i] += c->of[i].mallocs + c->of[i].length + frees - length;
-    to->frees[i] += c->of[i].frees + frees;
+    const int length = (int)(c->list[i].top - c->bottom[i]);
+    to->mallocs[i] += c->of[i].mallocs + (uint64_t)(c->of[i].length + frees - length);
+    to->frees[i] += c->of[i].frees + (uint64_t)frees;
     if (i == 0) {
         to->mallocs[1] += c->of[1].mallocs;
         to->frees[1] += c->of[1].frees;
@@ -350,12 +357,16 @@ static void free_objects(struct mcache *c, unsigned spanclass, void *const *obje
  * processor's cache. The others are not by now. Else the first ones. */
 static void shorten(struct mcache *c, unsigned spanclass, unsigned keep, unsigned most, bool last,
                     int frees) {
-    void *hand[LIST_OBJECTS_MAX];
-    void **bottom       = c->bottom[spanclass];
-    const unsigned gone = length_of(c, spanclass) - keep;
-    memcpy(hand, bottom + 1 + (last ? keep : 0), gone * sizeof *hand);
-    renew(c, spanclass, bottom + 1 + (last ? 0 : gone), keep, most, 0, frees);
-    free_objects(c, spanclass, hand, gone);
+    void *hand[HAND];
+    void **first = c->bottom[spanclass] + 1;
+    for (unsigned length = length_of(c, spanclass), gone;; length -= gone, frees = 0) {
+        gone = length - keep < HAND ? length - keep : HAND;
+        memcpy(hand, last ? first + length - gone : first, gone * sizeof *hand);
+        renew(c, spanclass, last ? first : first + gone, length - gone, most, 0, frees);
+        free_objects(c, spanclass, hand, gone);
+        if (length - gone == keep)
+            break;
+    }
 }
 
 /* Gives the current span up, for others to take what is left of it. */
@@ -367,24 +378,40 @@ static inline void leave_span(struct mcache *c, unsigned spanclass) {
         free_span(c, s);
 }
 
+/* On a list that has room, an object that counts as freed. */
+static void put(struct mcache *c, unsigned spanclass, void *object) {
+    struct freelist *l     = &c->list[spanclass];
+    const uint32_t version = mcache_begin_renewal(c, spanclass);
+    l->top[1]              = object;
+    c->of[spanclass].length++;
+    lock_in_order(); /* as in freelist_push; and too many count as in use meanwhile, as in renew */
+    l->top++;
+    lock_in_order();
+    c->of[spanclass].given--;
+    freelist_count_free(l);
+    mcache_end_renewal(c, spanclass, version);
+}
+
 /* `counts`: not yet as freed. */
 static bool free_more(struct mcache *c, unsigned spanclass, void *object, bool counts) {
     const unsigned length = length_of(c, spanclass);
     const bool gave       = mallocs_of(c, spanclass) != 0;
-    const bool grew       = lengthen(c, spanclass);
+    const bool grew       = counts && lengthen(c, spanclass); /* else all is to go soon */
     const bool is_burst   = !grew && listroom_overflowed(&c->room[spanclass], spanclass, gave);
     const unsigned full   = room_of(c, spanclass);
     const unsigned most   = is_burst ? listroom_in_burst(full, spanclass) : full;
     const bool is_long    = !grew && length > most / 2;
-    const int frees       = (counts ? 1 : 0) - (most ? 1 : 0); /* the list counts what it gets */
+    const int frees       = counts && !most; /* the list counts what it gets */
     if (is_long)
         shorten(c, spanclass, is_burst ? 0 : most / 2, most, !gave, frees);
     else
         renew(c, spanclass, c->bottom[spanclass] + 1, length, most, 0, frees);
     if (is_burst)
         leave_span(c, spanclass);
-    if (most)
+    if (most && counts)
         freelist_push(&c->list[spanclass], object);
+    else if (most)
+        put(c, spanclass, object);
     else
         free_run(c, spanclass, &object, 1);
     return is_long || !most;
@@ -442,6 +469,10 @@ static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want
     for (;;) {
         struct mspan *s      = c->of[spanclass].span;
         const unsigned taken = s ? mspan_take(s, helping(s, want), to) : 0;
+#ifdef GOMALLOC_HARDENED
+        for (unsigned i = 0; i < taken; i++)
+            hardened_seal(to[i]);
+#endif
         if (taken)
             return taken;
         if (s && (mspan_merge(s) || !give_up(c, spanclass)))
@@ -452,16 +483,18 @@ static unsigned take_objects(struct mcache *c, unsigned spanclass, unsigned want
 }
 
 static void *refill(struct mcache *c, unsigned spanclass) {
-    void *hand[LIST_OBJECTS_MAX];
+    void *alone = NULL;
     listroom_refilled(&c->room[spanclass], spanclass);
     lengthen(c, spanclass);
     const unsigned most = room_of(c, spanclass);
-    const unsigned n    = take_objects(c, spanclass, most > 2 ? most / 2 : 1, hand);
+    void **to           = most ? c->bottom[spanclass] + 1 : &alone; /* above what the list has */
+    const unsigned n    = take_objects(c, spanclass, most > 2 ? most / 2 : 1, to);
     const unsigned rest = n ? n - 1 : 0;
+    void *object        = n ? to[rest] : NULL;
     if (!listroom_keeps_span(&c->room[spanclass]))
         leave_span(c, spanclass);
-    renew(c, spanclass, hand, rest, most, n != 0, 0);
-    return n ? hand[rest] : NULL;
+    renew(c, spanclass, to, rest, most, n != 0, 0);
+    return object;
 }
 
 void *mcache_alloc(struct mcache *c, unsigned spanclass) {
@@ -786,13 +819,16 @@ static bool try_sum(struct mcache_counts *sum, unsigned i) {
 /* What was told last, guarded by registry_lock. */
 static struct { uint64_t mallocs, frees; } told[SPAN_CLASSES];
 
-/* A sum of all times never becomes less. What is in use stays what it is. */
+/* A sum of all times never becomes less. What is in use stays what it is. Of a class that is new,
+ * what is missing may be more than what there is: then the sum is negative. */
 static void tell(struct mcache_counts *sum, unsigned i) {
-    uint64_t missing = told[i].mallocs > sum->mallocs[i] ? told[i].mallocs - sum->mallocs[i] : 0;
-    if (told[i].frees > sum->frees[i] + missing)
-        missing = told[i].frees - sum->frees[i];
-    sum->mallocs[i] += missing;
-    sum->frees[i] += missing;
+    int64_t missing = (int64_t)(told[i].mallocs - sum->mallocs[i]);
+    if ((int64_t)(told[i].frees - sum->frees[i]) > missing)
+        missing = (int64_t)(told[i].frees - sum->frees[i]);
+    if (missing < 0)
+        missing = 0;
+    sum->mallocs[i] += (uint64_t)missing;
+    sum->frees[i] += (uint64_t)missing;
     told[i].mallocs = sum->mallocs[i];
     told[i].frees   = sum->frees[i];
 }

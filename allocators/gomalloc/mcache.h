@@ -36,9 +36,9 @@
 
 struct freelist {
     void **top; /* the last object; of an empty list the NULL */
-    /* Frees until the books must be renewed: the array has room for so many. Written by the owner,
-     * after `top`. */
-    _Atomic uint32_t budget;
+    /* Frees until the books must be renewed: the array has room for so many, and for one more. Its
+     * owner writes it after `top`. Negative: none. */
+    _Atomic int32_t budget;
     uint32_t capacity; /* of the array, in objects */
 #ifdef GOMALLOC_HARDENED
     struct hold_class its; /* of hold_classes, in the list's line of the processor's cache */
@@ -191,21 +191,32 @@ static inline void *freelist_pop(struct freelist *l) {
 
 /* Does it accept a free? Of class 0, none. */
 static inline bool freelist_has_room(const struct freelist *l) {
-    return atomic_load_explicit(&l->budget, memory_order_relaxed) != 0; /* its own */
+    return atomic_load_explicit(&l->budget, memory_order_relaxed) > 0; /* its own */
+}
+
+/* One free less. A release: pairs with the acquire in add_class. Who sees the free finds it on the
+ * list. It is one instruction where there is such a one. Then frees in a signal handler are no more
+ * than the array has room for, and one. */
+static inline void freelist_count_free(struct freelist *l) {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    __asm__ volatile("subl $1, %0" : "+m"(l->budget) : : "cc", "memory");
+#else
+    /* relaxed: its own */
+    const int32_t budget = atomic_load_explicit(&l->budget, memory_order_relaxed);
+    atomic_store_explicit(&l->budget, budget - 1, memory_order_release);
+#endif
 }
 
 /* free's. False: it does not. */
 static inline bool freelist_push(struct freelist *l, void *object) {
-    /* relaxed: its own */
-    const uint32_t budget = atomic_load_explicit(&l->budget, memory_order_relaxed);
-    if (__builtin_expect(budget == 0, 0))
+    if (__builtin_expect(!freelist_has_room(l), 0))
         return false;
     void **top = l->top + 1;
     *top       = object;
     lock_in_order(); /* the list is whole at any time: fork.c */
     l->top = top;
-    /* release: pairs with the acquire in add_class. Who sees the free finds it on the list. */
-    atomic_store_explicit(&l->budget, budget - 1, memory_order_release);
+    lock_in_order();
+    freelist_count_free(l);
     return true;
 }
 

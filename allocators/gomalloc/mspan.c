@@ -57,8 +57,7 @@ static inline void take_slots(struct mspan *s, unsigned n, void **to) {
         random                 = random * 0x5851f42d4c957f2du + 1;
         const unsigned w       = some_word(s, first, random);
         const uintptr_t object = mspan_address(s, w * 64 + take_bit(&mspan_avail(s)[w], random));
-        seal_store(object, seal_free(object));
-        to[i] = os_pointer(object);
+        to[i]                  = os_pointer(object);
     }
     s->search = (uint16_t)first;
 }

@@ -139,8 +139,7 @@ static inline size_t mspan_span_bytes(const struct mspan *s) {
 void mspan_init(struct mspan *, uintptr_t base, unsigned spanclass, bool needs_zero);
 
 /* Owner: takes up to `most` slots, and writes where they are to `to`: what shall be used last
- * first, in the order of addresses (hardened: in none). Returns their number. Touches no slot
- * (hardened: each gets its seal). */
+ * first, in the order of addresses (hardened: in none). Returns their number. Touches no slot. */
 unsigned mspan_take(struct mspan *, unsigned most, void **to);
 
 /* Owner: puts slots back, the bits of word w. */

@@ -24,9 +24,11 @@ uintptr_t quarantine_stain(uintptr_t slot, const struct hold_class *k) {
 }
 
 void quarantine_wipe_span(struct mspan *s) {
-    for (unsigned i = 0; i < s->nelems; i++)
+    for (unsigned i = 0; i < s->nelems; i++) {
+        seal_store(mspan_address(s, i), 0);
         quarantine_wipe(mspan_address(s, i), &hold_classes[s->spanclass],
                         hold_offset(s->elem_bytes));
+    }
 }
 
 /* --- slots --- */

@@ -129,13 +129,18 @@ static long known_blocks(const struct known *all, unsigned n) {
     return sum;
 }
 
-/* What a thread had in hand may count as in use, but nothing that is in use as free. */
+/* A list that a thread had in hand may count as in use, and what this program has beside those
+ * blocks; but nothing that is in use as free. */
+enum { MOST_IN_HAND = 2 * LIST_OBJECTS_MAX };
+
 static void look_at_books(void) {
     struct gom_memstats m;
     gom_memstats(&m);
     const long there = known_blocks(others, KNOWN) + known_blocks(own, OWN);
     if ((long)m.heap_objects < there)
         reject("so many objects fewer are in use than there are", there - (long)m.heap_objects);
+    if ((long)m.heap_objects > there + MOST_IN_HAND)
+        reject("so many objects more are in use than there are", (long)m.heap_objects - there);
 }
 
 static bool is_free(uintptr_t address) {

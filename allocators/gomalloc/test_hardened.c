@@ -576,6 +576,21 @@ static void write_to_seal(void) {
     keep(gom_malloc(100));
 }
 
+static void write_to_seal_in_span(void) {
+    unsigned char *p[MANY];
+    for (unsigned i = 0; i < MANY; i++)
+        p[i] = keep(gom_malloc(100));
+    for (unsigned i = 0; i < MANY; i++)
+        if (i % 8)
+            gom_free(p[i]);
+    gom_trim(0); /* no slot waits, or is on a list */
+    for (unsigned i = 0; i < MANY; i++)
+        if (i % 8)
+            flip(p[i] - 16);
+    for (unsigned i = 0; i < MANY; i++)
+        keep(gom_malloc(100));
+}
+
 static void write_to_seal_swept(void) {
     unsigned char *p = keep(gom_malloc(100));
     gom_free(p);
@@ -743,6 +758,7 @@ static const struct {
     {"any access to a long large block", write_after_long_large, FAULT},
     {"any access to what realloc cut off", write_after_cut, FAULT},
     {"a write to a free slot's seal", write_to_seal, "the seal is damaged"},
+    {"the same, of a slot in its span", write_to_seal_in_span, "the seal is damaged"},
     {"the same, found while it waits", write_to_seal_swept, "the seal is damaged"},
     {"a handler of the signal allocates from damaged slots", handler_allocates, "write after"},
     {"frees that match are legal", all_match, NULL},

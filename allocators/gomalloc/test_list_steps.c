@@ -45,29 +45,65 @@ static unsigned spanclass;
 static void *block[MOST];
 static unsigned live;    /* blocks of the class, before what is being done or after it: the fewer */
 static bool is_watching; /* the steps of this class */
-static unsigned steps, twice, less, behind;
+static unsigned steps, twice, less, more, behind, in_spans;
 
 static int by_address(const void *a, const void *b) {
     const uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
     return (x > y) - (x < y);
 }
 
-static void step(void) {
-    static void *seen[LIST_OBJECTS_MAX];
-    if (!is_watching)
+/* Is it free there, too? */
+static bool is_in_span(const void *object) {
+    struct mspan *s     = arena_span((uintptr_t)object);
+    const unsigned slot = mspan_slot(s, (uintptr_t)object);
+    return (mspan_avail(s)[slot / 64] | mspan_freed(s)[slot / 64]) >> slot % 64 & 1;
+}
+
+/* By the books of the class. */
+static int64_t in_use(const struct mcache *c) {
+    const struct mcache_class *b = &c->of[spanclass];
+    return (int64_t)(b->mallocs - b->frees) + b->length - length_of(c, spanclass);
+}
+
+/* The child's audit renews the books of what it finds. */
+static int64_t in_use_after_audit(void) {
+    static struct mcache found;
+    found = *cache;
+    audit(&found, spanclass);
+    return in_use(&found);
+}
+
+static bool is_wrong(int64_t number) {
+    return number > (int64_t)live + 1 + LIST_OBJECTS_MAX;
+}
+
+static void look(void) {
+    static void *seen[LIST_OBJECTS_MAX + 1];
+    const struct freelist *l = &cache->list[spanclass];
+    const unsigned n         = length_of(cache, spanclass);
+    if (n > l->capacity + 1) {
+        behind++;
         return;
-    const unsigned n             = length_of(cache, spanclass);
-    const struct mcache_class *b = &cache->of[spanclass];
-    const int64_t in_use         = (int64_t)(b->mallocs - b->frees) + b->length - n;
+    }
+    behind += n + (unsigned)l->budget > l->capacity + 1;
     memcpy(seen, cache->bottom[spanclass] + 1, n * sizeof *seen);
     qsort(seen, n, sizeof *seen, by_address);
     for (unsigned i = 1; i < n; i++)
         twice += seen[i] == seen[i - 1];
-    less += in_use < live;
-    /* Without a capacity, the child forgets it. */
-    const unsigned capacity = cache->list[spanclass].capacity;
-    behind += capacity && n + cache->list[spanclass].budget > capacity;
+    for (unsigned i = 0; i < n; i++)
+        in_spans += is_in_span(seen[i]);
+    const int64_t now = in_use(cache), then = in_use_after_audit();
+    less += now < live || then < live;
+    more += is_wrong(now) || is_wrong(then);
+}
+
+static void step(void) {
+    if (!is_watching || !cache->list[spanclass].capacity) /* else the child forgets it */
+        return;
+    is_watching = false;
+    look();
     steps++;
+    is_watching = true;
 }
 
 static void *take_one(void) {
@@ -89,7 +125,7 @@ static void give_one(void *object) {
 /* Some mallocs and some frees in turn, in any order: lists that grow, that run empty and over. */
 static void work(unsigned most, uint64_t *state) {
     unsigned n = 0;
-    for (unsigned round = 0; round < 60; round++) {
+    for (unsigned round = 0; round < 20; round++) {
         const unsigned to = (unsigned)(next_random(state) % most);
         while (n < to)
             block[n++] = take_one();
@@ -109,11 +145,13 @@ int main(void) {
     cache = mcache_enter();
     for (unsigned i = 0; i < CLASSES; i++) {
         spanclass = 2 * size_to_class(sizes[i]);
-        steps = twice = less = behind = 0;
+        steps = twice = less = more = behind = in_spans = 0;
         work(sizes[i] > 1024 ? 40 : MOST, &state);
         OK(steps > 100, "%u bytes: %u steps", sizes[i], steps);
         IS(twice, 0, "at none of them an object is on the list twice");
+        IS(in_spans, 0, "nor on it and free in its span");
         IS(less, 0, "nor fewer objects are in use than there are");
+        IS(more, 0, "nor more than those and a list");
         IS(behind, 0, "nor a free goes behind the array");
         IS(live, 0, "at the end none is in use");
     }

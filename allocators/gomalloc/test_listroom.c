@@ -16,7 +16,7 @@ enum { C64 = 2 * 6 /* 64 bytes */, C1024 = 2 * 32, C32K = 2 * 67 };
 
 static void test_lengths(void) {
     const struct listroom full = {0}, least = {.halved = LISTROOM_HALVED};
-    IS(listroom(&full, C64), LIST_OBJECTS_MAX, "a full list has 511 small objects");
+    IS(listroom(&full, C64), LIST_OBJECTS_MAX, "a full list has 510 small objects");
     IS(listroom(&full, C1024), LIST_BYTES_MAX / 1024, "or 64 KiB");
     IS(listroom(&full, C32K), 2, "or two");
     IS(listroom(&least, C64), LIST_OBJECTS_MAX / 32, "in a crowd it begins with a 32nd");

@@ -134,7 +134,7 @@ class Verdict(unittest.TestCase):
         )
 
     def test_chance_that_what_remains_of_many_lies_apart(self) -> None:
-        """Of 48 in any order: no more than three of one library lie before the 21st of the other."""
+        """It is that of 48 in any order, no more than three of one library lie before the 21st of the other."""
         many, out = deterministic.MOST, deterministic.LEFT_OUT
         ways = sum(
             math.comb(many - out - 1 + j, j) * math.comb(out + many - j, out)
