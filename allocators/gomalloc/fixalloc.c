@@ -55,7 +55,9 @@ static struct fixalloc_region *new_region(struct fixalloc *f) {
     return r;
 }
 
-void *fixalloc_alloc(struct fixalloc *f) {
+/* `used`: it may hold old bytes. */
+static void *take_object(struct fixalloc *f, bool *used) {
+    *used = false;
     lock_acquire(&f->lock);
     struct fixalloc_region *r = f->open;
     if (!r) {
@@ -65,8 +67,8 @@ void *fixalloc_alloc(struct fixalloc *f) {
             return NULL;
     }
     struct object *object = r->free;
-    const bool used       = object != NULL;
-    if (used) {
+    if (object) {
+        *used   = true;
         r->free = object->next;
     } else {
         object = (struct object *)((char *)r + r->end);
@@ -77,9 +79,18 @@ void *fixalloc_alloc(struct fixalloc *f) {
     if (!r->free && r->end + f->size > f->region_bytes)
         close_region(f, r);
     lock_release(&f->lock);
-    if (used)
-        memset(object, 0, f->size);
     return object;
+}
+
+void *fixalloc_alloc(struct fixalloc *f) {
+    bool used;
+    void *object = take_object(f, &used);
+    return used ? memset(object, 0, f->size) : object;
+}
+
+void *fixalloc_alloc_as_is(struct fixalloc *f) {
+    bool used;
+    return take_object(f, &used);
 }
 
 void fixalloc_free(struct fixalloc *f, void *memory) {

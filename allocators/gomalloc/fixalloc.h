@@ -25,8 +25,9 @@ struct fixalloc {
     { .size = ((bytes) + 63) / 64 * 64, .region_bytes = (region) }
 #define FIXALLOC(bytes) FIXALLOC_OF(bytes, FIXALLOC_REGION)
 
-/* An object, zeroed, aligned to 64; NULL: no memory. */
+/* An object, zeroed, aligned to 64; NULL: no memory. As it is: it may hold old bytes. */
 void *fixalloc_alloc(struct fixalloc *);
+void *fixalloc_alloc_as_is(struct fixalloc *);
 void fixalloc_free(struct fixalloc *, void *memory);
 
 /* A thread's own free objects, up to FIXALLOC_SPARES, so that it seldom needs the lock. They count

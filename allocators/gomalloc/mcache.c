@@ -181,7 +181,7 @@ static bool lengthen(struct mcache *c, unsigned spanclass) {
     if (had >= most || (had && had + 1 == most)) /* for one more, another is too long */
         return false;
     const unsigned capacity = 2 * (had + 2) > ARRAY_LEAST ? 2 * (had + 2) - 2 : ARRAY_LEAST - 2;
-    void **array            = fixalloc_alloc(arrays_of(capacity));
+    void **array            = fixalloc_alloc_as_is(arrays_of(capacity));
     if (!array)
         return false;
     memcpy(array, c->bottom[spanclass], (length + 1) * sizeof *array);

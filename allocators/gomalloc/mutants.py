@@ -2061,8 +2061,8 @@ MUTANTS = [
     (
         "descriptors: are zeroed",
         FIXALLOC,
-        "    if (used)\n        memset(object, 0, f->size);",
-        "    if (used)\n        memset(object, 0, 8);",
+        "return used ? memset(object, 0, f->size) : object;",
+        "return used ? memset(object, 0, 8) : object;",
         SPAN_TEST,
         "objects are zeroed, aligned, and do not overlap",
     ),

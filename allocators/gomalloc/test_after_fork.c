@@ -11,6 +11,7 @@ static void step(void);
 
 /* Copies of their own, so that the parts that the test is linked with stay what they are. */
 #define fixalloc_alloc        stepped_fixalloc_alloc
+#define fixalloc_alloc_as_is  stepped_fixalloc_alloc_as_is
 #define fixalloc_free         stepped_fixalloc_free
 #define fixalloc_alloc_near   stepped_fixalloc_alloc_near
 #define fixalloc_free_near    stepped_fixalloc_free_near
