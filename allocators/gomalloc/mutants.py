@@ -892,7 +892,7 @@ MUTANTS = [
         "an object is on the list twice",
     ),
     (
-        "fork: a free of which half is done is no lot of mallocs",
+        "fork: a free of which half is done counts as one",
         MCACHE,
         "of->mallocs += (uint64_t)(mallocs + mallocs_of(c, spanclass));",
         "of->mallocs += (uint64_t)mallocs + (unsigned)mallocs_of(c, spanclass);",
