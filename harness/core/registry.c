@@ -206,16 +206,27 @@ static void list_tunings(const json_t *tunings, const char *allocator, char *tex
     }
 }
 
+/* The allocator before the colon. */
+static const struct cell *base_of(struct registry *r, const char *name) {
+    char base[sizeof r->cell->name];
+    snprintf(base, sizeof base, "%.*s", (int)strcspn(name, ":"), name);
+    return find_cell(r, base);
+}
+
+bool registry_has_base(struct registry *r, const char *name, char *problem, size_t size) {
+    if (base_of(r, name))
+        return true;
+    snprintf(problem, size, "--allocators %s: there is no allocator '%.*s'", name,
+             (int)strcspn(name, ":"), name);
+    return false;
+}
+
 bool registry_add_variant(struct registry *r, const json_t *tunings, const char *name,
                           char *problem, size_t size) {
-    char base[sizeof r->cell->name], known[500];
-    const char *options = strchr(name, ':');
-    snprintf(base, sizeof base, "%.*s", (int)(options - name), name);
-    const struct cell *of = find_cell(r, base);
-    if (!of) {
-        snprintf(problem, size, "--allocators %s: there is no allocator '%s'", name, base);
-        return false;
-    }
+    char known[500];
+    const char *options   = strchr(name, ':');
+    const struct cell *of = base_of(r, name);
+    const char *base      = of->name;
     if (find_cell(r, name))
         return true; /* twice the same */
     const char *words = variant_words(tunings, base, options + 1);

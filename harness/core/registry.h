@@ -57,8 +57,11 @@ void registry_close(struct registry *);
  * the library is missing, or it cannot be preloaded; `problem` says why. */
 bool registry_add_preload(struct registry *, const char *spec, char *problem, size_t size);
 
-/* Adds a row for an allocator that is here, with options: ALLOCATOR:TUNING or
- * ALLOCATOR:VARIABLE=VALUE. `tunings` as of variant_tunings. False: `problem` says why not. */
+/* Is the allocator here that stands before the colon? False: `problem` says that it is not. */
+bool registry_has_base(struct registry *, const char *name, char *problem, size_t size);
+
+/* Adds a row for it, with options: ALLOCATOR:TUNING or ALLOCATOR:VARIABLE=VALUE. `tunings` as of
+ * variant_tunings. False: `problem` says why not. */
 bool registry_add_variant(struct registry *, const json_t *tunings, const char *name, char *problem,
                           size_t size);
 

@@ -64,6 +64,11 @@ static bool add_variants(const struct options *o, struct registry *r) {
         const char *name = o->allocators.item[n];
         if (!strchr(name, ':'))
             continue;
+        if (!registry_has_base(r, name, problem, sizeof problem)) {
+            text_say("%s", problem);
+            good = false;
+            break;
+        }
         tunings = tunings ? tunings : variant_tunings(o->cells);
         good    = tunings;
         if (good && !registry_add_variant(r, tunings, name, problem, sizeof problem)) {
