@@ -179,7 +179,9 @@ class Interruption(TryTest):
         ) as driver:
             time.sleep(random.random() * 3)
             driver.send_signal(number)
-            driver.communicate(timeout=60)
+            driver.communicate(
+                timeout=300
+            )  # beside tests with a thousand processes, a look takes long
         self.assertEqual(driver.returncode, 128 + number)
         self.assertEqual(processes_with(marker), [])
         self.assertEqual([*self.out.rglob("*.tmp"), *temporary.iterdir()], [])
