@@ -820,12 +820,12 @@ MUTANTS = [
     ),
     # --- mcache ---
     (
-        "lists of free objects: no more than 510",
+        "lists of free objects: 510",
         LISTROOM,
         "n > LIST_OBJECTS_MAX ? LIST_OBJECTS_MAX :",
-        "n > 1u << 20 ? 1u << 20 :",
-        BOOKS,
-        "a thread keeps no more than 510 free objects of a size",
+        "n > LIST_OBJECTS_MAX / 2 ? LIST_OBJECTS_MAX / 2 :",
+        LISTROOM_TEST,
+        "a full list has 510 small objects",
     ),
     (
         "lists: the older half goes back",
