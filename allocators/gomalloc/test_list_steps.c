@@ -43,8 +43,8 @@ static const unsigned sizes[CLASSES] = {16, 64, 1024, 32 << 10};
 static struct mcache *cache;
 static unsigned spanclass;
 static void *block[MOST];
-static unsigned live;    /* blocks of the class, before what is being done or after it: the fewer */
-static bool is_watching; /* the steps of this class */
+static unsigned live; /* blocks of the class, before what is being done or after it: the fewer */
+static void (*at_step)(void); /* looks at the class */
 static unsigned steps, twice, less, more, behind, in_spans;
 
 static int by_address(const void *a, const void *b) {
@@ -98,28 +98,29 @@ static void look(void) {
 }
 
 static void step(void) {
-    if (!is_watching || !cache->list[spanclass].capacity) /* else the child forgets it */
+    void (*again)(void) = at_step;
+    if (!again || !cache->list[spanclass].capacity) /* else the child forgets it */
         return;
-    is_watching = false;
-    look();
+    at_step = NULL; /* not in the audit */
+    again();
     steps++;
-    is_watching = true;
+    at_step = again;
 }
 
 static void *take_one(void) {
-    is_watching  = true;
+    at_step      = look;
     void *object = mcache_alloc(cache, spanclass);
-    is_watching  = false;
+    at_step      = NULL;
     live++;
     return object;
 }
 
 static void give_one(void *object) {
     live--;
-    is_watching = true;
+    at_step = look;
     if (!freelist_push(&cache->list[spanclass], object))
         mcache_free_more(cache, spanclass, object);
-    is_watching = false;
+    at_step = NULL;
 }
 
 /* Some mallocs and some frees in turn, in any order: lists that grow, that run empty and over. */
