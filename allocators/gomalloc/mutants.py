@@ -1104,8 +1104,8 @@ MUTANTS = [
         MCACHE,
         "        if (slot / 64 != word) {",
         "        if (!bits) {",
-        MEMORY,
-        "",
+        BOOKS,
+        "slots that go back in any order have one owner each again",
     ),
     (
         "free of many: the last batch as well",

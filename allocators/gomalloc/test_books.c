@@ -6,6 +6,7 @@
 #include "options.h"
 #include "os.h"
 #include "tap.h"
+#include "test_child.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -75,6 +76,36 @@ static void test_trim_small(void) {
         gom_free(block[i]);
     gom_trim(0);
     IS(dirty(), 0, "a trim takes the pages that a thread has for its next spans");
+}
+
+/* Two slots in three go back, in an order that goes to and fro among the words of their spans. Then
+ * each is somebody's again, and no other is. */
+static void give_back_and_take(int begin) {
+    enum { BLOCKS = 3000, AROUND = 150, STEP = 71 };
+    for (unsigned k = (unsigned)begin; k < SIZE_CLASSES && class_to_size[k] <= 1024; k++) {
+        const size_t size = class_to_size[k] - HARDENED;
+        for (unsigned i = 0; i < BLOCKS; i++)
+            *(uint32_t *)(block[i] = gom_alloc(size, GOM_NOSCAN)) = i;
+        for (unsigned i = 0; i < BLOCKS; i++) {
+            const unsigned at = i / AROUND * AROUND + i * STEP % AROUND;
+            if (at % 3)
+                gom_free(block[at]);
+        }
+        gom_trim(0);
+        for (unsigned i = 0; i < BLOCKS; i++)
+            if (i % 3)
+                *(uint32_t *)(block[i] = gom_alloc(size, GOM_NOSCAN)) = i;
+        for (unsigned i = 0; i < BLOCKS; i++) {
+            if (*(uint32_t *)block[i] != i)
+                _exit(1);
+            gom_free(block[i]);
+        }
+    }
+}
+
+static void test_slots_come_back(void) {
+    IS(status_of(give_back_and_take, 1), 0,
+       "slots that go back in any order have one owner each again");
 }
 
 /* One page in a hundred is free. */
@@ -226,6 +257,7 @@ int main(void) {
     test_alignment();
     test_trim_keeps();
     test_trim_small();
+    test_slots_come_back();
     test_trim_dense();
     test_calloc_of_both();
     test_sparse_calloc();

@@ -13,6 +13,14 @@ MUTANTS = [
         "ld.so does not bind",
     ),
     (
+        "serving: an object that was mapped meanwhile has its file",
+        "harness/serving/objects.c",
+        "            return p->maps_read;\n",
+        "            return false;\n",
+        SERVING,
+        "also if it was mapped after the files were looked at",
+    ),
+    (
         "serving: the first definition in the search order serves",
         "harness/serving/serving.c",
         "    for (size_t i = 0; i < l->objects.count; i++) {\n        const struct object *o = &l->objects.object[i];\n        if (!object_defines_malloc",

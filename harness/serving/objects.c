@@ -111,7 +111,16 @@ static bool walk(const struct process *p, const struct elf_image *program, int m
     return o->count > 0;
 }
 
-bool objects_linked(const struct process *p, const struct elf_image *program, int mem,
+/* Was an object mapped after the mapped files were read? The kernel's own has no file, and no path.
+ */
+static bool is_newer(const struct process *p, const struct objects *o) {
+    for (size_t i = 0; i < o->count; i++)
+        if (!o->object[i].file && strchr(o->object[i].name, '/'))
+            return p->maps_read;
+    return false;
+}
+
+bool objects_linked(struct process *p, const struct elf_image *program, int mem,
                     struct objects *o) {
     uint64_t word[DEBUG_WORDS] = {0};
     *o                         = (struct objects){0};
@@ -120,6 +129,12 @@ bool objects_linked(const struct process *p, const struct elf_image *program, in
     o->starting = *program->linker && (!found || !word[DEBUG_MAP] || (uint32_t)word[DEBUG_STATE]);
     if (!found || o->starting)
         return false;
+    if (!walk(p, program, mem, word[DEBUG_MAP], o))
+        return false;
+    if (!is_newer(p, o))
+        return true;
+    objects_free(o);
+    process_read_maps(p);
     return walk(p, program, mem, word[DEBUG_MAP], o);
 }
 

@@ -21,9 +21,10 @@ struct objects {
     bool starting; /* the dynamic linker was at work */
 };
 
-/* Through the memory of the process, `mem`; `program` is the image of its file. False: the list was
- * not found, or is not complete (`starting`). */
-bool objects_linked(const struct process *, const struct elf_image *program, int mem,
+/* Through the memory of the process, `mem`; `program` is the image of its file. Reads the mapped
+ * files once more if an object was mapped since. False: the list was not found, or is not complete
+ * (`starting`). */
+bool objects_linked(struct process *, const struct elf_image *program, int mem,
                     struct objects *);
 
 /* Through the mapped files alone, by DT_NEEDED and LD_PRELOAD. */

@@ -88,12 +88,21 @@ static bool add_map(struct process *p, const char *line) {
     return p->maps < MOST_MAPS;
 }
 
-static void read_maps(struct process *p) {
+static void free_maps(struct process *p) {
+    for (size_t i = 0; i < p->maps; i++)
+        free(p->map[i].path);
+    free(p->map);
+    p->map  = NULL;
+    p->maps = 0;
+}
+
+void process_read_maps(struct process *p) {
     char *line   = NULL;
     size_t size  = 0;
     const int fd = process_open(p->pid, "maps", O_RDONLY);
     FILE *f      = fd >= 0 ? fdopen(fd, "r") : NULL;
     bool any     = false;
+    free_maps(p);
     while (f && getline(&line, &size, f) > 0) {
         any = true;
         if (!add_map(p, line))
@@ -164,15 +173,13 @@ void process_read(struct process *p, bool wide) {
     snprintf(path, sizeof path, "/proc/%d/exe", (int)p->pid);
     const ssize_t n           = readlink(path, p->program, sizeof p->program - 1);
     p->program[n > 0 ? n : 0] = '\0';
-    read_maps(p);
+    process_read_maps(p);
     read_environment(p);
     read_auxiliary(p, wide);
 }
 
 void process_free(struct process *p) {
-    for (size_t i = 0; i < p->maps; i++)
-        free(p->map[i].path);
-    free(p->map);
+    free_maps(p);
     free(p->environment);
     *p = (struct process){0};
 }

@@ -43,6 +43,9 @@ bool process_parse(const char *stat, struct process *);
 /* Reads the rest; `wide`: it has words of 64 bits. What may not be read stays empty. */
 void process_read(struct process *, bool wide);
 
+/* Of that, the mapped files once more. Pointers to mappings are no longer good. */
+void process_read_maps(struct process *);
+
 void process_free(struct process *);
 
 /* Opens a file of /proc/PID; negative: errno says why not. */

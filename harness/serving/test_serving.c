@@ -104,8 +104,15 @@ static void test_both_ways(char *const *argv) {
     OK(objects_linked(&p, &program, mem, &linked), "it has a list of objects");
     OK(objects_mapped(&p, &mapped), "and mapped files");
     OK(first_of(&linked) && first_of(&linked) == first_of(&mapped), "both name the same object");
+    const ino_t serves = first_of(&mapped);
     objects_free(&linked);
     objects_free(&mapped);
+    /* The mapped files were read when there was the program alone. */
+    while (p.maps > 1)
+        free(p.map[--p.maps].path);
+    OK(objects_linked(&p, &program, mem, &linked) && first_of(&linked) == serves,
+       "also if it was mapped after the files were looked at");
+    objects_free(&linked);
     process_free(&p);
     close(file);
     close(mem);

@@ -12,6 +12,7 @@ The mutants lie beside what they break, in files `mutants.py`, which are found:
 
     MUTANTS = [(promise, file, old, new, test, case), …]
 
+EQUIVALENT, where it is, has those that no test can reject: (promise, file, old, new, reason).
 `file` is a path from the root, and `old` a text that it has once. `test` is what scripts/run-test takes.
 `case` is a part of the line of TAP of a case that must fail; "" is any. "BUG: …" needs no other planted bug. ONLY="a word" in the environment runs
 the mutants whose promise has it."""
@@ -39,6 +40,8 @@ from unittest import mock
 from driving import BUILD, ROOT, DriverTest, clean_environment, copy_tree, run, slow
 
 TIMEOUT = 1200  # seconds for a test
+# For one that a mutant makes hang, if it takes less without: so many times as long, and seconds.
+PATIENCE, AT_LEAST = 20, 60
 TRIES = 9  # of a test to reject a mutant; more than one is seldom needed
 TREES = 2  # copies of the project in which mutants are tried at once
 
@@ -112,9 +115,18 @@ def first_words(method: ast.FunctionDef) -> str:
     return (ast.get_docstring(method) or "").partition("\n")[0].strip()
 
 
-def mutants() -> list[Mutant]:
+def lists(name: str) -> list[Any]:
+    """All lists of that name, one after another."""
     files = sorted(p for p in ROOT.glob("[a-z]*/**/mutants.py") if BUILD not in p.parents)
-    return [Mutant(*words) for file in files for words in runpy.run_path(str(file))["MUTANTS"]]
+    return [words for file in files for words in runpy.run_path(str(file)).get(name, [])]
+
+
+def mutants() -> list[Mutant]:
+    return [Mutant(*words) for words in lists("MUTANTS")]
+
+
+def equivalent() -> list[Mutant]:
+    return [Mutant(*words, "") for words in lists("EQUIVALENT")]
 
 
 @dataclass(frozen=True)
@@ -310,6 +322,8 @@ class Workshop:
         self.kept = self.tree.with_name(f"{tree.name}-kept")  # the build without a mutant
         self.modules = modules
         self.second = 0
+        # Seconds of a file's tests, without and with the slow ones.
+        self.usual: dict[tuple[str, bool], float] = {}
         self.copies: Optional[Copies] = None
         # What make did when that file had changed, to have these targets.
         self.commands: dict[tuple[str, tuple[str, ...]], str] = {}
@@ -421,7 +435,9 @@ class Workshop:
         if built.returncode != 0:
             problem = f"{path} does not build without a mutant: {built.stderr}"
             return dict.fromkeys(tests, Plain(problem))
+        begin = time.monotonic()
         code, output = self.prove(together(tests), TIMEOUT, slow_too, only)
+        self.usual[path, slow_too] = time.monotonic() - begin
         (self.tree / "build").mkdir(exist_ok=True)
         mirror(self.tree / "build", self.kept)  # with what the test keeps there: Go's cache
         return {test: Plain.of(test, code, output) for test in tests}
@@ -430,6 +446,7 @@ class Workshop:
         """With the slow cases, it is tried again where chance may have let it live."""
         path = self.tree / m.file
         original, times = path.read_text(), path.stat()
+        patience = min(timeout, AT_LEAST + PATIENCE * self.usual[file_of(m.test), slow_too])
         try:
             changed = m.applied(original)
             # Not within the tick of the clock in which the last object was made: make would not see it.
@@ -445,7 +462,7 @@ class Workshop:
                     return Outcome(f"it does not build: {built.stderr}")
             failed: list[str] = []
             for number in range(1, (TRIES if slow_too else 1) + 1):
-                _, output = self.prove(m.test, timeout, slow_too, only, m.case)
+                _, output = self.prove(m.test, patience, slow_too, only, m.case)
                 failed += re.findall(FAILURE, output)
                 if any(m.case in name for name in failed):
                     return Outcome(late=f"rejected at try {number} only" if number > 1 else "")
@@ -543,7 +560,8 @@ class Lists(unittest.TestCase):
         self.assertEqual(sorted(set(promises)), sorted(promises))
 
     def test_each_applies_at_one_place(self) -> None:
-        for m in mutants():
+        """Also those that no test can reject."""
+        for m in mutants() + equivalent():
             with self.subTest(m.promise):
                 self.assertNotEqual(m.applied((ROOT / m.file).read_text()), "")
 
@@ -603,12 +621,10 @@ class Runner(DriverTest):
         (tree / "test_toy.py").write_text(TOY_TEST)
         return tree
 
-    def outcome(
-        self, old: str, new: str, case: str, of: str = "", words: str = "", timeout: float = TIMEOUT
-    ) -> Outcome:
+    def outcome(self, old: str, new: str, case: str, of: str = "", words: str = "") -> Outcome:
         tree = self.toy(words or "one two three three")
         test = "test_toy.py" + of
-        (outcome,) = try_all([Mutant("", "toy.txt", old, new, test, case)], [tree], timeout)
+        (outcome,) = try_all([Mutant("", "toy.txt", old, new, test, case)], [tree])
         self.assertEqual((tree / "toy.txt").read_text(), words or "one two three three")
         shutil.rmtree(tree)
         return outcome
@@ -682,7 +698,8 @@ class Runner(DriverTest):
         self.assertEqual(late, Outcome(late="rejected at try 2 only"))
 
     def test_one_that_hangs_is(self) -> None:
-        outcome = self.outcome("two", "two hang", "", ":Toy.test_end", timeout=1)
+        with mock.patch.multiple(sys.modules[__name__], PATIENCE=2, AT_LEAST=1):
+            outcome = self.outcome("two", "two hang", "", ":Toy.test_end")
         self.assertIn("must reject it", outcome.problem)
 
     def test_one_that_does_not_apply_at_one_place_is(self) -> None:
