@@ -21,6 +21,14 @@ MUTANTS = [
         "also if it was mapped after the files were looked at",
     ),
     (
+        "serving: a list that has no end is not taken for one",
+        "harness/serving/objects.c",
+        "return o->count > 0 && !at;",
+        "return o->count > 0;",
+        SERVING,
+        "a list without an end is left",
+    ),
+    (
         "serving: the first definition in the search order serves",
         "harness/serving/serving.c",
         "    for (size_t i = 0; i < l->objects.count; i++) {\n        const struct object *o = &l->objects.object[i];\n        if (!object_defines_malloc",

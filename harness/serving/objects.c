@@ -108,7 +108,7 @@ static bool walk(const struct process *p, const struct elf_image *program, int m
         if (!it->name)
             return false;
     }
-    return o->count > 0;
+    return o->count > 0 && !at;
 }
 
 /* Was an object mapped after the mapped files were read? The kernel's own has no file, and no path.
@@ -120,22 +120,31 @@ static bool is_newer(const struct process *p, const struct objects *o) {
     return false;
 }
 
+/* Where the list begins. 0: it is not found, or the dynamic linker is changing it (`starting`). */
+static uint64_t list_at(const struct elf_image *program, int mem, uint64_t debug, bool *starting) {
+    uint64_t word[DEBUG_WORDS] = {0};
+    const bool found           = debug && read_words(mem, program->wide, debug, word, DEBUG_WORDS);
+    *starting = *program->linker && (!found || !word[DEBUG_MAP] || (uint32_t)word[DEBUG_STATE]);
+    return found && !*starting ? word[DEBUG_MAP] : 0;
+}
+
 bool objects_linked(struct process *p, const struct elf_image *program, int mem,
                     struct objects *o) {
-    uint64_t word[DEBUG_WORDS] = {0};
-    *o                         = (struct objects){0};
-    const uint64_t debug       = find_debug(p, program, mem);
-    const bool found           = debug && read_words(mem, program->wide, debug, word, DEBUG_WORDS);
-    o->starting = *program->linker && (!found || !word[DEBUG_MAP] || (uint32_t)word[DEBUG_STATE]);
-    if (!found || o->starting)
-        return false;
-    if (!walk(p, program, mem, word[DEBUG_MAP], o))
-        return false;
-    if (!is_newer(p, o))
-        return true;
-    objects_free(o);
-    process_read_maps(p);
-    return walk(p, program, mem, word[DEBUG_MAP], o);
+    const uint64_t debug = find_debug(p, program, mem);
+    bool starting;
+    for (bool again = true;; again = false) {
+        *o                = (struct objects){0};
+        const uint64_t at = list_at(program, mem, debug, &starting);
+        /* dlopen may have come between */
+        if (!at || !walk(p, program, mem, at, o) || !list_at(program, mem, debug, &starting)) {
+            o->starting = starting;
+            return false;
+        }
+        if (!again || !is_newer(p, o))
+            return true;
+        objects_free(o);
+        process_read_maps(p);
+    }
 }
 
 /* --- by the mapped files -------------------------------------------------------------------------

@@ -22,10 +22,9 @@ struct objects {
 };
 
 /* Through the memory of the process, `mem`; `program` is the image of its file. Reads the mapped
- * files once more if an object was mapped since. False: the list was not found, or is not complete
- * (`starting`). */
-bool objects_linked(struct process *, const struct elf_image *program, int mem,
-                    struct objects *);
+ * files once more if an object was mapped since. False: the list was not found, has no end within
+ * OBJECTS_MOST, or is being changed (`starting`). */
+bool objects_linked(struct process *, const struct elf_image *program, int mem, struct objects *);
 
 /* Through the mapped files alone, by DT_NEEDED and LD_PRELOAD. */
 bool objects_mapped(const struct process *, struct objects *);

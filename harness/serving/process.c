@@ -112,6 +112,8 @@ void process_read_maps(struct process *p) {
     free(line);
     if (f)
         fclose(f);
+    else if (fd >= 0)
+        close(fd);
 }
 
 static void read_environment(struct process *p) {

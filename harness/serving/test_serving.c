@@ -8,7 +8,9 @@
 #include "tap.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -120,6 +122,48 @@ static void test_both_ways(char *const *argv) {
     waitpid(child, NULL, 0);
 }
 
+/* The dynamic linker's own, where _r_debug may be a copy. */
+static struct r_debug *own_list(void) {
+    const ElfW(Dyn) *d = _DYNAMIC;
+    while (d->d_tag != DT_DEBUG)
+        d++;
+    return (struct r_debug *)d->d_un.d_ptr; // NOLINT(performance-no-int-to-ptr)
+}
+
+static void have_no_end(void) {
+    struct link_map *m = own_list()->r_map;
+    while (m->l_next)
+        m = m->l_next;
+    m->l_next = own_list()->r_map;
+}
+
+static void be_within_dlopen(void) {
+    own_list()->r_state = RT_ADD;
+}
+
+/* A copy of this process, whose dynamic linker's list is as `change` leaves it. */
+static void test_list(void (*change)(void), enum serving_state state, enum serving_how how,
+                      const char *what) {
+    int ready[2];
+    char byte = 0;
+    if (pipe(ready) != 0)
+        exit(9);
+    const pid_t child = fork();
+    if (child == 0) {
+        change();
+        (void)!write(ready[1], &byte, 1);
+        for (;;)
+            pause();
+    }
+    (void)!read(ready[0], &byte, 1);
+    serving_find(child, &(struct serving_question){.brief = true}, &found);
+    OK(found.state == state && found.how == how, "%s", what);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 static void test_preloaded(void) {
     static const char library[] = BUILD "/libgomalloc.so";
     if (access(library, R_OK) != 0) {
@@ -203,6 +247,8 @@ int main(void) {
     test_stat();
     test_both_ways((char *[]){"/bin/sleep", "60", NULL});
     test_both_ways((char *[]){"/usr/bin/perl", "-e", "sleep 60", NULL});
+    test_list(have_no_end, SERVING_KNOWN, SERVING_MAPPED, "a list without an end is left");
+    test_list(be_within_dlopen, SERVING_STARTING, SERVING_BOUND, "one that changes is waited for");
     test_preloaded();
     test_broken_files();
     return tap_done();
