@@ -272,7 +272,15 @@ MUTANTS = [
         "const unsigned turn   = (unsigned)(random >> 58);",
         "const unsigned turn   = (unsigned)(random >> 58) & 0;",
         HARDENED_TEST,
-        "blocks are neighbours in no order",
+        "blocks come in no order",
+    ),
+    (
+        "hardened: no neighbour follows more often than another",
+        MSPAN,
+        "const unsigned j = (unsigned)((random >> 32) * (i + 1) >> 32);",
+        "const unsigned j = i;",
+        HARDENED_TEST,
+        "a neighbour of the last is as seldom as any other",
     ),
     (
         "hardened: they come from anywhere in the span",

@@ -86,6 +86,7 @@ static void give_back_and_take(int begin) {
         const size_t size = class_to_size[k] - HARDENED;
         for (unsigned i = 0; i < BLOCKS; i++)
             *(uint32_t *)(block[i] = gom_alloc(size, GOM_NOSCAN)) = i;
+        const size_t spans = now().heap_inuse;
         for (unsigned i = 0; i < BLOCKS; i++) {
             const unsigned at = i / AROUND * AROUND + i * STEP % AROUND;
             if (at % 3)
@@ -95,6 +96,8 @@ static void give_back_and_take(int begin) {
         for (unsigned i = 0; i < BLOCKS; i++)
             if (i % 3)
                 *(uint32_t *)(block[i] = gom_alloc(size, GOM_NOSCAN)) = i;
+        if (now().heap_inuse > spans)
+            _exit(2);
         for (unsigned i = 0; i < BLOCKS; i++) {
             if (*(uint32_t *)block[i] != i)
                 _exit(1);

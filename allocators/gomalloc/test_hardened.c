@@ -814,19 +814,26 @@ static void test_quarantine(size_t size, unsigned mallocs) {
         gom_free(p[i]);
 }
 
-/* Of a fresh span whose slots are in one word. In order of addresses they would be a slot apart,
- * upwards or downwards. */
+/* Of fresh spans whose slots are in one word. In any order that can be told, some step from one
+ * block to the next comes again and again. Of blocks in no order at all, one in 28 is the neighbour
+ * of the last. */
 static void test_order(void) {
-    enum { BLOCKS = 50, SIZE = 120 };
-    unsigned neighbours = 0;
-    unsigned char *p[BLOCKS];
-    for (unsigned i = 0; i < BLOCKS; i++) {
+    enum { BLOCKS = 2000, SIZE = 120, SLOT = 144 };
+    static unsigned char *p[BLOCKS];
+    unsigned most = 0, neighbours = 0;
+    for (unsigned i = 0; i < BLOCKS; i++)
         p[i] = gom_malloc(SIZE);
-        if (i)
-            neighbours += p[i] > p[i - 1] - 2 * SIZE && p[i] < p[i - 1] + 2 * SIZE;
+    for (unsigned i = 1; i < BLOCKS; i++) {
+        unsigned same = 0;
+        for (unsigned j = 1; j < BLOCKS; j++)
+            same += p[j] - p[j - 1] == p[i] - p[i - 1];
+        most = same > most ? same : most;
+        neighbours += p[i] == p[i - 1] + SLOT || p[i] == p[i - 1] - SLOT;
     }
-    OK(neighbours < BLOCKS / 2, "blocks are neighbours in no order: %u of %d are beside the last",
-       neighbours, BLOCKS);
+    OK(most < BLOCKS / 10, "blocks come in no order: %u of %d are as far from the last", most,
+       BLOCKS);
+    OK(neighbours > BLOCKS / 100 && neighbours < BLOCKS / 13,
+       "a neighbour of the last is as seldom as any other: %u of %d", neighbours, BLOCKS);
 }
 
 /* Of a span of 341 slots. That a sixth of it has none of them, is one chance in 10^11. */

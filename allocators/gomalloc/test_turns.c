@@ -354,7 +354,11 @@ static void test(const struct scenario *s) {
     gom_memstats(&m);
     OK(atomic_exchange(&wrong, 0) == 0 && m.heap_inuse == 0, "%s: what was meant has happened",
        s->name);
+#ifdef __SANITIZE_THREAD__
     OK(atomic_exchange(&reports, 0) == 0, "%s: it is ordered", s->name);
+#else
+    tap_skip(s->name, "without ThreadSanitizer, nobody sees whether it is ordered");
+#endif
 }
 
 int main(void) {

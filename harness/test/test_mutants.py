@@ -698,9 +698,21 @@ class Runner(DriverTest):
         self.assertEqual(late, Outcome(late="rejected at try 2 only"))
 
     def test_one_that_hangs_is(self) -> None:
+        """Soon, for what the test takes without it is known."""
+        given: list[float] = []
+        prove = Workshop.prove
+
+        def noted(shop: Workshop, test: str, timeout: float, *more: Any) -> tuple[int, str]:
+            given.append(timeout)
+            return prove(shop, test, min(timeout, TIMEOUT / 10), *more)
+
         with mock.patch.multiple(sys.modules[__name__], PATIENCE=2, AT_LEAST=1):
-            outcome = self.outcome("two", "two hang", "", ":Toy.test_end")
+            with mock.patch.object(Workshop, "prove", noted):
+                outcome = self.outcome("two", "two hang", "", ":Toy.test_end")
         self.assertIn("must reject it", outcome.problem)
+        self.assertEqual(given[0], TIMEOUT)
+        self.assertLess(max(t for t in given if t != TIMEOUT), TIMEOUT / 10)
+        self.assertEqual(given.count(TIMEOUT), 2)  # without the mutant, twice
 
     def test_one_that_does_not_apply_at_one_place_is(self) -> None:
         self.assertIn("0 times", self.outcome("four", "4", "").problem)
