@@ -6,16 +6,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Optional, TextIO
+from typing import Any, Callable, Iterator, Optional, TextIO
 
 import bench_results
 from fleet.machines import Class, Classes, Node
 from fleet.parts import LISTS, Odd, Part, chosen, load
 
-NEW = ".bench.json.new"
+NEW = ".classes.new"  # of the fleet: folders of classes, until all are whole
 
 
 @dataclass
@@ -59,8 +59,8 @@ class Collected:
 
 
 def open_writer(folder: Path, context: Any) -> Writer:
-    folder.mkdir(parents=True, exist_ok=True)
-    file = open(folder / NEW, "w", encoding="utf-8")
+    folder.mkdir()
+    file = open(folder / "bench.json", "w", encoding="utf-8")
     file.write(f'{{"schema": {bench_results.SCHEMA},\n"benchmarks": [')
     return Writer(folder, context, file)
 
@@ -94,10 +94,8 @@ def finish(writer: Writer, of: Class, complete: bool) -> None:
     writer.file.flush()
     os.fsync(writer.file.fileno())
     writer.file.close()
-    os.replace(writer.folder / NEW, writer.folder / "bench.json")
     if writer.timeline:
-        shutil.copyfile(writer.timeline, writer.folder / ".timeline.csv.new")
-        os.replace(writer.folder / ".timeline.csv.new", writer.folder / "timeline.csv")
+        shutil.copyfile(writer.timeline, writer.folder / "timeline.csv")
 
 
 def take(
@@ -141,6 +139,19 @@ def collect(
     """All whole rounds of the parts, each once. Files appear as a whole or not at all; those of an earlier collecting
     go. `show` gets how many parts are read, and of how many."""
     made = Collected(Classes(), [p.note for p in parts if p.note])
+    with fresh(folder) as new:
+        take_all(new, parts, asked, made, show)
+    made.files = {of.name: folder / of.name for of in made.classes}
+    return made
+
+
+def take_all(
+    folder: Path,
+    parts: list[Part],
+    asked: Asked,
+    made: Collected,
+    show: Callable[[int, int], None],
+) -> None:
     writers: dict[str, Writer] = {}
     usable = list(parts)
     count = chosen(usable, asked.repetitions)
@@ -156,19 +167,26 @@ def collect(
                 count += instead(usable, wanted, asked.repetitions)
         for of in made.classes:
             finish(writers[of.name], of, not made.missing(asked))
-            made.files[of.name] = folder / of.name
     finally:
         for writer in writers.values():
-            (writer.folder / NEW).unlink(missing_ok=True)
             with suppress(OSError):  # of a full disk, what it could not write is still waiting
                 writer.file.close()
-    drop_old(folder, made)
-    return made
 
 
-def drop_old(folder: Path, made: Collected) -> None:
-    """Classes that an earlier collecting found alone, and what shows all of them side by side."""
-    for old in (*folder.glob("class[0-9]*"), folder / "plots"):
-        if old.name not in made.files:
-            shutil.rmtree(old, ignore_errors=True)
-    (folder / "report.html").unlink(missing_ok=True)
+@contextmanager
+def fresh(folder: Path) -> Iterator[Path]:
+    """A place for the folders of the classes. Once all are whole, they replace those of an earlier collecting, and what
+    shows these goes: no file in them is of other parts."""
+    new = folder / NEW
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        made = sorted(new.iterdir())
+        for old in (*folder.glob("class[0-9]*"), folder / "plots", folder / "report.html"):
+            with suppress(FileNotFoundError):
+                old.rename(new / f".{old.name}")
+        for of in made:
+            of.rename(folder / of.name)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

@@ -149,8 +149,7 @@ def prepare(out: Path, driver_: Path, words: Sequence[str], cpus: Optional[int])
 
 
 def store(folder: Path, whole: Any, period: int, void: Collection[str]) -> dict[str, Path]:
-    """bench.json of each stage, without nodes that are void, and of these. The files of an earlier collecting go."""
-    (folder / document.FILE).unlink(missing_ok=True)
+    """bench.json of each stage, without nodes that are void, and of these."""
 
     def place(entry: Any) -> str:
         return VOID if entry["node"] in void else STAGES[rounds.stage(entry["block"], period)]
@@ -159,7 +158,6 @@ def store(folder: Path, whole: Any, period: int, void: Collection[str]) -> dict[
     for entry in whole["benchmarks"]:
         found.setdefault(place(entry), []).append(entry)
     made = {}
-    shutil.rmtree(folder / ROUNDS, ignore_errors=True)
     for name in (*STAGES, VOID):
         if name in found:
             made[name] = folder / ROUNDS / name / "bench.json"
@@ -266,7 +264,7 @@ class TooFew(findings.Refusal):
 
 
 def judge_class(asked: Any, folder: Path, name: str, gate: Gate) -> Result:
-    """Writes its gate.json. Raises findings.Refusal."""
+    """Writes its gate.json into a folder that has none yet. Raises findings.Refusal."""
     of, rows = asked["gate"], asked["gate"]["rows"]
     settings = rejudge.settings_of(of)
     whole = read(folder / "bench.json")

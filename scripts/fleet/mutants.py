@@ -51,6 +51,19 @@ MUTANTS = [
         "without its rounds",
     ),
     (
+        "fleet: nothing of an earlier collecting stays",
+        "scripts/fleet/collect.py",
+        "            with suppress(FileNotFoundError):\n"
+        '                old.rename(new / f".{old.name}")\n'
+        "        for of in made:\n"
+        "            of.rename(folder / of.name)\n",
+        "            pass\n"
+        "        for of in made:\n"
+        "            shutil.copytree(of, folder / of.name, dirs_exist_ok=True)\n",
+        f"{GATES}:Sick.test_what_is_refused_keeps_no_verdict_of_an_earlier_collecting",
+        "test_what_is_refused",
+    ),
+    (
         "fleet: a class that is refused passes nothing",
         "scripts/fleet/gates.py",
         "refused |= not isinstance(problem, TooFew)",

@@ -192,18 +192,28 @@ class Counting(InFolder):
             collect(self.folder, self.parts(), Asked(ROWS, 1, 2), stop)
         self.assertEqual(self.blocks(), [0, 0])
         self.assertEqual([p.name for p in (self.folder / "class1").iterdir()], ["bench.json"])
+        self.assertEqual(list(self.folder.glob(".*.new")), [])
 
     def test_a_full_disk_costs_no_part(self) -> None:
         self.part("0.0/000", document([0]))
-        (self.folder / "class1").mkdir()
-        (self.folder / "class1" / ".bench.json.new").symlink_to("/dev/full")
         fleet = {"name": "x", "work": "run", "rows": ROWS, "each": 1, "repetitions": 1}
         task.save(self.folder / "fleet.json", fleet)
-        for says in ("No space left on device; all parts are kept", ""):  # then it is mended
-            done = run("/usr/bin/python3", FLEET, "collect", "--bare", "--now", self.folder)
+        # A file that cannot grow stands for a disk that is full.
+        for says in ("File too large; all parts are kept", ""):  # then it is mended
+            words = ["prlimit", "--fsize=500"] if says else []
+            done = run(*words, "/usr/bin/python3", FLEET, "collect", "--bare", "--now", self.folder)
             self.assertEqual(done.returncode, 2 if says else 0, done.stderr)
             self.assertIn(says, done.stderr)
+            self.assertEqual(list(self.folder.glob(".*.new")), [])
         self.assertEqual(self.blocks(), [0, 0])
+
+    def test_nothing_of_an_earlier_collecting_stays_beside_a_run(self) -> None:
+        self.part("0.0/000", document([0]))
+        self.collect(1)
+        for name in ("gate.json", "gate.xml", "report.html"):
+            (self.folder / "class1" / name).write_text("of other samples")
+        self.collect(1)
+        self.assertEqual([p.name for p in (self.folder / "class1").iterdir()], ["bench.json"])
 
 
 class Classes(InFolder):
@@ -420,6 +430,21 @@ class Catalogue(OfPrograms):
             found = [(r["round"], r["node"]) for r in joined["runs"] if r["row"] == "a"]
             self.assertEqual((found, joined["seed"], joined["rounds"]), (expected, 7, len(found)))
         self.assertEqual(joined["rows"][1]["cause"], "it crashed (on n1)")
+
+    def test_a_class_keeps_no_program_of_another(self) -> None:
+        """The class that was the first is the second, when earlier rounds come."""
+
+        def collected() -> dict[str, list[str]]:
+            parts = Reader(self.folder, self.asked).look(True)
+            verdicts.collect(self.folder, parts, self.asked, Asked([], 1, 6), lambda a, b: None)
+            of = sorted(self.folder.glob("class*"))
+            return {c.name: sorted(p.name for p in c.glob("?.json")) for c in of}
+
+        self.put("0.1/000", self.document(10, 3), "n2")
+        self.assertEqual(collected(), {"class1": ["b.json"]})
+        other = {**self.document(7, 3), "machine": {**MACHINE, "cpu": "two"}}
+        self.put("0.0/000", other, "n1")
+        self.assertEqual(collected(), {"class1": ["a.json"], "class2": ["b.json"]})
 
     def test_what_a_node_lacks_of_a_program(self) -> None:
         def lacks(place: Path, **more: Any) -> list[str]:

@@ -322,6 +322,19 @@ class Sick(OfGate):
         self.tasks(Simulated(Machine(0.01)), {"n1": change})
         self.assertIsNone(self.gate(2, "head failed, on void nodes alone: a byte"))
 
+    def test_what_is_refused_keeps_no_verdict_of_an_earlier_collecting(self) -> None:
+        of = Simulated(Machine(0.01))
+        for said, count in (("REFUSED", FIRST), ("too few", 4)):
+            shutil.rmtree(self.folder / "parts", ignore_errors=True)
+            self.tasks(of)
+            self.gate(0)
+            shutil.rmtree(self.folder / "parts")
+            self.tasks(of, {"n1": other_requests} if count == FIRST else None)
+            for number in range(count, FIRST):
+                shutil.rmtree(self.folder / "parts" / f"0.{number}")
+            self.assertIsNone(self.gate(2, said))
+            self.assertEqual(list((self.folder / "class1").glob("gate.*")), [])
+
     def test_a_head_that_made_other_requests_voids_no_node(self) -> None:
         self.tasks(Simulated(Machine(0.01)), {"n1": other_requests})
         self.assertIsNone(self.gate(2, "digest: 1, not 2; no comparison was made"))
@@ -402,11 +415,11 @@ class Hostile(OfGate):
                 next(e for e in made["benchmarks"] if e["allocator"] == arm).update(spoil)
                 file.write_text(json.dumps(made))
                 if arm == "head" and "allocator" not in spoil:
-                    self.gate(2, "REFUSED, nothing was judged: n2: head's samples cannot be read: ")
+                    said = "REFUSED, nothing was judged: n2: head's samples cannot be read: "
+                    self.assertIsNone(self.gate(2, said))
                 else:
                     self.gate(0, "VOID NODE n2: its samples cannot be read: ")
                 shutil.rmtree(self.folder / "parts")
-                shutil.rmtree(self.folder / "class1", ignore_errors=True)
 
     def test_other_requests_are_refused(self) -> None:
         self.tasks(Simulated(Machine(0.01)))

@@ -10,8 +10,8 @@ from typing import Any, Callable, Sequence
 
 import bench_results
 from fleet import tries
-from fleet.collect import Asked, Collected, drop_old, instead
-from fleet.machines import Classes, Node
+from fleet.collect import Asked, Collected, fresh, instead
+from fleet.machines import Class, Classes, Node
 from fleet.parts import Part, chosen, read
 from fleet.rounds import FILES, RUNS, SPOILED
 from fleet.task import save
@@ -110,24 +110,31 @@ def collect(
         of.rounds.update(wanted)
         if 0 in wanted:
             curves[of.name] = part.file.with_name(tries.CURVES)
-    for of in made.classes:
-        made.files[of.name] = folder / of.name
-        made.files[of.name].mkdir(exist_ok=True)
-        for program, its in sorted(documents[of.name].items()):
-            name = FILES[work]
-            if work == "programs":
-                name = f"{fleet['programs'][program]['name']}.json"
-                joined = tries.join_of_catalogue(its, program * fleet["section"], seed)
-            else:
-                joined, differ = JOIN[work](its)
-                made.problems += [f"{of.name}: {x}" for x in differ]
-            made.samples += len(joined["runs" if work in RUNS else "results"])
-            made.failed += failures(work, joined)
-            save(folder / of.name / name, joined)
-        nodes = {n: {"rounds": x.rounds, "machine": x.machine} for n, x in of.nodes.items()}
-        save(folder / of.name / "nodes.json", nodes)
-        (folder / of.name / tries.CURVES).unlink(missing_ok=True)
-        if work == "try" and of.name in curves and curves[of.name].exists():
-            shutil.copyfile(curves[of.name], folder / of.name / tries.CURVES)
-    drop_old(folder, made)
+    with fresh(folder) as new:
+        for of in made.classes:
+            store(new / of.name, of, documents[of.name], fleet, made)
+            if work == "try" and of.name in curves and curves[of.name].exists():
+                shutil.copyfile(curves[of.name], new / of.name / tries.CURVES)
+    made.files = {of.name: folder / of.name for of in made.classes}
     return made
+
+
+def store(
+    folder: Path, of: Class, documents: dict[int, list[Any]], fleet: Any, made: Collected
+) -> None:
+    """What the parts of a class say together. `documents`: by the program of the catalogue."""
+    folder.mkdir()
+    work = str(fleet["work"])
+    for program, its in sorted(documents.items()):
+        name = FILES[work]
+        if work == "programs":
+            name = f"{fleet['programs'][program]['name']}.json"
+            joined = tries.join_of_catalogue(its, program * fleet["section"], int(fleet["seed"]))
+        else:
+            joined, differ = JOIN[work](its)
+            made.problems += [f"{of.name}: {x}" for x in differ]
+        made.samples += len(joined["runs" if work in RUNS else "results"])
+        made.failed += failures(work, joined)
+        save(folder / name, joined)
+    nodes = {n: {"rounds": x.rounds, "machine": x.machine} for n, x in of.nodes.items()}
+    save(folder / "nodes.json", nodes)
