@@ -269,6 +269,22 @@ MUTANTS = [
         "test_each_plant_must_be_found",
     ),
     (
+        "null runs: each run measures fresh copies",
+        "scripts/page_proof/null_runs.py",
+        "shutil.copy(library, Path(fresh)",
+        "shutil.copy(library, self.folder",
+        "scripts/page_proof/test_null_runs.py:Copies",
+        "test_each_run_has_its_own",
+    ),
+    (
+        "null runs: a pair that cannot be claimed alone is not compared",
+        "scripts/page_proof/null_runs.py",
+        "count += told != 2",
+        "count += 1",
+        "scripts/page_proof/test_null_runs.py:Pages",
+        "test_pairs_of_which_no_single_claim_is_possible",
+    ),
+    (
         "page: what fails and does not count is said",
         "scripts/report/matrices.py",
         '    if counts["fail"]:\n',

@@ -6,6 +6,10 @@
 
 Wants a quiet machine. On two cores, a whole run takes 50 seconds, and a quick one 15. Ends with 1 if a promise is
 broken. That is so if all null pages together make more than one claim, or if a page does not claim a plant.
+
+Each run measures fresh copies of its libraries, for where a file lies in memory is luck, too. A pair of few rounds among
+many pairs cannot be claimed alone, whatever its samples are. Those pairs are counted apart. Twenty pages show only so much:
+the last line says what share of such pages may make a claim, by Clopper and Pearson's bound.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 import argparse
 import html
 import json
+import math
 import os
 import re
 import shutil
@@ -38,6 +43,7 @@ BUILD = (ROOT / os.environ.get("B", "build")).resolve()
 NAMES = "one", "two"
 RUNS = {"null": 20, "planted": 3}
 MOST_CLAIMS = 1  # on all null pages together
+CONFIDENCE = 0.95  # of the bound
 # The plants, in rows of the answer; of others, few rounds cannot tell a single difference.
 THREADS = len(os.sched_getaffinity(0))
 SLOW, SLOWER, CALIBRATION_BLOCKS = f"small/threads:{THREADS}", 0.10, 9
@@ -66,8 +72,24 @@ class Claim:
 
 @dataclass(frozen=True)
 class Said:
+    """`comparisons`: the pairs of which a single claim is possible; `closed`: all others."""
+
     comparisons: int
+    closed: int
     claims: list[Claim]
+
+
+def most_share(count: int, of: int) -> float:
+    """The largest share of pages that may make a claim, if so many of these did. With a larger one, so few would be seen in
+    less than 1 of 20 experiments."""
+    low, high = count / of, 1.0
+    for _ in range(50):  # halves the width each time
+        share = (low + high) / 2
+        so_few = sum(
+            math.comb(of, k) * share**k * (1 - share) ** (of - k) for k in range(count + 1)
+        )
+        low, high = (share, high) if so_few > 1 - CONFIDENCE else (low, share)
+    return high
 
 
 def said_by(page: str) -> Said:
@@ -76,7 +98,7 @@ def said_by(page: str) -> Said:
     if not found:
         raise Unusable("the page has no data")
     data = json.loads(found[1])
-    count, claims = 0, []
+    count, closed, claims = 0, 0, []
     for place, of in data["places"].items():
         measures = data["measures"][place.rpartition("/")[0]]
         for (measure, *_), flat in zip(measures, of["pairs"]):
@@ -84,9 +106,11 @@ def said_by(page: str) -> Said:
             left = iter(flat)
             for one, other in combinations(names, 2):
                 if not next(left):  # they have no ratio
+                    closed += 1
                     continue
                 _, _, told, _ = (next(left) for _ in range(4))
-                count += told != 2  # of which nothing can be told
+                closed += told == 2  # nothing can be told of it
+                count += told != 2
                 if told in (1, -1):
                     claims.append(Claim(place, measure, one if told == 1 else other))
     sentences = [
@@ -99,7 +123,7 @@ def said_by(page: str) -> Said:
         raise Unusable(
             f"the page's sentences claim {dict(by_sentence)}, and its data {list(map(str, claims))}"
         )
-    return Said(count, claims)
+    return Said(count, closed, claims)
 
 
 @dataclass(frozen=True)
@@ -109,7 +133,19 @@ class Bench:
     options: Sequence[str]  # of the driver
 
     def run(self, libraries: Sequence[Path], seed: int) -> Said:
-        """Of the two, and of the floor, which is in no comparison."""
+        """Of fresh copies of the two, and of the floor, which is in no comparison."""
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix="copies-") as fresh:
+            copies = [
+                shutil.copy(library, Path(fresh) / f"{name}.so")
+                for name, library in zip(NAMES, libraries)
+            ]
+            run = self.measured(copies, seed)
+        page = write.write(run, self.pages / f"{seed}.html")
+        if page is None:
+            raise Unusable("there is no page without jinja2 (scripts/deps.sh bench)")
+        return said_by(page.read_text(encoding="utf-8"))
+
+    def measured(self, libraries: Sequence[Path], seed: int) -> Path:
         told = self.folder / "told"
         command = [str(BUILD / "spanbench"), "run", "--allocators", "null", "--seed", str(seed)]
         for name, library in zip(NAMES, libraries):
@@ -125,22 +161,27 @@ class Bench:
         )
         if done.returncode != 0:
             raise Unusable(f"seed {seed}: {done.stderr.strip() or 'the driver failed'}")
-        run = Path(told.read_text(encoding="utf-8").strip())
-        page = write.write(run, self.pages / f"{seed}.html")
-        if page is None:
-            raise Unusable("there is no page without jinja2 (scripts/deps.sh bench)")
-        return said_by(page.read_text(encoding="utf-8"))
+        return Path(told.read_text(encoding="utf-8").strip())
 
 
 def null(bench: Bench, library: Path, seeds: Sequence[int]) -> bool:
-    copies = [shutil.copy(library, bench.folder / f"{name}-{library.name}") for name in NAMES]
-    comparisons = claims = 0
+    said = []
     for seed in seeds:
-        said = bench.run(copies, seed)
-        comparisons, claims = comparisons + said.comparisons, claims + len(said.claims)
-        print(f"seed {seed}: {said.comparisons} comparisons, {len(said.claims)} claims", end="")
-        print("".join(f"; {c}" for c in said.claims), flush=True)
-    print(f"null: {claims} claims on {len(seeds)} pages, of {comparisons} comparisons")
+        said.append(bench.run([library, library], seed))
+        print(
+            f"seed {seed}: {said[-1].comparisons} comparisons, {len(said[-1].claims)} claims",
+            end="",
+        )
+        print("".join(f"; {c}" for c in said[-1].claims), flush=True)
+    claims, claiming = sum(len(s.claims) for s in said), sum(bool(s.claims) for s in said)
+    print(
+        f"null: {claims} claims on {len(seeds)} pages, of {sum(s.comparisons for s in said)} comparisons. Of "
+        f"{sum(s.closed for s in said)} more pairs, no single claim is possible."
+    )
+    share = most_share(claiming, len(said))
+    print(
+        f"{claiming} of {len(said)} pages make a claim. So at most {share:.1%} of such pages do, at {CONFIDENCE:.0%} confidence."
+    )
     return claims <= MOST_CLAIMS
 
 

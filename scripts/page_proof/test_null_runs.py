@@ -36,15 +36,15 @@ class Pages(DriverTest):
         assert made
         return made.read_text()
 
-    def places(self, **other: dict[str, float]) -> "list[list[dict[str, Any]]]":
-        """Three workloads by three numbers of threads, of equals but for those named; with rounds enough that a single
-        difference can be told anywhere."""
+    def places(self, rounds: int = 15, **other: dict[str, float]) -> "list[list[dict[str, Any]]]":
+        """Three workloads by three numbers of threads, of equals but for those named. Of 15 rounds, a single difference can
+        be told anywhere."""
         return [
             noisy(
                 other.get(f"{w}{t}", EQUAL),
                 workload=w,
                 threads=t,
-                rounds=15,
+                rounds=rounds,
                 seed=t + 9 * len(w),
                 noise=0.02,
             )
@@ -53,7 +53,14 @@ class Pages(DriverTest):
         ]
 
     def test_equals(self) -> None:
-        self.assertEqual(null_runs.said_by(self.page(*self.places())), Said(18, []))
+        self.assertEqual(null_runs.said_by(self.page(*self.places())), Said(18, 0, []))
+
+    def test_pairs_of_which_no_single_claim_is_possible(self) -> None:
+        """Of nine rounds, p is 2 in 512 at least. Of 12 pairs at 1 %, one alone needs less: five must coincide."""
+        places = self.places(rounds=9)
+        self.assertEqual(null_runs.said_by(self.page(*places)), Said(6, 12, []))
+        places = self.places(rounds=9, small4={"one": 10.0, "two": 12.0})
+        self.assertEqual(null_runs.said_by(self.page(*places)), Said(6, 12, []))
 
     def test_a_difference_is_a_claim(self) -> None:
         """Time and memory, either way, at the main number of threads and at another."""
@@ -82,13 +89,34 @@ class Pages(DriverTest):
                 null_runs.said_by(wrong)
 
 
+class Copies(DriverTest):
+    def test_each_run_has_its_own(self) -> None:
+        """Else all pages share one draw of where the files lie."""
+        library = self.directory / "lib.so"
+        library.write_text("a library")
+        seen: "list[Path]" = []
+
+        def measured(_: Bench, libraries: Sequence[Path], seed: int) -> Path:
+            self.assertEqual([p.read_text() for p in libraries], ["a library"] * 2)
+            self.assertEqual(len({p.stat().st_ino for p in (library, *libraries)}), 3)
+            seen.extend(libraries)
+            return self.directory
+
+        with mock.patch.object(Bench, "measured", measured), mock.patch.object(
+            write, "write", return_value=library
+        ), mock.patch.object(null_runs, "said_by", return_value=Said(6, 12, [])):
+            with contextlib.redirect_stdout(io.StringIO()):
+                null_runs.null(Bench(self.directory, self.directory, []), library, range(1, 4))
+        self.assertEqual(len(set(seen)), 6)
+
+
 class Promises(DriverTest):
     def tried(self, experiment: str, *claims: "list[Claim]") -> "tuple[bool, str]":
         """With pages that make these claims."""
         library = self.directory / "lib.so"
         library.write_text("")
         bench = Bench(self.directory, self.directory, [])
-        said = [Said(18, of) for of in claims]
+        said = [Said(6, 12, of) for of in claims]
         out = io.StringIO()
         with mock.patch.object(Bench, "run", side_effect=said) as runs, contextlib.redirect_stdout(
             out
@@ -104,9 +132,25 @@ class Promises(DriverTest):
         claim = Claim("small/2", "time", "two")
         good, said = self.tried("null", [], [claim], [])
         self.assertTrue(good)
-        self.assertIn("seed 6: 18 comparisons, 1 claims; small/2 time: two is better\n", said)
-        self.assertIn("null: 1 claims on 3 pages, of 54 comparisons", said)
+        self.assertIn("seed 6: 6 comparisons, 1 claims; small/2 time: two is better\n", said)
+        self.assertIn("null: 1 claims on 3 pages, of 18 comparisons. Of 36 more pairs, no", said)
+        self.assertIn(
+            "\n1 of 3 pages make a claim. So at most 86.5% of such pages do, at 95%", said
+        )
         self.assertFalse(self.tried("null", [claim], [], [claim])[0])
+
+    def test_what_so_many_pages_show(self) -> None:
+        """Tables of Clopper and Pearson's bound, one-sided, 95 %; and a page with two claims is one page."""
+        for count, of, share in (
+            (0, 20, 0.1391),
+            (1, 20, 0.2161),
+            (3, 20, 0.3437),
+            (0, 1, 0.95),
+            (2, 2, 1),
+        ):
+            self.assertAlmostEqual(null_runs.most_share(count, of), share, places=4)
+        claim = Claim("small/2", "time", "two")
+        self.assertIn("\n1 of 2 pages make", self.tried("null", [claim, claim], [])[1])
 
     def test_each_plant_must_be_found(self) -> None:
         slow_one, fat = (Claim(place, measure, "one") for place, measure in null_runs.WANTED)
