@@ -2,6 +2,7 @@
 
 WHY = "harness/test/test_why.py"
 VERDICT = "scripts/verdicts/test_why_verdict.py"
+SAMPLE = "harness/why/test_sample"
 FORKS = "harness/test/test_forks.py:Forks.test_more_processes_than_a_program_may_have"
 
 MUTANTS = [
@@ -60,6 +61,31 @@ MUTANTS = [
         "    if (size > 8 * usable)",
         f"{WHY}:Books.test_an_allocator_that_breaks_its_word",
         "breaks_its_word",
+    ),
+    (
+        "why: a place of the sample is claimed before its size is written",
+        "harness/why/counter/sample.c",
+        "&found, WHY_CLAIMED,",
+        "&found, block,",
+        SAMPLE,
+        "... each with its own size, at each step",
+    ),
+    (
+        "why: who removes a block of the sample leaves the next one there",
+        "harness/why/counter/sample.c",
+        "        atomic_compare_exchange_strong_explicit(&s->block, &found, 0, memory_order_relaxed,\n"
+        "                                                memory_order_relaxed);\n",
+        "        atomic_store_explicit(&s->block, 0, memory_order_relaxed);\n",
+        SAMPLE,
+        "... and the other way round",
+    ),
+    (
+        "why: a place that changes while somebody looks counts as empty",
+        "harness/why/counter/shared.h",
+        "    return *block > WHY_CLAIMED && atomic_load_explicit(&s->block, memory_order_relaxed) == *block;",
+        "    return *block > WHY_CLAIMED;",
+        SAMPLE,
+        "no block with another's size",
     ),
     (
         "why: a child counts for itself",

@@ -38,11 +38,11 @@ static size_t collect(const struct why_shared *book, struct part *part, struct s
             i += ON_PAGE - 1;
             continue;
         }
-        const uint64_t block   = atomic_load_explicit(&book->sample[i].block, memory_order_relaxed);
-        const uint64_t size    = atomic_load_explicit(&book->sample[i].size, memory_order_relaxed);
+        uint64_t block, size;
+        const bool has_block   = why_read_sample(&book->sample[i], &block, &size);
         const uint64_t address = why_block_address(block), usable = size >> WHY_SLACK_BITS;
         const uint64_t slack = size & ((UINT64_C(1) << WHY_SLACK_BITS) - 1);
-        if (!block || !why_sampled(address, usable, level))
+        if (!has_block || !why_sampled(address, usable, level))
             continue;
         part[count++] =
             (struct part){address >> WHY_GRANULE_SHIFT, why_class_of(usable),

@@ -82,9 +82,13 @@ static void copy_used(struct why_shared *to, const struct why_shared *from) {
     for (unsigned i = 0; i < WHY_REGIONS; i++)
         if (atomic_load_explicit(&from->region[i], memory_order_relaxed))
             memcpy(&to->region[i], &from->region[i], sizeof to->region[i]);
-    for (unsigned i = 0; i < WHY_SAMPLES; i++)
-        if (atomic_load_explicit(&from->sample[i].block, memory_order_relaxed))
-            memcpy(&to->sample[i], &from->sample[i], sizeof to->sample[i]);
+    for (unsigned i = 0; i < WHY_SAMPLES; i++) {
+        uint64_t block, size;
+        if (!why_read_sample(&from->sample[i], &block, &size))
+            continue;
+        atomic_store_explicit(&to->sample[i].size, size, memory_order_relaxed);
+        atomic_store_explicit(&to->sample[i].block, block, memory_order_relaxed);
+    }
 }
 
 void book_copy(struct why_shared *book) {

@@ -24,22 +24,26 @@ static unsigned first_place(uint64_t address) {
     return (unsigned)((address >> 4) * UINT64_C(0xD6E8FEB86659FD93) >> 40) & (WHY_SAMPLES - WAYS);
 }
 
-/* Left behind when the level rose. */
-static bool is_stale(uint64_t block, const struct why_sample *s) {
-    const uint64_t size = atomic_load_explicit(&s->size, memory_order_relaxed);
+/* Is it empty, or left behind when the level rose? `found` is what is there. */
+static bool is_free(const struct why_sample *s, uint64_t *found) {
+    uint64_t size;
+    if (!why_read_sample(s, found, &size))
+        return !*found;
     // NOLINTNEXTLINE(performance-no-int-to-ptr)
-    return !sample_has((void *)why_block_address(block), size >> WHY_SLACK_BITS);
+    return !sample_has((void *)why_block_address(*found), size >> WHY_SLACK_BITS);
 }
 
 static bool put(uint64_t block, uint64_t size) {
     struct why_sample *first = &count_book->sample[first_place(why_block_address(block))];
     for (struct why_sample *s = first; s < first + WAYS; s++) {
-        uint64_t found = atomic_load_explicit(&s->block, memory_order_relaxed);
-        if ((found && !is_stale(found, s)) ||
-            !atomic_compare_exchange_strong_explicit(&s->block, &found, block, memory_order_relaxed,
-                                                     memory_order_relaxed))
+        uint64_t found;
+        if (!is_free(s, &found) ||
+            !atomic_compare_exchange_strong_explicit(&s->block, &found, WHY_CLAIMED,
+                                                     memory_order_relaxed, memory_order_relaxed))
             continue;
-        atomic_store_explicit(&s->size, size, memory_order_relaxed);
+        /* both pair with the acquire loads of why_read_sample */
+        atomic_store_explicit(&s->size, size, memory_order_release);
+        atomic_store_explicit(&s->block, block, memory_order_release);
         return true;
     }
     return false;
@@ -108,10 +112,12 @@ void sample_add(const void *block, size_t requested, size_t usable, uint32_t nam
 void sample_remove(const void *block) {
     struct why_sample *first = &count_book->sample[first_place((uintptr_t)block)];
     for (struct why_sample *s = first; s < first + WAYS; s++) {
-        const uint64_t found = atomic_load_explicit(&s->block, memory_order_relaxed);
+        uint64_t found = atomic_load_explicit(&s->block, memory_order_relaxed);
         if (why_block_address(found) != (uintptr_t)block)
             continue;
-        atomic_store_explicit(&s->block, 0, memory_order_relaxed);
+        /* fails if it was stale, and the place has a new owner; a number alone: relaxed */
+        atomic_compare_exchange_strong_explicit(&s->block, &found, 0, memory_order_relaxed,
+                                                memory_order_relaxed);
         return;
     }
 }

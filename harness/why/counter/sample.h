@@ -1,5 +1,5 @@
 /* The live blocks of the sample, and the regions in which there ever was one. Lock-free: a place is
- * taken by a compare-and-swap of its key, and a block is in one thread's hands at a time. */
+ * claimed by a compare-and-swap of its key, and a block is in one thread's hands at a time. */
 #ifndef SPANBENCH_WHY_SAMPLE_H
 #define SPANBENCH_WHY_SAMPLE_H
 

@@ -13,7 +13,7 @@
 #define WHY_FOLDER_VARIABLE "SPANBENCH_WHY" /* in the program's environment: where the files go */
 
 enum {
-    WHY_MAGIC   = 0x34594857, /* "WHY4" */
+    WHY_MAGIC   = 0x35594857, /* "WHY5" */
     WHY_CLASSES = 128,        /* four for each power of two, from 16 bytes on */
     WHY_SLOTS   = 1024,       /* threads that live at once; what is more shares the first */
     WHY_NAMES   = 4096,       /* threads that have a name of their own, over the whole life */
@@ -27,6 +27,7 @@ enum {
     WHY_SAMPLE_EVERY  = 32,
     WHY_LARGE         = 16 << 10,
     WHY_SLACK_BITS    = 24,
+    WHY_CLAIMED       = 1, /* in place of a block, which has no such address */
 };
 
 struct why_class {
@@ -56,7 +57,9 @@ struct why_name {
     char text[24];
 };
 
-/* A live block of the sample, in one line of the cache. */
+/* A live block of the sample, in one line of the cache. Who puts one there claims the place first,
+ * so that it alone writes the size; then it stores the block. A process that is killed or copied in
+ * between loses the place. */
 struct why_sample {
     _Atomic uint64_t block; /* its address, and shifted by 48 the name of the thread; 0: none */
     _Atomic uint64_t size;  /* usable bytes shifted by WHY_SLACK_BITS, and of these the slack */
@@ -124,6 +127,15 @@ static inline uint32_t why_hash_limit(unsigned level) {
 
 static inline uint64_t why_block_address(uint64_t block) {
     return block & ((UINT64_C(1) << 48) - 1);
+}
+
+/* A block and its size, as both were at one instant. Returns 0: there is none, or it is changing.
+ * The acquire loads pair with the release stores of put (sample.c). Who sees the block sees its
+ * size. Who sees the next one's size does not find the block again. */
+static inline int why_read_sample(const struct why_sample *s, uint64_t *block, uint64_t *size) {
+    *block = atomic_load_explicit(&s->block, memory_order_acquire);
+    *size  = atomic_load_explicit(&s->size, memory_order_acquire);
+    return *block > WHY_CLAIMED && atomic_load_explicit(&s->block, memory_order_relaxed) == *block;
 }
 
 /* Is a block in the sample of this level? */
