@@ -1,8 +1,9 @@
 """What may be said of a run: which rows differ, which are the best, and which no other beats.
 
 Rows are compared in pairs, by the ratio of their samples of the same round. Two rows are told apart if
-their ratio is shown to lie beyond 1 by more than INTEREST. How many pairs there are is accounted for: of
-all differences that are found in a run, at most FALSE_RATE are false in the long run. Pure.
+their ratio is shown to lie beyond 1 by more than INTEREST. How many pairs there are is accounted for.
+What is asked together is a family: on average over runs, at most FALSE_RATE of what is found in it is false. A single run
+may have more: of equals, all that is found is false. Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from bench_results import Results, Row, Sample
 
 # A smaller difference matters to nobody, and the layout of a program alone makes it.
 INTEREST = 0.02
-FALSE_RATE = 0.05  # of the differences that are found
+FALSE_RATE = 0.05  # of the differences that are found in a family
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def compare(run: Results, threads: int) -> dict[tuple[str, str], Question]:
 
 
 def tell_apart(questions: Sequence[Question], rate: float = FALSE_RATE) -> None:
-    """Fills `apart` of each. Of all that is found in all of them together, so much is false."""
+    """Fills `apart` of each. They are one family: on average over runs, at most so much of what is found in it is false."""
     pairs: list[tuple[Question, str, str]] = []
     p_values: list[float] = []
     for q in questions:

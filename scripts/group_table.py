@@ -139,7 +139,8 @@ Questions = dict[tuple[str, str], Question]
 
 
 def questions_of(run: Results) -> Questions:
-    """By workload and the measure's name; answered all at once, so that few answers are false."""
+    """By workload and the measure's name; answered all at once. They are a family apart from the core's (comparing.py), so
+    that the core's answer does not depend on what else was measured."""
     measures = [k.measure for k in KINDS if k.measure]
     asked = [
         comparing.asked(run, w, threads_of(run, w), m) for w in run.workloads for m in measures

@@ -317,6 +317,14 @@ MUTANTS = [
         "",
     ),
     (
+        "page: the answer is a family of its own",
+        "scripts/report/study.py",
+        "    comparing.tell_apart(more, OTHER_RATE)\n",
+        "    comparing.tell_apart([*asked.values(), *more], OTHER_RATE)\n",
+        f"{REPORT}:Sentences",
+        "whatever_is_beside_it",
+    ),
+    (
         "page: other numbers of threads are accounted for, too",
         "scripts/report/study.py",
         "    comparing.tell_apart(more, OTHER_RATE)\n",

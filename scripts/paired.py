@@ -205,7 +205,8 @@ def smallest_seen(differences: Sequence[float], margin: float, level: float, sca
 
 
 def discoveries(p_values: Sequence[float], rate: float) -> list[bool]:
-    """Which hypotheses are rejected: Benjamini and Hochberg. Of those, this share is false at most."""
+    """Which hypotheses are rejected: Benjamini and Hochberg. On average over experiments, at most this share of
+    them is false."""
     ordered = sorted(p_values)
     kept = [p for i, p in enumerate(ordered, 1) if p <= rate * i / len(ordered)]
     return [bool(kept) and p <= kept[-1] for p in p_values]

@@ -300,6 +300,7 @@ class Panels(OfTwo):
         text = self.page_has_them_side_by_side(self.folder)
         self.cells_are_of_one_class(self.folder, text)
         self.assertIn("no number is of two: CPU: class1 one, class2 two.", text)
+        self.assertIn("Each class of machines has families of its own.", text)
         facts = {cells[0]: cells[1:] for cells in rows_of(text, "Classes of machines")}
         self.assertEqual(facts["CPU"], ["one", "two"])
         self.assertNotIn("INTERRUPTED", text, "each class has its part of the rounds")

@@ -37,8 +37,8 @@ LEGEND = [
 MEANING = (
     "Each number is a multiple of what the program needs with the C library's malloc (system), with its interval; "
     "below 1 is better. Ratios are of runs of one round. A difference is claimed if it is shown to be above "
-    f"{ABOVE}. All pairs of all programs are accounted for together, so that at most {per_cent(FALSE_RATE)} of the "
-    "claims are false. All else is a tie. Its interval may lie beside 1: there may be a difference, which is not shown to "
+    f"{ABOVE}. All pairs of all programs are accounted for together: on average over runs, at most {per_cent(FALSE_RATE)} "
+    "of the claims are false. All else is a tie. Its interval may lie beside 1: there may be a difference, which is not shown to "
     f"be above {ABOVE} among all pairs. An interval is of one pair alone."
 )
 

@@ -20,6 +20,7 @@ from report.svg import Markup, element
 from report.tables import Cell, Line, Table
 
 APART = "A panel for each class of machines; all have the same scales. Each number is of one class alone."
+FAMILIES = "Each class of machines has families of its own."
 ORDER = "Rows stand in the order of the first class."
 
 
@@ -298,7 +299,7 @@ def page(classes: Sequence[OfClass], name: str) -> Page:
         gaps=[differences(sides), *by_class(gaps)],
         findings=by_class(findings),
         more=folds(sides, found) if any(cores) else [],
-        meaning=summary.MEANING,
+        meaning=f"{summary.MEANING} {FAMILIES}",
         sections=[s for s in sections if s.parts],
         facts=facts_of_all(sides),
         command="",

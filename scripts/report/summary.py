@@ -219,9 +219,10 @@ MEANING = (
     "operations of all threads: with more threads it falls, though no malloc gets faster. Memory is what is resident while all "
     "threads hold their live set, less what was resident at the start; peak memory is the most that was. system is the "
     "C library's malloc. "
-    f"A difference is claimed if it is shown to be above {ABOVE}; all pairs are accounted for, so that at most "
-    f"{per_cent(FALSE_RATE)} of the claims of a run are false, and {per_cent(OTHER_RATE)} at other numbers of threads than in these "
-    "sentences. All else is a tie. Its interval may leave out 1: there may be a difference, which is not shown to be "
+    f"A difference is claimed if it is shown to be above {ABOVE}. Pairs are accounted for in three families. The first is "
+    "the core at the number of threads nearest to the CPUs. The second is all other groups of workloads there, and the third "
+    f"whatever is at other numbers of threads. On average over runs, at most {per_cent(FALSE_RATE)} of the claims of a family "
+    f"are false, and of the third {per_cent(OTHER_RATE)}. All else is a tie. Its interval may leave out 1: there may be a difference, which is not shown to be "
     f"above {ABOVE} among all pairs. An interval is of one pair alone. An allocator is clearly beaten if another is better "
     f"for sure in one of speed and memory, and at most {ABOVE} worse in the other."
 )

@@ -168,6 +168,39 @@ class Sentences(unittest.TestCase):
             p = s.places[workload, s.answer.threads]
             self.assertIs(p.time if measure == "time" else p.memory, q)
 
+    def test_the_answer_is_the_same_whatever_is_beside_it(self) -> None:
+        """Three families: what is found in one, or how many pairs it has, moves no other. Nine rounds of these times are at
+        the edge of what can be told."""
+        core = noisy({"system": 10.0, "a": 10.3, "b": 10.6}, noise=0.02)
+        own = [{"name": "tiny", "group": "core"}, {"name": "w", "group": "threads"}]
+        beside = noisy({f"x{i}": 2.0**i for i in range(9)}, workload="w")
+        more = [e for t in (4, 8) for e in noisy({"system": 1.0, "a": 9.0}, threads=t)]
+        alone, whole = (
+            study.study(made_up(e, workloads=own)) for e in (core, core + beside + more)
+        )
+        for one, other in zip(alone.main("tiny").asked, whole.main("tiny").asked):
+            self.assertEqual((one.apart, one.level), (other.apart, other.level))
+        apart = study.study(made_up(beside, workloads=own)).main("w").asked
+        self.assertEqual([q.level for q in apart], [q.level for q in whole.main("w").asked])
+
+    def test_the_rates_are_those_that_the_page_tells(self) -> None:
+        """Of equals, one more claim needs its family's rate, divided by its pairs."""
+        own = [{"name": "tiny", "group": "core"}, {"name": "w", "group": "threads"}]
+        equal = {"system": 10.0, "a": 10.0, "b": 10.0}
+        entries = [
+            e for w in ("tiny", "w") for t in (1, 2, 4) for e in noisy(equal, workload=w, threads=t)
+        ]
+        s = study.study(made_up(entries, workloads=own))
+        for (workload, threads), p in s.places.items():
+            for q in p.asked:
+                main = threads == s.main_threads(workload)
+                self.assertAlmostEqual(q.level, 0.05 / 6 if main else 0.01 / 24)
+        for part in (
+            "On average over runs, at most 5 % of the claims of a family",
+            "of the third 1 %.",
+        ):
+            self.assertIn(part, summary.MEANING)
+
     def test_other_groups_have_their_peak_of_memory(self) -> None:
         entries = noisy({"system": 10.0, "a": 5.0}) + noisy({"system": 9.0, "a": 5.0}, workload="w")
         own = [{"name": "tiny", "summary": "s"}, {"name": "w", "summary": "t", "group": "threads"}]

@@ -1,7 +1,7 @@
 """What a comparison of `spanbench try` proves: pairs of rows, and which of them differ. Pure.
 
 Runs of one round are compared with each other, with the statistics of the gate (scripts/gate/stats.py).
-All questions of a comparison are one family: of the differences that are claimed, at most 1 % are false.
+All questions of a comparison are one family: of the differences that are claimed, on average at most 1 % are false.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """Says what a comparison of `spanbench try` found: a table, and a verdict in words.
 
 Runs of one round are compared with each other, in pairs of rows, with the statistics of the gate
-(scripts/gate/stats.py). A difference is claimed if it is proven to be larger than the margin, 1 %. At most
+(scripts/gate/stats.py). A difference is claimed if it is proven to be larger than the margin, 1 %. On average, at most
 1 % of the claims of a comparison are false. What cannot be told apart is said to be so, with the
 smallest difference that would have been seen. So the words, or --json, tell of each pair what is known.
 """
