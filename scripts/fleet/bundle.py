@@ -15,7 +15,7 @@ from fleet.task import digest, save
 # Of the folder of the driver: what its commands read beside it.
 BESIDE = ("known-failures.json", "tunings.json", "stacks", "plugin.so")
 DISTRIBUTION = ("/usr/", "/lib/", "/lib64/")
-TASK = ("__init__.py", "task.py", "rounds.py")
+TASK = ("fleet/__init__.py", "fleet/task.py", "fleet/rounds.py", "stored_file.py")  # of scripts/
 
 # Nothing is written into it: the folder comes as an argument.
 SCRIPT = """\
@@ -66,13 +66,13 @@ def make(
     is, and the nodes must have the same. So with all libraries that were not built beside the driver.
     """
     bundle = folder / "bundle"
-    here = Path(__file__).resolve().parent
+    scripts = Path(__file__).resolve().parent.parent
     copy(driver, bundle / "spanbench")
     for name in BESIDE:
         if (driver.parent / name).exists():
             copy(driver.parent / name, bundle / name)
     for name in TASK:
-        copy(here / name, bundle / "fleet" / name)
+        copy(scripts / name, bundle / name)
     programs = [driver, *cells]
     system: set[Path] = set()
     for cell in cells:

@@ -28,7 +28,7 @@ THEIRS = (
     "--higher-is-better",
 )
 OF_ALL = ("--programs", "--quick")
-SCRIPTS = ("program_data.py", "program.py", "bench_results.py", "stored_file.py")
+SCRIPTS = ("program_data.py", "program.py", "bench_results.py")
 
 
 def files_of(commands: dict[str, str]) -> dict[str, Any]:

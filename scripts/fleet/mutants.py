@@ -492,10 +492,26 @@ MUTANTS = [
     (
         "fleet: a number that is none spoils its part alone",
         "scripts/fleet/parts.py",
-        ", parse_constant=bench_results.no_number",
+        "        parse_constant=bench_results.no_number,\n",
         "",
         f"{TROUBLE}:Spoiled.test_what_is_json_and_no_run_costs_its_rounds_alone",
         "test_what_is_json",
+    ),
+    (
+        "fleet: a number out of range spoils its part alone",
+        "scripts/fleet/parts.py",
+        "        parse_int=whole_number,\n",
+        "",
+        f"{TROUBLE}:Spoiled.test_a_number_out_of_range_costs_its_rounds_alone",
+        "test_a_number_out_of_range",
+    ),
+    (
+        "fleet: a part without what is joined is spoiled",
+        "scripts/fleet/verdicts.py",
+        "            check(work, document)\n",
+        "",
+        f"{FLEET}:SpoiledVerdicts.test_it_costs_its_rounds_alone",
+        "test_it_costs_its_rounds_alone",
     ),
     (
         "fleet: a submission that failed is made again as it was asked for",

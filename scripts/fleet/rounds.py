@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Collection, Iterable, Sequence
 
+import stored_file
+
 Range = tuple[int, int]  # the first and the last round
 
 
@@ -98,9 +100,12 @@ def whole_of(asked: Any, document: Any) -> list[int]:
         return whole(document, asked["rows"], asked["each"])
     number = int(document["seed"]) - int(asked["seed"])
     if asked["work"] in RUNS:
-        return list(range(number, number + int(document["rounds"])))
+        count = int(document["rounds"])
+        if count > int(asked["repetitions"]):
+            raise ValueError(f"it has {count} rounds, and the fleet {asked['repetitions']}")
+        return list(range(number, number + count))
     return [number] if document["complete"] and document["results"] else []
 
 
 # What a file that was cut off or spoiled raises where it is read.
-SPOILED = (KeyError, TypeError, ValueError, AttributeError, OSError, RecursionError)
+SPOILED = (OSError, *stored_file.SPOILED)

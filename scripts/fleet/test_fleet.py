@@ -301,6 +301,57 @@ class Verdicts(unittest.TestCase):
                 asked.plan_of_verdicts("harden", [("--runs", text)], None)
 
 
+class SpoiledVerdicts(InFolder):
+    """A part that is whole by its own words, and has not what is joined."""
+
+    GOOD: dict[str, dict[str, Any]] = {
+        "check": {"allocator": "a", "check": "c", "verdict": "pass", "finding": False},
+        "harden": {
+            "allocator": "a",
+            "misuse": "m",
+            "size": None,
+            "outcomes": {"call": 1},
+            "runs": [],
+        },
+        "try": {"name": "a", "cause": None, "absent": False},
+    }
+    WRONG: dict[str, dict[str, Any]] = {
+        "check": {"verdict": 7, "finding": "no"},
+        "harden": {"outcomes": {"call": "x"}, "runs": 1},
+        "try": {"name": [], "absent": None},
+    }
+
+    def put(self, work: str, round_: int, result: Any) -> None:
+        own = {"seed": 1 + round_, "complete": True, "machine": MACHINE}
+        more = {"rows": [result], "runs": [{"row": "a", "round": 0}], "rounds": 1}
+        made = {**own, **(more if work == "try" else {"runs": 1, "results": [result]})}
+        folder = self.folder / "parts" / f"0.{round_}" / "000"
+        file = folder / "20260101T000000Z-x" / rounds.FILES[work]
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(made))
+        task.save(folder / "node.json", {"node": f"n{round_}", "seconds": time.time()})
+
+    def collected(self, work: str, result: Any) -> Collected:
+        """Of two rounds, this one is the result of the first."""
+        shutil.rmtree(self.folder / "parts", ignore_errors=True)
+        self.put(work, 0, result)
+        self.put(work, 1, self.GOOD[work])
+        asked_ = {"work": work, "seed": 1, "repetitions": 2}
+        parts = Reader(self.folder, asked_).look(True)
+        return verdicts.collect(self.folder, parts, asked_, Asked([], 1, 2), lambda a, b: None)
+
+    def test_it_costs_its_rounds_alone(self) -> None:
+        for work, good in self.GOOD.items():
+            self.assertEqual(self.collected(work, good).missing(Asked([], 1, 2)), [])
+            lacking = [{k: v for k, v in good.items() if k != key} for key in good]
+            wrong = [{**good, key: value} for key, value in self.WRONG[work].items()]
+            for spoilt in ({}, 7, *lacking, *wrong):
+                made = self.collected(work, spoilt)
+                self.assertEqual(made.missing(Asked([], 1, 2)), [0], (work, spoilt))
+                self.assertIn("of n0 is not used", made.problems[0])
+                self.assertEqual(list(made.classes)[0].nodes.keys(), {"n1"})
+
+
 class OfPrograms(InFolder):
     def document(self, seed: int, count: int, cause: Any = None) -> dict[str, Any]:
         rows = [{"name": n, "cause": None, "absent": False} for n in ("system", "a")]
@@ -322,7 +373,7 @@ class Programs(OfPrograms):
         self.put("0.0/000", self.document(7, 2), "n1", "of round 0")
         self.put("0.1/000", self.document(9, 1), "n2", "of round 2")  # a task that was killed
         self.put("1.0/000", self.document(9, 2), "n3")
-        asked_ = {"work": "try", "seed": 7}
+        asked_ = {"work": "try", "seed": 7, "repetitions": 5}
         parts = Reader(self.folder, asked_).look(True)
         self.assertEqual([p.rounds for p in parts], [[0, 1], [2], [2, 3]])
         made = verdicts.collect(self.folder, parts, asked_, Asked([], 1, 5), lambda a, b: None)
@@ -335,10 +386,17 @@ class Programs(OfPrograms):
         self.assertEqual((joined["rounds"], joined["complete"]), (4, True))
         self.assertEqual((self.folder / "class1" / "memory.csv").read_text(), "of round 0")
 
+    def test_more_rounds_than_there_can_be_are_spoiled(self) -> None:
+        self.put("0.0/000", {**self.document(1, 1), "rounds": 10**12}, "n1")
+        self.put("0.1/000", self.document(2, 1), "n2")
+        parts = Reader(self.folder, {"work": "try", "seed": 1, "repetitions": 2}).look(True)
+        self.assertEqual([p.rounds for p in parts], [[], [1]])
+        self.assertIn("it has 1000000000000 rounds, and the fleet 2", parts[0].note)
+
     def test_a_row_that_fails_on_one_node_fails(self) -> None:
         self.put("0.0/000", self.document(1, 1), "n1")
         self.put("0.1/000", self.document(2, 1, "it crashed"), "n2")
-        asked_ = {"work": "try", "seed": 1}
+        asked_ = {"work": "try", "seed": 1, "repetitions": 2}
         parts = Reader(self.folder, asked_).look(True)
         made = verdicts.collect(self.folder, parts, asked_, Asked([], 1, 2), lambda a, b: None)
         self.assertEqual(made.failed, 1)
@@ -442,8 +500,8 @@ class Catalogue(OfPrograms):
 
         self.put("0.1/000", self.document(10, 3), "n2")
         self.assertEqual(collected(), {"class1": ["b.json"]})
-        other = {**self.document(7, 3), "machine": {**MACHINE, "cpu": "two"}}
-        self.put("0.0/000", other, "n1")
+        machine: dict[str, Any] = {**MACHINE, "cpu": "two"}
+        self.put("0.0/000", {**self.document(7, 3), "machine": machine}, "n1")
         self.assertEqual(collected(), {"class1": ["a.json"], "class2": ["b.json"]})
 
     def test_what_a_node_lacks_of_a_program(self) -> None:
@@ -803,6 +861,23 @@ class WithNodes(OfNodes):
             "n4: sinfo does not answer; asking again",
         ):
             self.assertEqual(self.said.count(text), 1, self.said)
+
+    def test_a_time_that_none_can_be_leaves_the_parts_there(self) -> None:
+        self.seen("n1", "n2")
+
+        def srun(node: str, out: Path) -> None:
+            self.answer(out)
+            if node == "n1":
+                info = tarfile.TarInfo("parts/0.0/000/node.json")
+                info.pax_headers = {"mtime": "1e30"}
+                with tarfile.open(out, "w") as tar:
+                    tar.addfile(info)
+                out.write_bytes(out.read_bytes() + b"\n%.0f" % time.time())
+
+        self.fetch(srun)
+        came = [p.parent.name for p in self.folder.glob("parts/0.0/*/*")]
+        self.assertEqual((came, self.exchange.refused), (["000-n2"], {"n1"}))
+        self.assertIn("n1: its parts are left there: ", self.said[-1])
 
     def test_a_node_that_is_down_or_has_lost_its_folder(self) -> None:
         self.seen("n1", "n2")

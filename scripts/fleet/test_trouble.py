@@ -14,7 +14,7 @@ from unittest import mock
 from driving import SPANBENCH, clean_environment, run
 
 import run_folder
-from fleet import asked, jobs, locks, slurm, task
+from fleet import asked, jobs, locks, rounds, slurm, task
 from fleet import __main__ as main
 from fleet.test_fleet import FLEET, ROWS, InFolder, document
 
@@ -226,6 +226,25 @@ class Spoiled(OfOne):
         spoil(lambda d: d["benchmarks"].append(7))
         spoil(lambda d: d["benchmarks"][0].pop("digest"))
         spoil(lambda d: d["benchmarks"][0].update(ns_per_op=float("nan")))
+
+    def test_a_number_out_of_range_costs_its_rounds_alone(self) -> None:
+        folder = self.part("0.0/000", document([0]), "n3")
+        self.part("0.1/000", document([1]))
+        (file,) = folder.glob("*/bench.json")
+        good = file.read_text()
+        for ended in (True, False):
+            if not ended:
+                (folder / "done.json").unlink()
+            for there in ('"block": 0', '"ns_per_op": 5.0', '"page_size_bytes": 4096'):
+                for number in ("1e400", "1" + "0" * 400):
+                    key = there.partition(":")[0]
+                    file.write_text(good.replace(there, f"{key}: {number}"))
+                    made = self.collect(2)
+                    self.assertEqual(self.blocks(), [1, 1])
+                    self.assertIn("of n3 is", made.problems[0])
+                    self.assertIn("is out of range", made.problems[0])
+        with self.assertRaises(rounds.SPOILED):  # on a node
+            rounds.by_round(json.loads('{"benchmarks": [{"block": 1e400}]}'))
 
     def test_a_fleet_json_without_what_its_work_needs(self) -> None:
         of_work = {

@@ -34,6 +34,8 @@ SENDERS = 64
 PATIENCE = 5
 # Where Slurm fails, parts are asked for so often, with a pause (seconds) in between.
 TRIES, PAUSE = 3, 10.0
+# What an archive of a node raises that is none.
+SPOILED = (tarfile.TarError, ValueError, ArithmeticError)
 # A disk with less (bytes) is full.
 ROOM = 1 << 20
 
@@ -151,7 +153,7 @@ def name_here(member: str, node: str) -> PurePosixPath | None:
 
 def unpack(file: Path, folder: Path, node: str, clock: float) -> None:
     """`clock`: by how much the node's is ahead of this one. Files get the time that this one had. Raises
-    tarfile.TarError and OSError."""
+    tarfile.TarError, OSError and, for a time that none can be, ArithmeticError or ValueError."""
     with tarfile.open(file) as tar:
         for member in tar:
             name = name_here(member.name, node)
@@ -305,7 +307,7 @@ class Exchange:
                 return self.fetch_once(node)
             except Unusable:  # a ValueError, too
                 raise
-            except (slurm.Trouble, tarfile.TarError, ValueError) as problem:
+            except (slurm.Trouble, *SPOILED) as problem:
                 if not left or self.over.is_set():
                     self.refused.add(node)
                     return f"{node}: its parts are left there: {problem}"
@@ -315,7 +317,7 @@ class Exchange:
         return ""
 
     def fetch_once(self, node: str) -> str:
-        """Raises slurm.Trouble, tarfile.TarError and ValueError. Raises Unusable, if the disk here is full."""
+        """Raises slurm.Trouble and what SPOILED has. Raises Unusable, if the disk here is full."""
         if not slurm.is_up(node):
             return f"{node} is down, or takes no more work: its parts are left there"
         where = place(self.asked, node)
@@ -332,7 +334,7 @@ class Exchange:
                 return ""
             except slurm.NoAnswer:
                 return BUSY
-            except (slurm.Trouble, tarfile.TarError, ValueError):
+            except (slurm.Trouble, *SPOILED):
                 if shutil.disk_usage(self.folder).free < ROOM:  # then that is why
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
                 raise

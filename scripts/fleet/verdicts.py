@@ -65,6 +65,33 @@ def join_misuses(documents: Sequence[Any]) -> tuple[Any, list[str]]:
 JOIN = {"check": join_checks, "harden": join_misuses, "try": tries.join}
 
 
+# What is joined of a result of each kind of work.
+OF_RESULT: dict[str, dict[str, type]] = {
+    "check": {"allocator": str, "check": str, "verdict": str, "finding": bool},
+    "harden": {"allocator": str, "misuse": str, "outcomes": dict, "runs": list},
+}
+
+
+def check(work: str, document: Any) -> None:
+    """What is joined with that of other parts is there. Raises what SPOILED has."""
+    member = bench_results.member
+    if work in RUNS:
+        for row in member(document, "it", "rows", list):
+            member(row, "a row", "name", str)
+            member(row, "a row", "absent", bool)
+            row["cause"]
+        return
+    for result in member(document, "it", "results", list):
+        for name, kind in OF_RESULT[work].items():
+            member(result, "a result", name, kind)
+    if work == "harden":
+        member(document, "it", "runs", int)
+        for result in document["results"]:
+            result["size"]
+            for outcome in result["outcomes"]:
+                member(result["outcomes"], "outcomes", outcome, int)
+
+
 def failures(work: str, joined: Any) -> int:
     """Findings; of a program, rows without a result, if the allocator is there."""
     if work in RUNS:
@@ -93,6 +120,7 @@ def collect(
         assert part.file
         try:
             document = read(part.file)
+            check(work, document)
             if work in RUNS:
                 first = int(document["seed"]) - seed
                 document = tries.only(document, first, wanted, part.node)
