@@ -127,6 +127,14 @@ def plan_of_run(driver: Path, options: Sequence[tuple[str, str]]) -> dict[str, A
     return {"rows": rows, "each": each, "repetitions": len(samples) // (len(rows) * each)}
 
 
+def whole(name: str, text: str, least: int, most: int) -> int:
+    """Raises Refusal."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not least <= number <= most:
+        raise Refusal(f"{name} takes a whole number from {least} to {most}, not '{text[:40]}'")
+    return number
+
+
 def plan_of_verdicts(
     work: str, options: Sequence[tuple[str, str]], count: int | None
 ) -> dict[str, Any]:
@@ -135,15 +143,9 @@ def plan_of_verdicts(
     of = dict(options)
     usual = {"harden": "5", "try": "10"}
     runs = of.get("--runs", usual[work]) if work in usual else str(count or 1)
-    seed = of.get("--seed", "1")
-    for name, text in (("--runs", runs), ("--seed", seed)):
-        if not (
-            text.isascii()
-            and text.isdigit()
-            and int(text) <= (1000 if name == "--runs" else 2**62)
-        ):
-            raise Refusal(f"{name} takes a whole number, not '{text}'")
-    return {"rows": [], "each": 1, "repetitions": int(runs), "seed": int(seed)}
+    repetitions = whole("--runs", runs, 1, 1000)
+    seed = whole("--seed", of.get("--seed", "1"), 0, 2**62)
+    return {"rows": [], "each": 1, "repetitions": repetitions, "seed": seed}
 
 
 def words_of(work: str, options: Sequence[tuple[str, str]], plan: dict[str, Any]) -> list[str]:

@@ -296,9 +296,13 @@ class Verdicts(unittest.TestCase):
             "harden", [("--runs", "7"), ("--seed", "3"), ("--sizes", "tiny")], plan
         )
         self.assertEqual(words, ["harden", "--sizes=tiny", "--runs=1"])
-        for text in ("x", "-1", "1001"):
-            with self.assertRaises(asked.Refusal):
-                asked.plan_of_verdicts("harden", [("--runs", text)], None)
+        for name, says, texts in (
+            ("--runs", "from 1 to 1000", ("x", "-1", "0", "", "1001", "9" * 5000)),
+            ("--seed", f"from 0 to {2**62}", ("x", "-1", "", str(2**62 + 1), "9" * 5000)),
+        ):
+            for text in texts:
+                with self.assertRaisesRegex(asked.Refusal, f"{name} takes a whole number {says}"):
+                    asked.plan_of_verdicts("harden", [(name, text)], None)
 
 
 class SpoiledVerdicts(InFolder):

@@ -307,6 +307,15 @@ class Odd(OfOne):
                     self.fleet("submit", "--driver", SPANBENCH, "--out", out, "--", "--brief"), str(out)
                 )  # fmt: skip
 
+    def test_no_rounds_leave_nothing(self) -> None:
+        out = self.folder / "out"
+        with self.programs(sbatch="echo 9"):
+            for work, *program in (("try", "--", "true"), ("harden",), ("programs",)):
+                words = ("--out", out, f"--work={work}", "--", "--runs=0", *program)
+                done = self.fleet("submit", "--driver", SPANBENCH, *words)
+                self.refused(done, "--runs takes a whole number from 1 to 1000, not '0'")
+        self.assertFalse(out.exists())
+
     def test_a_controller_that_is_down(self) -> None:
         """What was made for the submission is kept, and it is said how to go on."""
         down = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"
