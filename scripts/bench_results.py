@@ -246,9 +246,8 @@ class Results:
 
     @property
     def main_threads(self) -> int:
-        """The measured number of threads that is nearest to that of the CPUs, by their ratio; of two
-        that are as near, the smaller one. What shows one number of threads only shows this."""
-        return min(self.thread_counts, key=lambda t: (abs(math.log(t / self.facts.cpus)), t))
+        """What shows one number of threads only shows this."""
+        return nearest(self.thread_counts, self.facts.cpus)
 
     def select(self, workload: str, threads: int) -> list[Row]:
         return [r for r in self.rows if (r.workload, r.threads) == (workload, threads)]
@@ -292,6 +291,11 @@ class Results:
             variables = " ".join(f"{k}={v}" for k, v in sorted(self.facts.environment.items()))
             said.append(f"ENVIRONMENT: options of allocators were set: {variables}")
         return said
+
+
+def nearest(counts: Iterable[int], cpus: int) -> int:
+    """The number of threads that is nearest to that of the CPUs, by their ratio; of two that are as near, the smaller one."""
+    return min(counts, key=lambda t: (max(t / cpus, cpus / t), t))
 
 
 def plural(count: int, noun: str) -> str:

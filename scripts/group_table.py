@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
 import comparing
-from bench_results import MIB, Results, Row, Sample, plural
+from bench_results import MIB, Results, Row, Sample, nearest, plural
 from comparing import INTEREST, Measure, Question
 
 WIDTH, NAME, CELL = 100, 22, 9
@@ -93,9 +93,8 @@ def rest_kinds(run: Results) -> tuple[Kind, ...]:
 
 
 def threads_of(run: Results, workload: str) -> int:
-    """The measured number of threads that is nearest to that of the CPUs; of two as near, the smaller."""
-    counts = sorted({r.threads for r in run.rows if r.workload == workload})
-    return min(counts, key=lambda t: (abs(t / run.facts.cpus - 1), t))
+    """What is shown of it: it may not have run by as many threads as others."""
+    return nearest({r.threads for r in run.rows if r.workload == workload}, run.facts.cpus)
 
 
 def number(value: float) -> str:

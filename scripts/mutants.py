@@ -597,6 +597,14 @@ MUTANTS = [
         "",
     ),
     (
+        "answer: the number of threads that is shown is the nearest by its ratio",
+        "scripts/bench_results.py",
+        "max(t / cpus, cpus / t)",
+        "abs(t / cpus - 1)",
+        "scripts/test_group_table.py",
+        "test_it_is_that_of_the_core",
+    ),
+    (
         "answer: how many pairs there are is accounted for",
         "scripts/comparing.py",
         "paired.discoveries(p_values, rate)",

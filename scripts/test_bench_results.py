@@ -210,6 +210,8 @@ class Parsing(unittest.TestCase):
         for counts, nearest in (((8, 4), 4), ((1, 3), 3), ((1, 4), 1), ((1, 5), 1)):
             run = made_up([entry("a", 1, threads=t) for t in counts])
             self.assertEqual(run.main_threads, nearest, counts)
+        for counts, cpus, nearest in (((2, 7), 4, 7), ((9, 4), 6, 4), ((3, 12), 6, 3)):
+            self.assertEqual(bench_results.nearest(counts, cpus), nearest, "as near: the smaller")
 
 
 class ForeignText(unittest.TestCase):

@@ -87,6 +87,17 @@ class Table(unittest.TestCase):
         )
         self.assertRegex(text, r"10\.0ns\* +2\.00")
 
+    def test_it_is_that_of_the_core(self) -> None:
+        """Of 2 and 7 threads on 4 CPUs: 7 is nearer by the ratio, 2 by the difference."""
+        samples = [
+            of("a", 5, threads=t, workload=w)
+            for of, w in ((entry, "tiny"), (lambda a, ns, **k: sample(a, ns, 1, **k), "ring"))
+            for t in (2, 7)
+        ]
+        run = made_up(samples, workloads=GROUPS, machine={"cpus_usable": 4})
+        self.assertEqual(run.of_core(True).main_threads, 7)
+        self.assertEqual(group_table.threads_of(run, "ring"), 7)
+
     def test_the_answer_has_both(self) -> None:
         core = [entry(a, 5, workload="tiny") for a in ("system", "a")]
         run = made_up([*core, sample("system", 5, 1), sample("a", 6, 1)], workloads=GROUPS)

@@ -4,13 +4,12 @@ Pure."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import answer
 import comparing
-from bench_results import CORE, Results, Row, plural
+from bench_results import CORE, Results, Row, nearest, plural
 from comparing import Question
 from report import dots
 from report.facts import Facts, Library
@@ -214,8 +213,7 @@ def page(a: Results, b: Results, facts: tuple[Facts, Facts], names: tuple[str, s
         mine = [c for c in found if c.workload == workload]
         if not mine:
             continue
-        counts = sorted({c.threads for c in mine})
-        main = min(counts, key=lambda t: (abs(math.log(t / a.facts.cpus)), t))
+        main = nearest({c.threads for c in mine}, a.facts.cpus)
         now = [c for c in mine if c.threads == main]
         sentences.append(sentence(workload, main, now))
         measures = list(dict.fromkeys(c.question.measure for c in now))
