@@ -514,6 +514,22 @@ MUTANTS = [
         "test_it_costs_its_rounds_alone",
     ),
     (
+        "fleet: a list of files that is late loses nothing",
+        "scripts/fleet/parts.py",
+        "None, note, ended and not found)",
+        "None, note, ended)",
+        f"{FLEET}:Counting.test_a_list_of_files_that_is_late_loses_nothing",
+        "test_a_list_of_files",
+    ),
+    (
+        "fleet: a killed driver fails its task",
+        "scripts/fleet/task.py",
+        "            code = 128 - code\n",
+        "",
+        f"{FLEET}:Node.test_a_driver_that_is_killed_is_said",
+        "As by the kernel",
+    ),
+    (
         "fleet: a submission that failed is made again as it was asked for",
         "scripts/fleet/__main__.py",
         '{**HOW, **self.fleet.get("how", {})}',

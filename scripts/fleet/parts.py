@@ -75,25 +75,27 @@ class Reader:
 
     def part(self, folder: Path, all_ended: bool) -> Optional[Part]:
         """None: nothing of it can be used yet."""
-        files = sorted(folder.glob(f"[0-9]*/{rounds.FILES[self.asked['work']]}"))
-        done = folder / "done.json"
-        if not done.exists() and not all_ended:
+        ended = (folder / "done.json").exists()  # before files are looked for: then all are there
+        if not ended and not all_ended:
             return None
+        files = sorted(folder.glob(f"[0-9]*/{rounds.FILES[self.asked['work']]}"))
         try:
             node, note = node_of(folder)
         except SPOILED:
             return Part(folder, "", [], None, f"{folder}: no node.json says who ran it")
-        if not files:
-            return Part(folder, node, [], None, "", done.exists())
+        found: list[int] = []
         try:
-            if done.exists():
-                found = [int(n) for n in read(done)["rounds"]]
-            else:
+            if ended:
+                found = [int(n) for n in read(folder / "done.json")["rounds"]]
+            elif files:
                 found = rounds.whole_of(self.asked, read(files[0]))
         except SPOILED as problem:
-            where = f"{files[0]} of {node} is cut off or spoiled, and is not used"
+            where = f"{[*files, folder][0]} of {node} is cut off or spoiled, and is not used"
             return Part(folder, node, [], None, f"{where}: {problem}")
-        return Part(folder, node, found, files[0], note, done.exists())
+        if not files:  # what shared files list may be late
+            note = f"{folder} of {node} has no file of its rounds" * bool(found)
+            return Part(folder, node, [], None, note, ended and not found)
+        return Part(folder, node, found, files[0], note, ended)
 
     def look(self, all_ended: bool) -> list[Part]:
         """All parts, in the order of their names; of those that go on only if nothing runs any more."""

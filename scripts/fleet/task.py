@@ -271,6 +271,10 @@ class Task:
         if self.signal:
             self.child.send_signal(signal.SIGTERM)
         code = self.child.wait()
+        if code < 0:
+            of = f"{first} to {last}: signal {-code} ({signal.strsignal(-code)})"
+            print(f"task: rounds {of} ended the driver", file=sys.stderr)
+            code = 128 - code
         shutil.rmtree(part / "arms", ignore_errors=True)
         save(part / "done.json", {"rounds": self.is_whole(part), "code": code})
         return code

@@ -150,6 +150,34 @@ class Counting(InFolder):
         ]
         self.assertFalse(own["complete"])
 
+    def test_a_task_that_ends_while_its_part_is_looked_at_loses_nothing(self) -> None:
+        reader = Reader(self.folder, {"work": "run", "rows": ROWS, "each": 1, "repetitions": 2})
+        made = document([0, 1])
+        folder = self.part("0.0/000", "", done=False)
+        (file,) = folder.glob("*/bench.json")
+        file.unlink()
+        exists = Path.exists
+
+        def ends(path: Path) -> bool:
+            if path.name == "done.json":
+                file.write_text(json.dumps(made))
+                task.save(path, {"rounds": [0, 1], "code": 0})
+            return exists(path)
+
+        with mock.patch.object(Path, "exists", ends):
+            reader.look(False)
+        self.assertEqual([p.rounds for p in reader.look(False)], [[0, 1]])
+
+    def test_a_list_of_files_that_is_late_loses_nothing(self) -> None:
+        reader = Reader(self.folder, {"work": "run", "rows": ROWS, "each": 1, "repetitions": 1})
+        folder = self.part("0.0/000", document([0]))
+        late = (folder / "20260101T000000Z-x").rename(self.folder / "late")
+        (found,) = reader.look(False)
+        self.assertEqual((found.rounds, found.ended), ([], False))
+        self.assertIn("n1 has no file of its rounds", found.note)
+        late.rename(folder / "20260101T000000Z-x")
+        self.assertEqual([p.rounds for p in reader.look(False)], [[0]])
+
     def test_a_truncated_part_is_named_and_costs_its_rounds_alone(self) -> None:
         self.part("0.0/000", json.dumps(document([0]))[:-40], "n3", done=False)
         self.part("0.1/000", document([1]))
@@ -1033,6 +1061,25 @@ class Node(InFolder):
         self.assertIn("differs from the submitter's: another library", differs)
         (other,) = task.differences(self.folder, {"architecture": "vax", "files": {}})
         self.assertIn("not vax", other)
+
+    def test_a_driver_that_is_killed_is_said(self) -> None:
+        """As by the kernel, where memory ends."""
+        for name in ("bundle", "jobs", "nodes"):
+            (self.folder / name).mkdir()
+        driver = self.folder / "bundle" / "spanbench"
+        driver.write_text("#!/bin/sh\nkill -9 $$\n")
+        driver.chmod(0o755)
+        manifest = {"architecture": os.uname().machine, "files": {}}
+        task.save(self.folder / "bundle" / "manifest.json", manifest)
+        task.save(self.folder / "jobs" / "0.json", {"batches": [[2, 3]]})
+        own = {"work": "run", "rows": ROWS, "each": 1, "words": ["run"], "repetitions": 4}
+        task.save(self.folder / "fleet.json", own)
+        with mock.patch.dict(os.environ, {"SLURM_ARRAY_TASK_ID": "0", "SLURMD_NODENAME": "n1"}):
+            with mock.patch("sys.stderr", io.StringIO()) as said:
+                self.assertEqual(task.Task(self.folder, "0").run(), 128 + signal.SIGKILL)
+        self.assertIn("task: rounds 2 to 3: signal 9 (Killed) ended the driver\n", said.getvalue())
+        done = json.loads((self.folder / "parts" / "0.0" / "000" / "done.json").read_text())
+        self.assertEqual(done, {"rounds": [], "code": 137})
 
     def test_a_node_with_other_cpus_measures_no_rows_that_follow_them(self) -> None:
         usable = len(os.sched_getaffinity(0))
