@@ -4,7 +4,6 @@ file that has samples of two classes is refused."""
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ def folders(fleet: Path) -> list[Path]:
     """Of the classes, in the order of their numbers; none, if this is not the folder of a fleet."""
     if not (fleet / FLEET).is_file():
         return []
-    found = [p for p in fleet.iterdir() if re.fullmatch(r"class[1-9]\d*", p.name) and p.is_dir()]
+    found = [p for p in fleet.iterdir() if machines.NAME.fullmatch(p.name) and p.is_dir()]
     return sorted(found, key=lambda p: int(p.name.removeprefix("class")))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Optional, TextIO
 
 import bench_results
-from fleet.machines import Class, Classes, Node
+from fleet.machines import NAME, Class, Classes, Node
 from fleet.parts import LISTS, Odd, Part, chosen, load
 
 NEW = ".classes.new"  # of the fleet: folders of classes, until all are whole
@@ -139,9 +139,8 @@ def collect(
     """All whole rounds of the parts, each once. Files appear as a whole or not at all; those of an earlier collecting
     go. `show` gets how many parts are read, and of how many."""
     made = Collected(Classes(), [p.note for p in parts if p.note])
-    with fresh(folder) as new:
+    with fresh(folder, made) as new:
         take_all(new, parts, asked, made, show)
-    made.files = {of.name: folder / of.name for of in made.classes}
     return made
 
 
@@ -174,19 +173,23 @@ def take_all(
 
 
 @contextmanager
-def fresh(folder: Path) -> Iterator[Path]:
+def fresh(folder: Path, made: Collected) -> Iterator[Path]:
     """A place for the folders of the classes. Once all are whole, they replace those of an earlier collecting, and what
-    shows these goes: no file in them is of other parts."""
+    shows these goes: no file in them is of other parts. If there are none, those stay."""
     new = folder / NEW
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
     try:
         yield new
-        made = sorted(new.iterdir())
-        for old in (*folder.glob("class[0-9]*"), folder / "plots", folder / "report.html"):
+        old = sorted(p for p in folder.iterdir() if NAME.fullmatch(p.name))
+        if old and not len(made.classes):
+            names = " and ".join(p.name for p in old)
+            made.problems.append(f"no part can be used: {names} of an earlier collecting stays")
+            return
+        for shown in (*old, folder / "plots", folder / "report.html"):
             with suppress(FileNotFoundError):
-                old.rename(new / f".{old.name}")
-        for of in made:
-            of.rename(folder / of.name)
+                shown.rename(new / f".{shown.name}")
+        for of in made.classes:
+            made.files[of.name] = (new / of.name).rename(folder / of.name)
     finally:
         shutil.rmtree(new, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from array import array
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ FACTS = {
     "page_size_bytes": "page size",
 }
 SLOW = 3.0  # times what its class takes: such a node is named
+
+NAME = re.compile("class[1-9][0-9]*")  # of the folder of a class; others are the user's
 
 Key = tuple[str, ...]
 

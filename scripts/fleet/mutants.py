@@ -54,14 +54,23 @@ MUTANTS = [
         "fleet: nothing of an earlier collecting stays",
         "scripts/fleet/collect.py",
         "            with suppress(FileNotFoundError):\n"
-        '                old.rename(new / f".{old.name}")\n'
-        "        for of in made:\n"
-        "            of.rename(folder / of.name)\n",
+        '                shown.rename(new / f".{shown.name}")\n'
+        "        for of in made.classes:\n"
+        "            made.files[of.name] = (new / of.name).rename(folder / of.name)\n",
         "            pass\n"
-        "        for of in made:\n"
-        "            shutil.copytree(of, folder / of.name, dirs_exist_ok=True)\n",
+        "        for of in made.classes:\n"
+        "            made.files[of.name] = folder / of.name\n"
+        "            shutil.copytree(new / of.name, folder / of.name, dirs_exist_ok=True)\n",
         f"{GATES}:Sick.test_what_is_refused_keeps_no_verdict_of_an_earlier_collecting",
         "test_what_is_refused",
+    ),
+    (
+        "fleet: without parts, an earlier run stays",
+        "scripts/fleet/collect.py",
+        "if old and not len(made.classes):",
+        "if False:",
+        f"{FLEET}:Classes.test_without_parts_an_earlier_run_stays",
+        "test_without_parts",
     ),
     (
         "fleet: a class that is refused passes nothing",

@@ -272,6 +272,27 @@ class Classes(InFolder):
         self.collect(2)
         self.assertFalse((self.folder / "class2").exists())
 
+    def test_a_users_own_folder_stays(self) -> None:
+        self.part("0.0/000", document([0]))
+        self.collect(1)
+        for name in ("class1-mine", "class1 (copy)", "class0", "class1.old"):
+            shutil.copytree(self.folder / "class1", self.folder / name)
+        self.collect(1)
+        found = sorted(p.name for p in self.folder.glob("class*"))
+        self.assertEqual(found, ["class0", "class1", "class1 (copy)", "class1-mine", "class1.old"])
+
+    def test_without_parts_an_earlier_run_stays(self) -> None:
+        """As where the parts are on a disk that is not mounted."""
+        self.part("0.0/000", document([0]))
+        self.collect(1)
+        (self.folder / "class1" / "report.html").touch()
+        (self.folder / "parts").rename(self.folder / "elsewhere")
+        made = self.collect(1)
+        self.assertEqual(made.files, {})
+        self.assertIn("class1 of an earlier collecting stays", made.problems[0])
+        self.assertEqual(self.blocks(), [0, 0])
+        self.assertTrue((self.folder / "class1" / "report.html").exists())
+
     def test_a_slow_node_is_named(self) -> None:
         for number, ns in enumerate((5, 6, 50, 5)):
             self.part(f"0.{number}/000", document([number], ns), f"n{number}")

@@ -138,12 +138,11 @@ def collect(
         of.rounds.update(wanted)
         if 0 in wanted:
             curves[of.name] = part.file.with_name(tries.CURVES)
-    with fresh(folder) as new:
+    with fresh(folder, made) as new:
         for of in made.classes:
             store(new / of.name, of, documents[of.name], fleet, made)
             if work == "try" and of.name in curves and curves[of.name].exists():
                 shutil.copyfile(curves[of.name], new / of.name / tries.CURVES)
-    made.files = {of.name: folder / of.name for of in made.classes}
     return made
 
 
