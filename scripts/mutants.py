@@ -21,6 +21,22 @@ MUTANTS = [
         "",
     ),
     (
+        "page: what so few rounds cannot show is not called a tie",
+        "scripts/report/compare.py",
+        'for v in ("tie", "")',
+        'for v in ("tie", "none")',
+        "scripts/report/test_compare.py",
+        "test_too_few_rounds",
+    ),
+    (
+        "page: who compares two runs learns first that the rounds are too few",
+        "scripts/report/compare.py",
+        "gaps=[*too_few(found), ",
+        "gaps=[",
+        "scripts/report/test_compare.py",
+        "test_too_few_rounds",
+    ),
+    (
         "page: runs that made other requests are not compared",
         "scripts/report/compare.py",
         "if mine[key] != other[key]:",

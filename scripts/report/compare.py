@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 import answer
 import comparing
+import paired
 from bench_results import CORE, Results, Row, nearest, plural
 from comparing import Question
 from report import dots
@@ -42,6 +43,11 @@ class Change:
     @property
     def ratio(self) -> Optional[Ratio]:
         return ratio(self.question, self.b, self.a)
+
+    @property
+    def rounds(self) -> int:
+        """Those that both have."""
+        return len(comparing.differences(self.b, self.a, self.question.measure))
 
 
 def digests(document: Any) -> dict[tuple[str, int, int], str]:
@@ -143,10 +149,38 @@ def sentence(workload: str, threads: int, listed: list[Change]) -> Sentence:
         ]
         if there:
             said.append(f"B is {word} with {answer.listed(there)}")
-    rest = sum(1 for c in listed if (r := c.ratio) and r.verdict not in ("better", "worse"))
-    said.append(f"{plural(rest, 'comparison')} cannot be told apart" if rest else "none ties")
+    ties, untold = (
+        sum((r := c.ratio) is not None and r.verdict == v for c in listed) for v in ("tie", "")
+    )
+    if ties or not untold:
+        said.append(f"{plural(ties, 'comparison')} cannot be told apart" if ties else "none ties")
+    if untold:
+        said.append(f"of {plural(untold, 'comparison')} nothing can be told with so few rounds")
     at = f"On {workload} at {plural(threads, 'thread')}"
     return Sentence(key_of("s", workload, threads), "finding", f"{at}: {'; '.join(said)}.")
+
+
+def rounds_that_do(level: float) -> int:
+    """So many can have a p of this level, two-sided, without asking how the noise is spread."""
+    rounds = paired.FEWEST
+    while not paired.rank_sum_below(rounds, level / 2):
+        rounds += 1
+    return rounds
+
+
+def too_few(found: list[Change]) -> list[Sentence]:
+    """Warns where a change, however large, cannot be claimed."""
+    without = [c for c in found if math.isinf(paired.needed_shift(c.rounds, c.question.level))]
+    if not without:
+        return []
+    counts = sorted({c.rounds for c in without})
+    had = plural(counts[-1], "round")
+    if len(counts) > 1:
+        had = f"{counts[0]} to {had}"
+    enough = rounds_that_do(max(c.question.level for c in without))
+    said = f"TOO FEW ROUNDS: with {had}, a single change among {plural(len(found), 'comparison')} cannot be claimed, "
+    said += f"however large it is. {enough} rounds of both runs would do (make bench REPS={enough}), or fewer rows."
+    return [Sentence("s-rounds", "caution", said)]
 
 
 def different(a: Facts, b: Facts) -> list[Sentence]:
@@ -244,7 +278,7 @@ def page(a: Results, b: Results, facts: tuple[Facts, Facts], names: tuple[str, s
         title=f"spanbench: {names[0]} and {names[1]}",
         about=f"A: {names[0]}, {a.title}. B: {names[1]}, {b.title}.",
         files="bench.json of both",
-        gaps=[*different(*facts), *caveats, *left_out(a, b)],
+        gaps=[*too_few(found), *different(*facts), *caveats, *left_out(a, b)],
         findings=sentences,
         sections=[section],
         facts=together(*facts),

@@ -1,6 +1,6 @@
 // Recomputes a page of two runs from their bench.json alone, with code of its own: each sentence, what only one of them has,
-// and random cells of the tables. For six rounds or more. Ends with 1 if any disagree.
-import { agrees, count, discoveries, drawn, effect, join, json, judged, median, named, pageOf, smallest, sum, tail, text } from "./recounting.mjs";
+// and random cells of the tables. Ends with 1 if any disagree.
+import { agrees, below, count, discoveries, drawn, ends, join, json, judged, median, named, pageOf, pOf, smallest, sum, text } from "./recounting.mjs";
 const [, , pageFile, ...files] = process.argv; // usage: node recount-compare.mjs PAGE BENCH_JSON_A BENCH_JSON_B
 const page = pageOf(pageFile), [A, B] = files.map(json), own = A.context.spanbench, MARGIN = 0.02, MIB = 2 ** 20;
 const floors = own.allocators.filter((a) => a.floor).map((a) => a.name);
@@ -27,20 +27,22 @@ for (const one of a.values()) {
   for (const what of floor ? ["time"] : ["time", groupOf(one.workload) === "core" ? "memory" : "peak memory"]) {
     const [x, y] = [means(one, OF[what]), means(other, OF[what])], d = x && y ? [...y].filter(([k]) => x.has(k)).map(([k, v]) => v - x.get(k)) : [];
     const up = sum(d) > 0, label = one.allocator + (floor ? " (floor)" : ""); // d: B less A
-    if (d.length) pairs.push({ one, other, what, d, up, label, p: Math.min(1, 2 * tail(d.map((v) => (up ? v : -v) - Math.log1p(MARGIN)))) });
+    if (d.length) pairs.push({ one, other, what, d, up, label, p: pOf(d, MARGIN, 0) });
   }
 }
 const [found, level] = discoveries(pairs, 0.05);
-const ratio = (c) => effect(c.d).map(Math.exp), is = (c) => (!found.includes(c) ? "tie" : c.up ? "worse" : "better");
+const ratio = (c) => ends(c.d).map(Math.exp), least = (c) => smallest(c.d, level / 2, MARGIN);
+const is = (c) => (found.includes(c) && c.d.length > 1 ? (c.up ? "worse" : "better") : least(c) > 999 ? "" : "tie");
 const distance = (t) => Math.abs(Math.log(t / own.machine.cpus_usable)) + t * 1e-9;
 const sentences = [...new Set(pairs.map((c) => c.one.workload))].map((workload) => {
   const mine = pairs.filter((c) => c.one.workload === workload), threads = mine.map((c) => c.one.threads).reduce((x, y) => (distance(y) < distance(x) ? y : x));
-  const now = mine.filter((c) => c.one.threads === threads), ties = count(now, (c) => is(c) === "tie"), said = [];
+  const now = mine.filter((c) => c.one.threads === threads), [ties, untold] = ["tie", ""].map((v) => count(now, (c) => is(c) === v)), said = [];
   for (const word of ["better", "worse"]) {
     const names = now.filter((c) => is(c) === word).map((c) => text`${c.label} (${c.what} ${ratio(c)[0]} times)`);
     if (names.length) said.push([`B is ${word} with `, ...join(names)]);
   }
-  said.push([ties ? `${named(ties, "comparison")} cannot be told apart` : "none ties"]);
+  if (ties || !untold) said.push([ties ? `${named(ties, "comparison")} cannot be told apart` : "none ties"]);
+  if (untold) said.push([`of ${named(untold, "comparison")} nothing can be told with so few rounds`]);
   return [`On ${workload} at ${named(threads, "thread")}: `, ...join(said, "; ", "; "), "."];
 });
 const there = (rows) => [...rows.values()].filter((r) => r.good.length && !r.failed).map((r) => r.key), gaps = page.sentences("gap").filter((s) => s.startsWith("Not in "));
@@ -49,7 +51,12 @@ const missing = [["B", there(a).filter((k) => !there(b).includes(k)).sort()], ["
 const hosts = [A, B].map((x) => x.context.host_name), machines = [A, B].map((x) => JSON.stringify(x.context.spanbench.machine.cpu));
 const warned = page.sentences("caution").some((s) => s.startsWith("DIFFERENT MACHINES")), differ = hosts[0] !== hosts[1] || machines[0] !== machines[1];
 if (differ && !warned) missing.push(["DIFFERENT MACHINES"]);
-const seen = (c, s = smallest(c.d, level / 2, MARGIN), [, low, high] = ratio(c), beside = low > 1 || high < 1 ? " not shown to be above 2 %;" : "") => [
+// Where a round gives so few signs that no change can have the p that it needs; of fewer than six, one round alone.
+const few = pairs.filter(({ d }) => d.length < 2 || (d.length > 5 && !below(d.length, level / 2))), rounds = few.map(({ d }) => d.length), [fewest, most] = [Math.min(...rounds), Math.max(...rounds)];
+const enough = Array.from({ length: 60 }, (_, i) => i + 6).find((n) => 2 / 2 ** n <= level);
+const warning = [`TOO FEW ROUNDS: with ${fewest < most ? `${fewest} to ` : ""}${named(most, "round")}, a single change among ${named(pairs.length, "comparison")} cannot be claimed, however large it is. ${enough} rounds of both runs would do (make bench REPS=${enough}), or fewer rows.`];
+if (few.length) missing.push(warning);
+const seen = (c, s = least(c), [, low, high] = ratio(c), beside = low > 1 || high < 1 ? " not shown to be above 2 %;" : "") => [
   text`tie:${beside} a difference of ${drawn(100 * s)} % would have been seen`, text`tie:${beside} only a factor of ${drawn(1 + s)} would have been seen`, ["too few rounds to tell"],
 ].filter((_, i) => (i === 2 ? s > 999 : i === 1 ? s > 0.9 && s < 1100 : s < 1.1));
 const ABSOLUTE = { ns: 1, us: 1e3, MiB: MIB }, VERDICT = { time: { better: "faster", worse: "slower" }, else: { better: "smaller", worse: "larger" } };
@@ -60,7 +67,7 @@ for (const { caption, rows } of page.tables.filter((t) => t.caption.startsWith("
   const [middle, low, high] = ratio(c), mids = [c.one, c.other].map((r) => median(r.good.map(OF[c.what])));
   mids.forEach((v, i) => cells.push([where, row[3 + i], ((unit) => text`${v / ABSOLUTE[unit]} ${unit}`)(row[3 + i].split(" ")[1])]));
   cells.push([where, row[5], [middle]], [where, row[6], text`${low} to ${high}`]);
-  const ways = is(c) === "tie" ? seen(c) : [[(VERDICT[c.what] ?? VERDICT.else)[is(c)]]];
+  const ways = ["tie", ""].includes(is(c)) ? seen(c) : [[(VERDICT[c.what] ?? VERDICT.else)[is(c)]]];
   cells.push([where, row[7], ways.find((w) => agrees(row[7], w)) ?? ways[0]]);
 }
-judged([...page.sentences("finding"), ...gaps], [...sentences, ...missing], cells);
+judged([...page.sentences("finding"), ...gaps, ...page.sentences("caution").filter((s) => s.startsWith("TOO FEW"))], [...sentences, ...missing], cells);

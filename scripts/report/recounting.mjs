@@ -55,12 +55,31 @@ export const discoveries = (pairs, rate) => {
   const order = [...pairs].sort((a, b) => a.p - b.p), found = order.findLastIndex((x, i) => x.p <= (rate * (i + 1)) / order.length) + 1;
   return [order.slice(0, found), (rate * Math.max(1, found)) / Math.max(1, order.length)];
 };
+// With fewer than six rounds: the ends are the range, and the test is Student's, whose density is integrated (Simpson's rule).
+// Rounds are held to scatter at least as is `usual` among the pairs of a question.
+const FEW = 6, STEPS = 400, area = (power, from, h = (Math.PI / 2 - from) / STEPS) => (h / 3) * sum(Array.from({ length: STEPS + 1 }, (_, i) => Math.cos(from + i * h) ** power * (i % STEPS === 0 ? 1 : i % 2 ? 4 : 2)));
+const student = (angle, freedom) => area(freedom - 1, angle) / 2 / area(freedom - 1, 0); // P(T > √freedom · tan angle)
+export const scatter = (d, mean = sum(d) / d.length) => (d.length > 1 ? Math.sqrt(sum(d.map((x) => (x - mean) ** 2)) / (d.length - 1)) : 0);
+export const ends = (d) => (d.length < FEW ? [median(walsh(d)), Math.min(...d), Math.max(...d)] : effect(d));
+export const pOf = (d, margin, usual, n = d.length, up = sum(d) > 0) => {
+  const beyond = d.map((x) => (up ? x : -x) - Math.log1p(margin)), noise = Math.max(scatter(d), usual) / Math.sqrt(n);
+  return n < 2 ? 1 : Math.min(1, 2 * (n < FEW ? student(Math.atan2(sum(beyond) / n, noise * Math.sqrt(n - 1)), n - 1) : tail(beyond)));
+};
+const quantileOf = (level, freedom, low = 0, high = Math.PI / 2) => {
+  for (let i = 0; i < 60; i++) student((low + high) / 2, freedom) > level ? (low = (low + high) / 2) : (high = (low + high) / 2);
+  return Math.sqrt(freedom) * Math.tan(high);
+};
+const smallestOfFew = (d, level, margin, usual, n = d.length) => {
+  const shift = n < 2 ? Infinity : Math.log1p(margin) + ((quantileOf(level, n - 1) + quantileOf(0.05, n - 1)) / Math.sqrt(n)) * Math.max(scatter(d), usual);
+  return shift < Math.log(1000) ? Math.expm1(shift) : Infinity;
+};
 let state = 1; // of the random numbers
 export const seeded = (seed) => (state = Number(seed));
 export const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
 const normal = () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random()), needed = new Map();
 // The difference, a fraction, that the test at this level finds in 95 of 100 runs that scatter as d, by simulation.
-export const smallest = (d, level, margin, n = d.length, k = below(n, level), [, low, high] = effect(d)) => {
+export const smallest = (d, level, margin, usual = 0, n = d.length, k = below(n, level), [, low, high] = effect(d)) => {
+  if (n < FEW) return smallestOfFew(d, level, margin, usual);
   if (!k) return Infinity;
   if (!needed.has(`${n} ${k}`)) needed.set(`${n} ${k}`, quantile(Array.from({ length: 3000 }, () => -walsh(Array.from({ length: n }, normal))[k - 1]), 0.95));
   return Math.expm1(Math.log1p(margin) + needed.get(`${n} ${k}`) * ((high - low) / 2 / 1.95996 / Math.sqrt(Math.PI / 3 / n)));

@@ -1,5 +1,6 @@
 """Two runs compared: what changed, what is refused, and what is warned of."""
 
+import copy
 import json
 import subprocess
 from pathlib import Path
@@ -48,6 +49,24 @@ class Compare(DriverTest):
         for seed in (1, 2):
             said = self.said(document(noisy(TIMES)), document(noisy(TIMES, seed=seed)))
             self.assertIn("On tiny at 1 thread: 5 comparisons cannot be told apart.", said)
+
+    def test_too_few_rounds_for_a_single_change(self) -> None:
+        """A change that cannot be claimed, however large, is not called a tie; and who reads the top of the page learns it."""
+        times = {f"a{i}": 10.0 + i for i in range(10)}
+        for rounds, few in ((9, True), (10, False)):
+            a = document(noisy(times, rounds))
+            b = copy.deepcopy(a)
+            for entry in b["benchmarks"]:
+                entry["ns_per_op"] *= 100 if entry["allocator"] == "a3" else 1
+            said = self.said(a, b)
+            self.assertEqual("TOO FEW ROUNDS: with 9 rounds, a single change among 20 comparisons cannot be claimed, "
+                "however large it is. 10 rounds of both runs would do (make bench REPS=10), or fewer rows." in said, few, said)  # fmt: skip
+            told = "B is worse with a3 (time 100 times); 19 comparisons cannot be told apart."
+            if few:
+                told = "of 20 comparisons nothing can be told with so few rounds."
+            self.assertIn(f"On tiny at 1 thread: {told}", said)
+        said = self.said(document(noisy(times, 1)), document(noisy(times, 9)))
+        self.assertIn("TOO FEW ROUNDS: with 1 round, ", said)
 
     def test_other_requests_are_refused(self) -> None:
         a, b = document(noisy(TIMES)), document(noisy(TIMES))

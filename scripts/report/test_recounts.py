@@ -567,6 +567,23 @@ class Recounts(PageTest):
         of["findings"][-1].update(verdict="accepted", note=why)
         self.assertIn(" is pass", self.by_samples(concluded(of))[1])
 
+    def test_two_runs_of_few_rounds(self) -> None:
+        """Student's test, the range, and how few are too few for a single change."""
+        times = {"system": 10.0, "a": 5.0, "b": 7.0, "c": 6.0, "d": 9.0, "null": 1.0}
+        too_few = "cannot be claimed, however large it is"
+        for rounds, said, wrongs in (
+            (1, 2, [(too_few, "is claimed"), ("with 1 round", "with 2 rounds")]),
+            (3, 1, [("B is worse with b", "B is worse with a"), ("tie: a difference", "tie: no difference")]),
+            (5, 1, [("9 comparisons cannot be told apart", "8 comparisons cannot be told apart")]),
+            (7, 2, [("of 11 comparisons nothing can be told", "11 comparisons cannot be told apart"), (too_few, ""), ("REPS=9", "REPS=8")]),
+        ):  # fmt: skip
+            a = document(noisy(times, rounds, 0.01, 1))
+            b = document(noisy({**times, "b": 7000.0 if rounds < 7 else 7.0}, rounds, 0.01, 2))
+            files = [self.put("one/bench.json", a), self.put("other/bench.json", b)]
+            text = write.rendered(write.comparison(files[0].parent, files[1].parent))
+            assert text
+            self.agrees(COMPARE, text, files, f"{said} sentences and 55 cells", *wrongs)
+
     def test_two_runs(self) -> None:
         times = {"system": 10.0, "a": 5.0, "b": 7.0, "null": 1.0}
 
