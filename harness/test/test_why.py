@@ -343,6 +343,50 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
+# Holds one large block at least, or two. Threads make it, and end; another frees it. Between the first slots
+# and theirs are those of many threads that rest.
+ENDS = """
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+enum { LARGE = 64 << 20, MANY = 200 };
+static pthread_barrier_t all, made, freed;
+static void *rest(void *block) {
+    block = malloc(1);
+    pthread_barrier_wait(&all);
+    pthread_barrier_wait(&all);
+    return block;
+}
+static void *make(void *block) {
+    block = malloc(LARGE);
+    pthread_barrier_wait(&made);
+    pthread_barrier_wait(&freed);
+    usleep(100);
+    return block;
+}
+int main(int argc, char **argv) {
+    pthread_t t;
+    void *block = malloc(LARGE);
+    pthread_barrier_init(&all, NULL, MANY + 1);
+    pthread_barrier_init(&made, NULL, 2);
+    pthread_barrier_init(&freed, NULL, 2);
+    for (int i = 0; i < MANY; i++)
+        if (pthread_create(&t, NULL, rest, NULL))
+            return 1;
+    pthread_barrier_wait(&all);
+    for (long i = 0; i < atol(argv[argc - 1]); i++) {
+        if (pthread_create(&t, NULL, make, NULL))
+            return 1;
+        pthread_barrier_wait(&made);
+        free(block);
+        pthread_barrier_wait(&freed);
+        pthread_join(t, &block);
+        usleep(100);
+    }
+    return !block;
+}
+"""
+
 ODD = """
 #include "await_look.h"
 #include <signal.h>
@@ -585,6 +629,13 @@ class Books(WhyTest):
                 # what is left: 7777 bytes, as the allocator rounds them
                 found = [c for c in point["classes"] if c["least"] < 9000 and c["most"] >= 7777]
                 self.assertEqual(len(found), 1, point["classes"])
+
+    def test_threads_that_end_while_somebody_looks(self) -> None:
+        document = self.why("--", self.build("ends", ENDS), 2000)
+        live = [p["live"] for p in document["processes"][0]["points"]]
+        large = 64 << 20
+        first = next(i for i, n in enumerate(live) if n >= large)
+        self.assertGreaterEqual(min(live[first:]), large)
 
     def test_a_program_that_becomes_another(self) -> None:
         program = self.build("odd", ODD)

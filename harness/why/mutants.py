@@ -2,6 +2,7 @@
 
 WHY = "harness/test/test_why.py"
 VERDICT = "scripts/verdicts/test_why_verdict.py"
+TALLY = "harness/why/test_tally"
 SAMPLE = "harness/why/test_sample"
 FORKS = "harness/test/test_forks.py:Forks.test_more_processes_than_a_program_may_have"
 
@@ -40,11 +41,35 @@ MUTANTS = [
     ),
     (
         "why: what a thread counted stays when it ends",
-        "harness/why/counter/count.c",
-        "        move_number(&s->small[i].made, &into->small[i].made);\n",
-        "",
+        "harness/why/tally.c",
+        "        add_small(&book->slot[i], t);",
+        "        if (!i || book->slot[i].used)\n            add_small(&book->slot[i], t);",
         f"{WHY}:Books.test_live_bytes_are_exact",
         "test_live_bytes_are_exact",
+    ),
+    (
+        "why: so do its large blocks",
+        "harness/why/tally.c",
+        "            add_classes(&book->slot[k], t);",
+        "            if (!k || book->slot[k].used)\n                add_classes(&book->slot[k], t);",
+        f"{WHY}:Books.test_threads_that_end_while_somebody_looks",
+        "test_threads_that_end",
+    ),
+    (
+        "why: a large block that goes from thread to thread counts once",
+        "harness/why/tally.c",
+        "        if (i && made == t->made && freed == t->freed)",
+        "        if (i)",
+        TALLY,
+        "... once, whenever",
+    ),
+    (
+        "why: bytes are read before the blocks",
+        "harness/why/tally.c",
+        "        t->bytes[c] += bytes;",
+        "        t->bytes[c] += bytes - bytes + class->bytes;",
+        TALLY,
+        "... once, whenever",
     ),
     (
         "why: a page with blocks of two sizes has none",

@@ -2,6 +2,7 @@
 
 #include "known.h"
 #include "sampled.h"
+#include "tally.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -316,30 +317,12 @@ static void divide_heap(struct taking *t, double slack) {
 /* --- the books -----------------------------------------------------------------------------------
  */
 
-static void add_slot(const struct why_slot *slot, int64_t *bytes, int64_t *blocks, uint64_t *made) {
-    for (unsigned c = 0; c < WHY_CLASSES; c++) {
-        const struct why_class *class = &slot->class[c];
-        const uint64_t m              = atomic_load_explicit(&class->made, memory_order_relaxed);
-        bytes[c] += atomic_load_explicit(&class->bytes, memory_order_relaxed);
-        blocks[c] += (int64_t)(m - atomic_load_explicit(&class->freed, memory_order_relaxed));
-        *made += m;
-    }
-    for (unsigned i = 0; i <= WHY_SMALL; i++) {
-        const struct why_small *small = &slot->small[i];
-        const uint64_t m              = atomic_load_explicit(&small->made, memory_order_relaxed);
-        const int64_t live =
-            (int64_t)(m - atomic_load_explicit(&small->freed, memory_order_relaxed));
-        bytes[why_class_of(8 * i)] += 8 * (int64_t)i * live;
-        blocks[why_class_of(8 * i)] += live;
-        *made += m;
-    }
-}
-
 static void read_books(const struct why_shared *book, struct split *s, int64_t *blocks) {
-    const uint32_t used = atomic_load(&book->slots_used);
-    for (uint32_t i = 0; i < used && i < WHY_SLOTS; i++)
-        if (i == 0 || atomic_load_explicit(&book->slot[i].used, memory_order_relaxed))
-            add_slot(&book->slot[i], s->all_classes, blocks, &s->made);
+    static struct tally t;
+    tally_read(book, &t);
+    memcpy(s->all_classes, t.bytes, sizeof t.bytes);
+    memcpy(blocks, t.blocks, sizeof t.blocks);
+    s->made = t.made;
     for (unsigned c = 0; c < WHY_CLASSES; c++) {
         s->live += s->all_classes[c];
         s->blocks += (uint64_t)(blocks[c] > 0 ? blocks[c] : 0);

@@ -27,33 +27,13 @@ static void add(_Atomic uint64_t *number, uint64_t more) {
     atomic_fetch_add_explicit(number, more, memory_order_relaxed);
 }
 
-static void move_number(_Atomic uint64_t *from, _Atomic uint64_t *to) {
-    const uint64_t n = atomic_load_explicit(from, memory_order_relaxed);
-    if (!n)
-        return;
-    add(to, n);
-    atomic_store_explicit(from, 0, memory_order_relaxed);
-}
-
-/* The thread of this slot has ended, or is the caller. */
-static void fold(struct why_slot *s) {
-    struct why_slot *into = count_book->slot;
-    for (unsigned i = 0; i <= WHY_SMALL; i++) {
-        move_number(&s->small[i].made, &into->small[i].made);
-        move_number(&s->small[i].freed, &into->small[i].freed);
-    }
-    for (unsigned i = 0; i < WHY_CLASSES; i++) {
-        struct why_class *from = &s->class[i], *to = &into->class[i];
-        atomic_fetch_add_explicit(&to->bytes,
-                                  atomic_exchange_explicit(&from->bytes, 0, memory_order_relaxed),
-                                  memory_order_relaxed);
-        move_number(&from->freed, &to->freed);
-        move_number(&from->made, &to->made);
-    }
+/* The thread of this slot has ended, or is the caller. What it counted stays, and the next thread
+ * goes on from there. So nothing is moved, and a look at any instant finds it once. */
+static void leave_slot(struct why_slot *s) {
     /* its memory may be anybody's soon */
     atomic_store_explicit(&s->stack, 0, memory_order_relaxed);
     atomic_store_explicit(&s->stack_end, 0, memory_order_relaxed);
-    /* pairs with the acquire of claim: the next thread finds zeros */
+    /* pairs with the acquire of take: the next thread finds the last numbers */
     atomic_store_explicit(&s->used, 0, memory_order_release);
 }
 
@@ -71,7 +51,7 @@ static void name_thread(const struct why_slot *s) {
 static void end_thread(void *slot) {
     count_slot = count_mine = NULL;
     name_thread(slot);
-    fold(slot);
+    leave_slot(slot);
 }
 
 /* The driver reads these at any time, each alone: relaxed. */
@@ -89,7 +69,7 @@ static void bind(struct why_slot *s) {
     atomic_store_explicit(&s->stack_end, stack.end, memory_order_relaxed);
 }
 
-/* The driver looks at so many slots, and skips those that are not used: relaxed. */
+/* The driver looks at so many slots. One that it misses has counted nothing yet: relaxed. */
 static void raise_slots_used(uint32_t least) {
     uint32_t most = atomic_load_explicit(&count_book->slots_used, memory_order_relaxed);
     while (most < least &&
@@ -98,7 +78,7 @@ static void raise_slots_used(uint32_t least) {
         ;
 }
 
-/* pairs with the release of fold */
+/* pairs with the release of leave_slot */
 static bool take(struct why_slot *s) {
     uint32_t unused = 0;
     return !atomic_load_explicit(&s->used, memory_order_relaxed) &&
@@ -119,7 +99,7 @@ static void claim(void) {
         if (pthread_setspecific(at_end, s) == 0)
             count_slot = count_mine = s;
         else
-            atomic_store_explicit(&s->used, 0, memory_order_release); /* as in fold */
+            leave_slot(s);
         break;
     }
     errno = error;
@@ -146,9 +126,9 @@ static void count_shared(size_t usable, bool freed) {
         return;
     }
     struct why_class *c = &all->class[why_class_of(usable)];
-    atomic_fetch_add_explicit(&c->bytes, freed ? -(int64_t)usable : (int64_t)usable,
-                              memory_order_relaxed);
     add(freed ? &c->freed : &c->made, 1);
+    atomic_fetch_add_explicit(&c->bytes, freed ? -(int64_t)usable : (int64_t)usable,
+                              memory_order_release); /* as in count_own */
 }
 
 static void note_page(const void *block, size_t usable) {
@@ -194,9 +174,10 @@ static void count_own(struct why_slot *mine, size_t usable, bool freed) {
     }
     struct why_class *c  = &mine->class[why_class_of(usable)];
     const int64_t before = atomic_load_explicit(&c->bytes, memory_order_relaxed);
-    atomic_store_explicit(&c->bytes, freed ? before - (int64_t)usable : before + (int64_t)usable,
-                          memory_order_relaxed);
     count_up(freed ? &c->freed : &c->made);
+    /* pairs with the acquire of tally.c: who sees these bytes sees the block counted */
+    atomic_store_explicit(&c->bytes, freed ? before - (int64_t)usable : before + (int64_t)usable,
+                          memory_order_release);
 }
 
 static void add_to_sample(const struct why_slot *mine, const void *block, size_t requested,
@@ -265,7 +246,7 @@ static void in_child(void) {
     for (uint32_t i = 1; i < used; i++) {
         struct why_slot *s = &count_book->slot[i];
         if (s != count_slot && atomic_load_explicit(&s->used, memory_order_relaxed))
-            fold(s);
+            leave_slot(s);
     }
     if (count_slot) {
         const uint32_t name = atomic_load_explicit(&count_slot->name, memory_order_relaxed);

@@ -2,7 +2,8 @@
  * The counter alone writes. The driver reads at instants of its own, also after the program died.
  *
  * A number that only one thread writes is stored relaxed: a reader sees an old or a new value. What
- * else stands beside it may be an operation older. */
+ * else stands beside it may be an operation older. What threads counted is read one thread after
+ * another (tally.h). */
 #ifndef SPANBENCH_WHY_SHARED_H
 #define SPANBENCH_WHY_SHARED_H
 
@@ -40,8 +41,8 @@ struct why_small {
     _Atomic uint64_t made, freed;
 };
 
-/* Of one thread. The first is shared, by atomic operations: of the threads that have ended, and of
- * those for which no slot was left. */
+/* Has what one thread after another counted: each goes on from the numbers of the one before it.
+ * Those for which no slot was left share the first, by atomic operations. */
 struct why_slot {
     _Alignas(64) _Atomic uint32_t used;    /* no two threads write to one line of the cache */
     _Atomic int32_t thread;                /* gettid() */
