@@ -21,6 +21,14 @@ MUTANTS = [
         "also if it was mapped after the files were looked at",
     ),
     (
+        "serving: a file that is mapped anew while the list is read is there once",
+        "harness/serving/process.c",
+        "    forget_from(p, start);\n",
+        "    (void)forget_from;\n",
+        SERVING,
+        "no mapping of a file lies on another",
+    ),
+    (
         "serving: a list that has no end is not taken for one",
         "harness/serving/objects.c",
         "return o->count > 0 && !at;",

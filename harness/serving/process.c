@@ -65,13 +65,23 @@ bool process_parse(const char *stat, struct process *p) {
     return true;
 }
 
+/* Mappings that change while the list is read are told again: the last word is true. */
+static void forget_from(struct process *p, uint64_t start) {
+    while (p->maps && p->map[p->maps - 1].start >= start)
+        free(p->map[--p->maps].path);
+    if (p->maps && p->map[p->maps - 1].end > start)
+        p->map[p->maps - 1].end = start;
+}
+
 static bool add_map(struct process *p, const char *line) {
     unsigned long long start, end, offset, inode;
     unsigned major, minor;
     int at = 0;
     if (sscanf(line, "%llx-%llx %*4s %llx %x:%x %llu %n", &start, &end, &offset, &major, &minor,
-               &inode, &at) < 6 ||
-        !inode || !line[at])
+               &inode, &at) < 6)
+        return true;
+    forget_from(p, start);
+    if (!inode || !line[at])
         return true; /* not of a file */
     if (!(p->maps & (p->maps - 1))) {
         struct process_map *grown = reallocarray(p->map, p->maps ? 2 * p->maps : 1, sizeof *p->map);

@@ -60,6 +60,42 @@ static void test_stat(void) {
     OK(!process_parse("7 (a) S 3 7\n", &p) && !process_parse("", &p), "less is refused");
 }
 
+/* Mapped files that grow without a pause: no list of them tells one twice. */
+static void test_growing_files(void) {
+    enum { FILES = 40, LOOKS = 400, PAGE = 4096, MOST = 256 * PAGE };
+    const int file    = memfd_create("grows", MFD_CLOEXEC);
+    const size_t room = (size_t)FILES * 2 * MOST;
+    char *all         = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(all, room);
+    for (char *at = all; at < all + room; at += 2 * MOST)
+        (void)mmap(at, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        for (size_t size = PAGE, next;; size = next) {
+            next = size % MOST + PAGE;
+            for (char *at = all; at < all + room; at += 2 * MOST)
+                (void)mremap(at, size, next, 0);
+        }
+    }
+    struct process p  = {.pid = child};
+    unsigned overlaps = 0, files = 0;
+    for (int look = 0; look < LOOKS; look++) {
+        process_read_maps(&p);
+        for (size_t i = 0; i < p.maps; i++) {
+            files += strstr(p.map[i].path, "grows") != NULL;
+            overlaps += i > 0 && p.map[i].start < p.map[i - 1].end;
+        }
+    }
+    IS(files, FILES * LOOKS, "each look sees each file");
+    IS(overlaps, 0, "no mapping of a file lies on another");
+    for (char *at = all; at < all + room; at += 2 * MOST)
+        munmap(at, PAGE);
+    process_free(&p);
+    close(file);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 /* --- both ways to list the objects ---------------------------------------------------------------
  */
 
@@ -245,6 +281,7 @@ int main(void) {
     test_itself();
     test_gone();
     test_stat();
+    test_growing_files();
     test_both_ways((char *[]){"/bin/sleep", "60", NULL});
     test_both_ways((char *[]){"/usr/bin/perl", "-e", "sleep 60", NULL});
     test_list(have_no_end, SERVING_KNOWN, SERVING_MAPPED, "a list without an end is left");

@@ -275,6 +275,24 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
+# A heap that grows all the time. Prints the most that was ever resident, in KiB.
+GROWS = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+int main(void) {
+    struct rusage u;
+    for (int i = 0; i < 12000; i++) {
+        memset(malloc(5000), 1, 5000);
+        usleep(50);
+    }
+    getrusage(RUSAGE_SELF, &u);
+    dprintf(1, "%ld\\n", u.ru_maxrss);
+    return 0;
+}
+"""
 CXX = """
 #include <cstdio>
 #include <cstdlib>
@@ -602,6 +620,12 @@ class Books(WhyTest):
             for source in (BOOKS, MANY)[: 1 + (name != "scudo")]:
                 with self.subTest(name, source=source[:99]):
                     self.compare("--allocator", name, source=source)
+
+    def test_memory_is_at_most_what_there_was(self) -> None:
+        """The heap grows while its mappings are read."""
+        document = self.why("--", self.build("grows", GROWS))
+        most = int(document["printed"]) << 10
+        self.assertLess(document["processes"][0]["peak_rss"], most + (1 << 20))
 
     def test_a_child_has_the_blocks_of_its_parent(self) -> None:
         program = self.build("books", BOOKS)

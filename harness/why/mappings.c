@@ -35,6 +35,20 @@ static bool parse_head(const char *line, struct mapping *m) {
     return true;
 }
 
+/* The kernel tells the list in parts. A mapping that grows between two, or is joined with what lies
+ * below, is told again from its start (fs/proc/task_mmu.c). What was told last is true. */
+static void forget_from(struct mappings *m, uint64_t start) {
+    while (m->count && m->item[m->count - 1].start >= start)
+        m->count--;
+    struct mapping *last = m->count ? &m->item[m->count - 1] : NULL;
+    if (!last || last->end <= start)
+        return;
+    const double part = (double)(start - last->start) / (double)(last->end - last->start);
+    last->end         = start;
+    last->rss         = (int64_t)((double)last->rss * part);
+    last->huge        = (int64_t)((double)last->huge * part);
+}
+
 bool mappings_read(struct mappings *m, const char *path) {
     char *line  = NULL;
     size_t size = 0;
@@ -42,6 +56,7 @@ bool mappings_read(struct mappings *m, const char *path) {
     m->count    = 0;
     for (struct mapping head, *last = NULL; f && getline(&line, &size, f) > 0;) {
         if (parse_head(line, &head)) {
+            forget_from(m, head.start);
             last = add(m);
             if (!last)
                 break;

@@ -21,7 +21,8 @@ struct mappings {
     size_t count, room;
 };
 
-/* Reads such a file. False: it is not there, or empty: the process has ended. */
+/* Reads such a file, in the order of addresses; no two overlap, also if the process maps meanwhile.
+ * False: it is not there, or empty: the process has ended. */
 bool mappings_read(struct mappings *, const char *path);
 void mappings_free(struct mappings *);
 

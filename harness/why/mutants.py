@@ -4,6 +4,7 @@ WHY = "harness/test/test_why.py"
 VERDICT = "scripts/verdicts/test_why_verdict.py"
 TALLY = "harness/why/test_tally"
 SAMPLE = "harness/why/test_sample"
+MAPPINGS = "harness/why/test_mappings"
 FORKS = "harness/test/test_forks.py:Forks.test_more_processes_than_a_program_may_have"
 
 MUTANTS = [
@@ -295,5 +296,29 @@ MUTANTS = [
         "and (p.seconds <= end)",
         f"{VERDICT}:Kinds.test_the_way_out_is_left_out",
         "frees all at its end",
+    ),
+    (
+        "why: a mapping that grows while the list is read is there once",
+        "harness/why/mappings.c",
+        "        m->count--;\n",
+        "        break;\n",
+        MAPPINGS,
+        "as it is now",
+    ),
+    (
+        "why: memory is at most what there was",
+        "harness/why/mappings.c",
+        "            forget_from(m, head.start);\n",
+        "            (void)forget_from;\n",
+        f"{WHY}:Books",
+        "test_memory_is_at_most_what_there_was",
+    ),
+    (
+        "why: of a mapping that was divided while the list is read, the rest is left",
+        "harness/why/mappings.c",
+        "    last->rss         = (int64_t)((double)last->rss * part);\n",
+        "",
+        MAPPINGS,
+        "one was divided",
     ),
 ]
