@@ -526,8 +526,10 @@ def first_parts(text: str, room: int) -> list[str]:
 
 def nothing(run: Results) -> str:
     """Why there is no answer."""
-    floor = any(r.samples for r in run.rows)
-    return "Only the floor was measured, which is not an allocator." if floor else NOTHING
+    there = [r for r in run.rows if r.samples]
+    if any(not r.floor for r in there):
+        return "Nothing can be ranked at the number of threads nearest to the CPUs."
+    return "Only the floor was measured, which is not an allocator." if there else NOTHING
 
 
 def format_answer(a: Answer, room: int = LINES) -> list[str]:

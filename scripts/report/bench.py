@@ -260,7 +260,7 @@ def page(
         files="bench.json and timeline.csv",
         gaps=gaps,
         findings=(core or found) + summary.from_answer(s),
-        more=summary.folds(s, found) if core else [],
+        more=summary.folds(s, found if core else []),
         meaning=summary.MEANING,
         sections=made,
         facts=told,

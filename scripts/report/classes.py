@@ -298,7 +298,7 @@ def page(classes: Sequence[OfClass], name: str) -> Page:
         files=answer.listed([f"{x}/bench.json" for x in names]),
         gaps=[differences(sides), *by_class(gaps)],
         findings=by_class(findings),
-        more=folds(sides, found) if any(cores) else [],
+        more=folds(sides, found if any(cores) else [[] for _ in sides]),
         meaning=f"{summary.MEANING} {FAMILIES}",
         sections=[s for s in sections if s.parts],
         facts=facts_of_all(sides),

@@ -161,8 +161,8 @@ def at_other_threads(study: Study) -> list[Sentence]:
 
 
 def folds(study: Study, found: list[Sentence]) -> list[Fold]:
-    """What is said beside the core at its main number of threads; `found` is all at the main ones. Of the core it stands
-    open: a reader looks for it."""
+    """What is said beside the core at its main number of threads; `found` is what is at the main ones, and not said yet. Of
+    the core it stands open: a reader looks for it."""
     made = []
     others = at_other_threads(study)
     for t in dict.fromkeys(sorted(s.threads for s in others)):

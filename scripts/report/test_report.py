@@ -252,6 +252,14 @@ class Gaps(unittest.TestCase):
         self.assertIn("No sample is good", said(page_of(document([failed("a"), failed("b")]))))
         self.assertIn("Only the floor was measured", said(page_of(document([entry("null", 1)]))))
 
+    def test_nothing_at_the_main_number_of_threads(self) -> None:
+        """What is known at others is said all the same."""
+        entries = noisy({"system": 10.0, "a": 5.0}, threads=4) + [failed("a", threads=2)]
+        text = said(page_of(document(entries)))
+        self.assertIn("Nothing can be ranked at the number of threads nearest to the CPUs.", text)
+        self.assertIn("On tiny at 4 threads, a is fastest", text)
+        self.assertNotIn("floor", text)
+
     def test_of_few_rounds_nothing_is_promised(self) -> None:
         self.assertEqual(paired.smallest_seen([0.1, 9.0], 0.02, 0.001, 0.1), float("inf"))
         made = page_of(document(noisy({"system": 10.0, "a": 10.2}, rounds=2, noise=0.2)))
