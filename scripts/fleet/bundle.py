@@ -17,18 +17,33 @@ BESIDE = ("known-failures.json", "tunings.json", "stacks", "plugin.so")
 DISTRIBUTION = ("/usr/", "/lib/", "/lib64/")
 TASK = ("fleet/__init__.py", "fleet/task.py", "fleet/rounds.py", "stored_file.py")  # of scripts/
 
-# Nothing is written into it: the folder comes as an argument.
-SCRIPT = """\
-#!/bin/sh
-# A task of a fleet; its arguments are the folder and the number of the submission.
-exec >>"$1/logs/$2.$SLURM_ARRAY_TASK_ID.log" 2>&1
-echo "task: on ${SLURMD_NODENAME:-$(uname -n)}, attempt ${SLURM_RESTART_COUNT:-0}"
-if [ ! -x /usr/bin/python3 ]; then
-  echo "task: $(uname -n) does no work: it has no /usr/bin/python3" >&2
+# The end of a task's script, which has the folder in `place`. A node that cannot run task.py says so in its place: else it would fail
+# one task after another, and all rounds with them.
+RUN = """\
+python=/usr/bin/python3
+node=${SLURMD_NODENAME:-$(uname -n)}
+why=
+if [ ! -x "$python" ]; then
+  why="it has no $python"
+elif ! "$python" -E -s -c 'import sys; sys.exit(sys.version_info < (3, 9))'; then
+  why="its $python is older than 3.9, or does not start"
+fi
+if [ "$why" ]; then
+  echo "task: $node does no work: $why" >&2
+  half=$place/nodes/.$node.json.$$.new
+  echo "{\\"node\\": \\"$node\\", \\"refused\\": [\\"$why\\"]}" >"$half" && mv "$half" "$place/nodes/$node.json"
   exit 2
 fi
-exec /usr/bin/python3 -E -s -B "$1/bundle/fleet/task.py" "$1" "$2"
+exec "$python" -E -s -B "$place/bundle/fleet/task.py" "$place" "$2"
 """
+# Nothing is written into it: the folder comes as an argument.
+SCRIPT = f"""\
+#!/bin/sh
+# A task of a fleet; its arguments are the folder and the number of the submission.
+place=$1
+exec >>"$place/logs/$2.$SLURM_ARRAY_TASK_ID.log" 2>&1
+echo "task: on ${{SLURMD_NODENAME:-$(uname -n)}}, attempt ${{SLURM_RESTART_COUNT:-0}}"
+{RUN}"""
 
 
 class Lacking(Exception):

@@ -531,6 +531,14 @@ MUTANTS = [
         "test_a_list_of_files",
     ),
     (
+        "fleet: a node that cannot run the task says so",
+        "scripts/fleet/bundle.py",
+        ' && mv "$half" "$place/nodes/$node.json"',
+        "",
+        f"{FLEET}:Node.test_a_node_that_cannot_run_the_task_says_so",
+        "test_a_node_that_cannot",
+    ),
+    (
         "fleet: a killed driver fails its task",
         "scripts/fleet/task.py",
         "            code = 128 - code\n",

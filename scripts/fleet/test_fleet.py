@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from bench_results import Unusable
 from fleet import __main__ as main
-from fleet import asked, cli, jobs, machines, rounds, slurm, task, tries, unshared, verdicts
+from fleet import asked, bundle, cli, jobs, machines, rounds, slurm, task, tries, unshared, verdicts
 from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen, refusals
 
@@ -1082,6 +1082,26 @@ class Node(InFolder):
         self.assertIn("differs from the submitter's: another library", differs)
         (other,) = task.differences(self.folder, {"architecture": "vax", "files": {}})
         self.assertIn("not vax", other)
+
+    def test_a_node_that_cannot_run_the_task_says_so(self) -> None:
+        for name in ("logs", "nodes", "jobs"):
+            (self.folder / name).mkdir()
+        python = self.folder / "a python"
+        for answer, says in ((None, f"it has no {python}"), ("exit 1", "is older than 3.9, or")):
+            if answer:
+                python.write_text(f"#!/bin/sh\n{answer}\n")
+                python.chmod(0o755)
+            script = self.folder / "task.sh"
+            script.write_text(bundle.SCRIPT.replace("/usr/bin/python3", f"'{python}'"))
+            own = {"SLURM_ARRAY_TASK_ID": "3", "SLURMD_NODENAME": "n1"}
+            with mock.patch.dict(os.environ, own):
+                self.assertEqual(run("/bin/sh", script, self.folder, "0").returncode, 2)
+            (refused,) = refusals(self.folder)
+            self.assertEqual((refused.node, refused.program), ("n1", ""))
+            self.assertIn(says, refused.reasons[0])
+            self.assertIn(f"task: n1 does no work: {refused.reasons[0]}\n", (self.folder / "logs" / "0.3.log").read_text())  # fmt: skip
+            self.assertEqual([p.name for p in (self.folder / "nodes").iterdir()], ["n1.json"])
+        self.assertIn(bundle.RUN, unshared.SCRIPT)
 
     def test_a_driver_that_is_killed_is_said(self) -> None:
         """As by the kernel, where memory ends."""

@@ -20,6 +20,7 @@ from typing import Any, Callable, Collection, Iterable
 
 from bench_results import Unusable
 from fleet import slurm
+from fleet.bundle import RUN
 from fleet.task import digest
 
 # A task waits so long for its bundle.
@@ -79,12 +80,7 @@ while [ ! -e "$place/$3.there" ]; do
 done
 trap - TERM
 rm -f "$place/$3.tar"
-if [ ! -x /usr/bin/python3 ]; then
-  echo "task: $SLURMD_NODENAME does no work: it has no /usr/bin/python3" >&2
-  exit 2
-fi
-exec /usr/bin/python3 -E -s -B "$place/bundle/fleet/task.py" "$place" "$2"
-"""
+{RUN}"""
 
 
 def prefix(asked: Any) -> str:
