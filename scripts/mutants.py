@@ -797,6 +797,22 @@ MUTANTS = [
         "test_another_version",
     ),
     (
+        "checkers of pages: fewer than six rounds have Student's test, and the range",
+        "scripts/report/recounting.mjs",
+        "const FEW = 6",
+        "const FEW = 2",
+        f"{REPORT}:WholePage.test_few_rounds",
+        "",
+    ),
+    (
+        "checkers of pages: rounds that lie close together by chance prove nothing",
+        "scripts/report/recounting.mjs",
+        "noise = Math.max(scatter(d), usual) /",
+        "noise = scatter(d) /",
+        f"{REPORT}:WholePage.test_few_rounds",
+        "",
+    ),
+    (
         "checkers of pages: no other version is recomputed",
         "scripts/report/recounting.mjs",
         "  return ofThisVersion(file, document);",

@@ -1,6 +1,6 @@
 // Recomputes the sentences of a page from JSON alone, with code of its own: of check, harden, why (the numbers in them)
-// and real programs (six rounds or more). Prints what disagrees, and ends with 1. recompute.mjs: make bench.
-import { count, discoveries, json, median, pageOf, sum, tail } from "./recounting.mjs";
+// and real programs. Prints what disagrees, and ends with 1. recompute.mjs: make bench.
+import { count, discoveries, json, median, pageOf, pOf, scatter, sum } from "./recounting.mjs";
 const [, , pageFile, ...files] = process.argv; // usage: node recount.mjs PAGE JSON...
 const wrong = [], sentences = pageOf(pageFile).sentences("finding"), UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 let seen = 0; const compare = (said, shown, values) => { // sizes in bytes; each number must be as near as its digits allow
@@ -62,10 +62,10 @@ const KINDS = ["time", "peak memory", "memory after"], shares = (doc, { program,
 };
 const programs = (docs, names) => {
   const pairs = [], bases = docs.map((doc) => (costs(doc, "time").has("glibc") ? "glibc" : "system"));
-  docs.forEach((doc, n) => KINDS.forEach((what) => [...costs(doc, what)].forEach(([one, a], i, list) => list.slice(i + 1).forEach(([other, b]) => {
-    const d = [...a].filter(([round]) => b.has(round)).map(([round, x]) => x - b.get(round)), up = sum(d) > 0;
-    if (d.length) pairs.push({ n, what, less: up ? other : one, more: up ? one : other, p: Math.min(1, 2 * tail(d.map((x) => (up ? x : -x) - Math.log(1.02)))) });
-  }))));
+  docs.forEach((doc, n) => KINDS.forEach((what) => {
+    const asked = [...costs(doc, what)].flatMap(([one, a], i, list) => list.slice(i + 1).map(([other, b]) => ({ one, other, d: [...a].filter(([round]) => b.has(round)).map(([round, x]) => x - b.get(round)) }))).filter(({ d }) => d.length);
+    for (const { one, other, d } of asked) pairs.push({ n, what, less: sum(d) > 0 ? other : one, more: sum(d) > 0 ? one : other, p: pOf(d, 0.02, median(asked.map((x) => scatter(x.d)))) });
+  }));
   const [told] = discoveries(pairs, 0.05);
   for (const said of sentences) {
     const m = said.match(/^(\S+), compared with the C library's malloc: less time in (\d+) of (\d+) programs?, more in (\d+); less peak memory in (\d+) of (\d+) programs?, more in (\d+)(?:; less memory after in (\d+) of (\d+) programs?, more in (\d+))?; all/), left = said.match(/^(\S+): left of its own peak [\d.]+ s after its load: (.*)\.$/), own = left ? shares(docs[names.indexOf(left[1])]) : new Map();

@@ -189,6 +189,28 @@ class Pages(PageTest):
             self.recounted(text.replace("less time in 1 of", "less time in 0 of"), *files)[0], 1
         )
 
+    def test_programs_of_few_rounds(self) -> None:
+        """Another program knows their rule: rounds scatter at least as is usual, and the test is Student's."""
+        told = set()
+        for rounds in (1, 3, 5):
+            files = []
+            for name, time in (("one", 0.5), ("two", 0.93)):
+                of = program({"system": 1.0, "quick": time, "like": 1.0}, rounds)
+                for one in of["runs"]:  # by chance, the rounds of one pair lie close together
+                    if one["row"] != "like":
+                        one["wall_seconds"] = time if one["row"] == "quick" else 1.0
+                files.append(self.put(f"{name}.json", of))
+            text = self.text(self.directory)
+            self.assertEqual(
+                self.recounted(text, *files), (0, "2 statements are recomputed; 0 disagree\n")
+            )
+            found = re.search(r"quick, compared with.*?less time in (\d) of", text)
+            assert found
+            told.add(found[1])
+            wrong = text.replace(found[0], f"{found[0][:-4]}7 of")
+            self.assertEqual(self.recounted(wrong, *files)[0], 1)
+        self.assertGreater(len(told), 1, "some are told, and some are not")
+
     def test_a_program_that_is_linked_with_another(self) -> None:
         """A name means the same in every program, and is the head of one column."""
         linked, rate = program({"system": 1.0, "glibc": 2.0, "quick": 1.0}), program(

@@ -675,13 +675,33 @@ class WholePage(DriverTest):
         self.assertEqual(result.stdout, f"page: {folder / 'report.html'}\n")
         return (folder / "report.html").read_text()
 
-    def recompute(self, text: str, count: int = 100) -> "subprocess.CompletedProcess[str]":
+    def recompute(
+        self, text: str, count: int = 100, bench_file: Path = EXAMPLE / "bench.json"
+    ) -> "subprocess.CompletedProcess[str]":
         file = self.directory / "looked-at.html"
         file.write_text(text)
         node = shutil.which("node")
         if not node:
             self.skipTest("node is not installed")
-        return run(node, RECOMPUTE, EXAMPLE / "bench.json", file, count)
+        return run(node, RECOMPUTE, bench_file, file, count)
+
+    def test_few_rounds(self) -> None:
+        """Another program knows their rule: Student's test, the range in place of intervals and of quartiles."""
+        times = {"system": 10.0, "a": 5.0, "b": 5.0, "c": 6.0, "null": 1.0}
+        for rounds, noise, said, wrongs in (
+            (1, 0.03, 4, [("by one sample, which may be noise", "by one sample"), (" is fastest by one sample, which may be noise:", " is fastest:")]),
+            (3, 0.001, 6, [("tie as the fastest", "are fastest"), ("range of the rounds: 0.", "range of the rounds: 1."), ("at 1 thread, a and b tie", "at 1 thread, a and c tie")]),
+            (3, 0.3, 4, [("3 samples of each are too few to tell time", "2 samples of each are too few to tell time"), ("are too few to tell memory apart", "are too few to tell it apart")]),
+            (5, 0.01, 6, [("range of the rounds: 0.", "range of the rounds: 1."), ("difference of ", "difference of 1")]),
+        ):  # fmt: skip
+            of = document([e for t in (1, 2) for e in noisy(times, rounds, noise, t, threads=t)])
+            text = self.made(of)
+            file = self.directory / "run" / "bench.json"
+            told = self.recompute(text, 1000, file).stdout
+            self.assertRegex(told, rf"^{said} sentences and \d+ numbers are recomputed; 0 disagree\n$")  # fmt: skip
+            for right, wrong in wrongs:
+                self.assertIn(right, text)
+                self.assertEqual(self.recompute(text.replace(right, wrong), 1, file).returncode, 1, right)  # fmt: skip
 
     def test_the_example(self) -> None:
         """All its numbers are those of the samples, as another program computes them; and a wrong one is noticed."""
