@@ -437,6 +437,14 @@ MUTANTS = [
         "Their medians differ by chance",
     ),
     (
+        "programs: a table again writes nothing into the run",
+        "scripts/programs.py",
+        "judge(options.table, core_named(), options.keep)",
+        "judge(options.table, core_named(), True)",
+        "scripts/test_programs.py",
+        "test_a_table_again",
+    ),
+    (
         "programs: a row without a peak of memory has none",
         "scripts/programs_table.py",
         "            if cost is None:  # of a row",

@@ -8,7 +8,8 @@ ALLOCATORS, PRELOAD, RIVALS, QUICK, RUNS, SEED, TIMEOUT, OUT, ARGS. What a progr
 build/programs/. A program that is not installed is skipped, with the reason.
 
 Below the table stands where the synthetic workloads agree with these programs, and each pair of allocators
-that they have in reversed order; agreement.json has all pairs. CORE names the run of `make bench` that is
+that they have in reversed order; agreement.json has all pairs. `--table` prints again, and writes
+nothing unless `--keep` asks for it. CORE names the run of `make bench` that is
 compared; else it is results/latest, if that is a whole run of the core, else results/example.
 """
 
@@ -221,7 +222,7 @@ def run_all(entries: Iterable[Entry], quick: bool) -> int:
     finally:
         done = stored(out)
         if done:
-            print("\n".join(judge(out, core_named())))
+            print("\n".join(judge(out, core_named(), keep=True)))
             print("".join(f"{line}\n" for line in skipped), end="")
             write_page(out)
             print(f"data: {out}")
@@ -249,6 +250,9 @@ def main() -> int:
     parser.add_argument(
         "--table", type=Path, metavar="FOLDER", help="print the table of a run again"
     )
+    parser.add_argument(
+        "--keep", action="store_true", help="with --table: write agreement.json into FOLDER anew"
+    )
     options = parser.parse_args()
     if options.table:
         if not stored(options.table):
@@ -256,7 +260,7 @@ def main() -> int:
                 f"{options.table}: {'no result of a program is in it' if options.table.is_dir() else 'not a folder'}; "
                 "--table takes the folder of a run of make bench-programs, results/…-programs"
             )
-        print("\n".join(judge(options.table, core_named())))
+        print("\n".join(judge(options.table, core_named(), options.keep)))
         return 0
     entries = choose(catalogue(), os.environ.get("PROGRAMS", ""))
     is_yes("RIVALS", os.environ)

@@ -287,8 +287,8 @@ def core_names(measured: Measured) -> dict[str, dict[str, list[float]]]:
     }
 
 
-def judge(folder: Path, core: Optional[Path]) -> list[str]:
-    """The tables, and where the core agrees. Keeps the latter in the folder, if it may be written."""
+def judge(folder: Path, core: Optional[Path], keep: bool = False) -> list[str]:
+    """The tables, and where the core agrees. `keep`: writes the latter into the folder, too, if that may be written."""
     done = stored(folder)
     lines = [table(done), ""]
     try:
@@ -296,9 +296,10 @@ def judge(folder: Path, core: Optional[Path]) -> list[str]:
         answers = agreement.compare({m.name: core_names(m) for m in done}, run)
     except bench_results.Unusable as problem:
         return [*lines, f"It is not known whether the core agrees: {problem}"]
-    try:
-        text = json.dumps(agreement.document(answers, run, name), indent=1)
-        stored_file.write(folder / AGREEMENT, f"{text}\n".encode())
-    except OSError as problem:
-        print(f"programs.py: cannot write {folder / AGREEMENT}: {problem}", file=sys.stderr)
+    if keep:
+        try:
+            text = json.dumps(agreement.document(answers, run, name), indent=1)
+            stored_file.write(folder / AGREEMENT, f"{text}\n".encode())
+        except OSError as problem:
+            print(f"programs.py: cannot write {folder / AGREEMENT}: {problem}", file=sys.stderr)
     return lines + agreement.words(answers, run, name)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,20 @@ class Run(DriverTest):
                 self.assertEqual((done.returncode, done.stdout), (2, ""), text)
                 self.assertRegex(done.stderr, rf"\Aprograms.py: .*{said}.*\n\Z", text)
                 self.assertIn("make bench-programs", done.stderr)
+
+    def test_a_table_again_changes_nothing_in_the_run(self) -> None:
+        """agreement.json is of the core that was named then. It is written anew if that is asked for."""
+        folder = self.directory / "stored"
+        shutil.copytree(
+            ROOT / "results" / "programs", folder, ignore=shutil.ignore_patterns("core")
+        )
+        file = folder / "agreement.json"
+        file.write_text("{}")
+        for words, kept in (([], True), (["--keep"], False)):
+            done = run(SCRIPT, *words, "--table", folder, env=clean_environment())
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(file.read_text() == "{}", kept)
+            self.assertIn("Compared with results/example", done.stdout)
 
     def test_readme_shows_the_stored_run(self) -> None:
         stored = ROOT / "results" / "programs"

@@ -34,7 +34,7 @@ SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
     "harden": [PAGE],
     "gate": [PAGE],
     "try": [("verdicts/try_verdict.py",), PAGE, ("verdicts/try_plot.py",)],
-    "programs": [("programs.py", "--table"), PAGE],
+    "programs": [("programs.py", "--keep", "--table"), PAGE],
 }
 # What shows all classes of machines side by side, where there are several.
 APART_BY = {"run": [("plot.py",), PAGE]}
