@@ -10,13 +10,13 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any, ContextManager, Optional
+from typing import Any, Collection, ContextManager, Optional
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a folder, it is a package
 
 from bench_results import Unusable, plural, printable
 from fleet import asked as asking
-from fleet import cli, jobs, locks, machines, slurm, tries, unshared, verdicts
+from fleet import cli, failures, jobs, locks, machines, slurm, tries, unshared, verdicts
 from fleet.asked import Refusal
 from fleet.bundle import Lacking
 from fleet.collect import Asked, Collected, collect
@@ -99,6 +99,7 @@ class Fleet:
         self.bare = bare
         self.began = time.monotonic()
         self.at_begin: Optional[int] = None
+        self.given_up: set[int] = set()  # rounds that would fail again
         self.now = False  # it is to wait for nothing
         self.exchange: Optional[unshared.Exchange] = None  # with nodes that share no folder
         if self.fleet.get("unshared"):
@@ -146,6 +147,32 @@ class Fleet:
 
     def missing(self, parts: list[Part]) -> list[int]:
         return sorted(set(range(self.asked.repetitions)) - self.whole(parts))
+
+    def failed(self, missing: Collection[int]) -> list[failures.Failure]:
+        """Nothing is said of tasks that may go on."""
+        found = failures.of_missing(self.folder, self.fleet, jobs.submissions(self.folder), missing)
+        return [f for f in found if f.ended or not self.now]
+
+    def unexplained(self, missing: Collection[int]) -> list[failures.Failure]:
+        """Failures but for those that nodes say of themselves."""
+        return failures.unexplained(self.failed(missing), self.refusals())
+
+    def worth_another(self, parts: list[Part]) -> list[int]:
+        """The missing rounds, but for those that would fail again for sure. Who was told so may have mended it, and a later
+        collect submits these anew, too."""
+        missing = self.missing(parts)
+        failed = self.failed(missing)
+        lost = failures.hopeless(self.fleet, failed, self.whole(parts))
+        told = {n for f in failed if f.was_told for n in f.rounds}
+        new = lost - told - self.given_up
+        if new:
+            self.given_up |= new
+            jobs.note_told(self.folder, {f.submission for f in failed if new & set(f.rounds)})
+            self.say(
+                f"{named(self.fleet, new)} would fail again, and are not submitted anew; if the nodes are to blame, mend them: "
+                f"{self.go_on}"
+            )
+        return [n for n in missing if n not in self.given_up]
 
     def line(self, there: int, tasks: list[slurm.Waiting]) -> str:
         if self.at_begin is None:
@@ -239,7 +266,7 @@ class Fleet:
         before: Optional[tuple[int, int]] = None
         while True:
             parts = self.wait()
-            missing = self.missing(parts)
+            missing = self.worth_another(parts)
             now = (len(missing), -len(self.refusals()))
             last = jobs.submissions(self.folder)
             if not missing or (before is not None and now >= before):
@@ -256,6 +283,8 @@ class Fleet:
                 return parts
             before = now
             how = last[-1][1] if last else {**HOW, **self.fleet.get("how", {})}
+            for line in failures.told(failures.unexplained(self.failed(missing), self.refusals())):
+                self.say(line)
             lost = f"{plural(len(missing), 'round')} got lost ({named(self.fleet, missing)})"
             complain(f"fleet: {lost}: submitted anew")
             try:
@@ -321,12 +350,16 @@ class Fleet:
         missing = made.missing(self.asked)
         whole = self.asked.repetitions - len(missing)
         later = verdict = 0
+        failed_tasks = self.unexplained(missing)
         print(
             f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, COUNTED[self.fleet['work']])}, "
             f"{made.failed} failed"
+            + f"; {plural(len(failed_tasks), 'task')} failed" * bool(failed_tasks)
         )
-        for refused in self.refusals():
-            print(f"{refused.what}: {printable('; '.join(refused.reasons))}")
+        for node in self.refusals():
+            print(f"{node.what}: {printable('; '.join(node.reasons))}")
+        for line in failures.told(failed_tasks):
+            print(line)
         for problem in made.problems:
             print(printable(problem))
         for of in made.classes:
@@ -372,6 +405,8 @@ def status(fleet: Fleet) -> int:
     if fleet.exchange and any(unshared.is_held(t, True) for t in tasks):
         print(f"tasks are held until somebody sends their bundle: {fleet.go_on}")
     missing = fleet.missing(parts)
+    for line in failures.told(fleet.unexplained(missing)) if not tasks else ():
+        print(f"  {line}")
     if missing and not tasks:
         lost = named(fleet.fleet, missing)
         print(f"no task is left, and {lost} are missing: collect submits them anew")

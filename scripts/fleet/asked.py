@@ -26,6 +26,8 @@ FLAGS = (
     *("--tunings", "--higher-is-better", "--same-output", "--any-output", "--shell"),
     *("--smallest-limit", "--rivals"),
 )
+# The driver has looked at all options before it does this.
+ANSWERED_AT_ONCE = {"check": "--list-checks", "harden": "--list-misuses", "try": "--help"}
 
 
 class Refusal(Exception):
@@ -53,18 +55,34 @@ def joined(options: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{name}={value}" if value else name for name, value in options]
 
 
-def ask(driver: Path, words: Sequence[str]) -> list[str]:
-    """The names of all samples of a run, in the driver's words. Raises Refusal with what it says."""
+def told_by(driver: Path, *words: str) -> str:
+    """What the driver prints. Raises Refusal with what it says, if it would refuse these options on the nodes, too."""
     done = subprocess.run(
-        [str(driver), "run", *words, "--benchmark_list_tests"],
+        [str(driver), *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
     )
     if done.returncode:
-        raise Refusal(done.stderr.strip().removeprefix("spanbench: ") or "the driver lists nothing")
-    return [re.sub(r"/iterations:1/manual_time$", "", name) for name in done.stdout.split()]
+        lines = [x.removeprefix("spanbench: ") for x in done.stderr.splitlines()]
+        why = [x for x in lines if not x.startswith("null is skipped: ")]  # it always is
+        raise Refusal("; ".join(why) or "the driver lists nothing")
+    return done.stdout
+
+
+def ask(driver: Path, words: Sequence[str]) -> list[str]:
+    """The names of all samples of a run. Raises Refusal."""
+    names = told_by(driver, "run", *words, "--benchmark_list_tests").split()
+    return [re.sub(r"/iterations:1/manual_time$", "", name) for name in names]
+
+
+def refuse_unknown(driver: Path, work: str, options: Sequence[tuple[str, str]]) -> None:
+    """What the driver would refuse on each node, it refuses here. Of programs, allocators and libraries are looked up by `run`:
+    `try` itself would begin with them."""
+    told_by(driver, work, *joined(options), ANSWERED_AT_ONCE[work])
+    if work == "try":
+        ask(driver, joined([(n, v) for n, v in options if n in ("--allocators", "--preload")]))
 
 
 def exactly(rows: Sequence[str]) -> str:
@@ -174,6 +192,7 @@ def prepare(out: Path, driver: Path, work: str, words: Sequence[str], count: int
         names = {row.split("/")[1] for row in plan["rows"]}
     else:
         plan = plan_of_verdicts(work, options, count)
+        refuse_unknown(driver, work, options)
         names = allocators_of(driver, options)
     document = {
         "work": work,

@@ -74,6 +74,7 @@ def prepare(out: Path, driver: Path, words: list[str], say: Callable[[str], None
             raise Refusal(
                 f"{name} is not for a fleet of programs: the files of workloads/programs/ say it"
             )
+    asking.refuse_unknown(driver, "try", [(n, v) for n, v in options if n not in OF_ALL])
     given = dict(options)
     quick = "--quick" in given
     runs = given.get("--runs") or str(programs.QUICK_RUNS if quick else programs.RUNS)

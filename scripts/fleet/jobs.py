@@ -4,7 +4,7 @@ behind is enough to go on."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Collection, Iterable, Sequence
 
 from fleet import rounds, slurm, unshared
 from fleet.parts import read
@@ -27,6 +27,13 @@ def submissions(folder: Path) -> list[tuple[int, Any]]:
         except SPOILED:
             continue
     return found
+
+
+def note_told(folder: Path, numbers: Collection[int]) -> None:
+    """That these would fail again: who collects all the same has mended it."""
+    for number, of in submissions(folder):
+        if number in numbers:
+            save(folder / "jobs" / f"{number}.json", {**of, "told": True})
 
 
 def submit(

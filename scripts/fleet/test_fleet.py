@@ -466,10 +466,26 @@ class Programs(OfPrograms):
                 tries.split(words)
         mine = self.folder / "mine"
         mine.write_text("")
+        with self.assertRaisesRegex(asked.Refusal, "mine is not a program"):
+            tries.file_of(["./mine", "x"], self.folder, False)
+        mine.chmod(0o755)
         self.assertEqual(tries.file_of(["./mine", "x"], self.folder, False), self.folder / "mine")
         self.assertEqual(tries.file_of(["./mine 'x"], self.folder, True), None)
         self.assertEqual(tries.file_of(["./mine x"], self.folder, True), self.folder / "mine")
-        self.assertEqual(tries.file_of(["for x in y"], self.folder, True), None)
+        shells = (
+            "for x in y",
+            "cd /; ls",
+            "A=1 none",
+            "{ none; }",
+            "$none",
+            "~/none",
+            "f(){ :; }; f",
+        )
+        for of in shells:
+            self.assertEqual(tries.file_of([of], self.folder, True), None)
+        for of in ("none x", "./none", "/none/none"):
+            with self.assertRaisesRegex(asked.Refusal, "there is no program"):
+                tries.file_of([of], self.folder, True)
         self.assertEqual(tries.file_of(["env"], self.folder, False), Path(str(shutil.which("env"))))
         with self.assertRaises(asked.Refusal):
             tries.file_of(["./none"], self.folder, False)
@@ -1210,6 +1226,31 @@ class Words(InFolder):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(says, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
+
+    def test_what_the_driver_would_refuse_on_each_node_is_not_submitted(self) -> None:
+        cases: list[tuple[str, list[str], str]] = [
+            ("check", ["--checks=nosuch.*"], "fleet: no check matches 'nosuch.*'"),
+            ("check", ["--profile=nosuch"], "not 'nosuch'"),
+            ("check", ["--allocators=nosuch"], "unknown allocator 'nosuch'"),
+            ("harden", ["--misuses=nosuch.*"], "fleet: no misuse matches 'nosuch.*'"),
+            ("harden", ["--allocators=nosuch"], "unknown allocator 'nosuch'"),
+            ("run", ["--allocators=nosuch"], "unknown allocator 'nosuch'"),
+            ("try", ["--timeout=0", "--", "true"], "--timeout takes seconds"),
+            ("try", ["--allocators=nosuch", "--", "true"], "unknown allocator 'nosuch'"),
+            ("try", ["--shell", "--", "nosuch x"], "there is no program nosuch"),
+            ("programs", ["--allocators=nosuch"], "unknown allocator 'nosuch'"),
+        ]
+        out = self.folder / "out"
+        submit = ["submit", "--driver", SPANBENCH, "--out", out]
+        with self.programs(sbatch=f": >>{self.folder}/asked"):
+            for work, words, says in cases:
+                with self.subTest(work, words=words):
+                    whole = (FLEET, *submit, f"--work={work}", "--", *words)
+                    done = run("/usr/bin/python3", *whole, env=clean_environment())
+                    self.assertEqual(done.returncode, 2, done.stdout)
+                    self.assertIn(says, done.stderr)
+                    self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                    self.assertFalse(out.exists() and list(out.iterdir()))
 
     def test_a_submission_that_slurm_refuses_can_be_made_again(self) -> None:
         there = self.folder / "bin"

@@ -14,7 +14,7 @@ from unittest import mock
 from driving import SPANBENCH, clean_environment, run
 
 import run_folder
-from fleet import asked, jobs, locks, rounds, slurm, task
+from fleet import asked, failures, jobs, locks, rounds, slurm, task
 from fleet import __main__ as main
 from fleet.test_fleet import FLEET, ROWS, InFolder, document
 
@@ -277,6 +277,107 @@ class Spoiled(OfOne):
         with mock.patch.object(slurm, "submit", return_value="8"):
             jobs.submit(self.folder, {"name": "x"}, [0], 1, 0, [], [])
         self.assertEqual(list(jobs.files(self.folder)), [0, 1])
+
+
+class Failing(OfOne):
+    """Two tasks of a program."""
+
+    ASKED = {"name": "x", "work": "try", "rows": [], "each": 1, "repetitions": 2, "seed": 1}
+
+    def setUp(self) -> None:
+        super().setUp()
+        task.save(self.folder / "fleet.json", self.ASKED)
+        (self.folder / "logs").mkdir()
+        self.submitted(0)
+
+    def submitted(self, number: int) -> None:
+        how = {"batches": [[0, 0], [1, 1]], "batch": 1, "at_once": 0, "options": []}
+        task.save(self.folder / "jobs" / f"{number}.json", {**how, "job": "7"})
+
+    def failed(self, name: str, code: int, cause: Any, node: str, rounds: int = 0) -> None:
+        """`cause`: of the program; None: its driver stored nothing."""
+        part = self.folder / "parts" / name / "000"
+        first = int(name[-1])
+        if cause:
+            (part / "1-x").mkdir(parents=True)
+            of = [("a", f"not run: {cause}"), ("system", cause)]
+            rows = [{"name": n, "cause": c, "absent": False} for n, c in of]
+            (part / "1-x" / "program.json").write_text(
+                json.dumps({"seed": 1 + first, "rounds": rounds, "rows": rows, "runs": []})
+            )
+        part.mkdir(parents=True, exist_ok=True)
+        task.save(part / "node.json", {"node": node, "seconds": time.time()})
+        whole = list(range(first, first + rounds))
+        task.save(part / "done.json", {"rounds": whole, "code": code})
+        log = f"task: on {node}, attempt 0\nspanbench: what it said\n"
+        (self.folder / "logs" / f"{name}.log").write_text(log)
+
+    def collect(self) -> tuple[str, str, bool]:  # type: ignore[override]
+        asked = self.folder / "asked"
+        asked.unlink(missing_ok=True)
+        with self.programs(squeue="", sbatch=f": >{asked}; echo 9"):
+            done = self.fleet("collect", "--bare", self.folder)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stdout, done.stderr, asked.exists()
+
+    def test_a_program_that_fails_everywhere_is_not_run_again(self) -> None:
+        self.failed("0.0", 1, "ended with exit code 3", "n1")
+        self.failed("0.1", 1, "ended with exit code 3", "n2")
+        said, problem, anew = self.collect()
+        self.assertFalse(anew, problem)
+        self.assertIn("rounds 0 to 1 would fail again, and are not submitted anew", problem)
+        self.assertIn("0 of 2 rounds, 0 runs, 0 failed; 2 tasks failed\n", said)
+        self.assertIn("\nn1, n2: system: ended with exit code 3\n", said)
+        with self.programs(squeue=""):
+            self.assertIn("exit code 3", self.fleet("status", self.folder).stdout)
+        _, _, anew = self.collect()
+        self.assertTrue(anew, "who was told may have mended it")
+
+    def test_what_the_driver_refuses_everywhere_is_not_asked_again(self) -> None:
+        self.failed("0.0", 2, None, "n1")
+        self.failed("0.1", 2, None, "n2")
+        said, problem, anew = self.collect()
+        self.assertFalse(anew, problem)
+        self.assertIn("\nn1, n2: what it said\n", said)
+
+    def test_what_may_go_well_elsewhere_is_submitted_anew_and_its_cause_is_told(self) -> None:
+        self.failed("0.0", 2, None, "n1")
+        self.failed("0.1", 143, None, "n2")  # it was ended
+        _, problem, anew = self.collect()
+        self.assertTrue(anew)
+        self.assertIn("fleet: n1, n2: what it said\n", problem)
+        self.submitted(1)
+        self.failed("1.0", 2, None, "n3")
+        self.failed("1.1", 0, "", "n1", 1)
+        fleet, whole = self.ASKED, [1]
+        submissions = jobs.submissions(self.folder)
+        found = failures.of_missing(self.folder, fleet, submissions, [0])
+        self.assertEqual([(f.task, f.node, f.sure) for f in found], [("1.0", "n3", True)])
+        self.assertEqual(failures.hopeless(fleet, found, []), {0})
+        self.assertEqual(failures.hopeless(fleet, found, whole), set(), "a node could do it")
+
+    def test_each_program_of_the_catalogue_is_looked_at_alone(self) -> None:
+        of = [failures.Failure(0, "0.0", [0, 1], "n1", "x", True, True, False)]
+        fleet = {"section": 2}
+        self.assertEqual(failures.hopeless(fleet, of, [2, 3]), {0, 1})
+        self.assertEqual(failures.hopeless(fleet, of, [1]), set())
+
+    def test_what_a_node_says_of_itself_is_told_once(self) -> None:
+        log = self.folder / "logs" / "0.0.log"
+        log.write_text("task: on n1, attempt 0\ntask: n1 does no work: it has no /x: library\n")
+        (self.folder / "nodes").mkdir()
+        task.save(
+            self.folder / "nodes" / "n1.json", {"node": "n1", "refused": ["it has no /x: library"]}
+        )
+        said, problem, _ = self.collect()
+        self.assertEqual((said + problem).count("it has no /x"), 1, said + problem)
+
+    def test_nothing_is_said_of_tasks_that_may_go_on(self) -> None:
+        (self.folder / "logs" / "0.0.log").write_text("spanbench: look 1 of 3\n")
+        self.failed("0.1", 1, "ended with exit code 3", "n2")
+        done = self.fleet("collect", "--now", "--bare", self.folder)
+        self.assertNotIn("look", done.stdout)
+        self.assertIn("; 1 task failed\nn2: system: ended", done.stdout)
 
 
 class Odd(OfOne):

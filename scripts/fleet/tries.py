@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -37,8 +38,12 @@ def split(words: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
     return options, list(words[at + 1 :])
 
 
+# What sh looks up as it is, a command's first word: nothing that it expands, and no assignment.
+PLAIN = re.compile(r"[\w./+-]+")
+
+
 def file_of(program: Sequence[str], folder: Path, shell: bool) -> Path | None:
-    """The program's file, if it can be told: of a command for sh, that of its first word."""
+    """The program's file, if it can be told: of a command for sh, that of its first word. Raises Refusal."""
     try:
         words = shlex.split(program[0]) if shell and program else list(program)
     except ValueError:
@@ -47,10 +52,18 @@ def file_of(program: Sequence[str], folder: Path, shell: bool) -> Path | None:
         return None
     found = folder / words[0] if "/" in words[0] else Path(shutil.which(words[0]) or "/")
     if found.is_file():
+        if not os.access(found, os.X_OK):
+            raise Refusal(f"{found} is not a program: nobody may execute it (chmod +x)")
         return found
-    if shell:
-        return None  # a word of the shell's own
+    if shell and (not PLAIN.fullmatch(words[0]) or is_the_shells(words[0])):
+        return None
     raise Refusal(f"there is no program {words[0]}")
+
+
+def is_the_shells(word: str) -> bool:
+    """Such as cd, exec and while."""
+    look = ["sh", "-c", 'command -v -- "$1"', "sh", word]
+    return "/" not in word and not subprocess.run(look, capture_output=True).returncode
 
 
 def located(options: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -73,6 +86,7 @@ def prepare(out: Path, driver: Path, words: Sequence[str]) -> Path:
     """Makes the folder of a fleet with its bundle. `words`: options of `try`, and the program behind --. Raises Refusal."""
     options, program = split(words)
     asking.refuse_ours(options)
+    asking.refuse_unknown(driver, "try", options)
     plan = asking.plan_of_verdicts("try", options, None)
     options = located(options)
     there, files = asking.bundled(options, ("--preload", "--input"))
