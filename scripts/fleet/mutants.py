@@ -539,6 +539,14 @@ MUTANTS = [
         "test_a_node_that_cannot",
     ),
     (
+        "fleet: a folder of another is not used",
+        "scripts/fleet/unshared.py",
+        "if ! {{ {IS_MINE} && mkdir",
+        "if ! {{ mkdir",
+        f"{FLEET}:TaskThatWaits.test_a_folder_of_another_is_not_used",
+        "test_a_folder_of_another",
+    ),
+    (
         "fleet: a killed driver fails its task",
         "scripts/fleet/task.py",
         "            code = 128 - code\n",

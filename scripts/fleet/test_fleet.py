@@ -1071,6 +1071,26 @@ class TaskThatWaits(OfNodes):
         self.assertEqual(self.task(), 2)
         self.assertEqual(self.held, "", "it would find the same")
 
+    def test_a_folder_of_another_is_not_used(self) -> None:
+        self.task()
+        other = self.folder / "other"
+        other.mkdir()
+        self.place.symlink_to(other)
+        self.assertEqual(self.task(), 2)
+        self.assertEqual((list(other.iterdir()), self.held), ([], ""))
+        self.place.unlink()
+        self.place.mkdir(mode=0o777)
+        if os.geteuid() == 0:  # who else can give a folder away?
+            os.chown(self.place, 65534, 65534)
+            self.assertEqual(self.task(), 2)
+            self.assertEqual(list(self.place.iterdir()), [])
+            os.chown(self.place, 0, 0)
+        self.task(SLURM_RESTART_COUNT="2")
+        self.assertTrue((self.place / "logs" / "1.3.log").exists(), "its own it finds again")
+        shutil.rmtree(self.place)
+        self.task(SLURM_RESTART_COUNT="2")
+        self.assertEqual(self.place.stat().st_mode & 0o777, 0o711)
+
     def test_with_a_bundle_it_works_and_keeps_no_archive(self) -> None:
         made = self.archive_of({"bundle/fleet/task.py": "import sys; sys.exit(7)"})
         (self.folder / "jobs" / "1.tar").write_bytes(made)

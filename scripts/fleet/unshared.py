@@ -46,6 +46,9 @@ PLACES = "places"
 SENT = "sent"
 BUSY = "busy"
 
+# Of a node's folder, for the shell: it is one, no link to one, and this user's. In /tmp, another may have made it first.
+IS_MINE = '[ "$(find "$place" -prune -type d -user "$(id -u)")" ]'
+
 # Its arguments: what the name of the folder on the nodes begins with, the number of the submission, and the archive's digest.
 SCRIPT = f"""\
 #!/bin/sh
@@ -53,7 +56,9 @@ umask 022
 place=$1.$SLURMD_NODENAME
 log=$place/logs/$2.$SLURM_ARRAY_TASK_ID.log
 left=${{FLEET_BUNDLE_SECONDS:-{WAIT_SECONDS}}}
-if ! {{ mkdir -p "$place/logs" "$place/parts" "$place/nodes" && true >>"$log"; }}; then
+mkdir -p "${{place%/*}}"
+mkdir -m 711 "$place" # a task before this one may have made it. Programs that do not run as root load libraries from there
+if ! {{ {IS_MINE} && mkdir -p "$place/logs" "$place/parts" "$place/nodes" && true >>"$log"; }}; then
   sleep "$left" # meanwhile whoever collects cannot send the bundle, and says why
   exit 2
 fi
@@ -318,7 +323,7 @@ class Exchange:
             return f"{node} is down, or takes no more work: its parts are left there"
         where = place(self.asked, node)
         file = self.folder / PLACES / f".{node}.tar"
-        script = f'cd "$1" || exit 0; tar -c {" ".join(BACK)} && printf "\\n%s" "$(date +%s)"'
+        script = f'place=$1; {IS_MINE} && cd "$place" || exit 0; tar -c {" ".join(BACK)} && printf "\\n%s" "$(date +%s)"'
         try:
             try:
                 self.on_node(node, ["sh", "-c", script, "sh", where], file, FREE_SECONDS)
