@@ -29,14 +29,28 @@ sys.exit(not (mib >= 80 or 50 <= mib <= 61))
 """
 
 
-# Of the runs with less than 80 MiB but 50 or more, and how many of them ended well.
+TAKEN = 'taken = b"x" * (46 << 20)\n'
+BEGIN = CAPRICIOUS.partition("sys.exit")[0]
+assert TAKEN in BEGIN
+
+# The runs with less than MOST MiB but 50 or more are counted, and WELL says which of them end well.
 ODD = """
 from pathlib import Path
 counter = Path(COUNTER)
 count = len(counter.read_text()) if counter.exists() else 0
-if 50 <= mib < 80:
+if 50 <= mib < MOST:
     counter.write_text("x" * (count + 1))
-sys.exit(not (mib >= 80 or mib >= 50 and WELL))
+sys.exit(not (mib >= MOST or mib >= 50 and WELL))
+"""
+
+# Needs 60 MiB, and fails if the run before had less than half as much: the first that looks for larger limits.
+JUMP = """
+from pathlib import Path
+last = Path(LAST)
+before = float(last.read_text()) if last.exists() else mib
+last.write_text(str(mib))
+if mib < 60 or mib < 10**9 and mib > 2 * before:
+    sys.exit(1)
 """
 
 
@@ -68,14 +82,33 @@ class Limits(TryTest):
     def test_smallest_limit_that_is_not_the_only_one(self) -> None:
         self.expect_contradiction(self.smallest(CAPRICIOUS))
 
+    def by_chance(self, script: str) -> Any:
+        limit = self.smallest(script)
+        self.assertIsNone(limit["also_enough_bytes"], limit)
+        self.assertIsNone(limit["also_too_small_bytes"], limit)
+        self.assertTrue(limit["by_chance"], limit)
+        return limit
+
+    def odd(self, well: str, most: float) -> str:
+        counter = repr(str(self.directory / f"count of {well}, {most}"))
+        end = ODD.replace("COUNTER", counter).replace("WELL", well).replace("MOST", f"{most}")
+        return BEGIN + end
+
     def test_chance_is_no_contradiction(self) -> None:
         """Neither a limit that fails once and never again, nor every second run."""
-        begin, _, _ = CAPRICIOUS.partition("sys.exit")
-        for i, well in enumerate(("count > 0", "count % 2")):
-            counter = repr(str(self.directory / f"count{i}"))
-            limit = self.smallest(begin + ODD.replace("COUNTER", counter).replace("WELL", well))
-            self.assertIsNone(limit["also_enough_bytes"], limit)
-            self.assertTrue(limit["by_chance"], limit)
+        for well in ("count > 0", "count % 2"):
+            limit = self.by_chance(self.odd(well, 80))
+            of_it = [t["problem"] for t in limit["tries"] if t["bytes"] == limit["bytes"]]
+            self.assertEqual(of_it, 3 * [None], limit)
+
+    def test_chance_at_every_limit(self) -> None:
+        limit = self.by_chance(self.odd("count % 2", 1e6))
+        self.assertIsNone(limit["bytes"], limit)
+        self.assertIn("chance decides", limit["problem"])
+
+    def test_one_failure_above_is_no_contradiction(self) -> None:
+        end = JUMP.replace("LAST", repr(str(self.directory / "last")))
+        self.by_chance(BEGIN.replace(TAKEN, "") + end + TAKEN)
 
     @slow
     def test_smallest_limit_where_no_control_group_can_be_made(self) -> None:

@@ -7,8 +7,8 @@
 
 enum {
     DOUBLINGS = 12, /* of the peak, until the program must have ended well */
-    AGAIN     = 2,  /* more runs with the limit that was found: does chance decide? */
-    RISES     = 5,  /* steps up if it does */
+    SURE      = 3,  /* runs that must end alike: else chance decides */
+    RISES     = 5,  /* steps up if it does, each twice as high as the one before */
     USUAL     = 14, /* runs of a row, for the progress */
     MIB       = 1 << 20,
 };
@@ -101,39 +101,47 @@ static void halve(struct search *s) {
     }
 }
 
-/* Does it end so each time? */
-static bool each_time(struct search *s, uint64_t bytes, bool well) {
-    unsigned same = 0;
-    while (same < AGAIN && s->runs < SMALLEST_RUNS && try_limit(s, bytes) == well)
-        same++;
-    return same == AGAIN;
+/* Does it end so each time? `ran`: how often it did already. */
+static bool each_time(struct search *s, uint64_t bytes, bool well, unsigned ran) {
+    while (ran < SURE && s->runs < SMALLEST_RUNS && try_limit(s, bytes) == well)
+        ran++;
+    return ran == SURE;
 }
 
 /* What is named must do each time. */
-static void make_sure(struct search *s) {
-    for (unsigned rises = 0; rises < RISES && !spawn_interrupted(); rises++) {
-        if (each_time(s, s->good, true))
-            return;
+static bool make_sure(struct search *s) {
+    bool sure = each_time(s, s->good, true, 1);
+    for (unsigned rises = 0; !sure && rises < RISES && !spawn_interrupted(); rises++) {
         s->by_chance = true;
         s->fails     = s->good;
-        s->good += resolution(s->good);
+        s->good += resolution(s->good) << rises;
+        sure = each_time(s, s->good, true, 0);
     }
+    if (!sure)
+        snprintf(s->problem, sizeof s->problem, "up to there, chance decides whether it ends well");
+    return sure;
 }
 
-/* One run may be chance. Only if each run says so does less memory suffice where more does not. */
+/* One run may be chance. Only if each run says so does less memory suffice where more does not. Of
+ * a limit that did and did not, no such thing is said. */
 static void look_around(struct search *s) {
-    for (size_t i = 0; i < sizeof below / sizeof *below && !s->good_below; i++) {
+    const size_t looks = s->by_chance ? 0 : sizeof below / sizeof *below;
+    for (size_t i = 0; i < looks && !s->good_below; i++) {
         const uint64_t less = (uint64_t)((double)s->fails * below[i]);
         if (less < MIB || !try_limit(s, less))
             continue;
-        if (each_time(s, less, true) && each_time(s, s->fails, false))
+        if (each_time(s, less, true, 1) && each_time(s, s->fails, false, 1))
             s->good_below = less;
         else
             s->by_chance = true;
     }
     const uint64_t more = (uint64_t)((double)s->good * above);
-    if (!try_limit(s, more))
+    if (try_limit(s, more))
+        return;
+    if (each_time(s, more, false, 1))
         s->fails_above = more;
+    else
+        s->by_chance = true;
 }
 
 static json_t *bytes_or_null(uint64_t bytes) {
@@ -141,13 +149,14 @@ static json_t *bytes_or_null(uint64_t bytes) {
 }
 
 static void find_for(struct comparison *c, size_t row) {
-    struct search s  = {.c = c, .row = row, .tries = json_array()};
-    const bool found = find_any(&s);
+    struct search s = {.c = c, .row = row, .tries = json_array()};
+    bool found      = find_any(&s);
     if (found) {
         halve(&s);
-        make_sure(&s);
-        look_around(&s);
+        found = make_sure(&s);
     }
+    if (found)
+        look_around(&s);
     if (spawn_interrupted()) {
         json_decref(s.tries);
         return;
