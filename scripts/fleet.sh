@@ -3,7 +3,7 @@
 #
 # usage: [VARIABLE=value …] scripts/fleet.sh        after `make`; `make fleet` does both
 #   DO=submit|status|collect|cancel   (default: submit, wait, and collect; DO=submit alone does not wait)
-#   RUN=folder                 of the fleet, for all but DO=submit
+#   RUN=folder                 of the fleet, for status, collect and cancel
 #   WORK=bench|check|harden|gate|try|programs   what the nodes do (default: bench)
 #   BATCH=n                    rounds of a task (default: 1; of the gate: of both its stages in proportion)
 #   AT_ONCE=n                  so many tasks at a time (default: no limit)
@@ -34,35 +34,45 @@ take_no_words "$@"
 fleet() {
   exec /usr/bin/python3 -E -s "${root}scripts/fleet/__main__.py" "$@"
 }
+refuse() {
+  printf '%s\n' "fleet.sh: $1" >&2
+  exit 2
+}
 case ${DO:-} in
-'' | submit) ;;
+'' | submit)
+  [ -z "${RUN:-}" ] ||
+    refuse "RUN=$RUN is a fleet that is there: give DO=status, DO=collect or DO=cancel, too. A new one takes no RUN"
+  ;;
 status | collect | cancel)
-  [ -n "${RUN:-}" ] || {
-    printf '%s\n' "fleet.sh: DO=$DO wants the folder of a fleet, RUN=results/…-fleet" >&2
-    exit 2
-  }
+  [ -n "${RUN:-}" ] || refuse "DO=$DO wants the folder of a fleet, RUN=results/…-fleet"
   fleet "$DO" -- "$RUN"
   ;;
-*)
-  printf '%s\n' "fleet.sh: DO is submit, status, collect or cancel, not '$DO'" >&2
-  exit 2
-  ;;
+*) refuse "DO is submit, status, collect or cancel, not '$DO'" ;;
 esac
 case ${WORK:-} in
 '' | bench) command=run ;;
 check | harden | gate | programs) command=$WORK ;;
 try)
   command=try
-  [ -n "${CMD:-}" ] || {
-    echo "fleet.sh: which command? make fleet WORK=try CMD='./program argument'" >&2
-    exit 2
-  }
+  [ -n "${CMD:-}" ] || refuse "which command? make fleet WORK=try CMD='./program argument'"
   ;;
-*)
-  printf '%s\n' "fleet.sh: WORK is bench, check, harden, gate, try or programs, not '$WORK'" >&2
-  exit 2
-  ;;
+*) refuse "WORK is bench, check, harden, gate, try or programs, not '$WORK'" ;;
 esac
+# What counts rounds has two names, and what chooses work is of one kind of it. Another would be ignored in silence.
+case $command in
+run | check) rounds="REPS=${RUNS:-n}" others="RUNS" ;;
+gate) rounds='ARGS="--blocks=n"' others="REPS RUNS" ;;
+*) rounds="RUNS=${REPS:-n}" others="REPS" ;;
+esac
+work=${WORK:-bench}
+for name in $others; do
+  eval "value=\${$name:-}"
+  [ -z "$value" ] || refuse "$name is not for WORK=$work: give $rounds"
+done
+for of in check:CHECKS harden:MISUSES try:CMD gate:BASE gate:HEAD programs:PROGRAMS; do
+  eval "value=\${${of#*:}:-}"
+  [ -z "$value" ] || [ "$command" = "${of%:*}" ] || refuse "${of#*:} is for WORK=${of%:*}, not for WORK=$work"
+done
 need_driver
 need_results
 for option in ${SBATCH:-}; do set -- "$@" "--sbatch=$option"; done

@@ -506,4 +506,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    sys.argv[0] = "fleet"  # what errors begin with
     run(main)

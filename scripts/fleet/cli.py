@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from pathlib import Path
+from typing import NoReturn
 
-from program import HOME, RESULTS
+from program import HOME, RESULTS, WRONG_USE, complain
 
 EXAMPLES = """\
 examples:
@@ -17,6 +19,14 @@ examples:
 exit code: 0 good; 1 a sample failed, rounds are missing, or the gate found a regression; 2 wrong use or environment, or
 the gate could judge nothing; 75 the gate's --strict, and undecided; 128 + signal
 """
+# Of make fleet, what stands for an option.
+VARIABLES = {
+    "--batch": "BATCH",
+    "--at-once": "AT_ONCE",
+    "--cpus": "CPUS",
+    "--rounds": "REPS",
+    "--unshared": "UNSHARED",
+}
 
 
 def count(text: str) -> int:
@@ -34,8 +44,19 @@ def folder_of_nodes(text: str) -> Path:
     return Path(text)
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, in the words of make fleet, too."""
+
+    def error(self, message: str) -> NoReturn:
+        option, _, rest = message.removeprefix("argument ").partition(": ")
+        if option in VARIABLES:
+            message = f"{VARIABLES[option]} ({option}): {rest}"
+        complain(f"fleet: {message}; {self.prog} --help")
+        sys.exit(WRONG_USE)
+
+
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="fleet",
         description="Measures on the nodes of a cluster, through Slurm: the rounds of one run, as a job array.",
         epilog=EXAMPLES,

@@ -579,6 +579,22 @@ MUTANTS = [
         "test_what_the_driver",
     ),
     (
+        "fleet: who names a fleet without DO gets no new one",
+        "scripts/fleet.sh",
+        '  [ -z "${RUN:-}" ] ||\n',
+        "  true ||\n",
+        f"{FLEET}:Words.test_variables_that_would_be_ignored_are_refused",
+        "test_variables",
+    ),
+    (
+        "fleet: a count that would be ignored is refused",
+        "scripts/fleet.sh",
+        'run | check) rounds="REPS=${RUNS:-n}" others="RUNS" ;;',
+        'run | check) rounds="REPS=${RUNS:-n}" others="" ;;',
+        f"{FLEET}:Words.test_variables_that_would_be_ignored_are_refused",
+        "test_variables",
+    ),
+    (
         "fleet: what would fail again for sure is not submitted anew",
         "scripts/fleet/__main__.py",
         "        return [n for n in missing if n not in self.given_up]\n",

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -30,6 +31,7 @@ from fleet.collect import Asked, Collected, collect
 from fleet.parts import Part, Reader, chosen, refusals
 
 FLEET = ROOT / "scripts" / "fleet" / "__main__.py"
+SCRIPT = ROOT / "scripts" / "fleet.sh"
 ROWS = ["tiny/a/threads:1", "tiny/b/threads:1"]
 MACHINE = {
     "architecture": "x86_64",
@@ -1235,7 +1237,10 @@ class Words(InFolder):
             (["submit", "--", "--quick"], fake, "sbatch: slurm: no controller"),
             (["status", self.folder / "none"], {}, "it has no fleet.json"),
             (["collect", self.folder], {}, "fleet.json cannot be used"),
-            (["submit", "--batch=0"], {}, "a whole number from 1 to 1000"),
+            (["submit", "--batch=0"], {}, "fleet: BATCH (--batch): a whole number from 1 to 1000"),
+            (["submit", "--at-once=-1"], {}, "fleet: AT_ONCE (--at-once): a whole number"),
+            (["submit", "--unshared=tmp"], {}, "fleet: UNSHARED (--unshared): the path of a"),
+            (["collect", "/dev/null/x"], {}, "fleet: /dev/null/x"),
         ]
         for words, environment, says in cases:
             done = run(
@@ -1246,6 +1251,33 @@ class Words(InFolder):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(says, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_variables_that_would_be_ignored_are_refused(self) -> None:
+        cases: list[tuple[dict[str, str], str]] = [
+            ({"RUN": "x"}, "give DO=status, DO=collect or DO=cancel"),
+            ({"RUN": "x", "DO": "submit"}, "give DO=status, DO=collect or DO=cancel"),
+            ({"DO": "status"}, "DO=status wants the folder of a fleet"),
+            ({"RUNS": "5"}, "RUNS is not for WORK=bench: give REPS=5"),
+            ({"WORK": "check", "RUNS": "2"}, "RUNS is not for WORK=check: give REPS=2"),
+            ({"WORK": "harden", "REPS": "2"}, "REPS is not for WORK=harden: give RUNS=2"),
+            ({"WORK": "try", "CMD": "true", "REPS": "2"}, "WORK=try: give RUNS=2"),
+            ({"WORK": "programs", "REPS": "2"}, "WORK=programs: give RUNS=2"),
+            ({"WORK": "gate", "REPS": "2"}, "REPS is not for WORK=gate: give ARGS="),
+            ({"CHECKS": "errno.*"}, "CHECKS is for WORK=check, not for WORK=bench"),
+            ({"CMD": "true"}, "CMD is for WORK=try, not for WORK=bench"),
+            ({"WORK": "check", "HEAD": "x"}, "HEAD is for WORK=gate, not for WORK=check"),
+        ]
+        out = self.folder / "out"
+        with self.programs(sbatch=f": >{self.folder}/asked"):
+            for variables, says in cases:
+                with self.subTest(variables=variables):
+                    done = run(SCRIPT, env=clean_environment(OUT=out, **variables))
+                    self.assertEqual(done.returncode, 2, done.stderr)
+                    self.assertRegex(done.stderr, rf"\Afleet.sh: .*{re.escape(says)}.*\n\Z")
+            done = run(SCRIPT, env=clean_environment(OUT=out, REPS="2", WORK="check", BATCH="0"))
+            self.assertIn("fleet: BATCH (--batch): ", done.stderr)
+        self.assertFalse((self.folder / "asked").exists() or out.exists())
 
     def test_what_the_driver_would_refuse_on_each_node_is_not_submitted(self) -> None:
         cases: list[tuple[str, list[str], str]] = [
