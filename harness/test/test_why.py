@@ -275,6 +275,71 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
+# An allocator of two libraries: this one takes memory, and has 4 MiB beside the blocks.
+TAKES = """
+#include <string.h>
+#include <sys/mman.h>
+#define MAP(n) mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+void *take(size_t n) {
+    static char *at;
+    static size_t left, calls;
+    if (++calls == 500) /* before the first block, nobody counts */
+        memset(MAP(4 << 20), 1, 4 << 20);
+    if (n > left)
+        at = MAP(left = n > 1 << 20 ? n : 1 << 20);
+    left -= n;
+    return (at += n) - n;
+}
+"""
+# The other has malloc. It is linked with the first one, or with -DLOADED loads it.
+GIVES = """
+#include <dlfcn.h>
+#include <stddef.h>
+#include <string.h>
+#ifdef LOADED
+static _Alignas(16) char early[1 << 20];
+static size_t used;
+static void *take(size_t n) {
+    static void *(*found)(size_t);
+    static int looks;
+    if (!found && !looks++)
+        found = (void *(*)(size_t))dlsym(dlopen(LOADED, RTLD_NOW), "take");
+    return found ? found(n) : early + (used += n) - n;
+}
+#else
+void *take(size_t n);
+#endif
+size_t malloc_usable_size(void *p) { return p ? ((size_t *)p)[-2] : 0; }
+void *malloc(size_t n) {
+    size_t *p = take((n = (n + 15) / 16 * 16) + 16);
+    *p = n;
+    return p + 2;
+}
+void free(void *p) { }
+void *calloc(size_t c, size_t n) { return malloc(c * n); }
+void *realloc(void *p, size_t n) {
+    const size_t old = malloc_usable_size(p);
+    void *fresh = malloc(n);
+    return p ? memcpy(fresh, p, old < n ? old : n) : fresh;
+}
+"""
+# 20 MB of blocks, and 8 MiB that the program maps itself, in turn.
+BESIDE = """
+#include "await_look.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    for (int i = 0; i < 1000; i++) {
+        memset(malloc(20000), 1, 20000);
+        if (i % 125 == 0)
+            memset(mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, 1 << 20);
+    }
+    await_look();
+    _exit(0);
+}
+"""
 # A heap that grows all the time. Prints the most that was ever resident, in KiB.
 GROWS = """
 #include <stdio.h>
@@ -668,6 +733,33 @@ class Books(WhyTest):
         self.assertEqual(
             {p["pid"] for p in document["processes"]}, {document["processes"][0]["pid"]}
         )
+
+
+class Outside(WhyTest):
+    """What the program maps itself, and what the allocator does, wherever its code lies."""
+
+    def outside(self, *options: Any) -> float:
+        """MiB."""
+        document = self.why(*options, "--", self.build("beside", BESIDE))
+        point = document["processes"][0]["points"][-1]
+        self.assertGreater(point["heap"], 20_000_000)
+        return float(point["outside"]) / (1 << 20)
+
+    def test_an_allocator_of_two_libraries(self) -> None:
+        takes = self.build("takes.so", TAKES, "-shared", "-fPIC")
+        linked = self.build(
+            "linked.so", GIVES, "-shared", "-fPIC", "-Wl,--no-as-needed", str(takes)
+        )
+        loads = self.build("loads.so", GIVES, "-shared", "-fPIC", f'-DLOADED="{takes}"')
+        self.assertAlmostEqual(self.outside("--preload", linked), 8.2, delta=0.3)
+        # of one that is loaded, only blocks tell, and none lies in its table
+        self.assertAlmostEqual(self.outside("--preload", loads), 12.2, delta=0.3)
+
+    def test_allocators(self) -> None:
+        for name in cell_names():
+            if name != "null":
+                with self.subTest(name):
+                    self.assertAlmostEqual(self.outside("--allocator", name), 8.3, delta=0.4)
 
 
 class Wrapped(WhyTest):

@@ -321,4 +321,28 @@ MUTANTS = [
         MAPPINGS,
         "one was divided",
     ),
+    (
+        "why: a library that the allocator needs belongs to it",
+        "harness/why/counter/next.c",
+        "        hold_needed(held[i].map);\n",
+        "        (void)hold_needed;\n",
+        f"{WHY}:Outside",
+        "test_an_allocator_of_two_libraries",
+    ),
+    (
+        "why: where a block lies is the allocator's, whoever called mmap",
+        "harness/why/counter/sample.c",
+        "    outside_has_block(address);\n",
+        "",
+        f"{WHY}:Outside",
+        "test_an_allocator_of_two_libraries",
+    ),
+    (
+        "why: what the program maps beside that is not",
+        "harness/why/counter/outside.c",
+        "made_by[i] != caller",
+        "!caller",
+        f"{WHY}:Outside",
+        "test_an_allocator_of_two_libraries",
+    ),
 ]

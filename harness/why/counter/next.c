@@ -19,7 +19,14 @@ static _Atomic size_t early_used;
 enum { NOT_YET, LOOKING, FOUND };
 static _Atomic int state; /* FOUND is stored release, and read acquire */
 static _Atomic int looks; /* the thread that looks, by gettid; relaxed: only it compares equal */
-static uintptr_t object_from, object_to; /* the addresses of the allocator's file */
+
+/* The addresses of the allocator's file, and of those that it needs. */
+enum { MOST_OBJECTS = 16 };
+static struct object {
+    const struct link_map *map;
+    uintptr_t from, to;
+} held[MOST_OBJECTS];
+static size_t objects;
 
 void *next_early(size_t size, size_t alignment) {
     if (alignment < 16)
@@ -40,11 +47,15 @@ void *next_find(const char *name) {
 }
 
 bool next_holds(const void *address) {
-    return (uintptr_t)address - object_from < object_to - object_from;
+    for (size_t i = 0; i < objects; i++)
+        if ((uintptr_t)address - held[i].from < held[i].to - held[i].from)
+            return true;
+    return false;
 }
 
 static int see_object(struct dl_phdr_info *info, size_t size, void *arg) {
-    const uintptr_t inside = (uintptr_t)arg;
+    struct object *object  = arg;
+    const uintptr_t inside = (uintptr_t)object->map->l_ld;
     uintptr_t from = UINTPTR_MAX, to = 0;
     (void)size;
     for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -57,9 +68,71 @@ static int see_object(struct dl_phdr_info *info, size_t size, void *arg) {
     }
     if (inside < from || inside >= to)
         return 0;
-    object_from = from;
-    object_to   = to;
+    object->from = from;
+    object->to   = to;
     return 1;
+}
+
+static void hold(const struct link_map *map) {
+    for (size_t i = 0; i < objects; i++)
+        if (held[i].map == map)
+            return;
+    if (objects == MOST_OBJECTS)
+        return;
+    held[objects].map = map;
+    objects += dl_iterate_phdr(see_object, &held[objects]) != 0;
+}
+
+/* A part of the C library or of the runtime of C++, which others need, too? */
+static bool is_common(const char *name) {
+    static const char *const all[] = {
+        "libc.", "libm.", "libmvec.",   "libpthread.", "libdl.",     "librt.",    "ld-",
+        "ld64.", "ld.",   "libstdc++.", "libc++.",     "libc++abi.", "libgcc_s.", "libatomic."};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strncmp(name, all[i], strlen(all[i])) == 0)
+            return true;
+    return false;
+}
+
+/* glibc has put addresses into the section where it can write to it. */
+static const char *strings_of(const struct link_map *m) {
+    for (const ElfW(Dyn) *d = m->l_ld; d->d_tag != DT_NULL; d++)
+        if (d->d_tag == DT_STRTAB)
+            return (const char *)(d->d_un.d_ptr < m->l_addr ? m->l_addr + d->d_un.d_ptr // NOLINT
+                                                            : d->d_un.d_ptr);
+    return NULL;
+}
+
+static bool is_called(const struct link_map *m, const char *name) {
+    const char *slash = strrchr(m->l_name, '/'), *strings = strings_of(m);
+    if (strcmp(m->l_name, name) == 0 || (slash && strcmp(slash + 1, name) == 0))
+        return true;
+    for (const ElfW(Dyn) *d = m->l_ld; strings && d->d_tag != DT_NULL; d++)
+        if (d->d_tag == DT_SONAME)
+            return strcmp(strings + d->d_un.d_val, name) == 0;
+    return false;
+}
+
+static void hold_needed(const struct link_map *by) {
+    const char *strings          = strings_of(by);
+    const struct link_map *first = by;
+    while (first->l_prev)
+        first = first->l_prev;
+    for (const ElfW(Dyn) *d = by->l_ld; strings && d->d_tag != DT_NULL; d++) {
+        const char *name = d->d_tag == DT_NEEDED ? strings + d->d_un.d_val : NULL;
+        if (!name || is_common(name))
+            continue;
+        for (const struct link_map *m = first; m; m = m->l_next)
+            if (is_called(m, name))
+                hold(m);
+    }
+}
+
+/* An allocator may have its malloc in one file, and what takes memory in another (tbbmalloc). */
+static void hold_all(const struct link_map *allocator) {
+    hold(allocator);
+    for (size_t i = 0; i < objects; i++)
+        hold_needed(held[i].map);
 }
 
 /* Is it laid out so here? If not, the library is asked. The largest size is above what could change
@@ -108,6 +181,7 @@ static bool has_own(void) {
 /* An allocator without malloc_usable_size: that of the next object is not about its blocks. */
 static void look(void) {
     Dl_info info;
+    void *map                      = NULL;
     *(void **)&next.malloc         = next_find("malloc");
     *(void **)&next.calloc         = next_find("calloc");
     *(void **)&next.realloc        = next_find("realloc");
@@ -120,9 +194,10 @@ static void look(void) {
     *(void **)&next.usable         = next_find("malloc_usable_size");
     *(void **)&next.getattr        = next_find("pthread_getattr_np");
     next.own                       = has_own();
-    if (dladdr(*(void **)&next.malloc, &info) && info.dli_fname)
+    if (dladdr1(*(void **)&next.malloc, &info, &map, RTLD_DL_LINKMAP) && info.dli_fname)
         strncpy(next.object, info.dli_fname, sizeof next.object - 1);
-    dl_iterate_phdr(see_object, *(void **)&next.malloc);
+    if (map)
+        hold_all(map);
     if (next.usable && !next_holds(*(void **)&next.usable))
         next.usable = NULL;
     /* gperftools asks for memory at the first question about a size: now, it gets an early block.

@@ -56,7 +56,8 @@ static inline bool next_is_early(const void *block) {
 /* A function of the objects behind the counter; NULL: none has it. */
 void *next_find(const char *name);
 
-/* Does an address lie in the file of the allocator? */
+/* Does an address lie in the file of the allocator, or in one that it needs? Those of the C library
+ * and of the runtime of C++ are not its own. */
 bool next_holds(const void *address);
 
 #endif

@@ -1,6 +1,7 @@
 #include "sample.h"
 
 #include "count.h"
+#include "outside.h"
 
 #include <stdbool.h>
 
@@ -89,6 +90,7 @@ static void note(uint64_t address, uint64_t usable) {
     if (first == last && atomic_load_explicit(lately, memory_order_relaxed) == first)
         return;
     note_pages(first, last);
+    outside_has_block(address);
     atomic_store_explicit(lately, first, memory_order_relaxed);
 }
 
