@@ -334,7 +334,8 @@ def ties_sentence(a: Answer, lines: int = sys.maxsize) -> str:
     """The differences that are none, in so many lines. If there is too little room, the longest list gives up its last,
     so that no measure or workload is left out."""
     if not a.comparable:
-        return "One sample tells no difference from noise: repeat with REPS=9."
+        more = ": repeat with REPS=9" * a.run.facts.complete  # else more were asked for already
+        return f"One sample tells no difference from noise{more}."
     ties = {(w, m.name): ties_of(a, w, m) for m in MEASURES for w in a.run.workloads}
     shown = {key: len(of) for key, of in ties.items()}
     while len(wrap(ties_said(a, ties, shown))) > lines and any(shown.values()):

@@ -8,7 +8,8 @@
 #   BATCH=n                    rounds of a task (default: 1; of the gate: of both its stages in proportion)
 #   AT_ONCE=n                  so many tasks at a time (default: no limit)
 #   CPUS=n                     of WORK=gate: that a node may use; other nodes do no work (default: by Slurm)
-#   SBATCH="--partition=big --time=30"   further options of sbatch, split at blanks; quotes mean nothing
+#   SBATCH="--partition=big --time=30"   further options of sbatch, split at blanks; quotes mean nothing.
+#                              With DO=collect, of what it submits anew, in place of those of before.
 #   QUICK ALLOCATORS WORKLOADS GROUP THREADS PRELOAD REPS SEED TIMEOUT SIZES LONG_REST THP ARGS
 #                              as in scripts/bench.sh. REPS is the number of rounds.
 #   CHECKS PROFILE MISUSES SIZES RUNS
@@ -45,7 +46,10 @@ case ${DO:-} in
   ;;
 status | collect | cancel)
   [ -n "${RUN:-}" ] || refuse "DO=$DO wants the folder of a fleet, RUN=results/…-fleet"
-  fleet "$DO" -- "$RUN"
+  if [ "$DO" = collect ]; then
+    for option in ${SBATCH:-}; do set -- "$@" "--sbatch=$option"; done
+  fi
+  fleet "$DO" "$@" -- "$RUN"
   ;;
 *) refuse "DO is submit, status, collect or cancel, not '$DO'" ;;
 esac

@@ -7,6 +7,7 @@ import random
 import re
 import sys
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -332,6 +333,13 @@ class Sentences(unittest.TestCase):
         self.assertIn("One sample tells no difference from noise: repeat with REPS=9.", text)
         for absent in ("Tied", "±", "*", "Beaten"):
             self.assertNotIn(absent, text)
+
+    def test_one_sample_of_several_that_were_asked_for(self) -> None:
+        made = made_up(samples(["system", "b"], rounds=1))
+        made = replace(made, facts=replace(made.facts, complete=False))
+        text = text_of(made)
+        self.assertIn("One sample tells no difference from noise.", text)
+        self.assertNotIn("REPS=", text)
 
     def test_one_allocator(self) -> None:
         text = text_of(made_up(samples(["b"])))

@@ -100,6 +100,7 @@ class Fleet:
         self.began = time.monotonic()
         self.at_begin: Optional[int] = None
         self.given_up: set[int] = set()  # rounds that would fail again
+        self.other: list[str] = []  # options of sbatch, in place of those of before
         self.now = False  # it is to wait for nothing
         self.exchange: Optional[unshared.Exchange] = None  # with nodes that share no folder
         if self.fleet.get("unshared"):
@@ -135,6 +136,11 @@ class Fleet:
     @property
     def go_on(self) -> str:
         return f"make fleet DO=collect RUN={shlex.quote(str(self.folder))}"
+
+    @property
+    def kept(self) -> str:
+        """Of what Slurm did not take."""
+        return f"what was made for it is kept; to go on: {self.go_on}; if it refused options, give it others: SBATCH=--partition=…"
 
     def refusals(self) -> list[Refused]:
         """Also of nodes that cannot say so."""
@@ -173,6 +179,9 @@ class Fleet:
                 f"{self.go_on}"
             )
         return [n for n in missing if n not in self.given_up]
+
+    def so_far(self, parts: list[Part]) -> str:
+        return f"{len(self.whole(parts))} of {self.asked.repetitions} rounds are finished"
 
     def line(self, there: int, tasks: list[slurm.Waiting]) -> str:
         if self.at_begin is None:
@@ -288,9 +297,10 @@ class Fleet:
             lost = f"{plural(len(missing), 'round')} got lost ({named(self.fleet, missing)})"
             complain(f"fleet: {lost}: submitted anew")
             try:
-                self.submit(missing, how["batch"], how["at_once"], how["options"])
+                self.submit(missing, how["batch"], how["at_once"], self.other or how["options"])
             except slurm.Trouble as problem:  # what is there is worth collecting
                 complain(f"fleet: {printable(str(problem))}")
+                self.say(self.kept)
                 return parts
 
     def finish(self, parts: list[Part]) -> int:
@@ -407,6 +417,8 @@ def status(fleet: Fleet) -> int:
     missing = fleet.missing(parts)
     for line in failures.told(fleet.unexplained(missing)) if not tasks else ():
         print(f"  {line}")
+    if (fleet.folder / CANCELLED).exists():
+        print("cancelled; what is finished stays")
     if missing and not tasks:
         lost = named(fleet.fleet, missing)
         print(f"no task is left, and {lost} are missing: collect submits them anew")
@@ -419,6 +431,7 @@ def cancel(fleet: Fleet) -> int:
     mark = fleet.folder / CANCELLED
     mark.touch()
     try:
+        tasks = slurm.waiting(fleet.name)
         slurm.cancel(fleet.name)
     except slurm.Trouble:
         mark.unlink(missing_ok=True)
@@ -430,6 +443,9 @@ def cancel(fleet: Fleet) -> int:
             for left in fleet.exchange.remove(fleet.exchange.kept):
                 print(printable(left))
         fleet.progress.clear()
+    of = ", ".join(f"task {t.task}" + f" on {t.node}" * bool(t.node) for t in tasks)
+    print(f"cancelled: {of or 'no task was left'}")
+    print(f"{fleet.so_far(fleet.reader.look(True))}; to go on: {fleet.go_on}")
     return 0
 
 
@@ -477,7 +493,7 @@ def submit(options: argparse.Namespace) -> int:
             try:
                 fleet.submit(rounds, batch, options.at_once or 0, options.sbatch, hold)
             except slurm.Trouble:
-                fleet.say(f"what was made for it is kept; to go on: {fleet.go_on}")
+                fleet.say(fleet.kept)
                 raise
             if hold:
                 fleet.say(f"the tasks are held until somebody sends their bundle: {fleet.go_on}")
@@ -494,7 +510,7 @@ def main() -> int:
                 return status(fleet)
             if options.do == "cancel":
                 return cancel(fleet)
-            fleet.now = options.now
+            fleet.now, fleet.other = options.now, options.sbatch
             if options.now:
                 return fleet.finish(fleet.reader.look(True))
             with fleet.waits_alone():

@@ -44,6 +44,10 @@ def folder_of_nodes(text: str) -> Path:
     return Path(text)
 
 
+def of_sbatch(parser_: argparse.ArgumentParser, what: str) -> None:
+    parser_.add_argument("--sbatch", action="append", default=[], metavar="=OPTION", help=what)
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, in the words of make fleet, too."""
 
@@ -94,13 +98,7 @@ def parser() -> argparse.ArgumentParser:
         "nodes)",
     )
     submit.add_argument("--at-once", type=count, help="so many tasks at a time (default: no limit)")
-    submit.add_argument(
-        "--sbatch",
-        action="append",
-        default=[],
-        metavar="=OPTION",
-        help="an option of sbatch, such as --sbatch=--time=30",
-    )
+    of_sbatch(submit, "an option of sbatch, such as --sbatch=--time=30")
     submit.add_argument(
         "--unshared",
         type=folder_of_nodes,
@@ -127,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("folder", type=Path, help="of the fleet, as submit printed it")
         if name == "collect":
             one.add_argument("--bare", action="store_true", help=bare)
+            of_sbatch(one, "of what is submitted anew, in place of the options of before")
             one.add_argument(
                 "--now",
                 action="store_true",

@@ -595,6 +595,14 @@ MUTANTS = [
         "test_variables",
     ),
     (
+        "fleet: who collects can give sbatch other options",
+        "scripts/fleet/__main__.py",
+        'self.other or how["options"]',
+        'how["options"]',
+        f"{FLEET}:Words.test_a_submission_that_slurm_refuses_can_be_made_again",
+        "test_a_submission",
+    ),
+    (
         "fleet: what would fail again for sure is not submitted anew",
         "scripts/fleet/__main__.py",
         "        return [n for n in missing if n not in self.given_up]\n",

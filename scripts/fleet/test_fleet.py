@@ -1329,10 +1329,16 @@ class Words(InFolder):
         given = (there / "words").read_text().splitlines()
         self.assertIn("--exclusive", given)
         self.assertEqual(given[-2], str(folder), "a path is a word of its own")
+        again = {**env, "DO": "collect", "RUN": str(folder), "SBATCH": "--partition=big --time=9"}
+        (there / "words").unlink()
+        run(SCRIPT, env=again)  # with others than before
+        given = (there / "words").read_text().splitlines()
+        self.assertEqual(given[-5:-3], ["--partition=big", "--time=9"])
         (there / "sbatch").write_text(
             "#!/bin/sh\necho 'sbatch: error: no such nodes' >&2\nexit 1\n"
         )
         done = run("/usr/bin/python3", FLEET, "collect", "--bare", folder, env=env)
+        self.assertIn("; if it refused options, give it others: SBATCH=", done.stderr)
         self.assertEqual(done.returncode, 1, "what is there is collected")
         self.assertIn("sbatch: error: no such nodes", done.stderr)
         self.assertIn("missing: rounds 0 to 2", done.stdout)

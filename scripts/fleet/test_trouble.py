@@ -128,13 +128,17 @@ class TwoAtOnce(OfOne):
             self.waits(first)
             done = self.fleet("cancel", self.folder)
             self.assertEqual(done.returncode, 0, done.stderr)
+            go_on = f"1 of 2 rounds are finished; to go on: make fleet DO=collect RUN={self.folder}"
+            self.assertEqual(done.stdout, f"cancelled: task 7_0 on n1\n{go_on}\n")
             said, problem = first.communicate(timeout=300)
             self.assertEqual(first.returncode, 1, problem)
             self.assertIn("1 of 2 rounds", said)
+            self.assertIn("\ncancelled; ", self.fleet("status", self.folder).stdout)
             self.assertIn("the fleet was cancelled: nothing is measured anew", problem)
             self.assertFalse((self.folder / "asked").exists())
             self.fleet("collect", "--bare", self.folder)
             self.assertTrue((self.folder / "asked").exists(), "who asks for it goes on")
+            self.assertNotIn("cancelled", self.fleet("status", self.folder).stdout)
 
     def test_a_submission_removes_nothing_of_another_fleet(self) -> None:
         """Its tasks write, though its submitter is over."""
