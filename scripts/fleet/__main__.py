@@ -93,7 +93,8 @@ class Fleet:
         self.folder = folder.resolve()
         self.fleet: Any = asking.load(self.folder)
         self.name = str(self.fleet["name"])
-        self.asked = Asked(self.fleet["rows"], self.fleet["each"], self.fleet["repetitions"])
+        own = self.fleet
+        self.asked = Asked(own["rows"], own["each"], own["repetitions"], own["work"])
         self.reader = Reader(self.folder, self.fleet)
         self.progress = Progress()
         self.bare = bare

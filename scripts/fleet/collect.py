@@ -42,6 +42,7 @@ class Asked:
     rows: list[str]
     each: int  # samples of a row in a round
     repetitions: int
+    work: str = "run"
 
 
 @dataclass
@@ -106,7 +107,7 @@ def take(
     writers: dict[str, Writer],
     folder: Path,
 ) -> None:
-    context, entries = load(part, wanted, asked.rows, asked.each)
+    context, entries = load(part, wanted, asked.rows, asked.each, asked.work != "gate")
     machine = context["spanbench"]["machine"]
     of = made.classes.get(machine)
     if of.name not in writers:

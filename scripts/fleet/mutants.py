@@ -131,8 +131,8 @@ MUTANTS = [
     (
         "fleet: a doubled round counts once",
         "scripts/fleet/parts.py",
-        "fresh = [n for n in part.rounds if n not in taken and 0 <= n < repetitions]",
-        "fresh = [n for n in part.rounds if 0 <= n < repetitions]",
+        "fresh = {n for n in part.rounds if n not in taken and 0 <= n < repetitions}",
+        "fresh = {n for n in part.rounds if 0 <= n < repetitions}",
         f"{FLEET}:Counting.test_a_doubled_round_counts_once",
         "test_a_doubled_round",
     ),
@@ -545,6 +545,14 @@ MUTANTS = [
         "if ! {{ mkdir",
         f"{FLEET}:TaskThatWaits.test_a_folder_of_another_is_not_used",
         "test_a_folder_of_another",
+    ),
+    (
+        "fleet: a sample that nothing can show spoils its part alone",
+        "scripts/fleet/parts.py",
+        "        if shown:\n",
+        "        if False:\n",
+        f"{TROUBLE}:Spoiled.test_what_is_json_and_no_run_costs_its_rounds_alone",
+        "test_what_is_json",
     ),
     (
         "fleet: a killed driver fails its task",

@@ -114,7 +114,7 @@ def chosen(parts: Iterable[Part], repetitions: int) -> list[tuple[Part, list[int
     taken: set[int] = set()
     found = []
     for part in parts:
-        fresh = [n for n in part.rounds if n not in taken and 0 <= n < repetitions]
+        fresh = {n for n in part.rounds if n not in taken and 0 <= n < repetitions}
         taken.update(fresh)
         if fresh and part.file:
             found.append((part, sorted(fresh)))
@@ -149,8 +149,11 @@ class Odd(ValueError):
     """A part that cannot be used: why, in one line."""
 
 
-def load(part: Part, wanted: list[int], rows: list[str], each: int) -> tuple[Any, list[Any]]:
-    """The context of a part, and the samples of these rounds. Raises Odd."""
+def load(
+    part: Part, wanted: list[int], rows: list[str], each: int, shown: bool
+) -> tuple[Any, list[Any]]:
+    """The context of a part, and the samples of these rounds. `shown`: all that shows a run is to read them; the gate says
+    itself what a sample without numbers means. Raises Odd."""
     assert part.file
     try:
         document = read(part.file)
@@ -161,6 +164,8 @@ def load(part: Part, wanted: list[int], rows: list[str], each: int) -> tuple[Any
                 raise ValueError(f"round {n} is not whole, though its task said so")
         check_digests(entries)
         check_context(document["context"])
+        if shown:
+            bench_results.parse({**document, "benchmarks": entries})
         return document["context"], entries
     except SPOILED as problem:
         raise Odd(

@@ -65,7 +65,9 @@ def by_round(document: Any) -> dict[int, list[dict[str, Any]]]:
     """The samples of a run of the driver. Raises what SPOILED has, if it is none."""
     found: dict[int, list[dict[str, Any]]] = {}
     for entry in document["benchmarks"]:
-        found.setdefault(int(entry["block"]), []).append(entry)
+        if type(entry["block"]) is not int:
+            raise ValueError(f"a block is {entry['block']!r:.40}")
+        found.setdefault(entry["block"], []).append(entry)
     return found
 
 

@@ -24,6 +24,7 @@ from driving import ROOT, SPANBENCH, clean_environment, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
+import bench_results
 from bench_results import Unusable
 from fleet import __main__ as main
 from fleet import asked, bundle, cli, jobs, machines, rounds, slurm, task, tries, unshared, verdicts
@@ -45,6 +46,9 @@ MACHINE = {
 }
 
 
+NUMBERS = ("ops_per_second", *bench_results.REQUIRED)
+
+
 def sample(name: str, block: int, ns: float = 5.0, **more: Any) -> dict[str, Any]:
     workload, allocator, _ = name.split("/")
     return {
@@ -56,6 +60,8 @@ def sample(name: str, block: int, ns: float = 5.0, **more: Any) -> dict[str, Any
         "seed": 3 + block,
         "ns_per_op": ns,
         "digest": f"d{block}",
+        "run_type": "iteration",
+        **dict.fromkeys(NUMBERS, 7.0),
         **more,
     }
 
@@ -66,6 +72,7 @@ def document(blocks: list[int], ns: float = 5.0, **machine: Any) -> dict[str, An
         "rounds": [blocks[0], blocks[-1]],
         "machine": {**MACHINE, **machine},
         "timeline_failures": [],
+        "allocators": [],
     }
     entries = [sample(name, b, ns) for b in blocks for name in ROWS]
     return {"context": {"host_name": "x", "spanbench": own}, "benchmarks": entries}
@@ -203,6 +210,12 @@ class Counting(InFolder):
         found = self.collect(1)
         self.assertIn("made different requests", found.problems[0])
         self.assertEqual(found.samples, 0)
+
+    def test_a_round_that_a_task_names_twice_counts_once(self) -> None:
+        folder = self.part("0.0/000", document([0, 1]))
+        task.save(folder / "done.json", {"rounds": [0, 1, 0, 1], "code": 0})
+        self.assertEqual(self.collect(2).samples, 4)
+        self.assertEqual(self.blocks(), [0, 0, 1, 1])
 
     def test_a_clock_that_is_off_is_named(self) -> None:
         folder = self.part("0.0/000", document([0]))

@@ -230,6 +230,12 @@ class Spoiled(OfOne):
         spoil(lambda d: d["benchmarks"].append(7))
         spoil(lambda d: d["benchmarks"][0].pop("digest"))
         spoil(lambda d: d["benchmarks"][0].update(ns_per_op=float("nan")))
+        for number in (-1, 0, "x", None, True):
+            spoil(lambda d: d["benchmarks"][0].update(ns_per_op=number))
+        spoil(lambda d: d["benchmarks"][0].update(rss_live_bytes="x"))
+        spoil(lambda d: d["benchmarks"][0].pop("run_type"))
+        for block in ("0", 0.5, 0.0, None):
+            spoil(lambda d: d["benchmarks"][0].update(block=block))
 
     def test_a_number_out_of_range_costs_its_rounds_alone(self) -> None:
         folder = self.part("0.0/000", document([0]), "n3")
