@@ -37,6 +37,22 @@ MUTANTS = [
         "test_too_few_rounds",
     ),
     (
+        "page: the command that repeats a run names its allocators",
+        "scripts/report/again.py",
+        '            "ALLOCATORS": " ".join(allocators),\n            "PRELOAD": " ".join(preloads),\n        }\n',
+        '            "PRELOAD": " ".join(preloads),\n        }\n',
+        "scripts/report/test_again.py",
+        "test_a_program",
+    ),
+    (
+        "page: the command that repeats a quick gate of some rows names them",
+        "scripts/report/again.py",
+        "**rows_of_the_gate(document),",
+        "",
+        "scripts/report/test_again.py",
+        "test_a_gate",
+    ),
+    (
         "page: runs that made other requests are not compared",
         "scripts/report/compare.py",
         "if mine[key] != other[key]:",

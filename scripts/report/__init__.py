@@ -13,7 +13,7 @@
              -> heaps     of make heap, whose numbers heap_pages.py made -> spans (of heap_spans.py)
              -> histories of make history, with the changes of history_changes.py
              -> together  of a folder with several of these: a chapter for each
-                each makes a model (what page.html shows), with facts (machine, libraries, commands)
+                each makes a model (what page.html shows), with facts (machine, libraries) and again (commands)
                 pictures -> scale, ranges, svg
 
 All but `__main__` and `write` is pure.

@@ -6,7 +6,7 @@ from typing import Optional
 
 import answer
 from bench_results import CORE, Results, Series, sample_count
-from report import bars, data, dots, facts, panels, phases, summary, tables
+from report import again, bars, data, dots, facts, panels, phases, summary, tables
 from report.model import Page, Part, Section
 from report.ranges import Range
 from report.study import BASE, Study, study
@@ -69,7 +69,8 @@ class Builder:
         self.shown = (core or s.workloads)[:MOST_SHOWN]
 
     def command(self, workloads: list[str], threads: list[int]) -> str:
-        return facts.command(self.told, self.study.run.allocators, workloads, threads)
+        said = facts.command(self.told, self.study.run.allocators, workloads, threads)
+        return again.of_fleet(said) if self.told.own.get("fleet") else said
 
     def part(
         self,

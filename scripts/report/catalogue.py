@@ -14,7 +14,7 @@ import programs_table
 from bench_results import Row, Unusable, plural, printable
 from comparing import FALSE_RATE, Question
 from programs_table import HEADS
-from report import dots
+from report import again, dots
 from report.facts import facts_of, library_of_row
 from report.matrices import text
 from report.model import Page, Part, Section
@@ -321,12 +321,6 @@ def gaps_of(programs: list[Program]) -> list[Sentence]:
     return found
 
 
-def command(programs: list[Program]) -> str:
-    names = " ".join(p.name for p in programs)
-    first = programs[0].document
-    return f"make bench-programs PROGRAMS='{names}' RUNS={int(first['rounds'])} SEED={int(first['seed'])}"
-
-
 def page(documents: Mapping[str, Any], agreed: Any, problems: Mapping[str, str]) -> Page:
     """`documents`: what `spanbench try` wrote, by program. `agreed`: agreement.json, or None. `problems`: of files
     that cannot be read, why."""
@@ -365,6 +359,6 @@ def page(documents: Mapping[str, Any], agreed: Any, problems: Mapping[str, str])
         findings=findings,
         sections=sections(programs, agreed),
         facts=facts_of(own, first),
-        command=command(programs),
+        command=again.programs(dict(documents), programs_table.LIBC),
         allocators=[SYSTEM, *allocators_of(programs)],
     )

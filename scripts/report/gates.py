@@ -10,7 +10,7 @@ import answer
 from bench_results import printable
 from gate import report as words
 from gate.findings import Finding, restored
-from report import dots
+from report import again, dots
 from report.facts import facts_of
 from report.matrices import text
 from report.model import Page, Part, Section
@@ -86,7 +86,6 @@ def page(document: Any) -> Page:
         if tier.of(findings):
             section.parts.append(part(tier, findings, f"changes-{i}"))
     arms = {k: document[k] for k in ("base", "head")}
-    again = " ".join(f"{k.upper()}={text(v, 'again')}" for k, v in arms.items() if text(v, "again"))
     return Page(
         title=f"spanbench gate: {text(arms['base'], 'what')} and {text(arms['head'], 'what')}",
         about=f"base: {text(arms['base'], 'what')}; head: {text(arms['head'], 'what')}",
@@ -101,5 +100,5 @@ def page(document: Any) -> Page:
         ],
         sections=[section],
         facts=facts_of(document, document),
-        command=f"make gate {again} SEED={document['seed']}" + " QUICK=1" * bool(document["quick"]),
+        command=again.gate(document),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 from answer import listed
 from bench_results import plural, printable
+from report import again
 from report.facts import Facts, facts_of
 from report.model import Page, Part, Section
 from report.summary import Sentence, key_of
@@ -62,12 +62,6 @@ def there(document: Any) -> list[str]:
     """The allocators with a result, in the order of the file."""
     with_results = {r["allocator"] for r in document["results"]}
     return [printable(a["name"]) for a in document["allocators"] if a["name"] in with_results]
-
-
-def command(verb: str, document: Any, allocators: list[str], keys: "dict[str, str]") -> str:
-    said = [f"make {verb}", f"ALLOCATORS={shlex.quote(' '.join(allocators))}"]
-    said += [f"{k}={shlex.quote(str(document[of]))}" for k, of in keys.items() if of in document]
-    return " ".join(said)
 
 
 # --- conformance ------------------------------------------------------------------------------------
@@ -161,7 +155,11 @@ def conformance(document: Any) -> Page:
     if chosen:
         heads = ["allocator", "check", "choice", "clause"]
         third.parts.append(Part("chosen", "Choices", [], words_table("Choices", heads, chosen)))
-    keys = {"PROFILE": "profile", "SEED": "seed"}
+    verb = "check-whole" if document.get("whole") else "check"
+    its = again.listed(facts, names) | {
+        "CHECKS": again.chosen(c["name"] for c in document["checks"])
+    }
+    its |= {k.upper(): document[k] for k in ("profile", "seed") if k in document}
     return Page(
         title=f"spanbench check: {text(document, 'started')}",
         about=about("check", document, f"profile {text(document, 'profile')}"),
@@ -170,7 +168,7 @@ def conformance(document: Any) -> Page:
         findings=findings,
         sections=[first, second, *([third] if chosen else [])],
         facts=facts,
-        command=command("check-whole" if document.get("whole") else "check", document, names, keys),
+        command=again.line(verb, its),
         allocators=names,
     )
 
@@ -240,6 +238,10 @@ def examples(results: list[Any]) -> list[Line]:
 def hardening(document: Any) -> Page:
     facts = facts_of(document, document)
     names = there(document)
+    its = again.listed(facts, names)
+    its |= {"MISUSES": again.chosen(r["misuse"] for r in document["results"])}
+    its |= {"SIZES": again.chosen(r["size"] for r in document["results"] if r.get("size"))}
+    its |= {k.upper(): document[k] for k in ("runs", "seed") if k in document}
     summaries = {m["name"]: printable(m["summary"]) for m in document["misuses"]}
     by_place: dict[str, dict[str, Any]] = {}
     for r in document["results"]:
@@ -275,6 +277,6 @@ def hardening(document: Any) -> Page:
         ],
         sections=[first, second],
         facts=facts,
-        command=command("harden", document, names, {"RUNS": "runs", "SEED": "seed"}),
+        command=again.line("harden", its),
         allocators=names,
     )

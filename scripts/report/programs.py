@@ -4,13 +4,12 @@ are those of verdicts/."""
 from __future__ import annotations
 
 import math
-import shlex
 from pathlib import Path
 from typing import Any, Mapping
 
 import answer
 from bench_results import MIB, printable
-from report import dots, panels
+from report import again, dots, panels
 from report.facts import facts_of, library_of_row
 from report.matrices import text
 from report.model import Page, Part, Section
@@ -128,14 +127,6 @@ def sections(verdict: Verdict, curves: Mapping[tuple[str, int], Curve]) -> list[
     return [first, second]
 
 
-def command(document: Any) -> str:
-    p = document["program"]
-    if p.get("server"):
-        return ""
-    shell = p["argv"][-1] if p.get("shell") else shlex.join(map(str, p["argv"]))
-    return f"make try CMD={shlex.quote(printable(str(shell)))} RUNS={document['rounds']} SEED={document['seed']}"
-
-
 def page(results: try_results.Results, curves: Mapping[tuple[str, int], Curve]) -> Page:
     document = results.document
     verdict = judge(results)
@@ -158,7 +149,7 @@ def page(results: try_results.Results, curves: Mapping[tuple[str, int], Curve]) 
         findings=[Sentence(f"s-words-{i}", "finding", w) for i, w in enumerate(said)],
         sections=sections(verdict, curves),
         facts=facts_of(own, document),
-        command=command(document),
+        command=again.trial(document),
         allocators=[r.name for r in results.good],
         rows="Builds" if results.of_two_builds else "Allocators",
     )

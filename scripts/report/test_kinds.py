@@ -154,7 +154,7 @@ class Kinds(DriverTest):
         self.assertIn('<input type="checkbox" class="choice" value="poor" checked>', text)
         for key in ("f-poor-a_2eone", "f-good-a_2etwo", "f-good-a_2ethree"):
             self.assertEqual(text.count(f'id="{key}"'), 1)
-        self.assertEqual(made.command, "make check ALLOCATORS='good poor' PROFILE=all SEED=1")
+        self.assertEqual(made.command, "make check ALLOCATORS=good PRELOAD=poor=libpoor.so CHECKS='a.one a.two a.three' PROFILE=all SEED=1")  # fmt: skip
 
     def test_what_fails_and_does_not_count_is_said(self) -> None:
         document = conformance()

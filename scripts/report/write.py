@@ -11,7 +11,7 @@ import programs_table
 import stored_file
 from bench_results import Results, Series, Unusable, member
 from fleet import classes as fleet_classes
-from report import bench, compare, matrices, model, together
+from report import again, bench, compare, matrices, model, together
 from report.facts import Facts, facts_of
 from report.summary import Sentence
 from report.svg import Markup
@@ -135,6 +135,13 @@ def of_history(file: Path) -> model.Page:
         raise Unusable(f"{file}: {problem}") from problem
 
 
+def repeated_there(made: model.Page, folder: Path) -> model.Page:
+    """What nodes of a fleet did, they do again."""
+    if (folder / programs_table.NODES).exists():
+        made.command = again.of_fleet(made.command)
+    return made
+
+
 def page_of(file: Path) -> model.Page:
     """Of one file. Raises Unusable."""
     if file.suffix == ".jsonl" and file.exists():
@@ -145,7 +152,8 @@ def page_of(file: Path) -> model.Page:
             raise ValueError("the file is not an object")
         for kind in KINDS:
             if kind.key in document:
-                return bench_results.read_loosely(file, lambda d: kind.made(d, file), kind.what)
+                made = bench_results.read_loosely(file, lambda d: kind.made(d, file), kind.what)
+                return repeated_there(made, file.parent)
         known = ", ".join(k.file for k in KINDS)
         raise ValueError(f"it has no benchmarks, so it is none of {known}")
 
@@ -191,7 +199,7 @@ def of_programs(folder: Path, found: dict[str, Any], problems: dict[str, str]) -
             agreed = None
             problems = {**problems, file.name: str(problem).removeprefix(f"{file}: ")}
     try:
-        return catalogue.page(found, agreed, problems)
+        return repeated_there(catalogue.page(found, agreed, problems), folder)
     except SPOILED as problem:
         raise Unusable(f"{folder}: not a run of make bench-programs: {fault(problem)}") from problem
 
