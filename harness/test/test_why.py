@@ -340,6 +340,30 @@ int main(int argc, char **argv) {
     _exit(0);
 }
 """
+# 20,000 of 400,000 blocks of 100 bytes survive. There are more bytes in larger blocks, more blocks of 20 bytes side
+# by side, and eight classes of others.
+PINS = """
+#include "await_look.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(void) {
+    static char *block[400000];
+    for (int quarter = 10; quarter <= 20; quarter += quarter < 16 ? 2 : 4) /* of a MiB: never touched */
+        malloc((size_t)quarter << 18), malloc((size_t)quarter << 19);
+    for (int i = 0; i < 300000; i++)
+        memset(malloc(20), 1, 20);
+    for (int i = 0; i < 400000; i++)
+        block[i] = memset(malloc(100), 1, 100);
+    await_look();
+    for (int i = 0; i < 400000; i++)
+        if (i * 7919u % 20000 >= 1000)
+            free(block[i]);
+    for (int i = 0; i < 4; i++)
+        await_look();
+    _exit(0);
+}
+"""
 # A heap that grows all the time. Prints the most that was ever resident, in KiB.
 GROWS = """
 #include <stdio.h>
@@ -627,6 +651,15 @@ class Planted(WhyTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(run_it, "build/spanbench why -- /tmp/leak")
         self.assertTrue(Path(program).exists())
+
+    def test_what_pins(self) -> None:
+        """Neither most of the live bytes nor most of the blocks."""
+        out = self.folder / "pinned"
+        kind, report = kind_of(out, self.build("pins", PINS), [])
+        self.assertEqual(kind, "fragmentation", report)
+        self.assertIn("mostly blocks of 96 to 111 B", report)
+        document = json.loads((out / "latest-why" / "why.json").read_text())
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
 
     def test_who_leaks(self) -> None:
         source = ROOT / "harness" / "why" / "planted" / "leak.c"

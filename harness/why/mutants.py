@@ -345,4 +345,28 @@ MUTANTS = [
         f"{WHY}:Outside",
         "test_an_allocator_of_two_libraries",
     ),
+    (
+        "why: what pins free memory is named",
+        "scripts/verdicts/why_verdict.py",
+        "of free memory between them; {by_pins(point)}.",
+        "of free memory between them; {by_class(point)}.",
+        f"{VERDICT}:Kinds.test_what_pins",
+        "the one that lies beside free memory",
+    ),
+    (
+        "why: blocks without free memory beside them pin none",
+        "harness/why/sampled.c",
+        "(double)(GRANULE - bytes) / (double)count;",
+        "1;",
+        f"{WHY}:Planted",
+        "test_what_pins",
+    ),
+    (
+        "why: what pins is kept, however small it is",
+        "harness/why/split.c",
+        "k == SPLIT_TOP - 1 && pins",
+        "k == SPLIT_TOP && pins",
+        f"{WHY}:Planted",
+        "test_what_pins",
+    ),
 ]

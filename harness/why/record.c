@@ -21,9 +21,9 @@ static json_t *class_of(const struct process_book *p, const struct split_class *
     const json_int_t most  = c->class + 1 < WHY_CLASSES
                                  ? (json_int_t)why_class_least(c->class + 1) - 1
                                  : (json_int_t)INT64_MAX;
-    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:f}", "least", least, "most", most, "bytes",
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:f, s:I}", "least", least, "most", most, "bytes",
                      (json_int_t)c->bytes, "blocks", (json_int_t)c->blocks, "thread",
-                     thread_of(p, c->thread), "share", c->share);
+                     thread_of(p, c->thread), "share", c->share, "pins", (json_int_t)c->pins);
 }
 
 static json_t *point_of(const struct process_book *p, const struct split *s) {

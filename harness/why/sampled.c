@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GRANULE = 1 << WHY_GRANULE_SHIFT };
+
 struct part {
     uint64_t key; /* of a granule */
     uint32_t class, name;
@@ -55,22 +57,37 @@ static size_t collect(const struct why_shared *book, struct part *part, struct s
     return count;
 }
 
+/* What is free in a granule is pinned by the blocks there, by each in the same way. */
+static int64_t add_granule(const struct part *part, size_t count, double *pins) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += part[i].usable;
+    for (size_t i = 0; bytes < GRANULE && i < count; i++)
+        pins[part[i].class] += (double)(GRANULE - bytes) / (double)count;
+    return bytes;
+}
+
 /* Small blocks alone: where a large one lies is known. The sample has a part of their bytes that is
- * known, and is taken to have the same part of their granules. */
+ * known, and is taken to have the same part of their granules. Only they are left in `part`. */
 static void measure_occupied(struct part *part, size_t count, unsigned level, int64_t live,
                              struct sampled *s) {
-    uint64_t last    = 0;
+    double pins[WHY_CLASSES] = {0};
     int64_t granules = 0, bytes = 0;
-    qsort(part, count, sizeof *part, by_granule);
-    for (size_t i = 0; i < count; i++) {
-        if ((uint64_t)part[i].usable >= (uint64_t)WHY_LARGE << level)
-            continue;
-        granules += part[i].key != last;
-        bytes += part[i].usable;
-        last = part[i].key;
+    size_t small = 0;
+    for (size_t i = 0; i < count; i++)
+        if ((uint64_t)part[i].usable < (uint64_t)WHY_LARGE << level)
+            part[small++] = part[i];
+    qsort(part, small, sizeof *part, by_granule);
+    for (size_t i = 0, end; i < small; i = end) {
+        for (end = i; end < small && part[end].key == part[i].key;)
+            end++;
+        granules++;
+        bytes += add_granule(part + i, end - i, pins);
     }
     const double scale = bytes > 0 ? (double)(live - s->large_bytes) / (double)bytes : 0;
     s->occupied        = scale > 0 ? (int64_t)((double)(granules << WHY_GRANULE_SHIFT) * scale) : 0;
+    for (unsigned c = 0; c < WHY_CLASSES; c++)
+        s->pins[c] = scale > 0 ? (int64_t)(pins[c] * scale) : 0;
 }
 
 static void add_thread(struct split_thread *all, uint32_t name, int64_t bytes) {
@@ -135,7 +152,7 @@ void sampled_read(const struct why_shared *book, const int64_t *exact, struct sa
     int64_t live       = 0;
     for (unsigned c = 0; c < WHY_CLASSES; c++)
         live += exact[c];
-    measure_occupied(part, count, atomic_load(&book->level), live, s);
     divide(part, count, exact, s);
+    measure_occupied(part, count, atomic_load(&book->level), live, s);
     qsort(s->large, s->larges, sizeof *s->large, by_address);
 }

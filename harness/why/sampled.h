@@ -19,7 +19,8 @@ struct sampled {
     struct sampled_block large[WHY_SAMPLES]; /* all that are large at this level, by address */
     size_t larges;
     int64_t large_bytes;
-    int64_t occupied; /* bytes of granules that hold a small block, an estimate */
+    int64_t pins[WHY_CLASSES]; /* free bytes in granules with small blocks of a class, estimates */
+    int64_t occupied;          /* bytes of granules that hold a small block, an estimate */
 };
 
 /* `exact` are the bytes of each class, to which the sample is scaled. */

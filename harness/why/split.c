@@ -331,20 +331,31 @@ static void read_books(const struct why_shared *book, struct split *s, int64_t *
     s->level   = atomic_load(&book->level);
 }
 
+/* Of those that are not taken; WHY_CLASSES: none has any. */
+static unsigned most_of(const int64_t *value, const bool *taken) {
+    unsigned best = WHY_CLASSES;
+    for (unsigned c = 0; c < WHY_CLASSES; c++)
+        if (!taken[c] && value[c] > 0 && (best == WHY_CLASSES || value[c] > value[best]))
+            best = c;
+    return best;
+}
+
+/* The last place is that of the class which pins the most, if it is not among the largest. */
 static void keep_classes(struct split *s, const int64_t *blocks, const struct sampled *sampled) {
     bool taken[WHY_CLASSES] = {false};
+    const unsigned pins     = most_of(sampled->pins, taken);
     for (unsigned k = 0; k < SPLIT_TOP; k++) {
-        unsigned best = WHY_CLASSES;
-        for (unsigned c = 0; c < WHY_CLASSES; c++)
-            if (!taken[c] && s->all_classes[c] > 0 &&
-                (best == WHY_CLASSES || s->all_classes[c] > s->all_classes[best]))
-                best = c;
-        if (best == WHY_CLASSES)
+        const bool last  = k == SPLIT_TOP - 1 && pins < WHY_CLASSES && !taken[pins];
+        const unsigned c = last && s->all_classes[pins] > 0 ? pins : most_of(s->all_classes, taken);
+        if (c == WHY_CLASSES)
             return;
-        taken[best] = true;
-        s->class[k] = (struct split_class){best, s->all_classes[best],
-                                           (uint64_t)(blocks[best] > 0 ? blocks[best] : 0),
-                                           sampled->most[best].thread, sampled->most[best].share};
+        taken[c]    = true;
+        s->class[k] = (struct split_class){c,
+                                           s->all_classes[c],
+                                           (uint64_t)(blocks[c] > 0 ? blocks[c] : 0),
+                                           sampled->most[c].thread,
+                                           sampled->most[c].share,
+                                           sampled->pins[c]};
     }
 }
 

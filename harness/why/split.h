@@ -37,7 +37,8 @@ struct split {
         uint64_t blocks;
         uint32_t thread; /* that asked for most of it, by the sample; 0: not known */
         double share;    /* of it */
-    } class[SPLIT_TOP];  /* the largest; bytes 0: none */
+        int64_t pins;    /* free bytes within 32 KiB that its blocks hold, by the sample */
+    } class[SPLIT_TOP];  /* the largest, and the one that pins the most; bytes 0: none */
     struct split_thread {
         uint32_t name;
         int64_t bytes; /* live, that it asked for: an estimate by the sample */

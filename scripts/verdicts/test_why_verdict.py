@@ -154,6 +154,30 @@ class Kinds(unittest.TestCase):
             allocator="/usr/lib/libjemalloc.so.2",
         )
 
+    def test_what_pins(self) -> None:
+        """Not the largest class, but the one that lies beside free memory; in older files, the one of the most blocks."""
+        shape = process(
+            lambda t: {"requested": 50} if t < 0.4 else {"requested": 2, "fragments": 48}
+        )
+        array = why_results.SizeClass(1 << 20, 2 << 20, 1 << 20, 1, None, 0)
+        packed = why_results.SizeClass(16, 31, 999, 30, None, 0, 1 * MIB)
+        survivors = why_results.SizeClass(96, 111, 99, 9, None, 0, 40 * MIB)
+        for classes, words in (
+            ([array, packed, survivors], "mostly blocks of 96 to 111 B"),
+            (
+                [array, packed, dataclasses.replace(survivors, pins=1 * MIB)],
+                "mostly blocks of 16 to 31 B",
+            ),
+            (
+                [array, *(dataclasses.replace(c, pins=0) for c in (packed, survivors))],
+                "mostly blocks of 16 to 31 B",
+            ),
+        ):
+            points = [dataclasses.replace(p, classes=classes) for p in shape.points]
+            found = why_verdict.judge(dataclasses.replace(shape, points=points))
+            self.assertEqual(found.kind, "fragmentation")
+            self.assertIn(f"between them; {words}.", found.sentence)
+
     def test_headers_of_small_blocks_are_not_fragmentation(self) -> None:
         self.expect("live", lambda t: {"requested": 30, "slack": 3, "fragments": 12})
 

@@ -34,6 +34,7 @@ class SizeClass:
     blocks: int
     thread: Optional[str]  # which asked for most of it
     share: float  # of it, by the sample
+    pins: float = 0  # free bytes near its blocks, by the sample
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ def point_of(value: Any) -> Point:
                 c["blocks"],
                 thread_name(c["thread"]),
                 float(c["share"]),
+                float(c.get("pins", 0)),
             )
             for c in value["classes"]
         ],
@@ -126,7 +128,7 @@ def point_of(value: Any) -> Point:
 
 
 def process_of(value: Any) -> Process:
-    return Process(  # older files tell neither how exact it is, nor looks, nor what is inside
+    return Process(  # older files tell neither how exact it is, nor looks, what is inside, and what pins
         pid=int(value["pid"]),
         command=str(value["command"]),
         allocator=str(value["allocator"]),

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a file
 import program
 from verdicts import why_results
 from bench_results import MIB
-from verdicts.why_results import PARTS, Point, Process, Results
+from verdicts.why_results import PARTS, Point, Process, Results, SizeClass
 
 # Of fewer looks, all may be of its start and of its end.
 FEW_LOOKS = 3
@@ -107,15 +107,30 @@ def is_large(grown: float, whole: float) -> bool:
     return grown >= LEAST_GROWTH and grown >= GROWTH * whole
 
 
+def in_words(top: SizeClass, part: float, whole: float) -> str:
+    """What most of something is, and who asked for it."""
+    words = f"mostly blocks of {top.least} to {top.most} B"
+    if part < 0.5 * whole:
+        words = f"of all sizes, most ({percent(part, whole)}) blocks of {top.least} to {top.most} B"
+    return words + by_thread(top.thread, top.share)
+
+
 def by_class(point: Point) -> str:
-    """What most of the live bytes are, and who asked for them."""
+    """What most of the live bytes are."""
     if not point.classes:
         return ""
-    top = point.classes[0]
-    words = f"mostly blocks of {top.least} to {top.most} B"
-    if top.bytes < 0.5 * point.live:
-        words = f"of all sizes, most ({percent(top.bytes, point.live)}) blocks of {top.least} to {top.most} B"
-    return words + by_thread(top.thread, top.share)
+    return in_words(point.classes[0], point.classes[0].bytes, point.live)
+
+
+def by_pins(point: Point) -> str:
+    """What holds most of the free memory between blocks. In older files, the number of blocks decides."""
+    if not point.classes:
+        return ""
+    weights = [c.pins for c in point.classes]
+    if not any(weights):
+        weights = [float(c.blocks) for c in point.classes]
+    most = max(weights)
+    return in_words(point.classes[weights.index(most)], most, sum(weights))
 
 
 def by_thread(thread: Optional[str], share: float) -> str:
@@ -218,7 +233,7 @@ def free_memory(process: Process, point: Point) -> Verdict:
         return Verdict(
             "fragmentation",
             f"Fragmentation: {story} survivors, spread over the heap, pin {size(point.parts['fragments'])} "
-            f"of free memory between them; {by_class(point)}.",
+            f"of free memory between them; {by_pins(point)}.",
             "What lives long should not be allocated among what lives briefly. Another allocator may separate "
             "sizes better: spanbench try.",
             point,
