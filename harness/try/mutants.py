@@ -3,6 +3,7 @@
 TRY = "harness/test/test_try.py"
 SERVER = "harness/test/test_try_server.py"
 LIMITS = "harness/test/test_try_limits.py"
+PROOF = "scripts/try_proof/test_proof.py"
 VERDICT = "scripts/verdicts/test_try_verdict.py"
 
 MUTANTS = [
@@ -365,5 +366,37 @@ MUTANTS = [
         "l->look->process[i].replaced = false;",
         f"{TRY}:Truth.test_programs_that_one_process_becomes",
         "sh becomes a static program: that is what counts",
+    ),
+    (
+        "proof: runs with which no claim is possible are refused",
+        "scripts/try_proof/proof.py",
+        "    if runs < fewest:",
+        "    if runs < 0 * fewest:",
+        f"{PROOF}:Arithmetic.test_too_few_runs_are_refused",
+        "Those with which no claim",
+    ),
+    (
+        "proof: a trial of the null is a verdict",
+        "scripts/try_proof/proof.py",
+        "trials + 1, wrong + bool(said)",
+        "trials + count, wrong + len(said)",
+        f"{PROOF}:Experiments.test_null_counts_verdicts",
+        "All that a verdict claims",
+    ),
+    (
+        "proof: a cost is below what was promised if its whole interval is",
+        "scripts/try_proof/promise.py",
+        "e.high < math.log(most)",
+        "e.low < math.log(most)",
+        f"{PROOF}:Promises.test_below_is_shown_by_the_whole_interval",
+        "test_below_is_shown",
+    ),
+    (
+        "proof: a share is small if its upper bound is",
+        "scripts/try_proof/promise.py",
+        "Outcome.SHOWN if high <= most",
+        "Outcome.SHOWN if low <= most",
+        f"{PROOF}:Promises.test_a_share",
+        "test_a_share",
     ),
 ]

@@ -6,9 +6,10 @@
   cost      what does it cost a program to be measured?
   why       what does the counter of `spanbench why` cost a loop of malloc and free, and redis?
 
-Wants a quiet machine, and minutes. Ends with 1 if a promise is broken. That is so if more than 1 % of the
-null's comparisons make a claim, if a plant is missed, or if the cost is shown to be 1 % or more. The counter may
-double the loop's time, and add a tenth to that of redis.
+Wants a quiet machine, and minutes. The promises: of the null, at most 1 % of the comparisons of a program with a
+library claim any difference; each plant is found; being measured costs less than 1 %. The counter at most doubles
+the loop's time, and adds a tenth to that of redis. Ends with 0 if each promise is shown, with 1 if one is broken, and
+else with 75: more runs would tell.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
 import program
+import promise
 import why_cost
+from gate import stats
+from promise import Outcome
 from verdicts import try_claims
 from verdicts import try_results
 from bench_results import Unusable
@@ -40,6 +44,8 @@ from verdicts.try_words import aligned, number, percent
 BURDEN = ROOT / "allocators" / "faulty" / "burden.c"
 SPANBENCH = ROOT / "build" / "spanbench"
 NAMES = 3  # of the same library
+PLANTED_ROWS = 4  # the C library's, without a burden, slower, fatter
+MEASURES = (try_results.TIME, try_results.CPU, try_results.MEMORY)
 PROMISE = 0.01
 FEW = "jemalloc,mimalloc,tcmalloc"
 LIBRARIES = (FEW, f"{FEW},scudo,{ROOT}/build/libgomalloc.so")
@@ -135,9 +141,21 @@ def claims_of(verdict: try_claims.Verdict) -> tuple[int, list[str]]:
     return len(once), [f"{c.pair.metric.name}: {try_claims.change(c)}" for c in once if c.differs]
 
 
-def null(bench: Bench, libraries: list[Path]) -> bool:
-    total, false = 0, 0
-    for name, library in itertools.product(bench.programs, libraries):
+def check_runs(runs: int, rows: int) -> None:
+    """With fewer, no single difference could be claimed, however large."""
+    comparisons = math.comb(rows, 2) * len(MEASURES)
+    fewest = stats.fewest_blocks(2 * comparisons)  # a difference may be up or down
+    if runs < fewest:
+        raise Unusable(
+            f"--runs {runs}: fewer than {fewest} can prove nothing in {comparisons} comparisons"
+        )
+
+
+def null(bench: Bench, libraries: list[Path], repeat: int) -> Outcome:
+    """A trial is one verdict of `spanbench try`. What it compares is one family, and not independent."""
+    check_runs(bench.runs, NAMES)
+    trials, wrong, total, false = 0, 0, 0, 0
+    for _, name, library in itertools.product(range(repeat), bench.programs, libraries):
         options = ["--allocators", "system"]
         for i in range(NAMES):
             copy = bench.folder / f"copy{i}-{library.name}"
@@ -146,11 +164,24 @@ def null(bench: Bench, libraries: list[Path]) -> bool:
         results = bench.attempt(name, bench.runs, *options)
         results.rows = [row for row in results.rows if row.name.startswith("name")]
         count, said = claims_of(try_claims.judge(results))
+        trials, wrong = trials + 1, wrong + bool(said)
         total, false = total + count, false + len(said)
         print(f"{name}, {library.name}: {count} comparisons, {len(said)} claims", *said, flush=True)
-    share = false / max(1, total)
-    print(f"null: {false} of {total} comparisons make a claim ({percent(share)} %)")
-    return share <= PROMISE
+    print(null_words(wrong, trials, false, total))
+    return promise.of_share(wrong, trials, PROMISE)
+
+
+def null_words(wrong: int, trials: int, claims: int, comparisons: int) -> str:
+    low, high = promise.bounds(wrong, trials)
+    said = {
+        Outcome.SHOWN: "shown",
+        Outcome.BROKEN: f"BROKEN, it is {percent(low)} % or more",
+        Outcome.OPEN: f"not shown; {promise.enough_without_any(PROMISE)} verdicts without a claim show it",
+    }[promise.of_share(wrong, trials, PROMISE)]
+    return (
+        f"null: {wrong} of {trials} verdicts make a claim, so at most {percent(high)} % do (95 % sure); "
+        f"{claims} of {comparisons} comparisons. At most {percent(PROMISE)} %: {said}."
+    )
 
 
 # --- a plant of a known size ------------------------------------------------------------------------
@@ -206,7 +237,8 @@ def found(claim: Optional[try_claims.Claim]) -> bool:
     return bool(claim and claim.differs and not claim.less)
 
 
-def planted(bench: Bench) -> bool:
+def planted(bench: Bench) -> Outcome:
+    check_runs(bench.runs, PLANTED_ROWS)
     library = build_burden(bench.folder)
     missed = 0
     for name in bench.programs:
@@ -215,15 +247,15 @@ def planted(bench: Bench) -> bool:
             said = try_claims.change(claim) if claim and claim.differs else "no claim"
             print(f"{name}, {kind}: {'found' if found(claim) else 'MISSED'}: {said}", flush=True)
     print(f"planted: {2 * len(bench.programs) - missed} of {2 * len(bench.programs)} found")
-    return not missed
+    return Outcome.BROKEN if missed else Outcome.SHOWN
 
 
 # --- the price of being measured --------------------------------------------------------------------
 
 
-def cost(bench: Bench) -> bool:
-    lines = [["", "time, watched", "not watched", "ratio, with its 95 % interval"]]
-    dear = []
+def cost(bench: Bench) -> Outcome:
+    lines = [["", "time, watched", "not watched", "ratio, with its 95 % interval", "less than 1 %"]]
+    outcomes = {}
     for name in bench.programs:
         options = ("--allocators", "system", "--row", "system:watch=off")
         results = bench.attempt(name, bench.runs, *options)
@@ -232,16 +264,15 @@ def cost(bench: Bench) -> bool:
         pair = try_claims.pair_of(try_results.TIME, watched, free)
         assert pair
         e = pair.effect
-        if math.expm1(e.low) >= PROMISE:
-            dear.append(name)
+        outcomes[name] = promise.of_ratio(e, 1 + PROMISE)
         times = [
             number(1e3 * try_claims.median(r, try_results.TIME)) + " ms" for r in (watched, free)
         ]
         ratio = f"{math.exp(e.location):.4f} ({math.exp(e.low):.4f}..{math.exp(e.high):.4f})"
-        lines.append([name, *times, ratio])
+        lines.append([name, *times, ratio, promise.words(e, 1 + PROMISE)])
     print("\n".join(aligned(lines)))
-    print(f"cost: shown to be 1 % or more: {', '.join(dear) or 'of none'}")
-    return not dear
+    print(f"cost: less than {percent(PROMISE)} % is {promise.summary(outcomes)}")
+    return promise.worst(outcomes.values())
 
 
 def chosen(names: Optional[str]) -> dict[str, list[str]]:
@@ -285,6 +316,9 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=40, help="of each row (default: %(default)s)")
     parser.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="the null so many times (default: 1)"
+    )
+    parser.add_argument(
         "--libraries",
         metavar="LIST",
         help="allocators or files, for the null, and allocators for why (default: jemalloc, mimalloc and tcmalloc; "
@@ -296,13 +330,13 @@ def main() -> int:
         data(bench.folder)
         names = (args.libraries or LIBRARIES[args.experiment == "null"]).split(",")
         if args.experiment == "null":
-            good = null(bench, libraries_of(names))
+            outcome = null(bench, libraries_of(names), args.repeat)
         elif args.experiment == "why":
             by_name = dict(zip(names, libraries_of(names)))
-            good = why_cost.why_cost(bench.folder, SPANBENCH, by_name, args.runs)
+            outcome = why_cost.why_cost(bench.folder, SPANBENCH, by_name, args.runs)
         else:
-            good = {"planted": planted, "cost": cost}[args.experiment](bench)
-    return 0 if good else 1
+            outcome = {"planted": planted, "cost": cost}[args.experiment](bench)
+    return int(outcome.value)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
 import os
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock as mock
 from pathlib import Path
 from typing import TYPE_CHECKING, Sequence
 
@@ -17,8 +20,11 @@ from driving import ROOT, run, slow
 sys.path.insert(0, str(ROOT / "scripts" / "try_proof"))
 
 if TYPE_CHECKING or os.environ.get("TEST_ALL"):  # they take seconds, and all cases are slow
+    import paired
+    import promise
     import proof
     import why_cost
+    from promise import Outcome
     from verdicts import try_claims
     from verdicts import try_results
     from bench_results import Unusable
@@ -58,14 +64,123 @@ class Arithmetic(unittest.TestCase):
         self.assertFalse(proof.found(claims.claim(time, "system", "mimalloc")))
         self.assertFalse(proof.found(None))
 
+    def test_too_few_runs_are_refused(self) -> None:
+        """Those with which no claim is possible: the null could not fail, and no plant be found."""
+        for rows, fewest in ((proof.NAMES, 11), (proof.PLANTED_ROWS, 12)):
+            proof.check_runs(fewest, rows)
+            with self.assertRaisesRegex(Unusable, f"fewer than {fewest} can prove nothing"):
+                proof.check_runs(fewest - 1, rows)
+
     def test_wrong_words(self) -> None:
         for words, said in (
+            (["null", "--runs", "10"], "fewer than 11"),
             (["null", "--programs", "perle"], "no program 'perle'"),
             (["null", "--libraries", "jemaloc"], "neither a file nor an allocator"),
         ):
             done = run(ROOT / "scripts" / "try_proof" / "proof.py", *words)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(said, done.stderr)
+
+
+@slow
+class Promises(unittest.TestCase):
+    def ratio(self, low: float, location: float, high: float, blocks: int = 40) -> paired.Effect:
+        return paired.Effect(blocks, math.log(location), math.log(low), math.log(high))
+
+    def test_below_is_shown_by_the_whole_interval(self) -> None:
+        for ends, outcome in (
+            ((0.99, 1.0, 1.0099), Outcome.SHOWN),
+            ((0.99, 1.0, 1.0101), Outcome.OPEN),
+            ((1.0099, 1.02, 1.03), Outcome.OPEN),
+            ((1.0101, 1.02, 1.03), Outcome.BROKEN),
+        ):
+            self.assertIs(promise.of_ratio(self.ratio(*ends), 1.01), outcome, ends)
+
+    def test_how_many_pairs_would_show_it(self) -> None:
+        """Twice as far as there is room: four times as many."""
+        wide = self.ratio(1.01**-2, 1.0, 1.01**2)
+        self.assertAlmostEqual(promise.pairs_more(wide, 1.01) or 0, 120, delta=1)
+        self.assertIn("pairs more", promise.words(wide, 1.01))
+        above = self.ratio(0.99, 1.02, 1.05)
+        self.assertIsNone(promise.pairs_more(above, 1.01))
+        self.assertEqual(promise.words(above, 1.01), "not shown")
+
+    def test_a_share(self) -> None:
+        enough = promise.enough_without_any(0.01)
+        self.assertEqual(enough, 299)
+        for count, of, outcome in (
+            (0, 50, Outcome.OPEN),
+            (0, enough - 1, Outcome.OPEN),
+            (0, enough, Outcome.SHOWN),
+            (2, 50, Outcome.OPEN),
+            (3, 50, Outcome.BROKEN),  # by chance in less than 5 % of cases
+            (0, 0, Outcome.OPEN),
+        ):
+            self.assertIs(promise.of_share(count, of, 0.01), outcome, (count, of))
+        self.assertAlmostEqual(promise.bounds(0, 50)[1], 1 - 0.05 ** (1 / 50))
+
+    def test_a_trial_is_a_verdict_and_no_comparison(self) -> None:
+        self.assertIn(
+            "0 of 50 verdicts make a claim, so at most 5.8 % do", proof.null_words(0, 50, 450, 0)
+        )
+        self.assertIn("not shown; 299 verdicts", proof.null_words(0, 50, 450, 0))
+        self.assertIn("%: shown.", proof.null_words(0, 300, 2700, 0))
+        self.assertIn("BROKEN", proof.null_words(5, 50, 450, 5))
+
+    def test_the_worst_decides(self) -> None:
+        shown, broken, left = Outcome.SHOWN, Outcome.BROKEN, Outcome.OPEN
+        self.assertIs(promise.worst([shown, left, broken]), broken)
+        self.assertIs(promise.worst([shown, left]), left)
+        self.assertIs(promise.worst([shown]), shown)
+        self.assertIs(promise.worst([]), left)
+        said = promise.summary({"a": left, "b": shown, "c": shown})
+        self.assertEqual(said, "shown of b, c; not shown of a")
+
+
+@slow
+class Experiments(unittest.TestCase):
+    """With `attempt` replaced by what it would give."""
+
+    def bench(
+        self, folder: str, rows: list[str], times: dict[str, float], noise: float
+    ) -> proof.Bench:
+        document = made(rows, 30, cost_of(times, {}, noise))
+        bench = proof.Bench(Path(folder), 30, {"a": ["true"], "b": ["true"]})
+        results = lambda *_: try_results.of_document(Path("program.json"), document)
+        patch = mock.patch.object(bench, "attempt", results)
+        patch.start()
+        self.addCleanup(patch.stop)
+        return bench
+
+    def test_null_counts_verdicts(self) -> None:
+        """All that a verdict claims is one trial; the C library's row is none of it."""
+        names = ["system", "name0", "name1", "name2"]
+        equal: dict[str, float] = {"system": 2.0}
+        with tempfile.TemporaryDirectory() as folder:
+            library = Path(folder) / "library.so"
+            library.write_text("")
+            for times, wrong, outcome in (
+                (equal, 0, Outcome.OPEN),
+                ({**equal, "name1": 1.3}, 4, Outcome.BROKEN),
+            ):
+                bench = self.bench(folder, names, times, 0.02)
+                with contextlib.redirect_stdout(io.StringIO()) as printed:
+                    self.assertIs(proof.null(bench, [library], 2), outcome)
+                self.assertIn(f"null: {wrong} of 4 verdicts", printed.getvalue())
+                self.assertIn(f"{4 * wrong} of 36 comparisons", printed.getvalue())
+
+    def test_cost_is_shown_or_not(self) -> None:
+        names = ["system", "system:watch=off"]
+        for time, noise, outcome, said in (
+            (1.0, 0.0001, Outcome.SHOWN, "1 % is shown of a, b"),
+            (1.0, 0.2, Outcome.OPEN, "1 % is not shown of a, b"),
+            (1.3, 0.0001, Outcome.BROKEN, "1 % is broken of a, b"),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                bench = self.bench(folder, names, {"system": time}, noise)
+                with contextlib.redirect_stdout(io.StringIO()) as printed:
+                    self.assertIs(proof.cost(bench), outcome)
+            self.assertIn(said, printed.getvalue())
 
 
 @slow
@@ -82,9 +197,12 @@ class CostOfWhy(unittest.TestCase):
         e = why_cost.ratio(timed, 6, ["why"], {"A": "b"})
         self.assertAlmostEqual(math.exp(e.location), 1.5)
         self.assertEqual(order, [False, True, True, False] * 3)
-        self.assertTrue(why_cost.is_above(e, 1.49))
-        self.assertFalse(why_cost.is_above(e, 1.5001))
-        self.assertFalse(why_cost.is_above(why_cost.ratio(timed, 5, ["why"], {"A": "b"}), 1.49))
+        self.assertIs(promise.of_ratio(e, 1.49), Outcome.BROKEN)
+        self.assertIs(promise.of_ratio(e, 1.51), Outcome.SHOWN)
+        for most in (1.49, 1.51):
+            few = why_cost.ratio(timed, 5, ["why"], {"A": "b"})
+            self.assertIs(promise.of_ratio(few, most), Outcome.OPEN)
+            self.assertEqual(promise.pairs_more(few, most), 1)
 
     def test_redis_says_its_time(self) -> None:
         info = "# CPU\r\nused_cpu_sys:0.25\r\nused_cpu_user:1.50\r\nused_cpu_sys_children:9\r\n"

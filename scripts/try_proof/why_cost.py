@@ -16,6 +16,7 @@ from typing import Callable, Iterator, Sequence
 
 import paired
 import program_data
+import promise
 from bench_results import Unusable
 from verdicts.try_words import aligned
 
@@ -67,11 +68,6 @@ def ratio(timed: Timed, runs: int, why: Sequence[str], variables: dict[str, str]
 def shown(e: paired.Effect) -> str:
     low, high = math.exp(e.low), math.exp(e.high)
     return f"{math.exp(e.location):.2f} ({low:.2f}..{high:.2f})"
-
-
-def is_above(e: paired.Effect, promise: float) -> bool:
-    """Shown to be: fewer runs prove nothing."""
-    return e.blocks >= paired.FEWEST and math.exp(e.low) > promise
 
 
 # --- the loop ---------------------------------------------------------------------------------------
@@ -146,12 +142,12 @@ def of_redis(folder: Path, load: Sequence[str]) -> Timed:
 # --- both -------------------------------------------------------------------------------------------
 
 
-def why_cost(folder: Path, driver: Path, libraries: dict[str, Path], runs: int) -> bool:
-    """`libraries`: allocators by their names. Prints tables. False: a promise is shown to be broken."""
+def why_cost(folder: Path, driver: Path, libraries: dict[str, Path], runs: int) -> promise.Outcome:
+    """`libraries`: allocators by their names. Prints tables."""
     why = [str(driver), "why", "--quiet", "--out", str(folder / "results")]
     loop = build_loop(folder)
     lines = [["blocks that live", "system", *libraries]]
-    broken = []
+    outcomes = {}
     for live in LIVE:
         line = [f"{live:,}"]
         for name in ("system", *libraries):
@@ -160,12 +156,13 @@ def why_cost(folder: Path, driver: Path, libraries: dict[str, Path], runs: int) 
                 own, preload = ["--allocator", name], {"LD_PRELOAD": str(libraries[name])}
             e = ratio(of_loop(loop, live), runs, [*why, *own, "--"], preload)
             line.append(shown(e))
-            broken += [f"the loop with {name} and {live:,} blocks"] * is_above(e, LOOP_PROMISE)
+            what = f"the loop with {name} and {live:,} blocks"
+            outcomes[what] = promise.of_ratio(e, LOOP_PROMISE)
         lines.append(line)
     print("\n".join(aligned(lines)), flush=True)
     for kind, load in REDIS_KINDS.items() if shutil.which("redis-server") else ():
         e = ratio(of_redis(folder, load), runs, [*why, "--"], {})
         print(f"redis, {kind}: {shown(e)}", flush=True)
-        broken += [f"redis, {kind}"] * is_above(e, REDIS_PROMISE)
-    print(f"why: shown to cost more than is promised: {', '.join(broken) or 'nothing'}")
-    return not broken
+        outcomes[f"redis, {kind}"] = promise.of_ratio(e, REDIS_PROMISE)
+    print(f"why: the promised cost is {promise.summary(outcomes)}")
+    return promise.worst(outcomes.values())
