@@ -53,6 +53,22 @@ MUTANTS = [
         "test_a_gate",
     ),
     (
+        "page: a run of today comes before what was stored by a name of its own",
+        "scripts/report/write.py",
+        'return 1 if re.match(r"\\d{8}T", place.name) else 2',
+        "return 1",
+        f"{MORE_KINDS}.test_the_latest_of_each_kind",
+        "",
+    ),
+    (
+        "page: a fleet is among the runs of a folder",
+        "scripts/report/write.py",
+        "else of_a_fleet(inner) or directly_in(inner)",
+        "else directly_in(inner)",
+        f"{MORE_KINDS}.test_the_latest_of_each_kind",
+        "",
+    ),
+    (
         "page: runs that made other requests are not compared",
         "scripts/report/compare.py",
         "if mine[key] != other[key]:",

@@ -13,6 +13,7 @@ from typing import Any, Iterator, Optional
 import heap_pages
 from bench_results import MIB, Unusable
 from driving import ROOT, DriverTest, clean_environment, run, slow
+from fleet.test_classes import two_of_example
 from report import histories, model, phases, study, write
 from report.test_kinds import MARKUP, conformance, gate, hardening
 from report.test_report import Elements, noisy
@@ -299,6 +300,45 @@ class Pages(PageTest):
         self.assertEqual(
             self.recounted(text, *files), (0, "6 statements are recomputed; 0 disagree\n")
         )
+
+    def test_the_latest_of_each_kind(self) -> None:
+        """Also of runs that no link names, and of a fleet. What was stored long ago, by a name of its own, comes last."""
+        today, before = "20260102T030405Z-box", "20260101T030405Z-box"
+        for name in ("programs", f"{before}-programs", f"{today}-programs"):
+            self.put(f"{name}/gcc.json", program({"system": 1.0, "of": 1.0, name: 1.0}))
+        for name in (f"{today}-check", f"{before}-fleet/class1", f"{before}-check"):
+            (self.directory / name).mkdir(parents=True)
+            self.put(f"{name}/conformance.json", conformance(started=f"{name[:4]}-01-02T03:04:05Z"))
+        self.put(f"{before}-fleet/fleet.json", {"name": "x", "work": "check"})
+        (self.directory / "latest-check").symlink_to(f"{before}-check")
+        for number in (1, 2):
+            (self.directory / f"{today}-fleet/class{number}").mkdir(parents=True)
+            self.put(f"{today}-fleet/class{number}/hardening.json", hardening())
+        self.put(f"{today}-fleet/fleet.json", {"name": "x", "work": "harden"})
+        shown, left = write.collected(self.directory)
+        self.assertEqual(
+            [(c.title, c.place.name) for c in shown],
+            [
+                ("Real programs", f"{today}-programs"),
+                ("Conformance", f"{before}-fleet"),
+                ("class1: Hardening", f"{today}-fleet"),
+                ("class2: Hardening", f"{today}-fleet"),
+            ],
+        )
+        told = said(write.page_of_folder(self.directory))
+        names = [f"{before}-programs", "latest-check", f"{today}-check", "programs"]
+        self.assertIn(f"Left out: {', '.join(sorted(names))}.", told)
+        self.put(f"{today}-fleet2/fleet.json", {"name": "x", "work": "check"})
+        (self.directory / f"{today}-fleet2" / "class1").mkdir()
+        self.put(f"{today}-fleet2/class1/hardening.json", hardening())
+        self.assertIn(f"{today}-fleet, ", said(write.page_of_folder(self.directory)))
+
+    def test_a_fleet_of_two_classes_beside_other_runs(self) -> None:
+        two_of_example(self.directory / "20260102T030405Z-box-fleet")
+        self.put("run-why/why.json", memory())
+        text = self.text(self.directory)
+        self.assertIn('<h2 class="chapter" id="chapter">Speed and memory</h2>', text)
+        self.assertIn("class2", text)
 
 
 VALUES: list[Any] = [None, "<b>x</b>", -1, 0, 1e300, float("nan"), [], {}, True, 10**400]

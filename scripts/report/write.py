@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -230,15 +231,41 @@ def directly_in(folder: Path) -> list[Chapter]:
     return made
 
 
+def of_a_fleet(folder: Path) -> list[Chapter]:
+    """What was collected of it, by one name; of classes whose nodes differ, as its own page has them."""
+    inner = fleet_classes.folders(folder)
+    each = [(c.name, chapter) for c in inner for chapter in directly_in(c)]
+    if fleet_classes.several(folder):
+        return [Chapter(KINDS[0].chapter, folder, lambda: page_of_folder(folder))]
+    several = len(inner) > 1
+    return [
+        Chapter(f"{name}: {of.title}" if several else of.title, folder, of.made)
+        for name, of in each
+    ]
+
+
 def newest_first(folder: Path) -> list[Path]:
-    """The folders of runs in a folder: links to the latest of a kind, then by their names, which begin with the
-    time. Each once."""
-    inner = sorted((p for p in folder.iterdir() if p.is_dir()), reverse=True)
-    inner.sort(key=lambda p: not p.name.startswith("latest"))
+    """The folders of runs in a folder, each once. Links to the latest of a kind and fleets come first, then others whose
+    names begin with the time, then what was stored by another name."""
+
+    def rank(place: Path) -> int:
+        if place.name.startswith("latest") or fleet_classes.folders(place):
+            return 0
+        return 1 if re.match(r"\d{8}T", place.name) else 2
+
+    inner = sorted(
+        (p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.resolve().name, reverse=True
+    )
+    inner.sort(key=rank)
     once: dict[Path, Path] = {}
     for place in inner:
         once.setdefault(place.resolve(), place)
     return list(once.values())
+
+
+def kind_of(chapter: Chapter) -> str:
+    """Its title, without the class of machines of a fleet."""
+    return re.sub(r"^class\d+: ", "", chapter.title)
 
 
 def collected(folder: Path) -> tuple[list[Chapter], list[Chapter]]:
@@ -247,10 +274,12 @@ def collected(folder: Path) -> tuple[list[Chapter], list[Chapter]]:
     left: list[Chapter] = []
     of_program = {p for c in shown if c.title == PROGRAMS for p in programs_in(folder)[0]}
     for inner in newest_first(folder) if folder.is_dir() else []:
-        for chapter in [] if inner.name in of_program else directly_in(inner):
-            (left if any(c.title == chapter.title for c in shown) else shown).append(chapter)
+        there = [] if inner.name in of_program else of_a_fleet(inner) or directly_in(inner)
+        before = {kind_of(c) for c in shown}  # classes of one fleet are shown together
+        for chapter in there:
+            (left if kind_of(chapter) in before else shown).append(chapter)
     order = [KINDS[0].chapter, PROGRAMS, *(k.chapter for k in KINDS[1:]), HISTORY]
-    return sorted(shown, key=lambda c: order.index(c.title)), left
+    return sorted(shown, key=lambda c: order.index(kind_of(c))), left
 
 
 def of_classes(folder: Path) -> Optional[model.Page]:
