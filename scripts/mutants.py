@@ -69,6 +69,14 @@ MUTANTS = [
         "",
     ),
     (
+        "page: half a character in a foreign file costs no page",
+        "scripts/report/write.py",
+        'return HALF.sub(" ", text)',
+        "return text",
+        f"{MORE_KINDS}.test_half_a_character",
+        "",
+    ),
+    (
         "page: runs that made other requests are not compared",
         "scripts/report/compare.py",
         "if mine[key] != other[key]:",

@@ -301,6 +301,25 @@ class Pages(PageTest):
             self.recounted(text, *files), (0, "6 statements are recomputed; 0 disagree\n")
         )
 
+    def test_half_a_character(self) -> None:
+        """A name that no encoding has, in a foreign file, costs no page."""
+        half = "a\ud800b\udcff"
+        of_gate, of_heap, checks = gate(), heap(), conformance(seed=half)
+        of_gate["findings"][0]["row"] = of_heap["heaps"][0]["workload"] = half
+        checks["results"][0]["check"] = checks["allocators"][0]["version"] = half
+        trial = program({"system": 1.0, half: 2.0})
+        trial["program"]["argv"] = [half]
+        bench = document(noisy({"system": 10.0, half: 5.0}))
+        for name, of in {
+            "why": memory(half), "conformance": checks, "gate": of_gate, "heap": of_heap, "program": trial, "bench": bench, "gcc": trial,
+        }.items():  # fmt: skip
+            for old in self.directory.iterdir():
+                old.unlink()
+            self.put(f"{name}.json", of)
+            made = write.write(self.directory, None)
+            assert made
+            self.assertIn("a b", made.read_text(), name)
+
     def test_the_latest_of_each_kind(self) -> None:
         """Also of runs that no link names, and of a fleet. What was stored long ago, by a name of its own, comes last."""
         today, before = "20260102T030405Z-box", "20260101T030405Z-box"

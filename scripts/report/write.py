@@ -117,6 +117,8 @@ HISTORY, HISTORY_FILE = "The history of gomalloc", "history.jsonl"
 USUAL = {k.file for k in KINDS}
 PROGRAMS = "Real programs"
 AGREEMENT = "agreement.json"
+# Half a pair of UTF-16, as a foreign JSON may have it: no file takes it.
+HALF = re.compile("[\ud800-\udfff]")
 
 
 def of_history(file: Path) -> model.Page:
@@ -350,7 +352,7 @@ def rendered(made: model.Page) -> Optional[str]:
         Markup((HERE / name).read_text("utf-8"))
         for name in ("page.css", "page-draw.js", "page-range.js", "page.js")
     )
-    return environment.get_template("page.html").render(
+    text = environment.get_template("page.html").render(
         page=made,
         cell_of=cell_of,
         head_of=head_of,
@@ -358,6 +360,7 @@ def rendered(made: model.Page) -> Optional[str]:
         scripts=scripts,
         colours=model.looks(),
     )
+    return HALF.sub(" ", text)
 
 
 def bench_of(path: Path) -> Path:
