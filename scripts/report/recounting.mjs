@@ -86,10 +86,11 @@ export const smallest = (d, level, margin, usual = 0, n = d.length, k = below(n,
 };
 
 // What must stand somewhere: words, with the numbers between them. text`B takes ${2.5} s` is a list of both; a list may be
-// within another. `drawn` marks what comes of random numbers, here and there.
+// within another. `drawn` marks what comes of random numbers, here and there; what it has more than
+// `less` agrees in 85 %.
 export const text = (words, ...values) => words.flatMap((word, i) => [word, ...(i < values.length ? [values[i]] : [])]).flat(Infinity);
 export const join = (lists, last = " and ", between = ", ") => lists.flatMap((x, i) => [i === 0 ? "" : i === lists.length - 1 ? last : between, ...x]);
-export const drawn = (value) => ({ value });
+export const drawn = (value, less = 0) => ({ value, less });
 export const near = (shown, v) => Math.abs(Number(shown) - v) <= 0.501 * 10 ** (Number(shown.split("e")[1] ?? 0) - (shown.split("e")[0].split(".")[1] ?? "").length);
 const escaped = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), NUMBER = "([+-]?\\d[\\d,]*\\.?\\d*(?:e-?\\d+)?)";
 export const agrees = (shown, parts) => {
@@ -97,15 +98,19 @@ export const agrees = (shown, parts) => {
   const found = shown.match(new RegExp(`^${parts.map((p) => (typeof p === "string" ? escaped(p) : NUMBER)).join("")}$`));
   return Boolean(found) && numbers.every((n, i) => {
     const told = found[i + 1].replaceAll(",", "");
-    return n.value === undefined ? near(told, n) : near(told, n.value) || Math.abs(told / n.value - 1) <= 0.15;
+    return n.value === undefined ? near(told, n) : near(told, n.value) || Math.abs((told - n.less) / (n.value - n.less) - 1) <= 0.15;
   });
 };
+// What a tie says, in each of the ways in which such a drawn number may be told.
+export const seen = (s) => [text`a difference of ${drawn(100 * s)} % would have been seen`, text`only a factor of ${drawn(1 + s, 1)} would have been seen`].filter((_, i) => (i ? s > 0.9 && s < 1100 : s < 1.1));
 // The end: a page must have these sentences and no other, and `many` of the cells that are given, chosen at random.
-const words = (parts) => parts.map((p) => (p.value ?? p)).join("");
+const words = (parts) => parts.map((p) => (p.value ?? p)).join(""), says = (said, ways) => ways.some((parts) => agrees(said, parts));
+export const unlike = (sentences, expected) => [ // each sentence that is expected, in the ways in which it may be said
+  ...sentences.filter((said) => !expected.some((ways) => says(said, ways))).map((said) => `${said}: the file says otherwise`),
+  ...expected.filter((ways) => !sentences.some((said) => says(said, ways))).map(([parts]) => `Not said: ${words(parts)}`),
+];
 export const judged = (sentences, expected, cells, many = 100) => {
-  const wrong = sentences.filter((said) => !expected.some((parts) => agrees(said, parts))).map((said) => `${said}: the file says otherwise`);
-  wrong.push(...expected.filter((parts) => !sentences.some((said) => agrees(said, parts))).map((parts) => `Not said: ${words(parts)}`));
-  const left = [...cells], looked = Math.min(many, left.length);
+  const wrong = unlike(sentences, expected.map((parts) => [parts])), left = [...cells], looked = Math.min(many, left.length);
   for (let i = 0; i < looked; i++) {
     const [[where, shown, parts]] = left.splice(Math.floor(random() * left.length), 1);
     if (!agrees(shown, parts)) wrong.push(`${where}: it says ${shown}, the file ${words(parts)}`);

@@ -731,6 +731,51 @@ class WholePage(DriverTest):
         self.assertNotIn(str(ROOT), text)
         self.assertLess(len(text), 600_000)
 
+    def test_each_sentence_must_be_there_and_be_true(self) -> None:
+        """For the program that recomputes them. On tiny and w, a is faster and fatter, so nobody is beaten; on small and v, all
+        are alike. Live memory and its peak differ."""
+        unequal, equal = {"system": 10.0, "a": 5.0}, {"system": 10.0, "a": 10.0, "b": 10.0}
+        entries = [
+            e
+            for seed, (w, times) in enumerate(
+                {"tiny": unequal, "small": equal, "w": unequal, "v": equal}.items()
+            )
+            for t in (1, 2)
+            for e in noisy(times, rounds=12, workload=w, threads=t, seed=9 * seed + t)
+        ]
+        for e in entries:
+            more = 20 * MIB * (e["allocator"] == "a") * (e["workload"] in ("tiny", "w"))
+            e["rss_live_bytes"] += more
+            e["rss_peak_bytes"] += 3 * more + 5 * MIB
+        groups = {"tiny": "core", "small": "core", "w": "threads", "v": "memory"}
+        folder = self.folder(
+            document(entries, workloads=[{"name": w, "group": g} for w, g in groups.items()])
+        )
+        self.assertEqual(self.report(folder).returncode, 0)
+        text = (folder / "report.html").read_text()
+        result = self.recompute(text, 1000, folder / "bench.json")
+        self.assertRegex(result.stdout, r"^15 sentences and \d+ numbers are recomputed; 0 disagree")
+        self.assertEqual(result.returncode, 0)
+        lines = re.findall(
+            r'<li id="s-(?!purge|scope)[^>]*" class="finding">.*?</li>', text, re.DOTALL
+        )
+        self.assertEqual(len(lines), 15)
+        fastest = next(line for line in lines if "a is fastest" in line)
+        for line in lines:
+            result = self.recompute(text.replace(line, ""), 0, folder / "bench.json")
+            self.assertEqual(result.returncode, 1, line)
+            self.assertIn("Not said: On ", result.stdout)
+        for right, wrong in (
+            ("no allocator is clearly beaten", "a is not clearly beaten"),
+            ("no allocator is clearly beaten", "a and system are not clearly beaten"),
+            ("system has the lowest peak of memory", "a has the lowest peak of memory"),
+            ("no allocator is shown to be faster", "no allocator is shown to take less memory"),
+            (fastest, fastest + fastest.replace("a is", "system is")),
+        ):
+            self.assertIn(right, text)
+            result = self.recompute(text.replace(right, wrong), 0, folder / "bench.json")
+            self.assertEqual(result.returncode, 1, wrong)
+
     def test_names_and_messages_are_text(self) -> None:
         entries = noisy({"system": 10.0, MARKUP: 5.0}, workload=MARKUP)
         entries += [failed("bad", MARKUP, workload=MARKUP)]
