@@ -478,8 +478,9 @@ bench bench-programs heap try why check check-whole check-tsan check-releases ha
 answer table:
 	@set -f; scripts/$@.py $$ARGS -- "$${RUN:-$${OUT:-results}/latest}"
 
+# B has a default, which is the folder of the build.
 compare:
-	@case "$$A" in '') echo 'spanbench: make compare A=results/one B=results/another' >&2; exit 2 ;; esac
+	@case "$(filter file,$(origin B)),$$A" in ,?*) ;; *) echo 'spanbench: make compare A=results/one B=results/another' >&2; exit 2 ;; esac
 	@scripts/report/__main__.py --base="$$A" -- "$$B"
 
 report:

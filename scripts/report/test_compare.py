@@ -112,9 +112,13 @@ class Compare(DriverTest):
 
     def test_wrong_use(self) -> None:
         one = self.folder("one", document(noisy(TIMES)))
-        for words in ((), (f"A={one}", "B=/nowhere")):
+        usage = r"\Aspanbench: make compare A=results/one B=results/another\n"
+        for words, said in (
+            ((), usage),
+            ((f"A={one}",), usage),
+            ((f"B={one}",), usage),
+            ((f"A={one}", "B=/nowhere"), "No such file|not a run|no bench.json"),
+        ):
             result = run("make", "compare", *words, cwd=ROOT, env=clean_environment())
             self.assertEqual(result.returncode, 2, words)
-            self.assertRegex(
-                result.stderr, "make compare A=|No such file|not a run|no bench.json", words
-            )
+            self.assertRegex(result.stderr, said, words)
