@@ -477,6 +477,14 @@ MUTANTS = [
         "Their medians differ by chance",
     ),
     (
+        "programs: a quick run is said to be one",
+        "scripts/programs_table.py",
+        "quick = [m for m in all_of_them if m.quick]",
+        "quick = [m for m in all_of_them[:0]]",
+        "scripts/test_programs.py",
+        "test_a_quick_run",
+    ),
+    (
         "programs: a table again writes nothing into the run",
         "scripts/programs.py",
         "judge(options.table, core_named(), options.keep)",

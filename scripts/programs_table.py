@@ -8,6 +8,7 @@ import math
 import statistics
 import sys
 import textwrap
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -54,6 +55,8 @@ class Measured:
     unit: str
     linked: str = ""  # what serves it without a preload, if that is not the C library
     seconds_after: float = 0.0  # of "after"
+    quick: bool = False  # it did less work
+    rounds: int = 0
 
     @property
     def costs(self) -> dict[str, dict[str, list[float]]]:
@@ -116,7 +119,10 @@ def of_document(stem: str, document: Any) -> Measured:
         raise ValueError("no run of a program is in it")
     questions = {kind: question_of(stem, kind, of_kind) for kind, of_kind in rows.items()}
     unit = "/s" if rate else "" if metric else "s"
-    return Measured(stem, questions, causes, unit, linked_with(document["rows"]), seconds)
+    quick = str(its.get("directory")).endswith("-quick")  # program_data.name_of
+    linked = linked_with(document["rows"])
+    rounds = max(Counter(str(run["row"]) for run in document["runs"]).values(), default=0)
+    return Measured(stem, questions, causes, unit, linked, seconds, quick, rounds)
 
 
 def tell_apart(all_of_them: list[Measured]) -> None:
@@ -222,6 +228,7 @@ def table(all_of_them: list[Measured]) -> str:
         lines.append("")
     for said in filter(None, map(left_of_peak, all_of_them)):
         lines += textwrap.wrap(said, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    lines += filter(None, [quick_said(all_of_them)])
     lines += [as_linked(m) for m in all_of_them if m.linked]
     lines += causes(all_of_them)
     lines.append(
@@ -240,6 +247,17 @@ def causes(all_of_them: list[Measured]) -> list[str]:
         for name, cause in one.causes.items():
             found.setdefault((name, cause.partition(" (/")[0]), []).append(one.name)
     return [f"{name}: {cause}: {', '.join(where)}" for (name, cause), where in found.items()]
+
+
+def quick_said(all_of_them: list[Measured]) -> str:
+    """Of programs that did less work; "": none did."""
+    quick = [m for m in all_of_them if m.quick]
+    if not quick:
+        return ""
+    whose = "" if len(quick) == len(all_of_them) else f" of {', '.join(m.name for m in quick)}"
+    fewest, most = min(m.rounds for m in quick), max(m.rounds for m in quick)
+    runs = f"{fewest} to " * (fewest < most) + bench_results.plural(most, "run")
+    return f"QUICK RUN{whose}: less work, {runs} of each row: not for comparison or publication"
 
 
 def as_linked(measured: Measured) -> str:

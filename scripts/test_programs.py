@@ -43,7 +43,7 @@ if "HANGS" in os.environ:
     time.sleep(15)
 run = {"problem": None, "metric": None, "peak_bytes": 2**24}
 document = {
-    "program": {"metric": None, "higher_is_better": False},
+    "program": {"metric": None, "higher_is_better": False, "directory": words[words.index("--cwd") + 1]},
     "rows": [{"name": n, "cause": None} for n in ("system", "fast")] + [{"name": "bad", "cause": "crashed"}],
     "runs": [{**run, "row": n, "wall_seconds": s + 0.01 * i} for n, s in (("system", 2), ("fast", 1)) for i in range(3)],
 }
@@ -137,6 +137,24 @@ class Run(DriverTest):
                 self.assertEqual((done.returncode, done.stdout), (2, ""), text)
                 self.assertRegex(done.stderr, rf"\Aprograms.py: .*{said}.*\n\Z", text)
                 self.assertIn("make bench-programs", done.stderr)
+
+    def test_a_quick_run_is_said_to_be_one(self) -> None:
+        """On the console, and first on its page."""
+        said = "QUICK RUN: less work, 3 runs of each row: not for comparison or publication"
+        for quick in (1, 0):
+            done = self.programs(QUICK=quick)
+            self.assertEqual(f"\n{said}\n" in done.stdout, bool(quick), done.stdout)
+        of = dict.fromkeys(
+            "ab", {**json.loads(next(self.out.glob("*-programs/sort.json")).read_text())}
+        )
+        self.assertEqual(
+            programs_table.quick_said([programs_table.of_document(n, d) for n, d in of.items()]),
+            said,
+        )
+        whole = {**of["a"], "program": {**of["a"]["program"], "directory": "x-whole"}}
+        mixed = [programs_table.of_document(n, d) for n, d in (("a", of["a"]), ("b", whole))]
+        self.assertIn("QUICK RUN of a: less work", programs_table.quick_said(mixed))
+        self.assertEqual(programs_table.quick_said(mixed[1:]), "")
 
     def test_a_table_again_changes_nothing_in_the_run(self) -> None:
         """agreement.json is of the core that was named then. It is written anew if that is asked for."""

@@ -332,6 +332,8 @@ def page(documents: Mapping[str, Any], agreed: Any, problems: Mapping[str, str])
         Sentence(key_of("s-file", name), "gap", printable(f"Not shown: {name}: {why}."))
         for name, why in problems.items()
     ] + gaps_of(programs)
+    if quick := programs_table.quick_said([p.measured for p in programs]):
+        gaps.append(Sentence("s-quick", "caution", f"{quick}."))
     said = [sentence(programs, n) for n in allocators_of(programs) if n != LINKED]
     findings = [Sentence(f"s-allocator-{i}", "finding", s) for i, s in enumerate(said)]
     findings += [

@@ -64,6 +64,8 @@ class Again(PageTest):
             "make bench-programs QUICK=1 PROGRAMS='one two' ALLOCATORS='system mimalloc jemalloc' PRELOAD=mine=libmine.so "
             "RUNS=3 SEED=1",
         )
+        said = [s.text for s in write.page_of_folder(self.directory).gaps if s.kind == "caution"]
+        self.assertEqual(said, ["QUICK RUN of one: less work, 3 runs of each row: not for comparison or publication."])  # fmt: skip
         self.put("nodes.json", {})
         self.assertIn(
             "make fleet WORK=programs QUICK=1 P", write.page_of_folder(self.directory).command
