@@ -164,8 +164,9 @@ class Run(DriverTest):
         )
         file = folder / "agreement.json"
         file.write_text("{}")
-        for words, kept in (([], True), (["--keep"], False)):
-            done = run(SCRIPT, *words, "--table", folder, env=clean_environment())
+        for keep, kept in ("--table", True), ("--keep", False):
+            words = dict.fromkeys((keep, "--table"))
+            done = run(SCRIPT, *words, folder, env=clean_environment())
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(file.read_text() == "{}", kept)
             self.assertIn("Compared with results/example", done.stdout)
