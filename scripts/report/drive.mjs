@@ -175,6 +175,23 @@ await check("copy as CSV", async (expect) => {
   const text = await page.evaluate(() => navigator.clipboard.readText());
   expect(text.startsWith("allocator,threads,ns/op,") && text.split("\n").length > 8, text);
 });
+await check("what is copied is not a formula", async (expect) => {
+  const there = await open(bench), cell = "#speed-memory-small tbody tr:not([hidden]) th, #speed-memory-small tbody tr:not([hidden]) td";
+  await there.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  for (const [name, safe] of [["-2+3+cmd|' /C calc'!A0", false], ["=1", false], ["@a", false], ["+a", false], ["-.a", false], ["-5 to =1", false], ["-", true], ["-21.0 % .. -19.0 %", true], ["-3.5 MiB", true], ["+7", true], ["-1e-3", true]]) {
+    await there.$eval(cell, (e, text) => { e.textContent = text; }, name);
+    await there.click("#speed-memory-small .csv");
+    const copied = await there.evaluate(() => navigator.clipboard.readText());
+    expect(copied.split("\n")[1].startsWith(`${safe ? "" : "'"}${name},`), `${name} is copied as ${copied.split("\n")[1]}`);
+  }
+});
+await check("an address that is typed by hand", async (expect) => {
+  for (const hide of ["50%", "%25", "%25zz"]) {
+    const there = await open(bench, {}, `#hide=${hide},scudo&w=is:small&scale=linear`);
+    expect((await there.inputValue("#scale")) === "linear" && !(await there.isChecked("#controls label:has-text('scudo') input")), `hide=${hide}: the rest is ignored`);
+    expect((await there.$$eval("#said li", (e) => e.length)) > 0, `hide=${hide}: the pair is empty`);
+  }
+});
 await check("hover and keys", async (expect) => {
   await page.hover("#workloads-small .mark circle");
   expect(/times system's/.test(await page.textContent("#tip")), await page.textContent("#tip"));
@@ -386,6 +403,14 @@ await check("a range by keys", async (expect) => {
   for (let i = 0; i < 9 && !(await keys.evaluate(() => document.activeElement.matches("#time-small .all"))); i++) await keys.keyboard.press("Tab");
   await keys.keyboard.press("Enter");
   await is(0, 1, "by its button");
+  const type = async (end, share) => {
+    await keys.fill(`#time-small .${end}`, String(low + share * wide));
+    await keys.keyboard.press("Tab");
+  };
+  for (const [end, share, from, to] of [["from", 0.25, 0.25, 1], ["to", 0.5, 0.25, 0.5], ["from", 0.6, 0.6, 0.602], ["to", 0.75, 0.6, 0.75], ["to", 0.5, 0.498, 0.5], ["from", 7, 0.998, 1], ["from", 0.5, 0.5, 1], ["to", -7, 0, 0.002], ["to", 9, 0, 1]]) {
+    await type(end, share);
+    await is(from, to, `${end} ${share}`);
+  }
   const named = await keys.$eval("#time-small .picture", (e) => e.getAttribute("aria-label"));
   expect(/plus and minus change the range/.test(named), named);
 });

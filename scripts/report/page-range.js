@@ -176,6 +176,17 @@ const ranging = (state, { around, linearTicks, label, number, copied, changed })
     draw(part);
     changed();
   };
+  // Of the two ends, one was typed, and stays within the whole. The other follows only if it must.
+  const typed = (part, value, first) => {
+    const [low, high] = whole(part), least = labels(part) ? 1 : (high - low) * LEAST, beside = labels(part) ? 0.5 : 0, [from, to] = now(part);
+    if (first) {
+      const start = Math.min(Math.max(value - beside, low), high - least);
+      choose(part, start, Math.max(to, start + least));
+    } else {
+      const end = Math.max(Math.min(value + beside, high), low + least);
+      choose(part, Math.min(from, end - least), end);
+    }
+  };
   const key = (event, part) => {
     if (!parts.includes(part) || event.ctrlKey || event.metaKey || event.altKey) return false;
     const [from, to] = now(part), quarter = (to - from) / 4, move = { ArrowLeft: -quarter, ArrowUp: -quarter, ArrowRight: quarter, ArrowDown: quarter }[event.key];
@@ -232,10 +243,10 @@ const ranging = (state, { around, linearTicks, label, number, copied, changed })
 
   // --- begin -------------------------------------------------------------------------------------
   for (const part of parts) {
-    const bar = part.querySelector(".range"), beside = labels(part) ? 0.5 : 0, [from, to] = [".from", ".to"].map((s) => bar.querySelector(s));
+    const bar = part.querySelector(".range"), [from, to] = [".from", ".to"].map((s) => bar.querySelector(s));
     bar.hidden = false;
     part.classList.add(axes(part)[0].down ? "ranged-down" : "ranged");
-    for (const end of [from, to]) end.addEventListener("change", () => choose(part, from.valueAsNumber - beside, to.valueAsNumber + beside));
+    for (const end of [from, to]) end.addEventListener("change", () => typed(part, end.valueAsNumber, end === from));
     bar.querySelector(".all").addEventListener("click", () => choose(part, ...whole(part)));
     bar.querySelector(".points").addEventListener("click", () => copied([bar.dataset.heads.split("|"), ...points(part)], bar.querySelector("output")));
     part.addEventListener("pointerdown", (event) => drag(part, event));

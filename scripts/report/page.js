@@ -60,12 +60,19 @@
     return view === `at=${at}` ? at : view;
   };
   const known = (select, value) => ([...select.options].some((o) => o.value === value) ? value : "");
+  const decoded = (name) => {
+    try {
+      return decodeURIComponent(name);
+    } catch {
+      return name; // typed by hand, as 50%
+    }
+  };
   const read = () => {
     const hash = location.hash.slice(1);
     if (!hash.includes("=")) return hash;
     const said = new URLSearchParams(hash);
     for (const [id, key] of selects) state[key] = known(byId(id), said.get(key) || "");
-    const hidden = (said.get("hide") || "").split(",").map(decodeURIComponent);
+    const hidden = (said.get("hide") || "").split(",").map(decoded);
     state.hide = new Set(hidden.filter((n) => names.includes(n)));
     range.read(said.get("range") || "");
     (said.get("pair") || "").split(",").forEach((value, i) => {
@@ -187,9 +194,11 @@
     });
     picture.addEventListener("blur", clear);
   }
+  const NUMBER = /^[+-]?\d[\d.,]*(e[+-]?\d+)?( ?(%|[A-Za-z]+))?$/; // perhaps with a unit
   const quoted = (text) => {
-    const safe = /^[=+@]|^-[^\d.]/.test(text) && text !== "-" ? `'${text}` : text; // not a formula of a spreadsheet
-    return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+    const plain = text === "-" || text.split(/ \.\. | to /).every((t) => NUMBER.test(t));
+    const safe = /^[=+@\t\r-]/.test(text) && !plain ? `'${text}` : text; // not a formula of a spreadsheet
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   for (const button of all(".csv")) {
     button.hidden = false;
