@@ -39,7 +39,7 @@ MUTANTS = [
     (
         "page: the command that repeats a run names its allocators",
         "scripts/report/again.py",
-        '            "ALLOCATORS": " ".join(allocators),\n            "PRELOAD": " ".join(preloads),\n        }\n',
+        '            "ALLOCATORS": " ".join(allocators) or REFERENCE,\n            "PRELOAD": " ".join(preloads),\n        }\n',
         '            "PRELOAD": " ".join(preloads),\n        }\n',
         "scripts/report/test_again.py",
         "test_a_program",

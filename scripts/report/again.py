@@ -8,6 +8,7 @@ from typing import Any, Iterable
 
 from bench_results import printable
 from program import HOME
+from programs_table import REFERENCE
 from report.facts import Facts
 
 ADAPTERS = {p.stem for p in (HOME / "allocators").glob("*.c")}
@@ -54,7 +55,7 @@ def listed(facts: Facts, names: list[str]) -> dict[str, str]:
     preloaded = {x.name: x.object for x in facts.libraries if x.note == "preloaded"}
     files = [f"{n}={preloaded[n]}" for n in names if n in preloaded]
     return {
-        "ALLOCATORS": " ".join(n for n in names if n not in preloaded) or "system",
+        "ALLOCATORS": " ".join(n for n in names if n not in preloaded) or REFERENCE,
         "PRELOAD": " ".join(files),
     }
 
@@ -100,11 +101,11 @@ def trial(document: Any) -> str:
     if not words and not own and not any(map(re.compile(r"\s").search, preloads)) and p["shell"]:
         first = {
             "CMD": p["argv"][-1],
-            "ALLOCATORS": " ".join(allocators),
+            "ALLOCATORS": " ".join(allocators) or REFERENCE,
             "PRELOAD": " ".join(preloads),
         }
         return line("try", {**first, **its})
-    words = ["--allocators", " ".join(allocators or ["system"]), *words]
+    words = ["--allocators", " ".join(allocators) or REFERENCE, *words]
     for option, values in (("--preload", preloads), ("--row", own)):
         words += [w for value in values for w in (option, value)]
     words += [w for k, v in its.items() for w in (f"--{k.lower()}", str(v))]
@@ -124,7 +125,7 @@ def programs(documents: dict[str, Any], own: str) -> str:
         {
             "QUICK": 1 if folder.endswith("-quick") else "",
             "PROGRAMS": " ".join(documents),
-            "ALLOCATORS": " ".join(allocators),
+            "ALLOCATORS": " ".join(allocators) or REFERENCE,
             "PRELOAD": " ".join(preloads),
             "RUNS": int(of[0]["rounds"]),
             "SEED": int(of[0]["seed"]),

@@ -32,6 +32,11 @@ class Again(PageTest):
             f"make fleet WORK=try CMD=true {its} PRELOAD=mine=libmine.so RUNS=7 SEED=1",
         )
 
+    def test_a_file_alone(self) -> None:
+        """No name would mean all allocators."""
+        of = program({"mine": 1.0})
+        self.assertIn("CMD=true ALLOCATORS=system PRELOAD=mine=libmine.so", self.trial(of))
+
     def test_what_make_cannot_say_the_driver_does(self) -> None:
         of = program(
             {"system": 1.0, "jemalloc:a=1": 1.0, "system:quiet": 1.0, "system (against)": 1.0}, 8
