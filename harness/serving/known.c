@@ -53,6 +53,7 @@ const struct known_allocator known_allocators[] = {
     {
         .name     = "gomalloc-hardened",
         .object   = {"libgomalloc-hardened*.so*"},
+        .like     = "gomalloc",
         .variable = {"GOMALLOC_*"},
         .version  = {.function = "gom_version"},
     },

@@ -22,8 +22,9 @@ struct known_version {
 
 struct known_allocator {
     const char *name;
-    const char *object[KNOWN_NAMES];   /* globs of base names of its shared objects */
-    const char *symbol[KNOWN_NAMES];   /* any of these names shows it in an object or a program */
+    const char *object[KNOWN_NAMES]; /* globs of base names of its shared objects */
+    const char *symbol[KNOWN_NAMES]; /* any of these names shows it in an object or a program */
+    const char *like; /* it defines what this one does: in an object, the names tell them apart */
     const char *fixed[KNOWN_NAMES];    /* in a static program, these instead: with its malloc */
     const char *inner[KNOWN_NAMES];    /* likewise, beside another malloc: a program's own copy */
     const char *section;               /* a section that shows it in a file */

@@ -148,4 +148,28 @@ MUTANTS = [
         f"{WHO}:NotAsAsked.test_expected",
         "test_expected",
     ),
+    (
+        "who: a file is not what it is called, but what it defines",
+        "harness/serving/recognise.c",
+        "        if (a && shows(&o->image, a))",
+        "        if (a)",
+        f"{WHO}:Allocators.test_a_wrong_name",
+        "What the file defines tells",
+    ),
+    (
+        "who: of those with the same symbols, its own name tells",
+        "harness/serving/recognise.c",
+        '{own, o->file ? o->file->path : "", o->name}',
+        '{o->file ? o->file->path : "", o->name, own}',
+        f"{WHO}:Allocators.test_a_wrong_name",
+        "What the file defines tells",
+    ),
+    (
+        "who: a name that says otherwise is told",
+        "harness/serving/serving.c",
+        "if (called && called != l->known)",
+        "if (!called)",
+        f"{WHO}:Allocators.test_a_wrong_name",
+        "What the file defines tells",
+    ),
 ]

@@ -44,20 +44,40 @@ static bool is_program(const struct look *l, const struct object *o) {
     return o->file && strcmp(o->file->path, l->process.program) == 0;
 }
 
-/* The allocator that an object is; NULL: it is not known. */
-const struct known_allocator *recognise_object(const struct look *l, const struct object *o) {
-    const struct known_allocator *known =
-        known_by_object(process_base_name(o->file ? o->file->path : o->name));
-    if (!known && *o->name)
-        known = known_by_object(process_base_name(o->name));
-    for (size_t i = 0; !known && i < known_allocator_count; i++)
+/* Does the object define what this allocator defines? */
+static bool shows(const struct elf_image *m, const struct known_allocator *a) {
+    const struct known_allocator *like = a->like ? known_by_name(a->like) : a;
+    return like && recognise_any(m, like->symbol);
+}
+
+static const struct known_allocator *by_symbols(const struct look *l, const struct object *o) {
+    const char *by[KNOWN_MOST];
+    for (size_t i = 0; i < known_allocator_count; i++)
         if (recognise_any(&o->image, known_allocators[i].symbol))
-            known = &known_allocators[i];
-    if (!known && is_program(l, o)) {
-        const char *by[KNOWN_MOST];
-        recognise_symbols(l, false, by);
-        for (size_t i = 0; !known && i < known_allocator_count; i++)
-            known = by[i] ? &known_allocators[i] : NULL;
+            return &known_allocators[i];
+    if (!is_program(l, o))
+        return NULL;
+    recognise_symbols(l, false, by);
+    for (size_t i = 0; i < known_allocator_count; i++)
+        if (by[i])
+            return &known_allocators[i];
+    return NULL;
+}
+
+/* Anybody may rename a file. So a name, its own (DT_SONAME) before that of the file, decides among
+ * those that the symbols show, and else only where they show none. */
+const struct known_allocator *recognise_object(const struct look *l, const struct object *o) {
+    char own[256] = "";
+    if (o->image.soname)
+        (void)elf_image_string(&o->image, o->image.strtab + o->image.soname, own, sizeof own);
+    const char *const names[]           = {own, o->file ? o->file->path : "", o->name};
+    const struct known_allocator *named = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct known_allocator *a = known_by_object(process_base_name(names[i]));
+        if (a && shows(&o->image, a))
+            return a;
+        named = named ? named : a;
     }
-    return known;
+    const struct known_allocator *found = by_symbols(l, o);
+    return found ? found : named;
 }

@@ -53,6 +53,10 @@ static void find_bound(struct look *l, struct serving *s) {
         l->known = recognise_object(l, o);
         set_file(s, object_path(o), o->file ? o->file->device : 0, o->file ? o->file->inode : 0);
         set_name(s, l->known);
+        const struct known_allocator *called = known_by_object(process_base_name(s->object));
+        if (called && called != l->known)
+            remarks_add(s, SERVING_LIMITED, "its file is called as that of %s, but it is %s",
+                        called->name, s->name);
         return;
     }
     unknown(s, "none of the %zu objects that are loaded defines malloc", l->objects.count);

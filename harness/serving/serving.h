@@ -38,7 +38,7 @@ enum serving_kind {
     SERVING_INNER,   /* an allocator inside of the program that LD_PRELOAD does not reach */
     SERVING_SECOND,  /* another object defines malloc, or one is bound to another */
     SERVING_OPTION,  /* an option that is set, but is not read by who serves */
-    SERVING_LIMITED, /* something could not be looked at */
+    SERVING_LIMITED, /* something could not be looked at, or is not what its name says */
 };
 
 struct serving_note {

@@ -141,6 +141,43 @@ class Allocators(WhoTest):
                 tried += 1
         self.assertGreaterEqual(tried, 2)
 
+    def test_a_wrong_name(self) -> None:
+        """What the file defines tells, and that it is called otherwise is said."""
+        hardened = BUILD / "libgomalloc-hardened.so"
+        renamed = (
+            (GOMALLOC, "libtcmalloc.so", "gomalloc", "tcmalloc"),
+            (GOMALLOC, "libhardened_malloc.so", "gomalloc", "hardened_malloc"),
+            (GOMALLOC, "libgomalloc-hardened.so", "gomalloc", "gomalloc-hardened"),
+            (hardened, "libgomalloc.so", "gomalloc-hardened", "gomalloc"),
+            (hardened, "heap.so", "gomalloc-hardened", None),
+        )
+        for library, name, is_one, called in renamed:
+            with self.subTest(name, library=library.name):
+                path = self.folder / name
+                shutil.copy(library, path)
+                seen = self.one("--preload", path, "--expect", is_one, "--", "true")
+                self.assertEqual(seen["name"], is_one)
+                note = (
+                    f"its file is called as that of {called}, but it is {is_one}" if called else ""
+                )
+                self.assertEqual(self.notes(seen, "limited"), note)
+                self.one("--preload", path, "--expect", called or "glibc", "--", "true", code=1)
+        liar = HEAP + "int mallctl(void) { return 0; }"
+        for own in ("-lc", "-Wl,-soname,libtcmalloc.so.4"):
+            path = self.build("libtcmalloc_minimal.so", liar, "-shared", "-fPIC", own)
+            self.assertEqual(self.one("--preload", path, "--", "true")["name"], "jemalloc")
+        # one that shows nothing is what it is called
+        nameless = self.build("libhoard.so", HEAP, "-shared", "-fPIC")
+        self.assertEqual(self.one("--preload", nameless, "--", "true")["name"], "hoard")
+        # the version is that of what it is
+        found = [n for n in cell_names() if n == "jemalloc"]
+        if found:
+            copied = self.folder / "libmimalloc.so"
+            shutil.copy(cell("jemalloc", "--describe")["object"], copied)
+            seen = self.one("--preload", copied, "--", "true")
+            self.assertEqual(seen["name"], "jemalloc")
+            self.assertIn(seen["version"], cell("jemalloc", "--describe")["version"])
+
     def test_the_c_library(self) -> None:
         seen = self.one("--expect", "system", "--", "true")
         self.assertEqual((seen["name"], seen["libc"]), ("glibc", "glibc"))
