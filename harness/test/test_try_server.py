@@ -35,6 +35,18 @@ while True:
     if what == b"end":
         sys.exit("the server gave up")
 """
+# One process, which reads the pages of a file when it is asked.
+READER = """
+import mmap, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    client, _ = listener.accept()
+    if client.recv(100):
+        with open(sys.argv[2], "rb") as file:
+            pages = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        sum(pages[::4096])
+        client.sendall(b"read")
+"""
 LOAD = """
 import mmap, os, socket, sys, time
 memory = mmap.mmap(-1, 150 << 20)
@@ -96,24 +108,38 @@ class Servers(TryTest):
         self.assertTrue(all("jemalloc" in p["malloc"] for p in row["processes"]))
         self.assertEqual(row["processes"][0]["comm"], "server")
 
-    def test_phases_and_light_traffic(self) -> None:
-        def ask(what: str, more: str = "") -> str:
-            script = f'import socket; s = socket.create_connection((\\"127.0.0.1\\", {{1}})); '
-            return f'{PYTHON} -ISc "{script}s.sendall(b\\"{what}\\"); {more}"'
+    def ask(self, what: str, more: str = "s.recv(9)") -> str:
+        script = f'import socket; s = socket.create_connection((\\"127.0.0.1\\", {{1}})); '
+        return f'{PYTHON} -ISc "{script}s.sendall(b\\"{what}\\"); {more}"'
 
-        count = self.directory / "count"
-        answered = "s.recv(9)"
-        load = ask("fill", answered)
+    def test_the_peak_is_what_any_look_saw_at_least(self) -> None:
+        """Between walks, fresh pages of a file are taken for shared ones; a look walks."""
+        reader, pages = self.script(f"#!{PYTHON} -IS\n{READER}", "reader"), self.directory / "pages"
+        pages.touch()
+        os.truncate(pages, 32 * MIB)
+        result = self.serve(
+            load=self.ask("read"),
+            rows="system",
+            more=lambda port: ("--server", f"exec '{reader}' {port} '{pages}'"),
+        )
+        self.assertEqual(result.returncode, 0, result.stderr)
+        (r,) = self.program()["runs"]
+        self.assertGreater(r["phases"][0]["bytes"], 32 * MIB)
+        self.assertGreaterEqual(r["peak_bytes"], r["phases"][0]["bytes"])
+
+    def test_phases_and_light_traffic(self) -> None:
+        ask, count = self.ask, self.directory / "count"
+        load = ask("fill")
         result = self.serve(
             load=load,
             rows="system",
             more=lambda port: (
                 "--then",
-                ask("fill", answered).replace("{1}", port),
+                ask("fill").replace("{1}", port),
                 "--then",
-                ask("free", answered).replace("{1}", port),
+                ask("free").replace("{1}", port),
                 "--traffic",
-                f"echo x >>'{count}'; {ask('ping')}".replace("{1}", port),
+                f"echo x >>'{count}'; {ask('ping', '')}".replace("{1}", port),
                 "--after",
                 "0.3",
             ),

@@ -240,6 +240,14 @@ MUTANTS = [
         "test_two_builds_in_the_same_rounds",
     ),
     (
+        "server: what a look saw counts for the peak",
+        "harness/try/watch.c",
+        "    keep_largest(&w->result.peak, &p, p.pss);",
+        "    keep_largest(&w->result.peak, &p, 0);",
+        f"{SERVER}:Servers.test_the_peak_is_what_any_look_saw_at_least",
+        "Between walks",
+    ),
+    (
         "server: memory is read after each command of --then",
         "harness/try/server.c",
         "r->watch ? watch_pss_now(r->watch) : 0}",

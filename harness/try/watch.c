@@ -310,16 +310,22 @@ bool watch_has_too_many(const struct watch *w) {
 }
 
 int64_t watch_pss_now(struct watch *w) {
-    int64_t sum = 0;
     pthread_mutex_lock(&w->lock);
-    const size_t count = list(w);
+    struct watch_point p = {.seconds = seconds_of(CLOCK_MONOTONIC) - w->start};
+    const size_t count   = list(w);
     for (size_t i = 0; i < count; i++) {
         struct memory_walk m;
-        if (memory_walk(w->found[i].process, &m))
-            sum += m.pss;
+        if (memory_is_shared(w->found[i].process, w->found[i].parent) || /* after vfork */
+            !memory_walk(w->found[i].process, &m))
+            continue;
+        p.processes++;
+        p.rss += m.rss;
+        p.pss += m.pss;
+        p.huge += m.huge > 0 ? m.huge : 0;
     }
+    keep_largest(&w->result.peak, &p, p.pss);
     pthread_mutex_unlock(&w->lock);
-    return sum;
+    return p.pss;
 }
 
 void watch_leave_out(struct watch *w, pid_t process) {

@@ -46,7 +46,8 @@ struct watch *watch_start(pid_t first, int64_t shared, pid_t left_out);
 /* More processes at once than these? Then nothing is watched any more. */
 bool watch_has_too_many(const struct watch *);
 
-/* The memory of all now, each page counted once, in bytes: a walk over all pages. */
+/* The memory of all now, each page counted once, in bytes: a walk over all pages. The peak is as
+ * much at least. */
 int64_t watch_pss_now(struct watch *);
 
 /* Another process, with what it starts, is not watched from now on; the one before is. */
