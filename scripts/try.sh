@@ -28,6 +28,6 @@ run_driver try "$@" --shell -- "$CMD"
 [ -n "$run" ] && [ "$code" -lt 2 ] || exit "$code"
 later=0
 "${root}scripts/report/__main__.py" --if-possible "$run" || later=$?
-"${root}scripts/verdicts/try_plot.py" "$run" || later=$?
+"${root}scripts/verdicts/try_plot.py" --if-possible "$run" || later=$?
 [ "$code" != 0 ] || code=$later
 exit "$code"

@@ -402,6 +402,13 @@ class Options(TryTest):
                 self.assertIn(f"{name}: {note}", done.stderr)
         return {name: "; ".join(found[name]) for name in found}
 
+    def test_a_program_that_traces(self) -> None:
+        traces = "import ctypes, sys; sys.exit('ptrace: refused' if ctypes.CDLL(None).ptrace(0, 0, 0, 0) else 0)"
+        result = self.attempt(PYTHON, "-ISc", traces)
+        self.assertEqual(result.returncode, 1)
+        (row,) = self.program()["rows"]
+        self.assertIn("ptrace: refused (spanbench traces the first run itself", row["cause"])
+
     def test_options_that_nothing_reads(self) -> None:
         bad = {
             "system:MALLOC_ARENA=2": "names MALLOC_ARENA:",

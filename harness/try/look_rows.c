@@ -81,12 +81,21 @@ static void know_first(struct known *known, const struct look *look) {
     known->high_water = last->high_water;
 }
 
+/* A process has one tracer, and the program names the call that it was refused. */
+static const char *explain(const struct look *look, const char *problem, char *text, size_t size) {
+    if (!look->traced || !strstr(problem, "ptrace"))
+        return problem;
+    snprintf(text, size, "%.500s (spanbench traces the first run itself, so what traces fails)",
+             problem);
+    return text;
+}
+
 /* Runs the row once, looks into its processes, and finds out whether it can be measured. */
 static void look_at(struct comparison *c, size_t row) {
     static struct look look;
     struct row *r                        = &c->trial.lineup.row[row];
     const struct measure_request request = comparison_request(c, row);
-    char text[PROBLEM_BYTES], how[PROBLEM_BYTES];
+    char text[PROBLEM_BYTES], how[PROBLEM_BYTES], told[PROBLEM_BYTES];
     static struct served served;
     if (!comparison_prepare(c, r))
         return;
@@ -108,7 +117,7 @@ static void look_at(struct comparison *c, size_t row) {
         c->failed =
             ended && measured_problem(&look.run, &request, c->options->good_code, how, sizeof how);
         c->unstartable = c->unstartable || look.run.end == MEASURED_FAILED;
-        comparison_fail(r, problem);
+        comparison_fail(r, explain(&look, problem, told, sizeof told));
     } else {
         comparison_know(c, row, &look.run);
         judge_identity(c, row, &look);

@@ -121,6 +121,8 @@ class Pictures(unittest.TestCase):
             broken = run_python(SCRIPT, folder)
             self.assertEqual(broken.returncode, 2)
             self.assertIn("nothing to draw", broken.stderr)
+            quiet = run_python(SCRIPT, "--if-possible", folder)
+            self.assertEqual((quiet.returncode, quiet.stdout, quiet.stderr), (0, "", ""))
 
 
 if __name__ == "__main__":
