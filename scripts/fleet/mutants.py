@@ -517,7 +517,7 @@ MUTANTS = [
     (
         "fleet: a part without what is joined is spoiled",
         "scripts/fleet/verdicts.py",
-        "            check(work, document)\n",
+        "            check(fleet, document, wanted)\n",
         "",
         f"{FLEET}:SpoiledVerdicts.test_it_costs_its_rounds_alone",
         "test_it_costs_its_rounds_alone",
@@ -553,6 +553,22 @@ MUTANTS = [
         "        if False:\n",
         f"{TROUBLE}:Spoiled.test_what_is_json_and_no_run_costs_its_rounds_alone",
         "test_what_is_json",
+    ),
+    (
+        "fleet: rounds of checks, misuses and programs are those that are asked for",
+        "scripts/fleet/verdicts.py",
+        "    if missing:\n",
+        "    if False:\n",
+        f"{FLEET}:SpoiledVerdicts.test_what_is_not_whole_costs_its_rounds_alone",
+        "Or is another round",
+    ),
+    (
+        "fleet: rounds of checks and misuses are whole",
+        "scripts/fleet/verdicts.py",
+        "{key[:2] for key in results} != wanted:",
+        "False:",
+        f"{FLEET}:SpoiledVerdicts.test_what_is_not_whole_costs_its_rounds_alone",
+        "Or is another round",
     ),
     (
         "fleet: a killed driver fails its task",

@@ -372,52 +372,86 @@ class Verdicts(unittest.TestCase):
 class SpoiledVerdicts(InFolder):
     """A part that is whole by its own words, and has not what is joined."""
 
-    GOOD: dict[str, dict[str, Any]] = {
+    RESULT: dict[str, dict[str, Any]] = {
         "check": {"allocator": "a", "check": "c", "verdict": "pass", "finding": False},
         "harden": {
             "allocator": "a",
             "misuse": "m",
             "size": None,
             "outcomes": {"call": 1},
-            "runs": [],
+            "runs": [{}],
         },
         "try": {"name": "a", "cause": None, "absent": False},
     }
     WRONG: dict[str, dict[str, Any]] = {
-        "check": {"verdict": 7, "finding": "no"},
-        "harden": {"outcomes": {"call": "x"}, "runs": 1},
+        "check": {"verdict": 7, "finding": "no", "allocator": "b", "check": "d"},
+        "harden": {"outcomes": {"call": "x"}, "runs": [], "misuse": "d"},
         "try": {"name": [], "absent": None},
     }
 
-    def put(self, work: str, round_: int, result: Any) -> None:
+    LISTS = {
+        "check": ("allocators", "checks"),
+        "harden": ("allocators", "misuses"),
+        "try": ("rows",),
+    }
+
+    def document(self, work: str, round_: int, result: Any) -> dict[str, Any]:
         own = {"seed": 1 + round_, "complete": True, "machine": MACHINE}
-        more = {"rows": [result], "runs": [{"row": "a", "round": 0}], "rounds": 1}
-        made = {**own, **(more if work == "try" else {"runs": 1, "results": [result]})}
+        if work == "try":
+            return {**own, "rows": [result], "runs": [{"row": "a", "round": 0}], "rounds": 1}
+        absent = [{"name": "x", "skipped": "no"}, {"name": "null", "object": "", "floor": True}]
+        there = [{"name": "a", "object": "/a", "floor": False}, *absent]
+        tried = {"checks": [{"name": "c"}], "misuses": [{"name": "m"}]}
+        return {**own, **tried, "allocators": there, "runs": 1, "results": [result]}
+
+    def put(self, work: str, round_: int, made: Any) -> None:
         folder = self.folder / "parts" / f"0.{round_}" / "000"
         file = folder / "20260101T000000Z-x" / rounds.FILES[work]
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(made))
         task.save(folder / "node.json", {"node": f"n{round_}", "seconds": time.time()})
+        task.save(folder / "done.json", {"rounds": [round_], "code": 0})
 
-    def collected(self, work: str, result: Any) -> Collected:
-        """Of two rounds, this one is the result of the first."""
+    def collected(self, work: str, first: Any) -> Collected:
+        """Of two rounds, this is the first."""
         shutil.rmtree(self.folder / "parts", ignore_errors=True)
-        self.put(work, 0, result)
-        self.put(work, 1, self.GOOD[work])
+        self.put(work, 0, first)
+        self.put(work, 1, self.document(work, 1, self.RESULT[work]))
         asked_ = {"work": work, "seed": 1, "repetitions": 2}
         parts = Reader(self.folder, asked_).look(True)
         return verdicts.collect(self.folder, parts, asked_, Asked([], 1, 2), lambda a, b: None)
 
+    def is_refused(self, work: str, first: Any) -> None:
+        made = self.collected(work, first)
+        self.assertEqual(made.missing(Asked([], 1, 2)), [0], (work, first))
+        self.assertIn("of n0 is not used", made.problems[0])
+        self.assertEqual(list(made.classes)[0].nodes.keys(), {"n1"})
+
     def test_it_costs_its_rounds_alone(self) -> None:
-        for work, good in self.GOOD.items():
-            self.assertEqual(self.collected(work, good).missing(Asked([], 1, 2)), [])
+        for work, good in self.RESULT.items():
+            made = self.collected(work, self.document(work, 0, good))
+            self.assertEqual(made.missing(Asked([], 1, 2)), [])
             lacking = [{k: v for k, v in good.items() if k != key} for key in good]
             wrong = [{**good, key: value} for key, value in self.WRONG[work].items()]
             for spoilt in ({}, 7, *lacking, *wrong):
-                made = self.collected(work, spoilt)
-                self.assertEqual(made.missing(Asked([], 1, 2)), [0], (work, spoilt))
-                self.assertIn("of n0 is not used", made.problems[0])
-                self.assertEqual(list(made.classes)[0].nodes.keys(), {"n1"})
+                self.is_refused(work, self.document(work, 0, spoilt))
+
+    def test_what_is_not_whole_costs_its_rounds_alone(self) -> None:
+        """Or is another round: the seed says which."""
+        for work, good in self.RESULT.items():
+            whole = self.document(work, 0, good)
+            self.is_refused(work, {**whole, "seed": 78})
+            self.is_refused(work, self.document(work, 1, good))
+            for key in self.LISTS[work]:
+                one = {**whole[key][0], "name": "another"}
+                self.is_refused(work, {**whole, key: [*whole[key], one]})
+            listed = "runs" if work == "try" else "results"
+            self.is_refused(work, {**whole, listed: whole[listed] * 2})
+            self.is_refused(work, {**whole, listed: []})
+            if work != "try":
+                self.is_refused(work, {**whole, "complete": False})
+        whole = self.document("harden", 0, self.RESULT["harden"])
+        self.is_refused("harden", {**whole, "runs": -5})
 
 
 class OfPrograms(InFolder):

@@ -5,15 +5,16 @@ what. The joining is pure."""
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Collection, Sequence
 
 import bench_results
 from fleet import tries
 from fleet.collect import Asked, Collected, fresh, instead
 from fleet.machines import Class, Classes, Node
 from fleet.parts import Part, chosen, read
-from fleet.rounds import FILES, RUNS, SPOILED
+from fleet.rounds import FILES, RUNS, SPOILED, described, whole_of
 from fleet.task import save
 
 Results = dict[tuple[str, ...], dict[str, Any]]
@@ -70,26 +71,55 @@ OF_RESULT: dict[str, dict[str, type]] = {
     "check": {"allocator": str, "check": str, "verdict": str, "finding": bool},
     "harden": {"allocator": str, "misuse": str, "outcomes": dict, "runs": list},
 }
+# The member that lists what is tried of each allocator, and what a result calls it.
+TRIED = {"check": ("checks", "check"), "harden": ("misuses", "misuse")}
 
 
-def check(work: str, document: Any) -> None:
-    """What is joined with that of other parts is there. Raises what SPOILED has."""
+def check(fleet: Any, document: Any, wanted: Collection[int]) -> None:
+    """These rounds are there as a whole, with what is joined of them. Raises what SPOILED has."""
+    missing = set(wanted) - set(whole_of(fleet, document))
+    if missing:
+        raise ValueError(f"rounds {described(missing)} are not whole, though its task said so")
+    if fleet["work"] in RUNS:
+        first = int(document["seed"]) - int(fleet["seed"])
+        check_runs(document, {n - first for n in wanted})
+    else:
+        check_results(fleet["work"], document)
+
+
+def check_runs(document: Any, wanted: Collection[int]) -> None:
+    """Each row has a run in each of these rounds, and none has two."""
     member = bench_results.member
-    if work in RUNS:
-        for row in member(document, "it", "rows", list):
-            member(row, "a row", "name", str)
-            member(row, "a row", "absent", bool)
-            row["cause"]
-        return
+    rows = {}
+    for row in member(document, "it", "rows", list):
+        member(row, "a row", "absent", bool)
+        rows[member(row, "a row", "name", str)] = row["cause"]
+    found = [(r["row"], r["round"]) for r in document["runs"] if r["round"] in wanted]
+    expected = {(name, n) for name, cause in rows.items() if cause is None for n in wanted}
+    strangers = {row for row, _ in found} - rows.keys()
+    if strangers or expected - set(found) or len(found) > len(set(found)):
+        raise ValueError("its rounds have not one run of each row")
+
+
+def check_results(work: str, document: Any) -> None:
+    """Each allocator that is there has one result of all that is tried. Of a misuse, that is one run."""
+    member = bench_results.member
     for result in member(document, "it", "results", list):
         for name, kind in OF_RESULT[work].items():
             member(result, "a result", name, kind)
+    listed, own = TRIED[work]
+    tried = {entry["name"] for entry in member(document, "it", listed, list)}
+    there = {a["name"] for a in document["allocators"] if "object" in a and not a["floor"]}
+    results = keyed(document, "allocator", own, *["size"] * (work == "harden"))
+    wanted = {(allocator, name) for allocator in there for name in tried}
+    if len(results) < len(document["results"]) or {key[:2] for key in results} != wanted:
+        raise ValueError(f"it has not one result of each of its {listed}")
     if work == "harden":
-        member(document, "it", "runs", int)
+        runs = [document["runs"]]
         for result in document["results"]:
-            result["size"]
-            for outcome in result["outcomes"]:
-                member(result["outcomes"], "outcomes", outcome, int)
+            runs += [len(result["runs"]), sum(result["outcomes"].values())]
+        if set(runs) != {1}:
+            raise ValueError("it has not one run of each misuse")
 
 
 def failures(work: str, joined: Any) -> int:
@@ -120,7 +150,7 @@ def collect(
         assert part.file
         try:
             document = read(part.file)
-            check(work, document)
+            check(fleet, document, wanted)
             if work in RUNS:
                 first = int(document["seed"]) - seed
                 document = tries.only(document, first, wanted, part.node)
