@@ -53,8 +53,16 @@ class Class:
     nodes: dict[str, Node] = field(default_factory=dict)
     rounds: set[int] = field(default_factory=set)
 
-    def medians(self) -> dict[str, float]:
-        """Of each row, the median of its nodes' medians."""
+    def pooled(self) -> dict[str, float]:
+        """Of each row, the median of all samples, as the answer and the table of the class have it."""
+        of: dict[str, array[float]] = {}
+        for node in self.nodes.values():
+            for row, times in node.times.items():
+                of.setdefault(row, array("d")).extend(times)
+        return {row: statistics.median(times) for row, times in of.items()}
+
+    def of_nodes(self) -> dict[str, float]:
+        """Of each row, the median of its nodes' medians: a node with many rounds is one."""
         of: dict[str, list[float]] = {}
         for node in self.nodes.values():
             for row, times in node.times.items():
@@ -65,7 +73,7 @@ class Class:
         """How many times the class's time a node takes, in the median of the rows; of those that stand out."""
         if len(self.nodes) < 3:
             return {}  # of two, which is the odd one?
-        usual = self.medians()
+        usual = self.of_nodes()
         factors = {
             name: statistics.median(
                 statistics.median(t) / usual[row] for row, t in node.times.items()
@@ -104,7 +112,7 @@ class Classes:
 
 def table(classes: Classes) -> list[str]:
     """Of each row, the time in each class: a column each."""
-    columns = {c.name: c.medians() for c in classes}
+    columns = {c.name: c.pooled() for c in classes}
     rows = sorted({row for column in columns.values() for row in column})
     width = max(map(len, rows), default=0)
     lines = [f"{'ns/op, median':{width}}" + "".join(f" {name:>10}" for name in columns)]

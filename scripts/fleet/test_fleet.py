@@ -272,6 +272,13 @@ class Classes(InFolder):
             [[row, "5.00", "9.00"] for row in ROWS],
         )
 
+    def test_the_table_pools_the_nodes_of_a_class(self) -> None:
+        self.part("0.0/000", document(list(range(9)), 10.0))
+        self.part("0.1/000", document([9], 20.0), "n2")
+        self.part("0.2/000", document([10], 9.0, cpu="two"), "n3")
+        found = [line.split() for line in machines.table(self.collect(11).classes)[1:]]
+        self.assertEqual(found, [[row, "10.00", "9.00"] for row in ROWS])
+
     def test_each_fact_makes_a_class(self) -> None:
         for fact in machines.FACTS:
             found = machines.Classes()
