@@ -342,6 +342,11 @@ def judge_all(
         strict = gate.options.strict
         codes.append(findings.exit_code(made.findings, strict))
         said.append(report.text(made.findings, strict, made.facts, colour))
+    if len(codes) > 1:
+        said.append(
+            f"gate: {len(codes)} classes were judged, each with a false discovery rate of its own: one of them fails by chance "
+            "more often than a single one"
+        )
     if not codes:
         return said, findings.WRONG_USE if classes else findings.PASS
     if findings.REGRESSION in codes:

@@ -437,7 +437,8 @@ class Hostile(OfGate):
 
     def test_other_machines_are_judged_by_themselves(self) -> None:
         self.two_classes(times(1.2, "head"))
-        made = self.gate(1, "CPU: class1 CPU 0, class2 CPU 1")
+        own = "gate: 2 classes were judged, each with a false discovery rate of its own"
+        made = self.gate(1, "CPU: class1 CPU 0, class2 CPU 1", own)
         self.assertEqual(set(self.verdicts(made).values()), {"pass"})
         second = json.loads((self.folder / "class2" / "gate.json").read_text())
         self.assertEqual(self.verdicts(second)[ROWS[0]], "fail")

@@ -3,7 +3,8 @@ those of the local gate. Campaigns are simulated or recorded (recorded.py).
 
 What is expected is computed here from the samples and STATED, by the words of README.md and scripts/gate/README.md: rows,
 metrics, medians, margins, p, intervals and verdicts. Nothing of it comes from the gate's own code, but for the least
-change that a row finds, which is drawn.
+change that a row finds, which is drawn. From the fleet's own code come which stage a round is of (rounds.stage, which test_gates.py
+tests) and the parts that are collected.
 """
 
 import bisect
