@@ -537,7 +537,7 @@ OTHERS = {
     "program.json": ("try", "scripts/verdicts/try_verdict.py {}"),
     "why.json": ("why", "scripts/verdicts/why_verdict.py {}"),
     "conformance.json": ("check", "scripts/junit.py {}"),
-    "hardening.json": ("harden", "cat {}/hardening.json"),
+    "hardening.json": ("harden", "scripts/verdicts/matrix.py {}"),
     "gate.json": ("gate", "spanbench gate --judge {}"),
     "fleet.json": ("fleet", "make table RUN={}/class1"),
 }

@@ -30,8 +30,8 @@ PAGE = ("report/__main__.py", "--if-possible")
 # What shows a collected run, of scripts/.
 SHOWN_BY: dict[str, list[tuple[str, ...]]] = {
     "run": [("show.sh",)],
-    "check": [PAGE, ("junit.py",)],
-    "harden": [PAGE],
+    "check": [("verdicts/matrix.py",), PAGE, ("junit.py",)],
+    "harden": [("verdicts/matrix.py",), PAGE],
     "gate": [PAGE],
     "try": [("verdicts/try_verdict.py",), PAGE, ("verdicts/try_plot.py",)],
     "programs": [("programs.py", "--keep", "--table"), PAGE],
@@ -50,6 +50,8 @@ COUNTED = {
     "try": "run",
     "programs": "run",
 }
+# What of it is bad, where it is not that it failed. An uncaught misuse is none: the matrix has it.
+BAD = {"check": "finding", "harden": ""}
 FINDING = 1
 
 
@@ -362,11 +364,13 @@ class Fleet:
         whole = self.asked.repetitions - len(missing)
         later = verdict = 0
         failed_tasks = self.unexplained(missing)
-        print(
-            f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, COUNTED[self.fleet['work']])}, "
-            f"{made.failed} failed"
-            + f"; {plural(len(failed_tasks), 'task')} failed" * bool(failed_tasks)
-        )
+        work = self.fleet["work"]
+        said = f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, COUNTED[work])}"
+        if bad := BAD.get(work, "failed"):
+            said += (
+                f", {made.failed} failed" if work not in BAD else f", {plural(made.failed, bad)}"
+            )
+        print(said + f"; {plural(len(failed_tasks), 'task')} failed" * bool(failed_tasks))
         for node in self.refusals():
             print(f"{node.what}: {printable('; '.join(node.reasons))}")
         for line in failures.told(failed_tasks):

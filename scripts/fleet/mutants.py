@@ -627,6 +627,14 @@ MUTANTS = [
         "test_a_submission",
     ),
     (
+        "fleet: the matrix of all rounds is printed",
+        "scripts/fleet/__main__.py",
+        '    "harden": [("verdicts/matrix.py",), PAGE],\n',
+        '    "harden": [PAGE],\n',
+        f"{TROUBLE}:Matrix.test_of_misuses",
+        "test_of_misuses",
+    ),
+    (
         "fleet: what would fail again for sure is not submitted anew",
         "scripts/fleet/__main__.py",
         "        return [n for n in missing if n not in self.given_up]\n",

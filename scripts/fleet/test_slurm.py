@@ -149,6 +149,7 @@ class Verdicts(OnSlurm):
         done = self.fleet("collect", folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
         self.assertIn("3 of 3 rounds", done.stdout)
+        self.assertRegex(done.stdout, r"\ndouble_free\.immediate +\S+\n")
         (local,) = (self.out / "local").glob("*/hardening.json")
 
         def told(file: Path) -> list[tuple[Any, ...]]:
@@ -196,7 +197,8 @@ class Verdicts(OnSlurm):
         folder = self.submit(*words, of=("--work=check", "--rounds=3"))
         done = self.fleet("collect", folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
-        self.assertRegex(done.stdout, r"3 of 3 rounds, \d+ verdicts, 0 failed")
+        self.assertRegex(done.stdout, r"3 of 3 rounds, \d+ verdicts, 0 findings")
+        self.assertRegex(done.stdout, r"\nerrno\.calloc +pass\n")
         seeds = {
             json.loads(p.read_text())["seed"] for p in folder.glob("parts/*/*/*/conformance.json")
         }

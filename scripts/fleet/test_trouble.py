@@ -390,6 +390,32 @@ class Failing(OfOne):
         self.assertIn("; 1 task failed\nn2: system: ended", done.stdout)
 
 
+class Matrix(OfOne):
+    """A round of checks or misuses of the driver."""
+
+    def collected(self, work: str, *words: str) -> str:
+        asked = {**Failing.ASKED, "work": work, "repetitions": 1}
+        task.save(self.folder / "fleet.json", asked)
+        part = self.folder / "parts" / "0.0" / "000"
+        part.mkdir(parents=True)
+        run(SPANBENCH, work, "--allocators=system", "--seed=1", *words, "--out", part)
+        task.save(part / "node.json", {"node": "n1", "seconds": time.time()})
+        return self.fleet("collect", "--now", self.folder).stdout
+
+    def test_of_misuses(self) -> None:
+        said = self.collected("harden", "--misuses=double_free.*", "--runs=1", "--sizes=tiny")
+        self.assertRegex(
+            said, r"\A1 of 1 rounds, \d+ misuses\n", "an uncaught misuse has not failed"
+        )
+        self.assertRegex(said, r"\ndouble_free\.immediate +C\n")
+        self.assertRegex(said, r"\nsystem caught \d of \d misuses in every run")
+
+    def test_of_checks(self) -> None:
+        said = self.collected("check", "--checks=errno.*")
+        self.assertRegex(said, r"\A1 of 1 rounds, \d+ verdicts, 0 findings\n")
+        self.assertRegex(said, r"\nerrno\.calloc +pass\n")
+
+
 class Odd(OfOne):
     def refused(self, done: "subprocess.CompletedProcess[str]", *says: str) -> None:
         self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
