@@ -1,4 +1,9 @@
-"""A Slurm of three nodes on this machine, for the tests: started in a folder, and stopped.
+#!/usr/bin/python3
+"""A Slurm of three nodes on this machine, for the tests, and to try a fleet: started in a folder, and stopped.
+
+usage: cluster.py [COMMAND [ARGUMENT…]]    runs the command with this Slurm (default: a shell, $SHELL); then all of it ends
+
+  scripts/fleet/cluster.py make fleet QUICK=1 REPS=6
 
 It has its own ports, keys and configuration, and knows nothing of a Slurm that the machine may have. Each node is
 a slurmd of its own name. Several share the machine's CPUs, so this shows what is right, and no speed.
@@ -13,12 +18,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Callable, Iterator, Optional, Sequence
 
-from program import ends_with_this
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # run as a file, it is of a package
+
+from program import WRONG_USE, complain, ends_with_this, run
 
 # Of Debian's packages slurm-wlm and munge; daemons lie where a user's PATH may not lead.
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
@@ -79,6 +89,13 @@ def free_ports(count: int) -> list[int]:
     for s in taken:
         s.close()
     return ports
+
+
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""  # it has ended
 
 
 class Cluster:
@@ -216,7 +233,11 @@ class Cluster:
 
     def started_by(self, node: str) -> list[int]:
         """Processes that have this cluster and the node in their environment: those of its tasks."""
-        mine = [f"SLURM_CONF={self.folder}/slurm.conf", f"SLURMD_NODENAME={node}"]
+        return self.those_with(f"SLURMD_NODENAME={node}")
+
+    def those_with(self, *more: str) -> list[int]:
+        """Processes that have this cluster and these lines in their environment."""
+        mine = [f"SLURM_CONF={self.folder}/slurm.conf", *more]
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             try:
@@ -239,11 +260,31 @@ class Cluster:
         self.end_tasks(node)
 
     def end_tasks(self, node: str) -> None:
-        while pids := self.started_by(node):
+        self.end(lambda: self.started_by(node))
+
+    def stewards(self) -> list[int]:
+        """Each slurmstepd. It outlives its slurmd and its task, to report what became of that."""
+        return [p for p in self.those_with() if name_of(p) == "slurmstepd"]
+
+    def end(self, which: Callable[[], list[int]]) -> None:
+        while pids := which():
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.01)
+
+    def attend(self, words: Sequence[str]) -> int:
+        """Runs a command that sees this cluster. An interrupt is the command's, which has the terminal. (If it were ignored
+        here, the command would ignore it, too.) Returns its exit code."""
+        signal.signal(signal.SIGINT, lambda *_: None)
+        child = subprocess.Popen([*ends_with_this(), *words], env=self.environment)
+        try:
+            code = child.wait()
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
+        return code if code >= 0 else 128 - code
 
     def stop(self) -> None:
         for name in reversed(list(self.daemons)):
@@ -257,3 +298,23 @@ class Cluster:
                     daemon.wait()
         for node in self.nodes:
             self.end_tasks(node)
+        self.end(self.stewards)
+
+
+def main() -> int:
+    words = sys.argv[1:] or [os.environ.get("SHELL", "/bin/sh")]
+    if words == ["--help"]:
+        print(__doc__)
+        return 0
+    why = None if shutil.which(words[0]) else f"there is no program {words[0]}"
+    if why := why or lacking():
+        complain(f"cluster.py: {why}")
+        return WRONG_USE
+    with tempfile.TemporaryDirectory(prefix="fleet-") as place:
+        with Cluster(Path(place) / "c") as cluster:
+            complain(f"cluster.py: nodes {' '.join(cluster.nodes)}; they end with {words[0]}")
+            return cluster.attend(words)
+
+
+if __name__ == "__main__":
+    run(main)

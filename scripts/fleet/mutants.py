@@ -635,6 +635,14 @@ MUTANTS = [
         "test_of_misuses",
     ),
     (
+        "fleet: a Slurm that is stopped leaves no slurmstepd",
+        "scripts/fleet/cluster.py",
+        "        self.end(self.stewards)\n",
+        "",
+        "scripts/fleet/test_slurm.py:OfAUser.test_an_interrupt_leaves_nothing",
+        "test_an_interrupt",
+    ),
+    (
         "fleet: what would fail again for sure is not submitted anew",
         "scripts/fleet/__main__.py",
         "        return [n for n in missing if n not in self.given_up]\n",

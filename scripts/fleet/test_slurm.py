@@ -6,6 +6,7 @@ import random
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -138,6 +139,52 @@ class OneRun(OnSlurm):
         done = self.fleet("collect", "--bare", folder)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr + self.logs(folder))
         self.assertIn("6 of 6 rounds, 6 samples", done.stdout)
+
+
+@slow
+class OfAUser(unittest.TestCase):
+    """scripts/fleet/cluster.py as a program."""
+
+    # A job that would not end; then the command waits for an interrupt.
+    COMMAND = """\
+echo "$SLURM_CONF"
+sbatch --quiet --output=/dev/null --wrap ': >"$SLURM_CONF.runs"; sleep 1000' >/dev/null
+while [ ! -e "$SLURM_CONF.runs" ]; do sleep 0.1; done
+echo runs
+exec sleep 1000
+"""
+
+    def setUp(self) -> None:
+        if why := lacking():
+            self.skipTest(why)
+
+    def test_an_interrupt_leaves_nothing(self) -> None:
+        words = [str(ROOT / "scripts" / "fleet" / "cluster.py"), "sh", "-c", self.COMMAND]
+        child = subprocess.Popen(
+            words,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+            start_new_session=True,
+        )
+        self.addCleanup(child.communicate)
+        self.addCleanup(child.terminate)
+        assert child.stdout
+        folder = Path(child.stdout.readline().strip()).parent
+        self.assertEqual(child.stdout.readline(), "runs\n")
+        there = Cluster(folder)
+        self.addCleanup(there.end, there.those_with)
+        self.assertTrue(there.stewards())
+        os.killpg(child.pid, signal.SIGINT)  # as a terminal does
+        self.assertEqual(child.wait(300), 128 + signal.SIGINT)
+        self.assertEqual(there.those_with(), [])
+        self.assertFalse(folder.parent.exists())
+
+    def test_its_exit_code_is_that_of_the_command(self) -> None:
+        own = ROOT / "scripts" / "fleet" / "cluster.py"
+        for words, code in ((("sh", "-c", "exit 3"), 3), (("nosuchprogram",), 2)):
+            done = run(own, *words, env=clean_environment())
+            self.assertEqual(done.returncode, code, done.stderr)
 
 
 class Verdicts(OnSlurm):
