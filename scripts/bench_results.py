@@ -25,6 +25,7 @@ BUSY = 0.05  # share of the CPUs that other programs may take before the numbers
 CORE = "core"  # the group of workloads that is measured by default
 
 MOST = 2.0**63  # of bytes or nanoseconds; more was not measured
+LEAST = 1e-9  # likewise; less, but not nothing, is not a time, rate or size
 
 # What a good sample holds; the rest of the schema is not used.
 POSITIVE = ("ns_per_op", "ops_per_second")
@@ -353,6 +354,8 @@ def amount(of: dict[str, Any], where: str, key: str) -> float:
     good = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not good or not 0 <= value < MOST or (key in POSITIVE and value == 0):
         raise ValueError(f"{where}: {key} is not a {'positive ' * (key in POSITIVE)}number")
+    if 0 < value < LEAST and (key in POSITIVE or key.endswith("_bytes")):
+        raise ValueError(f"{where}: {key} is too small to have been measured")
     return float(value)
 
 

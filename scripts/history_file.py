@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import stored_file
+from bench_results import LEAST
 from gate import deterministic
 from gate.counting import KINDS, Work
 from gate.deterministic import Processes, Values
@@ -95,7 +96,8 @@ def unpacked(row: dict[str, Any]) -> Metrics:
         check(name.startswith("syscalls.") or name in deterministic.LIMITS, f"what is {name!r}?")
         made[name] = values if isinstance(values, list) else [values] * processes
         check(len(made[name]) == processes, f"{name}: counts of another number of processes")
-        check(all(deterministic.is_count(v) for v in made[name]), f"{name}: what is not a count")
+        counted = all(deterministic.is_count(v) and not 0 < v < LEAST for v in made[name])
+        check(counted, f"{name}: what is not a count")
     return made
 
 

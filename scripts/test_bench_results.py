@@ -315,6 +315,9 @@ class Shape(unittest.TestCase):
         ):
             text = self.refusal(document([{**entry("a", 1), key: value}]))
             self.assertEqual(text, f"benchmarks[0] (tiny/a/threads:1): {key} is not {kind}")
+        for key in ("ns_per_op", "rss_live_bytes"):
+            text = self.refusal(document([{**entry("a", 1), key: 1e-300}]))
+            self.assertIn(f"{key} is too small to have been measured", text)
         self.assertIn("threads is out of range", self.refusal(document([entry("a", 1, threads=0)])))
         self.assertEqual(self.refusal(document([])), "no samples")
         self.assertEqual(self.refusal([]), "the file is not an object")

@@ -98,6 +98,7 @@ class Store(DriverTest):
             with_counts({"colour": 1}),
             with_counts({"instructions": [1, 2]}),
             with_counts({"instructions": -1}),
+            with_counts({"instructions": 1e-300}),
             with_counts({"instructions": True}),
             with_counts({"instructions": [1, 2, None]}),
             with_counts({"instructions": float("nan")}),
