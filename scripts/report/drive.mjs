@@ -300,6 +300,12 @@ await check("print", async (expect) => {
   const printed = await open(bench);
   await printed.emulateMedia({ media: "print" });
   expect(!(await printed.isVisible("#controls")), "the controls are printed");
+  expect(!(await printed.isVisible("#left-out")), "nothing is hidden, and paper says otherwise");
+  await printed.evaluate(() => { location.hash = "hide=system"; });
+  const says = await printed.waitForFunction(() => document.querySelector("#left-out").textContent === "Left out by choice: system.").catch(() => false);
+  expect(says, "paper does not say what is hidden");
+  expect(await printed.isVisible("#left-out"), "what is hidden is not on paper");
+  await printed.evaluate(() => { location.hash = ""; });
   await shot(printed, `${basename(bench, ".html")}-print`);
 });
 // --- a part of a long series ---

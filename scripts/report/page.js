@@ -45,7 +45,10 @@
     all(".of").forEach((e) => { e.textContent = ofWhat(); });
     for (const [id, key] of selects) byId(id).value = state[key];
     all(".choice").forEach((box) => { box.checked = !state.hide.has(box.value); });
-    if (names.length) byId("hidden").textContent = state.hide.size ? `: ${state.hide.size} hidden` : "";
+    if (names.length) {
+      byId("hidden").textContent = state.hide.size ? `: ${state.hide.size} hidden` : "";
+      byId("left-out").textContent = state.hide.size ? `Left out by choice: ${[...state.hide].join(", ")}.` : ""; // on paper
+    }
     if (couple.length) compare();
   };
   const address = (at) => {
