@@ -17,6 +17,9 @@ from fleet.parts import LISTS, Odd, Part, chosen, load
 
 NEW = ".classes.new"  # of the fleet: folders of classes, until all are whole
 
+# Tasks of one fleet agree in these. The two stages of the gate have a seed each.
+ALIKE = ("version", "environment", "quick", "brief", "order", "repetitions", "seed")
+
 
 @dataclass
 class Writer:
@@ -53,6 +56,15 @@ class Collected:
     samples: int = 0
     files: dict[str, Path] = field(default_factory=dict)  # of each class, the folder
     unusable: list[Part] = field(default_factory=list)
+    first: dict[str, Any] = field(default_factory=dict)  # what the first part says of itself
+
+    def compare(self, part: Part, own: dict[str, Any]) -> None:
+        """One bundle made all parts, as one user asked. What is not alike is named; its rounds count."""
+        for key, said in own.items():
+            expected = self.first.setdefault(key, said)
+            if said != expected:
+                what = f"{said!r:.60}, not {expected!r:.60} as of the first part"
+                self.problems.append(f"{part.file} of {part.node} has another {key}: {what}")
 
     def missing(self, asked: Asked) -> list[int]:
         there = {n for c in self.classes for n in c.rounds}
@@ -108,6 +120,8 @@ def take(
     folder: Path,
 ) -> None:
     context, entries = load(part, wanted, asked.rows, asked.each, asked.work != "gate")
+    alike = [k for k in ALIKE if asked.work != "gate" or k != "seed"]
+    made.compare(part, {k: context["spanbench"].get(k) for k in alike})
     machine = context["spanbench"]["machine"]
     of = made.classes.get(machine)
     if of.name not in writers:

@@ -217,6 +217,23 @@ class Counting(InFolder):
         self.assertEqual(self.collect(2).samples, 4)
         self.assertEqual(self.blocks(), [0, 0, 1, 1])
 
+    def test_a_part_that_is_of_another_run_is_named(self) -> None:
+        for key, value in (
+            ("version", "other"),
+            ("environment", {"A": "1"}),
+            ("quick", True),
+            ("seed", 1001),
+        ):
+            shutil.rmtree(self.folder / "parts", ignore_errors=True)
+            self.part("0.0/000", document([0]))
+            self.assertEqual(self.collect(1).problems, [])
+            made = document([1])
+            made["context"]["spanbench"][key] = value
+            self.part("0.1/000", made, "n2")
+            (said,) = self.collect(2).problems
+            self.assertIn(f"of n2 has another {key}: {value!r}, not None as of the first", said)
+            self.assertEqual(self.blocks(), [0, 0, 1, 1])
+
     def test_a_clock_that_is_off_is_named(self) -> None:
         folder = self.part("0.0/000", document([0]))
         task.save(folder / "node.json", {"node": "n1", "seconds": 1e9})

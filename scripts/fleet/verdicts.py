@@ -154,6 +154,7 @@ def collect(
             if work in RUNS:
                 first = int(document["seed"]) - seed
                 document = tries.only(document, first, wanted, part.node)
+            made.compare(part, {k: document.get(k) for k in ("version", "environment")})
             of = made.classes.get(document["machine"])
             program = wanted[0] // fleet["section"] if work == "programs" else 0
             documents.setdefault(of.name, {}).setdefault(program, []).append(document)
