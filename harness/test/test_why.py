@@ -364,6 +364,26 @@ int main(void) {
     _exit(0);
 }
 """
+# So many blocks of a size, of which each nth is written to, and of the others 20 bytes. With a fourth word, 30 MB of
+# others are free then: so more memory is there than is live.
+TOUCHED = """
+#include "await_look.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+    const size_t count = atoi(argv[1]), size = atoi(argv[2]), nth = atoi(argv[3]);
+    for (size_t i = 0; i < count; i++)
+        memset(malloc(size), 1, i % nth ? 20 : size);
+    static char *other[3000];
+    for (int i = 0; i < 3000 && argc > 4; i++)
+        other[i] = memset(malloc(10000), 1, 10000);
+    for (int i = 0; i < 2999; i++) /* the last keeps the heap from shrinking */
+        free(other[i]);
+    await_look();
+    _exit(0);
+}
+"""
 # A heap that grows all the time. Prints the most that was ever resident, in KiB.
 GROWS = """
 #include <stdio.h>
@@ -793,6 +813,30 @@ class Outside(WhyTest):
             if name != "null":
                 with self.subTest(name):
                     self.assertAlmostEqual(self.outside("--allocator", name), 8.3, delta=0.4)
+
+
+class Touched(WhyTest):
+    """Live blocks are resident only as far as the program has written to them."""
+
+    def point(self, *words: int) -> Any:
+        program = self.build("touched", TOUCHED)
+        return self.why("--", program, *words)["processes"][0]["points"][-1]
+
+    def test_all_of_it(self) -> None:
+        point = self.point(1100, 20000, 1)
+        self.assertLess(point["untouched"], point["live"] / 100)
+
+    def test_a_little_of_each(self) -> None:
+        for count, part in ((1100, 1100), (3000, 3)):  # of more than 1024, some are looked at
+            point = self.point(count, 20000, part, 1)
+            there, had = point["live"] - point["untouched"], point["heap"] - 30_000_000
+            self.assertAlmostEqual(there, had, delta=0.15 * had)
+
+    def test_a_little_of_smaller_ones(self) -> None:
+        """There is not so much memory."""
+        point = self.point(4000, 9000, 4000)
+        self.assertLess(point["heap"], 20 << 20)
+        self.assertLessEqual(point["live"] - point["untouched"], point["heap"] + point["outside"])
 
 
 class Wrapped(WhyTest):

@@ -83,10 +83,16 @@ void mappings_free(struct mappings *m) {
     *m = (struct mappings){0};
 }
 
+/* Bytes of a page in a range. */
+static int64_t inside(uint64_t page, uint64_t start, uint64_t end) {
+    const uint64_t from = page * PAGE, to = from + PAGE;
+    return (int64_t)((to < end ? to : end) - (from > start ? from : start));
+}
+
 int64_t mappings_resident(int pagemap, uint64_t start, uint64_t end) {
     static uint64_t entry[BATCH];
     const uint64_t present = UINT64_C(1) << 63; /* Documentation/admin-guide/mm/pagemap.rst */
-    int64_t pages          = 0;
+    int64_t bytes          = 0;
     for (uint64_t page = start / PAGE, last = (end + PAGE - 1) / PAGE; page < last;) {
         const size_t want = last - page < BATCH ? last - page : BATCH;
         const ssize_t got =
@@ -95,8 +101,8 @@ int64_t mappings_resident(int pagemap, uint64_t start, uint64_t end) {
             return -1;
         const size_t count = (size_t)got / sizeof *entry;
         for (size_t i = 0; i < count; i++)
-            pages += (entry[i] & present) != 0;
+            bytes += entry[i] & present ? inside(page + i, start, end) : 0;
         page += count;
     }
-    return pages * PAGE;
+    return bytes;
 }

@@ -26,7 +26,7 @@ struct mappings {
 bool mappings_read(struct mappings *, const char *path);
 void mappings_free(struct mappings *);
 
-/* Bytes of a range that are resident, by pagemap; below 0: that cannot be read. */
+/* Bytes of a range that lie in resident pages, by pagemap; below 0: that cannot be read. */
 int64_t mappings_resident(int pagemap, uint64_t start, uint64_t end);
 
 /* Which pages of this process's own mapping of a file exist: the others hold zeros, and to read one

@@ -20,8 +20,9 @@ enum {
     MOST_ARENAS  = 1024,
     MOST_CHUNKS  = 32,        /* huge pages that are looked into */
     CHUNK_LOOKS  = 16,        /* pages of each */
-    TOUCH_LARGE  = 128 << 10, /* of smaller blocks all is taken for resident */
+    TOUCH_LARGE  = 128 << 10, /* of smaller blocks of the sample, fewer are looked at */
     TOUCH_BLOCKS = 4096,
+    TOUCH_SMALL  = 1024,
 };
 
 struct taking {
@@ -277,21 +278,41 @@ static void classify(struct taking *t, size_t i, const char *folder) {
     }
 }
 
-/* What of the large blocks was never touched, or was given back. */
-static int64_t untouched(const struct taking *t) {
+/* Of those from TOUCH_LARGE on, or of the others. Some stand for all where there are more. */
+static int64_t untouched_of(const struct taking *t, bool large, size_t most) {
     const struct sampled *s = t->sampled;
-    int64_t sum             = 0;
-    size_t looks            = 0;
-    for (size_t i = 0; t->pagemap >= 0 && i < s->larges && looks < TOUCH_BLOCKS; i++) {
-        const struct sampled_block *b = &s->large[i];
-        if (b->usable < TOUCH_LARGE)
-            continue;
-        const int64_t there = mappings_resident(t->pagemap, b->address, b->address + b->usable);
-        looks++;
-        if (there >= 0 && there < (int64_t)b->usable)
-            sum += (int64_t)b->usable - there;
+    size_t count = 0, n = 0;
+    double bytes = 0, looked = 0, missing = 0;
+    for (size_t i = 0; i < s->larges; i++) {
+        const bool counts = (s->large[i].usable >= TOUCH_LARGE) == large;
+        count += counts;
+        bytes += counts ? (double)s->large[i].usable : 0;
     }
-    return sum;
+    const size_t step = count / most + 1;
+    for (size_t i = 0; i < s->larges; i++) {
+        const struct sampled_block *b = &s->large[i];
+        if ((b->usable >= TOUCH_LARGE) != large)
+            continue;
+        const bool chosen = n % step == n / step * 7919 % step; /* no pattern of the program's */
+        n++;
+        const int64_t there =
+            chosen ? mappings_resident(t->pagemap, b->address, b->address + b->usable) : -1;
+        if (there < 0)
+            continue;
+        looked += (double)b->usable;
+        missing += (double)b->usable - (double)there;
+    }
+    return looked > 0 ? (int64_t)(missing * bytes / looked) : 0;
+}
+
+/* What of the large blocks was never touched, or was given back. Of the others, what cannot be
+ * there, because so much memory is not; little of that may be newer than the mappings. */
+static int64_t untouched(const struct taking *t) {
+    const int64_t live = t->split->live, beyond = live - t->split->heap - t->split->outside;
+    const int64_t seen =
+        t->pagemap < 0 ? 0
+                       : untouched_of(t, true, TOUCH_BLOCKS) + untouched_of(t, false, TOUCH_SMALL);
+    return beyond > seen && beyond > live / 10 ? beyond : seen;
 }
 
 /* Divides the memory of the heap. Each part is at most what is left. */

@@ -23,7 +23,7 @@ struct split {
     int64_t files; /* code, and what else has a file */
 
     int64_t live;      /* usable, exact; resident or not */
-    int64_t untouched; /* of that, not resident: in large blocks */
+    int64_t untouched; /* of that, not resident: in blocks from 16 KiB on, an estimate */
     uint64_t blocks, made;
     int64_t heap;          /* RSS of the allocator's mappings */
     unsigned arenas;       /* of glibc, beside the main one */

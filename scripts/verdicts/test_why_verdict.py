@@ -27,7 +27,7 @@ def point(seconds: float, **given: Any) -> Any:
         "rss": sum(parts.values()),
         **parts,
         "live": live,
-        "untouched": 0,
+        "untouched": int(given.get("untouched", 0) * MIB),
         "blocks": 10,
         "made": 100,
         "heap": sum(parts[p] for p in ("requested", "slack", "fragments", "kept")),
@@ -116,6 +116,17 @@ class Kinds(unittest.TestCase):
 
     def test_what_stops_growing_is_in_use(self) -> None:
         self.expect("live", lambda t: {"requested": 5 + 50 * min(t, 0.45)})
+
+    def test_live_blocks_that_are_not_resident(self) -> None:
+        """Else more would be live than there is memory."""
+        shape = {"requested": 5, "live": 22}
+        self.assertNotIn("resident", self.expect("live", lambda t: shape))
+        found = process(lambda t: {**shape, "untouched": 17})
+        self.assertIn(
+            "22 MiB (17 MiB of them not resident), and", why_verdict.judge(found).sentence
+        )
+        told = why_verdict.report(why_results.Results(Path(), [], [found], 1))
+        self.assertIn("  of live blocks, 17 MiB are not resident", told)
 
     def test_a_wave_is_in_use(self) -> None:
         self.expect("live", lambda t: {"requested": 40 + 20 * (int(t * 100) % 7) / 7})

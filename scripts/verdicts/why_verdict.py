@@ -319,11 +319,19 @@ def is_little(point: Point) -> bool:
     return own < LITTLE or (own < LITTLE_BESIDE_FILES and own < LARGE * point.rss)
 
 
+def is_untouched(point: Point) -> bool:
+    """Are parts of live blocks worth a word that are not resident?"""
+    return point.parts["untouched"] > 0.01 * point.live
+
+
 def in_use(point: Point) -> Verdict:
+    beside = (
+        f" ({size(point.parts['untouched'])} of them not resident)" if is_untouched(point) else ""
+    )
     return Verdict(
         "live",
         f"In use: {percent(point.parts['requested'] + point.parts['slack'], own_of(point))} of the memory beside code "
-        f"and files are live blocks, {size(point.live)}, and they do not grow; {by_class(point)}.",
+        f"and files are live blocks, {size(point.live)}{beside}, and they do not grow; {by_class(point)}.",
         "If that is too much: fewer or smaller objects. An allocator can save little.",
         point,
     )
@@ -373,7 +381,7 @@ def table(point: Point) -> list[str]:
             lines.append(
                 f"  {size(point.parts[name]):>10}  {percent(point.parts[name], point.rss):>5}  {words}"
             )
-    if point.parts["untouched"] > 0.01 * point.live:
+    if is_untouched(point):
         lines.append(f"  of live blocks, {size(point.parts['untouched'])} are not resident")
     return lines
 
