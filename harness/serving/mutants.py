@@ -172,4 +172,12 @@ MUTANTS = [
         f"{WHO}:Allocators.test_a_wrong_name",
         "What the file defines tells",
     ),
+    (
+        "who: root is not told to be root",
+        "harness/serving/serving.c",
+        "geteuid() == 0 ? ",
+        "geteuid() == 1 ? ",
+        f"{WHO}:Running.test_root_that_may_not",
+        "test_root_that_may_not",
+    ),
 ]

@@ -214,7 +214,9 @@ void serving_find(pid_t pid, const struct serving_question *question, struct ser
         return;
     }
     if (l.program_fd < 0) {
-        unknown(s, "it may not be looked at (%s): be root, or its user", strerrordesc_np(errno));
+        unknown(s, "it may not be looked at (%s): %s", strerrordesc_np(errno),
+                geteuid() == 0 ? "root needs the capability CAP_SYS_PTRACE, as far as that reaches"
+                               : "be root, or its user");
         return;
     }
     if (elf_image_file(&l.program, l.program_fd)) {

@@ -433,6 +433,18 @@ class Running(WhoTest):
         text = spanbench("who", root).stdout
         self.assertRegex(text, r"^0 processes: 0 known;.* of the kernel, without a program\n$")
 
+    def test_root_that_may_not(self) -> None:
+        """It is not told to be root."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can be it")
+        child = subprocess.Popen(["sleep", "60"], user=65534)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        words = ["setpriv", "--bounding-set", "-sys_ptrace", SPANBENCH, "who", str(child.pid)]
+        said = run(*words).stdout
+        self.assertIn("root needs the capability CAP_SYS_PTRACE", said)
+        self.assertNotIn("be root", said)
+
     def test_no_such_process(self) -> None:
         done = spanbench("who", 2**22 + 1)
         self.assertEqual((done.returncode, done.stdout), (2, ""))

@@ -949,6 +949,12 @@ class BadInput(WhyTest):
 
     def test_what_is_refused(self) -> None:
         self.assertIn("there is no such program", self.refuse("--", "no-such-program"))
+        for runner in (["sh", "-c", "exec ./no-such-program"], ["/usr/bin/env", "no-such-program"]):
+            self.assertIn("there is no such program: ", self.refuse("--", *runner))
+        not_executable = f"exec {ROOT / 'README.md'}"
+        self.assertIn(
+            "the program is not executable: ", self.refuse("--", "sh", "-c", not_executable)
+        )
         self.assertIn("which program?", self.refuse())
         self.assertIn("start the program anew", self.refuse("1").lower())
         self.assertIn("not executable", self.refuse("--", ROOT / "README.md"))

@@ -401,4 +401,12 @@ MUTANTS = [
         f"{WHY}:Touched",
         "test_a_little_of_smaller_ones",
     ),
+    (
+        "why: a shell that ran nothing is not answered for",
+        "harness/why/why.c",
+        "    if (ran_nothing(q)) {",
+        "    if (ran_nothing(q) && !o->ended) {",
+        f"{WHY}:BadInput.test_what_is_refused",
+        "test_what_is_refused",
+    ),
 ]

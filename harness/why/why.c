@@ -171,11 +171,35 @@ static bool save(struct question *q, json_t *record) {
     return good;
 }
 
+/* What the exit code of a shell says that ran nothing (POSIX, XCU 2.8.2; so do env and the like).
+ * NULL: it is none, or did run something. */
+static const char *ran_nothing(const struct question *q) {
+    enum { NOT_EXECUTABLE = 126, NOT_FOUND = 127 };
+    static const char *const runners[] = {"sh",  "dash", "bash",  "ksh",     "zsh",
+                                          "env", "nice", "nohup", "timeout", "setsid"};
+    const struct observation *o        = &q->observation;
+    const char *slash                  = strrchr(q->options.program[0], '/'),
+               *name                   = slash ? slash + 1 : q->options.program[0];
+    bool is_runner                     = false;
+    for (size_t i = 0; i < sizeof runners / sizeof *runners; i++)
+        is_runner |= strcmp(name, runners[i]) == 0;
+    if (!is_runner || q->books.seen > 1 || !o->ended || !WIFEXITED(o->status))
+        return NULL;
+    return WEXITSTATUS(o->status) == NOT_FOUND        ? "there is no such program"
+           : WEXITSTATUS(o->status) == NOT_EXECUTABLE ? "the program is not executable"
+                                                      : NULL;
+}
+
 /* Why there can be no answer; NULL: there can. */
 static const char *problem_of(const struct question *q, char *text, size_t size) {
     const struct observation *o = &q->observation;
     if (o->error) {
         snprintf(text, size, "cannot start %s: %s", q->path, strerrordesc_np(o->error));
+        return text;
+    }
+    if (ran_nothing(q)) {
+        snprintf(text, size, "%s: %s ended with exit code %d, and ran nothing", ran_nothing(q),
+                 q->options.program[0], WEXITSTATUS(o->status));
         return text;
     }
     if (!q->books.seen && o->too_many) {
@@ -260,7 +284,7 @@ static int answer(struct question *q) {
         results_discard(&q->file);
         results_remove(&q->results);
         text_say("%s", problem);
-        return o->error ? EXIT_WRONG_USE : EXIT_FINDING;
+        return o->error || ran_nothing(q) ? EXIT_WRONG_USE : EXIT_FINDING;
     }
     json_t *record   = record_make(o, &q->books, allocator_name(q));
     const bool saved = save(q, record);
