@@ -36,6 +36,7 @@ from test_bench_results import EXAMPLE, document, entry, failed, made_up
 
 MAIN = ROOT / "scripts" / "report" / "__main__.py"
 RECOMPUTE = ROOT / "scripts" / "report" / "recompute.mjs"
+FINDING = r'<li id="s-(?!purge|scope)[^>]*" class="finding">.*?</li>'  # that it recomputes
 MARKUP = "<b onclick=alert(1)>&\"'</b><script>x</script>--></svg>"
 
 
@@ -689,17 +690,22 @@ class WholePage(DriverTest):
         """Another program knows their rule: Student's test, the range in place of intervals and of quartiles."""
         times = {"system": 10.0, "a": 5.0, "b": 5.0, "c": 6.0, "null": 1.0}
         for rounds, noise, said, wrongs in (
-            (1, 0.03, 4, [("by one sample, which may be noise", "by one sample"), (" is fastest by one sample, which may be noise:", " is fastest:")]),
-            (3, 0.001, 6, [("tie as the fastest", "are fastest"), ("range of the rounds: 0.", "range of the rounds: 1."), ("at 1 thread, a and b tie", "at 1 thread, a and c tie")]),
-            (3, 0.3, 4, [("3 samples of each are too few to tell time", "2 samples of each are too few to tell time"), ("are too few to tell memory apart", "are too few to tell it apart")]),
-            (5, 0.01, 6, [("range of the rounds: 0.", "range of the rounds: 1."), ("difference of ", "difference of 1")]),
+            (1, 0.03, 6, [("by one sample, which may be noise", "by one sample"), (" is fastest by one sample, which may be noise:", " is fastest:")]),
+            (3, 0.001, 9, [("tie as the fastest", "are fastest"), ("range of the rounds: 0.", "range of the rounds: 1."), ("at 1 thread, a and b tie", "at 1 thread, a and c tie")]),
+            (3, 0.3, 6, [("3 samples of each are too few to tell time", "2 samples of each are too few to tell time"), ("are too few to tell memory apart", "are too few to tell it apart")]),
+            (5, 0.01, 9, [("range of the rounds: 0.", "range of the rounds: 1."), ("difference of ", "difference of 1")]),
         ):  # fmt: skip
-            of = document([e for t in (1, 2) for e in noisy(times, rounds, noise, t, threads=t)])
+            entries = [e for t in (1, 2) for e in noisy(times, rounds, noise, t, threads=t)]
+            entries += noisy(times, rounds, noise, 3, workload="w", threads=2)
+            groups = {"tiny": "core", "w": "memory"}
+            of = document(entries, workloads=[{"name": w, "group": g} for w, g in groups.items()])
             text = self.made(of)
             file = self.directory / "run" / "bench.json"
             told = self.recompute(text, 1000, file).stdout
             self.assertRegex(told, rf"^{said} sentences and \d+ numbers are recomputed; 0 disagree\n$")  # fmt: skip
-            for right, wrong in wrongs:
+            lines = re.findall(FINDING, text, re.DOTALL)
+            self.assertEqual(len(lines), said)
+            for right, wrong in [*wrongs, *((line, "") for line in lines)]:
                 self.assertIn(right, text)
                 self.assertEqual(self.recompute(text.replace(right, wrong), 1, file).returncode, 1, right)  # fmt: skip
 
@@ -756,9 +762,7 @@ class WholePage(DriverTest):
         result = self.recompute(text, 1000, folder / "bench.json")
         self.assertRegex(result.stdout, r"^15 sentences and \d+ numbers are recomputed; 0 disagree")
         self.assertEqual(result.returncode, 0)
-        lines = re.findall(
-            r'<li id="s-(?!purge|scope)[^>]*" class="finding">.*?</li>', text, re.DOTALL
-        )
+        lines = re.findall(FINDING, text, re.DOTALL)
         self.assertEqual(len(lines), 15)
         fastest = next(line for line in lines if "a is fastest" in line)
         for line in lines:
