@@ -27,9 +27,9 @@ void mspan_init(struct mspan *s, uintptr_t base, unsigned spanclass, bool needs_
 }
 
 #ifdef GOMALLOC_HARDENED
-/* Takes one bit out of a word that has some. */
-static inline unsigned take_bit(uint64_t *bits, uint64_t random) {
-    const unsigned turn   = (unsigned)(random >> 58);
+/* Takes one bit out of a word that has some, which is of so many slots. */
+static inline unsigned take_bit(uint64_t *bits, unsigned slots, uint64_t random) {
+    const unsigned turn   = (unsigned)((random >> 32) * slots >> 32);
     const uint64_t turned = *bits >> turn | *bits << (-turn & 63);
     const unsigned bit    = ((unsigned)__builtin_ctzll(turned) + turn) % 64;
     *bits &= ~((uint64_t)1 << bit);
@@ -56,7 +56,9 @@ static inline void take_slots(struct mspan *s, unsigned n, void **to) {
             first++;
         random                 = random * 0x5851f42d4c957f2du + 1;
         const unsigned w       = some_word(s, first, random);
-        const uintptr_t object = mspan_address(s, w * 64 + take_bit(&mspan_avail(s)[w], random));
+        const unsigned slots   = s->nelems - w * 64 < 64 ? s->nelems - w * 64 : 64;
+        const unsigned bit     = take_bit(&mspan_avail(s)[w], slots, random);
+        const uintptr_t object = mspan_address(s, w * 64 + bit);
         /* A bit that is gone leaves the next one twice the chance: so runs of neighbours grow.
          * Among those taken it goes anywhere. */
         random           = random * 0x5851f42d4c957f2du + 1;

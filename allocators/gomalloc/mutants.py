@@ -207,7 +207,7 @@ MUTANTS = [
         "UNLIKELY(!quarantine_is_clean(slot, &l->its, offset)))",
         "0)",
         HARDENED_TEST,
-        "a write after the free",
+        "a handler of the signal allocates from damaged slots",
     ),
     (
         "hardened: what waits is looked at",
@@ -269,10 +269,18 @@ MUTANTS = [
     (
         "hardened: slots of a span come in no order",
         MSPAN,
-        "const unsigned turn   = (unsigned)(random >> 58);",
-        "const unsigned turn   = (unsigned)(random >> 58) & 0;",
+        "const unsigned turn   = (unsigned)((random >> 32) * slots >> 32);",
+        "const unsigned turn   = (unsigned)((random >> 32) * slots >> 32) & 0;",
         HARDENED_TEST,
-        "blocks come in no order",
+        "the first blocks of a span lie in all of it",
+    ),
+    (
+        "hardened: of a word with few slots, none comes more often",
+        MSPAN,
+        "const unsigned turn   = (unsigned)((random >> 32) * slots >> 32);",
+        "const unsigned turn   = (unsigned)((random >> 32) * 64 >> 32);",
+        HARDENED_TEST,
+        "the first blocks of a span lie in all of it",
     ),
     (
         "hardened: no neighbour follows more often than another",
@@ -472,7 +480,7 @@ MUTANTS = [
         "if (atomic_exchange_explicit(&dying, true, memory_order_relaxed))",
         "if (0 && atomic_exchange_explicit(&dying, true, memory_order_relaxed))",
         HARDENED_TEST,
-        "and is not begun again",
+        "a handler of the signal allocates from damaged slots",
     ),
     (
         "hardened: the usable size is what was asked for",

@@ -814,6 +814,20 @@ static void test_quarantine(size_t size, unsigned mallocs) {
         gom_free(p[i]);
 }
 
+/* A list that begins takes a few slots of a span at a time, of the 8 to 56 in one word. */
+static void test_first_slots(void) {
+    enum { FIRST = 7 };
+    unsigned count = 0, upper = 0;
+    for (unsigned k = 1; class_to_size[k] <= 1024; k++)
+        for (unsigned i = 0; class_to_size[k] >= 144 && i < FIRST; i++) {
+            const uintptr_t p = (uintptr_t)gom_alloc(class_to_size[k] - HARDENED, GOM_NOSCAN);
+            upper += p % PAGE_BYTES >= PAGE_BYTES / 2;
+            count++;
+        }
+    OK(upper > count / 4 && upper < count * 3 / 4,
+       "the first blocks of a span lie in all of it: %u of %u in the upper half", upper, count);
+}
+
 /* Of fresh spans whose slots are in one word. In any order that can be told, some step from one
  * block to the next comes again and again. Of blocks in no order at all, one in 28 is the neighbour
  * of the last. */
@@ -966,6 +980,7 @@ int main(void) {
     test_quarantine(5000, 1000);
     test_quarantine(LARGE, 100);
     test_order();
+    test_first_slots();
     test_anywhere();
     test_guards_pace();
     test_no_mapping();

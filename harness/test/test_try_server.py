@@ -71,6 +71,7 @@ class Servers(TryTest):
         *words: Any,
         load: str = "",
         rows: str = "system,jemalloc",
+        runs: int = 1,
         more: Callable[[str], tuple[str, ...]] = lambda port: (),
     ) -> Any:
         with socket.socket() as free:
@@ -86,7 +87,8 @@ class Servers(TryTest):
             "--load",
             load.format(asks, self.port) or f"'{asks}' {self.port}",
         ]
-        fixed = ["--out", self.out, "--allocators", rows, "--timeout", 200, "--quiet", "--runs", 1]
+        fixed = ["--out", self.out, "--allocators", rows, "--timeout", 200, "--quiet"]
+        fixed += ["--runs", runs]
         result = run(SPANBENCH, "try", *fixed, *options, *words, *more(str(self.port)))
         self.assertEqual(processes_with(self.marker), [])
         with socket.socket() as now:
@@ -120,12 +122,13 @@ class Servers(TryTest):
         result = self.serve(
             load=self.ask("read"),
             rows="system",
+            runs=8,  # it may walk just before the look, and see as much
             more=lambda port: ("--server", f"exec '{reader}' {port} '{pages}'"),
         )
         self.assertEqual(result.returncode, 0, result.stderr)
-        (r,) = self.program()["runs"]
-        self.assertGreater(r["phases"][0]["bytes"], 32 * MIB)
-        self.assertGreaterEqual(r["peak_bytes"], r["phases"][0]["bytes"])
+        for r in self.program()["runs"]:
+            self.assertGreater(r["phases"][0]["bytes"], 32 * MIB)
+            self.assertGreaterEqual(r["peak_bytes"], r["phases"][0]["bytes"])
 
     def test_phases_and_light_traffic(self) -> None:
         ask, count = self.ask, self.directory / "count"

@@ -230,6 +230,7 @@ class Spoiled(OfOne):
         spoil(lambda d: d["benchmarks"].append(7))
         spoil(lambda d: d["benchmarks"][0].pop("digest"))
         spoil(lambda d: d["benchmarks"][0].update(ns_per_op=float("nan")))
+        spoil(lambda d: d["context"].update(what_nobody_reads=float("nan")))
         for number in (-1, 0, "x", None, True):
             spoil(lambda d: d["benchmarks"][0].update(ns_per_op=number))
         spoil(lambda d: d["benchmarks"][0].update(rss_live_bytes="x"))
