@@ -480,7 +480,7 @@ answer table:
 
 # B has a default, which is the folder of the build.
 compare:
-	@case "$(filter file,$(origin B)),$$A" in ,?*) ;; *) echo 'spanbench: make compare A=results/one B=results/another' >&2; exit 2 ;; esac
+	@case "$(filter build,$(B)),$$A" in ,?*) ;; *) echo 'spanbench: make compare A=results/one B=results/another' >&2; exit 2 ;; esac
 	@scripts/report/__main__.py --base="$$A" -- "$$B"
 
 report:

@@ -126,7 +126,7 @@ def mutants() -> list[Mutant]:
 
 
 def equivalent() -> list[Mutant]:
-    return [Mutant(*words, "") for words in lists("EQUIVALENT")]
+    return [Mutant(*[*words, ""]) for words in lists("EQUIVALENT")]
 
 
 @dataclass(frozen=True)
