@@ -275,6 +275,18 @@ static void take_most(unsigned most) {
     }
 }
 
+/* The scenarios name the slots that they free. Hardened, slots come in no order. */
+static void hold_first(unsigned n) {
+    take_most(n);
+    for (unsigned slot = 0; slot < span->nelems; slot++) {
+        const uint64_t bit = (uint64_t)1 << slot % 64;
+        held[slot]         = slot < n;
+        mspan_avail(span)[slot / 64] &= ~bit;
+        mspan_avail(span)[slot / 64] |= held[slot] ? 0 : bit;
+    }
+    span->search = 0;
+}
+
 static struct worker *self(void) {
     static struct worker before; /* the setting up */
     return running == NONE ? &before : &worker[running];
@@ -364,7 +376,7 @@ static void owned(void) {
 
 /* or but the last one; */
 static void owned_but_one(void) {
-    take_most(span->nelems - 1u);
+    hold_first(span->nelems - 1u);
     worker[0].current = span;
 }
 
@@ -376,7 +388,7 @@ static void full(void) {
 
 /* or one is; the others are available; */
 static void partial(void) {
-    take_most(1);
+    hold_first(1);
     must(!mcentral_uncache(span), "it is partial");
 }
 
