@@ -39,7 +39,7 @@ const base = plain(page).match(/numbers are multiples of (.+?)'s\./)?.[1] ?? "sy
   const [first, ...others] = all, ties = others.filter((k) => !wins(of, first, k) && !wins(of, k, first)), [is, tie, none] = WORDS[of];
   if (others.length === 0) return first ? [[`${at(place)}${name(first)} alone can be ranked: there is nothing to compare.`]] : [];
   if (!comparable(place)) return [[`${at(place)}${name(first)} ${is} by one sample, which may be noise: `, ...value(first, of), "."]];
-  if (fewest(place) < 6 && !apart.has(`${of} ${place}`)) return [[`${at(place)}${named(fewest(place), "sample")} of each are too few to tell ${of} apart; more repetitions do.`]];
+  if (fewest(place) < 6 && !apart.has(`${of} ${place}`)) return [[`${at(place)}${named(fewest(place), "sample")} of each are too few to tell ${of === "peak" ? "peaks of memory" : of} apart; more repetitions do.`]];
   const least = Math.max(0, ...ties.map((k) => smallest(differences(first, k, of), levels.get(place) / 2, 0.02, usual.get(`${of} ${place}`)))), ways = [...seen(least), ...(least > 900 ? [["there are too few runs to see any difference"]] : [])], to = all.find((k) => name(k) === base && k !== first);
   if (ties.length === others.length) return ways.map((w) => [`${at(place)}no allocator is shown ${none} (`, ...w, ")."]);
   const said = [...value(first, of), ...(to ? relativeTo(to, first, of) : []), "."];

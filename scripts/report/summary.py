@@ -113,7 +113,8 @@ def best_sentence(study: Study, p: Place, q: Question) -> str:
     told = seen_among(q, best)
     if p.few and not q.apart:
         fewest = plural(min(len(r.samples) for r in p.rows), "sample")
-        return f"On {at}, {fewest} of each are too few to tell {q.measure.name} apart; more repetitions do."
+        what = {"peak": "peaks of memory"}.get(q.measure.name, q.measure.name)
+        return f"On {at}, {fewest} of each are too few to tell {what} apart; more repetitions do."
     if len(best) == len(q.rows):
         return f"On {at}, {NONE_BETTER[q.measure.name]} ({told})."
     value = value_said(q, first) + relative_said(q, first, study.base or "")
