@@ -18,6 +18,7 @@
 #:     RUN=results              one page of the latest run of each kind
 #:     RUN=results/example      any of the three of this run (default: the latest of results/, or of OUT=dir)
 #: make compare A=run B=run      what changed from one run of make bench to another, as a page
+#:     ALLOCATORS="a b"         these alone: of fewer rows, a single change is told by fewer rounds
 #: make check        conformance: every promise of malloc on every allocator
 #:     ALLOCATORS="a b"         PRELOAD=./libfoo.so        PROFILE=c17|c23|posix2024|glibc|cxx17
 #:     CHECKS="fork.* realloc.*" SEED=n  TIMEOUT=s  OUT=dir  ARGS="--tap --verbose"
@@ -481,7 +482,7 @@ answer table:
 # B has a default, which is the folder of the build.
 compare:
 	@case "$(filter build,$(B)),$$A" in ,?*) ;; *) echo 'spanbench: make compare A=results/one B=results/another' >&2; exit 2 ;; esac
-	@scripts/report/__main__.py --base="$$A" -- "$$B"
+	@scripts/report/__main__.py --base="$$A" --allocators="$$ALLOCATORS" -- "$$B"
 
 report:
 	@scripts/report/__main__.py -- "$${RUN:-$${OUT:-results}/latest}"

@@ -26,11 +26,20 @@ def main() -> int:
         "--base", type=Path, help="compare the run with this one, and write compare.html instead"
     )
     parser.add_argument(
+        "--allocators",
+        type=str.split,
+        default=[],
+        metavar="'A B'",
+        help="compare the rows of these alone (with --base)",
+    )
+    parser.add_argument(
         "--if-possible", action="store_true", help="where jinja2 is missing, end with exit code 0"
     )
     args = parser.parse_args()
+    if args.allocators and not args.base:
+        parser.error("--allocators goes with --base")
     if args.base:
-        made = write.write_comparison(args.base, args.run, args.out)
+        made = write.write_comparison(args.base, args.run, args.out, args.allocators)
     else:
         made = write.write(args.run, args.out)
     if made is None:

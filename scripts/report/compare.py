@@ -180,7 +180,8 @@ def too_few(found: list[Change]) -> list[Sentence]:
         had = f"{counts[0]} to {had}"
     enough = rounds_that_do(max(c.question.level for c in without))
     said = f"TOO FEW ROUNDS: with {had}, a single change among {plural(len(found), 'comparison')} cannot be claimed, "
-    said += f"however large it is. {enough} rounds of both runs would do (make bench REPS={enough}), or fewer rows."
+    said += f"however large it is. {enough} rounds of both runs would do (make bench REPS={enough}), or fewer rows: "
+    said += "ALLOCATORS='a b' compares those alone, if they were chosen before anybody looked."
     return [Sentence("s-rounds", "caution", said)]
 
 
@@ -221,6 +222,15 @@ def together(a: Facts, b: Facts) -> Facts:
     return Facts(both(a.machine, b.machine), both(a.run, b.run), libraries, a.summaries, a.own)
 
 
+def alone(run: Results, names: list[str]) -> Results:
+    """The rows of these allocators. Raises ValueError for one that the run does not have."""
+    for name in names:
+        if name not in run.allocators:
+            there = ", ".join(run.allocators)
+            raise ValueError(f"it has no allocator {name}; there are {there}")
+    return replace(run, rows=[r for r in run.rows if r.allocator in names])
+
+
 def left_out(a: Results, b: Results) -> list[Sentence]:
     """Rows that only one of them has, or that failed."""
     keys = [
@@ -237,8 +247,15 @@ def left_out(a: Results, b: Results) -> list[Sentence]:
     return found
 
 
-def page(a: Results, b: Results, facts: tuple[Facts, Facts], names: tuple[str, str]) -> Page:
-    """`names` are those of the two folders."""
+def page(
+    a: Results, b: Results, facts: tuple[Facts, Facts], names: tuple[str, str], only: list[str]
+) -> Page:
+    """`names` are those of the two folders; `only` these allocators, or all if there is none."""
+    narrower = []
+    if only:
+        a, b = alone(a, only), alone(b, only)
+        said = f"Compared are the rows of these alone: {answer.listed(only)}."
+        narrower.append(Sentence("s-alone", "absent", said))
     found = changes(a, b)
     section = Section(
         "changes", "What changed from A to B?", "Each dot is B's, divided by A's.", legend=LEGEND
@@ -279,7 +296,7 @@ def page(a: Results, b: Results, facts: tuple[Facts, Facts], names: tuple[str, s
         title=f"spanbench: {names[0]} and {names[1]}",
         about=f"A: {names[0]}, {a.title}. B: {names[1]}, {b.title}.",
         files="bench.json of both",
-        gaps=[*too_few(found), *different(*facts), *caveats, *left_out(a, b)],
+        gaps=[*too_few(found), *different(*facts), *caveats, *left_out(a, b), *narrower],
         findings=sentences,
         sections=[section],
         facts=together(*facts),

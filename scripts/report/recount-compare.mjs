@@ -3,12 +3,13 @@
 import { agrees, below, count, discoveries, drawn, ends, join, json, judged, median, named, pageOf, pOf, smallest, sum, text } from "./recounting.mjs";
 const [, , pageFile, ...files] = process.argv; // usage: node recount-compare.mjs PAGE BENCH_JSON_A BENCH_JSON_B
 const page = pageOf(pageFile), [A, B] = files.map(json), own = A.context.spanbench, MARGIN = 0.02, MIB = 2 ** 20;
+const alone = page.sentences("absent").map((s) => s.match(/^Compared are the rows of these alone: (.*)\.$/)).find(Boolean)?.[1].split(/, | and /) ?? [];
 const floors = own.allocators.filter((a) => a.floor).map((a) => a.name);
 const groups = new Map((own.workloads ?? []).map((w) => [w.name, w.group ?? "core"])), groupOf = (w) => groups.get(w) ?? "core";
 const OF = { time: (e) => e.ns_per_op, memory: (e) => e.rss_live_bytes - e.rss_start_bytes, "peak memory": (e) => (e.rss_peak_bytes === undefined ? 0 : Math.max(4096, e.rss_peak_bytes - e.rss_start_bytes)) };
 const rowsOf = (run) => {
   const rows = new Map();
-  for (const e of run.benchmarks) {
+  for (const e of run.benchmarks.filter((e) => !alone.length || alone.includes(e.allocator))) {
     const key = `${e.workload}/${e.allocator}/threads:${e.threads}`, { workload, allocator, threads } = e;
     if (!rows.has(key)) rows.set(key, { key, workload, allocator, threads, good: [], failed: 0 });
     if (e.error_occurred) rows.get(key).failed++; else rows.get(key).good.push(e);
@@ -54,7 +55,7 @@ if (differ && !warned) missing.push(["DIFFERENT MACHINES"]);
 // Where a round gives so few signs that no change can have the p that it needs; of fewer than six, one round alone.
 const few = pairs.filter(({ d }) => d.length < 2 || (d.length > 5 && !below(d.length, level / 2))), rounds = few.map(({ d }) => d.length), [fewest, most] = [Math.min(...rounds), Math.max(...rounds)];
 const enough = Array.from({ length: 60 }, (_, i) => i + 6).find((n) => 2 / 2 ** n <= level);
-const warning = [`TOO FEW ROUNDS: with ${fewest < most ? `${fewest} to ` : ""}${named(most, "round")}, a single change among ${named(pairs.length, "comparison")} cannot be claimed, however large it is. ${enough} rounds of both runs would do (make bench REPS=${enough}), or fewer rows.`];
+const warning = [`TOO FEW ROUNDS: with ${fewest < most ? `${fewest} to ` : ""}${named(most, "round")}, a single change among ${named(pairs.length, "comparison")} cannot be claimed, however large it is. ${enough} rounds of both runs would do (make bench REPS=${enough}), or fewer rows: ALLOCATORS='a b' compares those alone, if they were chosen before anybody looked.`];
 if (few.length) missing.push(warning);
 const seen = (c, s = least(c), [, low, high] = ratio(c), beside = low > 1 || high < 1 ? " not shown to be above 2 %;" : "") => [
   text`tie:${beside} a difference of ${drawn(100 * s)} % would have been seen`, text`tie:${beside} only a factor of ${drawn(1 + s)} would have been seen`, ["too few rounds to tell"],

@@ -25,8 +25,8 @@ class Compare(DriverTest):
         one, other = self.folder("one", a), self.folder("other", b)
         return run(MAIN, "--base", one, other, env=clean_environment())
 
-    def said(self, a: Any, b: Any) -> str:
-        made = write.comparison(self.folder("one", a), self.folder("other", b))
+    def said(self, a: Any, b: Any, *only: str) -> str:
+        made = write.comparison(self.folder("one", a), self.folder("other", b), only)
         return "\n".join(s.text for s in made.gaps + made.findings)
 
     def test_what_changed(self) -> None:
@@ -60,11 +60,15 @@ class Compare(DriverTest):
                 entry["ns_per_op"] *= 100 if entry["allocator"] == "a3" else 1
             said = self.said(a, b)
             self.assertEqual("TOO FEW ROUNDS: with 9 rounds, a single change among 20 comparisons cannot be claimed, "
-                "however large it is. 10 rounds of both runs would do (make bench REPS=10), or fewer rows." in said, few, said)  # fmt: skip
+                "however large it is. 10 rounds of both runs would do (make bench REPS=10), or fewer rows" in said, few, said)  # fmt: skip
             told = "B is worse with a3 (time 100 times); 19 comparisons cannot be told apart."
             if few:
                 told = "of 20 comparisons nothing can be told with so few rounds."
             self.assertIn(f"On tiny at 1 thread: {told}", said)
+            said = self.said(a, b, "a3", "a7")
+            self.assertIn("Compared are the rows of these alone: a3 and a7.", said)
+            self.assertIn("B is worse with a3 (time 100 times); 3 comparisons cannot be told", said)
+            self.assertNotIn("TOO FEW", said)
         said = self.said(document(noisy(times, 1)), document(noisy(times, 9)))
         self.assertIn("TOO FEW ROUNDS: with 1 round, ", said)
 
@@ -109,6 +113,10 @@ class Compare(DriverTest):
                 (result.returncode, result.stdout), (0, f"page: {file}\n"), result.stderr
             )
             self.assertTrue(file.exists())
+        words = (f"A={one}", f"B={other}", "ALLOCATORS=a system", "compare")
+        result = run("make", *words, cwd=ROOT, env=clean_environment())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("of these alone: a and system.", (other / "compare.html").read_text())
 
     def test_wrong_use(self) -> None:
         one = self.folder("one", document(noisy(TIMES)))
@@ -118,6 +126,7 @@ class Compare(DriverTest):
             ((f"A={one}",), usage),
             ((f"B={one}",), usage),
             ((f"A={one}", "B=/nowhere"), "No such file|not a run|no bench.json"),
+            ((f"A={one}", f"B={one}", "ALLOCATORS=a typo"), "no allocator typo; there are a, "),
         ):
             result = run("make", "compare", *words, cwd=ROOT, env=clean_environment())
             self.assertEqual(result.returncode, 2, words)

@@ -617,6 +617,10 @@ class Recounts(PageTest):
             (">faster<", ">slower<"),
             (" MiB</td>", " ns</td>"),
         )
+        alone = write.rendered(write.comparison(files[0].parent, files[1].parent, ["a", "system"]))
+        assert alone
+        said = "5 sentences and 45 cells"
+        self.agrees(COMPARE, alone, files, said, ("alone: a and system", "alone: a and b"))
         b["context"]["host_name"] = "another"
         self.put("other/bench.json", b)
         self.assertEqual(self.recounted(text, *files, program=COMPARE)[0], 1, "there is no warning")

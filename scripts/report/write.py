@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Sequence
 
 import bench_results
 import programs_table
@@ -371,8 +371,8 @@ def bench_of(path: Path) -> Path:
     return file
 
 
-def comparison(a: Path, b: Path) -> model.Page:
-    """Raises Unusable, also where the two runs made other requests."""
+def comparison(a: Path, b: Path, only: Sequence[str] = ()) -> model.Page:
+    """`only` these allocators; none: all. Raises Unusable, also where the two runs made other requests."""
     documents = [
         bench_results.read_loosely(bench_of(p), checked, "a run of spanbench") for p in (a, b)
     ]
@@ -381,7 +381,7 @@ def comparison(a: Path, b: Path) -> model.Page:
         compare.refuse_unequal(*(d for d, _, _ in documents))
         names = (a.resolve().name, b.resolve().name)
         (_, first, one), (_, second, other) = documents
-        return compare.page(first, second, (one, other), names)
+        return compare.page(first, second, (one, other), names, list(dict.fromkeys(only)))
 
     return bench_results.read_loosely(bench_of(b), made, f"to be compared with {a}")
 
@@ -399,9 +399,9 @@ def save(place: Path, text: str) -> Path:
     return place
 
 
-def write_comparison(a: Path, b: Path, out: Optional[Path]) -> Optional[Path]:
+def write_comparison(a: Path, b: Path, out: Optional[Path], only: Sequence[str]) -> Optional[Path]:
     """Likewise as `write`, into the folder of b."""
-    text = rendered(comparison(a, b))
+    text = rendered(comparison(a, b, only))
     if text is None:
         return None
     return save(out or bench_of(b).with_name(COMPARISON), text)
