@@ -50,8 +50,8 @@ COUNTED = {
     "try": "run",
     "programs": "run",
 }
-# What of it is bad, where it is not that it failed. An uncaught misuse is none: the matrix has it.
-BAD = {"check": "finding", "harden": ""}
+# What of it is bad, where it is not that it failed. An uncaught misuse is not: the matrix has it.
+BAD = {"check": "finding", "harden": "void run"}
 FINDING = 1
 
 
@@ -366,10 +366,7 @@ class Fleet:
         failed_tasks = self.unexplained(missing)
         work = self.fleet["work"]
         said = f"{whole} of {self.asked.repetitions} rounds, {plural(made.samples, COUNTED[work])}"
-        if bad := BAD.get(work, "failed"):
-            said += (
-                f", {made.failed} failed" if work not in BAD else f", {plural(made.failed, bad)}"
-            )
+        said += f", {plural(made.failed, BAD[work]) if work in BAD else f'{made.failed} failed'}"
         print(said + f"; {plural(len(failed_tasks), 'task')} failed" * bool(failed_tasks))
         for node in self.refusals():
             print(f"{node.what}: {printable('; '.join(node.reasons))}")

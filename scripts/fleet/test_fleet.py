@@ -477,6 +477,18 @@ class SpoiledVerdicts(InFolder):
         whole = self.document("harden", 0, self.RESULT["harden"])
         self.is_refused("harden", {**whole, "runs": -5})
 
+    def test_what_fails(self) -> None:
+        """As in a run of one machine: a finding; a void run; a row that failed. An uncaught misuse does not."""
+        wrong = {
+            "check": {"finding": True},
+            "harden": {"outcomes": {"void": 1}},
+            "try": {"cause": "x"},
+        }
+        for work, good in self.RESULT.items():
+            self.assertEqual(self.collected(work, self.document(work, 0, good)).failed, 0, work)
+            bad = self.document(work, 0, {**good, **wrong[work]})
+            self.assertEqual(self.collected(work, bad).failed, 1, work)
+
 
 class OfPrograms(InFolder):
     def document(self, seed: int, count: int, cause: Any = None) -> dict[str, Any]:

@@ -123,10 +123,12 @@ def check_results(work: str, document: Any) -> None:
 
 
 def failures(work: str, joined: Any) -> int:
-    """Findings; of a program, rows without a result, if the allocator is there."""
+    """Findings; of misuses, void runs; of a program, rows without a result, if the allocator is there."""
     if work in RUNS:
         return sum(r["cause"] is not None and not r["absent"] for r in joined["rows"])
-    return sum(bool(r.get("finding")) for r in joined["results"])
+    if work == "harden":
+        return sum(r["outcomes"].get("void", 0) for r in joined["results"])
+    return sum(bool(r["finding"]) for r in joined["results"])
 
 
 def collect(
