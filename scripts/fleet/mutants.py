@@ -643,6 +643,14 @@ MUTANTS = [
         "test_an_interrupt",
     ),
     (
+        "fleet: a task that is cancelled at its start leaves nothing",
+        "scripts/fleet/unshared.py",
+        "trap leave TERM\n",
+        "",
+        f"{FLEET}:TaskThatWaits.test_a_signal_as_soon_as_it_has_a_folder_leaves_nothing",
+        "test_a_signal_as_soon",
+    ),
+    (
         "fleet: what would fail again for sure is not submitted anew",
         "scripts/fleet/__main__.py",
         "        return [n for n in missing if n not in self.given_up]\n",

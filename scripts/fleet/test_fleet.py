@@ -1146,6 +1146,13 @@ class TaskThatWaits(OfNodes):
         self.assertTrue(self.held)
         self.assertTrue((self.place / "parts" / "0.1").exists(), "what others measured stays")
 
+    def test_a_signal_as_soon_as_it_has_a_folder_leaves_nothing(self) -> None:
+        """Of DO=cancel, which knows of no bundle there."""
+        mkdir = f'{shutil.which("mkdir")} "$@" || exit\n[ "$1" != -m ] || kill "$PPID"'
+        with self.programs(mkdir=mkdir):
+            self.assertEqual(self.task(), 2)
+        self.assertEqual((self.place.exists(), self.held), (False, ""))
+
     def test_the_third_time_it_fails(self) -> None:
         self.assertEqual(self.task(SLURM_RESTART_COUNT="2"), 2)
         self.assertEqual(self.held, "")

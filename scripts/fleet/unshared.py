@@ -56,6 +56,11 @@ umask 022
 place=$1.$SLURMD_NODENAME
 log=$place/logs/$2.$SLURM_ARRAY_TASK_ID.log
 left=${{FLEET_BUNDLE_SECONDS:-{WAIT_SECONDS}}}
+leave() {{ # nothing, if nothing was measured here
+  [ -e "$place/bundle" ] || [ -n "$(ls -A "$place/parts")" ] || ! {IS_MINE} || rm -rf "$place"
+  exit 2
+}}
+trap leave TERM
 mkdir -p "${{place%/*}}"
 mkdir -m 711 "$place" # a task before this one may have made it. Programs that do not run as root load libraries from there
 if ! {{ {IS_MINE} && mkdir -p "$place/logs" "$place/parts" "$place/nodes" && true >>"$log"; }}; then
@@ -64,11 +69,6 @@ if ! {{ {IS_MINE} && mkdir -p "$place/logs" "$place/parts" "$place/nodes" && tru
 fi
 exec >>"$log" 2>&1
 echo "task: on $SLURMD_NODENAME, attempt ${{SLURM_RESTART_COUNT:-0}}"
-leave() {{ # nothing, if nothing was measured here
-  [ -e "$place/bundle" ] || [ -n "$(ls -A "$place/parts")" ] || rm -rf "$place"
-  exit 2
-}}
-trap leave TERM
 while [ ! -e "$place/$3.there" ]; do
   if [ -e "$place/$3.tar" ] && echo "$3  $place/$3.tar" | sha256sum --check --status; then
     tar -x -f "$place/$3.tar" -C "$place" || exit 2
