@@ -62,16 +62,18 @@ class OfOne(InFolder):
         file = self.folder / lock
         return file.exists() and file.read_text().startswith("process ")
 
-    def waits(self, child: "subprocess.Popen[str]") -> None:
-        self.until(lambda: self.is_held(locks.WAITS) and not child.poll())
-
 
 class TwoAtOnce(OfOne):
-    # A task runs for as long as the file is not there.
-    SQUEUE = '[ -e "{0}/over" ] || echo "7_0|RUNNING|n1|None|8"'
+    # A task runs for as long as the file is not there. The other tells that somebody has asked.
+    SQUEUE = ': >"{0}/looked"; [ -e "{0}/over" ] || echo "7_0|RUNNING|n1|None|8"'
 
     def slurm(self, **more: str) -> Any:
         return self.programs(**{"squeue": self.SQUEUE.format(self.folder), "sbatch": f": >{self.folder}/asked; echo 9", **more})  # fmt: skip
+
+    def waits(self, child: "subprocess.Popen[str]") -> None:
+        self.until((self.folder / "looked").exists)
+        self.assertTrue(self.is_held(locks.WAITS))
+        self.assertIsNone(child.poll())
 
     def test_one_waits_and_the_other_is_told_who(self) -> None:
         self.part("0.0/000", document([0]))
