@@ -486,8 +486,11 @@ class Interrupted(GateTest):
                 stderr=subprocess.PIPE,
                 text=True,
             )
+            assert child.stderr
+            while "of 1200 samples" not in (said := child.stderr.readline()):
+                self.assertTrue(said, "no sample was begun")
             deadline = time.monotonic() + 600
-            while not list(self.out.glob("*-gate/stage-1/*/")):  # the directory of the samples
+            while not list(self.out.glob("*-gate/stage-1/*Z-*/")):  # the driver's, of the samples
                 self.assertLess(time.monotonic(), deadline, "no sample was begun")
                 time.sleep(0.05)
             child.send_signal(number)
