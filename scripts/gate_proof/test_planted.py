@@ -22,6 +22,15 @@ WARM_UP = 131_072  # operations of tiny
 
 
 class Plants(DriverTest):
+    """Of a gomalloc that looks at no clock. On a busy machine, it may give memory back in one process alone, or begin a
+    thread there, which has a stack."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        no_clock = mock.patch.dict(counting.ENVIRONMENT, GOMALLOC_SCAVENGE="0")
+        no_clock.start()
+        self.addCleanup(no_clock.stop)
+
     def built(self, name: str, *plants: Plant) -> Path:
         return planted.build(GOMALLOC, plants, self.directory / name)
 
@@ -47,7 +56,10 @@ class Plants(DriverTest):
         counts = self.counted(library, "calls")
         added = counts["syscalls.madvise"] - plain["syscalls.madvise"]
         self.assertEqual(added, (WARM_UP + OPS) // 1000)
-        self.assertEqual(counts["rss_peak_bytes"], plain["rss_peak_bytes"])
+        more = counts["rss_peak_bytes"] - plain["rss_peak_bytes"]
+        self.assertLess(
+            abs(more), 10 * deterministic.PAGE, "which pages of files are there, may differ"
+        )
 
     def test_leak(self) -> None:
         """Of blocks of 16 bytes, few; but each keeps a page from going back when the rest does, and few share one."""
@@ -60,10 +72,6 @@ class Plants(DriverTest):
         self.assertLess(abs(counts["rss_peak_bytes"] - plain["rss_peak_bytes"]), added)
 
     def test_resident_memory(self) -> None:
-        """Without gomalloc's thread: on a busy machine it may begin in one process alone, and has a stack."""
-        no_thread = mock.patch.dict(counting.ENVIRONMENT, GOMALLOC_SCAVENGE="1")
-        no_thread.start()
-        self.addCleanup(no_thread.stop)
         size = 1_000_000
         plain = self.counted(self.built("a.so"), "calls")
         library = self.built("b.so", planted.resident("tiny/threads:1", size))
@@ -171,6 +179,7 @@ class Plants(DriverTest):
         for threads, least, most in ((1, 0, 20), (2, 200, 400)):
             log = self.directory / "log"
             command = f"strace -f -c -e trace=madvise -o {log} -E LD_PRELOAD={library}".split()
+            command += ["-E", "GOMALLOC_SCAVENGE=0"]
             cell = f"--run tiny --ops {OPS} --expect {library} --threads {threads}".split()
             subprocess.run([*command, CELLS / "system", *cell], check=True, capture_output=True)
             found = re.search(r"(\d+)\s+madvise$", log.read_text(), re.MULTILINE)
