@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from driving import BUILD, ROOT, SPANBENCH, clean_environment, run, slow
+from driving import BUILD, ROOT, SPANBENCH, TRANSIENT, clean_environment, run, slow
 
 SCRIPT = ROOT / "scripts" / "install.sh"
 MANUALS = (ROOT / "harness" / "spanbench.1", ROOT / "allocators" / "gomalloc" / "gomalloc.3")
@@ -317,7 +317,9 @@ class Machine(unittest.TestCase):
             folder = Path(name)
             folder.chmod(0o755)
             tree = folder / "tree"
-            shutil.copytree(ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns("test*"))
+            # Of git, too, a lock comes and goes while other tests run.
+            without = shutil.ignore_patterns("test*", "__pycache__", "*.lock", *TRANSIENT)
+            shutil.copytree(ROOT, tree, symlinks=True, ignore=without)
             run("chown", "-R", f"{NOBODY}:{NOBODY}", tree)
             shutil.copytree("/etc", folder / "etc", symlinks=True, ignore_dangling_symlinks=True)
             (folder / "program.c").write_text(PROGRAM)
@@ -347,7 +349,8 @@ cd {folder}/away
 make DEPS=skip uninstall
 find /usr/local -mindepth 1
 """
-            done = run("unshare", "-m", "sh", "-c", script, env=clean_environment())
+            words = ("unshare", "-m", "sh", "-c", script)
+            done = run(*words, env=clean_environment(), timeout=3600)  # the machine may be busy
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertTrue(done.stdout.endswith("uninstalled from /usr/local\n"), done.stdout)
 

@@ -56,7 +56,11 @@ class Kept(DriverTest):
 
     def test_what_another_gate_harness_or_compiler_measured_has_another_key(self) -> None:
         for package in ("gate", "gate_proof"):
-            shutil.copytree(proof.ROOT / "scripts" / package, self.directory / "scripts" / package)
+            shutil.copytree(
+                proof.ROOT / "scripts" / package,
+                self.directory / "scripts" / package,
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
         library = self.directory / "lib.so"
         library.write_text("")
         before = proof.key(library, self.directory)
