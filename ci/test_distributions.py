@@ -32,7 +32,7 @@ class Words(DriverTest):
 class Machine(DriverTest):
     def distributions(self, *suites: str, commands: str) -> "tuple[int, str, str]":
         environment = {**os.environ, "WORK": str(self.directory), "COMMANDS": commands}
-        result = run(SCRIPT, *suites, env=environment)
+        result = run(SCRIPT, *suites, env=environment, timeout=3600)  # the mirror may be slow
         return result.returncode, result.stdout, result.stderr
 
     def setUp(self) -> None:

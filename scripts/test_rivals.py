@@ -227,7 +227,8 @@ class Network(DriverTest):
     def test_fetched_rivals_can_be_loaded(self) -> None:
         state = Path("/var/lib/apt/lists")
         before = sorted((p.name, p.stat().st_mtime_ns) for p in state.iterdir() if p.is_file())
-        result = run(ROOT / "scripts" / "rivals.sh", env={**os.environ, "B": str(self.directory)})
+        environment = {**os.environ, "B": str(self.directory)}
+        result = run(ROOT / "scripts" / "rivals.sh", env=environment, timeout=3600)  # a slow mirror
         if result.returncode == 2:
             self.skipTest(f"rivals cannot be fetched here: {result.stderr.splitlines()[-1]}")
         self.assertEqual(result.returncode, 0, result.stderr)
