@@ -222,24 +222,35 @@ AWAIT_LOOK = """
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
-/* Until a look has begun and ended: each opens this process's list of mappings once, so it is over when
- * the next one begins, however busy the machine is. The list is held open: else the kernel may forget
- * what is watched. */
-static void await_look(void) {
-    char path[64], events[4096] __attribute__((aligned(8)));
+/* Each look opens this process's list of mappings once. The list stays open: else the kernel may forget what is
+ * watched. */
+static int watch_looks(void) {
+    char path[64];
     snprintf(path, sizeof path, "/proc/%d/smaps", (int)getpid());
-    const int list = open(path, O_RDONLY), watch = inotify_init1(IN_NONBLOCK);
+    open(path, O_RDONLY);
+    const int watch = inotify_init1(IN_NONBLOCK);
     inotify_add_watch(watch, path, IN_OPEN);
-    for (int opened = 0; opened < 2;) {
-        struct pollfd p = {watch, POLLIN, 0};
-        if (poll(&p, 1, 60000) <= 0)
-            break;
-        const ssize_t size = read(watch, events, sizeof events);
-        for (ssize_t at = 0; at < size; opened++)
-            at += sizeof(struct inotify_event) + ((struct inotify_event *)(events + at))->len;
-    }
+    return watch;
+}
+/* How many have begun since this was asked last; some may count as one. */
+static int looks_begun(int watch) {
+    char events[4096] __attribute__((aligned(8)));
+    const ssize_t size = read(watch, events, sizeof events);
+    int begun = 0;
+    for (ssize_t at = 0; at < size; begun++)
+        at += sizeof(struct inotify_event) + ((struct inotify_event *)(events + at))->len;
+    return begun;
+}
+static void await_begun(int watch, int looks) {
+    struct pollfd p = {watch, POLLIN, 0};
+    while (looks > 0 && poll(&p, 1, 60000) > 0)
+        looks -= looks_begun(watch);
+}
+/* Until a look has begun and ended: it is over when the next one begins, however busy the machine is. */
+static void await_look(void) {
+    const int watch = watch_looks();
+    await_begun(watch, 2);
     close(watch);
-    close(list);
 }
 """
 # Children that live, and when 64 of them have been looked at, one more with 30 MiB. It leaves without a word,
@@ -275,6 +286,30 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
+# Children that leave as soon as a look at them has begun. It is in the midst of thousands of mappings then. These lie
+# behind the blocks and the book, for their library was there before. Behind all is the stack.
+LEAVES = """
+#include "await_look.h"
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+char *get_wide(void);
+int main(void) {
+    for (int i = 0; i < 5; i++)
+        if (fork() == 0) {
+            const int watch = watch_looks();
+            for (long page = 0; page < 8000; page += 2)
+                mprotect(get_wide() + page * 4096, 4096, PROT_NONE);
+            await_begun(watch, 1);
+            usleep(5000);
+            _exit(0);
+        }
+    while (wait(NULL) > 0)
+        ;
+    return 0;
+}
+"""
+WIDE = "static char wide[8000 * 4096] __attribute__((aligned(4096))); char *get_wide(void) { return wide; }"
 # An allocator of two libraries: this one takes memory, and has 4 MiB beside the blocks.
 TAKES = """
 #include <string.h>
@@ -778,6 +813,15 @@ class Books(WhyTest):
         large = 64 << 20
         first = next(i for i, n in enumerate(live) if n >= large)
         self.assertGreaterEqual(min(live[first:]), large)
+
+    def test_a_process_that_leaves_while_somebody_looks(self) -> None:
+        """What was seen of it then is a part, and no point."""
+        wide = self.build("wide.so", WIDE, "-shared", "-fPIC")
+        document = self.why("--", self.build("leaves", LEAVES, "-Wl,--no-as-needed", str(wide)))
+        self.assertEqual(document["processes_seen"], 6)
+        for process in document["processes"]:
+            for point in process["points"]:
+                self.assertGreater(point["stacks"], 0, point)
 
     def test_a_program_that_becomes_another(self) -> None:
         program = self.build("odd", ODD)

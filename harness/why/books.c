@@ -365,27 +365,35 @@ static void read_inner(struct books *b, struct process_book *p, int64_t rss) {
     b->paid = books_cpu() - before;
 }
 
+/* False: it has no memory, or not that of this book, or nothing is known of its blocks. */
+static bool take(struct books *b, struct process_book *p, struct split *s) {
+    char path[64];
+    s->at = books_now() - b->began;
+    snprintf(path, sizeof path, "/proc/%d/smaps", (int)p->pid);
+    if (atomic_load(&p->shared->state) == WHY_ENDED || !mappings_read(&b->maps, path) ||
+        !has_book(&b->maps, p))
+        return false;
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)p->pid);
+    read_line(path, p->command, sizeof p->command);
+    if (p->no_sizes)
+        return false;
+    split_take(p->shared, &b->maps, p->pid, b->short_folder, s);
+    return true;
+}
+
+/* What went meanwhile was seen in part, and does not count. */
 static void look_at(struct books *b, struct process_book *p) {
     static struct split s;
-    char path[64];
     if (is_replaced(b, p)) {
         finish(b, p);
         return;
     }
-    s.at = books_now() - b->began;
-    snprintf(path, sizeof path, "/proc/%d/smaps", (int)p->pid);
-    if (atomic_load(&p->shared->state) == WHY_ENDED || !mappings_read(&b->maps, path)) {
-        if (has_ended(p->pid))
-            finish(b, p);
+    const int held   = mappings_hold(p->pid);
+    const bool taken = take(b, p, &s), lasted = mappings_lasted(held);
+    if (!lasted && has_ended(p->pid))
+        finish(b, p);
+    if (!lasted || !taken)
         return;
-    }
-    if (!has_book(&b->maps, p))
-        return;
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)p->pid);
-    read_line(path, p->command, sizeof p->command);
-    if (p->no_sizes)
-        return;
-    split_take(p->shared, &b->maps, p->pid, b->short_folder, &s);
     p->unsure = atomic_load_explicit(&p->shared->unsure, memory_order_relaxed);
     read_names(p, &s);
     keep_point(p, &s);

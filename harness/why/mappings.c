@@ -1,5 +1,6 @@
 #include "mappings.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,21 @@ bool mappings_read(struct mappings *m, const char *path) {
     if (f)
         fclose(f);
     return m->count > 0;
+}
+
+int mappings_hold(pid_t process) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)process);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* An open list stays that of the memory which was there when it was opened (fs/proc/task_mmu.c). */
+bool mappings_lasted(int held) {
+    char byte;
+    const bool lasted = held >= 0 && pread(held, &byte, 1, 0) == 1;
+    if (held >= 0)
+        close(held);
+    return lasted;
 }
 
 void mappings_present(const void *start, size_t bytes, unsigned char *page) {

@@ -24,6 +24,13 @@ struct mappings {
 /* Reads such a file, in the order of addresses; no two overlap, also if the process maps meanwhile.
  * False: it is not there, or empty: the process has ended. */
 bool mappings_read(struct mappings *, const char *path);
+
+/* The memory that a process has now. Below 0: it has none, or nobody may look. */
+int mappings_hold(pid_t);
+
+/* Does the process still have it? After an exec or its end, a list of it ends early. Closes `held`.
+ */
+bool mappings_lasted(int held);
 void mappings_free(struct mappings *);
 
 /* Bytes of a range that lie in resident pages, by pagemap; below 0: that cannot be read. */

@@ -154,6 +154,14 @@ MUTANTS = [
         "test_more_processes",
     ),
     (
+        "why: a look at what goes meanwhile does not count",
+        "harness/why/books.c",
+        "    if (!lasted || !taken)\n",
+        "    if (!taken)\n",
+        f"{WHY}:Books.test_a_process_that_leaves_while_somebody_looks",
+        "leaves_while_somebody_looks",
+    ),
+    (
         "why: what each process costs once takes no looks from others",
         "harness/why/observe.c",
         "books_cpu() - before - b->paid;",

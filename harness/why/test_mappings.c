@@ -2,6 +2,7 @@
 
 #include "tap.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -84,9 +85,40 @@ static void test_growing_heap(void) {
     waitpid(child, NULL, 0);
 }
 
+/* Its memory goes when a process becomes another program, and when it ends. */
+static void test_held(void) {
+    int go[2], gone[2];
+    char byte = 0;
+    OK(pipe2(go, O_CLOEXEC) == 0 && pipe2(gone, O_CLOEXEC) == 0, "two pipes");
+    const pid_t child = fork();
+    if (child == 0) {
+        (void)!read(go[0], &byte, 1);
+        execl("/bin/sleep", "sleep", "60", NULL);
+        _exit(127);
+    }
+    close(gone[1]);
+    OK(mappings_lasted(mappings_hold(child)), "the memory of a process lasts as long as it is");
+    int held = mappings_hold(child);
+    (void)!write(go[1], &byte, 1);
+    (void)!read(gone[0], &byte, 1); /* ends at the exec */
+    OK(!mappings_lasted(held), "... until it becomes another program");
+    held = mappings_hold(child);
+    OK(mappings_lasted(mappings_hold(child)), "... whose memory is another");
+    kill(child, SIGKILL);
+    siginfo_t info;
+    waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
+    OK(!mappings_lasted(held), "... and goes when it ends");
+    waitpid(child, NULL, 0);
+    OK(!mappings_lasted(mappings_hold(child)), "who is not there has none");
+    close(go[0]);
+    close(go[1]);
+    close(gone[0]);
+}
+
 int main(void) {
     test_changes();
     test_growing_heap();
+    test_held();
     mappings_free(&found);
     return tap_done();
 }
