@@ -11,7 +11,9 @@ from typing import Any
 
 from driving import SPANBENCH, DriverTest, run, slow
 
-PATIENCE = 10  # seconds
+PATIENCE = 30  # seconds; what is left over lives for longer
+# In seconds, of what counts processes: a busy machine may need some to start that many.
+TIME = 45
 MOST = 1000
 
 # It does have an end here, lest a broken driver takes the machine along: so many processes in all, which
@@ -84,14 +86,14 @@ class Forks(DriverTest):
         self.assertEqual(self.alive(), 0)
         return done
 
-    def in_try(self, way: str, most: int, timeout: int = 20) -> str:
+    def in_try(self, way: str, most: int, timeout: int = TIME) -> str:
         words = ("--runs", 1, "--quiet", "--allocators", "system", "--timeout", timeout)
         done = self.explode(way, most, "try", "--out", self.out, *words)
         document = json.loads((self.out / "latest-try" / "program.json").read_text())
         self.assertEqual(done.returncode, 1 if document["rows"][0]["cause"] else 0, done.stderr)
         return str(document["rows"][0]["cause"])
 
-    def in_why(self, way: str, most: int, seconds: int = 20) -> tuple[str, Any]:
+    def in_why(self, way: str, most: int, seconds: int = TIME) -> tuple[str, Any]:
         words = ("--json", "--out", self.out, "--seconds", seconds)
         done = self.explode(way, most, "why", *words)
         document = json.loads(done.stdout) if done.stdout else None
@@ -108,7 +110,7 @@ class Forks(DriverTest):
         except OSError:
             return False
 
-    def in_who(self, way: str, most: int, timeout: int = 20) -> Any:
+    def in_who(self, way: str, most: int, timeout: int = TIME) -> Any:
         done = self.explode(way, most, "who", "--json", "--timeout", timeout)
         document = json.loads(done.stdout)
         self.assertEqual(done.returncode, 1 if document["program"]["too_many"] else 0, done.stderr)
@@ -134,7 +136,7 @@ class Forks(DriverTest):
     def test_a_server_before_it_is_ready_and_what_asks_it(self) -> None:
         bomb = f"exec '{self.bomb}' wide {MOST + 500}"
         for server, load in ((bomb, "true"), ("echo ready; exec sleep 99", bomb)):
-            words = ("--runs", 1, "--quiet", "--allocators", "system", "--timeout", 20)
+            words = ("--runs", 1, "--quiet", "--allocators", "system", "--timeout", TIME)
             asks = ("--server", server, "--ready", "regex:^ready", "--load", load)
             done = run(
                 *("timeout", "--signal=KILL", 100, SPANBENCH, "try"),
