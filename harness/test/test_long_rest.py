@@ -110,6 +110,6 @@ def descendants(process: int) -> "dict[int, str]":
             with open(f"/proc/{child}/cmdline") as line:
                 found[child] = line.read().replace("\0", " ")
             found.update(descendants(child))
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # between two reads, or in one
         pass  # it ended meanwhile
     return found
