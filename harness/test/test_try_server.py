@@ -12,7 +12,7 @@ import unittest
 from typing import Any, Callable
 
 from driving import SPANBENCH, run, slow
-from trying import MIB, PYTHON, TryTest, processes_with
+from trying import MIB, PYTHON, TryTest, await_handler, new_marker, processes_with, unused_port
 
 SERVER = """
 import mmap, os, socket, sys, time
@@ -74,10 +74,7 @@ class Servers(TryTest):
         runs: int = 1,
         more: Callable[[str], tuple[str, ...]] = lambda port: (),
     ) -> Any:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.marker = f"{random.randrange(10**6, 10**7)}"
+        self.port, self.marker = unused_port(), new_marker()
         server = self.script(f"#!{PYTHON} -IS\n{SERVER}", "server")
         asks = self.script(f"#!{PYTHON} -IS\n{LOAD}", "load")
         options = ["--server", f"exec '{server}' {self.port} {self.marker}"]
@@ -144,7 +141,7 @@ class Servers(TryTest):
                 "--traffic",
                 f"echo x >>'{count}'; {ask('ping', '')}".replace("{1}", port),
                 "--after",
-                "0.3",
+                "1",
             ),
         )
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -152,7 +149,7 @@ class Servers(TryTest):
         sizes = [p["bytes"] for p in r["phases"]]
         self.assertGreater(min(sizes[:2]), 40 * MIB)
         self.assertLess(max(sizes[2], r["ready_bytes"], *r["after"].values()), 35 * MIB)
-        self.assertEqual([list(r[key]) for key in ("after", "traffic")], [["0", "0.3"]] * 2)
+        self.assertEqual([list(r[key]) for key in ("after", "traffic")], [["0", "1"]] * 2)
         self.assertTrue(count.read_text())
         with open(self.out / "latest-try" / "memory.csv", encoding="utf-8") as curve:
             last = float(list(curve)[-1].split(",")[2])
@@ -187,12 +184,9 @@ class Servers(TryTest):
 
 
 class Interruption(TryTest):
-    def interrupt(self, number: int) -> None:
+    def interrupt(self, number: int, after: float) -> None:
         """At any moment: before it is ready, under the load, and after it."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        marker = f"{random.randrange(10**6, 10**7)}"
+        port, marker = unused_port(), new_marker()
         server = self.script(f"#!{PYTHON} -IS\n{SERVER}", "server")
         asks = self.script(f"#!{PYTHON} -IS\n{LOAD}", "load")
         temporary = self.directory / "tmp"
@@ -206,7 +200,8 @@ class Interruption(TryTest):
         with subprocess.Popen(
             command, stderr=subprocess.PIPE, start_new_session=True, env=environment
         ) as driver:
-            time.sleep(random.random() * 3)
+            await_handler(driver, number)
+            time.sleep(after)
             driver.send_signal(number)
             driver.communicate(
                 timeout=300
@@ -220,12 +215,14 @@ class Interruption(TryTest):
 
     def test_nothing_is_left(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
-            self.interrupt(number)
+            for after in (0, random.random() * 3):
+                self.interrupt(number, after)
 
     @slow
     def test_nothing_is_left_after_many(self) -> None:
         for i in range(20):
-            self.interrupt((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)[i % 3])
+            number = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)[i % 3]
+            self.interrupt(number, random.random() * 3)
 
 
 if __name__ == "__main__":

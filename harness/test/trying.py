@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
+import re
+import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +30,31 @@ def processes_with(marker: str) -> list[str]:
         except OSError:
             pass
     return found
+
+
+def new_marker() -> str:
+    """A word of one test alone, which sleep(1) takes for seconds. No command line here holds it by chance."""
+    return f"{random.randrange(10**11, 2 * 10**11)}"
+
+
+def unused_port() -> int:
+    """None that the kernel would give to another who asks for any, before the server has it."""
+    least = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.choice(range(1024, least) or range(1024, 1 << 16))
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+
+
+def await_handler(driver: "subprocess.Popen[Any]", number: int) -> None:
+    """Until it treats this signal, which ends any program that has only begun. What Python treats may
+    still be seen right after exec; SIGTERM is not of that."""
+    both = 1 << (number - 1) | 1 << (signal.SIGTERM - 1)
+    status, end = Path(f"/proc/{driver.pid}/status"), time.monotonic() + 300
+    while ~int(re.findall(r"SigCgt:\s+(\w+)", status.read_text())[0], 16) & both:
+        assert driver.poll() is None and time.monotonic() < end, "it does not treat it"
+        time.sleep(0.001)
 
 
 def parts_of(driver: int) -> list[int]:
