@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import unittest
 from dataclasses import dataclass
 from pathlib import Path
@@ -429,6 +430,9 @@ class Stacks(ConformanceTest):
             (tools / name).symlink_to(path)
         sleeper = subprocess.Popen(["sleep", "600"])
         try:
+            stat = Path(f"/proc/{sleeper.pid}/stat")
+            while ") S " not in stat.read_text():  # it is still loaded
+                time.sleep(0.01)
             result = run("env", f"PATH={tools}", BUILD / "stacks", sleeper.pid)
         finally:
             sleeper.kill()
