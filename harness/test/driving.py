@@ -65,7 +65,9 @@ def at_once(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
 # Of the project, what is not its sources; and of files that appear and vanish while another test has
 # make look whether there is something to do.
 NO_SOURCES = ("build*", ".git", "*Z-*", "latest", "__pycache__")
-TRANSIENT = ("*.new", "*.tmp")
+TRANSIENT = ("*.new", "*.tmp", "*-directory.*")
+# Of the build's folder, what is fetched or made as data.
+NOT_BUILT = ("rivals", "releases", "matplotlib", "browser", "programs")
 
 
 def copy_tree(
@@ -77,9 +79,7 @@ def copy_tree(
     if not objects or BUILD != ROOT / "build":  # its name is in the objects
         return
     inside = shutil.ignore_patterns(*TRANSIENT, *without)
-    top = shutil.ignore_patterns(
-        *TRANSIENT, *without, *programs, "rivals", "releases", "matplotlib", "browser"
-    )
+    top = shutil.ignore_patterns(*TRANSIENT, *without, *programs, *NOT_BUILT)
     shutil.copytree(
         BUILD,
         to / "build",

@@ -843,12 +843,16 @@ class MakeCheck(CheckTest):
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_exit_code_is_the_driver_s(self) -> None:
-        self.assertEqual(self.make(CHECKS="none.such").returncode, 2)
-        found = self.make(ALLOCATORS="free_errno", CHECKS="errno.free", ARGS=f"--cells {FAULTY}")
+        build = self.directory / "build"
+        build.mkdir()
+        (build / "spanbench").symlink_to(SPANBENCH)
+        self.assertEqual(self.make(B=str(build), CHECKS="none.such").returncode, 2)
+        of_bug = {"ALLOCATORS": "free_errno", "CHECKS": "errno.free", "ARGS": f"--cells {FAULTY}"}
+        found = self.make(B=str(build), **of_bug)
         self.assertEqual(found.returncode, 1, found.stderr)
         root = xml.etree.ElementTree.parse(self.written("conformance.xml")).getroot()
         self.assertEqual(len(root.findall(".//failure")), 1, "also of a run with findings")
-        self.assertEqual(list(BUILD.glob("check-directory.*")), [], "nothing is left behind")
+        self.assertEqual(list(build.iterdir()), [build / "spanbench"], "nothing is left behind")
 
     def test_junit_file_that_cannot_be_written_is_said(self) -> None:
         """The driver has saved a document that nobody can read."""
