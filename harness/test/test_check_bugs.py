@@ -30,7 +30,12 @@ from driving import (
 )
 
 TIMEOUT = 300  # seconds; alone, the slowest bug takes a fiftieth of that
-KNOWN_TRIES = 5  # of a known failure outside of the suite
+KNOWN_TRIES = 20  # of a known failure outside of the suite; most need one
+PATIENT = [  # ten times as long until the alarm
+    "#define _GNU_SOURCE",
+    "#include <unistd.h>",
+    "#define alarm(seconds) alarm(10 * (seconds))",
+]
 
 # Checks without a planted bug, and why.
 NO_BUG = {
@@ -497,8 +502,9 @@ class KnownFailures(ConformanceTest):
         if not bad:
             return None
         program = self.build(f"entry-{number}", entry["reproduction"])
+        patient = self.build(f"patient-{number}", PATIENT + entry["reproduction"])
         others = [o for o in self.versions if o not in found]
-        good = any(self.keeps(o, program) for o in others)
+        good = any(self.keeps(o, patient) for o in others)
         # Some failures want two threads to meet: one of several tries shows them.
         kept = all(self.keeps(bad[0], program) for _ in range(KNOWN_TRIES))
         return kept, good or not others
