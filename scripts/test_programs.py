@@ -266,9 +266,9 @@ class Run(DriverTest):
             while not mark.exists() and child.poll() is None:
                 time.sleep(0.02)
             child.send_signal(number)
-            child.communicate(timeout=60)
+            child.communicate(timeout=300)
             self.assertEqual(child.returncode, code)
-            end = time.monotonic() + 60
+            end = time.monotonic() + 300
             while run("pgrep", "-f", str(self.build)).stdout and time.monotonic() < end:
                 time.sleep(0.02)
             self.assertEqual(run("pgrep", "-f", str(self.build)).stdout, "")
@@ -283,7 +283,7 @@ class Run(DriverTest):
         text += "programs.set_up(entry, True, programs.environment(True, 1))\n"
         words = [sys.executable, "-B", "-c", text, str(ROOT / "scripts"), str(entry)]
         child = subprocess.Popen(words, env=self.environment(), stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not run("pgrep", "-fx", f"sleep {mark}").stdout and time.monotonic() < end:
             time.sleep(0.02)
         child.kill()

@@ -452,7 +452,7 @@ class Whole(CheckTest):
         )
         result = run(ROOT / "scripts" / "check.sh", "check-whole", cwd=ROOT, env=environment)
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertRegex(result.stderr, r"1 check in \d+ s, 0 findings")
+        self.assertRegex(result.stderr, r"1 check in (\d+ min )?\d+ s, 0 findings")
         self.assertTrue(self.document()["whole"])
 
 

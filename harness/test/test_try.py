@@ -699,7 +699,7 @@ class Interruption(TryTest):
             while not ran.exists() or len(ran.read_text()) < 4:
                 time.sleep(0.05)
             driver.send_signal(signal.SIGINT)
-            _, said = driver.communicate(timeout=60)
+            _, said = driver.communicate(timeout=300)
         self.assertEqual(driver.returncode, 130)
         self.assertIn("are finished and saved in", said)
         (file,) = self.out.glob("*-*/program.json")
