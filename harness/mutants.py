@@ -90,10 +90,18 @@ MUTANTS = [
     (
         "check: a hang of another kind shortens no time",
         "harness/check/hang.c",
-        "return result.end != SPAWN_TIMED_OUT;",
-        "return false;",
+        "if (result.end != SPAWN_TIMED_OUT)\n        return true;",
+        "",
         "harness/test/test_check.py:Hang.test_a_check_that_hangs_by_itself_takes_no_time_from_others",
         "test_a_check_that_hangs_by_itself",
+    ),
+    (
+        "check: a function that gets no processor is none that does not return",
+        "harness/check/hang.c",
+        "result.cpu_seconds < little * limit;",
+        "result.cpu_seconds < 0;",
+        "harness/test/test_check.py:Hang.test_a_function_that_gets_no_processor_takes_no_time_from_others",
+        "test_a_function_that_gets_no_processor",
     ),
     (
         "as users: what an adapter leaves out is looked at",

@@ -1,5 +1,6 @@
 #include "hang.h"
 
+#include "descendants.h"
 #include "spawn.h"
 
 #include <stdio.h>
@@ -7,17 +8,28 @@
 
 /* Of the time that a check has. By default that is 5 s; a check that works takes a few at most. */
 enum { SHORTER = 36, LEAST_SECONDS = 1 };
+/* Who had less than this part of its time, and does not sleep, was kept from its work by others. */
+static const double little = 0.1;
 
 static double short_seconds(const struct options *o) {
     const double seconds = o->timeout_seconds / SHORTER;
     return seconds < LEAST_SECONDS ? LEAST_SECONDS : seconds;
 }
 
+static void look(void *arg, pid_t child) {
+    *(char *)arg = descendants_state(child);
+}
+
 static bool returns(const struct options *o, const struct cell *cell, const char *function) {
     static struct spawn_result result;
+    const double limit = short_seconds(o);
+    char state         = 'S';
     cell_run(cell, (const char *const[]){"--returns", function, NULL},
-             (struct spawn_request){.timeout_seconds = short_seconds(o)}, &result);
-    return result.end != SPAWN_TIMED_OUT;
+             (struct spawn_request){.timeout_seconds = limit, .stuck = look, .arg = &state},
+             &result);
+    if (result.end != SPAWN_TIMED_OUT)
+        return true;
+    return state != 'S' && result.cpu_seconds < little * limit;
 }
 
 void check_hang_learn(struct check_hang *h, const struct options *o, const struct cell *cell,

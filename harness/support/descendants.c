@@ -79,19 +79,22 @@ void descendants_add_usage(struct rusage *sum, const struct rusage *one) {
     sum->ru_nivcsw += one->ru_nivcsw;
 }
 
-/* Has it ended, so that only its parent's wait is missing? */
-static bool has_ended(pid_t process) {
+char descendants_state(pid_t process) {
     char path[40], text[512];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
     const int fd      = open(path, O_RDONLY | O_CLOEXEC);
     const ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
     if (fd >= 0)
         close(fd);
-    if (got <= 0)
-        return true;
-    text[got]         = '\0';
-    const char *after = strrchr(text, ')'); /* of the name, which may hold anything */
-    return !after || strchr("ZX", after[2]);
+    text[got > 0 ? got : 0] = '\0';
+    const char *after       = strrchr(text, ')'); /* of the name, which may hold anything */
+    return after && after[1] ? after[2] : 'X';
+}
+
+/* Is only its parent's wait missing? */
+static bool has_ended(pid_t process) {
+    const char state = descendants_state(process);
+    return state == 'Z' || state == 'X';
 }
 
 /* Reaps what has ended. Returns false if there is no child at all. */

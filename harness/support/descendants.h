@@ -21,6 +21,9 @@ struct descendant {
  * waited for. At most `limit`: what is more is left out. Returns how many are listed. */
 size_t descendants_list(struct descendant *, size_t limit);
 
+/* The letter of proc(5) for what any process does, as S: it sleeps. Z or X: it has ended. */
+char descendants_state(pid_t process);
+
 /* Adds what one process used, with what it waited for, to a sum; of ru_maxrss it keeps the most. */
 void descendants_add_usage(struct rusage *sum, const struct rusage *one);
 

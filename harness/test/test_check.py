@@ -406,7 +406,14 @@ class Hang(CheckTest):
         self.assertNotEqual(results["zero_size.free_null"]["verdict"], "fail")
 
     def test_a_check_that_hangs_by_itself_takes_no_time_from_others(self) -> None:
-        naps = "*calloc.product*) exec sleep 60;; *errno.free*) sleep 1.5;;"
+        self.nobody_else_is_hurried("")
+
+    def test_a_function_that_gets_no_processor_takes_no_time_from_others(self) -> None:
+        """Nothing is known of it. A process that is stopped gets none."""
+        self.nobody_else_is_hurried('*"--returns calloc "*) kill -STOP $$;;')
+
+    def nobody_else_is_hurried(self, more: str) -> None:
+        naps = f"*calloc.product*) exec sleep 60;; *errno.free*) sleep 1.5;; {more}"
         self.script_cell("napper", f'case "$*" in {naps} esac\nexec {{good}} "$@"')
         result = self.check("--checks", "calloc.product,errno.free", "--timeout", "3")
         self.assertEqual(result.returncode, 1, result.stderr)
