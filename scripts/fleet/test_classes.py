@@ -228,7 +228,7 @@ class OfTwo(InFolder, Apart):
             self.skipTest("node is not installed")
         page = self.folder / "page.html"
         page.write_text(text)
-        words = (SCRIPTS / "report" / "recompute.mjs", self.folder / name / "bench.json", page, 200)
+        words = (SCRIPTS / "report" / "recompute.mjs", self.folder / name / "bench.json", page)
         done = run(node, *words, env=clean_environment())
         return done.returncode, done.stdout
 

@@ -19,7 +19,8 @@
 All but `__main__` and `write` is pure.
 
 page.js and page-draw.js change what is shown, from the numbers that `data` gives. They compute no statistics. page-range.js
-shows a part of a long series, from what `ranges` writes into its marks. recompute.mjs
-(bench) and recount*.mjs (others) recompute a page. They share recounting.mjs, and no code with any of the above. drive.mjs does
-what a reader does.
+shows a part of a long series, from what `ranges` writes into its marks. drive.mjs does what a reader does.
+
+recompute.mjs (bench) and recount*.mjs (others) recompute a page, and have no code of any of the above. The first imports
+nothing of the project, so that a reader can check the checker. The others share recounting.mjs.
 """

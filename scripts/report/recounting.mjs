@@ -1,4 +1,4 @@
-// What the programs share that recompute a page: its sentences and tables, what must stand there, and the statistics of
+// What recount*.mjs share, which recompute pages: their sentences and tables, what must stand there, and the statistics of
 // pairs. It has nothing of the code that makes pages.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -22,7 +22,7 @@ export const parsed = (file, text) => {
 };
 export const json = (file) => parsed(file, read(file));
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&#34;": '"', "&quot;": '"', "&#39;": "'", "&#x27;": "'", "&amp;": "&" };
-export const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => ENTITIES[e] ?? e).trim();
+const plain = (s) => s.replace(/<[^>]*>/g, "").replace(/&[#\w]+;/g, (e) => ENTITIES[e] ?? e).trim();
 export const pageOf = (file, text = read(file)) => ({
   text,
   sentences: (kind) => [...text.matchAll(new RegExp(`<li id="[^"]*" class="${kind}">(.*?) <a class="anchor"`, "gs"))].map((m) => plain(m[1])),
@@ -33,8 +33,8 @@ export const pageOf = (file, text = read(file)) => ({
 });
 
 export const sum = (values) => values.reduce((s, x) => s + x, 0), count = (list, test) => list.filter(test).length;
-export const sorted = (values) => [...values].sort((a, b) => a - b);
-export const quantile = (v, q, s = sorted(v), at = q * (s.length - 1), i = Math.floor(at)) => s[i] + (at - i) * ((s[i + 1] ?? s[i]) - s[i]);
+const sorted = (values) => [...values].sort((a, b) => a - b);
+const quantile = (v, q, s = sorted(v), at = q * (s.length - 1), i = Math.floor(at)) => s[i] + (at - i) * ((s[i + 1] ?? s[i]) - s[i]);
 export const median = (values) => quantile(values, 0.5);
 export const listed = (names, last = names.at(-1)) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${last}` : last ?? "");
 export const named = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
@@ -47,7 +47,7 @@ export const tail = (d, sizes = d.map(Math.abs)) => {
   return sum(ways(ranks).slice(0, sum(ranks.filter((_, i) => d[i] <= 0)) + 1)) / 2 ** d.length;
 };
 export const below = (n, level, seen = 0) => count(ways(Array.from({ length: n }, (_, i) => i + 1)), (w) => (seen += w) <= level * 2 ** n);
-export const walsh = (d) => sorted(d.flatMap((x, i) => d.slice(i).map((y) => (x + y) / 2)));
+const walsh = (d) => sorted(d.flatMap((x, i) => d.slice(i).map((y) => (x + y) / 2)));
 // Hodges and Lehmann's estimate and its 95 % interval; of fewer than six there is none.
 export const effect = (d, w = walsh(d), k = below(d.length, 0.025)) => [median(w), ...(k ? [w[k - 1], w[w.length - k]] : [-Infinity, Infinity])];
 // Benjamini and Hochberg: those whose p is small enough, and the p that one more would need.
@@ -74,8 +74,7 @@ const smallestOfFew = (d, level, margin, usual, n = d.length) => {
   return shift < Math.log(1000) ? Math.expm1(shift) : Infinity;
 };
 let state = 1; // of the random numbers
-export const seeded = (seed) => (state = Number(seed));
-export const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
+const random = () => (state = (state * 48271) % 2147483647) / 2147483647;
 const normal = () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random()), needed = new Map();
 // The difference, a fraction, that the test at this level finds in 95 of 100 runs that scatter as d, by simulation.
 export const smallest = (d, level, margin, usual = 0, n = d.length, k = below(n, level), [, low, high] = effect(d)) => {
@@ -86,11 +85,10 @@ export const smallest = (d, level, margin, usual = 0, n = d.length, k = below(n,
 };
 
 // What must stand somewhere: words, with the numbers between them. text`B takes ${2.5} s` is a list of both; a list may be
-// within another. `drawn` marks what comes of random numbers, here and there; what it has more than
-// `less` agrees in 85 %.
+// within another. `drawn` marks what comes of random numbers, here and there; it agrees in 15 %.
 export const text = (words, ...values) => words.flatMap((word, i) => [word, ...(i < values.length ? [values[i]] : [])]).flat(Infinity);
 export const join = (lists, last = " and ", between = ", ") => lists.flatMap((x, i) => [i === 0 ? "" : i === lists.length - 1 ? last : between, ...x]);
-export const drawn = (value, less = 0) => ({ value, less });
+export const drawn = (value) => ({ value });
 export const near = (shown, v) => Math.abs(Number(shown) - v) <= 0.501 * 10 ** (Number(shown.split("e")[1] ?? 0) - (shown.split("e")[0].split(".")[1] ?? "").length);
 const escaped = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), NUMBER = "([+-]?\\d[\\d,]*\\.?\\d*(?:e-?\\d+)?)";
 export const agrees = (shown, parts) => {
@@ -98,19 +96,17 @@ export const agrees = (shown, parts) => {
   const found = shown.match(new RegExp(`^${parts.map((p) => (typeof p === "string" ? escaped(p) : NUMBER)).join("")}$`));
   return Boolean(found) && numbers.every((n, i) => {
     const told = found[i + 1].replaceAll(",", "");
-    return n.value === undefined ? near(told, n) : near(told, n.value) || Math.abs((told - n.less) / (n.value - n.less) - 1) <= 0.15;
+    return n.value === undefined ? near(told, n) : near(told, n.value) || Math.abs(told / n.value - 1) <= 0.15;
   });
 };
-// What a tie says, in each of the ways in which such a drawn number may be told.
-export const seen = (s) => [text`a difference of ${drawn(100 * s)} % would have been seen`, text`only a factor of ${drawn(1 + s, 1)} would have been seen`].filter((_, i) => (i ? s > 0.9 && s < 1100 : s < 1.1));
 // The end: a page must have these sentences and no other, and `many` of the cells that are given, chosen at random.
-const words = (parts) => parts.map((p) => (p.value ?? p)).join(""), says = (said, ways) => ways.some((parts) => agrees(said, parts));
-export const unlike = (sentences, expected) => [ // each sentence that is expected, in the ways in which it may be said
-  ...sentences.filter((said) => !expected.some((ways) => says(said, ways))).map((said) => `${said}: the file says otherwise`),
-  ...expected.filter((ways) => !sentences.some((said) => says(said, ways))).map(([parts]) => `Not said: ${words(parts)}`),
-];
+const words = (parts) => parts.map((p) => (p.value ?? p)).join("");
 export const judged = (sentences, expected, cells, many = 100) => {
-  const wrong = unlike(sentences, expected.map((parts) => [parts])), left = [...cells], looked = Math.min(many, left.length);
+  const wrong = [
+    ...sentences.filter((said) => !expected.some((parts) => agrees(said, parts))).map((said) => `${said}: the file says otherwise`),
+    ...expected.filter((parts) => !sentences.some((said) => agrees(said, parts))).map((parts) => `Not said: ${words(parts)}`),
+  ];
+  const left = [...cells], looked = Math.min(many, left.length);
   for (let i = 0; i < looked; i++) {
     const [[where, shown, parts]] = left.splice(Math.floor(random() * left.length), 1);
     if (!agrees(shown, parts)) wrong.push(`${where}: it says ${shown}, the file ${words(parts)}`);

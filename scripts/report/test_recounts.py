@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any, Optional
@@ -602,11 +603,15 @@ class Recounts(PageTest):
         files = [self.put("one/bench.json", a), self.put("other/bench.json", b)]
         text = write.rendered(write.comparison(files[0].parent, files[1].parent))
         assert text
+        better = re.search(r"<li (?:(?!</li>).)*B is better with a.*?</li>", text, re.DOTALL)
+        assert better
         self.agrees(
             COMPARE,
             text,
             files,
             "3 sentences and 100 cells",
+            (better[0], ""),
+            (better[0], better[0] + better[0].replace("better", "worse")),
             ("B is better with a", "B is worse with a"),
             ("3 comparisons cannot be told apart", "4 comparisons cannot be told apart"),
             ("On tiny at 2 threads", "On tiny at 1 thread"),

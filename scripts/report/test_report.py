@@ -677,14 +677,14 @@ class WholePage(DriverTest):
         return (folder / "report.html").read_text()
 
     def recompute(
-        self, text: str, count: int = 100, bench_file: Path = EXAMPLE / "bench.json"
+        self, text: str, bench_file: Path = EXAMPLE / "bench.json"
     ) -> "subprocess.CompletedProcess[str]":
         file = self.directory / "looked-at.html"
         file.write_text(text)
         node = shutil.which("node")
         if not node:
             self.skipTest("node is not installed")
-        return run(node, RECOMPUTE, bench_file, file, count)
+        return run(node, RECOMPUTE, bench_file, file)
 
     def test_few_rounds(self) -> None:
         """Another program knows their rule: Student's test, the range in place of intervals and of quartiles."""
@@ -701,13 +701,13 @@ class WholePage(DriverTest):
             of = document(entries, workloads=[{"name": w, "group": g} for w, g in groups.items()])
             text = self.made(of)
             file = self.directory / "run" / "bench.json"
-            told = self.recompute(text, 1000, file).stdout
+            told = self.recompute(text, file).stdout
             self.assertRegex(told, rf"^{said} sentences and \d+ numbers are recomputed; 0 disagree\n$")  # fmt: skip
             lines = re.findall(FINDING, text, re.DOTALL)
             self.assertEqual(len(lines), said)
             for right, wrong in [*wrongs, *((line, "") for line in lines)]:
                 self.assertIn(right, text)
-                self.assertEqual(self.recompute(text.replace(right, wrong), 1, file).returncode, 1, right)  # fmt: skip
+                self.assertEqual(self.recompute(text.replace(right, wrong), file).returncode, 1, right)  # fmt: skip
 
     def test_the_example(self) -> None:
         """All its numbers are those of the samples, as another program computes them; and a wrong one is noticed."""
@@ -716,7 +716,9 @@ class WholePage(DriverTest):
         text = out.read_text()
         result = self.recompute(text)
         self.assertEqual(result.returncode, 0, result.stdout)
-        self.assertRegex(result.stdout, r"^27 sentences and 100 numbers are recomputed; 0 disagree")
+        self.assertRegex(
+            result.stdout, r"^27 sentences and \d{4} numbers are recomputed; 0 disagree"
+        )
         for right, wrong in (
             ("0.35 times system", "0.36 times system"),
             ("<td>-</td><td>-</td>", "<td>0</td><td>-</td>"),
@@ -728,6 +730,15 @@ class WholePage(DriverTest):
         ):
             self.assertIn(right, text)
             self.assertEqual(self.recompute(text.replace(right, wrong)).returncode, 1)
+        for caption in ("Time and memory", "Throughput", "Where resident", "Relative to"):
+            table = re.search(rf"<caption>{caption}.*?</tbody>", text, re.DOTALL)
+            assert table
+            cells = list(re.finditer(r"<td>([^<]*\d[^<]*)</td>", table[0]))
+            for cell in (cells[1], cells[-1]):
+                first, last = (table.start() + at for at in cell.span(1))
+                other = re.sub(r"\d", lambda digit: str(9 - int(digit[0])), cell[1])
+                told = self.recompute(text[:first] + other + text[last:])
+                self.assertEqual(told.returncode, 1, f"{caption}: {cell[1]}, {other}")
         found = Elements(text)
         self.assertEqual(len(found.keys), len(set(found.keys)), "an address is there once")
         self.assertEqual(
@@ -759,14 +770,14 @@ class WholePage(DriverTest):
         )
         self.assertEqual(self.report(folder).returncode, 0)
         text = (folder / "report.html").read_text()
-        result = self.recompute(text, 1000, folder / "bench.json")
+        result = self.recompute(text, folder / "bench.json")
         self.assertRegex(result.stdout, r"^15 sentences and \d+ numbers are recomputed; 0 disagree")
         self.assertEqual(result.returncode, 0)
         lines = re.findall(FINDING, text, re.DOTALL)
         self.assertEqual(len(lines), 15)
         fastest = next(line for line in lines if "a is fastest" in line)
         for line in lines:
-            result = self.recompute(text.replace(line, ""), 0, folder / "bench.json")
+            result = self.recompute(text.replace(line, ""), folder / "bench.json")
             self.assertEqual(result.returncode, 1, line)
             self.assertIn("Not said: On ", result.stdout)
         for right, wrong in (
@@ -777,8 +788,25 @@ class WholePage(DriverTest):
             (fastest, fastest + fastest.replace("a is", "system is")),
         ):
             self.assertIn(right, text)
-            result = self.recompute(text.replace(right, wrong), 0, folder / "bench.json")
+            result = self.recompute(text.replace(right, wrong), folder / "bench.json")
             self.assertEqual(result.returncode, 1, wrong)
+
+    def test_a_number_in_a_name_is_not_rounded(self) -> None:
+        text = self.made(document(noisy({"system": 10.0, "x-1.4": 5.0})))
+        file = self.directory / "run" / "bench.json"
+        self.assertEqual(self.recompute(text, file).returncode, 0)
+        self.assertIn("x-1.4 is fastest", text)
+        wrong = text.replace("x-1.4 is fastest", "x-1 is fastest")
+        self.assertEqual(self.recompute(wrong, file).returncode, 1)
+
+    def test_what_is_no_run_is_not_recomputed(self) -> None:
+        for spoiled in ("{}", "null", '{"context": {"spanbench": {}}, "benchmarks": []}'):
+            file = self.folder(spoiled) / "bench.json"
+            done = self.recompute("", file)
+            self.assertEqual(
+                (done.returncode, done.stderr),
+                (2, f"recompute.mjs: {file} is not the bench.json of a run\n"),
+            )
 
     def test_names_and_messages_are_text(self) -> None:
         entries = noisy({"system": 10.0, MARKUP: 5.0}, workload=MARKUP)
