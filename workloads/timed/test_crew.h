@@ -17,7 +17,7 @@ static struct crew {
     pthread_barrier_t meeting;
     const atomic_size_t *live; /* blocks, as the allocator counts; or NULL */
     size_t live_at_inspection;
-    void (*after_warm_up)(struct worker *); /* or NULL */
+    void (*after_warm_up)(struct worker *); /* when all have warmed up; or NULL */
     unsigned threads;
     bool verify;
 } crew;
@@ -32,6 +32,7 @@ static void *crew_work(void *arg) {
     struct worker *w = arg;
     bool failed      = false;
     crew.load->warm_up(w, crew.verify);
+    pthread_barrier_wait(&crew.meeting);
     if (crew.after_warm_up)
         crew.after_warm_up(w);
     pthread_barrier_wait(&crew.meeting);

@@ -68,7 +68,7 @@ static const struct allocator headed = {
     .abi = ALLOCATOR_ABI, .malloc = headed_malloc, .free = headed_free};
 
 static void forget_seen(struct worker *w) {
-    if (w->thread) /* the others may still warm up, which changes little */
+    if (w->thread)
         return;
     atomic_store(&seen.frees, 0);
     atomic_store(&seen.foreign, 0);
