@@ -42,6 +42,7 @@ void fixalloc_free_near(struct fixalloc *, struct fixalloc_spares *, void *memor
 #include "gomalloc.h"
 #include "mcache.h"
 #include "mheap.h"
+#include "options.h"
 #include "tap.h"
 
 #include <pthread.h>
@@ -493,6 +494,8 @@ static void test_spans_going_back(void) {
 }
 
 int main(void) {
+    /* A helper would note pages that it gives back where this file plays such a thread. */
+    options[OPTION_SCAVENGE] = SCAVENGE_BY_AND_BY;
     test_own_lock();
     test_other_thread();
     test_objects();
