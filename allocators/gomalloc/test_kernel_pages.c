@@ -6,6 +6,7 @@
 #include "mheap.h"
 #include "os.h"
 #include "tap.h"
+#include "test_away.h"
 #include "test_random.h"
 
 #include <errno.h>
@@ -171,6 +172,7 @@ static void some_freed(size_t size, enum choice choice) {
     for (size_t i = 0; i < n; i++)
         gom_free(blocks[i]);
     gom_trim(0);
+    wait_for_pages();
     const struct gom_memstats m = stats();
     if (m.heap_idle - m.heap_released >= kernel_page || given_back < n * size / 2)
         _exit(3);

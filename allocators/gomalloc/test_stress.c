@@ -6,6 +6,7 @@
  *     test_stress [OPERATIONS [THREADS [SEED]]]        default: a short run of several sizes */
 #include "gomalloc.h"
 #include "tap.h"
+#include "test_away.h"
 #include "test_random.h"
 
 #include <errno.h>
@@ -195,6 +196,7 @@ static void run(long operations, unsigned threads) {
     pthread_join(trimmer, NULL);
     drain();
     gom_trim(0);
+    wait_for_pages();
 
     struct gom_memstats m;
     gom_memstats(&m);
