@@ -6,6 +6,7 @@
 #include "tap.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -103,11 +104,12 @@ static void test_destructors(void) {
 }
 
 static atomic_bool stop;
-static atomic_uint bad_stats;
+static atomic_uint bad_stats, busy;
 
 static void *keep_busy(void *unused) {
     void *p[64]    = {NULL};
     uint64_t state = (uintptr_t)&p;
+    busy++;
     while (!stop) {
         state            = state * 6364136223846793005u + 1442695040888963407u;
         const unsigned i = state >> 58;
@@ -207,6 +209,7 @@ static void *child_work(void *unused) {
 
 /* Keeps the locks of the heap busy, too. */
 static void *keep_heap_busy(void *unused) {
+    busy++;
     for (unsigned i = 0; !stop; i++) {
         gom_free(gom_realloc(gom_malloc(40000 + i % 7 * 8192), 100000));
         gom_trim(0);
@@ -218,8 +221,11 @@ static void test_fork(void) {
     const unsigned forks = tap_all() ? 200 : 50;
     pthread_t thread[4];
     unsigned wrong = 0;
+    busy           = 0;
     for (unsigned i = 0; i < 4; i++)
         pthread_create(&thread[i], NULL, i < 2 ? keep_heap_busy : keep_busy, NULL);
+    while (busy < 4) /* a thread that begins has a lock of AddressSanitizer's */
+        sched_yield();
     for (unsigned i = 0; i < forks && !wrong; i++) {
         int status      = -1;
         char *p         = gom_malloc(77);
