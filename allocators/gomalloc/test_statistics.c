@@ -354,7 +354,7 @@ static void test_rest(void) {
 enum { LENDERS = 40, CLASS = 20, LOT = 1000000 };
 
 static struct mcache *_Atomic caches[LENDERS];
-static atomic_bool reading, given_back;
+static atomic_bool given_back;
 
 static void *lend_cache(void *at) {
     gom_free(gom_malloc(8));
@@ -389,16 +389,15 @@ static void *move_lots(void *unused) {
 }
 
 static void *read_once(void *result) {
-    reading            = true;
-    *(int64_t *)result = live();
+    *(_Atomic int64_t *)result = live();
     return NULL;
 }
 
 static void test_by_hand(unsigned long reads) {
     pthread_t owner[LENDERS], other;
-    unsigned long off = 0;
-    int64_t read      = -1;
-    stop              = false;
+    unsigned long off    = 0;
+    _Atomic int64_t read = -1;
+    stop                 = false;
     for (unsigned i = 0; i < LENDERS; i++) {
         if (pthread_create(&owner[i], NULL, lend_cache, &caches[i]) != 0)
             exit(9);
@@ -406,14 +405,12 @@ static void test_by_hand(unsigned long reads) {
             sched_yield();
     }
 
-    /* A renewal half done, for 20 ms: whoever reads now must wait. */
+    /* A renewal half done, until who reads now has asked the threads to wait. */
     atomic_fetch_add(&caches[0]->of[CLASS].version, 1);
     caches[0]->of[CLASS].mallocs += LOT;
     if (pthread_create(&other, NULL, read_once, &read) != 0)
         exit(9);
-    while (!reading)
-        sched_yield();
-    for (unsigned i = 0; i < 400; i++)
+    while (read == -1 && !mcache_renewals_wait)
         os_rest();
     caches[0]->of[CLASS].mallocs -= LOT;
     atomic_fetch_add(&caches[0]->of[CLASS].version, 1);
