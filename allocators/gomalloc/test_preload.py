@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -377,17 +376,20 @@ int main(int argc, char **argv) {
 # glibc frees what was threads' own while it holds a lock that pthread_create takes. 60 MiB are free by then
 # that nobody has looked at: realloc does not. A free of the program's own then begins the thread.
 LOCKED_FREES = r"""
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 enum { THREADS = 300, BLOCKS = 1000, MUCH = 60 << 20 };
 static pthread_barrier_t all;
-static void *wait_for_all(void *unused) {
+static void *wait_for_all(void *number) {
+    *(pid_t *)number = gettid();
     pthread_barrier_wait(&all);
-    return unused;
+    return number;
 }
 static int threads(void) {
     int n = -2;
@@ -398,14 +400,17 @@ static int threads(void) {
 }
 int main(void) {
     static pthread_t t[THREADS];
+    static pid_t number[THREADS];
     static void *block[BLOCKS];
     pthread_barrier_init(&all, NULL, THREADS + 1);
     for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&t[i], NULL, wait_for_all, NULL)) return 3;
+        if (pthread_create(&t[i], NULL, wait_for_all, &number[i])) return 3;
     char *p = memset(malloc(MUCH), 1, MUCH);
     if (!(p = realloc(p, 100000))) return 4;
     pthread_barrier_wait(&all);
     for (int i = 0; i < THREADS; i++) pthread_join(t[i], NULL);
+    for (int i = 0; i < THREADS; i++) /* a thread is listed a moment longer than a join waits */
+        while (!tgkill(getpid(), number[i], 0)) usleep(1000);
     printf("threads: %d", threads());
     for (int i = 0; i < BLOCKS; i++) block[i] = malloc(300);
     for (int i = 0; i < BLOCKS; i++) free(block[i]);
@@ -768,10 +773,8 @@ class Preload(unittest.TestCase):
 
     def serve(self, library: Optional[Path]) -> str:
         """A server's replies to REDIS, in an empty database. One with a library is loaded before."""
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = str(s.getsockname()[1])
-        words = ["redis-server", "--port", port, "--save", "", "--io-threads", "2"]
+        words = ["redis-server", "--port", "0", "--unixsocket", "socket", "--save", ""]
+        words += ["--io-threads", "2"]
         with subprocess.Popen(
             words,
             cwd=self.directory,
@@ -779,22 +782,23 @@ class Preload(unittest.TestCase):
             stdout=subprocess.DEVNULL,
         ) as server:
             try:
-                client = ["redis-cli", "-p", port]
+                at: Any = {"cwd": self.directory}  # the path of a socket must be short
+                client = ["redis-cli", "-s", "socket"]
                 deadline = time.monotonic() + 300
-                while run(*client, "ping").stdout != "PONG\n" and time.monotonic() < deadline:
+                while run(*client, "ping", **at).stdout != "PONG\n":
+                    self.assertLess(time.monotonic(), deadline)
                     time.sleep(0.05)
                 if library:
-                    load = ["-p", port, "-q", "-n", "20000", "-r", "5000", "-d", "200", "-t"]
-                    result = run(
-                        "redis-benchmark", *load, "set,get,lpush,lrange_100,zadd,hset,mset"
-                    )
+                    load = ["-s", "socket", "-q", "-n", "20000", "-r", "5000", "-d", "200", "-t"]
+                    load += ["set,get,lpush,lrange_100,zadd,hset,mset"]
+                    result = run("redis-benchmark", *load, **at)
                     self.assertEqual(result.returncode, 0, result.stderr)
                     maps = Path(f"/proc/{server.pid}/maps").read_text(encoding="ascii")
                     self.assertIn(library.name, maps)
-                replies = run(*client, "-n", "1", input=REDIS)
+                replies = run(*client, "-n", "1", input=REDIS, **at)
                 self.assertEqual(replies.returncode, 0, replies.stderr)
                 self.assertNotIn("ERR", replies.stdout)
-                run(*client, "shutdown", "nosave")
+                run(*client, "shutdown", "nosave", **at)
                 self.assertEqual(server.wait(timeout=600), 0)
                 return replies.stdout
             finally:
