@@ -1,12 +1,21 @@
-/* What the process has of memory, as the kernel counts (/proc/self/statm). Read without stdio,
- * whose buffer would count. */
+/* What the process has of memory, as the kernel counts: /proc/self/statm, and smaps_rollup. Read
+ * without stdio, whose buffer would count. */
 #ifndef GOMALLOC_TEST_STATM_H
 #define GOMALLOC_TEST_STATM_H
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
+
+/* A huge page of the kernel's own will would count whole. */
+__attribute__((constructor)) static void no_huge_pages(void) {
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
 
 #if defined(__SANITIZE_ADDRESS__)
 /* The stack frames that it keeps elsewhere, to find uses after a return, would count, too. */
@@ -35,9 +44,18 @@ static inline size_t vsz(void) {
     return statm(STATM_SPACE);
 }
 
-/* Resident, without the pages of files. */
+/* Resident, without the pages of files. Looked for page by page: in statm, some kernels leave out
+ * what each processor has counted last. */
 static inline size_t rss(void) {
-    return statm(STATM_RESIDENT) - statm(STATM_SHARED);
+    static const char name[] = "\nAnonymous:";
+    char text[4096]          = "";
+    const int fd             = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+    const bool is_read       = fd >= 0 && read(fd, text, sizeof text - 1) > 0;
+    const char *line         = is_read ? strstr(text, name) : NULL;
+    if (fd >= 0)
+        close(fd);
+    return line ? strtoull(line + strlen(name), NULL, 10) << 10
+                : statm(STATM_RESIDENT) - statm(STATM_SHARED);
 }
 
 #endif
