@@ -1,5 +1,6 @@
 /* How many free objects a thread keeps: by the rules alone, then in threads. */
 #include "gomalloc.h"
+#include "guard.h"
 #include "hardened.h"
 #include "mcache.h"
 #include "mheap.h"
@@ -309,6 +310,7 @@ static void test_sleepers(const struct kind *k) {
 
 int main(void) {
     options[OPTION_SCAVENGE] = SCAVENGE_NEVER;
+    guard_never(); /* the clock would decide how many pages they take */
     test_lengths();
     test_growth();
     test_bursts();
