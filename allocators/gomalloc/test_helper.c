@@ -257,7 +257,7 @@ enum { SANITIZED = false };
 #define NOT_REAL NULL
 #endif
 
-enum { PATIENCE_S = 60, BLOCK = 1 << 20, BLOCKS = 64, LITTLE = 12, NOBODY = 65534 };
+enum { PATIENCE_S = 300, BLOCK = 1 << 20, BLOCKS = 64, LITTLE = 12, NOBODY = 65534 };
 
 static void wait_a_little(void) {
     usleep(10000);
