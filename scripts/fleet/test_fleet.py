@@ -479,7 +479,7 @@ class SpoiledVerdicts(InFolder):
 
     def test_what_fails(self) -> None:
         """As in a run of one machine: a finding; a void run; a row that failed. An uncaught misuse does not."""
-        wrong = {
+        wrong: dict[str, dict[str, Any]] = {
             "check": {"finding": True},
             "harden": {"outcomes": {"void": 1}},
             "try": {"cause": "x"},

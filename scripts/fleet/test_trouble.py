@@ -408,7 +408,9 @@ class Matrix(OfOne):
     def test_of_misuses(self) -> None:
         said = self.collected("harden", "--misuses=double_free.*", "--runs=1", "--sizes=tiny")
         self.assertRegex(
-            said, r"\A1 of 1 rounds, \d+ misuses, 0 void runs\n", "an uncaught misuse has not failed"
+            said,
+            r"\A1 of 1 rounds, \d+ misuses, 0 void runs\n",
+            "an uncaught misuse has not failed",
         )
         self.assertRegex(said, r"\ndouble_free\.immediate +C\n")
         self.assertRegex(said, r"\nsystem caught \d of \d misuses in every run")

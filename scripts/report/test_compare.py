@@ -113,7 +113,7 @@ class Compare(DriverTest):
                 (result.returncode, result.stdout), (0, f"page: {file}\n"), result.stderr
             )
             self.assertTrue(file.exists())
-        words = (f"A={one}", f"B={other}", "ALLOCATORS=a system", "compare")
+        words = [f"A={one}", f"B={other}", "ALLOCATORS=a system", "compare"]
         result = run("make", *words, cwd=ROOT, env=clean_environment())
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("of these alone: a and system.", (other / "compare.html").read_text())

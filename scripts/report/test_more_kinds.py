@@ -441,7 +441,7 @@ class Broken(DriverTest):
                     folder.mkdir(exist_ok=True)
                     (folder / "bench.json").write_text(json.dumps(spoiled if n == i else runs[n]))
                 try:
-                    self.is_clean(write.rendered(write.comparison(*both)))
+                    self.is_clean(write.rendered(write.comparison(both[0], both[1])))
                 except Unusable as problem:
                     self.assertRegex(
                         str(problem), rf"{self.directory}|the runs (made other|have no)"

@@ -399,7 +399,9 @@ def save(place: Path, text: str) -> Path:
     return place
 
 
-def write_comparison(a: Path, b: Path, out: Optional[Path], only: Sequence[str]) -> Optional[Path]:
+def write_comparison(
+    a: Path, b: Path, out: Optional[Path], only: Sequence[str] = ()
+) -> Optional[Path]:
     """Likewise as `write`, into the folder of b."""
     text = rendered(comparison(a, b, only))
     if text is None:
