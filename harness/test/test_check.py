@@ -17,7 +17,7 @@ from typing import Any
 
 import jsonschema
 from driving import BUILD, CELLS, FAULTY, ROOT, SPANBENCH, DriverTest, clean_environment, run
-from driving import read_terminal, run_unread, spanbench
+from driving import of_processes, read_terminal, run_unread, spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "conformance.schema.json").read_text())
 CHECKS = [  # by their whole names: others may come
@@ -666,13 +666,7 @@ class Trouble(CheckTest):
         sleeper = f"sleep\0{self.seconds}\0".encode()
 
         def sleeps() -> bool:
-            found = False
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    found |= sleeper in path.read_bytes()
-                except OSError:
-                    pass
-            return found
+            return any(sleeper in words for words in of_processes("cmdline").values())
 
         command = [SPANBENCH, "check", "--out", self.out, "--cells", self.cells, *words]
         environment = None

@@ -1,5 +1,6 @@
 """The command line of the driver: words, names, errors, results, interruption."""
 
+import contextlib
 import json
 import os
 import pty
@@ -16,20 +17,14 @@ from typing import Any, Callable
 
 
 from driving import BUILD, CELLS, ROOT, SPANBENCH, DriverTest, cell, cell_names, read_terminal, run
-from driving import run_unread, spanbench
+from driving import of_processes, run_unread, spanbench
 
 SHORT = ["--workloads", "tiny", "--threads", "1", "--repetitions", "2"]
 
 
 def is_running(text: str) -> bool:
     """Does any process have this in its command line?"""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if text.encode() in path.read_bytes():
-                return True
-        except OSError:
-            pass
-    return False
+    return any(text.encode() in words for words in of_processes("cmdline").values())
 
 
 COMMANDS = "run, check, harden, try, who, why, gate, table, plot, report, list, describe, help"
@@ -681,14 +676,12 @@ class Trouble(DriverTest):
         self.await_lines(process, 1)
         killed = False
         while not killed and process.poll() is None:
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    if str(self.cells / "system").encode() in path.read_bytes().split(b"\0")[0]:
-                        os.kill(int(path.parent.name), signal.SIGKILL)
+            for cell_process, words in of_processes("cmdline").items():
+                if str(self.cells / "system").encode() in words.split(b"\0")[0]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(cell_process, signal.SIGKILL)
                         killed = True
                         break
-                except (OSError, ProcessLookupError):
-                    pass
         process.communicate(timeout=600)
         self.assertEqual(process.returncode, 1)
         failed = [c for c in self.causes("system") if c]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from driving import BUILD, ROOT, SPANBENCH, DriverTest, clean_environment, run, slow
+from driving import BUILD, ROOT, SPANBENCH, DriverTest, clean_environment, of_processes, run, slow
 
 TRIALS = int(os.environ.get("SIGKILLS", "1"))
 PATIENCE = 600  # seconds: what goes on without its parent, as of make, works to its end
@@ -68,15 +68,12 @@ COMMANDS = {
 
 def marked(mark: str) -> dict[int, str]:
     """The processes that inherited it from the command, with their words."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{MARK}={mark}".encode() in (path / "environ").read_bytes().split(b"\0"):
-                words = (path / "cmdline").read_bytes().replace(b"\0", b" ")
-                found[int(path.name)] = words.decode(errors="replace")
-        except OSError:  # it ended meanwhile
-            pass
-    return found
+    words = of_processes("cmdline")
+    return {
+        process: words.get(process, b"").replace(b"\0", b" ").decode(errors="replace")
+        for process, environment in of_processes("environ").items()
+        if f"{MARK}={mark}".encode() in environment.split(b"\0")
+    }
 
 
 class Anywhere(DriverTest):

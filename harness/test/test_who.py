@@ -17,7 +17,8 @@ from typing import Any, Optional
 
 import jsonschema
 
-from driving import BUILD, CELLS, ROOT, SPANBENCH, cell, cell_names, run, slow, spanbench
+from driving import BUILD, CELLS, ROOT, SPANBENCH, cell, cell_names, of_processes, run, slow
+from driving import spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "who.schema.json").read_text())
 GOMALLOC = BUILD / "libgomalloc.so"
@@ -414,13 +415,9 @@ class Running(WhoTest):
         """None of them ended; and who asks need not be root."""
         flag = 1 << 21  # PF_KTHREAD, in the ninth member of stat: the seventh behind the name
         found = []
-        for stat_file in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                members = stat_file.read_text(errors="replace").rpartition(")")[2].split()
-            except OSError:
-                continue  # it ended
-            if int(members[6]) & flag:
-                found.append(int(stat_file.parent.name))
+        for process, stat in of_processes("stat").items():
+            if int(stat.rpartition(b")")[2].split()[6]) & flag:
+                found.append(process)
         if not found:
             self.skipTest("no thread of the kernel is visible here")
         root = min(found)  # it stays; others may come and go

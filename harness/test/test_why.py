@@ -18,7 +18,7 @@ from typing import Any, Optional
 
 import jsonschema
 
-from driving import BUILD, ROOT, SPANBENCH, cell_names, run, slow, spanbench
+from driving import BUILD, ROOT, SPANBENCH, cell_names, of_processes, run, slow, spanbench
 from trying import processes_with
 
 SCHEMA = json.loads((ROOT / "results" / "why.schema.json").read_text())
@@ -1208,8 +1208,8 @@ class Killed(WhyTest):
 
     def books_of(self, words: str) -> Optional[Path]:
         """Of a process that has these words. In the midst of an exec, it has no environment."""
-        for path in processes_with(words):
-            for variable in Path(path).with_name("environ").read_bytes().split(b"\0"):
+        for process in processes_with(words):
+            for variable in of_processes("environ").get(process, b"").split(b"\0"):
                 name, _, value = variable.partition(b"=")
                 if name == b"SPANBENCH_WHY":
                     return Path(os.fsdecode(value))
@@ -1217,8 +1217,8 @@ class Killed(WhyTest):
 
     def end_all(self, mark: str) -> None:
         """Where it fails."""
-        for path in processes_with(mark):
-            os.kill(int(Path(path).parent.name), signal.SIGKILL)
+        for process in processes_with(mark):
+            os.kill(process, signal.SIGKILL)
 
     def await_end(self, mark: str) -> None:
         deadline = time.monotonic() + 60

@@ -14,22 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from driving import ROOT, SPANBENCH, DriverTest, run
+from driving import ROOT, SPANBENCH, DriverTest, of_processes, run
 
 MIB = 1 << 20
 PYTHON = "/usr/bin/python3"
 SCHEMA = json.loads((ROOT / "results" / "program.schema.json").read_text())
 
 
-def processes_with(marker: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if marker.encode() in path.read_bytes():
-                found.append(str(path))
-        except OSError:
-            pass
-    return found
+def processes_with(marker: str) -> list[int]:
+    return [p for p, words in of_processes("cmdline").items() if marker.encode() in words]
 
 
 def new_marker() -> str:

@@ -624,7 +624,7 @@ class Recounts(PageTest):
         )
         alone = write.rendered(write.comparison(files[0].parent, files[1].parent, ["a", "system"]))
         assert alone
-        said = "5 sentences and 45 cells"
+        said = "3 sentences and 70 cells"
         self.agrees(COMPARE, alone, files, said, ("alone: a and system", "alone: a and b"))
         b["context"]["host_name"] = "another"
         self.put("other/bench.json", b)

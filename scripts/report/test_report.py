@@ -719,14 +719,15 @@ class WholePage(DriverTest):
         self.assertRegex(
             result.stdout, r"^27 sentences and \d{4} numbers are recomputed; 0 disagree"
         )
+        multiple = re.search(r"\d\.\d(\d) times system&#39;s", text)
+        tie = re.search(r", ([\w-]+)[\w ,-]* tie as the fastest", text)
+        assert multiple and tie
+        another = multiple[0].replace(f"{multiple[1]} ", f"{(int(multiple[1]) + 2) % 10} ")
         for right, wrong in (
-            ("0.35 times system", "0.36 times system"),
+            (multiple[0], another),
             ("<td>-</td><td>-</td>", "<td>0</td><td>-</td>"),
             ("; 9 samples each", "; 8 samples each"),
-            (
-                "gomalloc, mimalloc and tcmalloc tie as the fastest",
-                "mimalloc and tcmalloc tie as the fastest",
-            ),
+            (tie[0], tie[0].replace(tie[1], "scudo")),
         ):
             self.assertIn(right, text)
             self.assertEqual(self.recompute(text.replace(right, wrong)).returncode, 1)
