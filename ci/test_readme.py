@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import unittest
-from pathlib import Path
 
 from driving import BUILD, ROOT, TRANSIENT, DriverTest, clean_environment, run
 

@@ -492,3 +492,10 @@ class Files(unittest.TestCase):
             file.touch(0)
             with self.assertRaisesRegex(Unusable, "bench.json: Permission denied"):
                 bench_results.load(file)
+
+    def test_what_is_stored_names_no_folder_of_its_machine(self) -> None:
+        """The libraries that were built there are build/lib….so."""
+        stored = [p for p in EXAMPLE.parent.rglob("*.json") if "Z-" not in str(p)]
+        self.assertGreater(len(stored), 20)
+        for file in stored:
+            self.assertNotRegex(file.read_text(), r'"/[^"]*/build/', file)

@@ -4,7 +4,6 @@ import copy
 import json
 import resource
 import unittest
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 

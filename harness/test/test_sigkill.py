@@ -13,7 +13,6 @@ import time
 import unittest
 import xml.etree.ElementTree
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from driving import BUILD, ROOT, SPANBENCH, DriverTest, clean_environment, of_processes, run, slow

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import unittest
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
