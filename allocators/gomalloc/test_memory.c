@@ -133,7 +133,10 @@ static void in_small_space(int megabytes) {
     }
     if (n == MOST || errno != ENOMEM)
         _exit(9);
-    if (bytes < (size_t)megabytes << 19) /* half of the space must be usable */
+    /* Half of the space must be usable. Hardened, such a block takes 4,864 bytes, and some slots
+     * wait. */
+    const size_t more = HARDENED ? bytes * 3 / 16 + (320 << 10) : 0;
+    if (bytes + more < (size_t)megabytes << 19)
         _exit(8);
     if (gom_malloc((size_t)megabytes << 20) || errno != ENOMEM)
         _exit(7);
