@@ -357,7 +357,7 @@ def ties_said(
         return f"{measure.name}: {by_workload(a, some) or 'none'}"
 
     whole = all(shown[key] == len(known) for key, known in ties.items())
-    end = "; all other pairs differ" if whole else f"; ..: {ALL}"
+    end = "; all pairs that tie neither here nor above differ" if whole else f"; ..: {ALL}"
     if all(known == ["all"] for known in ties.values()):
         end = ""
     meaning = f"not surely {INTEREST:.0%} apart; ± does not tell"

@@ -149,7 +149,7 @@ class Sentences(unittest.TestCase):
             "at most 2% worse in the other): all workloads: system.",
             "All freed and told to give back (large; 30.0 MiB were live): all keep at most 0.50 MiB.",
             "Also tied (not surely 2% apart; ± does not tell): time: none; memory: none; "
-            "all other pairs differ.",
+            "all pairs that tie neither here nor above differ.",
             "Memory: RSS minus that at the start (2.00 to 4.00 MiB, c). *: not surely worse than the best median.",
             "Not measured here: threads that free each other's blocks",
         ):
@@ -162,7 +162,7 @@ class Sentences(unittest.TestCase):
                 e["ns_per_op"] *= 10 / 13
         text = text_of(made_up(rows))
         self.assertRegex(text, r"Fastest: tiny: (b [(]tied: system|system [(]tied: b)[)][.]")
-        self.assertIn("): time: none; memory: none; all other pairs differ.", text)
+        self.assertIn("): time: none; memory: none; all pairs that tie neither here nor above differ.", text)
 
     def test_ties_that_the_sentence_on_the_best_does_not_say(self) -> None:
         # b scatters between a on one side, and c and d, which are alike, on the other.
@@ -192,7 +192,7 @@ class Sentences(unittest.TestCase):
         # No measure or workload is left out, what is cut says so, and nothing false is said of the others.
         made = answer.answer(bench_results.load(EXAMPLE))
         whole = answer.ties_sentence(made)
-        self.assertTrue(whole.endswith("; all other pairs differ."), whole)
+        self.assertTrue(whole.endswith("; all pairs that tie neither here nor above differ."), whole)
         for lines in range(len(answer.wrap(whole)) - 1, 2, -1):
             text = answer.ties_sentence(made, lines)
             self.assertLessEqual(len(answer.wrap(text)), lines)
