@@ -1,7 +1,6 @@
 /* Memory: what is asked of the operating system, what comes back, and what happens if it has none.
  * Each part in a process of its own, so that none inherits the heap of another. */
 #include "gomalloc.h"
-#include "guard.h"
 #include "hardened.h"
 #include "mheap.h"
 #include "options.h"
@@ -120,7 +119,6 @@ static void test_failing_maps(void) {
 /* In a new process: an address space of so many MiB more than there is. */
 static void in_small_space(int megabytes) {
     struct rlimit limit;
-    guard_never(); /* the clock would decide how many pages they take */
     getrlimit(RLIMIT_AS, &limit);
     limit.rlim_cur = vsz() + ((size_t)megabytes << 20);
     setrlimit(RLIMIT_AS, &limit);
@@ -133,10 +131,12 @@ static void in_small_space(int megabytes) {
     }
     if (n == MOST || errno != ENOMEM)
         _exit(9);
-    /* Half of the space must be usable. Hardened, such a block takes 4,864 bytes, and some slots
-     * wait. */
-    const size_t more = HARDENED ? bytes * 3 / 16 + (320 << 10) : 0;
-    if (bytes + more < (size_t)megabytes << 19)
+    /* Half of the space must be usable. Hardened, some have guards: two pages each. How many, the
+     * clock decides; they count as large ones. */
+    struct gom_memstats m;
+    gom_memstats(&m);
+    const size_t guards = (m.by_size[0].mallocs - m.by_size[0].frees) * (2 * 8192 - 4096);
+    if (bytes + guards < (size_t)megabytes << 19)
         _exit(8);
     if (gom_malloc((size_t)megabytes << 20) || errno != ENOMEM)
         _exit(7);
