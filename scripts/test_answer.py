@@ -162,7 +162,9 @@ class Sentences(unittest.TestCase):
                 e["ns_per_op"] *= 10 / 13
         text = text_of(made_up(rows))
         self.assertRegex(text, r"Fastest: tiny: (b [(]tied: system|system [(]tied: b)[)][.]")
-        self.assertIn("): time: none; memory: none; all pairs that tie neither here nor above differ.", text)
+        self.assertIn(
+            "): time: none; memory: none; all pairs that tie neither here nor above differ.", text
+        )
 
     def test_ties_that_the_sentence_on_the_best_does_not_say(self) -> None:
         # b scatters between a on one side, and c and d, which are alike, on the other.
@@ -192,7 +194,9 @@ class Sentences(unittest.TestCase):
         # No measure or workload is left out, what is cut says so, and nothing false is said of the others.
         made = answer.answer(bench_results.load(EXAMPLE))
         whole = answer.ties_sentence(made)
-        self.assertTrue(whole.endswith("; all pairs that tie neither here nor above differ."), whole)
+        self.assertTrue(
+            whole.endswith("; all pairs that tie neither here nor above differ."), whole
+        )
         for lines in range(len(answer.wrap(whole)) - 1, 2, -1):
             text = answer.ties_sentence(made, lines)
             self.assertLessEqual(len(answer.wrap(text)), lines)

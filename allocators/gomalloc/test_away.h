@@ -5,6 +5,7 @@
 
 #include "mheap.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 static inline bool pages_are_away(void) {
@@ -18,8 +19,11 @@ static inline bool pages_are_away(void) {
 
 /* Of the helper's, who works by itself, too. */
 static inline void wait_for_pages(void) {
-    while (pages_are_away())
+    for (unsigned long ms = 0; pages_are_away(); ms++) {
+        if (ms > 300000)
+            exit(9); /* nobody gives them back */
         usleep(1000);
+    }
 }
 
 #endif

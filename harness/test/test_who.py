@@ -403,8 +403,9 @@ class Running(WhoTest):
         shutil.copy("/bin/sleep", program)
         shutil.copy(GOMALLOC, library)
         child = self.start(program, 60, env={**os.environ, "LD_PRELOAD": str(library)})
-        while self.who(child.pid, code=None)["processes"][0]["state"] != "known":
-            pass  # its dynamic linker is at work
+        deadline = time.monotonic() + 300  # its dynamic linker is at work
+        while (seen := self.who(child.pid, code=None)["processes"][0])["state"] != "known":
+            self.assertLess(time.monotonic(), deadline, seen)
         program.unlink()
         library.unlink()
         seen = self.one(child.pid)

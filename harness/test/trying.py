@@ -33,11 +33,12 @@ def new_marker() -> str:
 def unused_port() -> int:
     """None that the kernel would give to another who asks for any, before the server has it."""
     least = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
+    for _ in range(1000):
         port = random.choice(range(1024, least) or range(1024, 1 << 16))
         with socket.socket() as tried, contextlib.suppress(OSError):
             tried.bind(("127.0.0.1", port))
             return port
+    raise OSError("no port of this machine is to be had")
 
 
 def await_handler(driver: "subprocess.Popen[Any]", number: int) -> None:

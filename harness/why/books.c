@@ -365,8 +365,10 @@ static void read_inner(struct books *b, struct process_book *p, int64_t rss) {
     b->paid = books_cpu() - before;
 }
 
-/* False: it has no memory, or not that of this book, or nothing is known of its blocks. */
-static bool take(struct books *b, struct process_book *p, struct split *s) {
+/* False: it has no memory, or not that of this book, or nothing is known of its blocks. `command`:
+ * its name, or "". */
+static bool take(struct books *b, const struct process_book *p, struct split *s, char *command,
+                 size_t size) {
     char path[64];
     s->at = books_now() - b->began;
     snprintf(path, sizeof path, "/proc/%d/smaps", (int)p->pid);
@@ -374,7 +376,7 @@ static bool take(struct books *b, struct process_book *p, struct split *s) {
         !has_book(&b->maps, p))
         return false;
     snprintf(path, sizeof path, "/proc/%d/comm", (int)p->pid);
-    read_line(path, p->command, sizeof p->command);
+    read_line(path, command, size);
     if (p->no_sizes)
         return false;
     split_take(p->shared, &b->maps, p->pid, b->short_folder, s);
@@ -388,10 +390,14 @@ static void look_at(struct books *b, struct process_book *p) {
         finish(b, p);
         return;
     }
-    const int held   = mappings_hold(p->pid);
-    const bool taken = take(b, p, &s), lasted = mappings_lasted(held);
+    char command[sizeof p->command] = "";
+    const int held                  = mappings_hold(p->pid);
+    const bool taken                = take(b, p, &s, command, sizeof command);
+    const bool lasted               = mappings_lasted(held);
     if (!lasted && has_ended(p->pid))
         finish(b, p);
+    if (lasted && *command)
+        memcpy(p->command, command, sizeof command);
     if (!lasted || !taken)
         return;
     p->unsure = atomic_load_explicit(&p->shared->unsure, memory_order_relaxed);

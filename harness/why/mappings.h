@@ -28,8 +28,8 @@ bool mappings_read(struct mappings *, const char *path);
 /* The memory that a process has now. Below 0: it has none, or nobody may look. */
 int mappings_hold(pid_t);
 
-/* Does the process still have it? After an exec or its end, a list of it ends early. Closes `held`.
- */
+/* Does the process still have it? After an exec or its end, a list of it ends early, once nobody
+ * else reads it. Closes `held`. */
 bool mappings_lasted(int held);
 void mappings_free(struct mappings *);
 

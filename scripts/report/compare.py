@@ -222,12 +222,12 @@ def together(a: Facts, b: Facts) -> Facts:
     return Facts(both(a.machine, b.machine), both(a.run, b.run), libraries, a.summaries, a.own)
 
 
-def alone(run: Results, names: list[str]) -> Results:
+def alone(which: str, run: Results, names: list[str]) -> Results:
     """The rows of these allocators. Raises ValueError for one that the run does not have."""
     for name in names:
         if name not in run.allocators:
             there = ", ".join(run.allocators)
-            raise ValueError(f"it has no allocator {name}; there are {there}")
+            raise ValueError(f"{which} has no allocator {name}; there are {there}")
     return replace(run, rows=[r for r in run.rows if r.allocator in names])
 
 
@@ -253,7 +253,7 @@ def page(
     """`names` are those of the two folders; `only` these allocators, or all if there is none."""
     narrower = []
     if only:
-        a, b = alone(a, only), alone(b, only)
+        a, b = alone("A", a, only), alone("B", b, only)
         said = f"Compared are the rows of these alone: {answer.listed(only)}."
         narrower.append(Sentence("s-alone", "absent", said))
     found = changes(a, b)

@@ -55,7 +55,9 @@ const MIB = 2 ** 20, above = (what) => (e) => e[`rss_${what}_bytes`] - e.rss_sta
 const OF = { time: (e) => e.ns_per_op, memory: above("live"), peak: (e) => max(4096, above("peak")(e)) };
 const grouped = (list, keyOf) => [...list.reduce((all, x) => all.set(keyOf(x), [...(all.get(keyOf(x)) ?? []), x]), new Map())];
 const plural = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`, placeOf = (e) => `${e.workload} at ${plural(e.threads, "thread")}`;
-const logs = (a, b, of) => a.good.flatMap((e) => b.good.filter((o) => o.block === e.block).map((o) => log(of(e)) - log(of(o))));
+const byRound = (row, of) => new Map(grouped(row.good, (e) => e.block).map(([n, all]) => [n, mean(all.map((e) => log(of(e))))]));
+const logs = (a, b, of, other = byRound(b, of)) =>
+  [...byRound(a, of)].filter(([n]) => other.has(n)).map(([n, x]) => x - other.get(n));
 const question = (what, rows, of = OF[what], middle = (row) => median(row.good.map(of))) => {
   const ranked = rows.filter((row) => row.whole && !row.floor && row.good.every((e) => of(e) > 0));
   ranked.sort((a, b) => middle(a) - middle(b) || (a.name < b.name ? -1 : 1)); // the best first
@@ -98,14 +100,14 @@ const WORDS = {
   memory: ["takes least memory", "tie for least memory", "take less memory", "memory"],
   peak: ["has the lowest peak of memory", "tie for the lowest peak of memory", "have a lower peak of memory", "peaks of memory"],
 };
+const isComparable = ({ asked }) => asked.some(({ ranked }) => ranked.filter((row) => row.good.length > 1).length > 1);
 // Who is best in what is asked, by how much, and with whom it ties.
 const best = ({ rows, asked }, q, [first, ...others] = q.ranked) => {
   const [is, tie, better, what] = WORDS[q.what], rounds = min(...rows.map((row) => row.good.length));
   if (!others.length) return first && `${first.name} alone can be ranked: there is nothing to compare.`;
   const v = median(first.good.map(q.what === "peak" ? above("peak") : q.of)), time = v < 9999.5 ? `${v} ns` : `${v / 1000} us`;
   const value = q.what === "time" ? `an operation takes ${time}` : `${v / MIB} MiB above the start`;
-  const comparable = asked.some(({ ranked }) => ranked.filter((row) => row.good.length > 1).length > 1);
-  if (!comparable) return `${first.name} ${is} by one sample, which may be noise: ${value}.`;
+  if (!isComparable({ asked })) return `${first.name} ${is} by one sample, which may be noise: ${value}.`;
   const none = rounds < FEW && !q.better.length;
   if (none) return `${plural(rounds, "sample")} of each are too few to tell ${what} apart; more repetitions do.`;
   const ties = others.filter((row) => !wins(q, first, row) && !wins(q, row, first));
@@ -120,10 +122,12 @@ const best = ({ rows, asked }, q, [first, ...others] = q.ranked) => {
   return `${listed([first, ...ties])} ${tie} (${seen}). The lowest median is ${first.name}'s: ${much}`;
 };
 // Beaten is what another is better than for sure in time or memory, and at most 2 % worse in the other.
-const front = ({ asked, asked: [time, memory] }, both = time.ranked.filter((row) => memory.ranked.includes(row))) => {
-  const bearable = (q, a, b) => wins(q, a, b) || (!wins(q, b, a) && ratio(a, b, q.of)[0] <= 1.02);
-  const beats = (a, b) => asked.some((q) => wins(q, a, b)) && asked.every((q) => bearable(q, a, b));
-  const left = both.filter((b) => !both.some((a) => beats(a, b))), named = left.length ? left : both;
+const bearable = (q, a, b) => wins(q, a, b) || (!wins(q, b, a) && ratio(a, b, q.of)[0] <= 1.02);
+const beats = ({ asked }, a, b) => asked.some((q) => wins(q, a, b)) && asked.every((q) => bearable(q, a, b));
+const inBoth = ({ asked: [time, memory] }) => time.ranked.filter((row) => memory.ranked.includes(row));
+const unbeaten = (p, both = inBoth(p), left = both.filter((b) => !both.some((a) => beats(p, a, b)))) =>
+  left.length ? left : both;
+const front = (p, { asked, asked: [time] } = p, named = unbeaten(p)) => {
   if (!named.length || time.ranked.length < 2 || !asked.some((q) => q.better.length)) return "";
   const all = named.length === time.ranked.length, whose = `${listed(named)} ${named.length > 1 ? "are" : "is"} not`;
   return `${all ? "no allocator is" : whose} clearly beaten in speed and memory together.`;
@@ -144,17 +148,30 @@ const kept = (e) => above("live")(e) - e.usable_bytes + (e.untouched_bytes ?? 0)
 const BYTES = ["rss_live_bytes", "rss_start_bytes", "live_bytes"].map((name) => (e) => e[name]);
 const tables = ({ workload, threads, core, rows, asked }) => rows.flatMap((row) => {
   const whose = `${mark}${row.name}${row.floor ? " (floor)" : ""}; ${threads}`, memory = above(core ? "live" : "peak");
-  const [first] = places.filter((p) => p.workload === workload).sort((a, b) => a.threads - b.threads);
+  const [first, second] = places.filter((p) => p.workload === workload).sort((a, b) => a.threads - b.threads);
   const scaled = first.rows.filter((r) => r.name === row.name).map((r) => median(row.good.map(speed)) / median(r.good.map(speed)));
   const bytes = [...BYTES, ...(row.good.some(slack) ? [slack, kept] : []), above("drained"), above("purged")];
   return [
     [`Time and memory on ${workload}: medians and ${about}: ${whose}`, [...spread(row, OF.time), ...spread(row, memory, MIB)]],
-    [`Throughput of all threads together on ${workload}: ${whose}`, [...spread(row, speed), ...scaled]],
+    second && [`Throughput of all threads together on ${workload}: ${whose}`, [...spread(row, speed), ...scaled]],
     [`Where resident bytes are on ${workload}: medians, MiB: ${whose}`, bytes.flatMap((of) => spread(row, of, MIB).slice(0, 1))],
     [`Relative to ${base} on ${workload}: ${whose}`, asked.flatMap((q) => multiple(row, q))],
-  ];
+  ].filter(Boolean);
 });
 const known = new Map(places.flatMap(tables));
+// Whom a line of the first calls beaten, and of the last, better or worse than the base.
+const ASKED = { time: ["faster", "slower"], memory: ["smaller", "larger"], peak: ["smaller", "larger"] };
+const told = (q, row, to = q.ranked.find((r) => r.name === base)) =>
+  ASKED[q.what].find((_, worse) => (worse ? wins(q, to, row) : wins(q, row, to)));
+const isBeaten = (p, row) => isComparable(p) && inBoth(p).includes(row) && !unbeaten(p).includes(row);
+const verdictsOn = (p) => p.rows.filter((row) => !row.floor).flatMap((row) => {
+  const whose = `${mark}${row.name}; ${p.threads}`;
+  return [
+    [`Time and memory on ${p.workload}: medians and ${about}: ${whose}`, [isBeaten(p, row) && "yes"]],
+    [`Relative to ${base} on ${p.workload}: ${whose}`, p.asked.map((q) => told(q, row))],
+  ];
+});
+const judged = new Map(places.flatMap(verdictsOn)), JUDGED = /^(yes|faster|slower|smaller|larger)/;
 
 // What the page says must agree in words, and in numbers as they are rounded. What is drawn at random agrees in 15 %.
 const NUMBER = /(?<![^\s(])(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)(?![^\s);])/; // but none within a name
@@ -170,20 +187,28 @@ const findings = found(page, new RegExp(`<li id="${mark && `${its}-`}s-(?!purge|
 const said = [...findings, ...found(page, /(; [^;]*samples? each)<\/p>/g)];
 const wrong = said.filter((one) => !wanted.some((other) => agree(one, other))).map((one) => `${one}: the file says otherwise`);
 wrong.push(...wanted.filter((one) => !said.some((other) => agree(other, one))).map((one) => `Not said: ${one}`));
-const numbers = (cells) => found(cells, /<td>([^<]*\d[^<]*)</g), LINE = /<th.*?>(.*?)<\/th>(.*?)<\/tr>/gs;
-const lines = (body) => [...body.matchAll(LINE)].map(([, head, cells]) => [plain(head), ...numbers(cells)]);
+const LINE = /<th.*?>(.*?)<\/th>(.*?)<\/tr>/gs, CELL = /<td>([^<]*\d[^<]*)</g, WORD = /<td class="word">(.*?)<\/td>/g;
+const lines = (body) => [...body.matchAll(LINE)].map(([, head, of]) => [plain(head), found(of, CELL), found(of, WORD)]);
 const TABLE = /<caption>((?:Time and|Throughput|Where|Relative).*?) <button.*?<tbody>(.*?)<\/tbody>/gs;
+const seen = new Set();
 let count = 0;
 for (const [, title, body] of page.matchAll(TABLE)) {
   const caption = plain(title).replace(/; (by class|class of|no allocator).*/, "");
   const ours = lines(body).filter(([head]) => head.startsWith(mark));
-  ours.forEach(([head, threads, ...cells], i) => {
-    const [, before, larger] = ours[i - 1] ?? [];
+  ours.forEach(([head, [threads, ...cells], words], i) => {
+    const [, [before, larger]] = ours[i - 1] ?? [, []];
     const whose = `${caption}: ${head}; ${threads}`, [shown, told] = [cells, known.get(whose) ?? []].map((list) => list.join("; "));
+    seen.add(whose);
     if (!agree(shown, told)) wrong.push(`${whose}: it says ${shown}, the file ${told}`);
+    const verdicts = (judged.get(whose) ?? []).map((one) => one || "none");
+    const says = words.map((word) => word.match(JUDGED)?.[0] ?? "none");
+    if (verdicts.join() !== says.slice(0, verdicts.length).join()) wrong.push(`${whose}: it says ${words}, the file ${verdicts}`);
     if (/^Relative/.test(caption) && before === threads && larger - cells[0] > 0) wrong.push(`${whose}: it stands below ${larger}`);
     count += cells.length;
   });
 }
+// The harness alone (floor) is in no table of memory or multiples.
+const needed = [...known.keys()].filter((whose) => !/^(Where|Relative).* \(floor\); \d+$/.test(whose));
+wrong.push(...needed.filter((whose) => !seen.has(whose)).map((whose) => `Not there: ${whose}`));
 console.log([...wrong, `${findings.length} sentences and ${count} numbers are recomputed; ${wrong.length} disagree`].join("\n"));
 process.exitCode = wrong.length || !findings.length ? 1 : 0;

@@ -126,7 +126,10 @@ class Compare(DriverTest):
             ((f"A={one}",), usage),
             ((f"B={one}",), usage),
             ((f"A={one}", "B=/nowhere"), "No such file|not a run|no bench.json"),
-            ((f"A={one}", f"B={one}", "ALLOCATORS=a typo"), "no allocator typo; there are a, "),
+            (
+                (f"A={one}", f"B={one}", "ALLOCATORS=a typo"),
+                "A has no allocator typo; there are a, ",
+            ),
         ):
             result = run("make", "compare", *words, cwd=ROOT, env=clean_environment())
             self.assertEqual(result.returncode, 2, words)

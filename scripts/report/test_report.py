@@ -721,13 +721,17 @@ class WholePage(DriverTest):
         )
         multiple = re.search(r"\d\.\d(\d) times system&#39;s", text)
         tie = re.search(r", ([\w-]+)[\w ,-]* tie as the fastest", text)
-        assert multiple and tie
+        row = re.search(r'<tr data-a="scudo" data-t="2">.*?</tr>', text)
+        assert multiple and tie and row
         another = multiple[0].replace(f"{multiple[1]} ", f"{(int(multiple[1]) + 2) % 10} ")
         for right, wrong in (
             (multiple[0], another),
             ("<td>-</td><td>-</td>", "<td>0</td><td>-</td>"),
             ("; 9 samples each", "; 8 samples each"),
             (tie[0], tie[0].replace(tie[1], "scudo")),
+            (">faster</td>", ">slower</td>"),
+            (">yes, by gomalloc<", ">no<"),
+            (row[0], ""),
         ):
             self.assertIn(right, text)
             self.assertEqual(self.recompute(text.replace(right, wrong)).returncode, 1)
@@ -791,6 +795,14 @@ class WholePage(DriverTest):
             self.assertIn(right, text)
             result = self.recompute(text.replace(right, wrong), folder / "bench.json")
             self.assertEqual(result.returncode, 1, wrong)
+
+    def test_rounds_of_two_samples(self) -> None:
+        """As `--order mirrored` makes them. The mean of a round's logarithms is one sample."""
+        times = {"system": 10.0, "a": 9.4, "b": 5.0}
+        twice = [e for seed in (1, 2) for e in noisy(times, rounds=9, noise=0.05, seed=seed)]
+        text = self.made(document(twice))
+        done = self.recompute(text, self.directory / "run" / "bench.json")
+        self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_a_number_in_a_name_is_not_rounded(self) -> None:
         text = self.made(document(noisy({"system": 10.0, "x-1.4": 5.0})))
