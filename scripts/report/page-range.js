@@ -163,11 +163,11 @@ const ranging = (state, { around, linearTicks, label, number, copied, changed })
   };
 
   // --- the choice --------------------------------------------------------------------------------
-  // As much of the whole as was asked for, and at least LEAST of it.
+  // As much of the whole as was asked for, and at least LEAST of it. What lacks as little as is rounded away is the whole.
   const fit = (part, from, to) => {
     const [low, high] = whole(part), width = Math.min(high - low, Math.max(Math.abs(to - from), labels(part) ? 1 : (high - low) * LEAST));
     const start = Math.min(Math.max(Math.min(from, to), low), high - width);
-    return width >= high - low ? null : [start, start + width].map((v) => Number(v.toPrecision(6))); // as a link has them
+    return width >= (high - low) * (1 - 1e-5) ? null : [start, start + width].map((v) => Number(v.toPrecision(6))); // as a link has them
   };
   const choose = (part, from, to) => {
     const chosen = Number.isFinite(from + to) ? fit(part, from, to) : null;
