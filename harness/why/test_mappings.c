@@ -98,7 +98,7 @@ static bool goes(int held) {
 
 /* Its memory goes when a process becomes another program, and when it ends. */
 static void test_held(void) {
-    int go[2], gone[2];
+    int go[2] = {-1, -1}, gone[2] = {-1, -1};
     char byte = 0;
     OK(pipe2(go, O_CLOEXEC) == 0 && pipe2(gone, O_CLOEXEC) == 0, "two pipes");
     const pid_t child = fork();
