@@ -19,6 +19,8 @@ from gate_proof.planted import Cost, Plant
 GOMALLOC = BUILD / "libgomalloc.so"
 OPS = 20_000
 WARM_UP = 131_072  # operations of tiny
+# Of gomalloc's metadata. Where it cannot go below what is there, its mapping is so much larger at first.
+ALIGNMENT = 256 << 10
 
 
 class Plants(DriverTest):
@@ -77,8 +79,10 @@ class Plants(DriverTest):
         library = self.built("b.so", planted.resident("tiny/threads:1", size))
         counts = self.counted(library, "calls")
         for metric in ("rss_peak_bytes", "rss_drained_bytes", "bytes_mapped"):
-            added = counts[metric] - plain[metric]
-            self.assertLess(abs(added - size), 3 * deterministic.PAGE, metric)
+            off = abs(counts[metric] - plain[metric] - size)
+            if metric == "bytes_mapped":  # of two libraries, one may happen to lie so
+                off = min(off, abs(off - ALIGNMENT))
+            self.assertLess(off, 3 * deterministic.PAGE, metric)
 
     def instructions(self, workload: str, *plants: Plant) -> float:
         """Of an operation."""
