@@ -696,6 +696,22 @@ MUTANTS = [
         "is ended with it",
     ),
     (
+        "descendants: any thread may have started them",
+        "harness/support/descendants.c",
+        " && folder.st_nlink == 3",
+        "",
+        "harness/support/test_descendants",
+        "second thread starts one: two are found",
+    ),
+    (
+        "descendants: one lives on after its first thread",
+        "harness/support/descendants.c",
+        "state == 'Z' && threads <= 1",
+        "state == 'Z'",
+        "harness/support/test_descendants",
+        "the first thread has ended: both are ended",
+    ),
+    (
         "no survivors: a killed driver takes its child along",
         "harness/support/spawn.c",
         "prctl(PR_SET_PDEATHSIG, SIGKILL);",

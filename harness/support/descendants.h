@@ -1,7 +1,8 @@
 /* The processes that this one started, and those that these started: found, counted, ended.
  *
  * This process must be their subreaper (spawn_prepare): what loses its parent, a daemon, comes back
- * to it. Nothing that a program starts can leave the tree. */
+ * to it. Nothing that a program starts can leave the tree. This process's first thread starts them
+ * all: no other one's children are looked for. */
 #ifndef SPANBENCH_DESCENDANTS_H
 #define SPANBENCH_DESCENDANTS_H
 

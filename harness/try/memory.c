@@ -1,5 +1,6 @@
 #include "memory.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
@@ -8,9 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool read_file(pid_t process, const char *name, char *text, size_t size) {
-    char path[48];
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)process, name);
+static bool read_file(const char *folder, const char *name, char *text, size_t size) {
+    char path[80];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -18,6 +19,25 @@ static bool read_file(pid_t process, const char *name, char *text, size_t size) 
     close(fd);
     text[got > 0 ? got : 0] = '\0';
     return got > 0;
+}
+
+/* Reads what one of a process's threads knows of their memory. The first thread
+ * knows nothing any more once it has ended, and the others live on. */
+static bool read_of_any(pid_t process, const char *name, const char *key, char *text, size_t size) {
+    char folder[64];
+    snprintf(folder, sizeof folder, "/proc/%d", (int)process);
+    if (read_file(folder, name, text, size) && strstr(text, key))
+        return true;
+    snprintf(folder, sizeof folder, "/proc/%d/task", (int)process);
+    DIR *dir   = opendir(folder);
+    bool known = false;
+    for (const struct dirent *entry; dir && !known && (entry = readdir(dir));) {
+        snprintf(folder, sizeof folder, "/proc/%d/task/%.20s", (int)process, entry->d_name);
+        known = *entry->d_name != '.' && read_file(folder, name, text, size) && strstr(text, key);
+    }
+    if (dir)
+        closedir(dir);
+    return known;
 }
 
 /* Of a line "key:   123 kB"; -1: there is none. */
@@ -28,7 +48,7 @@ static int64_t kib_of(const char *text, const char *key) {
 
 bool memory_count(pid_t process, struct memory_counters *m) {
     char text[4096];
-    if (!read_file(process, "status", text, sizeof text))
+    if (!read_of_any(process, "status", "\nVmRSS:", text, sizeof text))
         return false;
     *m = (struct memory_counters){.rss        = kib_of(text, "\nVmRSS:"),
                                   .high_water = kib_of(text, "\nVmHWM:"),
@@ -40,7 +60,7 @@ bool memory_count(pid_t process, struct memory_counters *m) {
 
 bool memory_walk(pid_t process, struct memory_walk *m) {
     char text[4096];
-    if (!read_file(process, "smaps_rollup", text, sizeof text))
+    if (!read_of_any(process, "smaps_rollup", "\nRss:", text, sizeof text))
         return false;
     *m = (struct memory_walk){.rss  = kib_of(text, "\nRss:"),
                               .pss  = kib_of(text, "\nPss:"),

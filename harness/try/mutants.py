@@ -32,6 +32,14 @@ MUTANTS = [
         "test_memory_of_a_child_that_nobody_saw",
     ),
     (
+        "memory: known after the first thread's end",
+        "harness/try/memory.c",
+        "known = *entry->d_name != '.' &&",
+        "known = false &&",
+        "harness/try/test_memory",
+        "one whose first thread has ended: the kernel's counters",
+    ),
+    (
         "peak: pages that processes share count once",
         "harness/try/watch.c",
         "p->shared = m.rss - m.pss;",

@@ -10,11 +10,12 @@
 #include <time.h>
 
 /* Seconds. */
-static const double readings_share = 0.005;
+static const double readings_share = 0.0025;
 /* Walks may take this at once, and this share of the time: of several processes, and of one. */
 static const struct {
     double at_once, share;
-} walks_of_several = {0.02, 0.01}, walks_of_one = {0.002, 0.003};
+} walks_of_several = {0.02, 0.01}, walks_of_one = {0.0002, 0.002};
+static const double first_guess = 20e-12; /* what a walk takes for each byte, until one was timed */
 static const double shortest_rest = 0.001, longest_rest = 0.1;
 static const double walk_after =
     0.005; /* a process came or went, or several use more or less memory */
@@ -42,6 +43,7 @@ struct watch {
     atomic_bool too_many; /* relaxed: it stands alone */
 
     double start, last_walk, walks_cpu, spacing, last_point;
+    double for_each_byte; /* of RSS, what the last walk took */
     int64_t rss_at_walk;
     bool changed; /* a process came or went since the last walk */
     pid_t first;
@@ -90,10 +92,10 @@ static void note(struct watch *w, const struct descendant *d, size_t hint) {
         w->result.processes++;
     }
     if (fresh) {
-        *p         = (struct process){.pid = d->process, .shared = -1};
-        w->changed = true;
+        *p = (struct process){.pid = d->process, .shared = -1};
         if (p->pid == w->first)
             p->shared = w->result.shared, p->file = INT64_MAX;
+        w->changed = w->changed || p->shared < 0;
     }
     const bool rose = fresh || m.high_water > p->now.high_water;
     p->parent       = d->parent;
@@ -149,8 +151,10 @@ static double walk_due(const struct watch *w) {
 static bool is_walk_due(const struct watch *w, double now) {
     const double at_once =
         w->result.processes > 1 ? walks_of_several.at_once : walks_of_one.at_once;
-    const double share = w->result.processes > 1 ? walks_of_several.share : walks_of_one.share;
-    return now - w->last_walk >= walk_due(w) && w->walks_cpu <= at_once + share * (now - w->start);
+    const double share  = w->result.processes > 1 ? walks_of_several.share : walks_of_one.share;
+    const double budget = at_once + share * (now - w->start);
+    const double takes  = w->changed ? 0 : (double)total_rss(w) * w->for_each_byte;
+    return now - w->last_walk >= walk_due(w) && w->walks_cpu + takes <= budget;
 }
 
 static void walk(struct watch *w, double now) {
@@ -169,10 +173,12 @@ static void walk(struct watch *w, double now) {
         if (p->pid == w->first)
             w->result.shared = p->shared;
     }
-    w->rss_at_walk = total_rss(w);
-    w->last_walk   = now;
-    w->changed     = false;
-    w->walks_cpu += seconds_of(CLOCK_THREAD_CPUTIME_ID) - before;
+    w->rss_at_walk    = total_rss(w);
+    w->last_walk      = now;
+    w->changed        = false;
+    const double took = seconds_of(CLOCK_THREAD_CPUTIME_ID) - before;
+    w->walks_cpu += took;
+    w->for_each_byte = w->rss_at_walk > 0 ? took / (double)w->rss_at_walk : first_guess;
     w->result.walks++;
 }
 
@@ -294,6 +300,7 @@ struct watch *watch_start(pid_t first, int64_t shared, pid_t left_out) {
     w->left_out      = left_out;
     w->result.shared = shared;
     w->start         = seconds_of(CLOCK_MONOTONIC);
+    w->for_each_byte = first_guess;
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
