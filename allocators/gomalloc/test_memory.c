@@ -280,7 +280,7 @@ static void scavenge_by_and_by(int way) {
     for (int i = 0; i < MEGABYTES; i++)
         gom_free(p[i]);
     const size_t full = rss();
-    for (int i = 0; i < 3000 && rss() > start + ((size_t)MEGABYTES << 19); i++) {
+    for (int i = 0; i < 30000 && rss() > start + ((size_t)MEGABYTES << 19); i++) {
         usleep(10000);
         go_on((enum way)way);
     }
@@ -309,7 +309,7 @@ static int stand_still(void) {
     for (int i = 0; i < COUNT; i++)
         gom_free(p[i]);
     const size_t full = rss();
-    for (int i = 0; i < 3000 && rss() > full / 2; i++)
+    for (int i = 0; i < 30000 && rss() > full / 2; i++)
         usleep(10000);
     return rss() > full / 2;
 }
