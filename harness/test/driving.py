@@ -101,8 +101,13 @@ def of_processes(name: str) -> dict[int, bytes]:
     return found
 
 
-def run(*command: Any, timeout: float = 600, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end and keeps its output. A hang fails the test after ten minutes."""
+PATIENCE = 1800  # seconds, with a hang: a page fault may take twenty times as long as elsewhere
+
+
+def run(
+    *command: Any, timeout: float = PATIENCE, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end and keeps its output. A hang fails the test in the end."""
     return subprocess.run(
         [str(word) for word in command],
         capture_output=True,
@@ -183,7 +188,7 @@ def run_unread(*command: Any) -> subprocess.CompletedProcess[str]:
             stdout=nobody,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=600,
+            timeout=PATIENCE,
         )
 
 
