@@ -32,38 +32,38 @@ static void *start_one_and_end(void *pipe) {
     return NULL;
 }
 
-static void start_in_a_thread(void *start(void *), int *pipe) {
+static void start_in_a_thread(void *start(void *), void *pipe) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, start, pipe) != 0)
         _exit(1);
 }
 
 /* What the child does with its own child. */
-static void of_first_thread(int *pipe) {
+static void of_first_thread(void *pipe) {
     start_one(pipe);
 }
 
-static void of_second_thread(int *pipe) {
+static void of_second_thread(void *pipe) {
     start_in_a_thread(start_one, pipe);
     pause();
 }
 
 /* Its list goes to another thread. */
-static void of_ended_thread(int *pipe) {
+static void of_ended_thread(void *pipe) {
     start_in_a_thread(start_one_and_end, pipe);
     pause();
 }
 
-static void first_has_ended(int *pipe) {
+static void first_has_ended(void *pipe) {
     start_in_a_thread(start_one, pipe);
     pthread_exit(NULL);
 }
 
 /* Which loses its parent. */
-static void orphan(int *pipe) {
+static void orphan(void *pipe) {
     if (fork() == 0) {
         if (fork() == 0)
-            stay(*pipe);
+            stay(*(int *)pipe);
         _exit(0);
     }
     wait(NULL);
@@ -77,7 +77,7 @@ static bool is_there(const struct descendant *found, size_t count, pid_t process
     return false;
 }
 
-static void test_family(void start(int *), bool of_this, const char *what) {
+static void test_family(void start(void *), bool of_this, const char *what) {
     int ends[2];
     pid_t grandchild  = 0;
     const pid_t child = pipe(ends) == 0 ? fork() : -1;
