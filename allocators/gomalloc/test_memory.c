@@ -269,6 +269,13 @@ static void go_on(enum way way) {
         gom_free(p[i]);
 }
 
+/* A look at a sanitizer's shadow takes longer, and the scavenger has a share of the time. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { LOOKS = 9000 };
+#else
+enum { LOOKS = 3000 };
+#endif
+
 /* Frees much and goes on a little: the scavenger must bring the memory back by itself. */
 static void scavenge_by_and_by(int way) {
     enum { BLOCK = 1 << 20, MEGABYTES = 100 };
@@ -280,7 +287,7 @@ static void scavenge_by_and_by(int way) {
     for (int i = 0; i < MEGABYTES; i++)
         gom_free(p[i]);
     const size_t full = rss();
-    for (int i = 0; i < 30000 && rss() > start + ((size_t)MEGABYTES << 19); i++) {
+    for (int i = 0; i < LOOKS && rss() > start + ((size_t)MEGABYTES << 19); i++) {
         usleep(10000);
         go_on((enum way)way);
     }
@@ -309,7 +316,7 @@ static int stand_still(void) {
     for (int i = 0; i < COUNT; i++)
         gom_free(p[i]);
     const size_t full = rss();
-    for (int i = 0; i < 30000 && rss() > full / 2; i++)
+    for (int i = 0; i < 3000 && rss() > full / 2; i++)
         usleep(10000);
     return rss() > full / 2;
 }

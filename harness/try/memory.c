@@ -21,8 +21,8 @@ static bool read_file(const char *folder, const char *name, char *text, size_t s
     return got > 0;
 }
 
-/* Reads what one of a process's threads knows of their memory. The first thread
- * knows nothing any more once it has ended, and the others live on. */
+/* Reads what one of a process's threads knows of their memory. The first one knows nothing any more
+ * once it has ended, and the others may live on. */
 static bool read_of_any(pid_t process, const char *name, const char *key, char *text, size_t size) {
     char folder[64];
     snprintf(folder, sizeof folder, "/proc/%d", (int)process);
