@@ -62,6 +62,8 @@
 #:     TEST="harness/core/test_plan scripts/test_table.py"   some of them
 #:     JOBS=n                   so many at once (default: one more than there are CPUs, at most 3)
 #:     SANITIZERS=              those of an allocator's folder without sanitisers (asan, tsan)
+#: make test-slow    the slow ones alone
+#:     MINUTES=30               nothing more is begun then; what is left out is named, and is another part each time
 #: make stress       a long campaign of the allocators that are built here (OPS=25000000 a thread count)
 #: make lint         formatters and static analysis (ci/lint.sh)
 #: make install      spanbench, the libraries that are built here, their headers and manuals; as root, after make
@@ -80,7 +82,7 @@ MAKEFLAGS     += --no-builtin-rules --no-print-directory
 # What the scripts that make calls read from their environment: plain data, which neither make nor a
 # shell reads.
 DATA_VARIABLES := DO WORK BATCH AT_ONCE CPUS SBATCH UNSHARED QUICK ALLOCATORS WORKLOADS GROUP THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS CHECKS PROFILE \
-  RIVALS THP LONG_REST MISUSES SIZES RUNS CMD A BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
+  RIVALS THP LONG_REST MINUTES MISUSES SIZES RUNS CMD A BASE HEAD TIER COMMITS KEEP RUN PROGRAMS CORE
 $(foreach v,$(DATA_VARIABLES),$(if $(filter undefined,$(origin $v)),,\
   $(eval override export $v := $$(value $v))))
 
@@ -93,7 +95,7 @@ B ?= build
 export B
 # Two that build in one folder at once wait for each other. What people run calls make to build, or builds
 # nothing, and is not kept waiting itself. Who is called by a make that holds the lock has it.
-COMMANDS := rivals table answer report compare bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history test test-all lint install uninstall
+COMMANDS := rivals table answer report compare bench bench-programs try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history test test-all test-slow lint install uninstall
 ifneq ($(filter-out $(COMMANDS) include-paths help,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(SPANBENCH_LOCK),$(CURDIR)/$B)
 export SPANBENCH_LOCK := $(CURDIR)/$B
@@ -494,20 +496,32 @@ rivals:
 
 # A program is named by its source; a sanitised one by the folder of its variant, too.
 # None needs the machine for itself, and many wait: one more at once than there are CPUs.
-# The scripts come first, those of whole commands before: they take longest, and the end is short. In make
-# test-all, the first two take as long as all others together.
+# The scripts come first, those of whole commands before: they take longest, and the end is short. Of the slow
+# ones, the first two take as long as all others together. Where time may be over before the end, chance orders those.
 JOBS ?= $(if $(filter 1,$(shell nproc 2>/dev/null || echo 1)),2,3)
 LONGEST = %/test_readme.py %/test_mutants.py
 SHORTER = $(filter-out $(LONGEST),$(TEST_SCRIPTS))
 TESTS = $(filter $(LONGEST),$(TEST_SCRIPTS)) $(filter harness/%,$(SHORTER)) $(filter-out harness/%,$(SHORTER)) \
   $(patsubst $B/%,%,$(TEST_PROGRAMS:$B/test/%=%))
-test test-all:
-	$(call deps,$@)
-	$(if $(filter test-all,$@),$(if $(filter skip,$(DEPS)),,@scripts/report/browser.sh))
-	@$(MAKE) $(jobs) $(if $(filter test-all,$@)$(TEST),tests,quick-tests)
-	@$(if $(filter test-all,$@)$(TEST),,echo '$(words $(PLAIN)) programs are skipped: in make test-all; they run in other variants')
-	@$(if $(filter test-all,$@),TEST_ALL=1) prove --jobs $(JOBS) --exec scripts/run-test \
-	  $(or $(TEST),$(if $(filter test-all,$@),$(TESTS),$(filter-out $(PLAIN),$(TESTS))))
+# Those with a slow part, and where it is in a program's source, each variant.
+TEST_SOURCES = $(TEST_NAMES:=.c) $(foreach f,$(TESTED_FOLDERS),$(patsubst %,%.c,$(call test_sources,$f)))
+WITH_SLOW    = $(basename $(shell grep -lwE 'tap_slow|tap_all' $(TEST_SOURCES)))
+SLOW         = $(filter $(shell grep -lE '^ *@slow$$' $(TEST_SCRIPTS)) $(PLAIN) $(WITH_SLOW) $(WITH_SLOW:%=test-\%/%),$(TESTS))
+SLOW_SHORTER = $(filter-out $(LONGEST),$(SLOW))
+
+TESTS_OF_test      = $(filter-out $(PLAIN),$(TESTS))
+TESTS_OF_test-all  = $(TESTS)
+TESTS_OF_test-slow = $(filter $(LONGEST),$(SLOW)) $(if $(MINUTES),$(shell shuf -e -- $(SLOW_SHORTER)),$(SLOW_SHORTER))
+test-all:  export TEST_ALL := 1
+test-slow: export TEST_ALL := only
+test test-all test-slow:
+	@case "$$MINUTES" in *[!0-9]*|?????*) echo "spanbench: MINUTES takes a whole number, not '$$MINUTES'" >&2; exit 2;; esac
+	$(call deps,$(@:%-slow=%-all))
+	$(if $(filter test,$@)$(filter skip,$(DEPS)),,@scripts/report/browser.sh)
+	@$(MAKE) $(jobs) $(if $(TEST)$(filter-out test,$@),tests,quick-tests)
+	@$(if $(TEST)$(filter-out test,$@),,echo '$(words $(PLAIN)) programs are skipped: in make test-all; they run in other variants')
+	@$(if $(filter test-slow,$@),[ ! "$$MINUTES" ] || export TEST_UNTIL=$$(($$(date +%s) + 60 * MINUTES)); )\
+	prove --jobs $(JOBS) --exec scripts/run-test $(or $(TEST),$(TESTS_OF_$@))
 
 lint:
 	$(call deps,test)
@@ -539,5 +553,5 @@ help:
 clean:
 	rm -rf $B
 
-.PHONY: all registry tests quick-tests tsan rivals bench bench-programs heap try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history answer table report compare test test-all stress lint install uninstall include-paths help clean FORCE
+.PHONY: all registry tests quick-tests tsan rivals bench bench-programs heap try why check check-whole check-tsan check-releases harden gate gate-proof fleet baseline history answer table report compare test test-all test-slow stress lint install uninstall include-paths help clean FORCE
 .SECONDARY:

@@ -26,8 +26,14 @@ FAULTY = BUILD / "faulty"
 SPANBENCH = BUILD / "spanbench"
 PATIENCE = 1800  # seconds, until it is a hang; where page faults are slow, all rows took over 600
 
-# For a case or a class that takes long, or that guards the tests rather than the product.
-slow = unittest.skipUnless(os.environ.get("TEST_ALL"), "in make test-all")
+Case = TypeVar("Case", bound=Callable[..., Any])
+
+
+def slow(case: Case) -> Case:
+    """For a case or a class that takes long, or that guards the tests rather than the product."""
+    case.slow = True  # type: ignore[attr-defined]
+    return unittest.skipUnless(os.environ.get("TEST_ALL"), "in make test-all")(case)
+
 
 # A shell starts what it puts into the background with these ignored; children would inherit that,
 # and no script of theirs could undo it.
@@ -39,16 +45,18 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
 # What `make` reads beside the compilers and their flags.
 VARIABLES = (
     "QUICK ALLOCATORS WORKLOADS THREADS REPS SEED TIMEOUT PRELOAD OUT ARGS "
-    "CHECKS PROFILE MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS TEST JOBS "
+    "CHECKS PROFILE MINUTES MISUSES SIZES RUNS CMD BASE HEAD TIER COMMITS KEEP RUN PROGRAMS TEST JOBS "
     "SANITIZERS DEPS V WERROR DO WORK BATCH AT_ONCE CPUS SBATCH"
 )
 
 
 def clean_environment(**more: Any) -> dict[str, str]:
-    """For a make of its own: without what `make test` and its caller set."""
+    """For a make of its own: without what `make test` and its caller set. Of tests, it runs those that it names."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    if kept.get("TEST_ALL") == "only":
+        kept["TEST_ALL"] = "1"
     return {
-        **{k: v for k, v in kept.items() if k not in VARIABLES.split()},
+        **{k: v for k, v in kept.items() if k not in (*VARIABLES.split(), "TEST_UNTIL")},
         **{k: str(v) for k, v in more.items()},
     }
 

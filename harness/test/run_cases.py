@@ -1,13 +1,39 @@
 """Runs cases of unittest and prints TAP, for scripts/run-test and test_mutants.py."""
 
 import collections
+import functools
 import importlib.util
 import os
 import sys
 import time
 import unittest
+from typing import Any, Iterator, Optional
 
 import tap  # of Debian; tap.h beside this is of C
+
+
+def late() -> Optional[str]:
+    """Why nothing more is begun, where make test-slow had MINUTES and they are over."""
+    until = os.environ.get("TEST_UNTIL")
+    over = until and time.time() >= float(until)
+    return "not begun: the MINUTES of make test-slow were over" if over else None
+
+
+class InTime(unittest.TestSuite):
+    """Each case is skipped that would begin too late. With TEST_ALL=only, those alone are in it that are slow."""
+
+    def addTest(self, test: Any) -> None:
+        if isinstance(test, unittest.TestCase) and os.environ.get("TEST_ALL") == "only":
+            method = getattr(test, test.id().rpartition(".")[2], None)
+            if not hasattr(test, "slow") and not hasattr(method, "slow"):
+                return
+        super().addTest(test)
+
+    def __iter__(self) -> Iterator[Any]:
+        for test in super().__iter__():
+            if isinstance(test, unittest.TestCase) and (reason := late()):
+                setattr(test, "setUp", functools.partial(test.skipTest, reason))
+            yield test
 
 
 def main(test: str) -> int:
@@ -19,7 +45,8 @@ def main(test: str) -> int:
     module = importlib.util.module_from_spec(spec)
     sys.modules["test"] = module
     spec.loader.exec_module(module)
-    load = unittest.defaultTestLoader
+    load = unittest.TestLoader()
+    load.suiteClass = InTime
     names = cases.split(",")
     tests = load.loadTestsFromNames(names, module) if cases else load.loadTestsFromModule(module)
     runner = tap.TAPTestRunner()

@@ -18,8 +18,10 @@ EQUIVALENT, where it is, has those that no test can reject: (promise, file, old,
 the mutants whose promise has it."""
 
 import ast
+import itertools
 import json
 import os
+import random
 import re
 import runpy
 import select
@@ -38,6 +40,7 @@ from typing import Any, Iterable, Optional
 from unittest import mock
 
 from driving import BUILD, ROOT, DriverTest, clean_environment, copy_tree, run, slow
+from run_cases import late
 
 TIMEOUT = 1200  # seconds for a test
 # For one that a mutant makes hang, if it takes less without: so many times as long, and seconds.
@@ -483,8 +486,10 @@ def try_those_of(wanted: list[Mutant], shop: Workshop, timeout: float) -> dict[M
     only = {m: [m.case] if m.case and file_of(m.test).endswith(".py") else [] for m in wanted}
     for slow_too in (False, True):
         of_any = [name for m in left for name in only[m]] if all(only[m] for m in left) else []
-        plain = shop.without(left, slow_too, of_any) if left else {}
-        for m in left:
+        plain = shop.without(left, slow_too, of_any) if left and not late() else {}
+        tried: list[Mutant] = []
+        for m in itertools.takewhile(lambda _: not late(), left):
+            tried.append(m)
             without = plain[m.test]
             if without.problem:
                 outcomes[m] = Outcome(without.problem)
@@ -493,8 +498,21 @@ def try_those_of(wanted: list[Mutant], shop: Workshop, timeout: float) -> dict[M
             elif slow_too or without.may_reject(m.case):
                 outcomes[m] = shop.tried(m, timeout, slow_too, only[m])
             only[m] += without.slow_of(m.case)
-        left = [m for m in left if outcomes.get(m) != Outcome() and not plain[m.test].problem]
+        again = [m for m in tried if outcomes.get(m) != Outcome() and not plain[m.test].problem]
+        left = left[len(tried) :] + (again if not slow_too else [])
+        if over := late():
+            outcomes.update(dict.fromkeys(left, Outcome(skipped=over)))
+            break
     return outcomes
+
+
+def in_turn(files: Iterable[list[Mutant]]) -> list[list[Mutant]]:
+    """Those of most mutants first, which makes the end short. Where time may be over before, it is by chance: each has
+    its turn in some run."""
+    in_order = sorted(files, key=len, reverse=True)
+    if until := os.environ.get("TEST_UNTIL"):
+        random.Random(until).shuffle(in_order)
+    return in_order
 
 
 def try_all(
@@ -503,8 +521,7 @@ def try_all(
     timeout: float = TIMEOUT,
     modules: tuple[str, ...] = (),
 ) -> list[Outcome]:
-    """The outcomes in the order of the mutants. Those of one file of tests are tried in the same tree, the
-    files with most of them first."""
+    """The outcomes in the order of the mutants. Those of one file of tests are tried in the same tree."""
     outcomes: dict[Mutant, Outcome] = {}
     shops = [Workshop(tree, modules) for tree in trees]
     idle: SimpleQueue[Workshop] = SimpleQueue()
@@ -523,7 +540,7 @@ def try_all(
 
     try:
         with ThreadPoolExecutor(len(trees)) as pool:
-            list(pool.map(in_an_idle_one, sorted(of_file.values(), key=len, reverse=True)))
+            list(pool.map(in_an_idle_one, in_turn(of_file.values())))
     finally:
         for shop in shops:
             shop.end()
@@ -609,6 +626,9 @@ class Runner(DriverTest):
         fewer = mock.patch.object(sys.modules[__name__], "TRIES", 2)
         fewer.start()
         self.addCleanup(fewer.stop)
+        in_time = mock.patch.dict(os.environ, TEST_UNTIL="")
+        in_time.start()
+        self.addCleanup(in_time.stop)
 
     def toy(self, words: str) -> Path:
         tree = self.directory / "toy"
@@ -846,6 +866,33 @@ class Runner(DriverTest):
     def test_a_test_that_fails_by_itself_is(self) -> None:
         outcome = self.outcome("one", "1", "test_first", words="one 2")
         self.assertIn("fails without a mutant", outcome.problem)
+
+    def test_none_is_begun_when_the_time_is_over(self) -> None:
+        """What is not tried is skipped, and what was tried is said: of two that live, those before."""
+        for looks, skipped in ((0, (True, True)), (2, (False, True)), (9, (False, False))):
+            answers = itertools.chain([None] * looks, itertools.repeat("over"))
+            with mock.patch.object(sys.modules[__name__], "late", lambda: next(answers)):
+                outcomes = self.several("Toy.test_first", "Toy.test_first")[0]
+            wanted = [Outcome(skipped="over") if of else Outcome() for of in skipped]
+            self.assertEqual(outcomes, wanted, looks)
+            shutil.rmtree(self.directory / "toy")
+
+    def test_one_that_lived_is_no_failure_before_its_slow_cases_ran(self) -> None:
+        over = iter([None, None, *["over"] * 9])
+        with mock.patch.object(sys.modules[__name__], "late", lambda: next(over)):
+            (outcome,) = self.several("Toy.test_end")[0]
+        self.assertEqual(outcome, Outcome(skipped="over"))
+
+    def test_with_little_time_each_has_its_turn(self) -> None:
+        files = [[Mutant(f"{i}", "", "", "", "", "")] * i for i in range(1, 9)]
+        self.assertEqual(in_turn(files), files[::-1])
+        orders = []
+        for until in ("1", "2", "2"):
+            with mock.patch.dict(os.environ, TEST_UNTIL=until):
+                orders.append(in_turn(files))
+            self.assertEqual(sorted(orders[-1], key=len), files)
+        self.assertNotEqual(orders[0], orders[1])
+        self.assertEqual(orders[1], orders[2])
 
     def test_a_test_that_cannot_run_is_skipped_with_its_reason(self) -> None:
         self.assertIn("never here", self.outcome("one", "1", "", ":Toy.test_skipped").skipped)

@@ -4,11 +4,12 @@ import os
 import re
 import signal
 import subprocess
+import time
 import unittest
 from pathlib import Path
 from typing import Any
 
-from driving import ROOT, DriverTest, clean_environment, run, slow
+from driving import BUILD, ROOT, DriverTest, clean_environment, run, slow
 
 # Longer than is asked for: the kernel counts in ticks.
 SPIN = "import time\nwhile time.process_time() < 1.2: sum(range(100000))"
@@ -24,6 +25,21 @@ class B(unittest.TestCase):
 """
 
 
+SOME_SLOW = """
+import sys, unittest
+sys.path.insert(0, "harness/test")
+from driving import slow
+class A(unittest.TestCase):
+    def test_quick(self): pass
+    @slow
+    def test_slow(self): pass
+@slow
+class B(unittest.TestCase):
+    def test_one(self): pass
+    def test_two(self): pass
+"""
+
+
 class RunTest(DriverTest):
     def executable(self, path: Path, script: str) -> None:
         path.parent.mkdir(exist_ok=True)
@@ -35,11 +51,13 @@ class RunTest(DriverTest):
         environment = clean_environment(B=self.directory, **more)
         return run("scripts/run-test", "toy", cwd=ROOT, env=environment)
 
-    def cases(self, *names: str) -> "subprocess.CompletedProcess[str]":
+    def cases(
+        self, *names: str, of: str = CASES, **more: Any
+    ) -> "subprocess.CompletedProcess[str]":
         file = self.directory / "test_toy.py"
-        file.write_text(CASES)
+        file.write_text(of)
         test = f"{file}:{','.join(names)}" if names else file
-        return run("scripts/run-test", test, cwd=ROOT, env=clean_environment())
+        return run("scripts/run-test", test, cwd=ROOT, env=clean_environment(**more))
 
     def spent(self, said: str) -> float:
         """Seconds of CPU time."""
@@ -103,6 +121,67 @@ class RunTest(DriverTest):
             found = re.findall(r"(?m)^ok \d+ (.*)$", result.stdout)
             self.assertEqual([line.removeprefix("- ") for line in found], lines)
         self.assertEqual(self.cases("C").returncode, 1)
+
+    def test_slow_cases_are_left_out_or_alone(self) -> None:
+        every = {"A.test_quick", "A.test_slow", "B.test_one", "B.test_two"}
+        for asked, there, skipped in (
+            ("", every, every - {"A.test_quick"}),
+            ("1", every, set()),
+            ("only", every - {"A.test_quick"}, set()),
+        ):
+            result = self.cases(of=SOME_SLOW, TEST_ALL=asked)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            found = dict(
+                re.findall(r"(?m)^ok \d+ (?:- )?\w+ \(test\.([\w.]+)\) ?(.*)$", result.stdout)
+            )
+            self.assertEqual(set(found), there, asked)
+            why = " # SKIP in make test-all"
+            self.assertEqual({case for case in found if found[case] == why}, skipped, asked)
+        self.assertEqual(
+            self.cases(TEST_ALL="only").returncode, 1, "it has none, and no other test"
+        )
+
+    def test_nothing_is_begun_when_the_time_is_over(self) -> None:
+        why = "not begun: the MINUTES of make test-slow were over"
+        for until, late in (("1", True), (f"{time.time() + 3600:.0f}", False)):
+            limits = {"TEST_ALL": "only", "TEST_UNTIL": until}
+            result = self.cases(of=SOME_SLOW, **limits)
+            self.assertEqual((result.returncode, result.stdout.count("\nok ")), (0, 3), result)
+            self.assertEqual(result.stdout.count(f"# SKIP {why}"), 3 if late else 0)
+            self.assertEqual(f"test_toy.py: 3 skipped: {why}" in result.stderr, late)
+            program = self.program("echo ok 1 - a; echo 1..1", **limits)
+            said = f"1..0 # SKIP {why}\n" if late else "ok 1 - a\n1..1\n"
+            self.assertEqual((program.returncode, program.stdout), (0, said))
+            self.assertEqual(f"# toy: skipped: {why}" in program.stderr, late)
+
+
+class Split(unittest.TestCase):
+    """What make hands to prove."""
+
+    def names_of(self, target: str, **more: Any) -> list[str]:
+        of = f"$(TESTS_OF_{target})"
+        env = clean_environment(B=BUILD.name, SPANBENCH_LOCK=BUILD, **more)
+        told = run("make", f"--eval=told: ; @echo '{of}'", "told", cwd=ROOT, env=env)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        return told.stdout.split()
+
+    def test_quick_and_slow_ones_are_all(self) -> None:
+        quick, slow_ones, every = map(self.names_of, ("test", "test-slow", "test-all"))
+        self.assertEqual(set(quick) | set(slow_ones), set(every))
+        scripts = [name for name in every if name.endswith(".py")]
+        with_slow = {s for s in scripts if re.search("(?m)^ *@slow$", (ROOT / s).read_text())}
+        self.assertGreater(len(with_slow), 30)
+        self.assertEqual(with_slow, {name for name in slow_ones if name.endswith(".py")})
+        for name in ("workloads/timed/test_families", "test-asan/allocators/gomalloc/test_stress"):
+            self.assertIn(name, quick)
+            self.assertIn(name, slow_ones)
+
+    def test_with_little_time_each_has_its_turn(self) -> None:
+        orders = [self.names_of("test-slow", MINUTES=minutes) for minutes in ("", "", "1", "1")]
+        self.assertEqual(orders[0], orders[1])
+        self.assertNotEqual(orders[2], orders[3])
+        for order in orders[1:]:
+            self.assertEqual(sorted(order), sorted(orders[0]))
 
 
 if __name__ == "__main__":
