@@ -1,10 +1,12 @@
 """What the documents say is so: their links lead somewhere, and every command of README.md runs."""
 
 import os
+import random
 import re
 import shutil
 import subprocess
 import unittest
+from unittest import mock
 
 from driving import BUILD, ROOT, TRANSIENT, DriverTest, clean_environment, run, slow
 from run_cases import late
@@ -23,6 +25,14 @@ LESS = {
 # By its promise, of one library against itself it says this in at most one of 100 runs. (Any exit code is make's 2.)
 FOUND_BY_CHANCE = ("make gate", r"(?m)^gate: FAIL: worse in tiny/threads:1 ns/op [+][0-9.]+ ?%; ")
 TIMEOUT = 3600  # seconds for a command; on a quiet machine the slowest takes two minutes
+# What needs what another one has made, and that.
+AFTER = {
+    "make table": "make bench",
+    "make bench QUICK=1 RIVALS=1": "make rivals",
+    "$EDITOR allocators/foo.c": "cp allocators/system.c allocators/foo.c",
+    "make bench QUICK=1": "$EDITOR allocators/foo.c",
+    "make check": "make bench QUICK=1",
+}
 HEADER = "#include <stddef.h>\nvoid *foo_malloc(size_t size);\nvoid foo_free(void *block);\n"
 LIBRARY = """#include "foo.h"
 #include <stdlib.h>
@@ -46,7 +56,35 @@ def commands() -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def in_turn() -> list[str]:
+    """As README has them. Where time may be over before the last one, chance orders what need not come after another."""
+    chains: list[list[str]] = []
+    for text in commands():
+        of = [chain for chain in chains if AFTER.get(text) in chain]
+        if of:
+            of[0].append(text)
+        else:
+            chains.append([text])
+    if until := os.environ.get("TEST_UNTIL"):
+        random.Random(until).shuffle(chains)
+        return [text for chain in chains for text in chain]
+    return commands()
+
+
 class Documents(unittest.TestCase):
+    def test_each_command_has_its_turn(self) -> None:
+        orders = []
+        for until in ("", "1", "2", "2"):
+            with mock.patch.dict(os.environ, TEST_UNTIL=until):
+                orders.append(in_turn())
+        self.assertEqual(orders[0], commands())
+        self.assertNotEqual(orders[1], orders[2])
+        self.assertEqual(orders[2], orders[3])
+        for order in orders:
+            self.assertEqual(sorted(order), sorted(commands()))
+            for text, before in AFTER.items():
+                self.assertLess(order.index(before), order.index(text))
+
     def test_commands_are_found(self) -> None:
         found = commands()
         for command in ("make bench", OWN_TEST, "make help", "$EDITOR allocators/foo.c"):
@@ -124,8 +162,7 @@ class Commands(DriverTest):
         )
 
     def test_each_runs_as_written(self) -> None:
-        said = {}
-        for text in commands():
+        for text in in_turn():
             if text != OWN_TEST:
                 with self.subTest(text):
                     if over := late():
@@ -134,12 +171,11 @@ class Commands(DriverTest):
                     command, found = FOUND_BY_CHANCE
                     if text.startswith(command) and re.search(found, result.stdout):
                         result = self.command(text)
-                    said[text] = result.stdout
                     self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        if "make bench QUICK=1" in said or not late():
-            self.assertRegex(said["make bench QUICK=1"], r"(?m)^foo +\d")
-        if any(text.startswith("make check ") for text in said) or not late():
-            self.check_verdicts()
+                    if text == "make bench QUICK=1":
+                        self.assertRegex(result.stdout, r"(?m)^foo +\d")
+                    if text == "make check":
+                        self.check_verdicts()
 
     def check_verdicts(self) -> None:
         """make check, whose run is the newest of its kind, said of the distribution's allocators what is stored."""

@@ -145,6 +145,19 @@ class Templates(unittest.TestCase):
             self.assertIn("schedule", template.path.read_text())
             self.assertIn("control.py", template.text)
 
+    def test_what_is_limited_ends_before_its_job(self) -> None:
+        """.ci/run begins nothing after some minutes, ends what it has begun, and a gate comes before."""
+        (minutes,) = re.findall(r"(?m)^MINUTES=(\d+)$", (ROOT / ".ci" / "run").read_text())
+        runs = 0
+        for template in self.each():
+            if ".ci/run" in template.text:
+                runs += 1
+                limits = re.findall(
+                    r"(?m)^ *timeout(?:-minutes)?: (\d+)\b", template.path.read_text()
+                )
+                self.assertGreaterEqual(int(limits[0]), int(minutes) + 30)
+        self.assertEqual(runs, 2)
+
     def test_control_runs(self) -> None:
         done = run("/usr/bin/python3", ROOT / "scripts/gate_proof/control.py", "absent.so")
         self.assertEqual(done.returncode, 2)

@@ -31,19 +31,23 @@ __attribute__((used, visibility("default"))) const char *__asan_default_options(
 static inline size_t resident_shadow(void) {
     static const char name[] = "Anonymous:";
     static char text[1 << 16];
-    size_t scale = 0, offset = 0, kept = 0, sum = 0, first;
+    size_t scale = 0, offset = 0, kept = 0, sum = 0, first, last;
     bool is_shadow = false;
-    char dash;
     __asan_get_shadow_mapping(&scale, &offset);
-    const size_t end = offset + ((size_t)1 << (47 - scale));
+#if defined(__aarch64__)
+    const size_t address_bits = 48;
+#else
+    const size_t address_bits = 47;
+#endif
+    const size_t end = offset + ((size_t)1 << (address_bits - scale));
     const int fd     = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
     for (ssize_t got; (got = read(fd, text + kept, sizeof text - 1 - kept)) > 0;) {
         char *line                = text;
         text[kept += (size_t)got] = '\0';
         for (char *stop; (stop = strchr(line, '\n')) != NULL; line = stop + 1) {
             *stop = '\0';
-            if (sscanf(line, "%zx%c", &first, &dash) == 2 && dash == '-')
-                is_shadow = first >= offset && first < end;
+            if (sscanf(line, "%zx-%zx", &first, &last) == 2)
+                is_shadow = last > offset && first < end;
             else if (is_shadow && strncmp(line, name, strlen(name)) == 0)
                 sum += strtoull(line + strlen(name), NULL, 10) << 10;
         }

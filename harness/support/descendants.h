@@ -22,7 +22,8 @@ struct descendant {
  * waited for. At most `limit`: what is more is left out. Returns how many are listed. */
 size_t descendants_list(struct descendant *, size_t limit);
 
-/* The letter of proc(5) for what any process does, as S: it sleeps. Z or X: it has ended. */
+/* The letter of proc(5) for what any process does, as S: it sleeps. X: it has ended. Z: so has its
+ * first thread, and maybe no other. */
 char descendants_state(pid_t process);
 
 /* Adds what one process used, with what it waited for, to a sum; of ru_maxrss it keeps the most. */

@@ -90,14 +90,18 @@ static void test_family(void start(void *), bool of_this, const char *what) {
     OK(read(ends[0], &grandchild, sizeof grandchild) == (ssize_t)sizeof grandchild,
        "%s: is started", what);
     struct descendant found[LIMIT];
-    size_t count = 0;
-    for (int look = 0; count != 2 && look < LOOKS; look++) { /* an end may be on its way */
+    size_t count       = 0;
+    const pid_t parent = of_this ? getpid() : child;
+    for (int look = 0; look < LOOKS; look++) { /* an end may be on its way */
         usleep(REST_US);
         count = descendants_list(found, LIMIT);
+        if (count == 2 && is_there(found, count, child, getpid()) &&
+            is_there(found, count, grandchild, parent))
+            break;
     }
     IS(count, 2, "%s: two are found", what);
     OK(is_there(found, count, child, getpid()), "%s: the child", what);
-    OK(is_there(found, count, grandchild, of_this ? getpid() : child), "%s: its child", what);
+    OK(is_there(found, count, grandchild, parent), "%s: its child", what);
     IS(descendants_end(NULL), 2, "%s: both are ended", what);
     IS(descendants_list(found, LIMIT), 0, "%s: none is left", what);
     close(ends[0]);

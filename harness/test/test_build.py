@@ -499,6 +499,19 @@ class BuiltHere(Tree):
             self.assertIn(f" {path}toy/test_pool ", every)
         self.assertNotIn(plain, quick)
         self.assertIn(plain, every)
+        slow_ones = self.make_well("-n", "test-slow", "DEPS=skip", "MINUTES=1").stdout
+        self.assertIn(plain, slow_ones)
+        self.assertNotIn(" test-toy/allocators/toy/test_pool ", slow_ones)
+        self.assertIn("TEST_UNTIL=", slow_ones)
+        (self.tree / "harness" / "test" / "test_toy.py").write_text(
+            "import os, unittest\nfrom driving import slow\nclass Toy(unittest.TestCase):\n"
+            "    def test_quick(self): self.fail('is left out')\n"
+            "    @slow\n    def test_slow(self): self.assertEqual(os.environ['TEST_ALL'], 'only')\n"
+            "    @slow\n    def test_time(self): self.assertIn('TEST_UNTIL', os.environ)\n"
+        )
+        words = ["test-slow", "DEPS=skip", "TEST=harness/test/test_toy.py"]
+        self.assertIn("Result: PASS", self.make_well(*words, "MINUTES=9").stdout)
+        self.assertIn("not begun", self.make_well(*words, "MINUTES=0").stderr)
         listed = self.make_well("-n", "test", "DEPS=skip", "SANITIZERS=").stdout
         self.assertNotIn("test-asan", listed)
         self.assertIn(plain, listed)

@@ -501,7 +501,9 @@ def try_those_of(wanted: list[Mutant], shop: Workshop, timeout: float) -> dict[M
         again = [m for m in tried if outcomes.get(m) != Outcome() and not plain[m.test].problem]
         left = left[len(tried) :] + (again if not slow_too else [])
         if over := late():
-            outcomes.update(dict.fromkeys(left, Outcome(skipped=over)))
+            lived = [m for m in left if "must reject it" in outcomes.get(m, Outcome()).problem]
+            unknown = [*lived, *(m for m in left if m not in outcomes)]
+            outcomes.update(dict.fromkeys(unknown, Outcome(skipped=over)))
             break
     return outcomes
 
@@ -868,7 +870,7 @@ class Runner(DriverTest):
         self.assertIn("fails without a mutant", outcome.problem)
 
     def test_none_is_begun_when_the_time_is_over(self) -> None:
-        """What is not tried is skipped, and what was tried is said: of two that live, those before."""
+        """What is not tried is skipped, and what was tried is said."""
         for looks, skipped in ((0, (True, True)), (2, (False, True)), (9, (False, False))):
             answers = itertools.chain([None] * looks, itertools.repeat("over"))
             with mock.patch.object(sys.modules[__name__], "late", lambda: next(answers)):
@@ -882,6 +884,11 @@ class Runner(DriverTest):
         with mock.patch.object(sys.modules[__name__], "late", lambda: next(over)):
             (outcome,) = self.several("Toy.test_end")[0]
         self.assertEqual(outcome, Outcome(skipped="over"))
+
+    def test_one_that_does_not_build_is_a_failure_whatever_the_time(self) -> None:
+        over = iter([None, None, *["over"] * 9])
+        with mock.patch.object(sys.modules[__name__], "late", lambda: next(over)):
+            self.assertIn("build", self.outcome("one", "broken", "test_first").problem)
 
     def test_with_little_time_each_has_its_turn(self) -> None:
         files = [[Mutant(f"{i}", "", "", "", "", "")] * i for i in range(1, 9)]

@@ -8,8 +8,9 @@ import time
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from driving import BUILD, ROOT, DriverTest, clean_environment, run, slow
+from driving import ROOT, DriverTest, clean_environment, run, slow
 
 # Longer than is asked for: the kernel counts in ticks.
 SPIN = "import time\nwhile time.process_time() < 1.2: sum(range(100000))"
@@ -37,6 +38,24 @@ class A(unittest.TestCase):
 class B(unittest.TestCase):
     def test_one(self): pass
     def test_two(self): pass
+"""
+
+
+ENDS_THE_TIME = """
+import os, sys, unittest
+sys.path.insert(0, "harness/test")
+from driving import slow
+@slow
+class A(unittest.TestCase):
+    @classmethod
+    def tearDownClass(cls): print("# the class is torn down")
+    def test_first(self): os.environ["TEST_UNTIL"] = "1"
+    def test_second(self): self.fail("is begun")
+@slow
+class B(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): raise OSError("is begun")
+    def test_one(self): pass
 """
 
 
@@ -145,14 +164,38 @@ class RunTest(DriverTest):
         why = "not begun: the MINUTES of make test-slow were over"
         for until, late in (("1", True), (f"{time.time() + 3600:.0f}", False)):
             limits = {"TEST_ALL": "only", "TEST_UNTIL": until}
-            result = self.cases(of=SOME_SLOW, **limits)
-            self.assertEqual((result.returncode, result.stdout.count("\nok ")), (0, 3), result)
-            self.assertEqual(result.stdout.count(f"# SKIP {why}"), 3 if late else 0)
-            self.assertEqual(f"test_toy.py: 3 skipped: {why}" in result.stderr, late)
-            program = self.program("echo ok 1 - a; echo 1..1", **limits)
-            said = f"1..0 # SKIP {why}\n" if late else "ok 1 - a\n1..1\n"
-            self.assertEqual((program.returncode, program.stdout), (0, said))
-            self.assertEqual(f"# toy: skipped: {why}" in program.stderr, late)
+            for result, said in (
+                (self.cases(of=SOME_SLOW, **limits), "1..3"),
+                (self.program("echo ok 1 - a; echo 1..1", **limits), "1..1"),
+            ):
+                self.assertEqual(result.returncode, 0, result.stderr)
+                wanted = f"1..0 # SKIP {why}" if late else said
+                self.assertIn(wanted, result.stdout.splitlines())
+                self.assertEqual(f": skipped: {why}" in result.stderr, late)
+
+    def test_no_case_is_begun_when_the_time_is_over(self) -> None:
+        """Of a file that was begun, neither the next case nor the next class."""
+        result = self.cases(
+            of=ENDS_THE_TIME, TEST_ALL="only", TEST_UNTIL=f"{time.time() + 3600:.0f}"
+        )
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        why = "not begun: the MINUTES of make test-slow were over"
+        self.assertEqual(result.stdout.count("\nok "), 3)
+        self.assertEqual(result.stdout.count(f"# SKIP {why}"), 2)
+        self.assertIn(f"test_toy.py: 2 skipped: {why}", result.stderr)
+        self.assertIn("the class is torn down", result.stdout)
+
+    def test_a_name_that_is_wrong_is_an_error_where_slow_cases_run_alone(self) -> None:
+        for names in (("A.test_slow", "B.typo"), ("Typo",)):
+            result = self.cases(*names, of=SOME_SLOW, TEST_ALL="only")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(names[-1].rpartition(".")[2], result.stderr)
+
+    def test_nothing_of_the_limit_is_handed_on(self) -> None:
+        given = {"TEST_ALL": "only", "TEST_UNTIL": "1", "MINUTES": "3"}
+        with mock.patch.dict(os.environ, given):
+            handed = clean_environment()
+        self.assertEqual({k: v for k, v in handed.items() if k in given}, {"TEST_ALL": "1"})
 
 
 class Split(unittest.TestCase):
@@ -160,7 +203,8 @@ class Split(unittest.TestCase):
 
     def names_of(self, target: str, **more: Any) -> list[str]:
         of = f"$(TESTS_OF_{target})"
-        env = clean_environment(B=BUILD.name, SPANBENCH_LOCK=BUILD, **more)
+        build = os.environ.get("B", "build")
+        env = clean_environment(B=build, SPANBENCH_LOCK=f"{ROOT}/{build}", **more)
         told = run("make", f"--eval=told: ; @echo '{of}'", "told", cwd=ROOT, env=env)
         self.assertEqual(told.returncode, 0, told.stderr)
         return told.stdout.split()

@@ -21,23 +21,25 @@ static bool read_file(const char *folder, const char *name, char *text, size_t s
     return got > 0;
 }
 
-/* Reads what one of a process's threads knows of their memory. The first one knows nothing any more
- * once it has ended, and the others may live on. */
-static bool read_of_any(pid_t process, const char *name, const char *key, char *text, size_t size) {
+/* Reads what one of a process's threads knows of their memory, and returns which; 0: none does. The
+ * first one knows nothing any more once it has ended, and the others may live on. */
+static pid_t read_of_any(pid_t process, const char *name, const char *key, char *text,
+                         size_t size) {
     char folder[64];
     snprintf(folder, sizeof folder, "/proc/%d", (int)process);
     if (read_file(folder, name, text, size) && strstr(text, key))
-        return true;
+        return process;
     snprintf(folder, sizeof folder, "/proc/%d/task", (int)process);
-    DIR *dir   = opendir(folder);
-    bool known = false;
-    for (const struct dirent *entry; dir && !known && (entry = readdir(dir));) {
+    DIR *dir     = opendir(folder);
+    pid_t thread = 0;
+    for (const struct dirent *entry; dir && !thread && (entry = readdir(dir));) {
         snprintf(folder, sizeof folder, "/proc/%d/task/%.20s", (int)process, entry->d_name);
-        known = *entry->d_name != '.' && read_file(folder, name, text, size) && strstr(text, key);
+        if (*entry->d_name != '.' && read_file(folder, name, text, size) && strstr(text, key))
+            thread = (pid_t)strtol(entry->d_name, NULL, 10);
     }
     if (dir)
         closedir(dir);
-    return known;
+    return thread;
 }
 
 /* Of a line "key:   123 kB"; -1: there is none. */
@@ -68,6 +70,10 @@ bool memory_walk(pid_t process, struct memory_walk *m) {
     return m->rss >= 0 && m->pss >= 0;
 }
 
+/* Of two threads that have ended, the kernel would say that they share the memory that none has. */
 bool memory_is_shared(pid_t a, pid_t b) {
-    return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0;
+    char text[4096];
+    const pid_t of_a = read_of_any(a, "status", "\nVmRSS:", text, sizeof text);
+    const pid_t of_b = read_of_any(b, "status", "\nVmRSS:", text, sizeof text);
+    return of_a && of_b && syscall(SYS_kcmp, of_a, of_b, KCMP_VM, 0, 0) == 0;
 }

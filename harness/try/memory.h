@@ -13,7 +13,7 @@ struct memory_counters {
     int64_t file; /* of the RSS, what is mapped from files: mostly shared with others */
 };
 
-/* What only a walk over all its pages tells: it takes some milliseconds for each GiB. */
+/* What only a walk over all its pages tells: of small pages, it takes 8 to 20 ms for each GiB. */
 struct memory_walk {
     int64_t rss;
     int64_t pss; /* each page divided by the number of processes that map it */

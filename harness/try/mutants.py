@@ -8,6 +8,30 @@ VERDICT = "scripts/verdicts/test_try_verdict.py"
 
 MUTANTS = [
     (
+        "try: how long opening takes says nothing of what a byte takes",
+        "harness/try/watch.c",
+        "if (w->rss_at_walk >= tells_of_bytes)",
+        "if (w->rss_at_walk > 0)",
+        "harness/try/test_watch",
+        "one that was small first: huge pages are seen",
+    ),
+    (
+        "try: a large process is walked over soon",
+        "harness/try/watch.c",
+        "first_of_one = {0.0002, 0.005}",
+        "first_of_one = {0.0002, 0.0005}",
+        "harness/try/test_watch",
+        "a process that is large: huge pages are seen",
+    ),
+    (
+        "try: of two processes whose first threads have ended, none has the other's memory",
+        "harness/try/memory.c",
+        "return of_a && of_b && syscall(SYS_kcmp, of_a, of_b, KCMP_VM, 0, 0) == 0;",
+        "return of_a && of_b && syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0;",
+        "harness/try/test_memory",
+        "two whose first thread has ended share nothing",
+    ),
+    (
         "program.json: tells the version of its format",
         "harness/try/trial.c",
         '"schema", 1)',

@@ -66,7 +66,84 @@ static void test_of(bool first_ends, const char *what) {
     close(ends[0]);
 }
 
+/* Tells its parent the number of a child that vfork or fork made, which stays. */
+static void *have_a_child(void *shared) {
+    pthread_join(*(pthread_t *)((void **)shared)[0], NULL); /* the first thread's end */
+    const pid_t child = ((void **)shared)[1] ? vfork() : fork();
+    if (child == 0) {
+        const pid_t self = getpid();
+        if (write(to_parent, &self, sizeof self) != sizeof self)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    for (;;)
+        pause();
+    return NULL;
+}
+
+/* Of a process whose first thread has ended, its child of another thread, too. */
+static void test_shared(bool shared) {
+    const char *what = shared ? "a child of vfork" : "a child of fork";
+    int ends[2];
+    pid_t grandchild  = 0;
+    const pid_t child = pipe(ends) == 0 ? fork() : -1;
+    if (child < 0) {
+        OK(false, "%s: can be started", what);
+        return;
+    }
+    if (child == 0) {
+        static pthread_t first, second;
+        static void *words[2];
+        first     = pthread_self();
+        words[0]  = &first;
+        words[1]  = shared ? &first : NULL;
+        to_parent = ends[1];
+        if (pthread_create(&second, NULL, have_a_child, words) != 0)
+            _exit(1);
+        pthread_exit(NULL);
+    }
+    close(ends[1]);
+    OK(read(ends[0], &grandchild, sizeof grandchild) == sizeof grandchild, "%s: is there", what);
+    IS(memory_is_shared(grandchild, child), shared, "%s: shares its memory, or not", what);
+    IS(memory_is_shared(child, getpid()), false, "%s: its parent shares none with us", what);
+    if (grandchild > 0)
+        kill(grandchild, SIGKILL);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(ends[0]);
+}
+
+/* None of two such shares its memory with the other. */
+static void test_two(void) {
+    pid_t child[2] = {0};
+    int ends[2];
+    if (pipe(ends) != 0)
+        return;
+    for (int i = 0; i < 2; i++) {
+        child[i] = fork();
+        if (child[i] == 0) {
+            to_parent = ends[1];
+            stay(true);
+        }
+    }
+    char byte[2];
+    for (int i = 0; i < 2; i++)
+        OK(read(ends[0], &byte[i], 1) == 1, "two whose first thread has ended: %d is there", i);
+    OK(!memory_is_shared(child[0], child[1]), "two whose first thread has ended share nothing");
+    for (int i = 0; i < 2; i++)
+        if (child[i] > 0) {
+            kill(child[i], SIGKILL);
+            waitpid(child[i], NULL, 0);
+        }
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void) {
+    test_shared(true);
+    test_shared(false);
+    test_two();
     test_of(false, "a process");
     test_of(true, "one whose first thread has ended");
     return tap_done();

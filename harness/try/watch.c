@@ -11,11 +11,15 @@
 
 /* Seconds. */
 static const double readings_share = 0.0025;
-/* Walks may take this at once, and this share of the time: of several processes, and of one. */
-static const struct {
+/* Walks may take this at once, and this share of the time: of several processes, and of one. As
+ * long as nobody knows what a byte of it takes, one may have more. */
+static const struct budget {
     double at_once, share;
-} walks_of_several = {0.02, 0.01}, walks_of_one = {0.0002, 0.002};
-static const double first_guess = 20e-12; /* what a walk takes for each byte, until one was timed */
+} walks_of_several = {0.02, 0.01}, walks_of_one = {0.0002, 0.002}, first_of_one = {0.0002, 0.005};
+/* What a walk takes for each byte, until one was timed: 40 ns for each small page. */
+static const double first_guess = 10e-12;
+/* Of less than this, a walk takes as long as opening the file does. */
+static const int64_t tells_of_bytes = 16 << 20;
 static const double shortest_rest = 0.001, longest_rest = 0.1;
 static const double walk_after =
     0.005; /* a process came or went, or several use more or less memory */
@@ -43,7 +47,8 @@ struct watch {
     atomic_bool too_many; /* relaxed: it stands alone */
 
     double start, last_walk, walks_cpu, spacing, last_point;
-    double for_each_byte; /* of RSS, what the last walk took */
+    double for_opening;   /* what the last walk over few bytes took */
+    double for_each_byte; /* of RSS, what the last walk over many took; 0: there was none */
     int64_t rss_at_walk;
     bool changed; /* a process came or went since the last walk */
     pid_t first;
@@ -149,12 +154,13 @@ static double walk_due(const struct watch *w) {
 }
 
 static bool is_walk_due(const struct watch *w, double now) {
-    const double at_once =
-        w->result.processes > 1 ? walks_of_several.at_once : walks_of_one.at_once;
-    const double share  = w->result.processes > 1 ? walks_of_several.share : walks_of_one.share;
-    const double budget = at_once + share * (now - w->start);
-    const double takes  = w->changed ? 0 : (double)total_rss(w) * w->for_each_byte;
-    return now - w->last_walk >= walk_due(w) && w->walks_cpu + takes <= budget;
+    const struct budget *b = w->result.processes > 1 ? &walks_of_several
+                             : w->for_each_byte > 0  ? &walks_of_one
+                                                     : &first_of_one;
+    const double for_bytes = w->for_each_byte > 0 ? w->for_each_byte : first_guess;
+    const double takes     = w->changed ? 0 : w->for_opening + (double)total_rss(w) * for_bytes;
+    return now - w->last_walk >= walk_due(w) &&
+           w->walks_cpu + takes <= b->at_once + b->share * (now - w->start);
 }
 
 static void walk(struct watch *w, double now) {
@@ -178,7 +184,10 @@ static void walk(struct watch *w, double now) {
     w->changed        = false;
     const double took = seconds_of(CLOCK_THREAD_CPUTIME_ID) - before;
     w->walks_cpu += took;
-    w->for_each_byte = w->rss_at_walk > 0 ? took / (double)w->rss_at_walk : first_guess;
+    if (w->rss_at_walk >= tells_of_bytes)
+        w->for_each_byte = took / (double)w->rss_at_walk;
+    else
+        w->for_opening = took;
     w->result.walks++;
 }
 
@@ -300,7 +309,6 @@ struct watch *watch_start(pid_t first, int64_t shared, pid_t left_out) {
     w->left_out      = left_out;
     w->result.shared = shared;
     w->start         = seconds_of(CLOCK_MONOTONIC);
-    w->for_each_byte = first_guess;
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
