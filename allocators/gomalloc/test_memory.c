@@ -269,12 +269,19 @@ static void go_on(enum way way) {
         gom_free(p[i]);
 }
 
-/* A look at a sanitizer's shadow takes longer, and the scavenger has a share of the time. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { LOOKS = 9000 };
-#else
-enum { LOOKS = 3000 };
-#endif
+/* Waits until no more is resident, or until nothing has gone back in half a minute. The scavenger
+ * has a share of the time, so the whole takes as long as the machine takes for each page. */
+static void wait_for(size_t goal, void doing(enum way), enum way way) {
+    enum { LOOKS = 3000, LOOK_US = 10000 };
+    size_t least = SIZE_MAX, now;
+    for (int still = 0; still < LOOKS && (now = rss()) > goal; still++) {
+        if (now < least)
+            least = now, still = 0;
+        usleep(LOOK_US);
+        if (doing)
+            doing(way);
+    }
+}
 
 /* Frees much and goes on a little: the scavenger must bring the memory back by itself. */
 static void scavenge_by_and_by(int way) {
@@ -287,10 +294,7 @@ static void scavenge_by_and_by(int way) {
     for (int i = 0; i < MEGABYTES; i++)
         gom_free(p[i]);
     const size_t full = rss();
-    for (int i = 0; i < LOOKS && rss() > start + ((size_t)MEGABYTES << 19); i++) {
-        usleep(10000);
-        go_on((enum way)way);
-    }
+    wait_for(start + ((size_t)MEGABYTES << 19), go_on, (enum way)way);
     const size_t left = rss();
     printf("# after the free of %d MiB: resident +%.1f MiB, by and by +%.1f\n", MEGABYTES,
            mib(full - start), mib(left - start));
@@ -316,8 +320,7 @@ static int stand_still(void) {
     for (int i = 0; i < COUNT; i++)
         gom_free(p[i]);
     const size_t full = rss();
-    for (int i = 0; i < 3000 && rss() > full / 2; i++)
-        usleep(10000);
+    wait_for(full / 2, NULL, WAYS);
     return rss() > full / 2;
 }
 
