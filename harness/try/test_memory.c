@@ -2,6 +2,7 @@
 #include "tap.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -66,17 +67,24 @@ static void test_of(bool first_ends, const char *what) {
     close(ends[0]);
 }
 
-/* Tells its parent the number of a child that vfork or fork made, which stays. */
-static void *have_a_child(void *shared) {
-    pthread_join(*(pthread_t *)((void **)shared)[0], NULL); /* the first thread's end */
-    const pid_t child = ((void **)shared)[1] ? vfork() : fork();
-    if (child == 0) {
-        const pid_t self = getpid();
-        if (write(to_parent, &self, sizeof self) != sizeof self)
-            _exit(1);
-        for (;;)
-            pause();
-    }
+static int tell_and_stay(void *unused) {
+    (void)unused;
+    const pid_t self = getpid();
+    if (write(to_parent, &self, sizeof self) != sizeof self)
+        _exit(1);
+    for (;;)
+        pause();
+    return 0;
+}
+
+/* Once the first thread has ended, starts a child, as vfork or fork does, and stays. */
+static void *have_a_child(void *words) {
+    static char stack[1 << 16] __attribute__((aligned(16)));
+    const bool shared = ((void **)words)[1] != NULL;
+    pthread_join(*(pthread_t *)((void **)words)[0], NULL);
+    if (clone(tell_and_stay, stack + sizeof stack,
+              shared ? CLONE_VM | CLONE_VFORK | SIGCHLD : SIGCHLD, NULL) < 0)
+        _exit(1);
     for (;;)
         pause();
     return NULL;
