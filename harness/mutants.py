@@ -58,8 +58,8 @@ MUTANTS = [
     (
         "run-test: no case begins when the time is over",
         "harness/test/run_cases.py",
-        "until and time.time() >= float(until)",
-        "until and time.time() < float(until)",
+        "time.time() + 60 * takes < float(until)",
+        "time.time() + 60 * takes > 0",
         "harness/test/test_run_test.py:RunTest.test_no_case_is_begun_when_the_time_is_over",
         "",
     ),

@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 from driving import ROOT, DriverTest, clean_environment, run, slow
+from run_cases import late
 
 # Longer than is asked for: the kernel counts in ticks.
 SPIN = "import time\nwhile time.process_time() < 1.2: sum(range(100000))"
@@ -196,6 +197,20 @@ class RunTest(DriverTest):
         with mock.patch.dict(os.environ, given):
             handed = clean_environment()
         self.assertEqual({k: v for k, v in handed.items() if k in given}, {"TEST_ALL": "1"})
+
+    def test_what_takes_long_is_not_begun_late(self) -> None:
+        now = time.time()
+        for left, takes, why in (
+            (90, 1, None),
+            (30, 1, "nearly over"),
+            (30, 0, None),
+            (-1, 0, " over"),
+        ):
+            with mock.patch.dict(os.environ, TEST_UNTIL=f"{now + left}"):
+                with mock.patch("time.time", return_value=now):
+                    said = late(takes)
+            self.assertEqual(bool(said), bool(why))
+            self.assertIn(why or "", said or "")
 
 
 class Split(unittest.TestCase):
