@@ -19,7 +19,7 @@ static void rest(double seconds) {
 }
 
 /* Touches little, and after a while much: in huge pages, if it can have them. */
-static void grow(double after) {
+static void grow(double after, int to_parent) {
     char *block =
         mmap(NULL, LARGE + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED)
@@ -29,6 +29,8 @@ static void grow(double after) {
     block += HUGE - (uintptr_t)block % HUGE;
     madvise(block, LARGE, MADV_HUGEPAGE);
     memset(block, 1, LARGE);
+    if (write(to_parent, "x", 1) != 1)
+        _exit(1);
     for (;;)
         pause();
 }
@@ -45,15 +47,20 @@ static bool kernel_has_huge_pages(void) {
 
 /* What the first walks took must not keep a walk from a process that has become large. */
 static void test_large(double small_for, const char *what) {
-    const pid_t child = fork();
+    int ends[2];
+    char byte;
+    const pid_t child = pipe(ends) == 0 ? fork() : -1;
     if (child == 0)
-        grow(small_for);
+        grow(small_for, ends[1]);
     static struct watch_result r;
     struct watch *w = child > 0 ? watch_start(child, SMALL, 0) : NULL;
     OK(w != NULL, "%s: it is watched", what);
     if (!w)
         return;
-    rest(small_for + 2.5);
+    close(ends[1]);
+    OK(read(ends[0], &byte, 1) == 1, "%s: it has touched its memory", what);
+    close(ends[0]);
+    rest(2);
     watch_stop(w, &r);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
