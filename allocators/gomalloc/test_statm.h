@@ -41,7 +41,8 @@ static inline size_t resident_shadow(void) {
 #endif
     const size_t end = offset + ((size_t)1 << (address_bits - scale));
     const int fd     = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
-    for (ssize_t got; (got = read(fd, text + kept, sizeof text - 1 - kept)) > 0;) {
+    for (ssize_t got;
+         kept < sizeof text - 1 && (got = read(fd, text + kept, sizeof text - 1 - kept)) > 0;) {
         char *line                = text;
         text[kept += (size_t)got] = '\0';
         for (char *stop; (stop = strchr(line, '\n')) != NULL; line = stop + 1) {
