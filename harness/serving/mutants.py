@@ -5,6 +5,14 @@ SERVING = "harness/serving/test_serving"
 
 MUTANTS = [
     (
+        "serving: a process goes on after its first thread",
+        "harness/serving/serving.c",
+        "const pid_t thread = living_thread(pid);",
+        "const pid_t thread = 0 * living_thread(pid);",
+        f"{WHO}:Running.test_first_thread_has_ended",
+        "test_first_thread_has_ended",
+    ),
+    (
         "serving: a definition of another version is not bound",
         "harness/serving/elf_image.c",
         'return strncmp(found->version, "GLIBC_", strlen("GLIBC_")) == 0;',

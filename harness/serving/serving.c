@@ -2,6 +2,7 @@
 
 #include "allocator_version.h"
 #include "elf_symtab.h"
+#include "living.h"
 #include "look.h"
 #include "preload.h"
 #include "recognise.h"
@@ -188,26 +189,41 @@ static void look_at(struct look *l, struct serving *s) {
         remarks_add(s, SERVING_LIMITED, "its environment may not be read");
 }
 
+static bool has_ended(const struct process *p) {
+    return strchr("ZX", p->state) != NULL;
+}
+
+static void no_such_process(struct serving *s) {
+    s->state = SERVING_GONE;
+    snprintf(s->why, sizeof s->why, "there is no such process");
+}
+
 void serving_find(pid_t pid, const struct serving_question *question, struct serving *s) {
     static const struct serving_question plain;
     struct look l = {.question = question ? question : &plain, .mem = -1};
     memset(s, 0, sizeof *s);
     s->pid = pid;
-    if (!process_look(pid, &l.process) || strchr("ZX", l.process.state)) {
-        s->state = SERVING_GONE;
-        snprintf(s->why, sizeof s->why, "there is no such process");
+    if (!process_look(pid, &l.process)) {
+        no_such_process(s);
         return;
     }
     s->parent  = l.process.parent;
     s->started = l.process.started;
     snprintf(s->command, sizeof s->command, "%s", l.process.command);
+    if (has_ended(&l.process)) {
+        const pid_t thread = living_thread(pid);
+        if (!thread || !process_look(thread, &l.process)) {
+            no_such_process(s);
+            return;
+        }
+    }
     s->kernel = l.process.kernel;
     if (s->kernel) { /* also where nobody but root may see that it has no program */
         s->state = SERVING_GONE;
         snprintf(s->why, sizeof s->why, "it is a thread of the kernel, and has no program");
         return;
     }
-    l.program_fd = process_open(pid, "exe", O_RDONLY);
+    l.program_fd = process_open(l.process.pid, "exe", O_RDONLY);
     if (l.program_fd < 0 && errno == ENOENT) {
         s->state = SERVING_GONE;
         snprintf(s->why, sizeof s->why, "it has no program: it ends");
@@ -220,13 +236,14 @@ void serving_find(pid_t pid, const struct serving_question *question, struct ser
         return;
     }
     if (elf_image_file(&l.program, l.program_fd)) {
-        l.mem = process_open(pid, "mem", O_RDONLY);
+        l.mem = process_open(l.process.pid, "mem", O_RDONLY);
         look_at(&l, s);
     } else {
         unknown(s, "its program is not in this machine's ELF");
     }
     struct process again;
-    if (!process_look(pid, &again) || strchr("ZX", again.state) || again.started != s->started) {
+    if (!process_look(l.process.pid, &again) || has_ended(&again) ||
+        again.started != l.process.started) {
         memset(s->note, 0, sizeof s->note);
         s->notes = s->options = 0;
         s->state              = SERVING_GONE;

@@ -58,6 +58,25 @@ if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
 """
+# Once its first thread has ended, it writes to 64 MiB.
+FIRST_ENDS = """
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+static pthread_t first;
+static void *go_on(void *arg) {
+    pthread_join(first, NULL);
+    memset(malloc(64 << 20), 1, 64 << 20);
+    exit(0);
+    return arg;
+}
+int main(void) {
+    pthread_t other;
+    first = pthread_self();
+    pthread_create(&other, NULL, go_on, NULL);
+    pthread_exit(NULL);
+}
+"""
 # Eight threads, of which each allocates.
 THREADS = """
 #include <pthread.h>
@@ -136,6 +155,21 @@ class Truth(TryTest):
             for process in row["processes"]:
                 self.assertIn(library, process["malloc"])
                 self.assertIsNone(process["why"])
+
+    def test_memory_of_a_process_whose_first_thread_has_ended(self) -> None:
+        """Of its own line, too, which the first thread's end must not close."""
+        source = self.script(FIRST_ENDS, "first_ends.c")
+        program = self.directory / "first_ends"
+        built = run("cc", "-fno-builtin", "-pthread", "-o", program, source)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        result = self.attempt(program, rows="system,jemalloc")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for row in self.program()["rows"]:
+            (process,) = row["processes"]
+            self.assertIn(row["library"] or "libc.so", process["malloc"])
+            self.assertGreaterEqual(process["peak_rss_bytes"], 64 * MIB)
+        for measured in self.program()["runs"]:
+            self.assertGreaterEqual(measured["peak_bytes"], 64 * MIB)
 
     def test_an_allocator_inside(self) -> None:
         """No row replaces pymalloc, unless it is off; a row that has none does not say it is there."""

@@ -52,6 +52,27 @@ int main(void) {
     pthread_exit(NULL);
 }
 """
+# Its first thread has ended when it prints; it goes on until it may read.
+FIRST_ENDS = """
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+static pthread_t first;
+static void *go_on(void *arg) {
+    pthread_join(first, NULL);
+    free(malloc(100));
+    write(1, "\\n", 1);
+    read(0, arg, 1);
+    exit(0);
+}
+int main(void) {
+    static char byte;
+    pthread_t other;
+    first = pthread_self();
+    pthread_create(&other, NULL, go_on, &byte);
+    pthread_exit(NULL);
+}
+"""
 # An allocator that frees nothing; with -DVERSIONED, of a version that nobody asks for.
 HEAP = """
 #include <stddef.h>
@@ -380,6 +401,18 @@ class Running(WhoTest):
         self.addCleanup(child.wait)
         self.addCleanup(child.kill)
         return child
+
+    def test_first_thread_has_ended(self) -> None:
+        program = self.build("first_ends", FIRST_ENDS, "-pthread")
+        environment = {**os.environ, "LD_PRELOAD": str(GOMALLOC)}
+        child = self.start(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert child.stdin and child.stdout
+        with child.stdin, child.stdout:
+            child.stdout.readline()
+            seen = self.one(child.pid)
+        self.assertEqual((seen["pid"], seen["command"]), (child.pid, "first_ends"))
+        self.assertEqual((seen["name"], seen["how"]), ("gomalloc", "bound"))
+        self.assertEqual(seen["program"], str(program))
 
     def test_tree_of_a_process(self) -> None:
         script = "sleep 60 & env -i sleep 60 & wait"

@@ -91,6 +91,32 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
+# Goes on once its first thread has ended.
+FIRST_ENDS = """
+#define LOOKED_AT gettid()
+#include "await_look.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+static pthread_t first;
+static void *go_on(void *arg) {
+    const size_t size = 48 << 20;
+    pthread_join(first, NULL);
+    char *block = malloc(size);
+    memset(block, 1, size);
+    await_look();
+    free(block);
+    await_look();
+    exit(0);
+    return arg;
+}
+int main(void) {
+    pthread_t other;
+    first = pthread_self();
+    pthread_create(&other, NULL, go_on, NULL);
+    pthread_exit(NULL);
+}
+"""
 # Four threads in rounds: each makes blocks of one size, frees most of what another one made the round
 # before, and sizes change places. So pages get blocks of other sizes, and threads get addresses that
 # others had. Prints the usable bytes of what is left.
@@ -224,9 +250,12 @@ AWAIT_LOOK = """
 #include <unistd.h>
 /* Each look opens this process's list of mappings once. The list stays open: else the kernel may forget what is
  * watched. */
+#ifndef LOOKED_AT
+#define LOOKED_AT getpid()
+#endif
 static int watch_looks(void) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/smaps", (int)getpid());
+    snprintf(path, sizeof path, "/proc/%d/smaps", (int)LOOKED_AT);
     open(path, O_RDONLY);
     const int watch = inotify_init1(IN_NONBLOCK);
     inotify_add_watch(watch, path, IN_OPEN);
@@ -873,6 +902,15 @@ class Books(WhyTest):
         for process in document["processes"]:
             for point in process["points"]:
                 self.assertGreater(point["stacks"], 0, point)
+
+    def test_a_program_whose_first_thread_has_ended(self) -> None:
+        """Under its number the kernel says that there is no memory."""
+        (process,) = self.why("--", self.build("first_ends", FIRST_ENDS))["processes"]
+        live = [point["live"] for point in process["points"]]
+        resident = [point["rss"] for point in process["points"]]
+        self.assertGreaterEqual(max(live), 48 << 20)
+        self.assertLess(live[-1], 1 << 20)
+        self.assertGreaterEqual(max(resident), 48 << 20)
 
     def test_a_program_that_becomes_another(self) -> None:
         program = self.build("odd", ODD)

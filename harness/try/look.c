@@ -1,6 +1,7 @@
 #include "look.h"
 
 #include "descendants.h"
+#include "living.h"
 #include "locate.h"
 #include "memory.h"
 #include "serving.h"
@@ -48,9 +49,10 @@ static int status_of(pid_t thread, const char *key) {
     return number;
 }
 
-/* Is it the thread that bears the number of its process? */
-static bool is_process(pid_t thread) {
-    return status_of(thread, "Tgid:") == thread;
+/* The process of a thread that bears its number; or of any once that one has ended. 0: neither. */
+static pid_t process_of(pid_t thread) {
+    const pid_t process = status_of(thread, "Tgid:");
+    return process == thread || (process && descendants_state(process) == 'Z') ? process : 0;
 }
 
 static struct look_process *place_of(struct look *l, pid_t pid) {
@@ -66,9 +68,9 @@ static struct look_process *place_of(struct look *l, pid_t pid) {
     return p;
 }
 
-static void read_names(struct look_process *p) {
+static void read_names(struct look_process *p, pid_t thread) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)p->pid);
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)thread);
     const ssize_t length = readlink(path, p->exe, sizeof p->exe - 1);
     if (length >= 0)
         p->exe[length] = '\0';
@@ -96,9 +98,9 @@ static void note_file(struct look *look, const char *path) {
     look->files_length += length;
 }
 
-static void note_files(struct look *look, pid_t pid) {
+static void note_files(struct look *look, pid_t thread) {
     char path[64], line[PATH_MAX + 128], rights[8];
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)thread);
     FILE *f = fopen(path, "re");
     while (f && fgets(line, sizeof line, f)) {
         char *file                = strchr(line, '/');
@@ -120,10 +122,10 @@ static void identify(struct look *look, const char *library, pid_t pid) {
     serving_find(pid, &(struct serving_question){.asked = library, .brief = true}, &serving);
     if (serving.state == SERVING_GONE || serving.state == SERVING_STARTING)
         return;
-    const pid_t parent = status_of(pid, "PPid:");
-    p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
-    read_names(p);
-    note_files(look, pid);
+    const pid_t parent = status_of(pid, "PPid:"), thread = living_thread(pid);
+    p->parent = p->parent ? p->parent : parent; /* the first: it may have died since */
+    read_names(p, thread);
+    note_files(look, thread);
     snprintf(p->object, sizeof p->object, "%s", serving.object);
     p->system         = serving_is_named(&serving, "system");
     const bool served = !library || serving_is(&serving, library);
@@ -176,9 +178,10 @@ static void resume(struct looking *l, pid_t thread, int status) {
     const int signal = WSTOPSIG(status), event = status >> 16;
     if (event == PTRACE_EVENT_EXEC)
         note_exec(l, thread);
-    if (!l->killing && is_process(thread) &&
-        (event == PTRACE_EVENT_EXIT || (event == PTRACE_EVENT_SECCOMP && has_executed(l, thread))))
-        identify(l->look, l->library, thread);
+    const bool leaves   = event == PTRACE_EVENT_EXIT || event == PTRACE_EVENT_SECCOMP;
+    const pid_t process = leaves && !l->killing ? process_of(thread) : 0;
+    if (process && (event == PTRACE_EVENT_EXIT || has_executed(l, process)))
+        identify(l->look, l->library, process);
     if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) /* the whole process is stopped */
         ptrace(PTRACE_LISTEN, thread, NULL, NULL);
     else

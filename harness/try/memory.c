@@ -1,6 +1,7 @@
 #include "memory.h"
 
-#include <dirent.h>
+#include "living.h"
+
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
@@ -9,9 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool read_file(const char *folder, const char *name, char *text, size_t size) {
-    char path[80];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+static bool read_file(pid_t thread, const char *name, char *text, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)thread, name);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -21,25 +22,13 @@ static bool read_file(const char *folder, const char *name, char *text, size_t s
     return got > 0;
 }
 
-/* Reads what one of a process's threads knows of their memory, and returns which; 0: none does. The
- * first one knows nothing any more once it has ended, and the others may live on. */
-static pid_t read_of_any(pid_t process, const char *name, const char *key, char *text,
-                         size_t size) {
-    char folder[64];
-    snprintf(folder, sizeof folder, "/proc/%d", (int)process);
-    if (read_file(folder, name, text, size) && strstr(text, key))
-        return process;
-    snprintf(folder, sizeof folder, "/proc/%d/task", (int)process);
-    DIR *dir     = opendir(folder);
-    pid_t thread = 0;
-    for (const struct dirent *entry; dir && !thread && (entry = readdir(dir));) {
-        snprintf(folder, sizeof folder, "/proc/%d/task/%.20s", (int)process, entry->d_name);
-        if (*entry->d_name != '.' && read_file(folder, name, text, size) && strstr(text, key))
-            thread = (pid_t)strtol(entry->d_name, NULL, 10);
-    }
-    if (dir)
-        closedir(dir);
-    return thread;
+/* Reads a file of a process in which `key` must be. The first thread's number is tried at once: for
+ * nearly every process it is the right one. */
+static bool read_of(pid_t process, const char *name, const char *key, char *text, size_t size) {
+    if (read_file(process, name, text, size) && strstr(text, key))
+        return true;
+    const pid_t thread = living_thread(process);
+    return thread && read_file(thread, name, text, size) && strstr(text, key);
 }
 
 /* Of a line "key:   123 kB"; -1: there is none. */
@@ -50,7 +39,7 @@ static int64_t kib_of(const char *text, const char *key) {
 
 bool memory_count(pid_t process, struct memory_counters *m) {
     char text[4096];
-    if (!read_of_any(process, "status", "\nVmRSS:", text, sizeof text))
+    if (!read_of(process, "status", "\nVmRSS:", text, sizeof text))
         return false;
     *m = (struct memory_counters){.rss        = kib_of(text, "\nVmRSS:"),
                                   .high_water = kib_of(text, "\nVmHWM:"),
@@ -62,7 +51,7 @@ bool memory_count(pid_t process, struct memory_counters *m) {
 
 bool memory_walk(pid_t process, struct memory_walk *m) {
     char text[4096];
-    if (!read_of_any(process, "smaps_rollup", "\nRss:", text, sizeof text))
+    if (!read_of(process, "smaps_rollup", "\nRss:", text, sizeof text))
         return false;
     *m = (struct memory_walk){.rss  = kib_of(text, "\nRss:"),
                               .pss  = kib_of(text, "\nPss:"),
@@ -72,8 +61,6 @@ bool memory_walk(pid_t process, struct memory_walk *m) {
 
 /* Of two threads that have ended, the kernel would say that they share the memory that none has. */
 bool memory_is_shared(pid_t a, pid_t b) {
-    char text[4096];
-    const pid_t of_a = read_of_any(a, "status", "\nVmRSS:", text, sizeof text);
-    const pid_t of_b = read_of_any(b, "status", "\nVmRSS:", text, sizeof text);
+    const pid_t of_a = living_thread(a), of_b = living_thread(b);
     return of_a && of_b && syscall(SYS_kcmp, of_a, of_b, KCMP_VM, 0, 0) == 0;
 }

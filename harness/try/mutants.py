@@ -58,10 +58,26 @@ MUTANTS = [
     (
         "memory: known after the first thread's end",
         "harness/try/memory.c",
-        "if (*entry->d_name != '.' && read_file",
-        "if (false && read_file",
+        "return thread && read_file(thread, name,",
+        "return false && thread && read_file(thread, name,",
         "harness/try/test_memory",
         "one whose first thread has ended: the kernel's counters",
+    ),
+    (
+        "living: another thread than the first has the memory",
+        "harness/support/living.c",
+        "if (thread > 0 && has_memory(thread))",
+        "if (false && thread > 0 && has_memory(thread))",
+        "harness/support/test_living",
+        "and has the memory",
+    ),
+    (
+        "try: a process goes on after its first thread",
+        "harness/try/look.c",
+        "|| (process && descendants_state(process) == 'Z') ? process : 0;",
+        "|| (false && descendants_state(process) == 'Z') ? process : 0;",
+        f"{TRY}:Truth.test_memory_of_a_process_whose_first_thread_has_ended",
+        "Of its own line, too",
     ),
     (
         "peak: pages that processes share count once",

@@ -1,5 +1,6 @@
 #include "books.h"
 
+#include "living.h"
 #include "serving.h"
 #include "text.h"
 
@@ -172,12 +173,9 @@ static void keep_point(struct process_book *p, const struct split *s) {
     p->temporary          = p->looks++ % p->every != 0;
 }
 
-/* It is gone, or a zombie: without memory. */
+/* It is gone, or a zombie. */
 static bool has_ended(pid_t pid) {
-    char path[64], size[8] = "0";
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    read_line(path, size, sizeof size);
-    return strncmp(size, "0", 1) == 0;
+    return !living_thread(pid);
 }
 
 /* One that nobody looked at while it lived: as its program is called, which is its first mapping.
@@ -223,7 +221,7 @@ static void finish(struct books *b, struct process_book *p) {
 static int64_t resident_now(pid_t pid) {
     char path[64], line[64] = "";
     long pages = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)living_thread(pid));
     read_line(path, line, sizeof line);
     return sscanf(line, "%*s %ld", &pages) == 1 ? (int64_t)pages * sysconf(_SC_PAGESIZE) : 0;
 }
@@ -365,13 +363,13 @@ static void read_inner(struct books *b, struct process_book *p, int64_t rss) {
     b->paid = books_cpu() - before;
 }
 
-/* False: it has no memory, or not that of this book, or nothing is known of its blocks. `command`:
- * its name, or "". */
-static bool take(struct books *b, const struct process_book *p, struct split *s, char *command,
-                 size_t size) {
+/* False: it has no memory, or not that of this book, or nothing is known of its blocks. `thread`:
+ * one that has the memory. `command`: its name, or "". */
+static bool take(struct books *b, const struct process_book *p, pid_t thread, struct split *s,
+                 char *command, size_t size) {
     char path[64];
     s->at = books_now() - b->began;
-    snprintf(path, sizeof path, "/proc/%d/smaps", (int)p->pid);
+    snprintf(path, sizeof path, "/proc/%d/smaps", (int)thread);
     if (atomic_load(&p->shared->state) == WHY_ENDED || !mappings_read(&b->maps, path) ||
         !has_book(&b->maps, p))
         return false;
@@ -379,7 +377,7 @@ static bool take(struct books *b, const struct process_book *p, struct split *s,
     read_line(path, command, size);
     if (p->no_sizes)
         return false;
-    split_take(p->shared, &b->maps, p->pid, b->short_folder, s);
+    split_take(p->shared, &b->maps, thread, b->short_folder, s);
     return true;
 }
 
@@ -391,8 +389,9 @@ static void look_at(struct books *b, struct process_book *p) {
         return;
     }
     char command[sizeof p->command] = "";
-    const int held                  = mappings_hold(p->pid);
-    const bool taken                = take(b, p, &s, command, sizeof command);
+    const pid_t thread              = living_thread(p->pid);
+    const int held                  = mappings_hold(thread);
+    const bool taken                = take(b, p, thread, &s, command, sizeof command);
     const bool lasted               = mappings_lasted(held);
     if (!lasted && has_ended(p->pid))
         finish(b, p);

@@ -170,6 +170,14 @@ MUTANTS = [
         "costs a look once",
     ),
     (
+        "why: looks at the memory of a process whose first thread has ended",
+        "harness/why/books.c",
+        "const pid_t thread              = living_thread(p->pid);",
+        "const pid_t thread              = p->pid;",
+        f"{WHY}:Books.test_a_program_whose_first_thread_has_ended",
+        "Under its number the kernel says",
+    ),
+    (
         "why: who has ended makes room",
         "harness/why/books.c",
         "    if (has_ended(pid))\n        finish(b, p);\n",
