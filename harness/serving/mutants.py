@@ -5,6 +5,14 @@ SERVING = "harness/serving/test_serving"
 
 MUTANTS = [
     (
+        "who: the document is alone on standard output",
+        "harness/who/follow.c",
+        "if (r->to_stderr)",
+        "if (false && r->to_stderr)",
+        f"{WHO}:Following.test_output_input_and_exit_code_are_the_programs",
+        "test_output_input_and_exit_code_are_the_programs",
+    ),
+    (
         "serving: a process goes on after its first thread",
         "harness/serving/serving.c",
         "const pid_t thread = living_thread(pid);",

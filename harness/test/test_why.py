@@ -687,9 +687,10 @@ class WhyTest(unittest.TestCase):
         out = Path(tempfile.mkdtemp(dir=self.folder))
         done = spanbench("why", "--json", "--out", out, *words, **options)
         self.assertEqual(done.returncode, code, done.stderr + done.stdout[-2000:])
-        document = json.loads(done.stdout[done.stdout.index('{\n "schema"') :])
+        document = json.loads(done.stdout)
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
-        document["printed"] = done.stdout[: done.stdout.index('{\n "schema"')]
+        lines = done.stderr.splitlines(keepends=True)
+        document["printed"] = "".join(x for x in lines if not x.startswith("spanbench: "))
         document["errors"] = done.stderr
         return document
 

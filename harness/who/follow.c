@@ -55,6 +55,8 @@ static void become(const struct follow_request *r, const sigset_t *mask, pid_t p
     sigprocmask(SIG_SETMASK, mask, NULL);
     if (r->preload)
         setenv("LD_PRELOAD", r->preload, 1);
+    if (r->to_stderr)
+        dup2(STDERR_FILENO, STDOUT_FILENO);
     execvp(r->argv[0], r->argv);
     const int error = errno;
     (void)!write(report, &error, sizeof error);

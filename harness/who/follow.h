@@ -11,6 +11,7 @@ struct follow_request {
     char **argv;
     const char *preload; /* LD_PRELOAD of the program; NULL: as it is here */
     double timeout_seconds;
+    bool to_stderr; /* the program's standard output is this process's standard error */
 };
 
 struct follow_end {
@@ -22,7 +23,7 @@ struct follow_end {
     int status;      /* of the program, as waitpid has it */
 };
 
-/* The program keeps this process's standard input and output. */
+/* Otherwise the program keeps this process's standard input and output. */
 void follow_program(const struct follow_request *, struct seen *, struct follow_end *);
 
 #endif

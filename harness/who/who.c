@@ -26,7 +26,8 @@ static bool run(const struct who_options *o, struct seen *seen, struct follow_en
         return false;
     follow_program(&(struct follow_request){.argv            = o->program,
                                             .preload         = o->preload,
-                                            .timeout_seconds = o->timeout_seconds},
+                                            .timeout_seconds = o->timeout_seconds,
+                                            .to_stderr       = o->json},
                    seen, end);
     if (end->untraced)
         fprintf(

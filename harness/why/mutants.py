@@ -170,6 +170,14 @@ MUTANTS = [
         "costs a look once",
     ),
     (
+        "why: the document is alone on standard output",
+        "harness/why/observe.c",
+        "if (o->to_stderr)",
+        "if (false && o->to_stderr)",
+        f"{WHY}:Books.test_live_bytes_are_exact",
+        "test_live_bytes_are_exact",
+    ),
+    (
         "why: looks at the memory of a process whose first thread has ended",
         "harness/why/books.c",
         "const pid_t thread              = living_thread(p->pid);",

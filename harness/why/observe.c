@@ -35,6 +35,8 @@ static _Noreturn void become(const struct observation *o, const char *folder, pi
     spawn_restore_signals();
     setenv("LD_PRELOAD", o->preload, 1);
     setenv(WHY_FOLDER_VARIABLE, folder, 1);
+    if (o->to_stderr)
+        dup2(STDERR_FILENO, STDOUT_FILENO);
     execv(o->path, o->argv);
     const int error = errno;
     (void)!write(report, &error, sizeof error);

@@ -9,6 +9,7 @@ struct observation {
     char *const *argv;
     const char *preload; /* LD_PRELOAD: the counter first */
     double interval_seconds, seconds;
+    bool to_stderr;            /* the program's standard output is this process's standard error */
     void (*looked)(void *arg); /* called after each look, with `watched` up to date; NULL: nobody */
     void *arg;
 
@@ -24,7 +25,7 @@ struct observation {
     char why_not[400]; /* where the first process was seen, and has no book: why */
 };
 
-/* The program keeps this process's standard input and output, and its terminal. */
+/* Otherwise the program keeps this process's standard input and output. It keeps the terminal. */
 void observe(struct observation *, struct books *);
 
 #endif

@@ -326,6 +326,7 @@ static int ask(struct question *q) {
                                           .preload          = q->preload,
                                           .interval_seconds = q->options.interval_seconds,
                                           .seconds          = q->options.seconds,
+                                          .to_stderr        = q->options.json,
                                           .looked           = save_so_far,
                                           .arg              = q};
     q->checkpoint  = (struct checkpoint){
