@@ -5,6 +5,14 @@ SERVING = "harness/serving/test_serving"
 
 MUTANTS = [
     (
+        "who: a process goes on after its first thread",
+        "harness/who/follow.c",
+        "is_last = threads <= (is_first ? 1 : 2);",
+        "is_last = threads <= (is_first ? 99 : 2);",
+        f"{WHO}:Running.test_first_thread_has_ended",
+        "test_first_thread_has_ended",
+    ),
+    (
         "who: the document is alone on standard output",
         "harness/who/follow.c",
         "if (r->to_stderr)",
@@ -135,8 +143,8 @@ MUTANTS = [
     (
         "who: a process is looked at when it ends",
         "harness/who/follow.c",
-        "            look(f, number_of(f, thread), true);",
-        "            (void)number_of;",
+        "        look(f, number_of(f, process), is_last);",
+        "        (void)number_of;",
         f"{WHO}:Following.test_each_process_however_short",
         "test_each_process_however_short",
     ),

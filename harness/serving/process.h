@@ -1,4 +1,5 @@
-/* What /proc says of one process. Of a process in another container, paths are as it sees them. */
+/* What /proc says of one process, or of one of its threads. Of a process in another container,
+ * paths are as it sees them. */
 #ifndef SPANBENCH_PROCESS_H
 #define SPANBENCH_PROCESS_H
 

@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MOST_TRIES = 10 };
+
 /* --- whose malloc it is --------------------------------------------------------------------------
  */
 
@@ -189,44 +191,36 @@ static void look_at(struct look *l, struct serving *s) {
         remarks_add(s, SERVING_LIMITED, "its environment may not be read");
 }
 
-static bool has_ended(const struct process *p) {
-    return strchr("ZX", p->state) != NULL;
-}
-
-static void no_such_process(struct serving *s) {
+static void gone(struct serving *s, const char *why) {
     s->state = SERVING_GONE;
-    snprintf(s->why, sizeof s->why, "there is no such process");
+    snprintf(s->why, sizeof s->why, "%s", why);
 }
 
-void serving_find(pid_t pid, const struct serving_question *question, struct serving *s) {
-    static const struct serving_question plain;
-    struct look l = {.question = question ? question : &plain, .mem = -1};
+/* By what one of its threads knows. */
+static void find_by(pid_t pid, pid_t thread, const struct serving_question *question,
+                    struct serving *s) {
+    struct look l = {.question = question, .mem = -1};
     memset(s, 0, sizeof *s);
     s->pid = pid;
     if (!process_look(pid, &l.process)) {
-        no_such_process(s);
+        gone(s, "there is no such process");
         return;
     }
     s->parent  = l.process.parent;
     s->started = l.process.started;
     snprintf(s->command, sizeof s->command, "%s", l.process.command);
-    if (has_ended(&l.process)) {
-        const pid_t thread = living_thread(pid);
-        if (!thread || !process_look(thread, &l.process)) {
-            no_such_process(s);
-            return;
-        }
-    }
     s->kernel = l.process.kernel;
     if (s->kernel) { /* also where nobody but root may see that it has no program */
-        s->state = SERVING_GONE;
-        snprintf(s->why, sizeof s->why, "it is a thread of the kernel, and has no program");
+        gone(s, "it is a thread of the kernel, and has no program");
         return;
     }
-    l.program_fd = process_open(l.process.pid, "exe", O_RDONLY);
+    if (!thread || (thread != pid && !process_look(thread, &l.process))) {
+        gone(s, strchr("ZX", l.process.state) ? "there is no such process" : "it ends");
+        return;
+    }
+    l.program_fd = process_open(thread, "exe", O_RDONLY);
     if (l.program_fd < 0 && errno == ENOENT) {
-        s->state = SERVING_GONE;
-        snprintf(s->why, sizeof s->why, "it has no program: it ends");
+        gone(s, "it has no program: it ends");
         return;
     }
     if (l.program_fd < 0) {
@@ -236,24 +230,38 @@ void serving_find(pid_t pid, const struct serving_question *question, struct ser
         return;
     }
     if (elf_image_file(&l.program, l.program_fd)) {
-        l.mem = process_open(l.process.pid, "mem", O_RDONLY);
+        l.mem = process_open(thread, "mem", O_RDONLY);
         look_at(&l, s);
     } else {
         unknown(s, "its program is not in this machine's ELF");
     }
     struct process again;
-    if (!process_look(l.process.pid, &again) || has_ended(&again) ||
+    if (!living_has_memory(thread) || !process_look(thread, &again) ||
         again.started != l.process.started) {
         memset(s->note, 0, sizeof s->note);
         s->notes = s->options = 0;
-        s->state              = SERVING_GONE;
-        snprintf(s->why, sizeof s->why, "it ended while it was looked at");
+        gone(s, "it ended while it was looked at");
     }
     objects_free(&l.objects);
     process_free(&l.process);
     if (l.mem >= 0)
         close(l.mem);
     close(l.program_fd);
+}
+
+void serving_find(pid_t pid, const struct serving_question *question, struct serving *s) {
+    static const struct serving_question plain;
+    question = question ? question : &plain;
+    if (question->thread) {
+        find_by(pid, question->thread, question, s);
+        return;
+    }
+    for (int i = 0; i < MOST_TRIES; i++) {
+        const pid_t thread = living_thread(pid);
+        find_by(pid, thread, question, s);
+        if (s->state != SERVING_GONE || s->kernel || !thread)
+            return;
+    } /* it was that thread which ended */
 }
 
 const char *serving_finding(const struct serving *s) {

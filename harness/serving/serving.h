@@ -21,7 +21,7 @@ enum serving_state {
     SERVING_KNOWN,    /* `object` serves */
     SERVING_UNKNOWN,  /* it cannot be said; `why` says why */
     SERVING_STARTING, /* the dynamic linker is still at work: ask again */
-    SERVING_GONE,     /* there is no such process, or it is a zombie or a kernel thread */
+    SERVING_GONE, /* there is no such process, none of its threads lives, or it is the kernel's */
 };
 
 enum serving_how {
@@ -84,6 +84,8 @@ struct serving_question {
     bool brief;
     /* It ends now: that its dynamic linker is still at work is an answer. */
     bool last;
+    /* One of its threads, which is stopped and has its memory; 0: any that has it. */
+    pid_t thread;
 };
 
 /* Looks at a process. The answer's `state` says whether it is known. */

@@ -58,22 +58,25 @@ if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
 """
-# Once its first thread has ended, it writes to 64 MiB.
+# Once its first thread has ended, it writes to 64 MiB; with an argument, it becomes another program then.
 FIRST_ENDS = """
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 static pthread_t first;
 static void *go_on(void *arg) {
     pthread_join(first, NULL);
     memset(malloc(64 << 20), 1, 64 << 20);
+    if (arg)
+        execl("/bin/true", "true", NULL);
     exit(0);
     return arg;
 }
-int main(void) {
+int main(int argc, char **argv) {
     pthread_t other;
     first = pthread_self();
-    pthread_create(&other, NULL, go_on, NULL);
+    pthread_create(&other, NULL, go_on, argv[1]);
     pthread_exit(NULL);
 }
 """
@@ -167,9 +170,13 @@ class Truth(TryTest):
         for row in self.program()["rows"]:
             (process,) = row["processes"]
             self.assertIn(row["library"] or "libc.so", process["malloc"])
-            self.assertGreaterEqual(process["peak_rss_bytes"], 64 * MIB)
-        for measured in self.program()["runs"]:
-            self.assertGreaterEqual(measured["peak_bytes"], 64 * MIB)
+            self.assertGreaterEqual(process["peak_rss_bytes"], 60 * MIB)
+        result = self.attempt(program, "exec", rows="system,jemalloc")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for row in self.program()["rows"]:
+            said = [(p["comm"], p["replaced"]) for p in row["processes"]]
+            self.assertEqual(said, [("first_ends", True), ("true", False)])
+            self.assertGreaterEqual(row["processes"][0]["peak_rss_bytes"], 60 * MIB)
 
     def test_an_allocator_inside(self) -> None:
         """No row replaces pymalloc, unless it is off; a row that has none does not say it is there."""

@@ -52,24 +52,27 @@ int main(void) {
     pthread_exit(NULL);
 }
 """
-# Its first thread has ended when it prints; it goes on until it may read.
+# Its first thread has ended when it prints; it goes on until it may read, and opens what it was told to.
 FIRST_ENDS = """
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 static pthread_t first;
+static char byte;
 static void *go_on(void *arg) {
     pthread_join(first, NULL);
     free(malloc(100));
     write(1, "\\n", 1);
-    read(0, arg, 1);
+    read(0, &byte, 1);
+    if (arg)
+        dlopen(arg, RTLD_NOW);
     exit(0);
 }
-int main(void) {
-    static char byte;
+int main(int argc, char **argv) {
     pthread_t other;
     first = pthread_self();
-    pthread_create(&other, NULL, go_on, &byte);
+    pthread_create(&other, NULL, go_on, argv[1]);
     pthread_exit(NULL);
 }
 """
@@ -412,6 +415,9 @@ class Running(WhoTest):
         self.assertEqual((seen["pid"], seen["command"]), (child.pid, "first_ends"))
         self.assertEqual((seen["name"], seen["how"]), ("gomalloc", "bound"))
         self.assertEqual(seen["program"], str(program))
+        heap = self.build("heap.so", HEAP, "-shared", "-fPIC")
+        seen = self.one("--", program, heap, stdin=subprocess.DEVNULL)
+        self.assertIn("heap.so defines malloc, too", self.notes(seen, "second"))
 
     def test_tree_of_a_process(self) -> None:
         script = "sleep 60 & env -i sleep 60 & wait"

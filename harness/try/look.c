@@ -52,18 +52,26 @@ static int status_of(pid_t thread, const char *key) {
 /* The process of a thread that bears its number; or of any once that one has ended. 0: neither. */
 static pid_t process_of(pid_t thread) {
     const pid_t process = status_of(thread, "Tgid:");
-    return process == thread || (process && descendants_state(process) == 'Z') ? process : 0;
+    return process == thread || (process && !living_has_memory(process)) ? process : 0;
 }
 
-static struct look_process *place_of(struct look *l, pid_t pid) {
+/* What is known of a process and its present program; NULL: nothing. */
+static struct look_process *known(struct look *l, pid_t pid) {
     for (size_t i = 0; i < l->processes; i++)
         if (l->process[i].pid == pid && !l->process[i].replaced)
             return &l->process[i];
+    return NULL;
+}
+
+static struct look_process *place_of(struct look *l, pid_t pid) {
+    struct look_process *p = known(l, pid);
+    if (p)
+        return p;
     if (l->processes == LOOK_PROCESSES) {
         l->more++;
         return NULL;
     }
-    struct look_process *p = &l->process[l->processes++];
+    p  = &l->process[l->processes++];
     *p = (struct look_process){.pid = pid, .order = l->processes, .high_water = -1, .shared = -1};
     return p;
 }
@@ -112,18 +120,20 @@ static void note_files(struct look *look, pid_t thread) {
         fclose(f);
 }
 
-static void identify(struct look *look, const char *library, pid_t pid) {
+/* `thread`: one of it that has its memory. */
+static void identify(struct look *look, const char *library, pid_t pid, pid_t thread) {
     static struct serving serving;
     struct memory_counters counters;
     struct memory_walk walk;
     struct look_process *p = place_of(look, pid);
-    if (!p)
+    if (!p || !thread)
         return;
-    serving_find(pid, &(struct serving_question){.asked = library, .brief = true}, &serving);
+    serving_find(pid, &(struct serving_question){.asked = library, .brief = true, .thread = thread},
+                 &serving);
     if (serving.state == SERVING_GONE || serving.state == SERVING_STARTING)
         return;
-    const pid_t parent = status_of(pid, "PPid:"), thread = living_thread(pid);
-    p->parent = p->parent ? p->parent : parent; /* the first: it may have died since */
+    const pid_t parent = status_of(pid, "PPid:");
+    p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
     read_names(p, thread);
     note_files(look, thread);
     snprintf(p->object, sizeof p->object, "%s", serving.object);
@@ -149,7 +159,7 @@ void look_identify_all(struct look *look, const char *library) {
     static struct descendant found[WATCH_MOST_PROCESSES];
     const size_t count = descendants_list(found, WATCH_MOST_PROCESSES);
     for (size_t i = 0; i < count; i++)
-        identify(look, library, found[i].process);
+        identify(look, library, found[i].process, living_thread(found[i].process));
 }
 
 /* Was this process itself executed, since its fork? */
@@ -173,6 +183,18 @@ static void note_exec(struct looking *l, pid_t process) {
             l->look->process[i].replaced = true;
 }
 
+/* A thread ends, or becomes another program. What else is there to see at the end of one that is
+ * not the first? More memory: all other threads may end at once, and a look at each would take
+ * long. */
+static void leave(struct looking *l, pid_t process, pid_t thread, bool ends) {
+    struct look_process *p = ends && thread != process ? known(l->look, process) : NULL;
+    struct memory_counters counters;
+    if (!p || !*p->exe)
+        identify(l->look, l->library, process, thread);
+    else if (memory_count(thread, &counters) && counters.high_water > p->high_water)
+        p->high_water = counters.high_water;
+}
+
 /* What a traced thread stopped for; lets it go on (ptrace(2), "Stopped states"). */
 static void resume(struct looking *l, pid_t thread, int status) {
     const int signal = WSTOPSIG(status), event = status >> 16;
@@ -181,7 +203,7 @@ static void resume(struct looking *l, pid_t thread, int status) {
     const bool leaves   = event == PTRACE_EVENT_EXIT || event == PTRACE_EVENT_SECCOMP;
     const pid_t process = leaves && !l->killing ? process_of(thread) : 0;
     if (process && (event == PTRACE_EVENT_EXIT || has_executed(l, process)))
-        identify(l->look, l->library, process);
+        leave(l, process, thread, event == PTRACE_EVENT_EXIT);
     if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) /* the whole process is stopped */
         ptrace(PTRACE_LISTEN, thread, NULL, NULL);
     else

@@ -137,7 +137,10 @@ void measure_run(const struct measure_request *request, struct measured *m) {
         m->end = MEASURED_INTERRUPTED;
         return;
     }
+    run.watch = request->unwatched ? NULL : watch_new();
     if (!start_program(&request->start, NULL, NULL, &run.started)) {
+        if (run.watch)
+            watch_stop(run.watch, &m->memory);
         m->end   = MEASURED_FAILED;
         m->error = run.started.error;
         m->step  = run.started.step;
@@ -145,8 +148,8 @@ void measure_run(const struct measure_request *request, struct measured *m) {
     }
     drain_begin(&run.out, run.started.out, request->number);
     drain_begin(&run.err, run.started.err, request->number);
-    if (!request->unwatched)
-        run.watch = watch_start(run.started.child, request->shared, 0);
+    if (run.watch)
+        watch_begin(run.watch, run.started.child, request->shared);
     follow(&run);
 }
 

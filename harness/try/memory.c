@@ -10,9 +10,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static bool read_file(pid_t thread, const char *name, char *text, size_t size) {
+enum { MOST_TRIES = 100 }; /* a thread may end before it is read */
+
+/* Of a thread of the process, if it is one. The first one's has a shorter way. */
+static bool read_file(pid_t process, pid_t thread, const char *name, char *text, size_t size) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)thread, name);
+    if (thread == process)
+        snprintf(path, sizeof path, "/proc/%d/%s", (int)process, name);
+    else
+        snprintf(path, sizeof path, "/proc/%d/task/%d/%s", (int)process, (int)thread, name);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -22,13 +28,19 @@ static bool read_file(pid_t thread, const char *name, char *text, size_t size) {
     return got > 0;
 }
 
-/* Reads a file of a process in which `key` must be. The first thread's number is tried at once: for
- * nearly every process it is the right one. */
+/* Reads a file of a process in which `key` must be. The first thread's is tried at once: nearly
+ * always it is the right one. */
 static bool read_of(pid_t process, const char *name, const char *key, char *text, size_t size) {
-    if (read_file(process, name, text, size) && strstr(text, key))
-        return true;
-    const pid_t thread = living_thread(process);
-    return thread && read_file(thread, name, text, size) && strstr(text, key);
+    pid_t thread = process;
+    for (int i = 0; thread && i < MOST_TRIES; i++) {
+        if (read_file(process, thread, name, text, size) && strstr(text, key))
+            return true;
+        const pid_t before = thread;
+        thread             = living_thread(process);
+        if (thread == before) /* it has memory, and this user may not know */
+            return false;
+    }
+    return false;
 }
 
 /* Of a line "key:   123 kB"; -1: there is none. */

@@ -263,11 +263,12 @@ static bool run_phase(struct serving_run *r, const char *command, struct party *
 static bool run_load(struct serving_run *r) {
     const struct try_options *o = r->request->options;
     char what[40];
-    r->zero = measure_now();
-    if (!r->request->server.unwatched)
-        r->watch = watch_start(r->server.started.child, -1, 0);
-    if (r->watch)
+    r->zero  = measure_now();
+    r->watch = r->request->server.unwatched ? NULL : watch_new();
+    if (r->watch) {
+        watch_begin(r->watch, r->server.started.child, -1);
         r->served->ready = watch_pss_now(r->watch);
+    }
     if (!run_phase(r, o->load, &r->load, "the load", &r->served->phase[0]))
         return false;
     for (size_t i = 0; i < o->thens.count; i++) {

@@ -53,10 +53,11 @@ static void test_large(double small_for, const char *what) {
     if (child == 0)
         grow(small_for, ends[1]);
     static struct watch_result r;
-    struct watch *w = child > 0 ? watch_start(child, SMALL, 0) : NULL;
+    struct watch *w = child > 0 ? watch_new() : NULL;
     OK(w != NULL, "%s: it is watched", what);
     if (!w)
         return;
+    watch_begin(w, child, SMALL);
     close(ends[1]);
     OK(read(ends[0], &byte, 1) == 1, "%s: it has touched its memory", what);
     close(ends[0]);
@@ -74,7 +75,20 @@ static void test_large(double small_for, const char *what) {
         tap_skip(name, "this kernel gives none");
 }
 
+/* One whose program could not be started ends, too. */
+static void test_not_begun(void) {
+    static struct watch_result r;
+    struct watch *w = watch_new();
+    OK(w != NULL, "a watch that does not begin");
+    if (!w)
+        return;
+    rest(0.05);
+    watch_stop(w, &r);
+    OK(r.readings == 0 && r.processes == 0, "looks at nothing");
+}
+
 int main(void) {
+    test_not_begun();
     test_large(0, "a process that is large");
     test_large(0.5, "one that was small first");
     return tap_done();

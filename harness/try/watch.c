@@ -41,8 +41,9 @@ struct process {
 struct watch {
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t stop_now;
-    bool stop; /* under the lock, as all that follows; a reading holds it */
+    pthread_cond_t told;
+    bool begun; /* under the lock, as all that follows; a reading holds it */
+    bool stop;
     pid_t left_out;
     atomic_bool too_many; /* relaxed: it stands alone */
 
@@ -284,6 +285,8 @@ static void *run(void *arg) {
     struct watch *w = arg;
     double rest     = shortest_rest;
     pthread_mutex_lock(&w->lock);
+    while (!w->begun && !w->stop)
+        pthread_cond_wait(&w->told, &w->lock);
     while (!w->stop && !watch_has_too_many(w)) {
         const double cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID), walks = w->walks_cpu;
         reading(w);
@@ -292,7 +295,7 @@ static void *run(void *arg) {
         rest = rest < shortest_rest ? shortest_rest : rest > longest_rest ? longest_rest : rest;
         const double until       = seconds_of(CLOCK_MONOTONIC) + rest;
         const struct timespec at = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
-        while (!w->stop && pthread_cond_timedwait(&w->stop_now, &w->lock, &at) == 0)
+        while (!w->stop && pthread_cond_timedwait(&w->told, &w->lock, &at) == 0)
             continue;
     }
     w->result.cpu_seconds = seconds_of(CLOCK_THREAD_CPUTIME_ID);
@@ -300,24 +303,30 @@ static void *run(void *arg) {
     return NULL;
 }
 
-struct watch *watch_start(pid_t first, int64_t shared, pid_t left_out) {
+struct watch *watch_new(void) {
     struct watch *w = calloc(1, sizeof *w);
     pthread_condattr_t monotonic;
     if (!w)
         return NULL;
-    w->first         = first;
-    w->left_out      = left_out;
-    w->result.shared = shared;
-    w->start         = seconds_of(CLOCK_MONOTONIC);
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->stop_now, &monotonic);
+    pthread_cond_init(&w->told, &monotonic);
     pthread_condattr_destroy(&monotonic);
     if (pthread_create(&w->thread, NULL, run, w) == 0)
         return w;
     free(w);
     return NULL;
+}
+
+void watch_begin(struct watch *w, pid_t first, int64_t shared) {
+    pthread_mutex_lock(&w->lock);
+    w->first         = first;
+    w->result.shared = shared;
+    w->start         = seconds_of(CLOCK_MONOTONIC);
+    w->begun         = true;
+    pthread_cond_signal(&w->told);
+    pthread_mutex_unlock(&w->lock);
 }
 
 bool watch_has_too_many(const struct watch *w) {
@@ -352,10 +361,10 @@ void watch_leave_out(struct watch *w, pid_t process) {
 void watch_stop(struct watch *w, struct watch_result *result) {
     pthread_mutex_lock(&w->lock);
     w->stop = true;
-    pthread_cond_signal(&w->stop_now);
+    pthread_cond_signal(&w->told);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
-    pthread_cond_destroy(&w->stop_now);
+    pthread_cond_destroy(&w->told);
     pthread_mutex_destroy(&w->lock);
     *result = w->result;
     free(w);

@@ -40,9 +40,13 @@ struct watch_result {
 
 struct watch;
 
-/* Begins. `shared` is what is known of the first process's shared memory; below 0: nothing.
- * `left_out` is not watched, nor what it starts; 0: all are. NULL: there is no thread to be had. */
-struct watch *watch_start(pid_t first, int64_t shared, pid_t left_out);
+/* A watch that waits to begin: to make its thread takes some tenths of a millisecond, which shall
+ * not be the program's. NULL: there is no thread to be had. */
+struct watch *watch_new(void);
+
+/* Begins, once. `shared` is what is known of the first process's shared memory; below 0: nothing.
+ */
+void watch_begin(struct watch *, pid_t first, int64_t shared);
 
 /* More processes at once than these? Then nothing is watched any more. */
 bool watch_has_too_many(const struct watch *);
@@ -54,7 +58,7 @@ int64_t watch_pss_now(struct watch *);
 /* Another process, with what it starts, is not watched from now on; the one before is. */
 void watch_leave_out(struct watch *, pid_t);
 
-/* Ends it, at once, and frees it. */
+/* Ends it, at once, whether or not it has begun, and frees it. */
 void watch_stop(struct watch *, struct watch_result *);
 
 enum { WATCH_MOST_PROCESSES = DESCENDANTS_MOST };

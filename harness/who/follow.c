@@ -1,6 +1,7 @@
 #include "follow.h"
 
 #include "descendants.h"
+#include "living.h"
 #include "process.h"
 
 #include <errno.h>
@@ -66,18 +67,27 @@ static void become(const struct follow_request *r, const sigset_t *mask, pid_t p
 /* --- what was seen -------------------------------------------------------------------------------
  */
 
-/* The process that a thread belongs to; the number itself if that cannot be read. */
-static pid_t process_of(pid_t thread) {
+/* A thread's process, and how many threads that has which were not waited for; the number itself
+ * and 1 if that cannot be read. */
+static pid_t process_of(pid_t thread, unsigned *threads) {
     char path[64], line[128];
     int process = thread;
+    *threads    = 1;
     snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
     FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "Tgid: %d", &process) == 1)
+    while (f && fgets(line, sizeof line, f)) {
+        (void)sscanf(line, "Tgid: %d", &process);
+        if (sscanf(line, "Threads: %u", threads) == 1)
             break;
+    }
     if (f)
         fclose(f);
     return process;
+}
+
+static bool is_process(pid_t thread) {
+    unsigned threads;
+    return process_of(thread, &threads) == thread;
 }
 
 /* The number of a process. The kernel may tell of what a child does before it tells of the fork. */
@@ -102,9 +112,10 @@ static void on_fork(struct follow *f, pid_t thread) {
     if (ptrace(PTRACE_GETEVENTMSG, thread, NULL, &message) != 0)
         return;
     const pid_t child = (pid_t)message;
-    if (process_of(child) != child || seen_find(f->seen, child) != SEEN_NONE)
+    unsigned threads;
+    if (!is_process(child) || seen_find(f->seen, child) != SEEN_NONE)
         return; /* a thread, or it was heard of before */
-    (void)seen_add(f->seen, child, seen_find(f->seen, process_of(thread)));
+    (void)seen_add(f->seen, child, seen_find(f->seen, process_of(thread, &threads)));
 }
 
 /* Of a fork, until it becomes another program: the same program as its parent. Whether it was
@@ -137,6 +148,16 @@ static bool is_much(const struct follow *f) {
     return f->seen->overflow || f->end->too_many;
 }
 
+/* Is it the process's end? Of a first thread, if it is the only one. Of another, if the first has
+ * ended and nobody else is there: of all that end at once, that is the last, or none. */
+static void on_exit_of(struct follow *f, pid_t thread) {
+    unsigned threads;
+    const pid_t process = process_of(thread, &threads);
+    const bool is_first = process == thread, is_last = threads <= (is_first ? 1 : 2);
+    if (!is_much(f) && (is_first || (is_last && !living_has_memory(process))))
+        look(f, number_of(f, process), is_last);
+}
+
 /* A stop of a traced thread; lets it go on. */
 static void on_stop(struct follow *f, pid_t thread, int status) {
     const int event = status >> 16, number = WSTOPSIG(status);
@@ -145,17 +166,14 @@ static void on_stop(struct follow *f, pid_t thread, int status) {
     case PTRACE_EVENT_VFORK:
     case PTRACE_EVENT_CLONE: on_fork(f, thread); break;
     case PTRACE_EVENT_EXEC: on_exec(f, thread); break;
-    case PTRACE_EVENT_EXIT:
-        if (!is_much(f) && process_of(thread) == thread)
-            look(f, number_of(f, thread), true);
-        break;
+    case PTRACE_EVENT_EXIT: on_exit_of(f, thread); break;
     case PTRACE_EVENT_STOP:
         if (number == SIGSTOP || number == SIGTSTP || number == SIGTTIN || number == SIGTTOU) {
             (void)ptrace(PTRACE_LISTEN, thread, NULL, NULL); /* it stays stopped until SIGCONT */
             return;
         }
         /* The first stop of a new process. What was killed as it forked does not tell of it. */
-        if (process_of(thread) == thread)
+        if (is_process(thread))
             (void)number_of(f, thread);
         break;
     default:

@@ -23,7 +23,7 @@ struct follow_end {
     int status;      /* of the program, as waitpid has it */
 };
 
-/* Otherwise the program keeps this process's standard input and output. */
+/* The program keeps this process's standard input, and its standard output but for `to_stderr`. */
 void follow_program(const struct follow_request *, struct seen *, struct follow_end *);
 
 #endif

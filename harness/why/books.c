@@ -219,10 +219,12 @@ static void finish(struct books *b, struct process_book *p) {
 }
 
 static int64_t resident_now(pid_t pid) {
+    const pid_t thread = living_thread(pid);
     char path[64], line[64] = "";
     long pages = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)living_thread(pid));
-    read_line(path, line, sizeof line);
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)thread);
+    if (thread)
+        read_line(path, line, sizeof line);
     return sscanf(line, "%*s %ld", &pages) == 1 ? (int64_t)pages * sysconf(_SC_PAGESIZE) : 0;
 }
 

@@ -170,6 +170,14 @@ MUTANTS = [
         "costs a look once",
     ),
     (
+        "why: what a process had at its end, if its first thread has ended",
+        "harness/why/counter/book.c",
+        'open("/proc/thread-self/smaps"',
+        'open("/proc/self/smaps"',
+        f"{WHY}:Books.test_a_program_whose_first_thread_has_ended",
+        "Under its number the kernel says",
+    ),
+    (
         "why: the document is alone on standard output",
         "harness/why/observe.c",
         "if (o->to_stderr)",

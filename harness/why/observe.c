@@ -155,7 +155,8 @@ static void watch(struct observation *o, struct books *b, pid_t child) {
         o->watched = after - b->began;
         if (o->looked)
             o->looked(o->arg);
-        if (after - b->began > next_word && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO)) {
+        if (after - b->began > next_word && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) &&
+            !o->to_stderr) {
             progress_show("look", b->count, b->count, o->seconds > 0 ? o->seconds : -1, "why");
             next_word = after - b->began + 2;
         }

@@ -25,7 +25,8 @@ struct observation {
     char why_not[400]; /* where the first process was seen, and has no book: why */
 };
 
-/* Otherwise the program keeps this process's standard input and output. It keeps the terminal. */
+/* The program keeps this process's standard input and terminal, and its standard output but for
+ * `to_stderr`. */
 void observe(struct observation *, struct books *);
 
 #endif

@@ -109,7 +109,8 @@ void book_keep_maps(void) {
     static char part[16 << 10];
     char path[320];
     name_file(path, sizeof path, "maps");
-    const int in = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+    /* Not that of self: the first thread may have ended. */
+    const int in = open("/proc/thread-self/smaps", O_RDONLY | O_CLOEXEC);
     const int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     for (ssize_t got; in >= 0 && to >= 0 && (got = read(in, part, sizeof part)) > 0;)
         if (write(to, part, (size_t)got) != got)

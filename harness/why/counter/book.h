@@ -11,7 +11,7 @@ struct why_shared *book_open(const char *object);
 /* In a child after fork: puts a copy, in a file of its own, in the place of the parent's. */
 void book_copy(struct why_shared *);
 
-/* Copies /proc/self/smaps into the folder: the memory at the program's end. */
+/* Copies the smaps of this thread into the folder: the memory at the program's end. */
 void book_keep_maps(void);
 
 #endif
