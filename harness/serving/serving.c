@@ -209,13 +209,14 @@ static void find_by(pid_t pid, pid_t thread, const struct serving_question *ques
     s->parent  = l.process.parent;
     s->started = l.process.started;
     snprintf(s->command, sizeof s->command, "%s", l.process.command);
-    s->kernel = l.process.kernel;
+    const bool first_ended = l.process.state == 'Z' || l.process.state == 'X';
+    s->kernel              = l.process.kernel;
     if (s->kernel) { /* also where nobody but root may see that it has no program */
         gone(s, "it is a thread of the kernel, and has no program");
         return;
     }
     if (!thread || (thread != pid && !process_look(thread, &l.process))) {
-        gone(s, strchr("ZX", l.process.state) ? "there is no such process" : "it ends");
+        gone(s, first_ended ? "there is no such process" : "it ends");
         return;
     }
     l.program_fd = process_open(thread, "exe", O_RDONLY);

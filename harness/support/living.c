@@ -30,10 +30,8 @@ static bool has_memory_of(pid_t process, pid_t thread) {
     return tells_of_memory(path);
 }
 
-pid_t living_thread(pid_t process) {
+static pid_t other_with_memory(pid_t process) {
     char path[40];
-    if (living_has_memory(process))
-        return process;
     snprintf(path, sizeof path, "/proc/%d/task", (int)process);
     DIR *dir    = opendir(path);
     pid_t found = 0;
@@ -44,5 +42,14 @@ pid_t living_thread(pid_t process) {
     }
     if (dir)
         closedir(dir);
+    return found;
+}
+
+/* Between two readings another thread may have become the process, by exec, or have left its work
+ * to a new one: so what nobody has is looked for once more. */
+pid_t living_thread(pid_t process) {
+    pid_t found = 0;
+    for (int i = 0; i < 2 && !found; i++)
+        found = living_has_memory(process) ? process : other_with_memory(process);
     return found;
 }

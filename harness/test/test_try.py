@@ -171,6 +171,8 @@ class Truth(TryTest):
             (process,) = row["processes"]
             self.assertIn(row["library"] or "libc.so", process["malloc"])
             self.assertGreaterEqual(process["peak_rss_bytes"], 60 * MIB)
+        for measured in self.program()["runs"]:
+            self.assertGreaterEqual(measured["peak_bytes"], 60 * MIB)
         result = self.attempt(program, "exec", rows="system,jemalloc")
         self.assertEqual(result.returncode, 0, result.stderr)
         for row in self.program()["rows"]:

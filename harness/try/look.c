@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TICK_MS = 20 };
+enum { TICK_MS = 20, FEW = 8 /* threads at whose ends a process is looked at again */ };
 
 struct looking {
     const struct measure_request *request;
@@ -47,12 +47,6 @@ static int status_of(pid_t thread, const char *key) {
     if (f)
         fclose(f);
     return number;
-}
-
-/* The process of a thread that bears its number; or of any once that one has ended. 0: neither. */
-static pid_t process_of(pid_t thread) {
-    const pid_t process = status_of(thread, "Tgid:");
-    return process == thread || (process && !living_has_memory(process)) ? process : 0;
 }
 
 /* What is known of a process and its present program; NULL: nothing. */
@@ -120,13 +114,13 @@ static void note_files(struct look *look, pid_t thread) {
         fclose(f);
 }
 
-/* `thread`: one of it that has its memory. */
+/* `thread`: a stopped one of it that has its memory; 0: any that has it. */
 static void identify(struct look *look, const char *library, pid_t pid, pid_t thread) {
     static struct serving serving;
     struct memory_counters counters;
     struct memory_walk walk;
     struct look_process *p = place_of(look, pid);
-    if (!p || !thread)
+    if (!p)
         return;
     serving_find(pid, &(struct serving_question){.asked = library, .brief = true, .thread = thread},
                  &serving);
@@ -134,6 +128,7 @@ static void identify(struct look *look, const char *library, pid_t pid, pid_t th
         return;
     const pid_t parent = status_of(pid, "PPid:");
     p->parent          = p->parent ? p->parent : parent; /* the first: it may have died since */
+    thread             = thread ? thread : living_thread(pid);
     read_names(p, thread);
     note_files(look, thread);
     snprintf(p->object, sizeof p->object, "%s", serving.object);
@@ -159,7 +154,7 @@ void look_identify_all(struct look *look, const char *library) {
     static struct descendant found[WATCH_MOST_PROCESSES];
     const size_t count = descendants_list(found, WATCH_MOST_PROCESSES);
     for (size_t i = 0; i < count; i++)
-        identify(look, library, found[i].process, living_thread(found[i].process));
+        identify(look, library, found[i].process, 0);
 }
 
 /* Was this process itself executed, since its fork? */
@@ -183,13 +178,21 @@ static void note_exec(struct looking *l, pid_t process) {
             l->look->process[i].replaced = true;
 }
 
-/* A thread ends, or becomes another program. What else is there to see at the end of one that is
- * not the first? More memory: all other threads may end at once, and a look at each would take
- * long. */
+/* The process of a thread that bears its number; or of any once that one has ended, when it was
+ * looked at. 0: neither. */
+static pid_t process_of(struct look *look, pid_t thread) {
+    const pid_t process          = status_of(thread, "Tgid:");
+    const struct look_process *p = process ? known(look, process) : NULL;
+    return process == thread || (p && *p->exe) ? process : 0;
+}
+
+/* A thread ends, or becomes another program. Others than the first may end all at once, and a look
+ * takes long: at the end of all but the last few, only counters are read. */
 static void leave(struct looking *l, pid_t process, pid_t thread, bool ends) {
-    struct look_process *p = ends && thread != process ? known(l->look, process) : NULL;
+    const bool is_of_many  = ends && thread != process && status_of(thread, "Threads:") > FEW;
+    struct look_process *p = is_of_many ? known(l->look, process) : NULL;
     struct memory_counters counters;
-    if (!p || !*p->exe)
+    if (!is_of_many)
         identify(l->look, l->library, process, thread);
     else if (memory_count(thread, &counters) && counters.high_water > p->high_water)
         p->high_water = counters.high_water;
@@ -201,7 +204,7 @@ static void resume(struct looking *l, pid_t thread, int status) {
     if (event == PTRACE_EVENT_EXEC)
         note_exec(l, thread);
     const bool leaves   = event == PTRACE_EVENT_EXIT || event == PTRACE_EVENT_SECCOMP;
-    const pid_t process = leaves && !l->killing ? process_of(thread) : 0;
+    const pid_t process = leaves && !l->killing ? process_of(l->look, thread) : 0;
     if (process && (event == PTRACE_EVENT_EXIT || has_executed(l, process)))
         leave(l, process, thread, event == PTRACE_EVENT_EXIT);
     if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) /* the whole process is stopped */

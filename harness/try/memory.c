@@ -37,7 +37,7 @@ static bool read_of(pid_t process, const char *name, const char *key, char *text
             return true;
         const pid_t before = thread;
         thread             = living_thread(process);
-        if (thread == before) /* it has memory, and this user may not know */
+        if (i > 0 && thread == before) /* it has memory, and this user may not know */
             return false;
     }
     return false;

@@ -8,18 +8,18 @@ VERDICT = "scripts/verdicts/test_try_verdict.py"
 
 MUTANTS = [
     (
-        "try: how long opening takes says nothing of what a byte takes",
+        "try: nothing is watched before the program has started",
         "harness/try/watch.c",
-        "if (w->rss_at_walk >= tells_of_bytes)",
-        "if (w->rss_at_walk > 0)",
+        "while (!w->begun && !w->stop)",
+        "while (false && !w->begun && !w->stop)",
         "harness/try/test_watch",
-        "one that was small first: huge pages are seen",
+        "looks at nothing",
     ),
     (
         "try: a large process is walked over soon",
         "harness/try/watch.c",
-        "first_of_one = {0.0002, 0.005}",
-        "first_of_one = {0.0002, 0.0005}",
+        "first_of_one = {0, 0.003}",
+        "first_of_one = {0, 0.0003}",
         "harness/try/test_watch",
         "a process that is large: huge pages are seen",
     ),
@@ -74,8 +74,8 @@ MUTANTS = [
     (
         "try: a process goes on after its first thread",
         "harness/try/look.c",
-        "|| (process && !living_has_memory(process)) ? process : 0;",
-        "|| (false && !living_has_memory(process)) ? process : 0;",
+        "|| (p && *p->exe) ? process : 0;",
+        "|| (false && p && *p->exe) ? process : 0;",
         f"{TRY}:Truth.test_memory_of_a_process_whose_first_thread_has_ended",
         "Of its own line, too",
     ),

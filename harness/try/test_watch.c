@@ -61,7 +61,7 @@ static void test_large(double small_for, const char *what) {
     close(ends[1]);
     OK(read(ends[0], &byte, 1) == 1, "%s: it has touched its memory", what);
     close(ends[0]);
-    rest(2);
+    rest(10); /* the price of a walk is 0.3 % of the time */
     watch_stop(w, &r);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);

@@ -3,6 +3,7 @@
 #include "descendants.h"
 #include "memory.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,12 +11,12 @@
 #include <time.h>
 
 /* Seconds. */
-static const double readings_share = 0.0025;
+static const double readings_share = 0.002;
 /* Walks may take this at once, and this share of the time: of several processes, and of one. As
  * long as nobody knows what a byte of it takes, one may have more. */
 static const struct budget {
     double at_once, share;
-} walks_of_several = {0.02, 0.01}, walks_of_one = {0.0002, 0.002}, first_of_one = {0.0002, 0.005};
+} walks_of_several = {0.02, 0.01}, walks_of_one = {0, 0.002}, first_of_one = {0, 0.003};
 /* What a walk takes for each byte, until one was timed: 40 ns for each small page. */
 static const double first_guess = 10e-12;
 /* Of less than this, a walk takes as long as opening the file does. */
@@ -26,6 +27,13 @@ static const double walk_after =
 static const double walk_unsure = 0.025; /* much is shared: copies on write show in no counter */
 static const double walk_alone  = 0.1;   /* the same of one process */
 static const double walk_always = 0.2;
+
+/* What looks have taken: what one watch has learnt, the next knows. (There is one at a time.) */
+static struct {
+    double first_reading; /* of a watch: the kernel makes what it is asked for */
+    double for_opening;   /* the last walk over few bytes */
+    double for_each_byte; /* of RSS, the last walk over many; 0: there was none */
+} took = {.first_reading = 25e-6 /* a guess */};
 
 struct process {
     pid_t pid, parent;
@@ -48,10 +56,9 @@ struct watch {
     atomic_bool too_many; /* relaxed: it stands alone */
 
     double start, last_walk, walks_cpu, spacing, last_point;
-    double for_opening;   /* what the last walk over few bytes took */
-    double for_each_byte; /* of RSS, what the last walk over many took; 0: there was none */
     int64_t rss_at_walk;
-    bool changed; /* a process came or went since the last walk */
+    bool walked_much; /* over many bytes */
+    bool changed;     /* a process came or went since the last walk */
     pid_t first;
     struct process process[WATCH_MOST_PROCESSES];
     size_t processes;
@@ -95,7 +102,7 @@ static void note(struct watch *w, const struct descendant *d, size_t hint) {
     const bool fresh = !p || m.high_water < p->now.high_water; /* or another program since exec */
     if (!p) {
         p = &w->process[w->processes++];
-        w->result.processes++;
+        w->result.processes += d->process != w->first;
     }
     if (fresh) {
         *p = (struct process){.pid = d->process, .shared = -1};
@@ -156,10 +163,10 @@ static double walk_due(const struct watch *w) {
 
 static bool is_walk_due(const struct watch *w, double now) {
     const struct budget *b = w->result.processes > 1 ? &walks_of_several
-                             : w->for_each_byte > 0  ? &walks_of_one
+                             : w->walked_much        ? &walks_of_one
                                                      : &first_of_one;
-    const double for_bytes = w->for_each_byte > 0 ? w->for_each_byte : first_guess;
-    const double takes     = w->changed ? 0 : w->for_opening + (double)total_rss(w) * for_bytes;
+    const double for_bytes = took.for_each_byte > 0 ? took.for_each_byte : first_guess;
+    const double takes     = w->changed ? 0 : took.for_opening + (double)total_rss(w) * for_bytes;
     return now - w->last_walk >= walk_due(w) &&
            w->walks_cpu + takes <= b->at_once + b->share * (now - w->start);
 }
@@ -180,15 +187,16 @@ static void walk(struct watch *w, double now) {
         if (p->pid == w->first)
             w->result.shared = p->shared;
     }
-    w->rss_at_walk    = total_rss(w);
-    w->last_walk      = now;
-    w->changed        = false;
-    const double took = seconds_of(CLOCK_THREAD_CPUTIME_ID) - before;
-    w->walks_cpu += took;
+    w->rss_at_walk     = total_rss(w);
+    w->last_walk       = now;
+    w->changed         = false;
+    const double taken = seconds_of(CLOCK_THREAD_CPUTIME_ID) - before;
+    w->walks_cpu += taken;
+    w->walked_much = w->walked_much || w->rss_at_walk >= tells_of_bytes;
     if (w->rss_at_walk >= tells_of_bytes)
-        w->for_each_byte = took / (double)w->rss_at_walk;
+        took.for_each_byte = taken / (double)w->rss_at_walk;
     else
-        w->for_opening = took;
+        took.for_opening = taken;
     w->result.walks++;
 }
 
@@ -281,24 +289,32 @@ static void reading(struct watch *w) {
     w->result.readings++;
 }
 
+static void rest_for(struct watch *w, double seconds) {
+    const double until       = seconds_of(CLOCK_MONOTONIC) + seconds;
+    const struct timespec at = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
+    while (!w->stop && pthread_cond_timedwait(&w->told, &w->lock, &at) == 0)
+        continue;
+}
+
+/* The first reading, too, comes when its share of the time has passed. */
 static void *run(void *arg) {
     struct watch *w = arg;
-    double rest     = shortest_rest;
     pthread_mutex_lock(&w->lock);
     while (!w->begun && !w->stop)
         pthread_cond_wait(&w->told, &w->lock);
-    while (!w->stop && !watch_has_too_many(w)) {
+    const double begin = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    for (double takes = took.first_reading; !w->stop && !watch_has_too_many(w);) {
+        const double rest = takes / readings_share;
+        rest_for(w, fmin(fmax(rest, shortest_rest), longest_rest));
+        if (w->stop)
+            break;
         const double cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID), walks = w->walks_cpu;
         reading(w);
-        const double took = seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu - (w->walks_cpu - walks);
-        rest              = took / readings_share;
-        rest = rest < shortest_rest ? shortest_rest : rest > longest_rest ? longest_rest : rest;
-        const double until       = seconds_of(CLOCK_MONOTONIC) + rest;
-        const struct timespec at = {(time_t)until, (long)((until - (double)(time_t)until) * 1e9)};
-        while (!w->stop && pthread_cond_timedwait(&w->told, &w->lock, &at) == 0)
-            continue;
+        takes = seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu - (w->walks_cpu - walks);
+        if (w->result.readings == 1)
+            took.first_reading = takes;
     }
-    w->result.cpu_seconds = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+    w->result.cpu_seconds = seconds_of(CLOCK_THREAD_CPUTIME_ID) - begin;
     pthread_mutex_unlock(&w->lock);
     return NULL;
 }
@@ -321,10 +337,11 @@ struct watch *watch_new(void) {
 
 void watch_begin(struct watch *w, pid_t first, int64_t shared) {
     pthread_mutex_lock(&w->lock);
-    w->first         = first;
-    w->result.shared = shared;
-    w->start         = seconds_of(CLOCK_MONOTONIC);
-    w->begun         = true;
+    w->first            = first;
+    w->result.shared    = shared;
+    w->result.processes = 1;
+    w->start            = seconds_of(CLOCK_MONOTONIC);
+    w->begun            = true;
     pthread_cond_signal(&w->told);
     pthread_mutex_unlock(&w->lock);
 }

@@ -2,10 +2,11 @@
  *
  * The peak is that of the sum over all processes, each page counted once (PSS). A walk over all
  * pages tells it exactly but is slow, and holds up the program's mmap. So walks are rare: they get
- * 1 % of the time, and 0.2 % if there is one process, or 0.5 % for its first one. Between them, the
- * kernel's counters are read: how much has each process more than at its last walk? Its own
- * high-water mark tells of a peak between two readings. Readings get 0.25 % of one CPU's time, and
- * come every millisecond at most.
+ * 1 % of the time, and 0.2 % if there is one process, or 0.3 % for its first long one. Between
+ * them, the kernel's counters are read: how much has each process more than at its last walk? Its
+ * own high-water mark tells of a peak between two readings. Readings get 0.2 % of one CPU's time,
+ * and come every millisecond at most, and ten times a second at least. What looks take is learnt
+ * from the watches before.
  */
 #ifndef SPANBENCH_TRY_WATCH_H
 #define SPANBENCH_TRY_WATCH_H

@@ -17,7 +17,10 @@
 #include <unistd.h>
 
 static const double grace_seconds = 2; /* from SIGTERM to SIGKILL */
-enum { MOST_EVENTS = 200 };            /* that are taken at once */
+enum {
+    MOST_EVENTS = 200, /* that are taken at once */
+    FEW         = 8,   /* threads at whose ends a process is looked at again */
+};
 static const double first_look = 0.05, tick_seconds = 0.05;
 
 struct follow {
@@ -148,14 +151,21 @@ static bool is_much(const struct follow *f) {
     return f->seen->overflow || f->end->too_many;
 }
 
-/* Is it the process's end? Of a first thread, if it is the only one. Of another, if the first has
- * ended and nobody else is there: of all that end at once, that is the last, or none. */
+/* The process ends with its last thread. Of several that end at once the last may not be known as
+ * such, for those that nobody has waited for yet are counted. So the last few are looked at. */
 static void on_exit_of(struct follow *f, pid_t thread) {
     unsigned threads;
-    const pid_t process = process_of(thread, &threads);
-    const bool is_first = process == thread, is_last = threads <= (is_first ? 1 : 2);
-    if (!is_much(f) && (is_first || (is_last && !living_has_memory(process))))
-        look(f, number_of(f, process), is_last);
+    const pid_t process    = process_of(thread, &threads);
+    const int number       = is_much(f) ? SEEN_NONE : number_of(f, process);
+    struct seen_process *p = number == SEEN_NONE ? NULL : &f->seen->process[number];
+    if (!p)
+        return;
+    if (thread == process) {
+        p->first_ended = true;
+        look(f, number, threads == 1);
+    } else if (p->first_ended && threads <= FEW) {
+        look(f, number, threads <= 2);
+    }
 }
 
 /* A stop of a traced thread; lets it go on. */

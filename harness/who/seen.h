@@ -10,8 +10,9 @@ enum { SEEN_MOST = 50000, SEEN_NONE = -1 };
 struct seen_process {
     pid_t pid;
     int above; /* the number of what started it: its parent, or itself before exec; or SEEN_NONE */
-    unsigned image; /* 0, and one more with each exec */
-    bool replaced;  /* by exec: a later one has its pid */
+    unsigned image;   /* 0, and one more with each exec */
+    bool replaced;    /* by exec: a later one has its pid */
+    bool first_ended; /* its first thread has; others may live */
     bool ended;
     bool full;                     /* it was looked at when it ended: there is nothing to add */
     const struct serving *serving; /* shared among equals but for pid, parent and start; NULL: it
