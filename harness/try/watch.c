@@ -22,18 +22,18 @@ static const double first_guess = 10e-12;
 /* Of less than this, a walk takes as long as opening the file does. */
 static const int64_t tells_of_bytes = 16 << 20;
 static const double shortest_rest = 0.001, longest_rest = 0.1;
+static const double first_rest = 0.01; /* before that, a program has hardly begun */
 static const double walk_after =
     0.005; /* a process came or went, or several use more or less memory */
 static const double walk_unsure = 0.025; /* much is shared: copies on write show in no counter */
 static const double walk_alone  = 0.1;   /* the same of one process */
 static const double walk_always = 0.2;
 
-/* What looks have taken: what one watch has learnt, the next knows. (There is one at a time.) */
+/* What walks have taken: what one watch has learnt, the next knows. (There is one at a time.) */
 static struct {
-    double first_reading; /* of a watch: the kernel makes what it is asked for */
-    double for_opening;   /* the last walk over few bytes */
-    double for_each_byte; /* of RSS, the last walk over many; 0: there was none */
-} took = {.first_reading = 25e-6 /* a guess */};
+    double for_opening;   /* the last one over few bytes */
+    double for_each_byte; /* of RSS, the last one over many; 0: there was none */
+} took;
 
 struct process {
     pid_t pid, parent;
@@ -296,23 +296,26 @@ static void rest_for(struct watch *w, double seconds) {
         continue;
 }
 
-/* The first reading, too, comes when its share of the time has passed. */
+/* After a reading that took so long. Of one process the high-water mark tells what was missed. Of
+ * several no counter does, and short programs have peaks, too: so no rest is longer than the time
+ * before it. */
+static double rest_after(const struct watch *w, double takes) {
+    const double rest = fmin(fmax(takes / readings_share, shortest_rest), longest_rest);
+    return w->processes > 1 ? fmin(rest, seconds_of(CLOCK_MONOTONIC) - w->start) : rest;
+}
+
 static void *run(void *arg) {
     struct watch *w = arg;
     pthread_mutex_lock(&w->lock);
     while (!w->begun && !w->stop)
         pthread_cond_wait(&w->told, &w->lock);
     const double begin = seconds_of(CLOCK_THREAD_CPUTIME_ID);
-    for (double takes = took.first_reading; !w->stop && !watch_has_too_many(w);) {
-        const double rest = takes / readings_share;
-        rest_for(w, fmin(fmax(rest, shortest_rest), longest_rest));
-        if (w->stop)
-            break;
+    rest_for(w, first_rest);
+    while (!w->stop && !watch_has_too_many(w)) {
         const double cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID), walks = w->walks_cpu;
         reading(w);
-        takes = seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu - (w->walks_cpu - walks);
-        if (w->result.readings == 1)
-            took.first_reading = takes;
+        const double takes = seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu - (w->walks_cpu - walks);
+        rest_for(w, rest_after(w, takes));
     }
     w->result.cpu_seconds = seconds_of(CLOCK_THREAD_CPUTIME_ID) - begin;
     pthread_mutex_unlock(&w->lock);
