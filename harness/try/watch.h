@@ -4,10 +4,10 @@
  * pages tells it exactly but is slow, and holds up the program's mmap. So walks are rare: they get
  * 1 % of the time, and 0.2 % if there is one process, or 0.3 % for its first long one. Between
  * them, the kernel's counters are read: how much has each process more than at its last walk? Its
- * own high-water mark tells of a peak between two readings. Readings get 0.2 % of one CPU's time,
- * but for the first one, after 10 ms, and for the next ones of several processes, each after as
- * long again as the program has run. They come every millisecond at most, and ten times a second at
- * least. What walks take is learnt from the watches before.
+ * own high-water mark tells of a peak between two readings. Readings get 0.2 % of one CPU's time.
+ * The first comes after 10 ms; of several processes each next one, after as long again as the
+ * program has run. They come every millisecond at most, and ten times a second at least. What walks
+ * take is learnt from the watches before.
  */
 #ifndef SPANBENCH_TRY_WATCH_H
 #define SPANBENCH_TRY_WATCH_H
