@@ -28,6 +28,25 @@ PATIENCE = 1800  # seconds, until it is a hang; where page faults are slow, all 
 
 Case = TypeVar("Case", bound=Callable[..., Any])
 
+# A program that goes on once its first thread has ended: go_on(its first word, or NULL) is added to it.
+FIRST_ENDS = """
+#include <pthread.h>
+#include <stdlib.h>
+static pthread_t first;
+static void go_on(const char *word);
+static void *other(void *word) {
+    pthread_join(first, NULL);
+    go_on(word);
+    exit(0);
+}
+int main(int argc, char **argv) {
+    pthread_t thread;
+    first = pthread_self();
+    pthread_create(&thread, NULL, other, argv[1]);
+    pthread_exit(NULL);
+}
+"""
+
 
 def slow(case: Case) -> Case:
     """For a case or a class that takes long, or that guards the tests rather than the product."""

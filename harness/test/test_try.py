@@ -17,7 +17,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
-from driving import BUILD, CELLS, ROOT, SPANBENCH, cell_names, run, run_python, slow
+from driving import BUILD, CELLS, FIRST_ENDS, ROOT, SPANBENCH, cell_names, run, run_python, slow
 from trying import MIB, PYTHON, TryTest, await_handler, new_marker, parts_of, processes_with
 
 VERDICT = ROOT / "scripts" / "verdicts" / "try_verdict.py"
@@ -58,28 +58,19 @@ if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
 """
-# Once its first thread has ended, it writes to 64 MiB; with an argument, it becomes another program then.
-FIRST_ENDS = """
-#include <pthread.h>
-#include <stdlib.h>
+# Writes to 64 MiB; with a word, it becomes another program then.
+TOUCHES_LATE = (
+    FIRST_ENDS
+    + """
 #include <string.h>
 #include <unistd.h>
-static pthread_t first;
-static void *go_on(void *arg) {
-    pthread_join(first, NULL);
+static void go_on(const char *word) {
     memset(malloc(64 << 20), 1, 64 << 20);
-    if (arg)
+    if (word)
         execl("/bin/true", "true", NULL);
-    exit(0);
-    return arg;
-}
-int main(int argc, char **argv) {
-    pthread_t other;
-    first = pthread_self();
-    pthread_create(&other, NULL, go_on, argv[1]);
-    pthread_exit(NULL);
 }
 """
+)
 # Eight threads, of which each allocates.
 THREADS = """
 #include <pthread.h>
@@ -161,7 +152,7 @@ class Truth(TryTest):
 
     def test_memory_of_a_process_whose_first_thread_has_ended(self) -> None:
         """Of its own line, too, which the first thread's end must not close."""
-        source = self.script(FIRST_ENDS, "first_ends.c")
+        source = self.script(TOUCHES_LATE, "first_ends.c")
         program = self.directory / "first_ends"
         built = run("cc", "-fno-builtin", "-pthread", "-o", program, source)
         self.assertEqual(built.returncode, 0, built.stderr)

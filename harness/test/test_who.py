@@ -17,7 +17,18 @@ from typing import Any, Optional
 
 import jsonschema
 
-from driving import BUILD, CELLS, ROOT, SPANBENCH, cell, cell_names, of_processes, run, slow
+from driving import (
+    BUILD,
+    CELLS,
+    FIRST_ENDS,
+    ROOT,
+    SPANBENCH,
+    cell,
+    cell_names,
+    of_processes,
+    run,
+    slow,
+)
 from driving import spanbench
 
 SCHEMA = json.loads((ROOT / "results" / "who.schema.json").read_text())
@@ -52,30 +63,22 @@ int main(void) {
     pthread_exit(NULL);
 }
 """
-# Its first thread has ended when it prints; it goes on until it may read, and opens what it was told to.
-FIRST_ENDS = """
+# Prints, goes on when it may read, and opens the library that its word names.
+OPENS_LATE = (
+    FIRST_ENDS
+    + """
 #include <dlfcn.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
-static pthread_t first;
 static char byte;
-static void *go_on(void *arg) {
-    pthread_join(first, NULL);
+static void go_on(const char *word) {
     free(malloc(100));
     write(1, "\\n", 1);
     read(0, &byte, 1);
-    if (arg)
-        dlopen(arg, RTLD_NOW);
-    exit(0);
-}
-int main(int argc, char **argv) {
-    pthread_t other;
-    first = pthread_self();
-    pthread_create(&other, NULL, go_on, argv[1]);
-    pthread_exit(NULL);
+    if (word)
+        dlopen(word, RTLD_NOW);
 }
 """
+)
 # An allocator that frees nothing; with -DVERSIONED, of a version that nobody asks for.
 HEAP = """
 #include <stddef.h>
@@ -405,7 +408,7 @@ class Running(WhoTest):
         return child
 
     def test_first_thread_has_ended(self) -> None:
-        program = self.build("first_ends", FIRST_ENDS, "-pthread")
+        program = self.build("first_ends", OPENS_LATE, "-pthread")
         environment = {**os.environ, "LD_PRELOAD": str(GOMALLOC)}
         child = self.start(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert child.stdin and child.stdout

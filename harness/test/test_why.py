@@ -18,7 +18,17 @@ from typing import Any, Optional
 
 import jsonschema
 
-from driving import BUILD, ROOT, SPANBENCH, cell_names, of_processes, run, slow, spanbench
+from driving import (
+    BUILD,
+    FIRST_ENDS,
+    ROOT,
+    SPANBENCH,
+    cell_names,
+    of_processes,
+    run,
+    slow,
+    spanbench,
+)
 from trying import processes_with
 
 SCHEMA = json.loads((ROOT / "results" / "why.schema.json").read_text())
@@ -91,31 +101,23 @@ int main(int argc, char **argv) {
     return 0;
 }
 """
-# Goes on once its first thread has ended; with an argument, not for long.
-FIRST_ENDS = """
+# Has 48 MiB; without a word, for as long as a look takes.
+HAS_LATE = (
+    """
 #define LOOKED_AT gettid()
 #include "await_look.h"
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-static pthread_t first;
-static void *go_on(void *arg) {
+"""
+    + FIRST_ENDS
+    + """
+static void go_on(const char *word) {
     const size_t size = 48 << 20;
-    pthread_join(first, NULL);
-    char *block = malloc(size);
-    memset(block, 1, size);
-    if (!arg)
+    memset(malloc(size), 1, size);
+    if (!word)
         await_look();
-    exit(0);
-    return arg;
-}
-int main(int argc, char **argv) {
-    pthread_t other;
-    first = pthread_self();
-    pthread_create(&other, NULL, go_on, argv[1]);
-    pthread_exit(NULL);
 }
 """
+)
 # Four threads in rounds: each makes blocks of one size, frees most of what another one made the round
 # before, and sizes change places. So pages get blocks of other sizes, and threads get addresses that
 # others had. Prints the usable bytes of what is left.
@@ -905,7 +907,7 @@ class Books(WhyTest):
 
     def test_a_program_whose_first_thread_has_ended(self) -> None:
         """Under its number the kernel says that there is no memory."""
-        program = self.build("first_ends", FIRST_ENDS)
+        program = self.build("first_ends", HAS_LATE)
         for at_once in (False, True):
             with self.subTest(at_once=at_once):
                 words = [program, "at once"] if at_once else [program]
